@@ -1,0 +1,37 @@
+"""Search, explain, register and test per-layer learning rates of BERT-family encoders.
+
+Importing this package costs next to nothing: torch, transformers and MLflow come in with the names that need them.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "LayerRates": "finetune_alf.rates",
+    "Recipe": "finetune_alf.recipe",
+    "Schedule": "finetune_alf.schedules.schedule",
+    "published": "finetune_alf.schedules.published",
+    "pull": "finetune_alf.schedules.pull",
+    "param_groups": "finetune_alf.train.lr",
+    "load_encoder": "finetune_alf.encoder.load",
+    "anatomy_of": "finetune_alf.encoder.anatomy",
+    "load_sample": "finetune_alf.data.sample",
+    "fit": "finetune_alf.train.fit",
+    "Paths": "finetune_alf.paths",
+    "AlfError": "finetune_alf.errors",
+    "load_params": "finetune_alf.params",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,76 @@
+"""LayerRates: one learning rate at each address of an encoder."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Self
+
+from finetune_alf.errors import RatesError
+from finetune_alf.rates.address import EMBEDDINGS, HEAD, Address, addresses
+
+
+class LayerRates(Mapping[Address, float]):
+    """Learning rates by address, from the input up; a rate of 0 freezes its address."""
+
+    __slots__ = ("_rates",)
+
+    def __init__(self, rates: Mapping[str, float]) -> None:
+        """Take a rate for every address of some depth.
+
+        Raises RatesError when an address is missing or unknown, or a rate is negative or not finite.
+        """
+        expected = addresses(len(rates) - 2)
+        if set(rates) != set(expected):
+            raise RatesError(
+                f"rates: must name {', '.join(expected) or 'embeddings and head'}, but got {', '.join(rates)}."
+            )
+        for address, rate in rates.items():
+            if not (math.isfinite(rate) and rate >= 0):
+                raise RatesError(f"rates.{address}: must be a finite number of at least 0, but got {rate}.")
+        self._rates = {address: float(rates[address]) for address in expected}
+
+    @classmethod
+    def of(cls, embeddings: float, layers: Sequence[float], head: float) -> Self:
+        """Build from the embeddings' rate, the layers' from the input up, and the head's."""
+        values = (embeddings, *layers, head)
+        return cls(dict(zip(addresses(len(layers)), values, strict=True)))
+
+    def __getitem__(self, address: Address) -> float:
+        return self._rates[address]
+
+    def __iter__(self) -> Iterator[Address]:
+        return iter(self._rates)
+
+    def __len__(self) -> int:
+        return len(self._rates)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._rates.items()))
+
+    def __repr__(self) -> str:
+        return f"LayerRates({', '.join(f'{address}={rate:g}' for address, rate in self._rates.items())})"
+
+    @property
+    def n_layers(self) -> int:
+        """How many layers the encoder has."""
+        return len(self._rates) - 2
+
+    @property
+    def layers(self) -> tuple[float, ...]:
+        """The layers' rates, from the input up."""
+        return tuple(self._rates.values())[1:-1]
+
+    @property
+    def frozen(self) -> tuple[Address, ...]:
+        """The addresses that do not learn."""
+        return tuple(address for address, rate in self._rates.items() if rate == 0)
+
+    def stretch(self, n_layers: int) -> "LayerRates":
+        """Carry the rates over to another depth.
+
+        Layer i of n takes the rate of the layer at the same relative height, the nearest one; no rate is
+        invented between two, so that frozen stays frozen. Embeddings and head keep theirs.
+        """
+        if n_layers < 1 or self.n_layers < 1:
+            raise RatesError(f"n_layers: must be at least 1 to stretch, but got {self.n_layers} to {n_layers}.")
+        picked = [self.layers[(2 * i + 1) * self.n_layers // (2 * n_layers)] for i in range(n_layers)]
+        return LayerRates.of(self[EMBEDDINGS], picked, self[HEAD])

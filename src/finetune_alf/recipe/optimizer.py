@@ -1,0 +1,37 @@
+"""Which optimizer takes the steps, without its learning rates: those are in `rates`."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from finetune_alf.spec import Spec
+
+Decay = Annotated[float, Field(ge=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class AdamW(Spec):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019); biases and norms do not decay."""
+
+    kind: Literal["adamw"] = "adamw"
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: Decay = 0.0
+
+
+class SGD(Spec):
+    """Stochastic gradient descent, with momentum if wanted."""
+
+    kind: Literal["sgd"] = "sgd"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    nesterov: bool = False
+    weight_decay: Decay = 0.0
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("momentum must be above 0 for nesterov, but got 0")
+        return self
+
+
+Optimizer = Annotated[AdamW | SGD, Field(discriminator="kind")]

@@ -1,0 +1,64 @@
+"""The Recipe: rates, optimizer, curve, thaw, stopping, and the sizes of a fit."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from finetune_alf.rates import LayerRates, ListedRates, RatesPolicy
+from finetune_alf.recipe.curve import ConstantCurve, Curve
+from finetune_alf.recipe.optimizer import AdamW, Optimizer
+from finetune_alf.recipe.stopping import Stopping
+from finetune_alf.recipe.thaw import OpenThaw, Thaw
+from finetune_alf.spec import Spec
+
+FORGETTING_BOUND = 1e-4
+"""The highest rate at which BERT does not forget what it was pre-trained on (Sun et al. 2019, section 5.3.2)."""
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Recipe(Spec):
+    """All that a fit needs besides data and encoder.
+
+    `batch` is texts a step; `micro_batch` texts go through the encoder at once (the step is the same, in less
+    memory); `max_tokens` cuts longer texts; `clip` bounds the gradient's norm; `keep` says whether the last epoch
+    or the one with the best validation metric counts. `precision: auto` is bf16 arithmetic over fp32 weights
+    where the machine has it.
+    """
+
+    rates: RatesPolicy
+    epochs: Count
+    batch: Count
+    max_tokens: Annotated[int, Field(ge=3)]
+    micro_batch: Count | None = None
+    optimizer: Optimizer = AdamW()
+    curve: Curve = ConstantCurve()
+    thaw: Thaw = OpenThaw()
+    stopping: Stopping | None = None
+    clip: Annotated[float, Field(gt=0)] | None = 1.0
+    keep: Literal["last", "best"] = "last"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    allow_forgetting: bool = False
+
+    @model_validator(mode="after")
+    def _refuse_forgetting(self) -> Self:
+        if self.may_forget_at(self.rates.highest):
+            raise ValueError(forgetting_message("rates", self.rates.highest))
+        return self
+
+    def may_forget_at(self, rate: float) -> bool:
+        """Say whether a rate for embeddings or a layer is refused under this recipe; head and SGD are exempt."""
+        return rate > FORGETTING_BOUND and isinstance(self.optimizer, AdamW) and not self.allow_forgetting
+
+    def with_rates(self, rates: LayerRates) -> Self:
+        """Return the same recipe with these rates written out."""
+        return self.model_copy(update={"rates": ListedRates.from_rates(rates)})
+
+
+def forgetting_message(where: str, rate: float) -> str:
+    """Say why a rate is refused, and the way out."""
+    return (
+        f"{where} must be at most {FORGETTING_BOUND:g} for embeddings and layers under AdamW, but got {rate:g}: "
+        "above it an encoder forgets what it was pre-trained on (catastrophic forgetting, Sun et al. 2019). "
+        "Lower it, or set `allow_forgetting: true` in the recipe."
+    )

@@ -1,0 +1,106 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, addresses, layer
+from finetune_alf.recipe import (
+    SGD,
+    AdamW,
+    ConstantCurve,
+    CosineCurve,
+    GradualThaw,
+    LinearCurve,
+    OpenThaw,
+    Recipe,
+    SlantedTriangularCurve,
+    Stopping,
+)
+
+
+def recipe(**changes):
+    return Recipe(
+        **({"rates": UniformRates(rate=5e-5, head=1e-3), "epochs": 4, "batch": 8, "max_tokens": 48} | changes)
+    )
+
+
+curves = st.one_of(
+    st.just(ConstantCurve()),
+    st.builds(LinearCurve, warmup_frac=st.floats(0, 0.99)),
+    st.builds(CosineCurve, warmup_frac=st.floats(0, 0.99)),
+    st.builds(SlantedTriangularCurve, cut_frac=st.floats(0.01, 0.99), ratio=st.floats(1, 100)),
+)
+
+
+@given(curves, st.integers(1, 500), st.data())
+def test_every_curve_stays_between_nothing_and_the_whole_rate(curve, n_steps, data):
+    step = data.draw(st.integers(0, n_steps - 1))
+    assert 0 <= curve.at(step, n_steps) <= 1 + 1e-12
+
+
+def test_the_slanted_triangle_peaks_at_the_cut_and_ends_near_one_over_ratio():
+    curve = SlantedTriangularCurve(cut_frac=0.1, ratio=32)
+    values = [curve.at(step, 100) for step in range(100)]
+    assert values.index(max(values)) == 10
+    assert values[0] == pytest.approx(1 / 32)
+    assert values[-1] == pytest.approx((1 + 31 / 90) / 32)
+
+
+def test_linear_warms_up_and_falls_in_a_straight_line():
+    values = [LinearCurve(warmup_frac=0.2).at(step, 10) for step in range(10)]
+    assert values == pytest.approx([0, 0.5, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
+
+
+def test_gradual_thaw_opens_the_head_and_top_first_and_one_below_each_epoch():
+    opened = [[a for a in addresses(3) if GradualThaw().is_open(a, epoch, 3)] for epoch in range(4)]
+    assert opened[0] == [layer(2), HEAD]
+    assert opened[1] == [layer(1), layer(2), HEAD]
+    assert opened[3] == [EMBEDDINGS, layer(0), layer(1), layer(2), HEAD]
+
+
+def test_open_thaw_opens_everything_at_once():
+    assert all(OpenThaw().is_open(address, 0, 3) for address in addresses(3))
+
+
+@pytest.mark.parametrize(
+    ("losses", "over"),
+    [([1.0, 0.9, 0.8], False), ([1.0, 0.5, 0.5], False), ([1.0, 0.5, 0.5, 0.5], True), ([1, 2, 3], True), ([1], False)],
+)
+def test_a_fit_stops_once_the_training_loss_has_not_fallen_for_its_patience(losses, over):
+    assert Stopping(patience=2, min_gain=0.01).is_over(losses) is over
+
+
+def test_rates_above_the_forgetting_bound_are_refused_with_the_reason():
+    with pytest.raises(ValidationError, match=r"at most 0.0001 .*but got 0.0004.*catastrophic forgetting.*Sun et al"):
+        recipe(rates=UniformRates(rate=4e-4))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"allow_forgetting": True, "rates": UniformRates(rate=4e-4)},
+        {"optimizer": SGD(), "rates": UniformRates(rate=1e-2)},
+        {"rates": UniformRates(rate=1e-4, head=1e-2)},
+    ],
+)
+def test_head_and_sgd_and_the_willing_are_exempt_from_the_forgetting_bound(changes):
+    assert recipe(**changes)
+
+
+def test_nesterov_needs_momentum():
+    with pytest.raises(ValidationError, match="momentum must be above 0 for nesterov"):
+        SGD(nesterov=True)
+
+
+def test_a_recipe_comes_back_from_json_and_keeps_everything_but_its_rates():
+    first = recipe(optimizer=AdamW(weight_decay=0.01), stopping=Stopping(), curve=LinearCurve(warmup_frac=0.1))
+    again = Recipe.model_validate_json(first.model_dump_json())
+    assert again == first
+    listed = first.with_rates(LayerRates.of(0, [0, 1e-5], 1e-3))
+    assert listed.rates.at(2).layers == (0, 1e-5)
+    assert listed.model_dump(exclude={"rates"}) == first.model_dump(exclude={"rates"})
+
+
+def test_an_unknown_key_is_refused():
+    with pytest.raises(ValidationError, match="epocs"):
+        recipe(epocs=3)

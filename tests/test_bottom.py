@@ -1,0 +1,101 @@
+"""Files, locks, seeds and metrics: what everything else stands on."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+from finetune_alf.errors import InputError, LockedError
+from finetune_alf.files import canonical_json, digest, hold_lock, read_jsonl, swap_folder, write_bytes, write_json
+from finetune_alf.metrics import METRICS
+from finetune_alf.seeds import child_seed
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_canonical_json_loses_nothing_and_is_its_own_canon(value):
+    text = canonical_json(value)
+    assert json.loads(text) == value
+    assert canonical_json(json.loads(text)) == text
+
+
+def test_the_digest_does_not_see_the_order_of_keys():
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert digest({"a": 1}) != digest({"a": 1.5})
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "kept.json"
+    write_json(path, {"old": 1})
+    monkeypatch.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_bytes(path, b"new")
+    assert json.loads(path.read_text()) == {"old": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["kept.json"]
+
+
+def test_a_folder_is_swapped_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "out"
+    with swap_folder(folder) as new:
+        (new / "a").write_text("1")
+    with pytest.raises(RuntimeError), swap_folder(folder) as new:
+        (new / "b").write_text("2")
+        raise RuntimeError
+    assert [file.name for file in folder.iterdir()] == ["a"]
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_broken_line_is_named_by_file_and_line(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n{"a": \n')
+    with pytest.raises(InputError, match=r"rows.jsonl:2: must be JSON"):
+        read_jsonl(path)
+
+
+def test_a_second_holder_is_refused_and_told_who_has_the_lock(tmp_path):
+    with hold_lock(tmp_path / "x.lock"), pytest.raises(LockedError, match=f"process {os.getpid()} on .* since "):
+        with hold_lock(tmp_path / "x.lock"):
+            pass
+    with hold_lock(tmp_path / "x.lock"):
+        pass  # free again
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path):
+    script = (
+        "import os, sys, pathlib\nfrom finetune_alf.files import hold_lock\n"
+        "with hold_lock(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "x.lock")], check=False)
+    with hold_lock(tmp_path / "x.lock"):
+        pass
+
+
+@given(st.integers(0, 2**31 - 1), st.text(), st.integers(0, 1000))
+def test_child_seeds_are_stable_in_range_and_differ_by_label(seed, label, number):
+    child = child_seed(seed, label, number)
+    assert 0 <= child < 2**31
+    assert child == child_seed(seed, label, number)
+    assert child != child_seed(seed, label, number + 1)
+
+
+def test_child_seeds_do_not_depend_on_the_machine():
+    assert child_seed(1, "fit") == 2078406681
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40))
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+@pytest.mark.filterwarnings("ignore:A single label was found")
+def test_metrics_agree_with_scikit_learn(pairs):
+    truth, predicted = zip(*pairs, strict=True)
+    assert METRICS["accuracy"](truth, predicted) == pytest.approx(accuracy_score(truth, predicted))
+    assert METRICS["balanced_accuracy"](truth, predicted) == pytest.approx(balanced_accuracy_score(truth, predicted))
