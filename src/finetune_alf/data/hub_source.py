@@ -1,0 +1,146 @@
+"""Rows out of a data set of the Hugging Face hub, through `datasets`, which runs no code of the repository."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+from finetune_alf.data.readers.columns import check_columns
+from finetune_alf.data.rows import GIVEN_SPLITS, SourceRows, SplitRows, Text, check_labels, label_name, ordered_names
+from finetune_alf.data.spec import HubSource
+from finetune_alf.errors import DataError
+
+
+@dataclass(frozen=True)
+class HubData:
+    """What the hub gave: the splits, memory-mapped, and the commit they are of."""
+
+    splits: Mapping[str, Any]
+    commit: str
+
+
+def fetch(spec: HubSource) -> HubData:
+    """Fetch a data set, or find it in the library's cache where the hub is out of reach or HF_HUB_OFFLINE is set.
+
+    Raises DataError, naming the repository, where it cannot be had or is of another commit than the one asked for.
+    """
+    import datasets
+
+    try:
+        builder = datasets.load_dataset_builder(spec.name, spec.config, revision=spec.revision)
+    except Exception as error:
+        raise _unreachable(spec, error) from error
+    # A folder of that name under the working folder would go first, and the cache gives the latest commit it has.
+    is_commit = re.fullmatch("[0-9a-f]{40}", spec.revision) is not None
+    if builder.repo_id is None or (is_commit and builder.hash != spec.revision):
+        found = "a local folder of that name" if builder.repo_id is None else f"commit {builder.hash}, from the cache"
+        raise DataError(
+            f"{spec.name}: must be the hub's data set at {spec.revision}, but got {found}. "
+            "Start where no folder has that name, and online, so that the revision can be fetched."
+        )
+    try:
+        builder.download_and_prepare()
+        return HubData(builder.as_dataset(), str(builder.hash))
+    except Exception as error:
+        raise _unreachable(spec, error) from error
+
+
+@dataclass(frozen=True)
+class HubRows:
+    """The labelled splits of one data set of the hub."""
+
+    spec: HubSource
+    fetch: Callable[[HubSource], HubData] = fetch
+
+    def rows(self) -> SourceRows:
+        """Return the rows; texts stay on disk until they are looked at."""
+        data = self.fetch(self.spec)
+        chosen = self._chosen(data)
+        splits = {name: self._split(own, data.splits[own]) for name, own in chosen.items()}
+        labelled = {name: split for name, split in splits.items() if split.labels}
+        for name in splits if self.spec.splits else ["train"]:
+            if name not in labelled:
+                raise DataError(
+                    f"{self.spec.name}: must have labels in its split {chosen[name]!r}, but every row is unlabelled. "
+                    f"Name another split as {name}."
+                )
+        names = {label for split in labelled.values() for label in split.labels}
+        rows = SourceRows(labelled, self._names(data.splits[chosen["train"]], names), data.commit)
+        check_labels(rows)
+        return rows
+
+    def _chosen(self, data: HubData) -> dict[str, str]:
+        own: dict[str, str] = {name: name for name in GIVEN_SPLITS if name in data.splits or name == "train"}
+        if self.spec.splits:
+            own = {str(name): split for name, split in self.spec.splits.items()}
+        missing = [split for split in own.values() if split not in data.splits]
+        if missing:
+            raise DataError(
+                f"{self.spec.name}: must have the split {missing[0]!r}, but has {', '.join(map(repr, data.splits))}. "
+                "Set `splits` of this source to splits that are there."
+            )
+        return {name: own[name] for name in GIVEN_SPLITS if name in own}
+
+    def _split(self, own: str, rows: Any) -> SplitRows:
+        origin = f"{self.spec.name} {own}"
+        columns = (self.spec.text,) if isinstance(self.spec.text, str) else self.spec.text
+        check_columns(origin, (*columns, self.spec.label), rows.column_names)
+        values = list(rows[self.spec.label])
+        kept = _labelled(values, _class_names(rows, self.spec.label) is not None)
+        if len(kept) < len(values):
+            rows = rows.select(kept)
+        texts = rows[columns[0]] if len(columns) == 1 else PairColumn(rows[columns[0]], rows[columns[1]])
+        labels = self._labels([values[index] for index in kept], rows, origin)
+        return SplitRows(texts, labels, origin, [index + 1 for index in kept], " row ")
+
+    def _labels(self, values: Sequence[Any], rows: Any, origin: str) -> list[str]:
+        names = _class_names(rows, self.spec.label)
+        if names is not None:
+            return [names[value] for value in values]
+        return [label_name(value, origin) for value in values]
+
+    def _names(self, train: Any, used: set[str]) -> tuple[str, ...]:
+        names = _class_names(train, self.spec.label)
+        return ordered_names(list(used)) if names is None else tuple(name for name in names if name in used)
+
+
+@dataclass(frozen=True)
+class PairColumn(Sequence[Text]):
+    """Two columns read side by side, item by item."""
+
+    first: Sequence[str]
+    second: Sequence[str]
+
+    @overload
+    def __getitem__(self, index: int) -> Text: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Text]: ...
+    def __getitem__(self, index: int | slice) -> Text | Sequence[Text]:
+        if isinstance(index, slice):
+            return list(zip(self.first[index], self.second[index], strict=True))
+        return self.first[index], self.second[index]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __iter__(self) -> Iterator[Text]:
+        return iter(zip(self.first, self.second, strict=True))
+
+
+def _class_names(rows: Any, label: str) -> list[str] | None:
+    names = getattr(rows.features[label], "names", None)
+    return None if names is None else list(names)
+
+
+def _labelled(values: Sequence[Any], is_class: bool) -> list[int]:
+    """Return the rows with a label: -1 stands for a withheld class, but may be a label like others among integers."""
+    withheld = is_class or set(values) <= {-1, None}
+    return [index for index, value in enumerate(values) if value is not None and not (withheld and value == -1)]
+
+
+def _unreachable(spec: HubSource, error: Exception) -> DataError:
+    reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    return DataError(
+        f"{spec.name}: must be a data set of the hub at {spec.revision}, or lie in its cache, but got: {reason}. "
+        "Check name, config and revision; offline, fetch it once where the hub can be reached, or use `kind: files`."
+    )

@@ -1,0 +1,45 @@
+"""CSV and TSV with a header line, quoted as the csv module quotes, every row of the header's length."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from finetune_alf.data.readers.columns import check_columns
+from finetune_alf.data.readers.lines import numbered_lines
+from finetune_alf.errors import DataError
+
+
+def read_delimited(path: Path, columns: Sequence[str], delimiter: str) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Yield the line on which each row starts and its values, all texts; wholly blank lines are passed over.
+
+    Raises DataError, naming file and line, at a wrong number of fields or a quote out of place.
+    """
+    records = _records(path, delimiter)
+    _, header = next(records, (0, []))
+    check_columns(str(path), columns, header)
+    picked = [header.index(column) for column in columns]
+    for line, record in records:
+        if len(record) != len(header):
+            raise DataError(
+                f"{path}:{line}: must have {len(header)} fields, as the header, but got {len(record)}. "
+                "Put quotes around a field that holds the delimiter."
+            )
+        yield line, tuple(record[index] for index in picked)
+
+
+def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    lines = (text for _, text in numbered_lines(path))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DataError(
+                f"{path}:{line}: must be delimited text, but got: {error}. "
+                "Close every quote, and write a quote inside a quoted field twice."
+            ) from None
+        if record:
+            yield line, record

@@ -1,0 +1,123 @@
+"""A drawn sample, its card, and the folder that keeps it: four Parquet files and card.json, whole or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue, ValidationError
+
+from finetune_alf.data.rows import Text
+from finetune_alf.errors import DataError
+from finetune_alf.files import digest, swap_folder, write_bytes, write_json
+from finetune_alf.spec import Spec
+
+SPLITS = ("train", "validation", "confirmation", "test")
+_REPAIR = "Run the prepare stage again."
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows of one split: texts, or pairs of them, and the index of each label in the card's label names."""
+
+    texts: tuple[Text, ...]
+    labels: tuple[int, ...]
+
+
+class Card(Spec):
+    """What a sample is and where it comes from; nothing in it depends on the machine or the time."""
+
+    name: str
+    source: dict[str, JsonValue]
+    revision: str
+    """The hub's commit, or the SHA-256 of the files."""
+    label_names: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    """Rows by split and label name."""
+    drawn_from: dict[str, str]
+    """The split of the source that each split was drawn from."""
+    n_source_rows: int
+    duplicates_dropped: dict[str, int]
+    """Rows of each of the source's splits that were not drawn from, as their text had come before."""
+    seed: int
+    digest: str
+    """SHA-256 over every row of every split: text or pair, label name, order."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Drawn, split, fingerprinted rows."""
+
+    name: str
+    card: Card
+    splits: Mapping[str, Split]
+
+
+def rows_digest(label_names: tuple[str, ...], splits: Mapping[str, Split]) -> str:
+    """Return the SHA-256 over every row of every split."""
+    rows = {
+        name: [[text, label_names[label]] for text, label in zip(split.texts, split.labels, strict=True)]
+        for name, split in splits.items()
+    }
+    return digest({"label_names": label_names, "rows": rows})
+
+
+def save_sample(folder: Path, sample: Sample) -> None:
+    """Write a sample's folder; the same rows give the same bytes."""
+    with swap_folder(folder) as temporary:
+        for name in SPLITS:
+            write_bytes(temporary / f"{name}.parquet", _parquet(sample.splits[name], sample.card.label_names))
+        write_json(temporary / "card.json", sample.card.model_dump(mode="json"))
+
+
+def load_sample(folder: Path) -> Sample:
+    """Read a sample back; raises DataError where a file is missing or broken or the rows are not the card's."""
+    card = load_card(folder)
+    splits = {name: _read_split(folder / f"{name}.parquet", card.label_names) for name in SPLITS}
+    found = rows_digest(card.label_names, splits)
+    if found != card.digest:
+        raise DataError(f"{folder}: must hold the rows of its card, {card.digest}, but got {found}. {_REPAIR}")
+    return Sample(card.name, card, splits)
+
+
+def load_card(folder: Path) -> Card:
+    """Read a sample's card alone; raises DataError where it is missing or not one."""
+    path = folder / "card.json"
+    try:
+        return Card.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: must be a sample's card, but got: {error.strerror}. {_REPAIR}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"{path}: must be a sample's card, but {where}: {first['msg']}. {_REPAIR}") from error
+
+
+def _parquet(split: Split, label_names: tuple[str, ...]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    labels = [label_names[label] for label in split.labels]
+    pairs = [(text, None) if isinstance(text, str) else text for text in split.texts]
+    columns: dict[str, Any] = {"text": [first for first, _ in pairs], "label": labels}
+    if any(second is not None for _, second in pairs):
+        columns["pair"] = [second for _, second in pairs]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}), sink)
+    return bytes(sink.getvalue())
+
+
+def _read_split(path: Path, label_names: tuple[str, ...]) -> Split:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = file.read().to_pydict()
+        texts = columns["text"]
+        if "pair" in columns:
+            texts = list(zip(texts, columns["pair"], strict=True))
+        return Split(tuple(texts), tuple(label_names.index(label) for label in columns["label"]))
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise DataError(f"{path}: must be a split of a sample, but got: {reason}. {_REPAIR}") from error

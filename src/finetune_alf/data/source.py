@@ -1,0 +1,27 @@
+"""Where rows come from: the protocol that hub, files, mini and memory share, and the way from a spec to its source."""
+
+from pathlib import Path
+from typing import Protocol
+
+from finetune_alf.data.files_source import FileRows
+from finetune_alf.data.hub_source import HubRows
+from finetune_alf.data.mini_source import MiniRows
+from finetune_alf.data.rows import SourceRows
+from finetune_alf.data.spec import FilesSource, HubSource, SourceSpec
+
+
+class Source(Protocol):
+    """Something that gives the same rows, in the same order, every time it is asked."""
+
+    def rows(self) -> SourceRows:
+        """Return all rows; raises DataError naming the file or repository at fault."""
+        ...
+
+
+def open_source(spec: SourceSpec, root: Path) -> Source:
+    """Return the source that a spec describes; relative paths are relative to `root`."""
+    if isinstance(spec, HubSource):
+        return HubRows(spec)
+    if isinstance(spec, FilesSource):
+        return FileRows(spec, root)
+    return MiniRows(spec)

@@ -1,0 +1,164 @@
+"""Drawing: balance, proportions, disjointness, exact counts, and the number that fits when they cannot be had."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finetune_alf.data.draw import DrawnSplit, draw_splits, even_quotas, proportional_quotas
+from finetune_alf.data.spec import MiniSource, SampleSpec
+from finetune_alf.errors import DataError
+
+Labels = dict[str, list[str]]
+
+
+def spec_of(n_train: int, n_validation: int, n_confirmation: int, n_test: int, **more: float) -> SampleSpec:
+    counts = {"n_train": n_train, "n_validation": n_validation, "n_confirmation": n_confirmation, "n_test": n_test}
+    return SampleSpec(source=MiniSource(domain="films"), **{"max_train_frac": 1.0, **counts, **more})
+
+
+def draw(labels: Labels, spec: SampleSpec, kept: dict[str, list[int]] | None = None) -> dict[str, DrawnSplit]:
+    everything = {name: list(range(len(given_labels))) for name, given_labels in labels.items()}
+    names = sorted(set(labels["train"]))
+    return draw_splits(labels, kept or everything, names, spec)
+
+
+def blocks(**sizes: int) -> list[str]:
+    return [label for label, size in sizes.items() for _ in range(size)]
+
+
+@st.composite
+def drawings(draw_from: st.DrawFn) -> tuple[Labels, dict[str, list[int]], SampleSpec]:
+    """Splits with room enough for what is asked of each of them."""
+    classes = [f"c{number}" for number in range(draw_from(st.integers(2, 4)))]
+    sizes = [draw_from(st.integers(0, 12)) for _ in range(4)]
+    given_splits = ["train", *draw_from(st.lists(st.sampled_from(["validation", "test"]), unique=True))]
+    labels, kept = {}, {}
+    for name in given_splits:
+        per_class = [draw_from(st.integers(80, 90)) for _ in classes]
+        rows = draw_from(st.permutations(blocks(**dict(zip(classes, per_class, strict=True)))))
+        labels[name] = list(rows)
+        dropped = set(draw_from(st.lists(st.integers(0, len(rows) - 1), max_size=8)))
+        kept[name] = [index for index in range(len(rows)) if index not in dropped]
+    return labels, kept, spec_of(max(sizes[0], len(classes)), *sizes[1:], seed=draw_from(st.integers(0, 2**31)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawings())
+def test_every_drawing_has_exact_counts_from_rows_that_no_other_split_has(
+    drawing: tuple[Labels, dict[str, list[int]], SampleSpec],
+) -> None:
+    labels, kept, spec = drawing
+    drawn = draw(labels, spec, kept)
+    assert {name: len(split.indices) for name, split in drawn.items()} == {name: spec.n_of(name) for name in drawn}
+    rows = [(split.given, index) for split in drawn.values() for index in split.indices]
+    assert len(set(rows)) == len(rows)
+    assert all(index in kept[given_split] for given_split, index in rows)
+    assert draw(labels, spec, kept) == drawn
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawings())
+def test_all_splits_but_test_are_balanced_and_test_stands_as_its_set_does(
+    drawing: tuple[Labels, dict[str, list[int]], SampleSpec],
+) -> None:
+    labels, kept, spec = drawing
+    for name, split in draw(labels, spec, kept).items():
+        counts = Counter(labels[split.given][index] for index in split.indices)
+        shares = Counter(labels[split.given][index] for index in kept[split.given])
+        for label, share in shares.items():
+            if name == "test":
+                assert abs(counts[label] - spec.n_test * share / shares.total()) < 1
+            else:
+                assert abs(counts[label] - spec.n_of(name) / len(shares)) < 1
+
+
+@given(st.integers(0, 500), st.lists(st.integers(0, 1000), min_size=2, max_size=6).filter(any))
+def test_quotas_add_up_to_what_is_asked(n: int, sizes: list[int]) -> None:
+    assert sum(even_quotas(n, len(sizes))) == sum(proportional_quotas(n, sizes)) == n
+    assert all(
+        quota <= n * size / sum(sizes) + 1 for quota, size in zip(proportional_quotas(n, sizes), sizes, strict=True)
+    )
+
+
+def test_another_seed_draws_other_rows() -> None:
+    labels = {"train": blocks(neg=200, pos=200)}
+    assert draw(labels, spec_of(20, 0, 0, 0, seed=1)) != draw(labels, spec_of(20, 0, 0, 0, seed=2))
+
+
+def test_asking_for_another_test_split_leaves_the_training_rows_alone() -> None:
+    labels = {"train": blocks(neg=200, pos=200)}
+    assert draw(labels, spec_of(20, 10, 10, 10))["train"] == draw(labels, spec_of(20, 30, 10, 100))["train"]
+
+
+@pytest.mark.parametrize(
+    ("given_splits", "drawn_from"),
+    [
+        (("train",), ("train", "train", "train", "train")),
+        (("train", "validation"), ("train", "validation", "validation", "validation")),
+        (("train", "test"), ("train", "train", "train", "test")),
+        (("train", "validation", "test"), ("train", "validation", "validation", "test")),
+    ],
+)
+def test_a_given_split_is_used_as_such_and_the_others_come_from_what_is_left(
+    given_splits: tuple[str, ...], drawn_from: tuple[str, ...]
+) -> None:
+    drawn = draw({name: blocks(neg=50, pos=50) for name in given_splits}, spec_of(10, 10, 10, 10))
+    assert tuple(split.given for split in drawn.values()) == drawn_from
+
+
+def test_confirmation_comes_from_train_where_too_little_is_left_of_validation() -> None:
+    labels = {"train": blocks(neg=50, pos=50), "validation": blocks(neg=12, pos=12), "test": blocks(neg=9, pos=9)}
+    drawn = draw(labels, spec_of(10, 20, 10, 10))
+    assert (drawn["validation"].given, drawn["confirmation"].given) == ("validation", "train")
+
+
+def test_the_test_split_keeps_the_proportions_of_its_set() -> None:
+    labels = {"train": blocks(neg=100, pos=100), "test": blocks(neg=190, pos=810)}
+    drawn = draw(labels, spec_of(10, 10, 10, 500))
+    assert Counter(labels["test"][index] for index in drawn["test"].indices) == {"neg": 95, "pos": 405}
+
+
+def test_an_odd_number_gives_the_first_class_one_more() -> None:
+    labels = {"train": blocks(neg=20, pos=20)}
+    drawn = draw(labels, spec_of(5, 0, 0, 0))
+    assert Counter(labels["train"][index] for index in drawn["train"].indices) == {"neg": 3, "pos": 2}
+
+
+@pytest.mark.parametrize(
+    ("labels", "spec", "message"),
+    [
+        (
+            {"train": blocks(neg=140, pos=140)},
+            spec_of(64, 10, 10, 10, max_train_frac=0.1),
+            r"n_train: must be at most 28, max_train_frac \(0\.1\) of the 280 rows, but got 64\. "
+            r"Ask for 28, or set max_train_frac to 0\.229\.",
+        ),
+        (
+            {"train": blocks(neg=10, pos=100)},
+            spec_of(40, 0, 0, 0),
+            r"n_train: must be at most 20, by the distinct texts left \(train: 10 neg, 100 pos\), but got 40",
+        ),
+        (
+            {"train": blocks(neg=50, pos=50), "validation": blocks(neg=5, pos=50)},
+            spec_of(10, 40, 0, 0),
+            r"n_validation: must be at most 10, by the distinct texts left \(validation: 5 neg, 50 pos\), but got 40",
+        ),
+        (
+            {"train": blocks(neg=50, pos=50)},
+            spec_of(20, 20, 20, 10**12),
+            r"n_test: must be at most 40, by the distinct texts left \(train: 20 neg, 20 pos\), but got 1000000000000",
+        ),
+        ({"train": blocks(a=9, b=9, c=9)}, spec_of(2, 0, 0, 0), r"n_train: must be at least 3, one row a class"),
+    ],
+)
+def test_too_few_rows_is_an_error_that_says_which_number_fits(labels: Labels, spec: SampleSpec, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        draw(labels, spec)
+
+
+def test_the_number_that_is_said_to_fit_does_fit() -> None:
+    assert draw({"train": blocks(neg=140, pos=140)}, spec_of(28, 10, 10, 10, max_train_frac=0.1))
+    assert draw({"train": blocks(neg=140, pos=140)}, spec_of(64, 10, 10, 10, max_train_frac=0.229))
+    assert draw({"train": blocks(neg=10, pos=100)}, spec_of(20, 0, 0, 0))

@@ -1,0 +1,117 @@
+"""The user's own files: paths, columns, labels, and every fault by file and line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from finetune_alf.data.distinct import distinct_rows
+from finetune_alf.data.files_source import FileRows, source_paths
+from finetune_alf.data.rows import SourceRows
+from finetune_alf.data.spec import FilesSource, TextColumns
+from finetune_alf.errors import DataError
+
+
+def read(folder: Path, text: TextColumns = "text", label: str = "label", **contents: str) -> SourceRows:
+    names = {}
+    for split, content in contents.items():
+        extension = "jsonl" if content.startswith("{") else "csv"
+        names[split] = f"{split}.{extension}"
+        (folder / names[split]).write_text(content)
+    return FileRows(FilesSource(text=text, label=label, **names), folder).rows()
+
+
+def test_environment_variables_expand_in_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWS", "/there")
+    spec = FilesSource(train="${REVIEWS}/a.csv", test="b.csv", text="${REVIEWS}", label="label")
+    assert source_paths(spec, tmp_path) == {"train": Path("/there/a.csv"), "test": tmp_path / "b.csv"}
+    assert spec.text == "${REVIEWS}"
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_an_unset_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    monkeypatch.delenv("REVIEWS", raising=False)
+    if value is not None:
+        monkeypatch.setenv("REVIEWS", value)
+    with pytest.raises(
+        DataError, match=r"\$\{REVIEWS\}/a\.csv: must have its environment variable set, but REVIEWS is"
+    ):
+        source_paths(FilesSource(train="${REVIEWS}/a.csv", text="text", label="label"), tmp_path)
+
+
+def test_two_text_columns_give_pairs(tmp_path: Path) -> None:
+    rows = read(tmp_path, text=("first", "second"), train="first,second,label\na,b,1\nc,d,0\n")
+    assert list(rows.splits["train"].texts) == [("a", "b"), ("c", "d")]
+
+
+def test_integer_labels_are_ordered_as_numbers(tmp_path: Path) -> None:
+    lines = "".join(json.dumps({"text": f"t{label}", "label": label}) + "\n" for label in (10, 9, -1))
+    assert read(tmp_path, train=lines).label_names == ("-1", "9", "10")
+
+
+def test_truth_values_are_labels(tmp_path: Path) -> None:
+    lines = '{"text": "a", "label": true}\n{"text": "b", "label": false}\n'
+    assert read(tmp_path, train=lines).label_names == ("false", "true")
+
+
+def test_the_revision_is_the_digest_of_each_file(tmp_path: Path) -> None:
+    before = read(tmp_path, train="text,label\na,1\nb,0\n", test="text,label\nc,1\nd,0\n").revision
+    after = read(tmp_path, train="text,label\na,1\nb,0\n", test="text,label\nc,1\ne,0\n").revision
+    assert before.split()[0] == after.split()[0]
+    assert before.split()[1] != after.split()[1]
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ({"train": "text,label\na,1\nb,1\n"}, r"train\.csv: must hold at least two classes, but got only '1'"),
+        ({"train": "text,label\n"}, r"train\.csv: must hold rows, but has none"),
+        ({"train": "text,label\na,1\nb,\n"}, r"train\.csv:3: must have a label .* but got ''"),
+        ({"train": '{"text": "a", "label": 0.5}'}, r"train\.jsonl:1: must have a label .* but got 0\.5"),
+        ({"train": '{"text": null, "label": 1}'}, r"train\.jsonl:1: must have a text, but got None"),
+        ({"train": '{"text": 5, "label": 1}'}, r"train\.jsonl:1: must have a text, but got 5"),
+        ({"train": '{"text": "\\ud800", "label": 1}'}, r"train\.jsonl:1: must be Unicode text"),
+        (
+            {"train": "text,label\na,1\nb,0\n", "test": "text,label\nc,1\nd,pos\n"},
+            r"test\.csv:3: must have a label of .*train\.csv \('0', '1'\), but got 'pos', as have 1 rows",
+        ),
+        (
+            {"train": "text,label\na,1\nb,0\n", "validation": "text,label\nc,1\n"},
+            r"validation\.csv: must have the labels of .*train\.csv, but has no row labelled '0'",
+        ),
+        (
+            {"train": "text,label\na,1\nb,0\n", "test": "text,label\na,1\nb,0\n"},
+            r"test\.csv: must differ from .*train\.csv, but test and train are the same bytes",
+        ),
+    ],
+)
+def test_rows_that_cannot_be_used_are_refused_by_file_and_line(
+    tmp_path: Path, contents: dict[str, str], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, **contents)
+
+
+@pytest.mark.parametrize("text", ["", "   ", " "])
+def test_an_empty_text_is_refused_by_file_and_line(tmp_path: Path, text: str) -> None:
+    rows = read(tmp_path, train=f"text,label\na,1\n{text},0\n")
+    with pytest.raises(DataError, match=r"train\.csv:3: must have a text, but it is empty"):
+        distinct_rows(rows)
+
+
+def test_half_an_empty_pair_is_refused(tmp_path: Path) -> None:
+    rows = read(tmp_path, text=("first", "second"), train="first,second,label\na,b,1\nc,,0\n")
+    with pytest.raises(DataError, match=r"train\.csv:3: must have a text, but it is empty"):
+        distinct_rows(rows)
+
+
+def test_each_text_stays_once_over_all_splits_and_the_earlier_split_keeps_it(tmp_path: Path) -> None:
+    rows = read(
+        tmp_path,
+        train="text,label\nsame  words,1\nb,0\n same words ,0\n",
+        validation="text,label\nb,0\nc,1\n",
+        test="text,label\nc,1\nsame words,0\nSame words,1\n",
+    )
+    distinct = distinct_rows(rows)
+    assert distinct.kept == {"train": [0, 1], "validation": [1], "test": [2]}
+    assert distinct.dropped == {"train": 1, "validation": 1, "test": 2}

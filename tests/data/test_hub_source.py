@@ -1,0 +1,138 @@
+"""The hub's data sets: labels, splits, revisions, and what is said when the hub cannot be reached."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+
+from finetune_alf.data.hub_source import HubData, HubRows, fetch
+from finetune_alf.data.rows import SourceRows
+from finetune_alf.data.spec import HubSource
+from finetune_alf.errors import DataError
+
+COMMIT = "a" * 40
+SPEC = HubSource(name="acme/reviews", revision=COMMIT, text="text", label="label")
+
+
+def classes(labels: list[int | None], names: tuple[str, ...] = ("neg", "pos")) -> datasets.Dataset:
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=list(names))})
+    return datasets.Dataset.from_dict({"text": [f"t{i}" for i in range(len(labels))], "label": labels}, features)
+
+
+def integers(labels: list[int]) -> datasets.Dataset:
+    return datasets.Dataset.from_dict({"text": [f"t{i}" for i in range(len(labels))], "label": labels})
+
+
+def rows_of(spec: HubSource = SPEC, **splits: Any) -> SourceRows:
+    return HubRows(spec, lambda _: HubData(splits, COMMIT)).rows()
+
+
+def test_label_names_are_the_features_in_their_order() -> None:
+    rows = rows_of(train=classes([0, 1], ("unhappy", "happy")))
+    assert rows.label_names == ("unhappy", "happy")
+    assert rows.splits["train"].labels == ["unhappy", "happy"]
+    assert rows.revision == COMMIT
+
+
+def test_a_split_without_labels_is_not_used() -> None:
+    assert set(rows_of(train=classes([0, 1]), test=classes([-1, -1])).splits) == {"train"}
+    assert set(rows_of(train=integers([0, 1]), test=integers([-1, -1])).splits) == {"train"}
+
+
+def test_rows_whose_class_is_withheld_are_left_out_and_the_others_keep_their_numbers() -> None:
+    split = rows_of(train=classes([0, -1, None, 1])).splits["train"]
+    assert list(split.texts) == ["t0", "t3"]
+    assert split.place(1) == "acme/reviews train row 4"
+
+
+def test_minus_one_is_a_label_like_others_among_integers() -> None:
+    assert rows_of(train=integers([-1, 1])).label_names == ("-1", "1")
+
+
+def test_named_splits_are_used_under_our_words() -> None:
+    spec = SPEC.model_copy(update={"splits": {"train": "main", "validation": "matched"}})
+    rows = rows_of(spec, main=classes([0, 1]), matched=classes([1, 0, 1]), test=classes([0, 1]))
+    assert {name: len(split.labels) for name, split in rows.splits.items()} == {"train": 2, "validation": 3}
+
+
+def test_two_columns_give_pairs_read_one_by_one() -> None:
+    spec = SPEC.model_copy(update={"text": ("a", "b")})
+    train = datasets.Dataset.from_dict({"a": ["1", "2"], "b": ["3", "4"], "label": [0, 1]})
+    texts = rows_of(spec, train=train).splits["train"].texts
+    assert list(texts) == [("1", "3"), ("2", "4")] == [texts[0], texts[1]]
+    assert list(texts[:1]) == [("1", "3")]
+
+
+@pytest.mark.parametrize(
+    ("spec", "splits", "message"),
+    [
+        (SPEC, {"test": [0, 1]}, r"acme/reviews: must have the split 'train', but has 'test'"),
+        (
+            SPEC,
+            {"train": [-1, -1]},
+            r"acme/reviews: must have labels in its split 'train', but every row is unlabelled",
+        ),
+        (
+            SPEC.model_copy(update={"splits": {"train": "train", "test": "test"}}),
+            {"train": [0, 1], "test": [-1]},
+            r"must have labels in its split 'test'",
+        ),
+        (
+            SPEC.model_copy(update={"label": "stars"}),
+            {"train": [0, 1]},
+            r"must have the column 'stars', but has 'text'",
+        ),
+        (SPEC, {"train": [0, 0]}, r"acme/reviews train: must hold at least two classes, but got only 'neg'"),
+    ],
+)
+def test_what_the_set_does_not_have_is_named(
+    spec: HubSource, splits: dict[str, list[int | None]], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        rows_of(spec, **{name: classes(labels) for name, labels in splits.items()})
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Leave the hub out of reach, over a cache that holds acme/reviews at one commit."""
+    cache = tmp_path / "cache"
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", cache)
+    (tmp_path / "reviews").mkdir()
+    (tmp_path / "reviews" / "train.csv").write_text("text,label\ngood,1\nbad,0\n")
+    datasets.load_dataset(str(tmp_path / "reviews"), cache_dir=str(cache))
+    built = next(cache.glob("reviews/default-*/0.0.0/*/dataset_info.json"), None) or next(
+        cache.glob("reviews/default/0.0.0/*/dataset_info.json")
+    )
+    shutil.copytree(built.parent, cache / "acme___reviews" / "default" / "0.0.0" / COMMIT)
+    return tmp_path
+
+
+def test_a_cached_set_is_found_without_the_hub(offline: Path) -> None:
+    rows = HubRows(SPEC).rows()
+    assert list(rows.splits["train"].texts) == ["good", "bad"]
+    assert rows.revision == COMMIT
+
+
+def test_another_commit_in_the_cache_is_not_taken_for_the_one_asked_for(offline: Path) -> None:
+    spec = SPEC.model_copy(update={"revision": "b" * 40})
+    with pytest.raises(
+        DataError, match=f"acme/reviews: must be the hub's data set at b{{40}}, but got commit {COMMIT}"
+    ):
+        fetch(spec)
+
+
+def test_a_set_that_is_not_cached_is_named_with_the_way_out(offline: Path) -> None:
+    spec = SPEC.model_copy(update={"name": "acme/others"})
+    with pytest.raises(DataError, match=r"acme/others: must be a data set of the hub at .* or lie in its cache"):
+        fetch(spec)
+
+
+def test_a_local_folder_does_not_stand_in_for_the_hub(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(offline)
+    spec = SPEC.model_copy(update={"name": "reviews", "revision": "main"})
+    with pytest.raises(DataError, match=r"reviews: must be the hub's data set at main, but got a local folder"):
+        fetch(spec)

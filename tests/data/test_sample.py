@@ -1,0 +1,183 @@
+"""Samples on disk: the same bytes for the same rows, whole or not at all, and checked when they are read."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pydantic import ValidationError
+
+from finetune_alf.data.memory_source import MemoryRows
+from finetune_alf.data.prepare import draw_sample, prepare_sample
+from finetune_alf.data.sample import SPLITS, load_card, load_sample, save_sample
+from finetune_alf.data.spec import FilesSource, MiniSource, SampleSpec
+from finetune_alf.errors import DataError
+
+COUNTS = {"n_train": 8, "n_validation": 6, "n_confirmation": 4, "n_test": 10}
+SPEC = SampleSpec(source=MiniSource(domain="films"), seed=7, **COUNTS)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_a_sample_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    card = prepare_sample("films", SPEC, tmp_path / "films")
+    sample = load_sample(tmp_path / "films")
+    assert sample.card == card == load_card(tmp_path / "films")
+    assert {name: len(split.texts) for name, split in sample.splits.items()} == {
+        "train": 8,
+        "validation": 6,
+        "confirmation": 4,
+        "test": 10,
+    }
+    assert sample.card.counts["train"] == {"negative": 4, "positive": 4}
+    assert sample.card.label_names == ("negative", "positive")
+    assert sample.card.revision.startswith("sha256:")
+
+
+def test_pairs_and_odd_texts_come_back_as_they_were(tmp_path: Path) -> None:
+    rows = [((f"first {number}", "null"), number % 2) for number in range(40)]
+    sample = draw_sample("pairs", SPEC.model_copy(update={"max_train_frac": 0.5}), MemoryRows({"train": rows}).rows())
+    save_sample(tmp_path / "pairs", sample)
+    loaded = load_sample(tmp_path / "pairs")
+    assert loaded == sample
+    assert loaded.splits["train"].texts[0][1] == "null"
+
+
+def test_an_empty_split_is_kept_as_one(tmp_path: Path) -> None:
+    spec = SPEC.model_copy(update={"n_confirmation": 0, "n_test": 0})
+    prepare_sample("films", spec, tmp_path / "films")
+    assert load_sample(tmp_path / "films").splits["test"].texts == ()
+
+
+def test_the_same_spec_gives_the_same_bytes_whatever_the_process(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from finetune_alf.data.prepare import prepare_sample; from finetune_alf.data.spec import SampleSpec\n"
+        "prepare_sample('films', SampleSpec.model_validate_json(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    for seed in ("1", "2"):
+        command = [sys.executable, "-c", program, SPEC.model_dump_json(), str(tmp_path / seed)]
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, check=True)
+    prepare_sample("films", SPEC, tmp_path / "here")
+    assert contents(tmp_path / "1") == contents(tmp_path / "2") == contents(tmp_path / "here")
+
+
+def test_the_digest_is_over_texts_labels_splits_and_order(tmp_path: Path) -> None:
+    digests = set()
+    for text, label, seed in (("good", "pos", 1), ("fine", "pos", 1), ("good", "neg", 1), ("good", "pos", 2)):
+        rows = [(f"{number} {text}", ("neg", label, "pos")[number % 3]) for number in range(120)]
+        spec = SPEC.model_copy(update={"seed": seed})
+        digests.add(draw_sample("s", spec, MemoryRows({"train": rows}).rows()).card.digest)
+    assert len(digests) == 4
+
+
+def test_the_card_says_nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWS", str(tmp_path))
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"text {number},{number % 2}\n" for number in range(100)))
+    spec = SPEC.model_copy(update={"source": FilesSource(train="${REVIEWS}/a.csv", text="text", label="label")})
+    prepare_sample("own", spec, tmp_path / "own")
+    assert str(tmp_path) not in (tmp_path / "own" / "card.json").read_text()
+
+
+def test_relative_paths_start_at_the_root_that_is_passed(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"text {number},{number % 2}\n" for number in range(100)))
+    spec = SPEC.model_copy(update={"source": FilesSource(train="a.csv", text="text", label="label")})
+    assert prepare_sample("own", spec, tmp_path / "own", root=tmp_path).n_source_rows == 100
+
+
+def test_duplicates_are_counted_and_the_counts_asked_for_are_reached_exactly(tmp_path: Path) -> None:
+    train = [(f"text {number}", number % 2) for number in range(40)]
+    test = [(f"text  {number} ", number % 2) for number in range(20, 60)]
+    spec = SPEC.model_copy(update={"max_train_frac": 0.5, "n_test": 20})
+    sample = draw_sample("s", spec, MemoryRows({"train": train, "test": test}).rows())
+    assert sample.card.duplicates_dropped == {"train": 0, "test": 20}
+    assert sample.card.n_source_rows == 80
+    texts = [" ".join(str(text).split()) for split in sample.splits.values() for text in split.texts]
+    assert len(set(texts)) == len(texts) == 8 + 6 + 4 + 20
+
+
+def test_a_failing_draw_leaves_nothing_and_keeps_the_sample_that_was_there(tmp_path: Path) -> None:
+    too_many = SPEC.model_copy(update={"n_test": 10_000})
+    with pytest.raises(DataError, match=r"^samples\.films: n_test: must be at most"):
+        prepare_sample("films", too_many, tmp_path / "films")
+    assert list(tmp_path.iterdir()) == []
+    prepare_sample("films", SPEC, tmp_path / "films")
+    before = contents(tmp_path / "films")
+    with pytest.raises(DataError):
+        prepare_sample("films", too_many, tmp_path / "films")
+    assert contents(tmp_path / "films") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["films"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    prepare_sample("films", SPEC, tmp_path / "films")
+    return tmp_path / "films"
+
+
+def test_a_changed_row_is_found_when_the_sample_is_read(folder: Path) -> None:
+    columns = pq.ParquetFile(folder / "test.parquet").read().to_pydict()
+    columns["label"] = columns["label"][::-1]
+    columns["text"][0] += "!"
+    pq.write_table(pa.table(columns), folder / "test.parquet")
+    with pytest.raises(DataError, match=r"films: must hold the rows of its card, [0-9a-f]{64}, but got [0-9a-f]{64}"):
+        load_sample(folder)
+
+
+@pytest.mark.parametrize("name", [*(f"{split}.parquet" for split in SPLITS), "card.json"])
+def test_a_missing_or_torn_file_is_named(folder: Path, name: str) -> None:
+    whole = (folder / name).read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"{}"):
+        (folder / name).write_bytes(content)
+        with pytest.raises(DataError, match=rf"{name}: must be .* Run the prepare stage again"):
+            load_sample(folder)
+    (folder / name).unlink()
+    with pytest.raises(DataError, match=rf"{name}: must be .* Run the prepare stage again"):
+        load_sample(folder)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere/card\.json: must be a sample's card, but got: No such file"):
+        load_sample(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_train": 0}, "greater than 0"),
+        ({"n_train": 8.0}, "valid integer"),
+        ({"max_train_frac": 1.5}, "less than or equal to 1"),
+        ({"n_valid": 3}, "Extra inputs"),
+        ({"source": {"kind": "url"}}, "'hub', 'files', 'mini'"),
+        ({"source": {"kind": "mini", "domain": "books"}}, "'films'"),
+        ({"source": {"kind": "files", "train": "a.csv", "text": ["a", "b", "c"], "label": "l"}}, "text"),
+        ({"source": {"kind": "hub", "name": "../x", "revision": "main", "text": "t", "label": "l"}}, "pattern"),
+        (
+            {
+                "source": {
+                    "kind": "hub",
+                    "name": "x",
+                    "revision": "r",
+                    "text": "t",
+                    "label": "l",
+                    "splits": {"test": "t"},
+                }
+            },
+            "must name train",
+        ),
+    ],
+)
+def test_a_spec_that_cannot_be_meant_is_refused(change: dict[str, object], message: str) -> None:
+    spec = {**SPEC.model_dump(mode="json"), **change}
+    with pytest.raises(ValidationError, match=message):
+        SampleSpec.model_validate_json(json.dumps(spec))
+
+
+def test_a_spec_comes_back_from_its_json() -> None:
+    assert SampleSpec.model_validate_json(SPEC.model_dump_json()) == SPEC
