@@ -1,0 +1,54 @@
+"""Encoder: model, tokenizer and anatomy, the one live object that crosses floors."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from finetune_alf.encoder.anatomy import Anatomy
+from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.encoder.tokens import Texts, Tokenizer, Tokens
+from finetune_alf.encoder.weights import FirstWeights
+from finetune_alf.errors import EncoderError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """A sequence classification model that can be put back to its first weights.
+
+    `n_positions` is the longest text, in tokens, that it can read; `takes_types` says whether it tells first and
+    second text of a pair apart by token types.
+    """
+
+    model: "PreTrainedModel"
+    tokenizer: Tokenizer
+    anatomy: Anatomy
+    spec: EncoderSpec
+    identity: str
+    first: FirstWeights
+    n_positions: int
+    takes_types: bool
+
+    @property
+    def n_layers(self) -> int:
+        """How many layers have an address."""
+        return self.anatomy.n_layers
+
+    def reset(self, seed: int) -> None:
+        """Put the first weights back in place: the same tensors, open, without gradients.
+
+        Head tensors that no checkpoint held are drawn from the seed; the global random state is left as it was.
+        """
+        self.first.put_back(self.model, seed)
+
+    def tokenize(self, texts: Texts, max_tokens: int) -> Tokens:
+        """Tokenise single texts or pairs, cut to `max_tokens`.
+
+        Raises EncoderError when the encoder cannot read texts that long.
+        """
+        if max_tokens > self.n_positions:
+            raise EncoderError(
+                f"max_tokens: must be at most {self.n_positions} for {self.identity}, but got {max_tokens}. Lower it."
+            )
+        return self.tokenizer(texts, max_tokens, self.takes_types)

@@ -1,0 +1,79 @@
+"""Texts as the ids an encoder reads, and the tokenizer of a checkpoint behind one small interface."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from finetune_alf.errors import EncoderError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Texts = Sequence[str] | Sequence[tuple[str, str]] | Sequence[str | tuple[str, str]]
+"""Single texts, or pairs; never both in one call."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Token ids of texts, a tuple a text, not padded; types (0 first text, 1 second) where the encoder takes them."""
+
+    ids: tuple[tuple[int, ...], ...]
+    types: tuple[tuple[int, ...], ...] | None
+    pad_id: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Tokenizer(Protocol):
+    """Turns texts into Tokens: special tokens added, cut to `max_tokens`, the longer text of a pair first."""
+
+    def __call__(self, texts: Texts, max_tokens: int, with_types: bool) -> Tokens:
+        """Tokenise single texts or pairs."""
+        ...
+
+
+class PretrainedTokenizer:
+    """The tokenizer that came with a checkpoint."""
+
+    def __init__(self, vendor: "PreTrainedTokenizerBase") -> None:
+        self.vendor = vendor
+
+    def __call__(self, texts: Texts, max_tokens: int, with_types: bool) -> Tokens:
+        """Tokenise single texts or pairs."""
+        first, second = split_pairs(texts)
+        check_room(max_tokens, self.vendor.num_special_tokens_to_add(pair=second is not None))
+        pad_id = self.vendor.pad_token_id
+        if not first:
+            return Tokens((), () if with_types else None, pad_id)
+        encoded = self.vendor(
+            first,
+            second,
+            truncation=True,
+            max_length=max_tokens,
+            return_attention_mask=False,
+            return_token_type_ids=with_types,
+        )
+        types = tuple(map(tuple, encoded["token_type_ids"])) if with_types else None
+        return Tokens(tuple(map(tuple, encoded["input_ids"])), types, pad_id)
+
+
+def split_pairs(texts: Texts) -> tuple[list[str], list[str] | None]:
+    """Return first texts and second ones, None for single texts; EncoderError when both kinds are mixed."""
+    pairs = [text for text in texts if not isinstance(text, str)]
+    if not pairs:
+        return [text for text in texts if isinstance(text, str)], None
+    if len(pairs) < len(texts):
+        raise EncoderError(
+            f"texts: must be all single or all pairs, but got {len(pairs)} pairs among {len(texts)}. "
+            "Check the sample's text columns."
+        )
+    return [first for first, _ in pairs], [second for _, second in pairs]
+
+
+def check_room(max_tokens: int, n_special: int) -> None:
+    """Raise EncoderError when the special tokens alone fill `max_tokens`."""
+    if max_tokens <= n_special:
+        raise EncoderError(
+            f"max_tokens: must be more than the {n_special} special tokens of a text, but got {max_tokens}. Raise it."
+        )
