@@ -1,0 +1,248 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from finetune_alf.errors import ScheduleError, TrackingError
+from finetune_alf.schedules import Schedule
+from finetune_alf.schedules.published import published
+from finetune_alf.schedules.pull import pull
+from finetune_alf.schedules.registry import Registry
+from finetune_alf.tracking.mlflow import MlflowTracker
+
+ONE, TWO = published("distilbert-alf-1"), published("distilbert-alf-2")
+
+
+class Store:
+    """A store with a parent run in it, as a study leaves it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.tracker = MlflowTracker(root)
+        self.run_id = self.tracker.open_parent("study:abc", "minilm", {})
+        self.registry = Registry(self.tracker.uri)
+
+    def register(self, schedule: Schedule, alias: str = "alf-1") -> int:
+        return self.registry.register("alf-minilm", schedule, alias, self.run_id).version
+
+    def file(self, schedule: Schedule) -> Path:
+        (path,) = self.root.rglob(f"schedules/{schedule.digest[:16]}/schedule.json")
+        return path
+
+
+@pytest.fixture
+def store(root: Path) -> Store:
+    return Store(root)
+
+
+def test_what_is_registered_is_what_is_pulled(store: Store) -> None:
+    store.register(ONE)
+    pulled = Registry(store.tracker.uri).pull("alf-minilm@alf-1")
+    assert pulled.schedule == ONE
+    assert (pulled.model, pulled.version, pulled.run_id, pulled.digest) == ("alf-minilm", 1, store.run_id, ONE.digest)
+    assert pull("alf-minilm@alf-1", store.tracker.uri) == ONE
+
+
+def test_without_an_address_the_store_is_the_environments_or_the_working_folders(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.register(ONE)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(store.root)
+    assert pull("alf-minilm@alf-1") == ONE
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.tracker.uri)
+    assert pull("alf-minilm@alf-1") == ONE
+
+
+def test_registering_again_makes_no_second_version(store: Store) -> None:
+    assert (store.register(ONE), store.register(TWO, "alf-2"), store.register(ONE)) == (1, 2, 1)
+    assert [(v.version, v.digest, v.aliases) for v in store.registry.list()] == [
+        (1, ONE.digest, ("alf-1",)),
+        (2, TWO.digest, ("alf-2",)),
+    ]
+
+
+def test_an_alias_moves_and_older_versions_stay(store: Store) -> None:
+    store.register(ONE)
+    store.register(TWO)
+    assert store.registry.pull("alf-minilm@alf-1").schedule == TWO
+    assert store.register(ONE) == 1
+    assert store.registry.pull("alf-minilm@alf-1").schedule == ONE
+
+
+def test_the_alias_is_resolved_once_and_the_file_comes_from_that_version(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.register(ONE)
+    client = store.registry._client(create=False)
+    by_alias = client.get_model_version_by_alias
+
+    def then_move(model: str, alias: str) -> object:
+        found = by_alias(model, alias)
+        store.register(TWO)
+        return found
+
+    monkeypatch.setattr(client, "get_model_version_by_alias", then_move)
+    pulled = store.registry.pull("alf-minilm@alf-1")
+    assert (pulled.version, pulled.schedule) == (1, ONE)
+
+
+@pytest.mark.parametrize("call", ["log_artifact", "create_model_version", "set_registered_model_alias"])
+def test_registering_cut_short_shows_nothing_and_is_completed_by_the_next(
+    store: Store, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut:
+        cut.setattr(store.registry._client(create=True), call, die)
+        with pytest.raises(KeyboardInterrupt):
+            store.register(ONE)
+    with pytest.raises(ScheduleError, match="must be registered"):
+        store.registry.pull("alf-minilm@alf-1")
+    assert store.register(ONE) == 1
+    assert len(store.registry.list()) == 1
+
+
+def test_an_upload_that_comes_back_changed_makes_no_version(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = store.registry._client(create=True)
+    upload = client.log_artifact
+
+    def upload_another(run_id: str, local: str, folder: str) -> None:
+        Path(local).write_text(TWO.to_json())
+        upload(run_id, local, folder)
+
+    monkeypatch.setattr(client, "log_artifact", upload_another)
+    with pytest.raises(TrackingError, match="must give back the schedule"):
+        store.register(ONE)
+    assert store.registry.list() == ()
+
+
+def test_one_changed_byte_is_refused(store: Store) -> None:
+    store.register(ONE)
+    path = store.file(ONE)
+    path.write_text(path.read_text().replace("2e-08", "2e-07", 1))
+    with pytest.raises(ScheduleError, match=r"alf-minilm version 1: must have the digest .* Nothing was applied"):
+        store.registry.pull("alf-minilm@alf-1")
+
+
+@pytest.mark.parametrize("content", [b"\x80\x04N.", b"{", b" " * (2 << 20), json.dumps({"a": 1}).encode()])
+def test_anything_but_a_schedule_under_its_name_is_refused(store: Store, content: bytes) -> None:
+    store.register(ONE)
+    store.file(ONE).write_bytes(content)
+    with pytest.raises(ScheduleError, match="alf-minilm version 1: must"):
+        store.registry.pull("alf-minilm@alf-1")
+
+
+def test_a_link_in_the_place_of_the_file_is_not_followed(store: Store, tmp_path: Path) -> None:
+    store.register(ONE)
+    path = store.file(ONE)
+    shutil.move(path, tmp_path / "elsewhere.json")
+    path.symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(ScheduleError, match="must have its file at"):
+        store.registry.pull("alf-minilm@alf-1")
+
+
+def test_a_file_that_was_lost_is_put_back_under_the_same_version(store: Store) -> None:
+    store.register(ONE)
+    store.file(ONE).unlink()
+    with pytest.raises(ScheduleError, match=r"finetune-alf register minilm --from-lock"):
+        store.registry.pull("alf-minilm@alf-1")
+    assert store.register(ONE) == 1
+    assert store.registry.pull("alf-minilm@alf-1").schedule == ONE
+
+
+def test_a_moved_checkout_says_so_and_can_register_again(store: Store, tmp_path: Path) -> None:
+    store.register(ONE)
+    moved = tmp_path / "moved"
+    store.root.rename(moved)
+    there = Store(moved)
+    with pytest.raises(ScheduleError, match="after a checkout is moved or copied they point at nothing"):
+        there.registry.pull("alf-minilm@alf-1")
+    assert there.register(ONE) == 2
+    assert there.registry.pull("alf-minilm@alf-1").schedule == ONE
+    assert there.tracker.client.get_model_version("alf-minilm", "2").source.startswith(moved.as_uri())
+    assert not store.root.exists()  # nothing was written where the checkout had been
+
+
+def test_a_missing_alias_is_answered_with_what_there_is(store: Store) -> None:
+    store.register(ONE)
+    with pytest.raises(
+        ScheduleError, match=r"alf-minilm@alf-9: must be .* there is alf-minilm@alf-1\. Register it again"
+    ):
+        store.registry.pull("alf-minilm@alf-9")
+    with pytest.raises(
+        ScheduleError, match=r"`finetune-alf register other`, .* `finetune-alf register other --from-lock`"
+    ):
+        store.registry.pull("alf-other@alf-1")
+
+
+def test_an_empty_registry_says_that_it_is_empty(root: Path) -> None:
+    MlflowTracker(root)
+    with pytest.raises(ScheduleError, match="there is no schedule at all"):
+        Registry(MlflowTracker(root).uri).pull("alf-minilm@alf-1")
+
+
+def test_a_version_without_a_digest_is_no_schedule(store: Store) -> None:
+    client = store.tracker.client
+    client.create_registered_model("alf-minilm")
+    client.create_model_version("alf-minilm", "file:///etc", store.run_id)
+    client.set_registered_model_alias("alf-minilm", "alf-1", "1")
+    client.create_registered_model("Somebody's own")
+    with pytest.raises(ScheduleError, match=r"has no tag alf.digest"):
+        store.registry.pull("alf-minilm@alf-1")
+    assert store.registry.list() == ()
+
+
+def test_pulling_from_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match="no such file"):
+        pull("alf-minilm@alf-1", f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+TRICKS = ["../x", "/etc", "a/b", "%2e%2e", "%252e", "a\\b", "a#b", "a?b", "a\x00", "CON", "con.", "", "a b", "é", "a\n"]
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_path_tricks_in_names_are_refused_before_any_store_is_touched(trick: str, tmp_path: Path) -> None:
+    registry = Registry(f"sqlite:///{tmp_path}/mlflow.db")
+    for ref in (f"{trick}@alf-1", f"alf-minilm@{trick}"):
+        with pytest.raises(ScheduleError, match="must be 1 to 100 lower-case letters"):
+            registry.pull(ref)
+        with pytest.raises(ScheduleError):
+            pull(ref, registry.uri)
+    with pytest.raises(ScheduleError, match="model: must be"):
+        registry.register(trick, ONE, "alf-1", "0" * 32)
+    assert list(tmp_path.iterdir()) == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ref=st.text(max_size=30))
+def test_only_schedule_errors_escape_from_arbitrary_references(ref: str, tmp_path: Path) -> None:
+    with pytest.raises((ScheduleError, TrackingError)):
+        pull(ref, f"sqlite:///{tmp_path}/none.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_schedule_is_pulled_from_a_file(tmp_path: Path, new_root: Callable[[], Path]) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(ONE.to_json())
+    assert pull(str(path)) == ONE
+    with pytest.raises(ScheduleError, match=r"missing.json: must be a file that can be read"):
+        pull(str(tmp_path / "missing.json"))
+
+
+def test_a_schedule_that_lifts_the_bound_itself_is_pulled_only_on_purpose(tmp_path: Path) -> None:
+    document = json.loads(ONE.to_json())
+    document["recipe"]["rates"]["embeddings"] = 4e-4
+    document["recipe"]["allow_forgetting"] = True
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ScheduleError, match=r"must keep embeddings and layers at 0.0001 or below, but reaches 0.0004"):
+        pull(str(path))
+    assert pull(str(path), allow_forgetting=True).recipe.rates.highest == 4e-4

@@ -1,0 +1,192 @@
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finetune_alf.errors import ScheduleError
+from finetune_alf.rates import LayerRates, ListedRates
+from finetune_alf.recipe import SGD, Recipe
+from finetune_alf.schedules import ConfirmedScore, Provenance, Schedule
+from finetune_alf.schedules.document import MAX_BYTES
+from finetune_alf.schedules.published import published
+
+rate = st.floats(0, 1e-4, allow_subnormal=False)
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> Schedule:
+    layers = draw(st.lists(rate, min_size=1, max_size=24))
+    rates = LayerRates.of(draw(rate), layers, draw(st.floats(1e-6, 1)))
+    recipe = Recipe(rates=ListedRates.from_rates(rates), epochs=draw(st.integers(1, 50)), batch=8, max_tokens=48)
+    provenance = Provenance(
+        study=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=20)),
+        encoder="random:0",
+        architecture="bert",
+        n_layers=len(layers),
+        sample_name="films",
+        trial=draw(st.none() | st.integers(0, 1000)),
+    )
+    confirmed = ConfirmedScore(metric="accuracy", mean=0.8, low=0.7, high=0.9, n_seeds=2, n_texts=480)
+    return Schedule(name="s", recipe=recipe, provenance=provenance, confirmed=draw(st.sampled_from([None, confirmed])))
+
+
+@given(schedules())
+def test_a_schedule_comes_back_from_its_json_equal_and_with_its_digest(schedule: Schedule) -> None:
+    back = Schedule.from_json(schedule.to_json())
+    assert (back, back.digest) == (schedule, schedule.digest)
+    assert Schedule.from_json(b"\xef\xbb\xbf" + schedule.to_json().encode()) == schedule
+
+
+@given(schedules(), st.integers(0, 5))
+def test_any_other_rate_has_another_digest(schedule: Schedule, index: int) -> None:
+    rates: dict[str, float] = {str(address): rate for address, rate in schedule.rates.items()}
+    address = list(rates)[index % len(rates)]
+    rates[address] = 5e-5 if rates[address] != 5e-5 else 4e-5
+    other = schedule.model_copy(update={"recipe": schedule.recipe.with_rates(LayerRates(rates))})
+    assert other.digest != schedule.digest
+
+
+def test_the_published_digests_never_change() -> None:
+    # A change here means that versions registered by an earlier release no longer verify.
+    assert published("distilbert-alf-1").digest == DIGEST
+
+
+DIGEST = "d36f5e071f9d8e2a43a91ebc1b8e5a519ebf9fd7335cb7d893a3b43cc9faa6dc"
+
+ANY_JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200) | ANY_JSON.map(json.dumps))
+def test_only_schedule_errors_escape_from_arbitrary_content(content: str | bytes) -> None:
+    with pytest.raises(ScheduleError):
+        Schedule.from_json(content)
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(deeper for key, item in inner for deeper in _paths(item, (*path, key)))]
+
+
+WHOLE = json.loads(published("distilbert-alf-2").to_json())
+
+
+@given(st.sampled_from(_paths(WHOLE)), ANY_JSON)
+def test_a_value_replaced_anywhere_gives_a_schedule_or_a_schedule_error(path: tuple[Any, ...], value: Any) -> None:
+    document = json.loads(json.dumps(WHOLE))
+    if path:
+        place = document
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+    else:
+        document = value
+    with contextlib.suppress(ScheduleError):
+        assert Schedule.from_json(json.dumps(document)).rates
+
+
+@given(st.integers(0, 10_000), st.integers(0, 7))
+def test_a_flipped_bit_is_an_error_or_another_digest(position: int, bit: int) -> None:
+    schedule = published("distilbert-alf-2")
+    content = bytearray(schedule.to_json().encode())
+    content[position % len(content)] ^= 1 << bit
+    try:
+        back = Schedule.from_json(bytes(content))
+    except ScheduleError:
+        return
+    assert back.digest != schedule.digest or back == schedule
+
+
+@given(st.integers(0, 10_000))
+def test_a_torn_file_is_an_error(length: int) -> None:
+    content = published("distilbert-alf-2").to_json().encode().strip()
+    with pytest.raises(ScheduleError):
+        Schedule.from_json(content[: length % len(content)])
+
+
+@dataclass
+class Case:
+    content: str | bytes
+    says: str
+
+
+def changed(**changes: Any) -> str:
+    return json.dumps({**WHOLE, **changes})
+
+
+def with_recipe(**changes: Any) -> str:
+    return changed(recipe={**WHOLE["recipe"], **changes})
+
+
+TEXT = json.dumps(WHOLE)
+RATES = WHOLE["recipe"]["rates"]
+HOSTILE = {
+    "too large": Case(TEXT + " " * MAX_BYTES, "bytes, more than"),
+    "endless": Case(b"[" * MAX_BYTES, "lists in lists without end"),
+    "deep": Case('{"a":' * 100_000 + "1" + "}" * 100_000, "lists in lists without end"),
+    "duplicate key": Case(TEXT.replace('"name":', '"name": "x", "name":', 1), "the key 'name' twice"),
+    "NaN": Case(TEXT.replace("35", "NaN", 1), "NaN, which is no JSON number"),
+    "infinity": Case(TEXT.replace("35", "-Infinity", 1), "-Infinity, which is no JSON number"),
+    "1e400": Case(TEXT.replace("35", "1e400", 1), "too large a number"),
+    "5,000 digits": Case(TEXT.replace("35", "9" * 5_000, 1), "an integer of 5000 digits"),
+    "lone surrogate": Case(TEXT.replace("thesis", "\\ud800", 1), "surrogates not allowed"),
+    "lone surrogate as text": Case(TEXT.replace("thesis", "\ud800", 1), "surrogates not allowed"),
+    "latin-1": Case(TEXT.replace("thesis", "thèse", 1).encode("latin-1"), "can't decode byte"),
+    "a pickle": Case(b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94.", "can't decode byte"),
+    "empty": Case(b"", "must be a schedule's JSON"),
+    "a list": Case(f"[{TEXT}]", "must be one JSON object, but got a list"),
+    "unknown field": Case(changed(on_load="os.system"), "on_load: Extra inputs are not permitted"),
+    "unknown recipe field": Case(with_recipe(hook="x"), "recipe.hook: Extra inputs are not permitted"),
+    "no schema version": Case(changed(schema_version=None), "must say its schema_version"),
+    "true as schema version": Case(changed(schema_version=True), "must say its schema_version"),
+    "path as name": Case(changed(name="../../etc/passwd"), "name: String should match pattern"),
+    "text as a number": Case(with_recipe(epochs="35"), "recipe.epochs: Input should be a valid integer"),
+    "a forgetting rate": Case(with_recipe(rates={**RATES, "embeddings": 4e-4}), "catastrophic forgetting"),
+    "a mad rate": Case(with_recipe(rates={**RATES, "head": 1e9}), "must reach above 0 and to at most 1"),
+    "a mad rate under SGD": Case(
+        with_recipe(rates={**RATES, "embeddings": 1e9}, optimizer=SGD().model_dump()), "but reach 1e\\+09"
+    ),
+    "a negative rate": Case(with_recipe(rates={**RATES, "head": -1e-5}), "greater than or equal to 0"),
+    "all rates zero": Case(
+        with_recipe(rates={"kind": "listed", "embeddings": 0.0, "layers": [0.0] * 6, "head": 0.0}), "above 0"
+    ),
+    "another depth": Case(with_recipe(rates={**RATES, "layers": [0.0] * 5}), "must list 6 layers"),
+    "a rule instead of rates": Case(with_recipe(rates={"kind": "uniform", "rate": 2e-5}), "must list 6 layers"),
+}
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("case", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_content_is_named(case: Case) -> None:
+    with pytest.raises(ScheduleError, match=case.says) as caught:
+        Schedule.from_json(case.content, "there.json")
+    assert str(caught.value).startswith("there.json: ")
+    assert len(str(caught.value)) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("made_by", "needs"),
+    [("0.4.0", "needs finetune_alf >= 0.4.0"), (None, "needs a newer finetune_alf"), ("'; x", "a newer finetune_alf")],
+)
+def test_a_newer_schema_names_the_version_it_needs(made_by: str | None, needs: str) -> None:
+    content = changed(schema_version=2, new="field", provenance={**WHOLE["provenance"], "package_version": made_by})
+    with pytest.raises(ScheduleError, match=needs):
+        Schedule.from_json(content)
+
+
+def test_rates_fit_their_own_depth_only() -> None:
+    schedule = published("distilbert-alf-1")
+    assert schedule.for_depth(6) == schedule.rates
+    with pytest.raises(
+        ScheduleError, match=r"12 layers, but got 6: layer\.6 has no rate, layer\.7 .* …\. .*stretch\(12\)"
+    ):
+        schedule.for_depth(12)
+    with pytest.raises(ScheduleError, match=r"layer\.4 is not in the encoder, layer\.5 is not in the encoder\."):
+        schedule.for_depth(4)
