@@ -1,0 +1,159 @@
+"""The training loop: one fit of one recipe from the encoder's first weights."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
+
+from finetune_alf.encoder.load import Encoder
+from finetune_alf.metrics import METRICS, accuracy, balanced_accuracy
+from finetune_alf.recipe import Recipe
+from finetune_alf.seeds import child_seed
+from finetune_alf.train.batches import Labelled, padded, shuffled_batches
+from finetune_alf.train.evaluate import Evaluation, evaluate
+from finetune_alf.train.lr import Pace
+from finetune_alf.train.precision import Precision, arithmetic, resolve_precision
+from finetune_alf.train.result import EpochRecord, FitResult, Stopped
+
+Report = Callable[[EpochRecord], bool]
+"""Takes an epoch's record; answers False to stop the fit."""
+
+
+@dataclass(frozen=True)
+class FitTexts:
+    """What a fit learns from, what it is watched on, and what it is scored on (often the same as watched)."""
+
+    train: Labelled
+    validation: Labelled
+    scored: Labelled
+
+
+def fit(
+    encoder: Encoder,
+    texts: FitTexts,
+    recipe: Recipe,
+    seed: int,
+    *,
+    metric: str = "accuracy",
+    report: Report = lambda record: True,
+) -> FitResult:
+    """Fine-tune an encoder, which afterwards holds the weights that were scored.
+
+    The seed decides the head's first weights, the order of the texts and dropout. A loss that is not a number
+    ends the fit as diverged. Raises RatesError when the recipe's rates do not fit the encoder.
+    """
+    started = time.time()
+    encoder.reset(child_seed(seed, "head"))
+    torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: dropout takes no generator
+    loop = _Loop(encoder, texts, recipe, seed, metric)
+    stopped = loop.run(report)
+    scored = loop.score() if stopped != "diverged" else None
+    return FitResult(
+        epochs=tuple(loop.records),
+        kept_epoch=loop.kept_epoch if scored else None,
+        score=METRICS[metric](scored.truth, scored.predictions) if scored else None,
+        accuracy=accuracy(scored.truth, scored.predictions) if scored else None,
+        balanced_accuracy=balanced_accuracy(scored.truth, scored.predictions) if scored else None,
+        loss=scored.loss if scored else None,
+        predictions=scored.predictions if scored else (),
+        stopped=stopped,
+        seconds=time.time() - started,
+        n_steps=loop.n_steps,
+        n_open_parameters=sum(parameter.numel() for parameter in loop.pace.parameters()),
+        device=str(texts.train.labels.device),
+        precision=loop.precision,
+        n_threads=torch.get_num_threads(),
+        started_ms=round(started * 1000),
+    )
+
+
+class _Loop:
+    """The state of one fit between its epochs."""
+
+    def __init__(self, encoder: Encoder, texts: FitTexts, recipe: Recipe, seed: int, metric: str) -> None:
+        self.model, self.texts, self.recipe, self.seed, self.metric = encoder.model, texts, recipe, seed, metric
+        steps_an_epoch = math.ceil(len(texts.train) / recipe.batch)
+        self.pace = Pace(self.model, encoder.anatomy, recipe, recipe.epochs * steps_an_epoch)
+        self.precision: Precision = resolve_precision(recipe.precision, texts.train.labels.device)
+        self.records: list[EpochRecord] = []
+        self.n_steps = 0
+        self.kept_epoch = 0
+        self._kept: Evaluation | None = None
+        self._kept_weights: list[torch.Tensor] = []
+
+    def run(self, report: Report) -> Stopped:
+        for epoch in range(self.recipe.epochs):
+            record = self._epoch(epoch)
+            self.records.append(record)
+            if record.train_loss is None or record.validation_loss is None:
+                return "diverged"
+            if not report(record):
+                return "pruned"
+            if self.recipe.stopping and self.recipe.stopping.is_over([r.train_loss or 0.0 for r in self.records]):
+                return "converged"
+        return "epochs"
+
+    def score(self) -> Evaluation:
+        """Put the kept weights back and return how they do on the scored split."""
+        for parameter, kept in zip(self.pace.parameters(), self._kept_weights, strict=False):
+            parameter.data.copy_(kept)
+        if self.texts.scored is self.texts.validation and self._kept:
+            return self._kept
+        return self._evaluate(self.texts.scored)
+
+    def _epoch(self, epoch: int) -> EpochRecord:
+        started = time.time()
+        train_loss = self._train(epoch)
+        said = self._evaluate(self.texts.validation) if math.isfinite(train_loss) else None
+        if said and math.isfinite(said.loss):
+            self._keep(epoch, said)
+        ended = time.time()
+        return EpochRecord(
+            epoch=epoch,
+            train_loss=train_loss if math.isfinite(train_loss) else None,
+            validation_loss=said.loss if said and math.isfinite(said.loss) else None,
+            validation_accuracy=accuracy(said.truth, said.predictions) if said else None,
+            seconds=ended - started,
+            ended_ms=round(ended * 1000),
+        )
+
+    def _train(self, epoch: int) -> float:
+        """Take the steps of an epoch. Returns the mean training loss, read from the device once."""
+        self.model.train()
+        self.pace.start_epoch(epoch)
+        texts = self.texts.train
+        total = torch.zeros((), device=texts.labels.device)
+        for rows in shuffled_batches(len(texts), self.recipe.batch, self.seed, epoch):
+            total += self._gradients(rows) * len(rows)
+            self.pace.step(self.n_steps)
+            self.n_steps += 1
+        return total.item() / len(texts)
+
+    def _gradients(self, rows: list[int]) -> torch.Tensor:
+        """Add up the gradients of the mean loss over these rows, micro-batch by micro-batch. Returns that loss."""
+        texts, size = self.texts.train, self.recipe.micro_batch or len(rows)
+        device = texts.labels.device
+        total = torch.zeros((), device=device)
+        for start in range(0, len(rows), size):
+            some = rows[start : start + size]
+            with arithmetic(device, self.precision):
+                logits = self.model(**padded(texts.tokens, some, device)).logits  # (rows, classes)
+            loss = F.cross_entropy(logits.float(), texts.labels[some], reduction="sum") / len(rows)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
+
+    def _evaluate(self, split: Labelled) -> Evaluation:
+        return evaluate(self.model, split, self.precision, self.recipe.micro_batch)
+
+    def _keep(self, epoch: int, said: Evaluation) -> None:
+        """Remember this epoch if it is the one that counts so far."""
+        score = METRICS[self.metric]
+        if self.recipe.keep == "best":
+            if self._kept and score(said.truth, said.predictions) <= score(self._kept.truth, self._kept.predictions):
+                return
+            self._kept_weights = [parameter.detach().clone() for parameter in self.pace.parameters()]
+        self.kept_epoch, self._kept = epoch, said

@@ -1,0 +1,90 @@
+"""Where rates, curve and thaw meet: lr(parameter, step) = rates[address] x curve(step) x open(address, epoch)."""
+
+from typing import Any
+
+import torch
+
+from finetune_alf.encoder.anatomy import Anatomy, anatomy_of
+from finetune_alf.errors import RatesError
+from finetune_alf.rates import Address, LayerRates
+from finetune_alf.recipe import AdamW, Recipe
+
+Group = dict[str, Any]
+
+
+def param_groups(
+    model: torch.nn.Module, rates: LayerRates, *, weight_decay: float = 0.0, anatomy: Anatomy | None = None
+) -> list[Group]:
+    """Return optimizer groups that give every address of a transformers classifier its rate.
+
+    An address with a rate of 0 gets `requires_grad=False` and no group. Vectors (biases and norms) do not decay.
+    Each group names its `address`. Raises RatesError when the rates fit another depth, or freeze everything.
+    """
+    anatomy = anatomy or anatomy_of(model)
+    if rates.n_layers != anatomy.n_layers:
+        raise RatesError(
+            f"rates: must be for {anatomy.n_layers} layers, as the encoder has, but got {rates.n_layers}. "
+            f"To carry them over to another depth, use LayerRates.stretch({anatomy.n_layers})."
+        )
+    by_name = dict(model.named_parameters())
+    groups: list[Group] = []
+    for address, rate in rates.items():
+        parameters = [by_name[name] for name in anatomy.parameters[address]]
+        for parameter in parameters:
+            parameter.requires_grad_(rate > 0)
+        if rate > 0:
+            groups += _split_by_decay(parameters, address, rate, weight_decay)
+    if not groups:
+        raise RatesError("rates: must be above 0 for at least one address, but got 0 everywhere.")
+    return groups
+
+
+def _split_by_decay(
+    parameters: list[torch.nn.Parameter], address: Address, rate: float, weight_decay: float
+) -> list[Group]:
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
+    pairs = ((matrices, weight_decay), (vectors, 0.0))
+    return [
+        {"params": params, "lr": rate, "weight_decay": decay, "address": address} for params, decay in pairs if params
+    ]
+
+
+class Pace:
+    """An optimizer whose groups follow a recipe's rates, curve and thaw."""
+
+    def __init__(self, model: torch.nn.Module, anatomy: Anatomy, recipe: Recipe, n_steps: int) -> None:
+        self._recipe, self._n_steps, self._n_layers = recipe, n_steps, anatomy.n_layers
+        self._rates = recipe.rates.at(anatomy.n_layers)
+        self.optimizer = _optimizer(model, anatomy, self._rates, recipe)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Open the addresses that the thaw opens in this epoch, close the others."""
+        for group in self.optimizer.param_groups:
+            opened = self._recipe.thaw.is_open(group["address"], epoch, self._n_layers)
+            for parameter in group["params"]:
+                parameter.requires_grad_(opened)
+                if not opened:
+                    parameter.grad = None
+
+    def step(self, step: int) -> None:
+        """Clip the gradients, set each address's rate for this step of the fit, counted from 0, and take it."""
+        if self._recipe.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), self._recipe.clip)
+        factor = self._recipe.curve.at(step, self._n_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rates[group["address"]] * factor
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """Return every parameter that has a rate above 0."""
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+
+def _optimizer(model: torch.nn.Module, anatomy: Anatomy, rates: LayerRates, recipe: Recipe) -> torch.optim.Optimizer:
+    spec = recipe.optimizer
+    groups = param_groups(model, rates, weight_decay=spec.weight_decay, anatomy=anatomy)
+    if isinstance(spec, AdamW):
+        return torch.optim.AdamW(groups, betas=spec.betas, eps=spec.eps, fused=True)
+    return torch.optim.SGD(groups, momentum=spec.momentum, nesterov=spec.nesterov)

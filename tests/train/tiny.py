@@ -1,0 +1,48 @@
+"""A tiny encoder and a handful of texts that it can learn."""
+
+import torch
+
+from finetune_alf.encoder.load import load_encoder
+from finetune_alf.encoder.spec import RandomEncoder
+from finetune_alf.rates import UniformRates
+from finetune_alf.recipe import Recipe
+from finetune_alf.train.batches import Labelled
+from finetune_alf.train.fit import FitTexts
+
+N_LAYERS = 3
+TINY_BERT = {
+    "model_type": "bert",
+    "vocab_size": 64,
+    "hidden_size": 16,
+    "num_hidden_layers": N_LAYERS,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 32,
+}
+GOOD = ("warm fine meal", "a fine warm day", "warm kind people here", "fine bread and kind words")
+BAD = ("cold sad meal", "a grim cold day", "sad grim people here", "cold bread and sad words")
+
+
+def tiny_spec(dropout=0.1):
+    config = {**TINY_BERT, "hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    return RandomEncoder(kind="random", config=config, seed=1)
+
+
+def labelled(encoder, copies=2):
+    texts = [text for pair in zip(GOOD, BAD, strict=True) for text in pair] * copies
+    return Labelled(encoder.tokenize(tuple(texts), 12), torch.tensor([1, 0] * (len(texts) // 2)))
+
+
+def tiny_recipe(**changes):
+    # SGD and high rates: sixteen random numbers a token have nothing to forget
+    wanted = {"rates": UniformRates(rate=2e-3, head=1e-2), "epochs": 3, "batch": 4, "max_tokens": 12}
+    return Recipe(**(wanted | {"allow_forgetting": True, "precision": "fp32"} | changes))
+
+
+def load_tiny(dropout=0.1):
+    return load_encoder(tiny_spec(dropout), 2)
+
+
+def fit_texts(encoder):
+    split = labelled(encoder)
+    return FitTexts(train=split, validation=split, scored=split)
