@@ -1,0 +1,63 @@
+"""Learning curves: losses and validation accuracy, epoch by epoch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_alf.figures.canvas import Sheet, colour, marker, sheet
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One fit's epochs; None where a value was not measured."""
+
+    label: str
+    epochs: tuple[int, ...]
+    train_loss: tuple[float | None, ...]
+    validation_loss: tuple[float | None, ...]
+    validation_accuracy: tuple[float | None, ...]
+
+
+def curves_info(fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[str]) -> tuple[Curve, ...]:
+    """Sort fits, each a list of epoch records, into curves under their labels."""
+
+    def column(epochs: Sequence[Mapping[str, Any]], name: str) -> tuple[float | None, ...]:
+        return tuple(epoch.get(name) for epoch in epochs)
+
+    return tuple(
+        Curve(
+            label,
+            tuple(int(epoch["epoch"]) for epoch in epochs),
+            column(epochs, "train_loss"),
+            column(epochs, "validation_loss"),
+            column(epochs, "validation_accuracy"),
+        )
+        for label, epochs in zip(labels, fits, strict=True)
+    )
+
+
+def learning_curves(fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[str]) -> bytes:
+    """Draw the loss in training and validation (left) and the validation accuracy (right) of each fit."""
+    info = curves_info(fits, labels)
+    with sheet(9.0, 3.6, n_panels=2) as page:
+        for index, curve in enumerate(info):
+            _draw(page, index, curve)
+        loss, accuracy = page.panels
+        loss.set(xlabel="epoch", ylabel="loss (nats)", title="training (solid), validation (dashed)")
+        accuracy.set(xlabel="epoch", ylabel="validation accuracy", title="on the validation split")
+        for panel in page.panels:
+            panel.xaxis.get_major_locator().set_params(integer=True)
+        page.figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        return page.png()
+
+
+def _draw(page: Sheet, index: int, curve: Curve) -> None:
+    loss, accuracy = page.panels
+    style = {"color": colour(index), "marker": marker(index), "markersize": 4}
+    loss.plot(curve.epochs, _gaps(curve.train_loss), **style)
+    loss.plot(curve.epochs, _gaps(curve.validation_loss), **style, linestyle="--")
+    accuracy.plot(curve.epochs, _gaps(curve.validation_accuracy), **style, label=curve.label)
+
+
+def _gaps(values: tuple[float | None, ...]) -> list[float]:
+    return [float("nan") if value is None else value for value in values]

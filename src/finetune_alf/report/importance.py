@@ -1,0 +1,102 @@
+"""Which addresses matter, how sure that is, and in which direction."""
+
+from finetune_alf.figures import importance_bars
+from finetune_alf.report.load import StudyResults
+from finetune_alf.report.numbers import NONE, counted, estimate, signed_estimate
+from finetune_alf.report.records import Direction, Estimate, ImportanceRecord
+from finetune_alf.report.section import Section
+
+
+def what_matters(results: StudyResults, record: ImportanceRecord) -> Section:
+    """Return the importance bars, the table behind them, and what they do not say."""
+    section = Section()
+    shares = {evaluator: {a: e.model_dump() for a, e in by.items()} for evaluator, by in record.evaluators.items()}
+    section.show(
+        f"{results.name}-importance.png",
+        f"Importance of each address's rate for the score of {results.name}, by evaluator, with 95 % intervals",
+        importance_bars(shares),
+    )
+    section.tabulate(
+        ("address", *record.evaluators, "rate against score (rank correlation)", "reads as"),
+        [_row(record, address) for address in _addresses(record)],
+    )
+    firsts = [first_place(evaluator, by) for evaluator, by in record.evaluators.items() if by]
+    section.paragraphs.append("\n".join(f"- {sentence}" for sentence in firsts))
+    section.say(agreement(record))
+    section.say(_directions(record))
+    section.say(_grounds(results, record))
+    return section
+
+
+def ranked(shares: dict[str, Estimate]) -> list[str]:
+    """Return the addresses from the most important down."""
+    return sorted(shares, key=lambda address: -shares[address].mean)
+
+
+def rivals(shares: dict[str, Estimate]) -> list[str]:
+    """Return the addresses whose interval overlaps with that of the first one."""
+    first, *rest = ranked(shares)
+    return [address for address in rest if shares[address].high >= shares[first].low]
+
+
+def first_place(evaluator: str, shares: dict[str, Estimate]) -> str:
+    """Say which address an evaluator puts first, and which others may as well stand there."""
+    first, close = ranked(shares)[0], rivals(shares)
+    said = f"{evaluator} puts `{first}` first, at {estimate(shares[first])}"
+    if not close:
+        return f"{said}, clear of all others."
+    named = "all others" if len(close) == len(shares) - 1 else ", ".join(f"`{address}`" for address in close)
+    return f"{said}; its interval overlaps with that of {named}, so that no order among them is shown."
+
+
+def agreement(record: ImportanceRecord) -> str | None:
+    """Say whether the evaluators put the same address first; None for a single one."""
+    firsts = {evaluator: ranked(shares)[0] for evaluator, shares in record.evaluators.items() if shares}
+    if len(firsts) < 2:
+        return None
+    if len(set(firsts.values())) == 1:
+        return f"All {len(firsts)} evaluators agree on the first place."
+    return "**The evaluators disagree on the first place**: believe none of them alone."
+
+
+def reading(direction: Direction | None) -> str:
+    """Say what a rank correlation means, if it means anything."""
+    if direction is None or direction.rho is None or direction.low is None or direction.high is None:
+        return NONE
+    if direction.low > 0:
+        return "higher rates score higher"
+    return "lower rates score higher" if direction.high < 0 else "no clear direction"
+
+
+def _addresses(record: ImportanceRecord) -> list[str]:
+    return list(dict.fromkeys(address for shares in record.evaluators.values() for address in shares))
+
+
+def _row(record: ImportanceRecord, address: str) -> list[str]:
+    direction = record.direction.get(address)
+    cells = [estimate(shares[address]) if address in shares else NONE for shares in record.evaluators.values()]
+    rho = signed_estimate(direction.rho, direction.low, direction.high) if direction else NONE
+    tied = "".join(f", `{other}`" for other in record.blocks.get(address, ())[1:])
+    return [f"`{address}`{tied}", *cells, rho, reading(direction)]
+
+
+def _directions(record: ImportanceRecord) -> str:
+    clear = {
+        address: reading(way) for address, way in record.direction.items() if reading(way).endswith("score higher")
+    }
+    if not clear:
+        return "Importance has no sign: for no address is it clear whether higher or lower rates score higher."
+    told = "; ".join(f"`{address}`: {way}" for address, way in clear.items())
+    return f"Importance has no sign. A clear direction is seen for {told}."
+
+
+def _grounds(results: StudyResults, record: ImportanceRecord) -> str:
+    said = f"Computed from {counted(record.n_trials, 'trial')}"
+    if results.search is None:
+        return f"{said}."
+    if len(results.search.scored) != record.n_trials:
+        said += f" of {len(results.search.scored)} scored ones (the others lie outside the space, or came later)"
+    said += "."
+    if results.search.about.sampler.get("kind") == "tpe":
+        said += " TPE crowds round what scored well, so shares are less sure than for a study with `sampler: random`."
+    return said

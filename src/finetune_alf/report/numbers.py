@@ -1,0 +1,54 @@
+"""How the report writes numbers: one way for each kind, everywhere."""
+
+from finetune_alf.report.records import Estimate
+
+NONE = "–"
+
+
+def score(value: float | None) -> str:
+    """Write a score in [0, 1] to three places: .812."""
+    return NONE if value is None else f"{value:.3f}".replace("0.", ".", 1)
+
+
+def signed(value: float | None) -> str:
+    """Write a difference or a correlation with its sign: +.012; one that rounds to nothing has none."""
+    if value is None:
+        return NONE
+    text = f"{value:+.3f}".replace("0.", ".", 1)
+    return text[1:] if text.endswith(".000") and abs(value) < 0.5 else text
+
+
+def estimate(value: Estimate) -> str:
+    """Write a mean with its interval: .812 [.771, .851]."""
+    return f"{score(value.mean)} [{score(value.low)}, {score(value.high)}]"
+
+
+def signed_estimate(mean: float | None, low: float | None, high: float | None) -> str:
+    """Write a difference with its interval: +.012 [-.010, +.034]."""
+    return NONE if mean is None else f"{signed(mean)} [{signed(low)}, {signed(high)}]"
+
+
+def chance(p: float) -> str:
+    """Write a p-value to three places."""
+    return "< .001" if p < 0.001 else score(p)
+
+
+def rate(value: float) -> str:
+    """Write a learning rate as params.yaml has it: 2e-5; 0 is frozen."""
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return "0" if value == 0 else f"{float(mantissa):g}e{int(exponent)}"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds so that a person sees how long that is."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def counted(n: int, noun: str) -> str:
+    """Write a number of things: 1 trial, 2 trials."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

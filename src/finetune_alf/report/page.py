@@ -1,0 +1,94 @@
+"""The whole page: in short, then study by study what was run, what it shows, and what has not been run."""
+
+from collections.abc import Iterator, Sequence
+
+from finetune_alf.report.importance import agreement, first_place, what_matters
+from finetune_alf.report.load import StudyResults
+from finetune_alf.report.numbers import counted, estimate, score
+from finetune_alf.report.published import beside_the_thesis
+from finetune_alf.report.records import Estimate, ImportanceRecord
+from finetune_alf.report.registered import what_was_registered
+from finetune_alf.report.search import confirmed, how_it_went, what_was_run, words
+from finetune_alf.report.section import Section, plain
+from finetune_alf.report.transfer import how_it_transfers, verdicts
+
+
+def page(title: str, studies: Sequence[StudyResults]) -> Section:
+    """Return the page: its Markdown and all of its pictures."""
+    section = Section()
+    section.say(f"# {plain(title)}")
+    section.say(
+        "Learning rates by layer: searched, explained, confirmed and tried elsewhere. Every number comes from the "
+        "files under `results/`. Square brackets hold 95 % intervals."
+    )
+    section.say("## In short")
+    section.paragraphs.append("\n".join(f"- {line}" for results in studies for line in _in_short(results)))
+    for results in studies:
+        section.take(_study(results))
+    return section
+
+
+def _study(results: StudyResults) -> Section:
+    section = Section()
+    section.say(f"## Study `{results.name}`")
+    section.say("### What was run")
+    section.take(what_was_run(results.search) if results.search else _missing("study", results.name))
+    if results.search:
+        section.say("### The search")
+        section.take(how_it_went(results, results.search))
+    section.say("### Which layers matter")
+    section.take(
+        what_matters(results, results.importance) if results.importance else _missing("importance", results.name)
+    )
+    section.say("### Registered schedules")
+    section.take(what_was_registered(results, results.lock) if results.lock else _missing("register", results.name))
+    section.say("### Transfer")
+    section.take(how_it_transfers(results) if results.transfers else _missing("transfer", f"{results.name} SAMPLE"))
+    if published := beside_the_thesis(results):
+        section.say("### Beside the thesis")
+        section.take(published)
+    return section
+
+
+def _missing(stage: str, arguments: str) -> Section:
+    section = Section()
+    section.say(f"Not run yet: `finetune-alf {stage} {arguments}`.")
+    return section
+
+
+def _in_short(results: StudyResults) -> Iterator[str]:
+    best = results.search.best if results.search else None
+    if results.search and best:
+        again = confirmed(results, best.number)
+        metric = words(results.search.about.metric)
+        kept = f"confirmed on fresh seeds and texts at {estimate(again)}" if again else "not confirmed yet"
+        yield (
+            f"**`{results.name}`**: {counted(len(results.search.trials), 'trial')}; "
+            f"the best reached a validation {metric} of {score(best.score)}, {kept}."
+        )
+    if results.lock and "alf-1" in results.lock.schedules:
+        yield from _registered_in_short(results)
+    if results.importance:
+        yield from _importance_in_short(results.name, results.importance)
+    for alias in ("alf-1", "alf-2"):
+        if said_of := verdicts(results.transfers, alias):
+            by_sample = "; ".join(f"`{sample}`: {word}" for sample, word in said_of.items())
+            yield f"`{alias}` of `{results.name}` against the baseline, by test sample: {by_sample}."
+    if not (results.search or results.lock or results.importance or results.transfers):
+        yield f"**`{results.name}`**: nothing to tell yet."
+
+
+def _registered_in_short(results: StudyResults) -> Iterator[str]:
+    for alias, one in results.lock.schedules.items() if results.lock else ():
+        if kept := one.schedule.confirmed:
+            rates, mean = one.schedule.rates, Estimate(mean=kept.mean, low=kept.low, high=kept.high)
+            yield (
+                f"`{alias}` of `{results.name}`: {words(kept.metric)} {estimate(mean)} on {kept.n_texts:,} unseen "
+                f"texts; {len(rates.frozen)} of {len(rates)} addresses frozen."
+            )
+
+
+def _importance_in_short(name: str, record: ImportanceRecord) -> Iterator[str]:
+    evaluator, shares = next(iter(record.evaluators.items()), ("", {}))
+    if shares:
+        yield " ".join(filter(None, (f"Importance in `{name}`: {first_place(evaluator, shares)}", agreement(record))))

@@ -1,0 +1,96 @@
+"""The confirmed candidates, the registered schedules with their rates, and how their trials learned."""
+
+from finetune_alf.figures import learning_curves, rates_by_layer
+from finetune_alf.rates import LayerRates
+from finetune_alf.report.load import StudyResults
+from finetune_alf.report.numbers import NONE, estimate, rate, score
+from finetune_alf.report.published import published_rates
+from finetune_alf.report.records import Candidate, LockRecord
+from finetune_alf.report.search import words
+from finetune_alf.report.section import Section
+
+ROUNDED_AWAY = 2e-9
+"""At this rate and below, fp32 rounds away 12-99 % of AdamW's updates: the address is all but frozen."""
+
+
+def what_was_registered(results: StudyResults, lock: LockRecord) -> Section:
+    """Return the candidates' confirmation, the rates of each schedule, and the registered trials' learning curves."""
+    section = Section()
+    section.tabulate(
+        ("trial", f"search {words(lock.metric)}", "confirmed", "by seed", "grid steps from ALF-1", "registered as"),
+        [_candidate_row(lock, candidate) for candidate in lock.candidates],
+    )
+    section.say(
+        "Confirmed: fitted again over fresh seeds, scored on the confirmation split, which no trial has seen.",
+        _apart(lock),
+        "The best of a few confirmed scores is again a little lucky; the transfer's test texts are the fair judge.",
+    )
+    section.tabulate(
+        ("schedule", "model version", "digest"),
+        [
+            (f"`{alias}`", f"`{lock.model}` version {one.version}", f"`{one.digest[:12]}`")
+            for alias, one in lock.schedules.items()
+        ],
+    )
+    section.take(_rates(results, lock))
+    section.take(_curves(results, lock))
+    return section
+
+
+def _candidate_row(lock: LockRecord, candidate: Candidate) -> list[str]:
+    aliases = [f"`{alias}`" for alias, one in lock.schedules.items() if one.trial == candidate.trial]
+    distance = NONE if candidate.distance is None else f"{candidate.distance:.1f}"
+    by_seed = ", ".join(score(value) for value in candidate.scores)
+    names = ", ".join(aliases) or NONE
+    return [str(candidate.trial), score(candidate.search_score), estimate(candidate), by_seed, distance, names]
+
+
+def _apart(lock: LockRecord) -> str | None:
+    if len(lock.candidates) < 2:
+        return None
+    first, *others = sorted(lock.candidates, key=lambda candidate: -candidate.mean)
+    close = [str(other.trial) for other in others if other.high >= first.low]
+    if not close:
+        return f"Trial {first.trial}'s interval lies above those of all others."
+    return f"Trial {first.trial}'s interval overlaps with that of trial {', '.join(close)}: the order is not certain."
+
+
+def _rates(results: StudyResults, lock: LockRecord) -> Section:
+    section, rates = Section(), {alias: one.schedule.rates for alias, one in lock.schedules.items()}
+    if results.search:
+        about = results.search.about
+        rates = {"baseline": about.recipe.rates.at(about.encoder.n_layers), **rates}
+        rates |= published_rates(about.encoder.identity)
+    addresses = max(rates.values(), key=len)
+    section.say("Learning rate at each address, 0 = frozen:")
+    section.tabulate(
+        ("schedule", *(f"`{address}`" for address in addresses)),
+        [(f"`{name}`", *(rate(own[a]) if a in own else NONE for a in addresses)) for name, own in rates.items()],
+    )
+    section.say(_all_but_frozen(rates))
+    section.show(
+        f"{results.name}-rates.png",
+        f"Learning rate by address of the schedules of {results.name}; hollow marks are frozen",
+        rates_by_layer(rates),
+    )
+    return section
+
+
+def _all_but_frozen(rates: dict[str, LayerRates]) -> str | None:
+    if not any(0 < value <= ROUNDED_AWAY for own in rates.values() for value in own.values()):
+        return None
+    return f"At {rate(ROUNDED_AWAY)} and below, most updates are lost to fp32 rounding: read such rates as frozen."
+
+
+def _curves(results: StudyResults, lock: LockRecord) -> Section:
+    section, trials = Section(), {trial.number: trial for trial in results.search.trials} if results.search else {}
+    fits, labels = [], []
+    for alias, one in lock.schedules.items():
+        trial = None if one.trial is None else trials.get(one.trial)
+        if trial and trial.result:
+            fits.append([epoch.model_dump() for epoch in trial.result.epochs])
+            labels.append(f"{alias} (trial {trial.number})")
+    if fits:
+        caption = f"Learning curves of the registered trials of {results.name}: losses and validation accuracy by epoch"
+        section.show(f"{results.name}-curves.png", caption, learning_curves(fits, labels))
+    return section

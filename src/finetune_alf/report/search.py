@@ -1,0 +1,141 @@
+"""What was run, how the search went, and how far its best score may be trusted."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from finetune_alf.figures import optimisation_history
+from finetune_alf.rates import HEAD, Address
+from finetune_alf.report.load import Searched, StudyResults
+from finetune_alf.report.numbers import counted, duration, estimate, rate, score, signed
+from finetune_alf.report.records import Candidate, StudyRecord
+from finetune_alf.report.section import Section, plain
+
+
+def what_was_run(search: Searched) -> Section:
+    """Return the table of all that a reader needs to judge or repeat the study."""
+    about, section = search.about, Section()
+    states = Counter(trial.state for trial in search.trials)
+    fits = [trial.result for trial in search.trials if trial.result]
+    device = ", ".join(sorted({f"{fit.device} in {fit.precision}" for fit in fits}))
+    encoder, sample = about.encoder, about.sample
+    rows = [
+        ("encoder", f"`{encoder.name}`: `{encoder.identity}`, {encoder.n_layers} layers"),
+        ("sample", f"`{sample.name}`, {_sizes(search)}, digest `{sample.digest[:12]}`"),
+        ("space", f"embeddings and each layer: {_space(about.space)}; head {rate(_baseline(about)[HEAD])}"),
+        ("sampler", f"{about.sampler.get('kind')}, {_pruner(about)}, seed {about.seed}"),
+        ("recipe", _recipe(about)),
+        ("trials", f"{len(search.trials)}: {', '.join(f'{n} {state}' for state, n in states.items())}"),
+        ("time", f"{duration(about.seconds)}, {counted(about.n_workers, 'worker')}{f', {device}' if device else ''}"),
+        ("versions", ", ".join(f"{name} {version or 'absent'}" for name, version in about.versions.items())),
+    ]
+    section.tabulate(("what", "value"), rows)
+    return section
+
+
+def how_it_went(results: StudyResults, search: Searched) -> Section:
+    """Return the optimisation history, the best trial, and a caution about its score."""
+    section, metric = Section(), search.about.metric
+    scores = {trial.number: trial.score for trial in search.trials}
+    section.show(
+        f"{results.name}-history.png",
+        f"Optimisation history of {results.name}: validation {metric} by trial, and the best so far",
+        optimisation_history(scores, metric),
+    )
+    best = search.best
+    if best is None or best.score is None:
+        section.say("No trial ended with a score.")
+    else:
+        section.say(
+            f"The best of {counted(len(search.scored), 'scored trial')} is trial {best.number}: "
+            f"**validation {words(metric)} {score(best.score)}**.",
+            _baseline_trial(search),
+        )
+        section.say(_caution(results, search, best.number, best.score))
+    section.say(_failures(search))
+    return section
+
+
+def confirmed(results: StudyResults, trial: int) -> Candidate | None:
+    """Return a trial's confirmation, if it was fitted again."""
+    candidates = results.lock.candidates if results.lock else ()
+    return next((candidate for candidate in candidates if candidate.trial == trial), None)
+
+
+def words(metric: str) -> str:
+    """Return a metric's name as it stands in a sentence."""
+    return metric.replace("_", " ")
+
+
+def _caution(results: StudyResults, search: Searched, number: int, best: float) -> str:
+    """Say that the best of many scores is too high, and by how much where that was measured."""
+    n_texts = _n_validation(search)
+    error = f" (on {counted(n_texts, 'text')}, about {score((best * (1 - best) / n_texts) ** 0.5)})" if n_texts else ""
+    caution = (
+        f"> **Selection bias.** The highest of {len(search.scored)} scores is high by merit and by luck: each has a "
+        f"standard error{error}, and the search keeps the lucky ones."
+    )
+    again = confirmed(results, number)
+    if again is None:
+        return f"{caution} Trial {number} was not fitted again on unseen texts; `finetune-alf register` does that."
+    return (
+        f"{caution} Fitted again over {counted(len(again.scores), 'fresh seed')} and scored on texts that no trial has "
+        f"seen, trial {number} reached **{estimate(again)}**, {signed(again.mean - best)} against its search score. "
+        "Go by the confirmed score."
+    )
+
+
+def _baseline_trial(search: Searched) -> str | None:
+    baseline = _baseline(search.about)
+    same = next((trial for trial in search.scored if trial.rates == dict(baseline)), None)
+    if same is None:
+        return None
+    return f"The baseline's own rates, trial {same.number}, scored {score(same.score)} in the same search."
+
+
+def _failures(search: Searched) -> str | None:
+    reasons = Counter(trial.reason for trial in search.trials if trial.reason)
+    told = "; ".join(f"{plain(reason)[:200]} ({n} x)" for reason, n in reasons.most_common(3))
+    return f"Failed trials: {told}{'; and others' if len(reasons) > 3 else ''}." if told else None
+
+
+def _sizes(search: Searched) -> str:
+    """Return texts by split where the study wrote them down, else what its predictions show."""
+    if counts := search.about.sample.counts:
+        return " / ".join(f"{sum(by_class.values()):,} {split}" for split, by_class in counts.items()) + " texts"
+    n_texts = _n_validation(search)
+    return f"{counted(n_texts, 'validation text')}" if n_texts else "sizes not recorded"
+
+
+def _n_validation(search: Searched) -> int:
+    return max((len(trial.result.predictions) for trial in search.trials if trial.result), default=0)
+
+
+def _baseline(about: StudyRecord) -> Mapping[Address, float]:
+    return about.recipe.rates.at(about.encoder.n_layers)
+
+
+def _space(space: dict[str, Any]) -> str:
+    if "rates" in space:
+        grid = f"one of {', '.join(rate(value) for value in space['rates'])}"
+    else:
+        grid = f"from {rate(space['low'])} to {rate(space['high'])}, uniform in the logarithm"
+    return f"{grid}, {len(space['blocks'])} blocks tied" if space.get("blocks") else grid
+
+
+def _pruner(about: StudyRecord) -> str:
+    return f"{about.pruner.get('kind')} pruner" if about.pruner else "no pruner"
+
+
+def _recipe(about: StudyRecord) -> str:
+    recipe = about.recipe
+    parts = [
+        f"baseline rate {rate(recipe.rates.highest)} ({recipe.rates.kind})",
+        f"batch {recipe.batch}",
+        f"at most {counted(recipe.epochs, 'epoch')}",
+        f"{recipe.max_tokens} tokens",
+        f"{recipe.optimizer.kind}, {recipe.curve.kind} curve, {recipe.thaw.kind} thaw",
+        f"{recipe.keep} epoch kept",
+        f"stopping after {counted(recipe.stopping.patience, 'flat epoch')}" if recipe.stopping else "no early stopping",
+    ]
+    return ", ".join(parts)

@@ -1,0 +1,23 @@
+"""Put the report in place: the page and its figures, whole or not at all."""
+
+from pathlib import Path
+
+from finetune_alf.files import swap_folder
+from finetune_alf.paths import Paths
+from finetune_alf.report.load import load_results
+from finetune_alf.report.page import page
+from finetune_alf.report.section import FIGURES
+
+
+def write_report(paths: Paths, title: str = "Adaptive layer freezing") -> Path:
+    """Write results/report/report.md with its figures beside it, and return the page's path.
+
+    Raises InputError, and leaves an earlier report as it was, when no stage has run or a file of one is broken.
+    """
+    whole = page(title, load_results(paths))
+    with swap_folder(paths.report) as folder:
+        (folder / FIGURES).mkdir()
+        for name, png in whole.pictures.items():
+            (folder / FIGURES / name).write_bytes(png)
+        (folder / "report.md").write_text(whole.markdown + "\n", encoding="utf-8")
+    return paths.report / "report.md"

@@ -1,0 +1,125 @@
+"""Figures: what is shown is settled in a record, which is checked here; the drawing gives the same PNG every time."""
+
+import math
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from finetune_alf.figures import (
+    importance_bars,
+    learning_curves,
+    optimisation_history,
+    rates_by_layer,
+    transfer_plot,
+)
+from finetune_alf.figures.curves import curves_info
+from finetune_alf.figures.history import history_info
+from finetune_alf.figures.importance import importance_info
+from finetune_alf.figures.rates import rates_info
+from finetune_alf.figures.transfer import transfer_info
+from finetune_alf.rates import LayerRates
+
+IMPORTANCE = {
+    "fanova": {
+        "embeddings": {"mean": 0.3, "low": 0.1, "high": 0.4},
+        "layer.0": {"mean": 0.7, "low": 0.75, "high": 0.9},  # a mean outside its interval is drawn, not refused
+    },
+    "mdi": {"layer.0": {"mean": 1.0, "low": 1.0, "high": 1.0}},
+}
+RATES = {
+    "baseline": LayerRates.of(2e-5, [2e-5] * 11, 2e-5),
+    "alf-1": LayerRates.of(0, [2e-10, 0, *[2e-6] * 9], 2e-5),
+    "shallow": {"embeddings": 1e-5, "layer.0": 0.0, "head": 1e-3},
+}
+SCORES = {2: 0.7, 0: 0.6, 1: None, 3: 0.65}
+EPOCHS = [
+    {"epoch": 0, "train_loss": 0.7, "validation_loss": 0.6, "validation_accuracy": 0.5},
+    {"epoch": 1, "train_loss": 0.5, "validation_loss": None, "validation_accuracy": None},
+]
+TRANSFER = {
+    "imdb": {"baseline": {"mean": 0.7, "low": 0.6, "high": 0.8}, "alf-1": {"mean": 0.8, "low": 0.7, "high": 0.9}},
+    "yelp": {"alf-1": {"mean": 0.9, "low": 0.8, "high": 0.95}},
+}
+
+DRAWINGS = {
+    "importance": lambda: importance_bars(IMPORTANCE),
+    "rates": lambda: rates_by_layer(RATES),
+    "all frozen": lambda: rates_by_layer({"none": dict.fromkeys(("embeddings", "layer.0", "head"), 0.0)}),
+    "history": lambda: optimisation_history(SCORES, "accuracy"),
+    "no score": lambda: optimisation_history({0: None}),
+    "curves": lambda: learning_curves([EPOCHS, EPOCHS[:1]], ["alf-1", "alf-2"]),
+    "transfer": lambda: transfer_plot(TRANSFER, {"imdb": 0.5}),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
+def test_the_same_record_gives_the_same_legible_png(draw) -> None:
+    png = draw()
+    assert png == draw()
+    assert png.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", png[16:24])
+    assert width >= 700
+    assert height >= 250
+    assert b"Software" not in png
+    assert b"tIME" not in png
+
+
+def test_importance_has_a_bar_for_each_evaluator_and_address() -> None:
+    info = importance_info(IMPORTANCE)
+    assert info.addresses == ("embeddings", "layer.0")
+    assert [(bars.evaluator, bars.means) for bars in info.bars] == [("fanova", (0.3, 0.7)), ("mdi", (0.0, 1.0))]
+    assert info.bars[0].lows == (0.1, 0.75)
+    assert info.bars[0].highs == (0.4, 0.9)
+
+
+def test_rates_run_from_the_input_up_and_other_depths_leave_gaps() -> None:
+    info = rates_info(RATES)
+    assert info.addresses == ("embeddings", *(f"layer.{index}" for index in range(11)), "head")
+    assert info.rates["shallow"] == (1e-5, 0.0, *[None] * 10, 1e-3)
+
+
+def test_frozen_addresses_lie_well_below_the_lowest_rate() -> None:
+    info = rates_info(RATES)
+    assert info.height(0.0) == info.floor
+    assert info.height(2e-10) == 2e-10
+    assert math.log10(2e-10 / info.floor) > 1
+
+
+def test_history_sorts_trials_and_keeps_the_best_so_far() -> None:
+    info = history_info(SCORES)
+    assert info.numbers == (0, 2, 3)
+    assert info.scores == (0.6, 0.7, 0.65)
+    assert info.best == (0.6, 0.7, 0.7)
+    assert info.unscored == (1,)
+
+
+def test_curves_keep_what_was_not_measured_as_a_gap() -> None:
+    (curve,) = curves_info([EPOCHS], ["alf-1"])
+    assert (curve.label, curve.epochs) == ("alf-1", (0, 1))
+    assert curve.train_loss == (0.7, 0.5)
+    assert curve.validation_accuracy == (0.5, None)
+
+
+def test_transfer_has_a_panel_for_each_sample_and_knows_the_baseline() -> None:
+    info = transfer_info(TRANSFER, {"imdb": 0.5})
+    assert info.schemes == ("baseline", "alf-1")
+    assert info.baseline == 0
+    assert info.panels[0].intervals == ((0.7, 0.6, 0.8), (0.8, 0.7, 0.9))
+    assert info.panels[1].intervals == (None, (0.9, 0.8, 0.95))
+    assert [panel.majority for panel in info.panels] == [0.5, None]
+
+
+def test_matplotlib_waits_for_the_first_drawing() -> None:
+    asked = "import sys, finetune_alf.figures; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked]).returncode == 0
+
+
+def test_the_users_own_style_does_not_change_a_figure() -> None:
+    import matplotlib as mpl
+
+    plain = optimisation_history(SCORES)
+    with mpl.rc_context({"axes.facecolor": "black", "font.size": 30}):
+        assert optimisation_history(SCORES) == plain
+        assert mpl.rcParams["font.size"] == 30

@@ -1,0 +1,234 @@
+"""A small tree of results, as the stages write them: every number on the page can be looked up here."""
+
+from pathlib import Path
+from typing import Any
+
+from finetune_alf.files import write_json, write_jsonl
+from finetune_alf.paths import Paths
+
+GRID = (0.0, 2e-9, 5e-8, 5e-7, 5e-6, 5e-5)
+ADDRESSES = ("embeddings", "layer.0", "layer.1", "layer.2")
+DIGEST = "0123456789ab" + "c" * 52
+RECIPE: dict[str, Any] = {
+    "rates": {"kind": "uniform", "rate": 5e-5, "head": 1e-3},
+    "epochs": 4,
+    "batch": 8,
+    "max_tokens": 48,
+}
+SCORES = (0.72, 0.64, None, 0.81, 0.77, 0.69)
+"""Validation accuracy by trial; trial 2 failed, trial 3 is the best, trial 0 has the baseline's rates."""
+
+SCHEMES = ("feature_extraction", "baseline", "alf-1", "alf-2", "decayed")
+
+
+def rates_of(number: int) -> dict[str, float]:
+    """Return a trial's rates; trial 0 has the baseline's."""
+    searched = [5e-5] * 4 if number == 0 else [GRID[(number * 2 + place) % len(GRID)] for place in range(4)]
+    return dict(zip(ADDRESSES, searched, strict=True)) | {"head": 1e-3}
+
+
+def epochs(quality: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "epoch": epoch,
+            "train_loss": 0.7 - quality * 0.1 * epoch,
+            "validation_loss": 0.7 - quality * 0.05 * epoch,
+            "validation_accuracy": 0.5 + quality * 0.09 * epoch,
+            "seconds": 1.25,
+            "ended_ms": 1_000 * epoch,
+        }
+        for epoch in range(4)
+    ]
+
+
+def trial(number: int, score: float | None) -> dict[str, Any]:
+    result = {
+        "epochs": epochs(score or 0),
+        "kept_epoch": 3,
+        "score": score,
+        "accuracy": score,
+        "balanced_accuracy": score,
+        "loss": 0.5,
+        "predictions": [0, 1] * 50,
+        "stopped": "epochs",
+        "seconds": 5.0,
+        "n_steps": 32,
+        "n_open_parameters": 1000,
+        "device": "cpu",
+        "precision": "fp32",
+        "n_threads": 1,
+        "started_ms": 5_000 * number,
+    }
+    return {
+        "number": number,
+        "state": "failed" if score is None else "complete",
+        "rates": rates_of(number),
+        "score": score,
+        "reason": "diverged | after 2 epochs" if score is None else None,
+        "started_ms": 5_000 * number,
+        "ended_ms": 5_000 * number + 5_000,
+        "result": None if score is None else result,
+    }
+
+
+def write_study(paths: Paths, name: str = "minilm", identity: str = "sentence-encoder@1.0:53aa") -> None:
+    about = {
+        "name": name,
+        "digest": DIGEST,
+        "encoder": {"name": "tiny", "identity": identity, "n_layers": 3},
+        "sample": {"name": "films", "digest": DIGEST},
+        "metric": "accuracy",
+        "space": {"kind": "choices", "rates": list(GRID), "blocks": None},
+        "sampler": {"kind": "tpe", "n_startup": 10},
+        "pruner": None,
+        "seed": 1,
+        "recipe": RECIPE,
+        "n_trials": len(SCORES),
+        "n_workers": 2,
+        "versions": {"finetune_alf": "0.1.0", "torch": "2.13.0", "optuna": None},
+        "seconds": 725.0,
+    }
+    folder = paths.study_results(name)
+    write_jsonl(folder / "trials.jsonl", [trial(number, score) for number, score in enumerate(SCORES)])
+    write_json(folder / "best.json", {"number": 3, "score": 0.81, "rates": rates_of(3)})
+    write_json(folder / "study.json", about)
+
+
+def write_importance(paths: Paths, name: str = "minilm", *, agree: bool = False, apart: bool = False) -> None:
+    def shares(first: int, reach: float) -> dict[str, dict[str, float]]:
+        means = [0.55 if place == first else 0.15 for place in range(4)]
+        return {a: {"mean": m, "low": m - reach, "high": m + reach} for a, m in zip(ADDRESSES, means, strict=True)}
+
+    reach = 0.1 if apart else 0.25
+    ways = [(-0.4, -0.7, -0.1), (0.1, -0.3, 0.5), (0.6, 0.2, 0.8), (0.0, -0.4, 0.4)]
+    write_json(
+        paths.importance(name),
+        {
+            "study": name,
+            "n_trials": 5,
+            "n_resamples": 30,
+            "evaluators": {
+                "fanova": shares(2, reach),
+                "mdi": shares(2, reach),
+                "ped_anova": shares(2 if agree else 0, reach),
+            },
+            "direction": {
+                a: {"rho": rho, "low": low, "high": high} for a, (rho, low, high) in zip(ADDRESSES, ways, strict=True)
+            },
+            "blocks": {},
+        },
+    )
+
+
+def write_lock(paths: Paths, name: str = "minilm") -> None:
+    def registered(alias: str, number: int, mean: float) -> dict[str, Any]:
+        rates = rates_of(number)
+        listed = {"kind": "listed", "embeddings": rates["embeddings"], "head": rates["head"]}
+        listed["layers"] = [rates[address] for address in ADDRESSES[1:]]
+        schedule = {
+            "schema_version": 1,
+            "name": f"{name}-{alias}",
+            "recipe": RECIPE | {"rates": listed},
+            "provenance": {
+                "study": name,
+                "encoder": "sentence-encoder@1.0:53aa",
+                "architecture": "bert",
+                "n_layers": 3,
+                "sample_name": "films",
+                "trial": number,
+            },
+            "confirmed": {
+                "metric": "accuracy",
+                "mean": mean,
+                "low": mean - 0.06,
+                "high": mean + 0.06,
+                "n_seeds": 2,
+                "n_texts": 120,
+            },
+        }
+        return {"version": "1", "run_id": "r", "digest": DIGEST, "trial": number, "schedule": schedule}
+
+    def candidate(number: int, search: float, scores: tuple[float, float], distance: float) -> dict[str, Any]:
+        mean = sum(scores) / 2
+        ends = {"mean": mean, "low": mean - 0.06, "high": mean + 0.06}
+        return {
+            "trial": number,
+            "rates": rates_of(number),
+            "search_score": search,
+            "scores": scores,
+            "distance": distance,
+            **ends,
+        }
+
+    write_json(
+        paths.schedules(name),
+        {
+            "study": name,
+            "model": f"alf-{name}",
+            "metric": "accuracy",
+            "schedules": {"alf-1": registered("alf-1", 3, 0.755), "alf-2": registered("alf-2", 4, 0.74)},
+            "candidates": [candidate(3, 0.81, (0.76, 0.75), 0.0), candidate(4, 0.77, (0.73, 0.75), 2.25)],
+        },
+    )
+
+
+def write_transfer(paths: Paths, sample: str, study: str = "minilm", *, gain: float = 0.02, n_seeds: int = 2) -> None:
+    """Write a sample's cells and comparison; alf-1 is better by `gain`, significantly so from .05 up."""
+    means = dict(zip(SCHEMES, (0.5, 0.75, 0.75 + gain, 0.76, 0.745), strict=True))
+    seen = gain >= 0.05
+
+    def result(scheme: str) -> dict[str, Any]:
+        mean = means[scheme]
+        ends = {"mean": mean, "low": mean - 0.03, "high": mean + 0.03}
+        balanced = {"mean": mean - 0.01, "low": mean - 0.05, "high": mean + 0.02}
+        sure = (scheme == "alf-1" and seen) or scheme == "feature_extraction"
+        difference = {
+            "mean": mean - 0.75,
+            "low": mean - 0.75 - 0.04,
+            "high": mean - 0.75 + 0.04,
+            "p": 0.0004 if sure else 0.21,
+            "p_holm": 0.0016 if sure else 0.63,
+            "verdict": ("better" if mean > 0.75 else "worse") if sure else "no evidence of a difference",
+        }
+        return {
+            "n_seeds": n_seeds,
+            "accuracy": ends | {"sd_seeds": 0.01},
+            "balanced_accuracy": balanced,
+            "difference": None if scheme == "baseline" else difference,
+        }
+
+    def cell(scheme: str, seed: int) -> dict[str, Any]:
+        return {
+            "scheme": scheme,
+            "seed": seed,
+            "accuracy": means[scheme],
+            "balanced_accuracy": means[scheme] - 0.01,
+            "loss": 0.5,
+            "seconds": 2.0 if scheme == "feature_extraction" else 6.0,
+            "stopped": "epochs",
+            "epochs": epochs(0.7),
+            "rates": rates_of(0),
+        }
+
+    folder = paths.transfer(study)
+    write_jsonl(folder / f"{sample}.jsonl", [cell(scheme, seed) for scheme in SCHEMES for seed in range(n_seeds)])
+    write_json(folder / f"{sample}.predictions.json", {"truth": [0, 1], "predictions": {}})
+    write_json(
+        folder / f"{sample}.json",
+        {
+            "study": study,
+            "sample": {"name": sample, "digest": DIGEST, "n_test": 1200, "majority": 0.52},
+            "schemes": {scheme: result(scheme) for scheme in SCHEMES},
+        },
+    )
+
+
+def write_everything(root: Path) -> Paths:
+    """Write all stages of one study, its transfer to two samples."""
+    paths = Paths(root)
+    write_study(paths)
+    write_importance(paths)
+    write_lock(paths)
+    write_transfer(paths, "films")
+    write_transfer(paths, "gadgets", gain=0.06)
+    return paths

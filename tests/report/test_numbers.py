@@ -1,0 +1,50 @@
+"""One way of writing each kind of number."""
+
+import pytest
+
+from finetune_alf.report.numbers import chance, counted, duration, estimate, rate, score, signed
+from finetune_alf.report.records import Estimate
+from finetune_alf.report.section import plain, table
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (score(0.8124), ".812"),
+        (score(1.0), "1.000"),
+        (score(0.0), ".000"),
+        (score(None), "–"),
+        (signed(0.012), "+.012"),
+        (signed(-0.25), "-.250"),
+        (signed(-0.0001), ".000"),
+        (signed(1.0), "+1.000"),
+        (estimate(Estimate(mean=0.812, low=0.771, high=0.851)), ".812 [.771, .851]"),
+        (chance(0.0004), "< .001"),
+        (chance(0.032), ".032"),
+        (chance(1.0), "1.000"),
+        (rate(0.0), "0"),
+        (rate(2e-5), "2e-5"),
+        (rate(4.75e-5), "4.75e-5"),
+        (rate(1e-3), "1e-3"),
+        (duration(4.96), "5.0 s"),
+        (duration(59.4), "59 s"),
+        (duration(725), "12 min 5 s"),
+        (duration(7380), "2 h 3 min"),
+        (counted(1, "trial"), "1 trial"),
+        (counted(1200, "text"), "1,200 texts"),
+    ],
+)
+def test_numbers_are_written_as_expected(written: str, expected: str) -> None:
+    assert written == expected
+
+
+def test_words_read_from_the_left_and_numbers_from_the_right() -> None:
+    assert table(("a", "b"), [("`x`", ".812 [.771, .851]")]).splitlines()[1] == "| --- | ---: |"
+
+
+def test_a_pipe_or_a_line_break_does_not_break_a_row() -> None:
+    assert table(("a",), [("one | two\nthree",)]).splitlines()[2] == "| one \\| two three |"
+
+
+def test_text_from_outside_is_neither_markdown_nor_html() -> None:
+    assert plain("<b>[x](y)*z*\n# h") == "\\<b\\>\\[x\\](y)\\*z\\* \\# h"
