@@ -1,0 +1,126 @@
+"""Stage `register`: confirm the top trials over fresh seeds, choose two, put them into MLflow's registry."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+
+from finetune_alf import __version__
+from finetune_alf.figures import learning_curves
+from finetune_alf.files import write_json
+from finetune_alf.register.candidates import Candidate, choose, pick_trials, ranked
+from finetune_alf.register.confirm import at_least_two, confirmation_jobs, confirmed
+from finetune_alf.register.lock import lock_record, locked_schedules, model_name, register_all
+from finetune_alf.schedules.registry import Registry
+from finetune_alf.schedules.schedule import ConfirmedScore, Provenance, Schedule
+from finetune_alf.stages.bench import Bench, open_bench
+from finetune_alf.stages.context import Context, git_commit
+from finetune_alf.stages.mirrored import Runs, parent_run
+from finetune_alf.stages.runs import fit_run
+from finetune_alf.stages.study import study_key, trial_key
+from finetune_alf.study.records import TrialRecord, read_records, read_study
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.result import FitResult
+
+
+def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
+    """Register two schedules of a finished study as `alf-<name>`, aliases alf-1 and alf-2.
+
+    With `from_lock` nothing is fitted: the registry is given again what the lock file holds.
+    """
+    ctx.study(name)
+    with (
+        ctx.lock(f"register-{name}"),
+        parent_run(ctx, f"register/{name}", f"register {name}", {"alf.study": name}) as runs,
+    ):
+        registry = Registry(runs.tracker.uri)
+        if from_lock:
+            register_all(registry, name, locked_schedules(ctx.paths.schedules(name)), runs.parent_id)
+        else:
+            _confirm_and_register(ctx, name, registry, runs)
+    ctx.teller.say(f"{name}: registered {model_name(name)}@alf-1 and {model_name(name)}@alf-2.")
+
+
+def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Runs) -> None:
+    bench, spec = open_bench(ctx, name), ctx.params.register_
+    folder = ctx.paths.study_results(name)
+    records, distance = read_records(folder / "trials.jsonl"), bench.study.space.grid_step_distance
+    picked = pick_trials(records, spec.n_top, distance, spec.min_distance)
+    results = _confirm(ctx, name, bench, picked, runs)
+    truth = bench.sample.splits["confirmation"].labels
+    held = at_least_two(name, [confirmed(record, results, spec.n_seeds, truth) for record in picked])
+    by_score = ranked(held, distance)
+    chosen = choose(by_score, spec.min_distance)
+    trials = {record.number: record for record in records}
+    schedules = {
+        alias: _schedule(ctx, name, alias, bench, candidate, trials[candidate.trial])
+        for alias, candidate in chosen.items()
+    }
+    versions = register_all(registry, name, schedules, runs.parent_id)
+    key = study_key(name, read_study(folder)["digest"])
+    _attach_curves(runs, key, [trials[candidate.trial] for candidate in chosen.values()])
+    runs.metrics.update({f"{alias}.confirmed": candidate.mean for alias, candidate in chosen.items()})
+    write_json(ctx.paths.schedules(name), lock_record(name, bench.study.metric, schedules, versions, by_score))
+
+
+def _confirm(
+    ctx: Context, name: str, bench: Bench, picked: Sequence[TrialRecord], runs: Runs
+) -> Mapping[str, FitResult]:
+    spec, study = ctx.params.register_, bench.study
+    template = FitJob("", study.recipe, bench.encoder_spec, bench.sample.card.digest, 0, metric=study.metric)
+    jobs = confirmation_jobs(picked, template, spec.n_seeds, spec.seed)
+    ledger = Ledger(ctx.paths.ledger(f"register-{name}"))
+    with ctx.teller.bar(f"confirm {name}", len(jobs)) as bar:
+
+        def tell(job: FitJob, result: FitResult) -> None:
+            key = f"register/{name}/{ledger.identity(job)[:16]}"
+            runs.put(
+                fit_run(
+                    key,
+                    job.key,
+                    job.recipe,
+                    bench.encoder.n_layers,
+                    result,
+                    score_name=f"confirmation.{study.metric}",
+                    tags={**bench.tags, "alf.seed": str(job.seed)},
+                )
+            )
+            bar.advance(f"{job.key} {result.score or 0:.3f}")
+
+        return do_jobs(jobs, ctx.executor(), bench.workbench, ledger, tell)
+
+
+def _schedule(ctx: Context, name: str, alias: str, bench: Bench, candidate: Candidate, trial: TrialRecord) -> Schedule:
+    created = datetime.datetime.fromtimestamp(trial.ended_ms / 1000, datetime.UTC)
+    return Schedule(
+        name=f"{name}-{alias}",
+        recipe=bench.study.recipe.with_rates(trial.layer_rates),
+        provenance=Provenance(
+            study=name,
+            encoder=bench.encoder.identity,
+            architecture=str(bench.encoder.model.config.model_type),
+            n_layers=bench.encoder.n_layers,
+            sample_name=bench.sample.name,
+            sample_digest=bench.sample.card.digest,
+            trial=trial.number,
+            package_version=__version__,
+            git_commit=git_commit(ctx.paths.root),
+            created=created.isoformat(timespec="seconds"),
+        ),
+        confirmed=ConfirmedScore(
+            metric=bench.study.metric,
+            mean=candidate.mean,
+            low=candidate.low,
+            high=candidate.high,
+            n_seeds=len(candidate.scores),
+            n_texts=len(bench.sample.splits["confirmation"].labels),
+        ),
+    )
+
+
+def _attach_curves(runs: Runs, key: str, trials: Sequence[TrialRecord]) -> None:
+    """Put a picture of its learning curves into the run of each trial that was registered."""
+    for trial in trials:
+        run_id = runs.tracker.find(trial_key(key, trial.number))
+        if run_id and trial.result:
+            epochs = [record.model_dump() for record in trial.result.epochs]
+            runs.tracker.attach(run_id, "curves.png", learning_curves([epochs], [f"trial {trial.number}"]))

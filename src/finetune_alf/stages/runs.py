@@ -1,0 +1,69 @@
+"""A fit as MLflow shows it: rates as parameters, a point an epoch, the schedule as JSON."""
+
+from collections.abc import Iterable, Mapping
+
+from finetune_alf.files import canonical_json
+from finetune_alf.recipe import Recipe
+from finetune_alf.study.records import TrialRecord
+from finetune_alf.tracking.record import Metric, RunRecord
+from finetune_alf.train.result import EpochRecord, FitResult
+
+
+def fit_run(
+    key: str, name: str, recipe: Recipe, n_layers: int, result: FitResult, *, score_name: str, tags: Mapping[str, str]
+) -> RunRecord:
+    """Return the run of one fit. `score_name` is what its final score is called, `validation.accuracy` say."""
+    ended_ms = result.started_ms + round(result.seconds * 1000)
+    last = result.epochs[-1].epoch if result.epochs else 0
+    finals = {
+        score_name: result.score,
+        "seconds": result.seconds,
+        "n_open_parameters": float(result.n_open_parameters),
+    }
+    return RunRecord(
+        key=key,
+        name=name,
+        started_ms=result.started_ms,
+        ended_ms=ended_ms,
+        status="FAILED" if result.stopped == "diverged" else "FINISHED",
+        params=_params(recipe, n_layers, result),
+        metrics=(
+            *(metric for record in result.epochs for metric in _epoch_metrics(record)),
+            *(Metric(name, value, last, ended_ms) for name, value in finals.items() if value is not None),
+        ),
+        tags={**tags, "alf.stopped": result.stopped},
+        artifacts={"recipe.json": canonical_json(recipe.model_dump(mode="json")).encode()},
+    )
+
+
+def trial_run(key: str, recipe: Recipe, record: TrialRecord, *, metric: str, tags: Mapping[str, str]) -> RunRecord:
+    """Return the run of one trial; one that failed without a result shows its rates and the reason."""
+    tried, name = recipe.with_rates(record.layer_rates), f"trial {record.number}"
+    tags = {**tags, "alf.trial": str(record.number), "alf.state": record.state}
+    if record.result is not None:
+        n_layers = record.layer_rates.n_layers
+        return fit_run(key, name, tried, n_layers, record.result, score_name=f"validation.{metric}.kept", tags=tags)
+    return RunRecord(
+        key=key,
+        name=name,
+        started_ms=record.started_ms,
+        ended_ms=record.ended_ms,
+        status="FAILED",
+        params={f"rates.{address}": f"{rate:g}" for address, rate in record.rates.items()},
+        tags={**tags, "alf.reason": record.reason or ""},
+    )
+
+
+def _params(recipe: Recipe, n_layers: int, result: FitResult) -> dict[str, str]:
+    rates = {f"rates.{address}": f"{rate:g}" for address, rate in recipe.rates.at(n_layers).items()}
+    sizes = {name: str(getattr(recipe, name)) for name in ("batch", "epochs", "max_tokens", "keep")}
+    return {**rates, **sizes, "precision": result.precision, "device": result.device}
+
+
+def _epoch_metrics(record: EpochRecord) -> Iterable[Metric]:
+    values = {
+        "train.loss": record.train_loss,
+        "validation.loss": record.validation_loss,
+        "validation.accuracy": record.validation_accuracy,
+    }
+    return [Metric(name, value, record.epoch, record.ended_ms) for name, value in values.items() if value is not None]

@@ -1,0 +1,96 @@
+"""Stage `transfer`: fine-tune the pre-trained encoder on a sample under each scheme, and compare on its test split."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from finetune_alf.errors import ScheduleError
+from finetune_alf.files import write_json, write_jsonl
+from finetune_alf.register.lock import locked_schedules, model_name
+from finetune_alf.schedules.registry import Registry
+from finetune_alf.schedules.schedule import Schedule
+from finetune_alf.stages.bench import Bench, open_bench
+from finetune_alf.stages.context import Context
+from finetune_alf.stages.mirrored import Runs, parent_run
+from finetune_alf.stages.runs import fit_run
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.result import FitResult
+from finetune_alf.transfer.cells import Cell, cell_job, cell_record, cells, predictions_by_scheme
+from finetune_alf.transfer.compare import compare, majority
+from finetune_alf.transfer.schemes import scheme_recipes
+
+
+def transfer(ctx: Context, study: str, sample: str) -> None:
+    """Fill the cells of one study and one sample, and write them, their predictions and the comparison."""
+    ctx.sample(sample)
+    bench, spec = open_bench(ctx, study, sample), ctx.params.transfer
+    key = f"transfer/{study}/{sample}"
+    with (
+        ctx.lock(key.replace("/", "-")),
+        parent_run(ctx, key, f"transfer {study} to {sample}", {**bench.tags, "alf.study": study}) as runs,
+    ):
+        schedules = _pull(ctx, study, Registry(runs.tracker.uri)) if _wants_schedules(spec.schemes) else {}
+        recipes = scheme_recipes(spec.schemes, bench.study.recipe, schedules, bench.encoder.n_layers, spec.decay)
+        grid = cells(recipes, spec.n_seeds, spec.seed)
+        results = _fill(ctx, study, bench, grid, runs)
+        compared = _write(ctx, study, bench, grid, results)
+        runs.metrics.update({f"{scheme}.accuracy": told["accuracy"]["mean"] for scheme, told in compared.items()})
+    ctx.teller.say(
+        f"{study} to {sample}: " + ", ".join(f"{s} {told['accuracy']['mean']:.3f}" for s, told in compared.items())
+    )
+
+
+def _wants_schedules(schemes: tuple[str, ...]) -> bool:
+    return any(scheme.startswith("alf-") for scheme in schemes)
+
+
+def _pull(ctx: Context, study: str, registry: Registry) -> dict[str, Schedule]:
+    """Return the study's schedules from the registry, each the very one that the lock file names."""
+    schedules = {}
+    for alias, locked in locked_schedules(ctx.paths.schedules(study)).items():
+        pulled = registry.pull(f"{model_name(study)}@{alias}").schedule
+        if pulled.digest != locked.digest:
+            raise ScheduleError(
+                f"{model_name(study)}@{alias}: must have the digest {locked.digest[:12]} of the lock file, but the "
+                f"registry has {pulled.digest[:12]}. Run `finetune-alf register {study} --from-lock` to register what "
+                "the lock file holds, or the register stage to confirm anew."
+            )
+        schedules[alias] = pulled
+    return schedules
+
+
+def _fill(ctx: Context, study: str, bench: Bench, grid: Mapping[str, Cell], runs: Runs) -> Mapping[str, FitResult]:
+    name = f"transfer-{study}-{bench.sample.name}"
+    ledger = Ledger(ctx.paths.ledger(name))
+    jobs = [
+        cell_job(key, cell, bench.encoder_spec, bench.sample.card.digest, bench.study.metric)
+        for key, cell in grid.items()
+    ]
+    with ctx.teller.bar(f"transfer {study} to {bench.sample.name}", len(jobs)) as bar:
+
+        def tell(job: FitJob, result: FitResult) -> None:
+            cell = grid[job.key]
+            key = f"{name}/{ledger.identity(job)[:16]}"
+            tags = {**bench.tags, "alf.scheme": cell.scheme, "alf.seed": str(cell.seed)}
+            score_name = f"test.{bench.study.metric}"
+            n_layers = bench.encoder.n_layers
+            runs.put(fit_run(key, job.key, job.recipe, n_layers, result, score_name=score_name, tags=tags))
+            bar.advance(f"{job.key} {result.accuracy or 0:.3f}")
+
+        return do_jobs(jobs, ctx.executor(), bench.workbench, ledger, tell)
+
+
+def _write(
+    ctx: Context, study: str, bench: Bench, grid: Mapping[str, Cell], results: Mapping[str, FitResult]
+) -> dict[str, Any]:
+    sample, folder, n_layers = bench.sample, ctx.paths.transfer(study), bench.encoder.n_layers
+    truth = sample.splits["test"].labels
+    predictions = predictions_by_scheme(grid, results)
+    compared = compare(truth, predictions, ctx.params.transfer)
+    write_jsonl(
+        folder / f"{sample.name}.jsonl", [cell_record(cell, results[key], n_layers) for key, cell in grid.items()]
+    )
+    write_json(folder / f"{sample.name}.predictions.json", {"truth": truth, "predictions": predictions})
+    about = {"name": sample.name, "digest": sample.card.digest, "n_test": len(truth), "majority": majority(truth)}
+    write_json(folder / f"{sample.name}.json", {"study": study, "sample": about, "schemes": compared})
+    return compared

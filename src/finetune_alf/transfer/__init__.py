@@ -1,0 +1,1 @@
+"""Do the schedules hold elsewhere? Each against feature extraction, plain fine-tuning and layer-wise decay."""

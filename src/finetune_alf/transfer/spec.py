@@ -1,0 +1,27 @@
+"""What params.yaml says about transfer."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from finetune_alf.paths import Name
+from finetune_alf.spec import Spec
+
+SchemeName = Literal["feature_extraction", "baseline", "alf-1", "alf-2", "decayed"]
+SCHEMES: tuple[SchemeName, ...] = ("feature_extraction", "baseline", "alf-1", "alf-2", "decayed")
+
+
+class TransferSpec(Spec):
+    """Which studies' schedules are tried on which samples, against what, over how many seeds.
+
+    `decay` is the factor of layer-wise decay, from the baseline's rate at the top (Sun et al. 2019, figure 2.1 of
+    the thesis); `n_resamples` those of the bootstrap and of the permutation test.
+    """
+
+    studies: Annotated[tuple[Name, ...], Field(min_length=1)]
+    samples: Annotated[tuple[Name, ...], Field(min_length=1)]
+    schemes: Annotated[tuple[SchemeName, ...], Field(min_length=1)] = SCHEMES
+    n_seeds: Annotated[int, Field(ge=1)] = 2
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.95
+    n_resamples: Annotated[int, Field(ge=100)] = 2000
+    seed: int = 1

@@ -1,0 +1,95 @@
+"""A project so small that every stage takes seconds: a random encoder of two layers on the corpus of the package."""
+
+from finetune_alf.params.load import load_params
+from finetune_alf.paths import Paths
+from finetune_alf.stages.context import Context
+
+PARAMS = """
+compute: {n_threads: 1}
+encoders:
+  tiny:
+    kind: random
+    seed: 1
+    config:
+      model_type: bert
+      vocab_size: 500
+      hidden_size: 16
+      num_hidden_layers: 2
+      num_attention_heads: 2
+      intermediate_size: 32
+      max_position_embeddings: 32
+      initializer_range: 0.4
+samples:
+  films:
+    source: {kind: mini, domain: films}
+    n_train: 32
+    n_validation: 32
+    n_confirmation: 32
+    n_test: 40
+    max_train_frac: 0.2
+  travel:
+    source: {kind: mini, domain: travel}
+    n_train: 32
+    n_validation: 32
+    n_confirmation: 32
+    n_test: 40
+    max_train_frac: 0.2
+studies:
+  tiny:
+    encoder: tiny
+    sample: films
+    space: {kind: choices, rates: [0, 1e-4, 1e-3, 1e-2]}
+    enqueue: [baseline]
+    seed: 3
+    recipe:
+      rates: {kind: uniform, rate: 1e-2, head: 1e-2}
+      allow_forgetting: true
+      batch: 8
+      epochs: 4
+      max_tokens: 16
+      precision: fp32
+    n_trials: 12
+importance: {n_resamples: 3}
+register: {n_top: 2, n_seeds: 2, min_distance: 0.5}
+transfer:
+  studies: [tiny]
+  samples: [films, travel]
+  n_seeds: 2
+  n_resamples: 200
+"""
+
+
+class Notebook:
+    """A teller that remembers."""
+
+    def __init__(self):
+        self.lines, self.notes = [], []
+
+    def say(self, text):
+        self.lines.append(text)
+
+    def bar(self, label, total):
+        return _Bar(self.notes)
+
+
+class _Bar:
+    def __init__(self, notes):
+        self.notes = notes
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def advance(self, note=""):
+        self.notes.append(note)
+
+
+def small_context(root, **changes):
+    root.mkdir(exist_ok=True)
+    text = PARAMS
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    (root / "params.yaml").write_text(text)
+    return Context(load_params(root / "params.yaml"), Paths(root), Notebook())

@@ -1,0 +1,228 @@
+"""All stages on the corpus of the package, through the real MLflow store, database and registry."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small import Notebook, small_context
+
+from finetune_alf.errors import AlfError, InputError, LockedError, ScheduleError
+from finetune_alf.files import hold_lock, read_json, read_jsonl
+from finetune_alf.paths import Paths
+from finetune_alf.schedules.pull import pull
+from finetune_alf.schedules.registry import Registry
+from finetune_alf.stages.context import Context
+from finetune_alf.stages.importance import importance
+from finetune_alf.stages.prepare import prepare
+from finetune_alf.stages.register import register
+from finetune_alf.stages.run_all import run_all
+from finetune_alf.stages.study import study
+from finetune_alf.stages.transfer import transfer
+from finetune_alf.tracking.mlflow import MlflowTracker
+from finetune_alf.tracking.store import tracking_uri
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    ctx = small_context(tmp_path_factory.mktemp("project"))
+    run_all(ctx)
+    return ctx
+
+
+@pytest.fixture
+def copied(done, tmp_path):
+    """The finished project with its MLflow store, on which a test may do harm."""
+    shutil.copytree(done.paths.root, tmp_path / "copy")
+    return Context(done.params, Paths(tmp_path / "copy"), Notebook())
+
+
+def runs(ctx, condition):
+    tracker = MlflowTracker(ctx.paths.root)
+    return list(tracker.client.search_runs([tracker.experiment_id], condition, max_results=200))
+
+
+def test_the_page_holds_what_the_stages_wrote(done):
+    page = (done.paths.report / "report.md").read_text()
+    best = read_json(done.paths.study_results("tiny") / "best.json")
+    assert f"{best['score']:.3f}".lstrip("0") in page
+    for alias in ("alf-1", "alf-2"):
+        digest = read_json(done.paths.schedules("tiny"))["schedules"][alias]["digest"]
+        assert digest[:12] in page
+
+
+def test_mlflow_has_one_parent_and_one_run_a_trial_with_rates_and_a_point_an_epoch(done):
+    (parent,) = runs(done, "tags.`alf.study` = 'tiny' and attributes.run_name = 'study tiny'")
+    assert parent.info.status == "FINISHED"
+    nested = runs(done, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    records = {row["number"]: row for row in read_jsonl(done.paths.study_results("tiny") / "trials.jsonl")}
+    assert sorted(int(run.data.tags["alf.trial"]) for run in nested) == sorted(records) == list(range(12))
+    client = MlflowTracker(done.paths.root).client
+    for run in nested:
+        row = records[int(run.data.tags["alf.trial"])]
+        assert {name: float(run.data.params[f"rates.{name}"]) for name in row["rates"]} == row["rates"]
+        assert run.data.tags["alf.sample.digest"] == read_json(done.paths.sample("films") / "card.json")["digest"]
+        for metric in ("train.loss", "validation.loss", "validation.accuracy"):
+            points = client.get_metric_history(run.info.run_id, metric)
+            assert [point.step for point in points] == list(range(4))
+
+
+def test_the_registered_trials_carry_a_picture_of_their_curves(done):
+    lock = read_json(done.paths.schedules("tiny"))
+    client = MlflowTracker(done.paths.root).client
+    for entry in lock["schedules"].values():
+        (run,) = runs(done, f"tags.`alf.trial` = '{entry['trial']}'")
+        assert "curves.png" in {file.path for file in client.list_artifacts(run.info.run_id)}
+
+
+def test_a_registered_schedule_is_pulled_by_its_alias_as_the_lock_file_has_it(done):
+    uri = tracking_uri(done.paths.root)
+    for alias, entry in read_json(done.paths.schedules("tiny"))["schedules"].items():
+        schedule = pull(f"alf-tiny@{alias}", uri, allow_forgetting=True)
+        assert schedule.digest == entry["digest"]
+        assert schedule.confirmed.n_seeds == 2
+        assert schedule.provenance.trial == entry["trial"]
+
+
+def test_confirmation_uses_texts_and_seeds_that_no_trial_saw(done):
+    lines = (done.paths.ledger("register-tiny")).read_text().split("\n")
+    fits = [json.loads(line)["result"] for line in lines if line]
+    trials = read_jsonl(done.paths.study_results("tiny") / "trials.jsonl")
+    assert len(fits) == 4
+    searched = {tuple(e["train_loss"] for e in t["result"]["epochs"]) for t in trials}
+    assert not searched & {tuple(e["train_loss"] for e in fit["epochs"]) for fit in fits}
+
+
+def test_every_cell_of_the_grid_is_there_with_predictions_for_every_test_text(done):
+    for sample in ("films", "travel"):
+        rows = read_jsonl(done.paths.transfer("tiny") / f"{sample}.jsonl")
+        assert len({(row["scheme"], row["seed"]) for row in rows}) == len(rows) == 5 * 2
+        said = read_json(done.paths.transfer("tiny") / f"{sample}.predictions.json")
+        for row in rows:
+            predictions = said["predictions"][row["scheme"]][str(row["seed"])]
+            hits = sum(p == t for p, t in zip(predictions, said["truth"], strict=True))
+            assert row["accuracy"] == pytest.approx(hits / 40)
+
+
+def test_doing_it_all_again_fits_nothing_and_changes_no_result(copied):
+    before = {path: path.read_bytes() for path in copied.paths.results.rglob("*.jsonl")}
+    versions = Registry(tracking_uri(copied.paths.root)).list()
+    study(copied, "tiny")
+    transfer(copied, "tiny", "travel")
+    assert {path: path.read_bytes() for path in copied.paths.results.rglob("*.jsonl")} == before
+    assert Registry(tracking_uri(copied.paths.root)).list() == versions
+
+
+def test_a_registry_that_lost_the_schedules_gets_them_back_from_the_lock_file(copied):
+    shutil.rmtree(copied.paths.mlruns)
+    with pytest.raises(AlfError, match="register tiny --from-lock"):
+        transfer(copied, "tiny", "travel")
+    lock = copied.paths.schedules("tiny").read_bytes()
+    register(copied, "tiny", from_lock=True)
+    transfer(copied, "tiny", "travel")
+    assert copied.paths.schedules("tiny").read_bytes() == lock
+
+
+def test_a_schedule_other_than_the_lock_files_is_not_applied(copied):
+    path = copied.paths.schedules("tiny")
+    lock = read_json(path)
+    entries = lock["schedules"]
+    entries["alf-1"], entries["alf-2"] = entries["alf-2"], entries["alf-1"]
+    path.write_text(json.dumps(lock))
+    with pytest.raises(ScheduleError, match=r"alf-tiny@alf-1: must have the digest .* of the lock file"):
+        transfer(copied, "tiny", "travel")
+
+
+def test_a_changed_lock_file_is_refused(copied):
+    path = copied.paths.schedules("tiny")
+    path.write_text(path.read_text().replace('"trial": 1', '"trial": 11').replace('"head": 0.01', '"head": 0.02'))
+    with pytest.raises(AlfError, match="it was changed"):
+        transfer(copied, "tiny", "travel")
+
+
+def test_a_stage_names_the_one_that_must_run_before_it(tmp_path):
+    ctx = small_context(tmp_path / "empty")
+    with pytest.raises(AlfError, match="Run the prepare stage"):
+        study(ctx, "tiny")
+    with pytest.raises(InputError, match="Run the stage that writes it"):
+        importance(ctx, "tiny")
+
+
+def test_an_unknown_name_is_answered_with_those_there_are(done):
+    with pytest.raises(InputError, match="samples: must have an entry `filsm`, but got films, travel"):
+        prepare(done, "filsm")
+
+
+def test_two_processes_do_not_write_one_sample(tmp_path):
+    ctx = small_context(tmp_path / "one")
+    with hold_lock(ctx.paths.studies / "prepare-films.lock"), pytest.raises(LockedError, match="holds it"):
+        prepare(ctx, "films")
+    assert not ctx.paths.sample("films").exists()
+
+
+def test_an_mlflow_store_that_cannot_be_written_stops_a_study_before_its_first_trial(done, tmp_path):
+    shutil.copytree(done.paths.root / "data", tmp_path / "bad" / "data")
+    ctx = small_context(tmp_path / "bad")
+    (ctx.paths.mlruns).write_text("a file where a folder should be")
+    with pytest.raises(AlfError, match="must be an MLflow store that can be used"):
+        study(ctx, "tiny")
+    assert not list(ctx.paths.studies.glob("*.db"))
+
+
+STUDY = """
+import sys, pathlib
+sys.path.insert(0, {tests!r})
+from small import small_context
+from finetune_alf.stages.study import study
+study(small_context(pathlib.Path({root!r}), **{changes!r}), "tiny")
+"""
+SLOWER = {"epochs: 4": "epochs: 40"}
+
+
+def test_a_study_killed_again_and_again_ends_as_one_that_was_not(done, tmp_path):
+    """Real fits, the real store and MLflow: killed with SIGKILL in the middle, started again until it ends."""
+    results = []
+    for name, n_kills in (("whole", 0), ("killed", 3)):
+        root = tmp_path / name
+        shutil.copytree(done.paths.root / "data", root / "data")
+        if name == "killed":  # a ready store, so that the kills hit trials
+            shutil.copytree(tmp_path / "whole" / "mlruns", root / "mlruns")
+        script = STUDY.format(tests=str(Path(__file__).parent), root=str(root), changes=SLOWER)
+        for kill in range(n_kills + 1):
+            process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": "1"})
+            if kill < n_kills:
+                _wait_for_trials(root, process, 2 * kill + 1)
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+            else:
+                assert process.wait() == 0
+        rows = read_jsonl(root / "results" / "study" / "tiny" / "trials.jsonl")
+        results.append([(row["number"], row["state"], row["score"], row["rates"]) for row in rows])
+    assert results[0] == results[1]
+    assert [row[0] for row in results[1]] == list(range(12))
+    ctx = Context(done.params, Paths(tmp_path / "killed"), Notebook())
+    (parent,) = [run for run in runs(ctx, "attributes.run_name = 'study tiny'") if run.info.status != "DELETED"]
+    nested = runs(ctx, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    assert sorted(int(run.data.tags["alf.trial"]) for run in nested) == list(range(12))
+    assert {run.info.status for run in nested} == {"FINISHED"}
+
+
+def _wait_for_trials(root, process, n_trials):
+    import sqlite3
+
+    until = time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        for database in root.glob("studies/*.db"):
+            try:
+                with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+                    (count,) = connection.execute("select count(*) from trials where state='COMPLETE'").fetchone()
+            except sqlite3.OperationalError:
+                continue
+            if count >= n_trials:
+                return
+        time.sleep(0.02)
