@@ -1,0 +1,55 @@
+# What everybody runs, continuous integration included: repro, test, check.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help repro test test-long check
+
+PYTHON ?= python3
+# Test processes side by side; each takes one core.
+N_TESTERS ?= 2
+
+BIN := .venv/bin
+# Stages and tests find the commands of this environment first.
+IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+READY := .venv/ready
+
+# Nothing here tells anybody that it ran.
+export DO_NOT_TRACK := 1
+export DVC_NO_ANALYTICS := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+export MLFLOW_DISABLE_TELEMETRY := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:
+	@echo "make repro      set up .venv, then run every stage whose inputs changed"
+	@echo "make test       set up .venv, then the test suite (make test-long: what takes minutes)"
+	@echo "make check      set up .venv, then lint, types and the floors of the package"
+
+repro: $(READY)
+	@$(IN_VENV) dvc repro
+	@echo
+	@echo "Results:  results/report/report.md"
+	@echo "Runs:     .venv/bin/finetune-alf ui   (MLflow, in the browser)"
+
+test: $(READY)
+	@$(IN_VENV) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -n $(N_TESTERS) --dist loadfile
+
+test-long: $(READY)
+	@$(IN_VENV) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -m long --timeout 3600
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict src
+	@$(BIN)/lint-imports --no-logo
+
+# Made again where the lock or the package's own metadata changed; the stamp is written last, so a half-made one is finished.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON): must be Python 3.11 or newer, but is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; \
+	  exit 1; }
+	@echo "setting up .venv (once)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --requirement requirements.lock
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

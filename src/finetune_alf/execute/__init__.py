@@ -1,0 +1,10 @@
+"""Where jobs run: one after another in this process, or in a pool of worker processes.
+
+An executor knows jobs, not studies: what a job is, and what its result means, is its caller's business.
+"""
+
+from finetune_alf.execute.jobs import Executor, OnMessage, Outcome, Report, Work, WorkerError
+from finetune_alf.execute.pool import PoolExecutor
+from finetune_alf.execute.serial import SerialExecutor
+
+__all__ = ["Executor", "OnMessage", "Outcome", "PoolExecutor", "Report", "SerialExecutor", "Work", "WorkerError"]

@@ -1,0 +1,95 @@
+"""A study's trials as records, and the small files in which they are handed on."""
+
+import json
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from finetune_alf import __version__
+from finetune_alf.errors import InputError
+from finetune_alf.files import read_json, read_jsonl, write_json, write_jsonl
+from finetune_alf.rates import LayerRates
+from finetune_alf.spec import Spec
+from finetune_alf.train.result import FitResult
+
+TrialState = Literal["complete", "failed", "pruned"]
+
+VENDORS = ("optuna", "torch", "transformers")
+
+
+class TrialRecord(Spec):
+    """A finished trial: one line of trials.jsonl.
+
+    `rates` holds a rate for every address; `score` is there only if the trial is complete, `reason` only if it failed.
+    """
+
+    number: int
+    state: TrialState
+    rates: dict[str, float]
+    score: float | None
+    reason: str | None
+    started_ms: int
+    ended_ms: int
+    result: FitResult | None
+
+    @property
+    def layer_rates(self) -> LayerRates:
+        """The rates, as the other packages take them."""
+        return LayerRates(self.rates)
+
+
+def best_of(records: Sequence[TrialRecord]) -> TrialRecord | None:
+    """Return the complete trial with the highest score, the earliest of equals."""
+    scored = [record for record in records if record.score is not None]
+    return max(scored, key=lambda record: (record.score or 0.0, -record.number), default=None)
+
+
+def seconds_of(records: Sequence[TrialRecord]) -> float:
+    """Return the seconds from the start of the first trial to the end of the last one, pauses between runs included."""
+    if not records:
+        return 0.0
+    return (max(record.ended_ms for record in records) - min(record.started_ms for record in records)) / 1000
+
+
+def write_results(folder: Path, records: Sequence[TrialRecord], study: dict[str, Any]) -> None:
+    """Write trials.jsonl, best.json and, last of all, study.json, each whole or not at all."""
+    best = best_of(records)
+    write_jsonl(folder / "trials.jsonl", [record.model_dump(mode="json") for record in records])
+    if best is not None:
+        write_json(folder / "best.json", {"number": best.number, "score": best.score, "rates": best.rates})
+    versions = {"finetune_alf": __version__, **{name: _version(name) for name in VENDORS}}
+    write_json(folder / "study.json", {**study, "versions": versions, "seconds": seconds_of(records)})
+
+
+def read_records(path: Path) -> list[TrialRecord]:
+    """Read trials.jsonl, in the order of the trials' numbers. Raises InputError that names the file and line."""
+    records = []
+    for line, row in enumerate(read_jsonl(path), start=1):
+        try:
+            records.append(record_of(row))
+        except ValidationError as error:
+            raise InputError(
+                f"{path}:{line}: must be a trial, but got {error.errors()[0]['msg']}. Run the study's stage again."
+            ) from None
+    return records
+
+
+def read_study(folder: Path) -> dict[str, Any]:
+    """Read study.json: what was asked of the study, and its digest. Raises InputError that names the file."""
+    study: dict[str, Any] = read_json(folder / "study.json")
+    return study
+
+
+def record_of(row: object) -> TrialRecord:
+    """Return the record that this JSON stands for. Raises pydantic's ValidationError."""
+    return TrialRecord.model_validate_json(json.dumps(row))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

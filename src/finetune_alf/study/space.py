@@ -1,0 +1,170 @@
+"""Which rates a study may try, and how far apart two of them are."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from finetune_alf.errors import RatesError
+from finetune_alf.rates import HEAD, Address, LayerRates, addresses
+from finetune_alf.spec import Spec
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+Block = Annotated[tuple[Annotated[str, Field(pattern=r"^(embeddings|layer\.(0|[1-9]\d*))$")], ...], Field(min_length=1)]
+
+Rate = Annotated[float, Field(ge=0)]
+
+PREFIX = "rates."
+"""What stands before the address in the name of a parameter."""
+
+
+class _TiedSpace(Spec):
+    """Embeddings and layers with a rate each, or one a block where blocks tie them; the head is not searched."""
+
+    blocks: tuple[Block, ...] | None = None
+
+    @field_validator("blocks")
+    @classmethod
+    def _refuse_repeats(cls, blocks: tuple[Block, ...] | None) -> tuple[Block, ...] | None:
+        named = [address for block in blocks or () for address in block]
+        if twice := sorted({address for address in named if named.count(address) > 1}):
+            raise ValueError(f"must name each address once, but got {', '.join(twice)} more than once")
+        return blocks
+
+    def parameters(self, n_layers: int) -> dict[str, tuple[Address, ...]]:
+        """Return the addresses that each parameter sets, from the input up.
+
+        A block's parameter has the name of its lowest address. Raises RatesError when the encoder lacks an address.
+        """
+        searched = addresses(n_layers)[:-1]
+        block_of = {address: block for block in self.blocks or () for address in block}
+        if unknown := [address for address in block_of if address not in searched]:
+            raise RatesError(f"space.blocks: must name embeddings or layers 0 to {n_layers - 1}, but got {unknown[0]}.")
+        tied: dict[tuple[str, ...], list[Address]] = {}
+        for address in searched:
+            tied.setdefault(block_of.get(address, (address,)), []).append(address)
+        return {f"{PREFIX}{block[0]}": tuple(block) for block in tied.values()}
+
+    def layer_rates(self, params: Mapping[str, float], n_layers: int, head: float) -> LayerRates:
+        """Return the rates that these parameters stand for."""
+        tied = self.parameters(n_layers).items()
+        return LayerRates({HEAD: head, **{address: params[name] for name, block in tied for address in block}})
+
+    def params_of(self, rates: LayerRates) -> dict[str, float] | None:
+        """Return the parameters that stand for these rates; None when the space does not hold them."""
+        params = {}
+        for name, tied in self.parameters(rates.n_layers).items():
+            values = {rates[address] for address in tied}
+            if len(values) > 1 or not self._holds(rates[tied[0]]):
+                return None
+            params[name] = rates[tied[0]]
+        return params
+
+    def grid_step_distance(self, a: LayerRates, b: LayerRates) -> float:
+        """Return how many grid steps (decades, in a log space) two vectors lie apart, on average over the addresses.
+
+        Rates off the grid lie between its steps, by their logarithm. Raises RatesError for different depths.
+        """
+        if a.n_layers != b.n_layers:
+            raise RatesError(f"rates: must be of one depth to compare, but got {a.n_layers} and {b.n_layers} layers.")
+        searched = addresses(a.n_layers)[:-1]
+        return sum(abs(self._place(a[address]) - self._place(b[address])) for address in searched) / len(searched)
+
+    def _holds(self, rate: float) -> bool:
+        raise NotImplementedError
+
+    def _place(self, rate: float) -> float:
+        raise NotImplementedError
+
+
+class ChoicesSpace(_TiedSpace):
+    """A rate out of a rising list for each address: the thesis's space, with 0 for frozen."""
+
+    kind: Literal["choices"] = "choices"
+    rates: Annotated[tuple[Rate, ...], Field(min_length=2)]
+
+    @field_validator("rates")
+    @classmethod
+    def _refuse_disorder(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        if any(low >= high for low, high in pairwise(rates)):
+            raise ValueError(
+                f"must rise from each rate to the next, but got {', '.join(f'{rate:g}' for rate in rates)}"
+            )
+        return rates
+
+    @property
+    def highest(self) -> float:
+        """The highest rate that a trial may get."""
+        return self.rates[-1]
+
+    def distributions(self, n_layers: int) -> dict[str, "BaseDistribution"]:
+        """Return Optuna's distribution of each parameter."""
+        from optuna.distributions import CategoricalDistribution
+
+        return {name: CategoricalDistribution(self.rates) for name in self.parameters(n_layers)}
+
+    def at(self, unit: float) -> float:
+        """Return the rate at a place in [0, 1)."""
+        return self.rates[int(unit * len(self.rates))]
+
+    def _holds(self, rate: float) -> bool:
+        return rate in self.rates
+
+    def _place(self, rate: float) -> float:
+        """Return a rate's place on the grid, in steps: a choice at its index, 0 at its own or one below the lowest."""
+        lowest = 0 if self.rates[0] > 0 else 1
+        positive = self.rates[lowest:]
+        if rate < positive[0]:
+            return lowest - 1 + rate / positive[0]
+        if rate >= positive[-1]:
+            step = math.log10(positive[-1] / positive[-2]) if len(positive) > 1 else 1.0
+            return len(self.rates) - 1 + math.log10(rate / positive[-1]) / step
+        below = bisect_right(positive, rate) - 1
+        step = math.log10(positive[below + 1] / positive[below])
+        return lowest + below + math.log10(rate / positive[below]) / step
+
+
+class LogSpace(_TiedSpace):
+    """Any rate between two, their logarithm uniform; nothing is frozen."""
+
+    kind: Literal["log"] = "log"
+    low: Annotated[float, Field(gt=0)]
+    high: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _refuse_disorder(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low must be below high, but got {self.low:g} and {self.high:g}")
+        return self
+
+    @property
+    def highest(self) -> float:
+        """The highest rate that a trial may get."""
+        return self.high
+
+    def distributions(self, n_layers: int) -> dict[str, "BaseDistribution"]:
+        """Return Optuna's distribution of each parameter."""
+        from optuna.distributions import FloatDistribution
+
+        return {name: FloatDistribution(self.low, self.high, log=True) for name in self.parameters(n_layers)}
+
+    def at(self, unit: float) -> float:
+        """Return the rate at a place in [0, 1)."""
+        return float(min(self.high, self.low * (self.high / self.low) ** unit))
+
+    def _holds(self, rate: float) -> bool:
+        return self.low <= rate <= self.high
+
+    def _place(self, rate: float) -> float:
+        """Return a rate's place, in decades; one so low that it is frozen lies a decade below `low`."""
+        return math.log10(max(rate, self.low / 10))
+
+
+AnySpace = ChoicesSpace | LogSpace
+
+Space = Annotated[AnySpace, Field(discriminator="kind")]

@@ -1,0 +1,104 @@
+"""Works that the executor tests send to workers: importable there, and with faults on demand."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune_alf.errors import DataError
+
+Report = Callable[[Any], bool]
+
+
+def square(job: int, report: Report) -> int:
+    return job * job
+
+
+def process_of(job: int, report: Report) -> int:
+    return os.getpid()
+
+
+def fail_on_odd(job: int, report: Report) -> int:
+    if job % 2:
+        raise ValueError(f"{job} is odd")
+    return job
+
+
+def refuse(job: int, report: Report) -> int:
+    raise DataError("sample: must be there, but got nothing. Draw it.")
+
+
+def count_up(job: int, report: Report) -> int:
+    """Send 0, 1, 2 … up until the answer is to stop; return how many were sent."""
+    for sent in range(job):
+        if not report(sent):
+            return sent + 1
+    return job
+
+
+def give_lambda(job: int, report: Report) -> Callable[[], None]:
+    return lambda: None
+
+
+def sleep(job: float, report: Report) -> float:
+    time.sleep(job)
+    return job
+
+
+@dataclass(frozen=True)
+class DieAtFirst:
+    """Ends its own process in the first `n_deaths` attempts at each job; counts attempts in files."""
+
+    folder: Path
+    n_deaths: int
+    by_signal: bool
+
+    def __call__(self, job: int, report: Report) -> int:
+        marks = len(list(self.folder.glob(f"{job}-*")))
+        (self.folder / f"{job}-{marks}").touch()
+        if marks < self.n_deaths:
+            if self.by_signal:
+                os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(3)
+        return job
+
+
+class CannotLoad:
+    """Pickles well and cannot be loaded."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return (_raise_import_error, ("no module of that name",))
+
+    def __call__(self, job: int, report: Report) -> int:
+        return job
+
+
+def _raise_import_error(text: str) -> None:
+    raise ImportError(text)
+
+
+class DiesLoading(CannotLoad):
+    """Ends the process that loads it."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[int]]:
+        return (os._exit, (9,))
+
+
+def say_pid_and_hang(job: int, report: Report) -> None:
+    report(os.getpid())
+    time.sleep(60)
+
+
+def coordinate() -> None:
+    """Run two hanging jobs in a pool, and print each worker's process id."""
+    from finetune_alf.execute import PoolExecutor
+
+    def tell(job: int, pid: int) -> bool:
+        print(pid, flush=True)
+        return True
+
+    for _ in PoolExecutor(2).run(iter([0, 1]), say_pid_and_hang, tell):
+        pass

@@ -1,0 +1,110 @@
+"""What the pool promises beyond the contract: dead workers cost an attempt, and no worker is ever left."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import executor_works as works
+import pytest
+
+from finetune_alf.execute import PoolExecutor, WorkerError
+from finetune_alf.execute.pool import MAX_ATTEMPTS
+
+
+@pytest.mark.parametrize("by_signal", [True, False])
+def test_a_dead_workers_job_is_done_again(tmp_path: Path, by_signal: bool) -> None:
+    work = works.DieAtFirst(tmp_path, n_deaths=MAX_ATTEMPTS - 1, by_signal=by_signal)
+    outcomes = {outcome.job: outcome for outcome in PoolExecutor(2).run(iter([7, 8]), work)}
+    assert {job: (o.result, o.n_attempts) for job, o in outcomes.items()} == {7: (7, 3), 8: (8, 3)}
+
+
+def test_a_job_that_kills_every_worker_fails_alone(tmp_path: Path) -> None:
+    work = works.DieAtFirst(tmp_path, n_deaths=99, by_signal=True)
+    (outcome,) = PoolExecutor(1).run(iter([7]), work)
+    assert outcome.failure == "its worker died 3 times (exit code -9)"
+    assert len(list(tmp_path.iterdir())) == outcome.n_attempts == MAX_ATTEMPTS
+
+
+def test_an_idle_workers_death_costs_its_next_job_nothing() -> None:
+    run = PoolExecutor(1).run(iter([1, 2]), works.process_of)
+    pid = next(run).result
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.2)
+    second = next(run)
+    run.close()
+    assert second.n_attempts == 1
+    assert second.result != pid
+
+
+def test_workers_are_kept_from_job_to_job() -> None:
+    assert len({outcome.result for outcome in PoolExecutor(1).run(iter(range(4)), works.process_of)}) == 1
+
+
+def test_work_that_cannot_be_loaded_is_reported_once_with_its_cause() -> None:
+    with pytest.raises(WorkerError, match="must be able to load its work, but got ImportError: no module of that name"):
+        list(PoolExecutor(2).run(iter(range(9)), works.CannotLoad()))
+    assert not multiprocessing.active_children()
+
+
+def test_workers_that_die_at_the_start_are_not_started_for_ever() -> None:
+    with pytest.raises(WorkerError, match="3 in a row died before they were ready"):
+        list(PoolExecutor(2).run(iter(range(9)), works.DiesLoading()))
+    assert not multiprocessing.active_children()
+
+
+def test_a_result_that_cannot_be_sent_fails_its_job() -> None:
+    (outcome,) = PoolExecutor(1).run(iter([1]), works.give_lambda)
+    assert outcome.failure is not None
+    assert "must be picklable" in outcome.failure
+
+
+def test_leaving_early_leaves_no_worker() -> None:
+    run = PoolExecutor(2).run(iter([0.0, 60.0]), works.sleep)
+    assert next(run).result == 0.0
+    run.close()
+    assert not multiprocessing.active_children()
+
+
+def test_fewer_than_one_worker_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        PoolExecutor(0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_die_with_the_coordinator(sent: signal.Signals) -> None:
+    command = [sys.executable, "-c", "import executor_works; executor_works.coordinate()"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    ) as coordinator:
+        assert coordinator.stdout is not None
+        workers = [int(coordinator.stdout.readline()) for _ in range(2)]
+        assert all(_is_alive(pid) for pid in workers)
+        if sent == signal.SIGINT:
+            os.killpg(coordinator.pid, sent)  # as a terminal does
+        else:
+            coordinator.send_signal(sent)
+        coordinator.wait(10)
+    deadline = time.monotonic() + 2
+    while any(_is_alive(pid) for pid in workers):
+        assert time.monotonic() < deadline, "a worker outlived its coordinator by 2 s"
+        time.sleep(0.02)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

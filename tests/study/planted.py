@@ -1,0 +1,96 @@
+"""Studies that cost nothing: the coordinator, the database and the executors are real, the fits are planted."""
+
+import json
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from planted_work import N_EPOCHS, N_LAYERS, LightJob, Planted, epochs_up_to, fit_result, score_of
+
+from finetune_alf.encoder.spec import RandomEncoder
+from finetune_alf.execute import Executor, OnMessage, Outcome, PoolExecutor, SerialExecutor, Work
+from finetune_alf.paths import Paths
+from finetune_alf.study.coordinator import StudyResult, run_study
+from finetune_alf.study.spec import StudySpec
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.result import EpochRecord, FitResult
+
+__all__ = ["N_EPOCHS", "N_LAYERS", "Planted", "epochs_up_to", "fit_result", "score_of"]
+
+RATES = (0.0, 5e-9, 5e-8, 5e-7, 5e-6, 5e-5, 1e-4)
+ENCODER = RandomEncoder.model_validate_json('{"kind": "random", "config": {"model_type": "bert"}, "seed": 0}')
+
+
+def study_spec(**changes: Any) -> StudySpec:
+    given = {
+        "encoder": "tiny",
+        "sample": "films",
+        "space": {"kind": "choices", "rates": RATES},
+        "recipe": {
+            "rates": {"kind": "uniform", "rate": 5e-5, "head": 1e-3},
+            "epochs": N_EPOCHS,
+            "batch": 8,
+            "max_tokens": 48,
+        },
+        "n_trials": 12,
+        "seed": 7,
+    }
+    return StudySpec.model_validate_json(json.dumps({**given, **changes}))
+
+
+def study(
+    root: Path,
+    spec: StudySpec | None = None,
+    work: Callable[[FitJob, Callable[[EpochRecord], bool]], FitResult] | None = None,
+    executor: Executor | None = None,
+    **changes: Any,
+) -> StudyResult:
+    asked = {
+        "sample_digest": "5a" * 32,
+        "encoder_spec": ENCODER,
+        "encoder_identity": "random:0",
+        "n_layers": N_LAYERS,
+        **changes,
+    }
+    return run_study(
+        "small",
+        spec or study_spec(),
+        executor=executor or SerialExecutor(),
+        work=work or Planted(),
+        paths=Paths(root),
+        **asked,
+    )
+
+
+def outcome_of(result: StudyResult) -> list[tuple[int, str, dict[str, float], float | None]]:
+    """What must not hang on kills and restarts."""
+    return [(record.number, record.state, record.rates, record.score) for record in result.records]
+
+
+class LightPool:
+    """A pool whose workers start in a tenth of a second, as it sends them LightJobs."""
+
+    def __init__(self, n_workers: int) -> None:
+        self._pool = PoolExecutor(n_workers)
+
+    @property
+    def n_workers(self) -> int:
+        return self._pool.n_workers
+
+    def run(
+        self, jobs: Iterator[FitJob], work: Work[Any, FitResult], on_message: OnMessage | None = None
+    ) -> Generator[Outcome[FitJob, FitResult]]:
+        sent: dict[str, FitJob] = {}
+
+        def light() -> Iterator[LightJob]:
+            for job in jobs:
+                sent[job.key] = job
+                yield LightJob(job.key, job.recipe)
+
+        def hear(job: LightJob, message: object) -> bool:
+            return on_message is None or on_message(sent[job.key], message)
+
+        with closing(self._pool.run(light(), work, hear)) as outcomes:
+            for outcome in outcomes:
+                yield Outcome(sent[outcome.job.key], outcome.result, outcome.failure, outcome.n_attempts)

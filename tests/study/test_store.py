@@ -1,0 +1,187 @@
+"""A study's database: sound or refused, locked for one writer, readable by Optuna's own tools."""
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+import optuna
+import pytest
+from planted import outcome_of, study, study_spec
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from finetune_alf.errors import LockedError, StudyError
+from finetune_alf.files import hold_lock
+from finetune_alf.study.identity import changes, databases, identity_of
+from finetune_alf.study.store import check, open_store
+
+HALF = study_spec(n_trials=3)
+
+
+@pytest.fixture(scope="module")
+def half_done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("half")
+    study(root, HALF)
+    return root
+
+
+@pytest.fixture
+def root(half_done: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(half_done, tmp_path / "root"))
+
+
+def database(root: Path) -> Path:
+    (found,) = databases(root / "studies", "small")
+    return found
+
+
+def test_n_trials_and_the_names_of_encoder_and_sample_are_no_part_of_the_identity() -> None:
+    one = identity_of(study_spec(n_trials=3, encoder="a", sample="a"), "5a", "random:0")
+    assert one == identity_of(study_spec(n_trials=9, encoder="b", sample="b"), "5a", "random:0")
+
+
+def test_changes_name_the_field_and_both_values() -> None:
+    old, new = ({"space": {"low": 1.0, "high": high}, "seed": 1} for high in (2.0, 3.0))
+    assert changes(old, new) == ["space.high: 2.0 -> 3.0"]
+    assert changes(old, old) == []
+
+
+def test_databases_of_a_longer_name_are_not_taken_for_this_ones(tmp_path: Path) -> None:
+    for name in ("small-00000000.db", "small-one-00000000.db", "small-0000000.db", "small-00000000.db-journal"):
+        (tmp_path / name).touch()
+    assert [path.name for path in databases(tmp_path, "small")] == ["small-00000000.db"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: content[: len(content) // 2], id="cut in half"),
+        pytest.param(lambda content: content[:8192] + os.urandom(8192) + content[16384:], id="pages overwritten"),
+        pytest.param(lambda content: b"not a database at all" * 1000, id="another file"),
+        pytest.param(lambda content: b"", id="empty"),
+    ],
+)
+def test_a_damaged_database_is_refused_with_a_way_out_and_left_as_it_is(root: Path, damage: Any) -> None:
+    path = database(root)
+    path.write_bytes(damage(path.read_bytes()))
+    before = path.read_bytes()
+    with pytest.raises(StudyError, match=r"must be a study's sound database.*move it\s+away"):
+        study(root, HALF)
+    assert path.read_bytes() == before
+
+
+def test_a_database_of_something_else_is_refused(root: Path) -> None:
+    path = database(root)
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE things (id INTEGER)")
+    connection.close()
+    with pytest.raises(StudyError, match="sound database"):
+        study(root, HALF)
+
+
+def test_a_full_disk_is_named_and_what_was_finished_stays(root: Path) -> None:
+    path = database(root)
+    n_bytes = path.stat().st_size
+
+    @event.listens_for(Engine, "connect")
+    def limit(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {n_bytes // 4096 + 1}")
+
+    try:
+        with open_store(root / "studies", "small", check(path)) as store:
+            done = store.finished()[0]
+            begun = store.begin({}, {}, done.layer_rates)
+            assert done.result is not None
+            much = done.result.model_copy(update={"predictions": (1,) * 50_000})
+            with pytest.raises(StudyError, match=r"must be readable and writable.*database or disk is full.*goes on"):
+                store.finish(done.model_copy(update={"number": begun.number, "result": much}))
+    finally:
+        event.remove(Engine, "connect", limit)
+    assert study(root, study_spec(n_trials=4)).records[:3] == study(root, HALF).records[:3]
+
+
+def test_a_half_made_database_is_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no space left"):
+        study(tmp_path, HALF)
+    assert not [path for path in (tmp_path / "studies").iterdir() if path.suffix != ".lock"]
+
+
+def test_the_rollback_journal_is_kept_even_where_somebody_chose_wal(root: Path) -> None:
+    connection = sqlite3.connect(database(root))
+    assert connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal"
+    connection.close()
+    study(root, study_spec(n_trials=4))
+    connection = sqlite3.connect(database(root))
+    assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+    connection.close()
+
+
+def test_a_path_with_odd_characters_holds_a_study(tmp_path: Path) -> None:
+    root = tmp_path / "a {b} 100%? c#d é"
+    assert outcome_of(study(root, HALF)) == outcome_of(study(root, HALF))
+    assert database(root).exists()
+
+
+def test_a_second_coordinator_is_refused_at_once_naming_the_first(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from planted import Planted, study, study_spec\n"
+        "study(pathlib.Path(sys.argv[1]), study_spec(n_trials=1), Planted(epoch_s=60))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment) as first:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("studies/*.db")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        asked = time.monotonic()
+        with pytest.raises(LockedError, match=rf"process {first.pid} on {socket.gethostname()}, since \d{{4}}-"):
+            study(tmp_path, study_spec(n_trials=1))
+        assert time.monotonic() - asked < 2
+        first.kill()
+    assert len(study(tmp_path, study_spec(n_trials=1)).records) == 1  # its lock died with it
+
+
+def test_the_lock_is_free_after_a_study(tmp_path: Path) -> None:
+    study(tmp_path, HALF)
+    with hold_lock(tmp_path / "studies/small.lock"):
+        pass
+
+
+def test_the_database_opens_in_optuna_dashboard(root: Path) -> None:
+    from optuna_dashboard import wsgi
+
+    storage = optuna.storages.RDBStorage(f"sqlite:///{database(root)}")
+    app = wsgi(storage)
+    listed = _get(app, "/api/studies")
+    (found,) = listed["study_summaries"] if "study_summaries" in listed else listed["studies"]
+    assert found["study_name"] == "small"
+    detail = _get(app, f"/api/studies/{found['study_id']}")
+    assert [trial["state"] for trial in detail["trials"]] == ["Complete"] * 3
+    names = {param["name"] for param in detail["trials"][0]["params"]}
+    assert names == {"rates.embeddings", "rates.layer.0", "rates.layer.1", "rates.layer.2"}
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def _get(app: Any, path: str) -> dict[str, Any]:
+    environ: dict[str, Any] = {"PATH_INFO": path, "REQUEST_METHOD": "GET", "wsgi.input": BytesIO()}
+    setup_testing_defaults(environ)
+    statuses: list[str] = []
+    body = b"".join(app(environ, lambda status, headers, *_: statuses.append(status)))
+    assert statuses == ["200 OK"]
+    answer: dict[str, Any] = json.loads(body)
+    return answer
