@@ -1,0 +1,59 @@
+"""`finetune-alf anatomy`: what lies at each address of an encoder, and how fast it would learn."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from finetune_alf.cli.project import read_params, root_option, store_uri
+from finetune_alf.errors import ParamsError
+
+if TYPE_CHECKING:
+    from finetune_alf.encoder.encoder import Encoder
+    from finetune_alf.rates import LayerRates
+
+
+@click.command(
+    short_help="Print what lies at each address, and its rate.",
+    epilog="Example: finetune-alf anatomy minilm --schedule alf-minilm@alf-1",
+)
+@click.argument("study", required=False)
+@click.option("--schedule", metavar="REF", help="Rates of a schedule (a published name, FILE.json, MODEL@ALIAS).")
+@click.option("--classes", type=click.IntRange(2), default=2, show_default=True, help="How many the head tells apart.")
+@root_option
+def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -> None:
+    """Print address, parameters, rate, open or frozen, for the encoder and the baseline rates of STUDY.
+
+    Without a name, for the first study.
+    """
+    params = read_params(root)
+    name = study or next(iter(params.studies))
+    if name not in params.studies:
+        raise ParamsError(f"studies: must have an entry {name}, but got {', '.join(params.studies)}.")
+    spec = params.studies[name]
+    from finetune_alf.encoder.load import load_encoder
+
+    encoder = load_encoder(params.encoders[spec.encoder], classes)
+    rates = _scheduled(schedule, root, encoder.n_layers) if schedule else spec.recipe.rates.at(encoder.n_layers)
+    click.echo(f"{spec.encoder}: {encoder.identity}")
+    for line in _table(encoder, rates):
+        click.echo(line)
+
+
+def _scheduled(ref: str, root: Path, n_layers: int) -> "LayerRates":
+    from finetune_alf.schedules.pull import pull
+
+    return pull(ref, store_uri(root) if "@" in ref else None).for_depth(n_layers)
+
+
+def _table(encoder: "Encoder", rates: "LayerRates") -> list[str]:
+    sizes = {name: parameter.numel() for name, parameter in encoder.model.named_parameters()}
+    rows = [("address", "parameters", "rate", "")]
+    total = n_open = 0
+    for address, names in encoder.anatomy.parameters.items():
+        n_parameters = sum(sizes[name] for name in names)
+        total += n_parameters
+        n_open += n_parameters if rates[address] else 0
+        rows.append((address, f"{n_parameters:,}", f"{rates[address]:g}", "open" if rates[address] else "frozen"))
+    rows.append(("all", f"{total:,}", "", f"{n_open / total:.1%} open"))
+    return [f"{address:<12}{count:>14}{rate:>10}  {state}".rstrip() for address, count, rate, state in rows]

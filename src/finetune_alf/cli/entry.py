@@ -1,0 +1,70 @@
+"""The command `finetune-alf`: its options, its commands, its logging."""
+
+import logging
+import os
+import sys
+
+import click
+
+from finetune_alf import __version__
+from finetune_alf.cli import params_commands, schedule_commands, stage_commands
+from finetune_alf.cli.anatomy_command import anatomy
+from finetune_alf.cli.guard import GuardedGroup
+from finetune_alf.cli.ui_command import ui
+
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "DVC_NO_ANALYTICS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+_HELP = """Search, explain, register and test per-layer learning rates of BERT-family encoders.
+
+\b
+Everything that is trained is described by params.yaml in the current folder:
+    finetune-alf params use default
+    finetune-alf run
+"""
+
+
+@click.group(
+    cls=GuardedGroup,
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 done, 1 a fault of the program, 2 usage, 3 input, 4 storage, 5 partly done, 130/143 stopped.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("-v", "--verbose", is_flag=True, help="Log what happens on the way.")
+@click.version_option(__version__, prog_name="finetune-alf")
+def group(debug: bool, verbose: bool) -> None:
+    """Set up what all commands share: the environment and the log."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("finetune_alf").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+for command in (
+    stage_commands.prepare,
+    stage_commands.study,
+    stage_commands.importance,
+    stage_commands.register,
+    stage_commands.transfer,
+    stage_commands.report,
+    stage_commands.run,
+    params_commands.params,
+    anatomy,
+    schedule_commands.schedules,
+    ui,
+):
+    group.add_command(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows another one, rather than ending the command.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    group(prog_name="finetune-alf")

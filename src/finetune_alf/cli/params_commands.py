@@ -1,0 +1,70 @@
+"""`finetune-alf params`: check, explain, compare and change params.yaml."""
+
+import json
+from pathlib import Path
+
+import click
+
+from finetune_alf.cli.project import params_path, read_params, root_option
+
+_overlays = click.option(
+    "--params",
+    "overlays",
+    multiple=True,
+    metavar="FILE|PRESET",
+    help="Parameters to lay over params.yaml, or over each other where there is none. Repeatable.",
+)
+
+
+@click.group()
+def params() -> None:
+    """Check, explain, compare and change params.yaml."""
+
+
+@params.command(epilog="Example: finetune-alf params check --params real-small")
+@_overlays
+@root_option
+def check(overlays: tuple[str, ...], root: Path) -> None:
+    """Say whether the parameters are valid, or everything that is wrong with them."""
+    checked = read_params(root, overlays)
+    sizes = [f"{name} {', '.join(getattr(checked, name))}" for name in ("encoders", "samples", "studies")]
+    click.echo(f"{' + '.join([str(params_path(root)), *overlays])}: valid; {'; '.join(sizes)}")
+
+
+@params.command(epilog="Example: finetune-alf params schema > params.schema.json")
+def schema() -> None:
+    """Print the JSON schema of params.yaml, for editors."""
+    from finetune_alf.params.schema import params_schema
+
+    click.echo(json.dumps(params_schema(), indent=1))
+
+
+@params.command(epilog="Example: finetune-alf params diff --params thesis-bert")
+@_overlays
+@root_option
+def diff(overlays: tuple[str, ...], root: Path) -> None:
+    """Print what overlays would change in params.yaml; without any, how it differs from the default."""
+    from finetune_alf.params.difference import differences
+    from finetune_alf.params.load import read_merged, read_overlay
+
+    path = params_path(root)
+    now = read_merged(path).value
+    before, after = (now, read_merged(path, overlays).value) if overlays else (read_overlay("default").value, now)
+    for line in differences(before, after):
+        click.echo(line)
+
+
+@params.command(epilog="Example: finetune-alf params use real-small")
+@click.argument("presets", nargs=-1, required=True, metavar="PRESET...")
+@click.option("--anew", is_flag=True, help="Start from the default parameters, not from those that are there.")
+@root_option
+def use(presets: tuple[str, ...], anew: bool, root: Path) -> None:
+    """Merge presets into params.yaml, its comments kept.
+
+    Presets: default, real-small, thesis-bert, thesis-distilbert, thesis-roberta; a file does as well.
+    """
+    from finetune_alf.params.writing import use_presets
+
+    path = params_path(root)
+    use_presets(path, presets, anew=anew)
+    click.echo(f"{path}: now with {', '.join(presets)}")

@@ -1,0 +1,56 @@
+"""What commands share: the folder they work in, its parameters, its MLflow store."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from finetune_alf.cli.teller import ConsoleTeller
+from finetune_alf.errors import ParamsError
+
+if TYPE_CHECKING:
+    from finetune_alf.params import Params
+    from finetune_alf.stages.context import Context
+
+root_option: Callable[[Any], Any] = click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="the current folder",
+    help="The folder with params.yaml, data and results.",
+)
+
+
+def params_path(root: Path) -> Path:
+    """Return a folder's params.yaml."""
+    return root / "params.yaml"
+
+
+def read_params(root: Path, overlays: Sequence[str] = ()) -> "Params":
+    """Read a folder's params.yaml with overlays; ParamsError with every fault."""
+    from finetune_alf.params import load_params
+
+    path, ran = params_path(root), root / "results" / "params.yaml"
+    if not overlays and not path.exists() and ran.exists():
+        raise ParamsError(f"{path}: must be there, but is not. `run` kept what it ran with: cp {ran} {path}")
+    return load_params(path, overlays)
+
+
+def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
+    """Return what stages work with, in this folder."""
+    params = read_params(root, overlays)  # faults are told before anything heavy is loaded
+    from finetune_alf.paths import Paths
+    from finetune_alf.stages.context import Context
+
+    return Context(params, Paths(root), ConsoleTeller())
+
+
+def store_uri(root: Path, uri: str | None = None) -> str:
+    """Return the MLflow store named here, in params.yaml or the environment, or else the folder's own."""
+    from finetune_alf.tracking.store import tracking_uri
+
+    if uri is None and params_path(root).exists():
+        uri = read_params(root).tracking.uri
+    return tracking_uri(root, uri or os.environ.get("MLFLOW_TRACKING_URI") or None)

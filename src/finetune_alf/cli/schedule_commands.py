@@ -1,0 +1,70 @@
+"""`finetune-alf schedules`: list, show and pull what the thesis published and what studies registered."""
+
+from pathlib import Path
+
+import click
+
+from finetune_alf.cli.project import root_option, store_uri
+from finetune_alf.errors import InputError
+
+_uri_option = click.option("--uri", help="The MLflow store; the folder's own unless named.")
+
+
+@click.group(short_help="List, show and pull schedules.")
+def schedules() -> None:
+    """List, show and pull schedules: the thesis's, files, and registered ones."""
+
+
+@schedules.command("list", epilog="Example: finetune-alf schedules list")
+@_uri_option
+@root_option
+def list_all(uri: str | None, root: Path) -> None:
+    """List the published schedules and those of the registry."""
+    from finetune_alf.schedules.published import PUBLISHED_NAMES, published
+    from finetune_alf.tracking.store import database
+
+    for name in PUBLISHED_NAMES:
+        found = published(name)
+        click.echo(f"{name:<28}{found.digest[:12]}  {found.rates.n_layers} layers, published")
+    store = store_uri(root, uri)
+    path = database(store)
+    if path is not None and not path.exists():
+        click.echo(f"{path}: nothing registered yet")
+        return
+    from finetune_alf.schedules.registry import Registry
+
+    for version in Registry(store).list():
+        for ref in [f"{version.model}@{alias}" for alias in version.aliases] or [version.model]:
+            click.echo(f"{ref:<28}{version.digest[:12]}  version {version.version}, run {version.run_id}")
+
+
+@schedules.command(epilog="Example: finetune-alf schedules show distilbert-alf-1")
+@click.argument("ref")
+@_uri_option
+@root_option
+def show(ref: str, uri: str | None, root: Path) -> None:
+    """Print schedule REF as JSON: a published name, FILE.json, or MODEL@ALIAS."""
+    click.echo(_pulled(ref, uri, root))
+
+
+@schedules.command(epilog="Example: finetune-alf schedules pull alf-minilm@alf-1 --out alf-1.json")
+@click.argument("ref")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@_uri_option
+@root_option
+def pull(ref: str, out: Path, force: bool, uri: str | None, root: Path) -> None:
+    """Write schedule REF to a file, its digest checked."""
+    if out.exists() and not force:
+        raise InputError(f"{out}: must not be there yet, but is. Name another file, or pass --force.")
+    from finetune_alf.files import write_text
+
+    text = _pulled(ref, uri, root)
+    write_text(out, f"{text}\n")
+    click.echo(f"{out}: {ref}")
+
+
+def _pulled(ref: str, uri: str | None, root: Path) -> str:
+    from finetune_alf.schedules.pull import pull as pull_schedule
+
+    return pull_schedule(ref, store_uri(root, uri) if "@" in ref else None).to_json().rstrip("\n")

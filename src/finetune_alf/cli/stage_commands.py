@@ -1,0 +1,113 @@
+"""One command a stage; each reads params.yaml alone, as DVC does."""
+
+from pathlib import Path
+
+import click
+
+from finetune_alf.cli.project import open_context, root_option
+
+
+@click.command(short_help="Draw a sample out of its source.", epilog="Example: finetune-alf prepare films")
+@click.argument("name", required=False)
+@root_option
+def prepare(name: str | None, root: Path) -> None:
+    """Draw sample NAME out of its source; without a name, all of them."""
+    context = open_context(root)
+    from finetune_alf.stages.prepare import prepare as run_stage
+
+    for one in [name] if name else context.params.samples:
+        run_stage(context, one)
+
+
+@click.command(short_help="Search for the rates that score best.", epilog="Example: finetune-alf study minilm")
+@click.argument("name", required=False)
+@root_option
+def study(name: str | None, root: Path) -> None:
+    """Search for the best rates in study NAME; without a name, in all of them.
+
+    Stopped and started again, it goes on where it was. More trials: raise n_trials in params.yaml.
+    """
+    context = open_context(root)
+    from finetune_alf.stages.study import study as run_stage
+
+    for one in [name] if name else context.params.studies:
+        run_stage(context, one)
+
+
+@click.command(short_help="Say how much each layer's rate matters.", epilog="Example: finetune-alf importance minilm")
+@click.argument("name", required=False)
+@root_option
+def importance(name: str | None, root: Path) -> None:
+    """Say how much each layer's rate mattered in study NAME, and in which direction; without a name, in all."""
+    context = open_context(root)
+    from finetune_alf.stages.importance import importance as run_stage
+
+    for one in [name] if name else context.params.studies:
+        run_stage(context, one)
+
+
+@click.command(short_help="Confirm the best trials and register two.", epilog="Example: finetune-alf register minilm")
+@click.argument("name", required=False)
+@click.option(
+    "--from-lock", is_flag=True, help="Register what results/schedules holds again, without fitting anything."
+)
+@root_option
+def register(name: str | None, from_lock: bool, root: Path) -> None:
+    """Confirm the best trials of study NAME on texts that none saw, and register two; without a name, of all."""
+    context = open_context(root)
+    from finetune_alf.stages.register import register as run_stage
+
+    for one in [name] if name else context.params.studies:
+        run_stage(context, one, from_lock=from_lock)
+
+
+@click.command(
+    short_help="Try the registered schedules on other samples.",
+    epilog="Example: finetune-alf transfer minilm restaurants",
+)
+@click.argument("study", required=False)
+@click.argument("sample", required=False)
+@root_option
+def transfer(study: str | None, sample: str | None, root: Path) -> None:
+    """Try the registered schedules of STUDY on SAMPLE; what is not named is all that params.yaml names there."""
+    context = open_context(root)
+    from finetune_alf.stages.transfer import transfer as run_stage
+
+    for one in [study] if study else context.params.transfer.studies:
+        for target in [sample] if sample else context.params.transfer.samples:
+            run_stage(context, one, target)
+
+
+@click.command(short_help="Write the tables and figures.", epilog="Example: finetune-alf report")
+@root_option
+def report(root: Path) -> None:
+    """Write results/report/report.md: tables and figures of all that was run."""
+    context = open_context(root)
+    from finetune_alf.stages.report import report as run_stage
+
+    run_stage(context)
+
+
+@click.command(
+    short_help="Run all stages in order.",
+    epilog="Example: finetune-alf run --root mine --params default --params mine.yaml",
+)
+@click.option(
+    "--params",
+    "overlays",
+    multiple=True,
+    metavar="FILE|PRESET",
+    help="Parameters to lay over the folder's params.yaml, or over each other where it has none. Repeatable.",
+)
+@root_option
+def run(overlays: tuple[str, ...], root: Path) -> None:
+    """Run all stages in order in a folder, without git or DVC.
+
+    What it ran with is kept in results/params.yaml.
+    """
+    context = open_context(root, overlays)
+    from finetune_alf.params.writing import write_params
+    from finetune_alf.stages.run_all import run_all
+
+    write_params(root / "results" / "params.yaml", context.params)
+    run_all(context)

@@ -1,0 +1,47 @@
+"""Signals as exceptions: the first one ends the command in good order, the second one at once."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the command to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.name = signal.Signals(number).name
+        self.exit_code = 128 + number
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[None]:
+    """Raise Stopped in this block on SIGINT, SIGTERM and SIGHUP; what the caller ignores stays ignored (nohup)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept = {number: signal.getsignal(number) for number in _SIGNALS}
+    heard = [number for number, handler in kept.items() if handler is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, kept[number])
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    for each in _SIGNALS:
+        if signal.getsignal(each) is _stop:
+            signal.signal(each, _leave)
+    raise Stopped(number)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os._exit(128 + number)

@@ -1,0 +1,64 @@
+"""How stages tell on a console: a progress bar on a terminal, plain lines anywhere else."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+
+class ConsoleTeller:
+    """Says lines on standard output and shows progress on standard error."""
+
+    def __init__(self) -> None:
+        self._in_bar = False
+
+    def say(self, text: str) -> None:
+        """Print a line, above the bar if there is one."""
+        if self._in_bar:
+            from tqdm import tqdm
+
+            tqdm.write(text, file=sys.stdout)
+        else:
+            click.echo(text)
+
+    @contextmanager
+    def bar(self, label: str, total: int) -> Iterator["_Bar | _Lines"]:
+        """Show progress towards a total."""
+        if not (sys.stderr.isatty() and os.environ.get("TERM") != "dumb"):
+            yield _Lines(label, total)
+            return
+        from tqdm import tqdm
+
+        with tqdm(desc=label, total=total, file=sys.stderr, dynamic_ncols=True) as bar:
+            self._in_bar = True
+            try:
+                yield _Bar(bar)
+            finally:
+                self._in_bar = False
+
+
+class _Bar:
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def advance(self, note: str = "") -> None:
+        """Move on by one."""
+        if note:
+            self._bar.set_postfix_str(note, refresh=False)
+        self._bar.update()
+
+
+class _Lines:
+    """About ten lines for the whole way, so that a log stays readable."""
+
+    def __init__(self, label: str, total: int) -> None:
+        self._label, self._total, self._done = label, total, 0
+
+    def advance(self, note: str = "") -> None:
+        """Move on by one."""
+        self._done += 1
+        if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
+            click.echo(f"{self._label}: {self._done}/{self._total} {note}".rstrip(), err=True)

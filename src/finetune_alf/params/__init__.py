@@ -1,0 +1,9 @@
+"""params.yaml: what it may say (model), reading it with all faults at once (load), overlays and presets, editing it.
+
+Every package brings its own spec; here they are put together. Who acts on them is `stages/`.
+"""
+
+from finetune_alf.params.load import load_params
+from finetune_alf.params.model import Params
+
+__all__ = ["Params", "load_params"]

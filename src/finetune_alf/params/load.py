@@ -1,0 +1,152 @@
+"""From files to Params: read, overlay, validate, and say everything that is wrong at once."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from finetune_alf.errors import ParamsError
+from finetune_alf.params.document import Document, Fault, KeyPath, overlay
+from finetune_alf.params.model import Params, disagreements
+from finetune_alf.params.nearest import did_you_mean
+from finetune_alf.params.presets import find_source, preset_names
+from finetune_alf.params.reading import parse_document, read_document
+from finetune_alf.params.schema import known_keys, known_kinds
+
+
+def load_params(path: Path | str = "params.yaml", overlays: Sequence[str] = ()) -> Params:
+    """Read a params file with overlays, files or presets' names, laid over it in order.
+
+    Raises ParamsError with every fault, each with its file, line, column and YAML path.
+    """
+    return validate(read_merged(Path(path), overlays))
+
+
+def read_merged(path: Path, overlays: Sequence[str] = ()) -> Document:
+    """Read a params file with overlays, not validated.
+
+    Where there is no such file, an overlay that is a file takes its place, and a preset goes over the default.
+    """
+    names = list(overlays)
+    if path.exists() or not names:
+        document = read_document(path)
+    else:
+        document = read_overlay("default" if names[0] in preset_names() else names.pop(0))
+    for name in names:
+        document = overlay(document, read_overlay(name))
+    return document
+
+
+def read_overlay(name: str) -> Document:
+    """Read a preset by its name, or a file; ParamsError suggests the nearest preset."""
+    source = find_source(name)
+    return parse_document(source.text, source.shown)
+
+
+def validate(document: Document) -> Params:
+    """Turn a document into Params; ParamsError with every fault."""
+    faults = list(document.faults)
+    unread = {fault.path for fault in faults}
+    found: list[tuple[KeyPath, str]] = []
+    params = None
+    try:
+        params = Params.model_validate_json(json.dumps(document.value))
+    except ValidationError as error:
+        found = [*_told(error, document.value), *disagreements(document.value)]
+    faults += [
+        Fault(document.place(path), path, message)
+        for path, message in _joined(found).items()
+        if not any(path[: len(bad)] == bad for bad in unread if bad)
+    ]
+    if params is None or faults:
+        raise ParamsError("\n".join(dict.fromkeys(str(fault) for fault in sorted(faults, key=_position))))
+    return params
+
+
+def _position(fault: Fault) -> tuple[str, int, int]:
+    return fault.place.source, fault.place.line, fault.place.column
+
+
+def _joined(found: list[tuple[KeyPath, str]]) -> dict[KeyPath, str]:
+    """Make one fault out of what each alternative of a union says about the same value."""
+    joined: dict[KeyPath, str] = {}
+    for path, message in found:
+        if path not in joined:
+            joined[path] = message
+        elif message not in joined[path]:
+            before, _, given = joined[path].partition(", but got ")
+            joined[path] = f"{before} or {message.removeprefix('must ')}" if given else f"{before}; {message}"
+    return joined
+
+
+def _told(error: ValidationError, value: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    for one in error.errors(include_url=False):
+        if one["type"] == "disagreement":  # told with their places by `disagreements`
+            continue
+        path = _yaml_path(one["loc"], value)
+        context = one.get("ctx", {})
+        match one["type"]:
+            case "extra_forbidden":
+                yield path, _unknown_key(path, value)
+            case "missing":
+                yield path, "must be given, but is missing"
+            case "union_tag_invalid":
+                kinds = context["expected_tags"].replace("'", "")
+                near = did_you_mean(context["tag"], kinds.split(", "))
+                yield (*path, "kind"), f"must be one of {kinds}, but got {context['tag']}{near}"
+            case "union_tag_not_found":
+                yield (
+                    path,
+                    f"must name its kind, one of {', '.join(known_kinds(path, value))}, but got {_shown(one['input'])}",
+                )
+            case "value_error":
+                yield path, str(context["error"])
+            case "string_pattern_mismatch" if one["loc"][-1] == "[key]":
+                yield (
+                    path,
+                    "must be a name of 1 to 64 lower-case letters, digits, - and _ that starts with a letter or digit",
+                )
+            case _:
+                yield path, f"{_must(one['msg'])}, but got {_shown(one['input'])}"
+
+
+def _must(message: str) -> str:
+    told = re.sub(r"^(Input|String|Value|List|Tuple|Dictionary) should", "must", message)
+    return re.sub(r" after validation, not \d+$", "", told)
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _yaml_path(loc: tuple[str | int, ...], value: object) -> KeyPath:
+    """Take the tags of unions, which pydantic names on the way, out of a location."""
+    path: list[str | int] = []
+    at_tag = False
+    for index, part in enumerate(loc):
+        # A union's tag comes right after the way to its map, and may be the name of a key there as well.
+        at_tag = not at_tag and isinstance(value, dict) and part == value.get("kind")
+        if at_tag:
+            continue
+        if _holds(value, part):
+            value = value[part]  # type: ignore[index]
+        elif not isinstance(value, dict) or index < len(loc) - 1 or part == "[key]":
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _holds(value: object, part: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, dict) and part in value
+
+
+def _unknown_key(path: KeyPath, value: dict[str, Any]) -> str:
+    known = known_keys(path[:-1], value)
+    near = did_you_mean(str(path[-1]), known)
+    return f"unknown key{near}" if near else f"unknown key; the known ones are {', '.join(known)}"

@@ -1,0 +1,181 @@
+"""Commands that look at and change things, from the words on the command line to what they print."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from finetune_alf.cli.entry import group
+from finetune_alf.params import load_params
+from finetune_alf.params.presets import find_source
+from finetune_alf.schedules.pull import read_schedule
+
+TINY = """
+encoders:
+  tiny:
+    kind: random
+    seed: 1
+    config: {model_type: bert, vocab_size: 101, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2,
+             intermediate_size: 16, max_position_embeddings: 32}
+studies: {minilm: {encoder: tiny, recipe: {rates: {kind: frozen_below, n_frozen: 1, rate: 5e-5, head: 1e-3}}}}
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "params.yaml").write_text(find_source("default").text)
+    return tmp_path
+
+
+def run(root: Path, *words: str) -> Result:
+    return CliRunner().invoke(group, [*words, "--root", str(root)])
+
+
+def test_check_says_what_is_there(root: Path) -> None:
+    told = run(root, "params", "check")
+    assert told.exit_code == 0
+    assert told.stdout == (
+        f"{root}/params.yaml: valid; encoders minilm; samples films, restaurants, gadgets, travel; studies minilm\n"
+    )
+
+
+def test_check_tells_every_fault_and_writes_nothing(root: Path) -> None:
+    path = root / "params.yaml"
+    path.write_text(path.read_text().replace("epochs: 4", "epocs: 4").replace("n_trials: 40", "n_trials: 0"))
+    for words in (["params", "check"], ["study"], ["run"]):
+        told = run(root, *words)
+        assert told.exit_code == 3
+        assert told.stdout == ""
+        lines = told.stderr.splitlines()
+        assert len(lines) == 3  # the misspelt key, the missing one, the number
+        assert all(line.startswith(f"{path}:") for line in lines)
+    assert list(root.iterdir()) == [path]
+
+
+def test_diff_names_what_an_overlay_changes_leaf_by_leaf(root: Path) -> None:
+    told = run(root, "params", "diff", "--params", "real-small").stdout.splitlines()
+    assert "studies.minilm.recipe.batch: 8 -> 16" in told
+    assert "samples.films.n_train: 64 -> -" in told
+    assert "samples.imdb.n_train: - -> 192" in told
+    assert (
+        'transfer.samples: ["films", "restaurants", "gadgets", "travel"] -> ["imdb", "yelp", "sst2", "amazon"]' in told
+    )
+
+
+def test_diff_alone_compares_with_the_default(root: Path) -> None:
+    path = root / "params.yaml"
+    assert run(root, "params", "diff").stdout == ""
+    path.write_text(path.read_text().replace("n_trials: 40", "n_trials: 60"))
+    assert run(root, "params", "diff").stdout == "studies.minilm.n_trials: 40 -> 60\n"
+
+
+def test_use_makes_the_file_where_there_is_none(tmp_path: Path) -> None:
+    assert run(tmp_path, "params", "use", "thesis-distilbert").exit_code == 0
+    assert list(load_params(tmp_path / "params.yaml").studies) == ["distilbert"]
+
+
+def test_schema_is_one_json_document() -> None:
+    schema = json.loads(CliRunner().invoke(group, ["params", "schema"]).stdout)
+    assert set(schema["required"]) == {"encoders", "samples", "studies", "transfer"}
+
+
+def test_anatomy_lists_every_parameter_once_and_says_what_is_frozen(root: Path) -> None:
+    (root / "tiny.yaml").write_text(TINY)
+    assert run(root, "params", "use", str(root / "tiny.yaml")).exit_code == 0
+    told = run(root, "anatomy", "minilm")
+    assert told.exit_code == 0, told.stderr
+    identity, heading, *rows, total = told.stdout.splitlines()
+    assert identity.startswith("tiny: random:")
+    assert heading.split() == ["address", "parameters", "rate"]
+    assert [(row.split()[0], row.split()[-1]) for row in rows] == [
+        ("embeddings", "frozen"),
+        ("layer.0", "frozen"),
+        ("layer.1", "open"),
+        ("head", "open"),
+    ]
+    counts = [int(row.split()[1].replace(",", "")) for row in rows]
+    assert total.split()[1].replace(",", "") == str(sum(counts))
+
+
+def test_anatomy_refuses_a_schedule_of_another_depth(root: Path) -> None:
+    (root / "tiny.yaml").write_text(TINY)
+    run(root, "params", "use", str(root / "tiny.yaml"))
+    told = run(root, "anatomy", "--schedule", "distilbert-alf-1")
+    assert told.exit_code == 3
+    assert "2 layers" in told.stderr
+
+
+def test_anatomy_names_the_studies_there_are(root: Path) -> None:
+    told = run(root, "anatomy", "berta")
+    assert (told.exit_code, told.stderr) == (3, "studies: must have an entry berta, but got minilm.\n")
+
+
+def test_schedules_lists_the_published_and_makes_no_store(root: Path) -> None:
+    told = run(root, "schedules", "list")
+    assert told.exit_code == 0
+    assert [line.split()[0] for line in told.stdout.splitlines()[:6]] == [
+        f"{encoder}-alf-{number}" for encoder in ("distilbert", "bert", "roberta") for number in (1, 2)
+    ]
+    assert "nothing registered yet" in told.stdout
+    assert [path.name for path in root.iterdir()] == ["params.yaml"]
+
+
+def test_a_pulled_schedule_is_the_one_that_is_shown(root: Path) -> None:
+    out = root / "out" / "alf.json"
+    assert run(root, "schedules", "pull", "bert-alf-2", "--out", str(out)).exit_code == 0
+    assert json.loads(run(root, "schedules", "show", "bert-alf-2").stdout) == json.loads(out.read_text())
+    assert read_schedule(out).rates.n_layers == 12
+    again = run(root, "schedules", "pull", "bert-alf-1", "--out", str(out))
+    assert again.exit_code == 3
+    assert "--force" in again.stderr
+    assert run(root, "schedules", "pull", "bert-alf-1", "--out", str(out), "--force").exit_code == 0
+
+
+def test_an_unregistered_schedule_is_a_clear_error(root: Path) -> None:
+    told = run(root, "schedules", "show", "alf-minilm@alf-1")
+    assert told.exit_code == 4
+    assert f"{root}/mlruns/mlflow.db" in told.stderr
+
+
+def test_ui_says_where_the_runs_are(root: Path) -> None:
+    missing = run(root, "ui")
+    assert missing.exit_code == 3
+    assert "mlflow.db: must be there" in missing.stderr
+    path = root / "params.yaml"
+    path.write_text(
+        path.read_text().replace("experiment:", "uri: http://me:secret@tracking.example:5000\n  experiment:")
+    )
+    told = run(root, "ui")
+    assert told.exit_code == 0
+    assert "http://tracking.example:5000" in told.stdout
+    assert "secret" not in told.stdout
+
+
+def test_prepare_draws_a_sample_and_an_unknown_name_is_told(root: Path) -> None:
+    told = run(root, "prepare", "films")
+    assert told.exit_code == 0, told.stderr
+    assert (root / "data" / "samples" / "films" / "card.json").exists()
+    unknown = run(root, "prepare", "flims")
+    assert unknown.exit_code == 3
+    assert "films" in unknown.stderr
+
+
+def test_a_folder_that_was_run_says_how_to_use_single_stages(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "params.yaml").write_text(find_source("default").text)
+    told = run(tmp_path, "study")
+    assert told.exit_code == 3
+    assert f"cp {tmp_path}/results/params.yaml {tmp_path}/params.yaml" in told.stderr
+
+
+def test_telemetry_is_off_for_whatever_a_command_loads(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "")  # put back after the test
+        monkeypatch.delenv(name)
+    run(root, "params", "check")
+    assert os.environ["DO_NOT_TRACK"] == "1"
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"

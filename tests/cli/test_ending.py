@@ -1,0 +1,151 @@
+"""Ending: one message, the documented exit code, no traceback unless asked for."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from finetune_alf.cli.guard import GuardedGroup
+from finetune_alf.errors import AlfError, LockedError, ParamsError, PartialError, TrackingError
+
+
+def ended(body: Callable[[], None], *words: str) -> Result:
+    @click.group(cls=GuardedGroup)
+    @click.option("--debug", is_flag=True)
+    def group(debug: bool) -> None:
+        pass
+
+    @group.command()
+    @click.argument("name", required=False)
+    def work(name: str | None) -> None:
+        body()
+
+    return CliRunner().invoke(group, [*words, "work", "a b"])
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def body() -> None:
+        raise error
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (AlfError("what is wrong"), 1),
+        (ParamsError("what is wrong"), 3),
+        (TrackingError("what is wrong"), 4),
+        (LockedError("what is wrong"), 4),
+        (PartialError("what is wrong"), 5),
+    ],
+)
+def test_an_error_of_ours_is_one_message_and_its_exit_code(error: AlfError, code: int) -> None:
+    result = ended(raising(error))
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", "what is wrong\n")
+
+
+def test_debug_shows_the_traceback_too() -> None:
+    result = ended(raising(ParamsError("what is wrong")), "--debug")
+    assert result.exit_code == 3
+    assert "Traceback" in result.stderr
+    assert result.stderr.endswith("what is wrong\n")
+
+
+def test_the_systems_own_errors_are_storage_errors() -> None:
+    result = ended(raising(OSError(28, "No space left on device", "results/x.json")))
+    assert (result.exit_code, result.stderr) == (
+        4,
+        "results/x.json: must be usable, but got: No space left on device.\n",
+    )
+
+
+def test_a_fault_of_the_program_keeps_its_traceback() -> None:
+    assert isinstance(ended(raising(ZeroDivisionError())).exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=lambda value: str(value),
+)
+def test_a_signal_ends_a_command_and_says_how_to_go_on(number: signal.Signals, code: int) -> None:
+    before = signal.getsignal(number)
+    result = ended(lambda: os.kill(os.getpid(), number))
+    assert result.exit_code == code
+    assert result.stderr == f"Stopped by {number.name}. To go on: finetune-alf work 'a b'\n"
+    assert signal.getsignal(number) is before
+
+
+def test_an_interrupt_that_a_stage_passes_on_is_one_too() -> None:
+    assert ended(raising(KeyboardInterrupt())).exit_code == 130
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    code = (
+        "import os, signal, time\n"
+        "from finetune_alf.cli.stops import listening\n"
+        "with listening():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    finally:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        time.sleep(60)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == 130
+
+
+def test_what_was_ignored_stays_ignored() -> None:
+    kept = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert ended(lambda: os.kill(os.getpid(), signal.SIGHUP)).exit_code == 0
+    finally:
+        signal.signal(signal.SIGHUP, kept)
+
+
+def finetune_alf(*words: str, **environment: str) -> list[str]:
+    return [sys.executable, "-m", "finetune_alf.cli", *words]
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """As `finetune-alf params schema | head -1`: the schema is larger than what a closed pipe takes."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        finetune_alf("params", "schema"), stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode in (1, 141)
+
+
+def test_a_full_disk_behind_standard_output_is_named() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            finetune_alf("params", "schema"), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 4
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "environment", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"NO_COLOR": "1", "TERM": "dumb"}]
+)
+def test_any_locale_can_be_told_of_any_character(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        finetune_alf("params", "check", "--params", "🎬…"),
+        env={**os.environ, **environment},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert b"must be a file or one of the presets" in done.stderr
+    assert b"\x1b" not in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -1,0 +1,63 @@
+"""Progress: a bar on a terminal, about ten plain lines anywhere else."""
+
+import io
+
+import pytest
+
+from finetune_alf.cli.teller import ConsoleTeller
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_log_gets_about_ten_lines_and_the_last(capsys: pytest.CaptureFixture[str]) -> None:
+    teller = ConsoleTeller()
+    with teller.bar("study minilm", 45) as bar:
+        for trial in range(45):
+            bar.advance(f"best {trial / 100:.2f}")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10
+    assert lines[-1] == "study minilm: 45/45 best 0.44"
+    assert "\r" not in "".join(lines)
+
+
+def test_a_short_way_gets_a_line_a_step(capsys: pytest.CaptureFixture[str]) -> None:
+    with ConsoleTeller().bar("transfer", 2) as bar:
+        bar.advance()
+        bar.advance()
+    assert capsys.readouterr().err == "transfer: 1/2\ntransfer: 2/2\n"
+
+
+def test_a_terminal_gets_a_bar_with_the_note(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    teller = ConsoleTeller()
+    with teller.bar("study minilm", 3) as bar:
+        bar.advance("best 0.71")
+        teller.say("one trial failed")
+        bar.advance()
+        bar.advance()
+    assert "3/3" in terminal.getvalue()
+    assert "best 0.71" in terminal.getvalue()
+    assert capsys.readouterr().out == "one trial failed\n"
+
+
+def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "dumb")
+    with ConsoleTeller().bar("study", 1) as bar:
+        bar.advance("best 0.5")
+    assert terminal.getvalue() == "study: 1/1 best 0.5\n"
+
+
+def test_what_is_said_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    ConsoleTeller().say("done")
+    assert capsys.readouterr() == ("done\n", "")

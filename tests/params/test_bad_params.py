@@ -1,0 +1,123 @@
+"""The golden table: one wrong thing in the default parameters, and what is said about it."""
+
+from pathlib import Path
+
+import pytest
+
+from finetune_alf.errors import ParamsError
+from finetune_alf.params import load_params
+from finetune_alf.params.presets import find_source
+
+DEFAULT = find_source("default").text
+
+
+def told(path: Path, text: str) -> list[str]:
+    path.write_text(text)
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    return str(caught.value).replace(str(path), "params.yaml").splitlines()
+
+
+def line_of(text: str, part: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), start=1) if part in line)
+
+
+BOOK = [
+    ("epochs: 4", "epocs: 4", "studies.minilm.recipe.epocs: unknown key; did you mean epochs?"),
+    ("n_trials: 40", "n_trials: 0", "studies.minilm.n_trials: must be greater than or equal to 1, but got 0"),
+    ("n_trials: 40", "n_trials: yes", 'studies.minilm.n_trials: must be a valid integer, but got "yes"'),
+    ("n_trials: 40", "n_trials: 4e1", "studies.minilm.n_trials: must be a valid integer, but got 40.0"),
+    ("n_trials: 40", "n_trials: 12:30:45", 'studies.minilm.n_trials: must be a valid integer, but got "12:30:45"'),
+    ("n_trials: 40", "n_trials: 2020-01-01", "studies.minilm.n_trials: must not be a date, but got 2020-01-01"),
+    ("n_trials: 40", "n_trials: 040", "studies.minilm.n_trials: must be a number without leading zeros, but got 040"),
+    ("n_trials: 40", "n_trials: .inf", "studies.minilm.n_trials: must be a finite number, but got .inf"),
+    (
+        "batch: 8",
+        "batch: 65",
+        "studies.minilm.recipe.batch: must be at most the n_train of sample films, 64, but got 65",
+    ),
+    ("rate: 5e-5", "rate: -5e-5", "recipe.rates.rate: must be greater than or equal to 0, but got -5e-05"),
+    ("rate: 5e-5", "rate: 5e-3", "studies.minilm.recipe: rates must be at most 0.0001 for embeddings and layers"),
+    ("5e-5, 1e-4]", "5e-5, 1e-3]", "studies.minilm: space must be at most 0.0001"),
+    (
+        "kind: uniform",
+        "kind: unifrom",
+        "recipe.rates.kind: must be one of uniform, decayed, spread, frozen_below, listed",
+    ),
+    ("sampler: {kind: tpe}", "sampler: cmaes", "studies.minilm.sampler: must be tpe or random or qmc, but got cmaes"),
+    ("encoder: minilm", "encoder: minlm", "must be an entry of encoders (minilm), but got minlm; did you mean minilm?"),
+    ("sample: films", "sample: film", "studies.minilm.sample: must be an entry of samples"),
+    (
+        "studies: [minilm]",
+        "studies: [minilm, bert]",
+        "transfer.studies.1: must be an entry of studies (minilm), but got",
+    ),
+    ("studies: [minilm]", "studies: []", "transfer.studies: must have at least 1 item, but got []"),
+    (
+        "domain: films",
+        "domain: film",
+        "samples.films.source.domain: must be 'films', 'restaurants', 'gadgets' or 'travel'",
+    ),
+    ("n_test: 72", "n_tset: 72", "samples.films.n_test: must be given, but is missing"),
+    ("device: auto", "device: gpu", "compute.device: must match pattern"),
+    (
+        "kind: package",
+        "kind: packge",
+        "encoders.minilm.kind: must be one of hub, folder, package, random, but got packge",
+    ),
+    ("path: model", "path: ../model", "encoders.minilm.path: must be a folder inside the package"),
+    ("  films:", "  -films:", "samples.-films: must be a name of 1 to 64 lower-case letters"),
+    ("  films:", f"  {'f' * 300}:", "must be a name of 1 to 64 lower-case letters"),
+    ("  films:", "  ../films:", "samples.../films: must be a name of 1 to 64 lower-case letters"),
+    ("  films:", "  🎬:", "samples.🎬: must be a name of 1 to 64 lower-case letters"),
+    ("decay: 0.95", "decay: 1.5", "transfer.decay: must be less than or equal to 1, but got 1.5"),
+    ("report:", "reprot:", "reprot: unknown key; did you mean report?"),
+    ("  title:", "  subject:", "report.subject: unknown key; the known ones are title"),
+]
+
+
+@pytest.mark.parametrize(("was", "now", "message"), BOOK)
+def test_a_fault_is_named_with_its_line_and_path(tmp_path: Path, was: str, now: str, message: str) -> None:
+    assert was in DEFAULT
+    text = DEFAULT.replace(was, now, 1)
+    lines = told(tmp_path / "params.yaml", text)
+    assert any(message in line for line in lines), lines
+    assert all(line.startswith("params.yaml:") for line in lines)
+
+
+def test_line_and_column_are_the_keys_own(tmp_path: Path) -> None:
+    text = DEFAULT.replace("epochs: 4", "epocs: 4")
+    number = line_of(text, "epocs")
+    expected = f"params.yaml:{number}:7 studies.minilm.recipe.epocs: unknown key; did you mean epochs?"
+    assert expected in told(tmp_path / "params.yaml", text)
+
+
+def test_all_faults_are_told_at_once_in_the_files_order(tmp_path: Path) -> None:
+    text = DEFAULT
+    for was, now in (("device: auto", "device: gpu"), ("n_test: 72", "n_test: .nan"), ("n_trials: 40", "n_trials: 0")):
+        text = text.replace(was, now, 1)
+    lines = told(tmp_path / "params.yaml", text.replace("sample: films", "sample: flims"))
+    assert [line.split(" ")[1].rstrip(":") for line in lines] == [
+        "compute.device",
+        "samples.films.n_test",
+        "studies.minilm.sample",
+        "studies.minilm.n_trials",
+    ]
+
+
+def test_each_alternative_of_a_union_is_named_once(tmp_path: Path) -> None:
+    text = DEFAULT.replace(
+        "{kind: uniform, rate: 5e-5, head: 1e-3}", "{kind: frozen_below, n_frozen: some, rate: 1e-5}"
+    )
+    (line,) = told(tmp_path / "params.yaml", text)
+    assert line.endswith("""recipe.rates.n_frozen: must be a valid integer or be 'all', but got "some\"""")
+
+
+def test_forgetting_is_refused_unless_it_is_allowed_or_sgd(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    high = DEFAULT.replace("rate: 5e-5, head: 1e-3", "rate: 5e-3, head: 1e-3")
+    (line,) = told(path, high)
+    assert "catastrophic forgetting, Sun et al. 2019" in line
+    for way_out in ("allow_forgetting: true", "optimizer: {kind: sgd}"):
+        path.write_text(high.replace("batch: 8", f"{way_out}\n      batch: 8"))
+        assert load_params(path).studies["minilm"].recipe.rates.highest == 5e-3
