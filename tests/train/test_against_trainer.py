@@ -8,8 +8,9 @@ from transformers import Trainer, TrainingArguments
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import AdamW, ConstantCurve, LinearCurve
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.batches import padded, shuffled_batches
+from finetune_alf.train.batches import shuffled_batches
 from finetune_alf.train.fit import fit
+from finetune_alf.train.forward.padded import padded
 
 SEED, RATE = 3, 1e-3
 
@@ -43,8 +44,7 @@ def test_losses_and_weights_agree_step_by_step(loaded_without_dropout, curve, tm
     encoder.reset(child_seed(SEED, "head"))
     split = labelled(encoder)
     rows = [some for epoch in range(2) for some in shuffled_batches(len(split), 4, SEED, epoch)]
-    device = torch.device("cpu")
-    batches = [padded(split.tokens, some, device) | {"labels": split.labels[some]} for some in rows]
+    batches = [padded(split.table, some) | {"labels": split.labels[some]} for some in rows]
     trainer = SameBatches(
         batches,
         model=encoder.model,

@@ -9,8 +9,9 @@ from tiny import N_LAYERS, fit_texts, labelled, tiny_recipe
 from finetune_alf.errors import RatesError
 from finetune_alf.rates import HEAD, FrozenBelow, LayerRates, UniformRates
 from finetune_alf.recipe import SGD, AdamW, GradualThaw, LinearCurve, Stopping
-from finetune_alf.train.batches import batches_by_length, padded, shuffled_batches
+from finetune_alf.train.batches import batches_by_length, shuffled_batches
 from finetune_alf.train.fit import fit
+from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.lr import Pace, param_groups
 
 
@@ -162,9 +163,9 @@ def test_every_epoch_sees_every_text_once_in_an_order_of_its_own(n_texts, batch,
 
 def test_evaluation_covers_every_text_and_batches_similar_lengths(loaded):
     split = labelled(loaded)
-    rows = [row for some in batches_by_length(split.tokens, 3) for row in some]
+    rows = [row for some in batches_by_length(split.table, 3) for row in some]
     assert sorted(rows) == list(range(len(split)))
-    lengths = [len(split.tokens.ids[row]) for row in rows]
+    lengths = [int(split.table.lengths[row]) for row in rows]
     assert lengths == sorted(lengths)
 
 
@@ -173,9 +174,9 @@ def test_padding_does_not_change_what_a_model_says(loaded_without_dropout):
     encoder.reset(1)
     encoder.model.eval()
     split = labelled(encoder)
-    device = torch.device("cpu")
-    together = encoder.model(**padded(split.tokens, range(8), device)).logits
-    alone = torch.cat([encoder.model(**padded(split.tokens, [row], device)).logits for row in range(8)])
+    forward = PaddedForward(encoder.model)
+    together = forward(split.table, range(8))
+    alone = torch.cat([forward(split.table, [row]) for row in range(8)])
     assert torch.allclose(together, alone, atol=1e-6)
 
 

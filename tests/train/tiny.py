@@ -8,6 +8,7 @@ from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.batches import Labelled
 from finetune_alf.train.fit import FitTexts
+from finetune_alf.train.forward.table import TokenTable
 
 N_LAYERS = 3
 TINY_BERT = {
@@ -30,7 +31,8 @@ def tiny_spec(dropout=0.1):
 
 def labelled(encoder, copies=2):
     texts = [text for pair in zip(GOOD, BAD, strict=True) for text in pair] * copies
-    return Labelled(encoder.tokenize(tuple(texts), 12), torch.tensor([1, 0] * (len(texts) // 2)))
+    table = TokenTable.of(encoder.tokenize(tuple(texts), 12), torch.device("cpu"))
+    return Labelled(table, torch.tensor([1, 0] * (len(texts) // 2)))
 
 
 def tiny_recipe(**changes):

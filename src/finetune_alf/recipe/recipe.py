@@ -23,7 +23,8 @@ class Recipe(Spec):
     `batch` is texts a step; `micro_batch` texts go through the encoder at once (the step is the same, in less
     memory); `max_tokens` cuts longer texts; `clip` bounds the gradient's norm; `keep` says whether the last epoch
     or the one with the best validation metric counts. `precision: auto` is bf16 arithmetic over fp32 weights
-    where the machine has it.
+    where the machine has it. `frozen_dropout: off` leaves dropout out of the frozen layers at the bottom, so that what
+    they make of each text is computed once: other semantics than plain fine-tuning, and much faster.
     """
 
     rates: RatesPolicy
@@ -38,6 +39,7 @@ class Recipe(Spec):
     clip: Annotated[float, Field(gt=0)] | None = 1.0
     keep: Literal["last", "best"] = "last"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    frozen_dropout: Literal["on", "off"] = "on"
     allow_forgetting: bool = False
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from finetune_alf.register.lock import lock_record, locked_schedules, model_name
 from finetune_alf.schedules.registry import Registry
 from finetune_alf.schedules.schedule import ConfirmedScore, Provenance, Schedule
 from finetune_alf.stages.bench import Bench, open_bench
-from finetune_alf.stages.context import Context, git_commit
+from finetune_alf.stages.context import Context
 from finetune_alf.stages.mirrored import Runs, parent_run
 from finetune_alf.stages.runs import fit_run
 from finetune_alf.stages.study import study_key, trial_key
@@ -51,12 +51,13 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     by_score = ranked(held, distance)
     chosen = choose(by_score, spec.min_distance)
     trials = {record.number: record for record in records}
+    about = read_study(folder)
     schedules = {
-        alias: _schedule(ctx, name, alias, bench, candidate, trials[candidate.trial])
+        alias: _schedule(name, alias, bench, candidate, trials[candidate.trial], about["git_commit"])
         for alias, candidate in chosen.items()
     }
     versions = register_all(registry, name, schedules, runs.parent_id)
-    key = study_key(name, read_study(folder)["digest"])
+    key = study_key(name, about["digest"])
     _attach_curves(runs, key, [trials[candidate.trial] for candidate in chosen.values()])
     runs.metrics.update({f"{alias}.confirmed": candidate.mean for alias, candidate in chosen.items()})
     write_json(ctx.paths.schedules(name), lock_record(name, bench.study.metric, schedules, versions, by_score))
@@ -89,7 +90,9 @@ def _confirm(
         return do_jobs(jobs, ctx.executor(), bench.workbench, ledger, tell)
 
 
-def _schedule(ctx: Context, name: str, alias: str, bench: Bench, candidate: Candidate, trial: TrialRecord) -> Schedule:
+def _schedule(
+    name: str, alias: str, bench: Bench, candidate: Candidate, trial: TrialRecord, commit: str | None
+) -> Schedule:
     created = datetime.datetime.fromtimestamp(trial.ended_ms / 1000, datetime.UTC)
     return Schedule(
         name=f"{name}-{alias}",
@@ -103,7 +106,7 @@ def _schedule(ctx: Context, name: str, alias: str, bench: Bench, candidate: Cand
             sample_digest=bench.sample.card.digest,
             trial=trial.number,
             package_version=__version__,
-            git_commit=git_commit(ctx.paths.root),
+            git_commit=commit,
             created=created.isoformat(timespec="seconds"),
         ),
         confirmed=ConfirmedScore(

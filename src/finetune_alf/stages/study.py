@@ -2,7 +2,7 @@
 
 from finetune_alf.files import digest
 from finetune_alf.stages.bench import open_bench
-from finetune_alf.stages.context import Context
+from finetune_alf.stages.context import Context, git_commit
 from finetune_alf.stages.mirrored import parent_run
 from finetune_alf.stages.runs import trial_run
 from finetune_alf.study.coordinator import run_study
@@ -39,6 +39,10 @@ def study(ctx: Context, name: str) -> None:
             work=bench.workbench,
             paths=ctx.paths,
             on_trial=tell,
+            about={
+                "sample": {"name": spec.sample, "digest": bench.sample.card.digest, "counts": bench.sample.card.counts},
+                "git_commit": git_commit(ctx.paths.root),
+            },
         )
         runs.metrics.update({"best.score": result.best.score or 0.0, "n_trials": len(result.records)})
     ctx.teller.say(

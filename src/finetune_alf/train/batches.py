@@ -1,20 +1,19 @@
-"""Texts in steps: the order in which a fit sees them, and the tensors that a forward pass takes."""
+"""Texts in steps: the order in which a fit sees them, and in which an evaluation does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
-from finetune_alf.encoder.tokens import Tokens
 from finetune_alf.seeds import child_seed
+from finetune_alf.train.forward.table import TokenTable
 
 
 @dataclass(frozen=True)
 class Labelled:
     """A split, tokenised, with its classes."""
 
-    tokens: Tokens
+    table: TokenTable
     labels: torch.Tensor  # (n,) int64
 
     def __len__(self) -> int:
@@ -29,20 +28,7 @@ def shuffled_batches(n_texts: int, batch: int, seed: int, epoch: int) -> Iterato
         yield order[start : start + batch]
 
 
-def batches_by_length(tokens: Tokens, batch: int) -> Iterator[list[int]]:
-    """Yield rows of similar length together, for evaluation, where the order does not matter."""
-    order = sorted(range(len(tokens.ids)), key=lambda row: len(tokens.ids[row]))
-    for start in range(0, len(order), batch):
-        yield order[start : start + batch]
-
-
-def padded(tokens: Tokens, rows: Sequence[int], device: torch.device) -> dict[str, torch.Tensor]:
-    """Return the model's inputs for these rows, padded to the longest of them: (rows, tokens) each."""
-    ids = [torch.tensor(tokens.ids[row]) for row in rows]
-    inputs = {
-        "input_ids": pad_sequence(ids, batch_first=True, padding_value=tokens.pad_id),
-        "attention_mask": pad_sequence([torch.ones_like(text) for text in ids], batch_first=True),
-    }
-    if tokens.types is not None:
-        inputs["token_type_ids"] = pad_sequence([torch.tensor(tokens.types[row]) for row in rows], batch_first=True)
-    return {name: tensor.to(device) for name, tensor in inputs.items()}
+def batches_by_length(table: TokenTable, batch: int) -> list[list[int]]:
+    """Return rows of similar length together, for evaluation, where the order does not matter."""
+    order: list[int] = table.lengths.argsort(stable=True).tolist()
+    return [order[start : start + batch] for start in range(0, len(order), batch)]

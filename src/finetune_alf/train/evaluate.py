@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
-from finetune_alf.train.batches import Labelled, batches_by_length, padded
+from finetune_alf.train.batches import Labelled, batches_by_length
+from finetune_alf.train.forward.packed import Prefix
+from finetune_alf.train.forward.protocol import Forward
 from finetune_alf.train.precision import Precision, arithmetic
 
 EVALUATION_BATCH = 64
@@ -23,15 +25,19 @@ class Evaluation:
 
 @torch.inference_mode()
 def evaluate(
-    model: torch.nn.Module, split: Labelled, precision: Precision, micro_batch: int | None = None
+    forward: Forward,
+    split: Labelled,
+    precision: Precision,
+    *,
+    batch: int = EVALUATION_BATCH,
+    prefix: Prefix | None = None,
 ) -> Evaluation:
-    """Run a model over a split without dropout. Returns what it says, in the split's own order."""
-    model.eval()
+    """Run a model, set to evaluation, over a split. Returns what it says, in the split's own order."""
     device = split.labels.device
     logits = torch.empty(0)
-    for rows in batches_by_length(split.tokens, micro_batch or EVALUATION_BATCH):
+    for rows in batches_by_length(split.table, batch):
         with arithmetic(device, precision):
-            some = model(**padded(split.tokens, rows, device)).logits.float()  # (rows, classes)
+            some = forward(split.table, rows, prefix).float()  # (rows, classes)
         if not logits.numel():
             logits = some.new_empty(len(split), some.shape[-1])
         logits[rows] = some

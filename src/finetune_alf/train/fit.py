@@ -1,5 +1,6 @@
 """The training loop: one fit of one recipe from the encoder's first weights."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -10,12 +11,15 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
 from finetune_alf.encoder.load import Encoder
 from finetune_alf.metrics import METRICS, accuracy, balanced_accuracy
+from finetune_alf.rates import EMBEDDINGS, LayerRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.batches import Labelled, padded, shuffled_batches
-from finetune_alf.train.evaluate import Evaluation, evaluate
+from finetune_alf.train.batches import Labelled, shuffled_batches
+from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate
+from finetune_alf.train.forward.protocol import Forward, forward_of
 from finetune_alf.train.lr import Pace
 from finetune_alf.train.precision import Precision, arithmetic, resolve_precision
+from finetune_alf.train.prefixes import Prefixes
 from finetune_alf.train.result import EpochRecord, FitResult, Stopped
 
 Report = Callable[[EpochRecord], bool]
@@ -48,9 +52,13 @@ def fit(
     started = time.time()
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: dropout takes no generator
-    loop = _Loop(encoder, texts, recipe, seed, metric)
-    stopped = loop.run(report)
-    scored = loop.score() if stopped != "diverged" else None
+    rates = recipe.rates.at(encoder.n_layers)
+    n_open_parameters = open_parameters(encoder, rates)
+    forward = forward_of(encoder.model)
+    with _cut(forward, texts, recipe, rates):
+        loop = _Loop(encoder, forward, texts, recipe, seed, metric)
+        stopped = loop.run(report)
+        scored = loop.score() if stopped != "diverged" else None
     return FitResult(
         epochs=tuple(loop.records),
         kept_epoch=loop.kept_epoch if scored else None,
@@ -62,22 +70,42 @@ def fit(
         stopped=stopped,
         seconds=time.time() - started,
         n_steps=loop.n_steps,
-        n_open_parameters=sum(parameter.numel() for parameter in loop.pace.parameters()),
+        n_open_parameters=n_open_parameters,
         device=str(texts.train.labels.device),
         precision=loop.precision,
         n_threads=torch.get_num_threads(),
+        frozen_dropout=recipe.frozen_dropout,
         started_ms=round(started * 1000),
     )
+
+
+def open_parameters(encoder: Encoder, rates: LayerRates) -> int:
+    """Return how many weights have a rate above 0."""
+    opened = (encoder.anatomy.parameters[address] for address, rate in rates.items() if rate > 0)
+    return sum(encoder.model.get_parameter(name).numel() for names in opened for name in names)
+
+
+def _cut(
+    forward: Forward, texts: FitTexts, recipe: Recipe, rates: LayerRates
+) -> contextlib.AbstractContextManager[None]:
+    """Hold open embeddings to the words that occur, where that changes nothing."""
+    if rates[EMBEDDINGS] == 0 or recipe.optimizer.weight_decay > 0:
+        return contextlib.nullcontext()
+    return forward.cut([split.table for split in (texts.train, texts.validation, texts.scored)])
 
 
 class _Loop:
     """The state of one fit between its epochs."""
 
-    def __init__(self, encoder: Encoder, texts: FitTexts, recipe: Recipe, seed: int, metric: str) -> None:
-        self.model, self.texts, self.recipe, self.seed, self.metric = encoder.model, texts, recipe, seed, metric
+    def __init__(
+        self, encoder: Encoder, forward: Forward, texts: FitTexts, recipe: Recipe, seed: int, metric: str
+    ) -> None:
+        self.model, self.forward, self.texts = encoder.model, forward, texts
+        self.recipe, self.seed, self.metric = recipe, seed, metric
         steps_an_epoch = math.ceil(len(texts.train) / recipe.batch)
         self.pace = Pace(self.model, encoder.anatomy, recipe, recipe.epochs * steps_an_epoch)
         self.precision: Precision = resolve_precision(recipe.precision, texts.train.labels.device)
+        self.prefixes = Prefixes(forward, encoder.anatomy, encoder.model.config.hidden_size, self.precision)
         self.records: list[EpochRecord] = []
         self.n_steps = 0
         self.kept_epoch = 0
@@ -122,8 +150,8 @@ class _Loop:
 
     def _train(self, epoch: int) -> float:
         """Take the steps of an epoch. Returns the mean training loss, read from the device once."""
+        self.prefixes.open(self.pace.start_epoch(epoch))
         self.model.train()
-        self.pace.start_epoch(epoch)
         texts = self.texts.train
         total = torch.zeros((), device=texts.labels.device)
         for rows in shuffled_batches(len(texts), self.recipe.batch, self.seed, epoch):
@@ -135,19 +163,22 @@ class _Loop:
     def _gradients(self, rows: list[int]) -> torch.Tensor:
         """Add up the gradients of the mean loss over these rows, micro-batch by micro-batch. Returns that loss."""
         texts, size = self.texts.train, self.recipe.micro_batch or len(rows)
+        prefix = self.prefixes.of(texts) if self.recipe.frozen_dropout == "off" else None
         device = texts.labels.device
         total = torch.zeros((), device=device)
         for start in range(0, len(rows), size):
             some = rows[start : start + size]
             with arithmetic(device, self.precision):
-                logits = self.model(**padded(texts.tokens, some, device)).logits  # (rows, classes)
+                logits = self.forward(texts.table, some, prefix)  # (rows, classes)
             loss = F.cross_entropy(logits.float(), texts.labels[some], reduction="sum") / len(rows)
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total
 
     def _evaluate(self, split: Labelled) -> Evaluation:
-        return evaluate(self.model, split, self.precision, self.recipe.micro_batch)
+        self.model.eval()
+        batch = self.recipe.micro_batch or EVALUATION_BATCH
+        return evaluate(self.forward, split, self.precision, batch=batch, prefix=self.prefixes.of(split))
 
     def _keep(self, epoch: int, said: Evaluation) -> None:
         """Remember this epoch if it is the one that counts so far."""

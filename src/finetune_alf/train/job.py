@@ -14,6 +14,7 @@ from finetune_alf.errors import DataError
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.batches import Labelled
 from finetune_alf.train.fit import FitTexts, Report, fit
+from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.precision import resolve_device
 from finetune_alf.train.result import FitResult
 
@@ -83,6 +84,7 @@ class Workbench:
         key = (encoder.identity, sample.card.digest, max_tokens, split)
         if key not in self._tokenised:
             rows = sample.splits[split]
-            labels = torch.tensor(rows.labels, device=resolve_device(self.device))
-            self._tokenised[key] = Labelled(encoder.tokenize(rows.texts, max_tokens), labels)
+            device = resolve_device(self.device)
+            table = TokenTable.of(encoder.tokenize(rows.texts, max_tokens), device)
+            self._tokenised[key] = Labelled(table, torch.tensor(rows.labels, device=device))
         return self._tokenised[key]

@@ -58,14 +58,16 @@ class Pace:
         self._rates = recipe.rates.at(anatomy.n_layers)
         self.optimizer = _optimizer(model, anatomy, self._rates, recipe)
 
-    def start_epoch(self, epoch: int) -> None:
-        """Open the addresses that the thaw opens in this epoch, close the others."""
+    def start_epoch(self, epoch: int) -> set[Address]:
+        """Open the addresses that the thaw opens in this epoch, close the others. Returns the open ones."""
+        opened = set()
         for group in self.optimizer.param_groups:
-            opened = self._recipe.thaw.is_open(group["address"], epoch, self._n_layers)
+            is_open = self._recipe.thaw.is_open(group["address"], epoch, self._n_layers)
+            if is_open:
+                opened.add(group["address"])
             for parameter in group["params"]:
-                parameter.requires_grad_(opened)
-                if not opened:
-                    parameter.grad = None
+                parameter.requires_grad_(is_open)
+        return opened
 
     def step(self, step: int) -> None:
         """Clip the gradients, set each address's rate for this step of the fit, counted from 0, and take it."""

@@ -23,6 +23,7 @@ class FitResult(Spec):
 
     `score` is the metric asked for; it, the losses and accuracies are None where the fit diverged.
     `kept_epoch` is the epoch whose weights were scored, `n_open_parameters` how many weights could learn.
+    `frozen_dropout: off` says that the frozen layers at the bottom ran without dropout.
     """
 
     epochs: tuple[EpochRecord, ...]
@@ -39,4 +40,5 @@ class FitResult(Spec):
     device: str
     precision: Literal["fp32", "bf16"]
     n_threads: int
+    frozen_dropout: Literal["on", "off"] = "on"
     started_ms: int

@@ -38,7 +38,7 @@ def cell_job(key: str, cell: Cell, encoder: EncoderSpec, sample: str, metric: st
 def cell_record(cell: Cell, result: FitResult, n_layers: int) -> dict[str, Any]:
     """Return a cell's line in the results."""
     told = result.model_dump(
-        mode="json", include={"accuracy", "balanced_accuracy", "loss", "seconds", "stopped", "epochs"}
+        mode="json", include={"accuracy", "balanced_accuracy", "loss", "seconds", "stopped", "epochs", "frozen_dropout"}
     )
     return {"scheme": cell.scheme, "seed": cell.seed, **told, "rates": dict(cell.recipe.rates.at(n_layers))}
 

@@ -13,15 +13,17 @@ def scheme_recipes(
 ) -> dict[SchemeName, Recipe]:
     """Return each scheme's recipe at the encoder's depth.
 
-    `baseline` is the study's own recipe, its rates those of plain fine-tuning; feature extraction trains the head
-    alone, at the baseline's head rate; layer-wise decay starts from the baseline's highest rate.
+    `baseline` is the study's own recipe, its rates those of plain fine-tuning. Feature extraction trains the head
+    alone, at the baseline's head rate, on features computed once, without dropout in the encoder. Layer-wise decay
+    starts from the baseline's highest rate.
     """
     head, top = baseline.rates.at(n_layers)[HEAD], baseline.rates.highest
 
     def recipe(scheme: SchemeName) -> Recipe:
         match scheme:
             case "feature_extraction":
-                return baseline.with_rates(FrozenBelow(n_frozen="all", rate=top, head=head).at(n_layers))
+                frozen = FrozenBelow(n_frozen="all", rate=top, head=head).at(n_layers)
+                return baseline.with_rates(frozen).model_copy(update={"frozen_dropout": "off"})
             case "baseline":
                 return baseline.with_rates(baseline.rates.at(n_layers))
             case "decayed":

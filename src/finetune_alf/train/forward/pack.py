@@ -1,0 +1,83 @@
+"""A batch without padding: which tokens it takes, and which of its texts attend together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from finetune_alf.train.forward.table import TokenTable
+
+GROUP_COST = 16_384
+"""What one more attention group costs, in attention scores: below it, padding is cheaper than a group of its own."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Texts of similar length, whose attention is computed in one padded box of (n, longest)."""
+
+    tokens: slice  # where they stand in the batch's row of tokens
+    texts: slice  # where they stand among the batch's texts
+    longest: int
+    places: torch.Tensor | None  # (tokens,) each token's place in the box; None where the box has no padding
+    bias: torch.Tensor | None  # (n, 1, 1, longest) 0 for tokens, a large negative number for padding
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A batch as one row of T tokens of B texts, the longest text first."""
+
+    gather: torch.Tensor  # (T,) each token's place in the split's table
+    positions: torch.Tensor  # (T,) from 0 in each text
+    first: torch.Tensor  # (B,) where each text's first token stands in the row
+    rows: torch.Tensor  # (B,) which text of the split each one is
+    back: torch.Tensor  # (B,) where each asked-for row stands among the texts
+    groups: tuple[Group, ...]
+
+
+def pack(table: TokenTable, rows: Sequence[int]) -> Pack:
+    """Plan a batch; all sorting and counting is done on the CPU, and sent to the device once."""
+    asked = torch.as_tensor(rows)
+    order = table.lengths[asked].argsort(descending=True, stable=True)
+    sorted_rows = asked[order]
+    lengths = table.lengths[sorted_rows]
+    first = lengths.cumsum(0) - lengths
+    text_of = torch.repeat_interleave(torch.arange(len(rows)), lengths)  # (T,)
+    positions = torch.arange(len(text_of)) - first[text_of]
+    gather = table.starts[sorted_rows][text_of] + positions
+    groups = tuple(
+        _group(lengths[texts], texts, int(first[texts.start]), positions, table.device)
+        for texts in group_texts(lengths.tolist())
+    )
+    back = torch.empty_like(order)
+    back[order] = torch.arange(len(rows))
+    device = table.device
+    return Pack(
+        gather.to(device), positions.to(device), first.to(device), sorted_rows.to(device), back.to(device), groups
+    )
+
+
+def group_texts(lengths: Sequence[int]) -> list[slice]:
+    """Split texts, longest first, into runs such that padding and the number of groups together cost little.
+
+    Padding text i to the longest of its group wastes longest**2 - lengths[i]**2 scores; a group of its own costs
+    GROUP_COST. Greedy: a text opens a new group once the waste since the last opening exceeds that.
+    """
+    groups, start, wasted = [], 0, 0
+    for index, length in enumerate(lengths):
+        wasted += lengths[start] ** 2 - length**2
+        if wasted > GROUP_COST:
+            groups.append(slice(start, index))
+            start, wasted = index, 0
+    return [*groups, slice(start, len(lengths))]
+
+
+def _group(lengths: torch.Tensor, texts: slice, start: int, positions: torch.Tensor, device: torch.device) -> Group:
+    n_tokens, longest = int(lengths.sum()), int(lengths[0])
+    tokens = slice(start, start + n_tokens)
+    if n_tokens == longest * len(lengths):
+        return Group(tokens, texts, longest, None, None)
+    text_of = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
+    places = text_of * longest + positions[tokens]
+    padding = torch.arange(longest)[None, :] >= lengths[:, None]  # (n, longest)
+    bias = torch.zeros(padding.shape).masked_fill_(padding, torch.finfo(torch.float32).min)
+    return Group(tokens, texts, longest, places.to(device), bias[:, None, None, :].to(device))

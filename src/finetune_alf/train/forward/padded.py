@@ -1,0 +1,44 @@
+"""PaddedForward: any encoder, through transformers' own forward, padded to the longest text of a batch."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from finetune_alf.train.forward.packed import Prefix
+from finetune_alf.train.forward.table import TokenTable
+
+
+class PaddedForward:
+    """The forward pass of any sequence classifier of transformers."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __call__(self, table: TokenTable, rows: Sequence[int], prefix: Prefix | None = None) -> torch.Tensor:
+        """Return the logits of these texts, (rows, classes)."""
+        logits: torch.Tensor = self.model(**padded(table, rows)).logits
+        return logits
+
+    def prefix(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> Prefix | None:
+        """Return None: transformers' forward starts from tokens alone."""
+        return None
+
+    def cut(self, tables: Iterable[TokenTable]) -> AbstractContextManager[None]:
+        """Change nothing: some models read more than one thing out of a word's id."""
+        return nullcontext()
+
+
+def padded(table: TokenTable, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+    """Return the model's inputs for these rows, padded to the longest of them: (rows, tokens) each."""
+    spans = [slice(int(table.starts[row]), int(table.starts[row] + table.lengths[row])) for row in rows]
+    ids = [table.ids[span] for span in spans]
+    inputs = {
+        "input_ids": pad_sequence(ids, batch_first=True, padding_value=table.pad_id),
+        "attention_mask": pad_sequence([torch.ones_like(text) for text in ids], batch_first=True),
+    }
+    if table.types is not None:
+        inputs["token_type_ids"] = pad_sequence([table.types[span] for span in spans], batch_first=True)
+    return inputs

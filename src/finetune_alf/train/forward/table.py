@@ -1,0 +1,42 @@
+"""A split's tokens in one row on the device: what forward passes gather their batches from."""
+
+from dataclasses import dataclass
+
+import torch
+
+from finetune_alf.encoder.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """All texts of a split end to end. Text i is the `lengths[i]` tokens from `starts[i]` on."""
+
+    ids: torch.Tensor  # (T,) int64
+    types: torch.Tensor | None  # (T,) int64
+    lengths: torch.Tensor  # (n,) int64, on the CPU: batches are planned there
+    starts: torch.Tensor  # (n,) int64, on the CPU
+    pad_id: int
+
+    @classmethod
+    def of(cls, tokens: Tokens, device: torch.device) -> "TokenTable":
+        """Lay a split's tokens out on a device."""
+        lengths = torch.tensor([len(text) for text in tokens.ids])
+        return cls(
+            ids=_flat(tokens.ids, device),
+            types=None if tokens.types is None else _flat(tokens.types, device),
+            lengths=lengths,
+            starts=lengths.cumsum(0) - lengths,
+            pad_id=tokens.pad_id,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tokens are."""
+        return self.ids.device
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+def _flat(texts: tuple[tuple[int, ...], ...], device: torch.device) -> torch.Tensor:
+    return torch.tensor([token for text in texts for token in text], device=device)

@@ -1,0 +1,52 @@
+"""What frozen layers make of a split, computed once a fit instead of once an epoch.
+
+Exact for evaluation, which has no dropout, and within one epoch's opening: a prefix is dropped when the lowest open
+address moves. A prefix larger than PREFIX_BYTES is not kept.
+"""
+
+from finetune_alf.encoder.anatomy import Anatomy
+from finetune_alf.rates import EMBEDDINGS, HEAD, Address, layer
+from finetune_alf.train.batches import Labelled, batches_by_length
+from finetune_alf.train.evaluate import EVALUATION_BATCH
+from finetune_alf.train.forward.packed import Prefix
+from finetune_alf.train.forward.protocol import Forward
+from finetune_alf.train.precision import Precision, arithmetic
+
+PREFIX_BYTES = 1 << 30
+"""The largest prefix that is kept: 1 GiB, 700,000 tokens of a hidden size of 384 in fp32."""
+
+
+class Prefixes:
+    """The prefixes of one fit's splits."""
+
+    def __init__(self, forward: Forward, anatomy: Anatomy, hidden_size: int, precision: Precision) -> None:
+        self._forward, self._anatomy, self._hidden_size, self._precision = forward, anatomy, hidden_size, precision
+        self._level: int | None = None
+        self._kept: dict[int, Prefix | None] = {}
+
+    def open(self, addresses: set[Address]) -> None:
+        """Take note of which addresses are open; what was kept under another lowest one is dropped."""
+        level = self._frozen_below(addresses)
+        if level != self._level:
+            self._level, self._kept = level, {}
+
+    def of(self, split: Labelled) -> Prefix | None:
+        """Return a split's prefix; None where nothing below is frozen, or it would be too large."""
+        if self._level is None:
+            return None
+        if id(split) not in self._kept:
+            self._kept[id(split)] = self._compute(split, self._level)
+        return self._kept[id(split)]
+
+    def _frozen_below(self, addresses: set[Address]) -> int | None:
+        """Return below which layer no gradient reaches, embeddings included; None if the embeddings are open."""
+        in_order = [EMBEDDINGS, *(layer(index) for index in range(self._anatomy.n_layers)), HEAD]
+        lowest = next(index for index, address in enumerate(in_order) if address in addresses)
+        return lowest - 1 if lowest else None
+
+    def _compute(self, split: Labelled, level: int) -> Prefix | None:
+        n_rows = len(split) if level == self._anatomy.n_layers else len(split.table.ids)
+        if 4 * n_rows * self._hidden_size > PREFIX_BYTES:
+            return None
+        with arithmetic(split.labels.device, self._precision):
+            return self._forward.prefix(split.table, level, batches_by_length(split.table, EVALUATION_BATCH))
