@@ -1,0 +1,47 @@
+"""Draw docs/pictures/thesis-rates.png: the rate at each address of the six schedules that the thesis published."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from finetune_alf.figures.canvas import sheet
+from finetune_alf.rates import addresses
+from finetune_alf.report.numbers import rate as written
+from finetune_alf.schedules.published import PUBLISHED_NAMES, published
+
+COLUMNS = addresses(12)
+FROZEN, FROZEN_INK = "#d9d9d9", "#555555"
+
+
+def main() -> None:
+    """Write the picture beside this file."""
+    with sheet(10.4, 3.1) as page:
+        panel = page.panels[0]
+        for row, name in enumerate(PUBLISHED_NAMES):
+            for address, rate in published(name).rates.items():
+                _cell(panel, COLUMNS.index(address), row, rate)
+        panel.set_xlim(-0.5, len(COLUMNS) - 0.5)
+        panel.set_ylim(len(PUBLISHED_NAMES) - 0.5, -0.5)
+        panel.set_xticks(range(len(COLUMNS)), COLUMNS, rotation=30, ha="right", rotation_mode="anchor")
+        panel.set_yticks(range(len(PUBLISHED_NAMES)), PUBLISHED_NAMES)
+        panel.grid(visible=False)
+        panel.tick_params(length=0)
+        for side in ("left", "bottom"):
+            panel.spines[side].set_visible(False)
+        panel.set_xlabel("address, from the input up")
+        Path(__file__).with_name("thesis-rates.png").write_bytes(page.png())
+
+
+def _cell(panel: Any, column: int, row: int, rate: float) -> None:
+    import matplotlib as mpl
+
+    depth = (math.log10(rate) + 10.5) / 6 if rate else 0.0  # 2e-10 is pale, 2e-5 is dark
+    face = mpl.colormaps["Blues"](depth) if rate else FROZEN
+    ink = "white" if depth > 0.6 else "black"
+    panel.add_patch(mpl.patches.Rectangle((column - 0.47, row - 0.44), 0.94, 0.88, color=face))
+    style = {"ha": "center", "va": "center", "fontsize": 8, "color": ink if rate else FROZEN_INK}
+    panel.text(column, row, written(rate) if rate else "frozen", **style)
+
+
+if __name__ == "__main__":
+    main()
