@@ -12,6 +12,8 @@ from finetune_alf.study.space import ChoicesSpace
 GRID = (0.0, 1e-6, 1e-5, 1e-4)
 distance = ChoicesSpace(rates=GRID).grid_step_distance
 
+BASELINE = LayerRates.of(5e-5, [5e-5, 5e-5], 1e-3)  # off the grid: no drawn trial equals it
+
 places = st.lists(st.sampled_from(range(4)), min_size=3, max_size=3)
 scored = st.tuples(places, st.sampled_from([None, 0.5, 0.6, 0.7, 0.8]))
 
@@ -43,7 +45,7 @@ def candidate(number, chosen, mean):
 def test_picked_trials_differ_clearly_and_nothing_better_was_passed_over(drawn, n_top, least):
     records = [trial(number, chosen, score) for number, (chosen, score) in enumerate(drawn)]
     try:
-        picked = pick_trials(records, n_top, distance, least)
+        picked = pick_trials(records, BASELINE, n_top, distance, least)
     except InputError:
         done = [record.layer_rates for record in records if record.score is not None]
         best = max((r for r in records if r.score is not None), key=lambda r: (r.score, -r.number), default=None)
@@ -61,7 +63,13 @@ def test_picked_trials_differ_clearly_and_nothing_better_was_passed_over(drawn, 
 def test_too_few_different_trials_name_the_way_out():
     records = [trial(0, (1, 1, 1), 0.8), trial(1, (1, 1, 1), 0.9)]
     with pytest.raises(InputError, match=r"register.min_distance: .*leave 1 of 2. Lower it, or raise n_trials"):
-        pick_trials(records, 3, distance, 1.0)
+        pick_trials(records, BASELINE, 3, distance, 1.0)
+
+
+def test_the_baseline_itself_is_no_candidate():
+    records = [trial(0, (3, 3, 3), 0.9), trial(1, (0, 0, 0), 0.8), trial(2, (1, 1, 1), 0.7)]
+    picked = pick_trials(records, records[0].layer_rates, 3, distance, 1.0)
+    assert [record.number for record in picked] == [1, 2]
 
 
 def test_alf_1_has_the_best_confirmed_score_whatever_the_search_said():

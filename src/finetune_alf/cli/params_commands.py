@@ -28,7 +28,9 @@ def check(overlays: tuple[str, ...], root: Path) -> None:
     """Say whether the parameters are valid, or everything that is wrong with them."""
     checked = read_params(root, overlays)
     sizes = [f"{name} {', '.join(getattr(checked, name))}" for name in ("encoders", "samples", "studies")]
-    click.echo(f"{' + '.join([str(params_path(root)), *overlays])}: valid; {'; '.join(sizes)}")
+    path = params_path(root)
+    read = [*([str(path)] if path.exists() else []), *overlays]
+    click.echo(f"{' + '.join(read)}: valid; {'; '.join(sizes)}")
 
 
 @params.command(epilog="Example: finetune-alf params schema > params.schema.json")

@@ -28,14 +28,15 @@ class Candidate(Spec):
 
 
 def pick_trials(
-    records: Sequence[TrialRecord], n_top: int, distance: Distance, min_distance: float
+    records: Sequence[TrialRecord], baseline: LayerRates, n_top: int, distance: Distance, min_distance: float
 ) -> list[TrialRecord]:
     """Return the best trial, then the next best that differ clearly from all picked before.
 
     Near copies of the best trial are passed over: TPE crowds around its best, and a second schedule that hardly
-    differs from the first would tell nobody anything. Raises InputError when fewer than two differ enough.
+    differs from the first would tell nobody anything. So is the baseline itself, which every schedule is compared
+    with. Raises InputError when fewer than two differ enough.
     """
-    done = [record for record in records if record.score is not None]
+    done = [record for record in records if record.score is not None and record.layer_rates != baseline]
     picked: list[TrialRecord] = []
     for record in sorted(done, key=lambda record: (-(record.score or 0.0), record.number)):
         rates = LayerRates(record.rates)

@@ -18,5 +18,4 @@ class RegisterSpec(Spec):
     n_top: Annotated[int, Field(ge=2)] = 3
     n_seeds: Annotated[int, Field(ge=1)] = 2
     min_distance: Annotated[float, Field(ge=0)] = 1.0
-    n_resamples: Annotated[int, Field(ge=100)] = 2000
     seed: int = 1

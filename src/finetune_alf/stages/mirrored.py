@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from finetune_alf.errors import TrackingError
 from finetune_alf.stages.context import Context, git_commit
@@ -14,16 +14,17 @@ from finetune_alf.tracking.record import ParentStatus, RunRecord
 
 @dataclass
 class Runs:
-    """An open parent run; `metrics` are its summary, written as it ends."""
+    """An open parent run; `tags` go to every nested run, `metrics` are its summary, written as it ends."""
 
     tracker: MlflowTracker
     parent_id: str
     mirror: Mirror
+    tags: Mapping[str, str]
     metrics: dict[str, float] = field(default_factory=dict)
 
     def put(self, record: RunRecord) -> None:
         """Hand over a nested run; training does not wait for it."""
-        self.mirror.put(self.parent_id, record)
+        self.mirror.put(self.parent_id, replace(record, tags={**self.tags, **record.tags}))
 
 
 @contextmanager
@@ -35,8 +36,8 @@ def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> It
     """
     tracker = MlflowTracker(ctx.paths.root, tracking_store(ctx), ctx.params.tracking.experiment)
     commit = git_commit(ctx.paths.root)
-    tags = {**tags, **({"mlflow.source.git.commit": commit} if commit else {})}
-    runs = Runs(tracker, tracker.open_parent(key, name, tags), Mirror(tracker))
+    source = {"mlflow.source.git.commit": commit} if commit else {}
+    runs = Runs(tracker, tracker.open_parent(key, name, {**tags, **source}), Mirror(tracker), source)
     status: ParentStatus = "FAILED"
     try:
         yield runs

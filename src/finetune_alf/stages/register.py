@@ -1,20 +1,19 @@
 """Stage `register`: confirm the top trials over fresh seeds, choose two, put them into MLflow's registry."""
 
-import datetime
 from collections.abc import Mapping, Sequence
 
-from finetune_alf import __version__
 from finetune_alf.figures import learning_curves
 from finetune_alf.files import write_json
 from finetune_alf.register.candidates import Candidate, choose, pick_trials, ranked
 from finetune_alf.register.confirm import at_least_two, confirmation_jobs, confirmed
 from finetune_alf.register.lock import lock_record, locked_schedules, model_name, register_all
 from finetune_alf.schedules.registry import Registry
-from finetune_alf.schedules.schedule import ConfirmedScore, Provenance, Schedule
+from finetune_alf.schedules.schedule import ConfirmedScore
 from finetune_alf.stages.bench import Bench, open_bench
 from finetune_alf.stages.context import Context
 from finetune_alf.stages.mirrored import Runs, parent_run
 from finetune_alf.stages.runs import fit_run
+from finetune_alf.stages.schedule_of import schedule_of
 from finetune_alf.stages.study import study_key, trial_key
 from finetune_alf.study.records import TrialRecord, read_records, read_study
 from finetune_alf.train.job import FitJob
@@ -44,7 +43,8 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     bench, spec = open_bench(ctx, name), ctx.params.register_
     folder = ctx.paths.study_results(name)
     records, distance = read_records(folder / "trials.jsonl"), bench.study.space.grid_step_distance
-    picked = pick_trials(records, spec.n_top, distance, spec.min_distance)
+    baseline = bench.study.recipe.rates.at(bench.encoder.n_layers)
+    picked = pick_trials(records, baseline, spec.n_top, distance, spec.min_distance)
     results = _confirm(ctx, name, bench, picked, runs)
     truth = bench.sample.splits["confirmation"].labels
     held = at_least_two(name, [confirmed(record, results, spec.n_seeds, truth) for record in picked])
@@ -53,7 +53,9 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     trials = {record.number: record for record in records}
     about = read_study(folder)
     schedules = {
-        alias: _schedule(name, alias, bench, candidate, trials[candidate.trial], about["git_commit"])
+        alias: schedule_of(
+            name, f"{name}-{alias}", bench, trials[candidate.trial], about["git_commit"], _confirmed(bench, candidate)
+        )
         for alias, candidate in chosen.items()
     }
     versions = register_all(registry, name, schedules, runs.parent_id)
@@ -90,33 +92,14 @@ def _confirm(
         return do_jobs(jobs, ctx.executor(), bench.workbench, ledger, tell)
 
 
-def _schedule(
-    name: str, alias: str, bench: Bench, candidate: Candidate, trial: TrialRecord, commit: str | None
-) -> Schedule:
-    created = datetime.datetime.fromtimestamp(trial.ended_ms / 1000, datetime.UTC)
-    return Schedule(
-        name=f"{name}-{alias}",
-        recipe=bench.study.recipe.with_rates(trial.layer_rates),
-        provenance=Provenance(
-            study=name,
-            encoder=bench.encoder.identity,
-            architecture=str(bench.encoder.model.config.model_type),
-            n_layers=bench.encoder.n_layers,
-            sample_name=bench.sample.name,
-            sample_digest=bench.sample.card.digest,
-            trial=trial.number,
-            package_version=__version__,
-            git_commit=commit,
-            created=created.isoformat(timespec="seconds"),
-        ),
-        confirmed=ConfirmedScore(
-            metric=bench.study.metric,
-            mean=candidate.mean,
-            low=candidate.low,
-            high=candidate.high,
-            n_seeds=len(candidate.scores),
-            n_texts=len(bench.sample.splits["confirmation"].labels),
-        ),
+def _confirmed(bench: Bench, candidate: Candidate) -> ConfirmedScore:
+    return ConfirmedScore(
+        metric=bench.study.metric,
+        mean=candidate.mean,
+        low=candidate.low,
+        high=candidate.high,
+        n_seeds=len(candidate.scores),
+        n_texts=len(bench.sample.splits["confirmation"].labels),
     )
 
 

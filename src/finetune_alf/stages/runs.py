@@ -1,9 +1,11 @@
 """A fit as MLflow shows it: rates as parameters, a point an epoch, the schedule as JSON."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from finetune_alf.files import canonical_json
 from finetune_alf.recipe import Recipe
+from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.tracking.record import Metric, RunRecord
 from finetune_alf.train.result import EpochRecord, FitResult
@@ -36,13 +38,14 @@ def fit_run(
     )
 
 
-def trial_run(key: str, recipe: Recipe, record: TrialRecord, *, metric: str, tags: Mapping[str, str]) -> RunRecord:
+def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str, tags: Mapping[str, str]) -> RunRecord:
     """Return the run of one trial; one that failed without a result shows its rates and the reason."""
-    tried, name = recipe.with_rates(record.layer_rates), f"trial {record.number}"
+    name, n_layers = f"trial {record.number}", record.layer_rates.n_layers
     tags = {**tags, "alf.trial": str(record.number), "alf.state": record.state}
     if record.result is not None:
-        n_layers = record.layer_rates.n_layers
-        return fit_run(key, name, tried, n_layers, record.result, score_name=f"validation.{metric}.kept", tags=tags)
+        score_name = f"validation.{metric}.kept"
+        run = fit_run(key, name, schedule.recipe, n_layers, record.result, score_name=score_name, tags=tags)
+        return replace(run, artifacts={"schedule.json": schedule.to_json().encode()})
     return RunRecord(
         key=key,
         name=name,

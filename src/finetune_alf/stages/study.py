@@ -5,6 +5,7 @@ from finetune_alf.stages.bench import open_bench
 from finetune_alf.stages.context import Context, git_commit
 from finetune_alf.stages.mirrored import parent_run
 from finetune_alf.stages.runs import trial_run
+from finetune_alf.stages.schedule_of import schedule_of
 from finetune_alf.study.coordinator import run_study
 from finetune_alf.study.identity import identity_of
 from finetune_alf.study.records import TrialRecord
@@ -15,6 +16,7 @@ def study(ctx: Context, name: str) -> None:
     bench = open_bench(ctx, name)
     spec = bench.study
     key = study_key(name, digest(identity_of(spec, bench.sample.card.digest, bench.encoder.identity)))
+    commit = git_commit(ctx.paths.root)
     ctx.die_with_dvc()
     with (
         ctx.teller.bar(f"study {name}", spec.n_trials) as bar,
@@ -25,7 +27,8 @@ def study(ctx: Context, name: str) -> None:
         def tell(record: TrialRecord) -> None:
             nonlocal best
             best = max(best, record.score if record.score is not None else best)
-            runs.put(trial_run(trial_key(key, record.number), spec.recipe, record, metric=spec.metric, tags=bench.tags))
+            schedule = schedule_of(name, f"{name}-trial-{record.number}", bench, record, commit)
+            runs.put(trial_run(trial_key(key, record.number), schedule, record, metric=spec.metric, tags=bench.tags))
             bar.advance(f"best {best:.3f}")
 
         result = run_study(
@@ -41,7 +44,7 @@ def study(ctx: Context, name: str) -> None:
             on_trial=tell,
             about={
                 "sample": {"name": spec.sample, "digest": bench.sample.card.digest, "counts": bench.sample.card.counts},
-                "git_commit": git_commit(ctx.paths.root),
+                "git_commit": commit,
             },
         )
         runs.metrics.update({"best.score": result.best.score or 0.0, "n_trials": len(result.records)})

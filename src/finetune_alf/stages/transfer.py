@@ -70,7 +70,7 @@ def _fill(ctx: Context, study: str, bench: Bench, grid: Mapping[str, Cell], runs
 
         def tell(job: FitJob, result: FitResult) -> None:
             cell = grid[job.key]
-            key = f"{name}/{ledger.identity(job)[:16]}"
+            key = f"{name}/{ledger.identity(job)[:16]}/{job.key}"
             tags = {**bench.tags, "alf.scheme": cell.scheme, "alf.seed": str(cell.seed)}
             score_name = f"test.{bench.study.metric}"
             n_layers = bench.encoder.n_layers

@@ -15,7 +15,7 @@ class TransferSpec(Spec):
     """Which studies' schedules are tried on which samples, against what, over how many seeds.
 
     `decay` is the factor of layer-wise decay, from the baseline's rate at the top (Sun et al. 2019, figure 2.1 of
-    the thesis); `n_resamples` those of the bootstrap and of the permutation test.
+    the thesis); `n_resamples` those of the bootstrap.
     """
 
     studies: Annotated[tuple[Name, ...], Field(min_length=1)]
