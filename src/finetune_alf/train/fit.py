@@ -54,7 +54,7 @@ def fit(
     torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: dropout takes no generator
     rates = recipe.rates.at(encoder.n_layers)
     n_open_parameters = open_parameters(encoder, rates)
-    forward = forward_of(encoder.model)
+    forward = forward_of(encoder.model, child_seed(seed, "dropout"))
     with _cut(forward, texts, recipe, rates):
         loop = _Loop(encoder, forward, texts, recipe, seed, metric)
         stopped = loop.run(report)

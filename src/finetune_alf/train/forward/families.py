@@ -15,7 +15,8 @@ Head = Callable[[Module, torch.Tensor], torch.Tensor]
 class Family:
     """Paths of modules, from the body or from a layer, and how the head reads the first token.
 
-    `first_position` says which row of the position table the first token takes: 0, or one past the padding id.
+    `counts_from_padding`: positions start one past the padding id, and padding ids inside a text do not count.
+    `drops_attention_out`: hidden dropout also falls on what attention gives, before it is added and normed.
     """
 
     layers: str
@@ -33,6 +34,7 @@ class Family:
     hidden_dropout: str = "hidden_dropout_prob"
     attention_dropout: str = "attention_probs_dropout_prob"
     counts_from_padding: bool = False
+    drops_attention_out: bool = True
 
 
 def _pooled(model: Module, first: torch.Tensor) -> torch.Tensor:
@@ -53,7 +55,7 @@ def _pre_classified(model: Module, first: torch.Tensor) -> torch.Tensor:
     return logits
 
 
-_BERT = {
+_BERT: dict[str, Any] = {
     "layers": "encoder.layer",
     "query": "attention.self.query",
     "key": "attention.self.key",
@@ -68,8 +70,8 @@ _BERT = {
 _ROBERTA = Family(**_BERT, head=_head_reads_first, counts_from_padding=True)
 
 FAMILIES: dict[str, Family] = {
-    "bert": Family(**_BERT, head=_pooled),  # type: ignore[arg-type]
-    "electra": Family(**_BERT, head=_head_reads_first),  # type: ignore[arg-type]
+    "bert": Family(**_BERT, head=_pooled),
+    "electra": Family(**_BERT, head=_head_reads_first),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
@@ -88,6 +90,7 @@ FAMILIES: dict[str, Family] = {
         n_heads="n_heads",
         hidden_dropout="dropout",
         attention_dropout="attention_dropout",
+        drops_attention_out=False,
     ),
 }
 """By `config.model_type`. MiniLM is a BERT."""

@@ -15,8 +15,8 @@ GROUP_COST = 16_384
 class Group:
     """Texts of similar length, whose attention is computed in one padded box of (n, longest)."""
 
-    tokens: slice  # where they stand in the batch's row of tokens
-    texts: slice  # where they stand among the batch's texts
+    n_texts: int
+    n_tokens: int
     longest: int
     places: torch.Tensor | None  # (tokens,) each token's place in the box; None where the box has no padding
     bias: torch.Tensor | None  # (n, 1, 1, longest) 0 for tokens, a large negative number for padding
@@ -44,10 +44,9 @@ def pack(table: TokenTable, rows: Sequence[int]) -> Pack:
     text_of = torch.repeat_interleave(torch.arange(len(rows)), lengths)  # (T,)
     positions = torch.arange(len(text_of)) - first[text_of]
     gather = table.starts[sorted_rows][text_of] + positions
-    groups = tuple(
-        _group(lengths[texts], texts, int(first[texts.start]), positions, table.device)
-        for texts in group_texts(lengths.tolist())
-    )
+    together = [lengths[texts] for texts in group_texts(lengths.tolist())]
+    in_groups = torch.split(positions, [int(some.sum()) for some in together])
+    groups = tuple(_group(some, within, table.device) for some, within in zip(together, in_groups, strict=True))
     back = torch.empty_like(order)
     back[order] = torch.arange(len(rows))
     device = table.device
@@ -71,13 +70,12 @@ def group_texts(lengths: Sequence[int]) -> list[slice]:
     return [*groups, slice(start, len(lengths))]
 
 
-def _group(lengths: torch.Tensor, texts: slice, start: int, positions: torch.Tensor, device: torch.device) -> Group:
-    n_tokens, longest = int(lengths.sum()), int(lengths[0])
-    tokens = slice(start, start + n_tokens)
+def _group(lengths: torch.Tensor, positions: torch.Tensor, device: torch.device) -> Group:
+    n_tokens, longest = len(positions), int(lengths[0])
     if n_tokens == longest * len(lengths):
-        return Group(tokens, texts, longest, None, None)
+        return Group(len(lengths), n_tokens, longest, None, None)
     text_of = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
-    places = text_of * longest + positions[tokens]
+    places = text_of * longest + positions
     padding = torch.arange(longest)[None, :] >= lengths[:, None]  # (n, longest)
     bias = torch.zeros(padding.shape).masked_fill_(padding, torch.finfo(torch.float32).min)
-    return Group(tokens, texts, longest, places.to(device), bias[:, None, None, :].to(device))
+    return Group(len(lengths), n_tokens, longest, places.to(device), bias[:, None, None, :].to(device))

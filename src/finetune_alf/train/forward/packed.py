@@ -5,7 +5,6 @@ another rounding order (gradients agree to 1e-12 in fp64 without dropout); with 
 masks that are laid out otherwise.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
+from finetune_alf.train.forward.attention import heard
+from finetune_alf.train.forward.dropout import DropoutNoise
 from finetune_alf.train.forward.families import FAMILIES, Family
 from finetune_alf.train.forward.pack import Group, Pack, pack
 from finetune_alf.train.forward.table import TokenTable
@@ -48,12 +49,15 @@ class Prefix:
 class PackedForward:
     """The forward pass of one model, of a family in FAMILIES."""
 
-    def __init__(self, model: Module) -> None:
+    def __init__(self, model: Module, seed: int = 0) -> None:
+        """Take a model; the seed is that of its dropout."""
         config = model.config
         self.model, self.family = model, FAMILIES[config.model_type]
         self.n_heads = int(getattr(config, self.family.n_heads))
         self.hidden_dropout = float(getattr(config, self.family.hidden_dropout))
         self.attention_dropout = float(getattr(config, self.family.attention_dropout))
+        self.scale = (config.hidden_size // self.n_heads) ** -0.5
+        self.noise = DropoutNoise(seed)
         self._lookup: torch.Tensor | None = None  # word id -> row of a cut embedding table
         self.layers = [_layer(module, self.family) for module in attrgetter(self.family.layers)(model.base_model)]
 
@@ -116,37 +120,46 @@ class PackedForward:
         parts = body.embeddings
         ids = table.ids[batch.gather]
         words = ids if self._lookup is None else self._lookup[ids]
-        positions = batch.positions + (table.pad_id + 1 if self.family.counts_from_padding else 0)
+        positions = batch.positions
+        if self.family.counts_from_padding:
+            positions = table.counted[batch.gather] + parts.position_embeddings.padding_idx
         x = parts.word_embeddings(words) + parts.position_embeddings(positions)
         if hasattr(parts, "token_type_embeddings"):
             types = torch.zeros_like(ids) if table.types is None else table.types[batch.gather]
             x = x + parts.token_type_embeddings(types)
-        x = self._drop(parts.LayerNorm(x))
+        x = self._drop(_narrow(parts.LayerNorm(x)))
         return body.embeddings_project(x) if hasattr(body, "embeddings_project") else x
 
     def _all_tokens(self, layer: _Layer, x: torch.Tensor, batch: Pack) -> torch.Tensor:
-        query, key, value = layer.query(x), layer.key(x), layer.value(x)
-        answers = [self._attend(query[g.tokens], key[g.tokens], value[g.tokens], g) for g in batch.groups]
+        scaled = layer.query(x) * self.scale
+        parts = zip(
+            *(_split(part, batch) for part in (scaled, layer.key(x), layer.value(x))), batch.groups, strict=True
+        )
+        answers = [self._attend(query, key, value, group) for query, key, value, group in parts]
         return self._feed_forward(layer, torch.cat(answers), x)
 
     def _first_tokens(self, layer: _Layer, x: torch.Tensor, batch: Pack) -> torch.Tensor:
         """Run the top layer: keys and values of all tokens, the rest for each text's first token, (B, H)."""
         first = x[batch.first]
-        query, key, value = layer.query(first), layer.key(x), layer.value(x)
-        answers = [self._answer(query[g.texts], key[g.tokens], value[g.tokens], g) for g in batch.groups]
+        scaled = torch.split(layer.query(first) * self.scale, [group.n_texts for group in batch.groups])
+        parts = zip(
+            scaled, *(_split(part, batch) for part in (layer.key(x), layer.value(x))), batch.groups, strict=True
+        )
+        answers = [self._answer(query, key, value, group) for query, key, value, group in parts]
         return self._feed_forward(layer, torch.cat(answers), first)
 
     def _feed_forward(self, layer: _Layer, answers: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        x = layer.attention_norm(self._drop(layer.attention_out(answers)) + x)
+        change = layer.attention_out(answers)
+        x = layer.attention_norm(self._add(x, change) if self.family.drops_attention_out else x + change)
         inner = layer.activation(layer.inner(x))
-        answered: torch.Tensor = layer.outer_norm(self._drop(layer.outer(inner)) + x)
+        answered: torch.Tensor = layer.outer_norm(self._add(x, layer.outer(inner)))
         return answered
 
     def _attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group) -> torch.Tensor:
         """Return what every token of a group hears, (tokens, H)."""
-        query, key, value = (self._box(part, group) for part in (query, key, value))
-        heard = self._hear(query, key, value, group).transpose(1, 2).flatten(2).flatten(0, 1)  # (n * longest, H)
-        return heard if group.places is None else heard[group.places]
+        boxed = self._hear(self._box(query, group), self._box(key, group), self._box(value, group), group)
+        flat = boxed.transpose(1, 2).flatten(2).flatten(0, 1)  # (n * longest, H)
+        return flat if group.places is None else flat[group.places]
 
     def _answer(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group) -> torch.Tensor:
         """Return what the first token of each text of a group hears, (n, H)."""
@@ -154,24 +167,40 @@ class PackedForward:
         return self._hear(asked, self._box(key, group), self._box(value, group), group).flatten(1)
 
     def _hear(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group) -> torch.Tensor:
-        """Scaled dot-product attention, (n, heads, asked, dim)."""
-        if not (self.model.training and self.attention_dropout):
-            bias = None if group.bias is None else group.bias.to(query.dtype)
-            return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        scores = (query @ key.transpose(-1, -2)) / math.sqrt(query.shape[-1])
-        if group.bias is not None:
-            scores = scores + group.bias.to(scores.dtype)
-        return F.dropout(scores.softmax(-1), self.attention_dropout, training=True) @ value
+        """Attend, with dropout in training, (n, heads, asked, dim)."""
+        bias = None if group.bias is None else group.bias.to(query.dtype)
+        if not self.model.training:
+            return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
+        scores = torch.Size((*query.shape[:-1], key.shape[-2]))
+        noise = self.noise.draw(scores, self.attention_dropout, query) if self.attention_dropout else None
+        return heard(query, key, value, bias, noise)
 
     def _box(self, x: torch.Tensor, group: Group) -> torch.Tensor:
         """Lay a group's tokens out as (n, heads, longest, dim), with zeros for padding."""
         if group.places is not None:
-            n_places = (group.texts.stop - group.texts.start) * group.longest
-            x = x.new_zeros(n_places, x.shape[-1]).index_copy(0, group.places, x)
+            x = x.new_zeros(group.n_texts * group.longest, x.shape[-1]).index_copy(0, group.places, x)
         return x.view(-1, group.longest, self.n_heads, x.shape[-1] // self.n_heads).transpose(1, 2)
 
     def _drop(self, x: torch.Tensor) -> torch.Tensor:
-        return F.dropout(x, self.hidden_dropout, self.model.training)
+        if not (self.model.training and self.hidden_dropout):
+            return x
+        return x * self.noise.draw(x.shape, self.hidden_dropout, x)
+
+    def _add(self, x: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        """Return x + dropout(change) in one pass."""
+        if not (self.model.training and self.hidden_dropout):
+            return x + change
+        return torch.addcmul(x, change, self.noise.draw(change.shape, self.hidden_dropout, change))
+
+
+def _narrow(x: torch.Tensor) -> torch.Tensor:
+    """Go on in the type of the matrix products: from here on all that is as large as the tokens is in it."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
+
+
+def _split(x: torch.Tensor, batch: Pack) -> tuple[torch.Tensor, ...]:
+    return torch.split(x, [group.n_tokens for group in batch.groups])
 
 
 def _layer(module: Module, family: Family) -> _Layer:

@@ -28,6 +28,9 @@ class Forward(Protocol):
         ...
 
 
-def forward_of(model: Any) -> Forward:
-    """Return the packed forward pass where the family is known, else the padded one through transformers."""
-    return PackedForward(model) if model.config.model_type in FAMILIES else PaddedForward(model)
+def forward_of(model: Any, seed: int) -> Forward:
+    """Return the packed forward pass where the family is known, else the padded one through transformers.
+
+    The seed is that of the packed one's dropout; the padded one's is torch's global state.
+    """
+    return PackedForward(model, seed) if model.config.model_type in FAMILIES else PaddedForward(model)

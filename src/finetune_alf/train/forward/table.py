@@ -1,6 +1,7 @@
 """A split's tokens in one row on the device: what forward passes gather their batches from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -33,6 +34,14 @@ class TokenTable:
     def device(self) -> torch.device:
         """Where the tokens are."""
         return self.ids.device
+
+    @cached_property
+    def counted(self) -> torch.Tensor:
+        """Each token's place in its text, from 1, (T,): padding ids inside a text are 0 and not counted (RoBERTa)."""
+        is_counted = (self.ids != self.pad_id).long()
+        upto = is_counted.cumsum(0)
+        before = (upto - is_counted)[self.starts.to(self.device)]  # (n,)
+        return (upto - before.repeat_interleave(self.lengths.to(self.device))) * is_counted
 
     def __len__(self) -> int:
         return len(self.lengths)
