@@ -152,6 +152,8 @@ class _Loop:
         """Take the steps of an epoch. Returns the mean training loss, read from the device once."""
         self.prefixes.open(self.pace.start_epoch(epoch))
         self.model.train()
+        if self.recipe.frozen_dropout == "off":
+            self.prefixes.hush(self.model)
         texts = self.texts.train
         total = torch.zeros((), device=texts.labels.device)
         for rows in shuffled_batches(len(texts), self.recipe.batch, self.seed, epoch):

@@ -4,7 +4,10 @@ Exact for evaluation, which has no dropout, and within one epoch's opening: a pr
 address moves. A prefix larger than PREFIX_BYTES is not kept.
 """
 
+import torch
+
 from finetune_alf.encoder.anatomy import Anatomy
+from finetune_alf.errors import RatesError
 from finetune_alf.rates import EMBEDDINGS, HEAD, Address, layer
 from finetune_alf.train.batches import Labelled, batches_by_length
 from finetune_alf.train.evaluate import EVALUATION_BATCH
@@ -38,10 +41,24 @@ class Prefixes:
             self._kept[id(split)] = self._compute(split, self._level)
         return self._kept[id(split)]
 
+    def hush(self, model: torch.nn.Module) -> None:
+        """Set what no gradient reaches to evaluation: dropout stays out of it whether a prefix is kept or not."""
+        below = self._anatomy.addresses[: 0 if self._level is None else self._level + 1]
+        frozen = {name for address in below for name in self._anatomy.parameters[address]}
+        for path, module in model.named_modules():
+            names = {f"{path}.{name}" for name, _ in module.named_parameters()}
+            if names and names <= frozen:
+                module.eval()  # dropout inside it, which has no parameters, too
+
     def _frozen_below(self, addresses: set[Address]) -> int | None:
         """Return below which layer no gradient reaches, embeddings included; None if the embeddings are open."""
         in_order = [EMBEDDINGS, *(layer(index) for index in range(self._anatomy.n_layers)), HEAD]
-        lowest = next(index for index, address in enumerate(in_order) if address in addresses)
+        lowest = next((index for index, address in enumerate(in_order) if address in addresses), None)
+        if lowest is None:
+            raise RatesError(
+                "rates: must be above 0 where the thaw opens in the first epoch, but got 0 at every such address. "
+                "Let the head learn, or set `thaw: {kind: open}`."
+            )
         return lowest - 1 if lowest else None
 
     def _compute(self, split: Labelled, level: int) -> Prefix | None:

@@ -20,7 +20,7 @@ class _Heard(torch.autograd.Function):
         scores = query @ key.transpose(-1, -2)
         if bias is not None:
             scores.add_(bias)
-        weights = torch.softmax(scores, -1)
+        weights = torch.softmax(scores, -1, dtype=scores.dtype)  # autocast on CUDA would make it fp32, backward not
         dropped = weights if noise is None else weights * noise
         ctx.save_for_backward(query, key, value, weights, noise)
         return dropped @ value

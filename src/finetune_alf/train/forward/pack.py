@@ -10,6 +10,9 @@ from finetune_alf.train.forward.table import TokenTable
 GROUP_COST = 16_384
 """What one more attention group costs, in attention scores: below it, padding is cheaper than a group of its own."""
 
+LARGEST_GROUP = {"cpu": 131_072}
+"""How many scores a head may have in a group, by device: on a CPU the passes over them should stay in its cache."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -44,7 +47,8 @@ def pack(table: TokenTable, rows: Sequence[int]) -> Pack:
     text_of = torch.repeat_interleave(torch.arange(len(rows)), lengths)  # (T,)
     positions = torch.arange(len(text_of)) - first[text_of]
     gather = table.starts[sorted_rows][text_of] + positions
-    together = [lengths[texts] for texts in group_texts(lengths.tolist())]
+    largest = LARGEST_GROUP.get(table.device.type)
+    together = [lengths[texts] for texts in group_texts(lengths.tolist(), largest)]
     in_groups = torch.split(positions, [int(some.sum()) for some in together])
     groups = tuple(_group(some, within, table.device) for some, within in zip(together, in_groups, strict=True))
     back = torch.empty_like(order)
@@ -55,16 +59,18 @@ def pack(table: TokenTable, rows: Sequence[int]) -> Pack:
     )
 
 
-def group_texts(lengths: Sequence[int]) -> list[slice]:
+def group_texts(lengths: Sequence[int], largest: int | None = None) -> list[slice]:
     """Split texts, longest first, into runs such that padding and the number of groups together cost little.
 
     Padding text i to the longest of its group wastes longest**2 - lengths[i]**2 scores; a group of its own costs
-    GROUP_COST. Greedy: a text opens a new group once the waste since the last opening exceeds that.
+    GROUP_COST. Greedy: a text opens a new group once the waste since the last opening exceeds that, or the group would
+    have more than `largest` scores.
     """
     groups, start, wasted = [], 0, 0
     for index, length in enumerate(lengths):
         wasted += lengths[start] ** 2 - length**2
-        if wasted > GROUP_COST:
+        is_full = largest is not None and index > start and (index - start + 1) * lengths[start] ** 2 > largest
+        if wasted > GROUP_COST or is_full:
             groups.append(slice(start, index))
             start, wasted = index, 0
     return [*groups, slice(start, len(lengths))]

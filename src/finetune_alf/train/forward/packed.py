@@ -25,8 +25,9 @@ Module = Any  # transformers' modules come without types
 
 @dataclass(frozen=True)
 class _Layer:
-    """One layer's modules, by what they do."""
+    """One layer's modules, by what they do; `whole` is in training where dropout is to fall."""
 
+    whole: Module
     query: Module
     key: Module
     value: Module
@@ -127,7 +128,7 @@ class PackedForward:
         if hasattr(parts, "token_type_embeddings"):
             types = torch.zeros_like(ids) if table.types is None else table.types[batch.gather]
             x = x + parts.token_type_embeddings(types)
-        x = self._drop(_narrow(parts.LayerNorm(x)))
+        x = self._drop(_narrow(parts.LayerNorm(x)), parts.training)
         return body.embeddings_project(x) if hasattr(body, "embeddings_project") else x
 
     def _all_tokens(self, layer: _Layer, x: torch.Tensor, batch: Pack) -> torch.Tensor:
@@ -135,7 +136,7 @@ class PackedForward:
         parts = zip(
             *(_split(part, batch) for part in (scaled, layer.key(x), layer.value(x))), batch.groups, strict=True
         )
-        answers = [self._attend(query, key, value, group) for query, key, value, group in parts]
+        answers = [self._attend(layer, query, key, value, group) for query, key, value, group in parts]
         return self._feed_forward(layer, torch.cat(answers), x)
 
     def _first_tokens(self, layer: _Layer, x: torch.Tensor, batch: Pack) -> torch.Tensor:
@@ -145,31 +146,37 @@ class PackedForward:
         parts = zip(
             scaled, *(_split(part, batch) for part in (layer.key(x), layer.value(x))), batch.groups, strict=True
         )
-        answers = [self._answer(query, key, value, group) for query, key, value, group in parts]
+        answers = [self._answer(layer, query, key, value, group) for query, key, value, group in parts]
         return self._feed_forward(layer, torch.cat(answers), first)
 
     def _feed_forward(self, layer: _Layer, answers: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        change = layer.attention_out(answers)
-        x = layer.attention_norm(self._add(x, change) if self.family.drops_attention_out else x + change)
+        change, falls = layer.attention_out(answers), layer.whole.training
+        x = layer.attention_norm(self._add(x, change, falls and self.family.drops_attention_out))
         inner = layer.activation(layer.inner(x))
-        answered: torch.Tensor = layer.outer_norm(self._add(x, layer.outer(inner)))
+        answered: torch.Tensor = layer.outer_norm(self._add(x, layer.outer(inner), falls))
         return answered
 
-    def _attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group) -> torch.Tensor:
+    def _attend(
+        self, layer: _Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
+    ) -> torch.Tensor:
         """Return what every token of a group hears, (tokens, H)."""
-        boxed = self._hear(self._box(query, group), self._box(key, group), self._box(value, group), group)
+        boxed = self._hear(layer, self._box(query, group), self._box(key, group), self._box(value, group), group)
         flat = boxed.transpose(1, 2).flatten(2).flatten(0, 1)  # (n * longest, H)
         return flat if group.places is None else flat[group.places]
 
-    def _answer(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group) -> torch.Tensor:
+    def _answer(
+        self, layer: _Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
+    ) -> torch.Tensor:
         """Return what the first token of each text of a group hears, (n, H)."""
         asked = query.view(len(query), 1, self.n_heads, -1).transpose(1, 2)  # (n, heads, 1, dim)
-        return self._hear(asked, self._box(key, group), self._box(value, group), group).flatten(1)
+        return self._hear(layer, asked, self._box(key, group), self._box(value, group), group).flatten(1)
 
-    def _hear(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group) -> torch.Tensor:
+    def _hear(
+        self, layer: _Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
+    ) -> torch.Tensor:
         """Attend, with dropout in training, (n, heads, asked, dim)."""
         bias = None if group.bias is None else group.bias.to(query.dtype)
-        if not self.model.training:
+        if not layer.whole.training:
             return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
         scores = torch.Size((*query.shape[:-1], key.shape[-2]))
         noise = self.noise.draw(scores, self.attention_dropout, query) if self.attention_dropout else None
@@ -181,14 +188,14 @@ class PackedForward:
             x = x.new_zeros(group.n_texts * group.longest, x.shape[-1]).index_copy(0, group.places, x)
         return x.view(-1, group.longest, self.n_heads, x.shape[-1] // self.n_heads).transpose(1, 2)
 
-    def _drop(self, x: torch.Tensor) -> torch.Tensor:
-        if not (self.model.training and self.hidden_dropout):
+    def _drop(self, x: torch.Tensor, falls: bool) -> torch.Tensor:
+        if not (falls and self.hidden_dropout):
             return x
         return x * self.noise.draw(x.shape, self.hidden_dropout, x)
 
-    def _add(self, x: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    def _add(self, x: torch.Tensor, change: torch.Tensor, falls: bool) -> torch.Tensor:
         """Return x + dropout(change) in one pass."""
-        if not (self.model.training and self.hidden_dropout):
+        if not (falls and self.hidden_dropout):
             return x + change
         return torch.addcmul(x, change, self.noise.draw(change.shape, self.hidden_dropout, change))
 
@@ -204,4 +211,5 @@ def _split(x: torch.Tensor, batch: Pack) -> tuple[torch.Tensor, ...]:
 
 
 def _layer(module: Module, family: Family) -> _Layer:
-    return _Layer(**{name: attrgetter(getattr(family, name))(module) for name in _Layer.__dataclass_fields__})
+    named = [name for name in _Layer.__dataclass_fields__ if name != "whole"]
+    return _Layer(module, **{name: attrgetter(getattr(family, name))(module) for name in named})
