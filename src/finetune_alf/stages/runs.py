@@ -42,6 +42,8 @@ def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str,
     """Return the run of one trial; one that failed without a result shows its rates and the reason."""
     name, n_layers = f"trial {record.number}", record.layer_rates.n_layers
     tags = {**tags, "alf.trial": str(record.number), "alf.state": record.state}
+    if record.repeats is not None:
+        tags["alf.repeats"] = str(record.repeats)
     if record.result is not None:
         score_name = f"validation.{metric}.kept"
         run = fit_run(key, name, schedule.recipe, n_layers, record.result, score_name=score_name, tags=tags)

@@ -1,6 +1,7 @@
 """The one writer of a study: proposes, hands out, records. Workers get a job and give a result, and see no database."""
 
 import contextlib
+import itertools
 import json
 import logging
 import math
@@ -137,10 +138,25 @@ class _Coordinator:
     def _jobs(self) -> Iterator[FitJob]:
         left_over = self.store.begun()
         n_begun = len(self.finished) + len(left_over)
-        for begun in left_over:
-            yield self._job(begun)
-        for number in range(n_begun, self.spec.n_trials):
-            yield self._job(self._begin(number))
+        fresh = (self._begin(number) for number in range(n_begun, self.spec.n_trials))
+        for begun in itertools.chain(left_over, fresh):
+            twin = self._twin(begun)
+            if twin is None:
+                yield self._job(begun)
+            else:
+                now = _now_ms()
+                repeated = {"number": begun.number, "repeats": twin.number, "started_ms": now, "ended_ms": now}
+                self._finish(twin.model_copy(update=repeated))
+
+    def _twin(self, begun: Begun) -> TrialRecord | None:
+        """Return a complete trial with the same rates: all else being the same, its result is this one's to the bit.
+
+        Where a pruner judges, what became of a trial depends on when it ran, and it is run again.
+        """
+        if self.judge:
+            return None
+        same = (r for r in self.records if r.rates == begun.rates and r.state == "complete" and r.repeats is None)
+        return next(same, None)
 
     def _begin(self, number: int) -> Begun:
         """Commit the next trial: an enqueued vector, as long as there are some, then the sampler's."""
@@ -173,7 +189,9 @@ class _Coordinator:
     def _record(self, outcome: Outcome[FitJob, FitResult]) -> None:
         """Commit a trial's end first; everything else follows and can be repeated."""
         begun, started_ms = self.running.pop(outcome.job.key)
-        record = _record_of(begun, outcome, started_ms)
+        self._finish(_record_of(begun, outcome, started_ms))
+
+    def _finish(self, record: TrialRecord) -> None:
         self.store.finish(record)
         self.finished[record.number] = record
         if self.judge:

@@ -24,6 +24,7 @@ class TrialRecord(Spec):
     """A finished trial: one line of trials.jsonl.
 
     `rates` holds a rate for every address; `score` is there only if the trial is complete, `reason` only if it failed.
+    `repeats` is the number of the trial with the same rates whose result this one took without a fit of its own.
     """
 
     number: int
@@ -34,6 +35,7 @@ class TrialRecord(Spec):
     started_ms: int
     ended_ms: int
     result: FitResult | None
+    repeats: int | None = None
 
     @property
     def layer_rates(self) -> LayerRates:

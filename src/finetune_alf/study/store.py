@@ -83,7 +83,7 @@ class StudyStore:
 
     def finish(self, record: TrialRecord) -> None:
         """Write a begun trial's end: its result first, then the state that makes it finished."""
-        outcome = record.model_dump(mode="json", include={"reason", "result", "started_ms", "ended_ms"})
+        outcome = record.model_dump(mode="json", include={"reason", "result", "started_ms", "ended_ms", "repeats"})
         with mapped(self.path):
             trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, record.number)
             self._storage.set_trial_user_attr(trial_id, "outcome", outcome)
