@@ -1,0 +1,127 @@
+"""What all peers start from: an encoder in a folder, and each work's texts drawn and tokenised once."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from engine_records import N_WARM, Drawn, Features, Ready, Shape
+from engine_work import WORKS, Mode, Work
+
+from finetune_alf.data.prepare import prepare_sample
+from finetune_alf.data.sample import Sample, Split, load_sample, rows_digest, save_sample
+from finetune_alf.encoder.load import Encoder, load_encoder
+from finetune_alf.encoder.locate import locate
+from finetune_alf.encoder.spec import FolderEncoder, PackageEncoder
+from finetune_alf.files import write_json
+from finetune_alf.params import load_params
+from finetune_alf.spec import Spec
+
+HERE = Path(__file__).resolve().parent.parent
+
+EncoderName = Literal["minilm", "bert-base", "distilbert", "tiny"]
+
+CONFIGS: dict[str, dict[str, object]] = {
+    "bert-base": {"model_type": "bert"},
+    "distilbert": {"model_type": "distilbert"},
+    "tiny": {
+        "model_type": "bert",
+        "hidden_size": 16,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    },
+}
+"""Encoders of random weights, the rest of their sizes being transformers' own; they read MiniLM's word pieces."""
+
+
+class Preparation(Spec):
+    """What is to be prepared."""
+
+    encoder: EncoderName
+    mode: Mode
+    works: tuple[str, ...]
+    data: str | None
+    root: str
+
+
+def prepare(asked: Preparation) -> Ready:
+    """Build the encoder's folder and draw the texts of each work under `root`."""
+    root = Path(asked.root)
+    spec, folder = _encoder(asked.encoder, root / "encoder")
+    encoder = load_encoder(spec, n_labels=2)
+    works = [work for work in WORKS if work.name in asked.works]
+    return Ready(
+        encoder=spec,
+        folder=str(folder),
+        shape=_shape(encoder),
+        drawn={work.name: _draw(work, asked, encoder, root / "samples" / work.name) for work in works},
+    )
+
+
+def _encoder(name: EncoderName, target: Path) -> tuple[FolderEncoder | PackageEncoder, Path]:
+    minilm = load_params(HERE / "params.yaml").encoders["minilm"]
+    assert isinstance(minilm, PackageEncoder)
+    if name == "minilm":
+        return minilm, locate(minilm)
+    _random_encoder(CONFIGS[name], locate(minilm), target)
+    return FolderEncoder(kind="folder", path=str(target)), target
+
+
+def _random_encoder(config: dict[str, object], tokenizer: Path, target: Path) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    torch.manual_seed(0)
+    AutoModel.from_config(AutoConfig.for_model(**config)).save_pretrained(target)
+    AutoTokenizer.from_pretrained(tokenizer).save_pretrained(target)
+
+
+def _shape(encoder: Encoder) -> Shape:
+    config = encoder.model.config
+    inner = getattr(config, "intermediate_size", None) or config.hidden_dim  # DistilBERT has its own word for it
+    return Shape(n_layers=encoder.n_layers, hidden=config.hidden_size, inner=inner)
+
+
+def _draw(work: Work, asked: Preparation, encoder: Encoder, folder: Path) -> Drawn:
+    prepare_sample(work.name, work.sample(asked.mode, asked.data), folder)
+    sample = load_sample(folder)
+    train, validation = sample.splits["train"], sample.splits["validation"]
+    warm = _save(sample, folder.with_name(f"{work.name}-warm"), _first(train, N_WARM), _first(validation, 2))
+    steps = _save(sample, folder.with_name(f"{work.name}-steps"), train, _first(validation, 2))
+    features = folder.with_name(f"{work.name}.features.json")
+    tokens = {name: _features(encoder, sample.splits[name], work.max_tokens) for name in ("train", "validation")}
+    write_json(features, tokens)
+    return Drawn(
+        sample=str(folder),
+        digest=sample.card.digest,
+        warm=str(warm[0]),
+        warm_digest=warm[1],
+        steps=str(steps[0]),
+        steps_digest=steps[1],
+        features=str(features),
+        train_lengths=tuple(len(text["input_ids"]) for text in tokens["train"]),
+        validation_lengths=tuple(len(text["input_ids"]) for text in tokens["validation"]),
+    )
+
+
+def _first(split: Split, n: int) -> Split:
+    return Split(split.texts[:n], split.labels[:n])
+
+
+def _save(sample: Sample, folder: Path, train: Split, validation: Split) -> tuple[Path, str]:
+    """Keep another sample with these splits; return its folder and digest."""
+    splits = {**sample.splits, "train": train, "validation": validation}
+    card = sample.card.model_copy(update={"digest": rows_digest(sample.card.label_names, splits)})
+    save_sample(folder, dataclasses.replace(sample, card=card, splits=splits))
+    return folder, card.digest
+
+
+def _features(encoder: Encoder, split: Split, max_tokens: int) -> Features:
+    """Return texts as transformers' collators take them, not padded."""
+    tokens = encoder.tokenize(split.texts, max_tokens)
+    rows: Features = [
+        {"input_ids": list(ids), "labels": label} for ids, label in zip(tokens.ids, split.labels, strict=True)
+    ]
+    for row, types in zip(rows, tokens.types or (), strict=False):
+        row["token_type_ids"] = list(types)
+    return rows
