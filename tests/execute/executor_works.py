@@ -3,12 +3,15 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from finetune_alf.errors import DataError
+from finetune_alf.execute import Outcome
+from finetune_alf.execute.jobs import attempt
 
 Report = Callable[[Any], bool]
 
@@ -85,6 +88,21 @@ class DiesLoading(CannotLoad):
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[int]]:
         return (os._exit, (9,))
+
+
+@dataclass(frozen=True)
+class OfSeveral:
+    """Does to several jobs in one go what another work does to one."""
+
+    work: Callable[[Any, Report], Any]
+
+    def __call__(self, job: Any, report: Report) -> Any:
+        return self.work(job, report)
+
+    def together(self, jobs: list[Any], report: Callable[[Any, Any], bool]) -> Iterator[Outcome[Any, Any]]:
+        for job in jobs:
+            result, failure = attempt(self.work, job, partial(report, job))
+            yield Outcome(job, result, failure, n_attempts=1)
 
 
 def say_pid_and_hang(job: int, report: Report) -> None:

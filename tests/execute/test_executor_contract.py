@@ -6,15 +6,24 @@ from typing import Any
 import executor_works as works
 import pytest
 
-from finetune_alf.execute import Executor, Outcome, PoolExecutor, SerialExecutor
+from finetune_alf.execute import Executor, FusedExecutor, Outcome, PoolExecutor, SerialExecutor
 
 
-@pytest.fixture(params=["serial", "pool of one", "pool of two"])
+class Together(FusedExecutor):
+    """The fused executor, given what it can do in one go."""
+
+    def run(self, jobs: Any, work: Any, on_message: Any = None) -> Any:
+        return super().run(jobs, works.OfSeveral(work), on_message)
+
+
+@pytest.fixture(params=["serial", "pool of one", "pool of two", "fused", "fused, one by one"])
 def executor(request: pytest.FixtureRequest) -> Executor:
     made: dict[str, Executor] = {
         "serial": SerialExecutor(),
         "pool of one": PoolExecutor(1),
         "pool of two": PoolExecutor(2),
+        "fused": Together(3),
+        "fused, one by one": FusedExecutor(3),
     }
     return made[request.param]
 
@@ -42,7 +51,7 @@ def test_a_job_is_pulled_only_when_a_worker_is_free_and_an_outcome_is_asked_for(
     assert n_pulled == 0
     for _ in run:
         n_taken += 1
-        assert n_pulled <= n_taken - 1 + executor.n_workers
+        assert n_pulled <= n_taken - 1 + getattr(executor, "n_fused", executor.n_workers)
     assert (n_taken, n_pulled) == (5, 5)
 
 

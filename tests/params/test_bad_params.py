@@ -60,6 +60,12 @@ BOOK = [
     ),
     ("n_test: 72", "n_tset: 72", "samples.films.n_test: must be given, but is missing"),
     ("device: auto", "device: gpu", "compute.device: must match pattern"),
+    ("n_fused: 1", "n_fused: 0", "compute.n_fused: must be greater than or equal to 1"),
+    (
+        "n_workers: 1 ",
+        "n_workers: 2\n  n_fused: 4 #",
+        "compute: n_fused must be 1 with more than one worker, but got 4",
+    ),
     (
         "kind: package",
         "kind: packge",
@@ -111,6 +117,12 @@ def test_each_alternative_of_a_union_is_named_once(tmp_path: Path) -> None:
     )
     (line,) = told(tmp_path / "params.yaml", text)
     assert line.endswith("""recipe.rates.n_frozen: must be a valid integer or be 'all', but got "some\"""")
+
+
+def test_fusing_in_more_than_one_process_is_refused(tmp_path: Path) -> None:
+    text = DEFAULT.replace("n_workers: 1", "n_workers: 2").replace("n_fused: 1", "n_fused: 4")
+    (line,) = told(tmp_path / "params.yaml", text)
+    assert line.endswith("compute: n_fused must be 1 with more than one worker, but got 4; set n_workers to 1")
 
 
 def test_forgetting_is_refused_unless_it_is_allowed_or_sgd(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_families import table_of, tiny_encoder
 
-from finetune_alf.train.forward.pack import GROUP_COST, group_texts, pack
+from finetune_alf.train.forward.pack import BOX_UNIT, GROUP_COST, group_texts, pack, round_up
 
 falling = st.lists(st.integers(1, 512), min_size=1, max_size=80).map(lambda lengths: sorted(lengths, reverse=True))
 some_rows = st.lists(st.integers(0, 7), min_size=1, max_size=12)
@@ -59,10 +59,12 @@ def test_a_pack_holds_the_tokens_of_each_text_asked_for(rows, group_cost):
 def test_the_groups_of_a_pack_lay_every_token_in_a_place_of_its_own(rows):
     table = table_of(tiny_encoder("bert"), [5, 1, 22, 9, 9, 2, 14, 22])
     batch = pack(table, rows)
-    assert sum(group.n_tokens for group in batch.groups) == len(batch.gather)
+    assert sum(group.n_tokens for group in batch.groups) + batch.n_fill == len(batch.gather)
     together = torch.split(table.lengths[batch.rows], [group.n_texts for group in batch.groups])
     for group, lengths in zip(batch.groups, together, strict=True):
-        assert (group.n_tokens, group.longest) == (lengths.sum(), lengths.max())
+        assert group.n_tokens == lengths.sum()
+        assert 0 <= group.longest - lengths.max() < BOX_UNIT
+        assert group.longest % BOX_UNIT == 0
         if group.places is None:
             assert group.bias is None
             assert (lengths == group.longest).all()
@@ -78,3 +80,13 @@ def test_the_padding_id_inside_a_text_takes_no_number():
     table = table_of(tiny_encoder("roberta"), [4, 3])
     table.ids[:] = torch.tensor([5, table.pad_id, 6, 7, table.pad_id, 8, 9])
     assert table.counted.tolist() == [1, 0, 2, 3, 0, 1, 2]
+
+
+@given(st.integers(1, 100_000))
+def test_a_row_of_tokens_is_filled_by_at_most_a_thirty_second(n_tokens):
+    filled = round_up(n_tokens)
+    assert n_tokens <= filled <= n_tokens * 33 / 32
+
+
+def test_few_shapes_stand_for_many_batches():
+    assert len({round_up(n_tokens) for n_tokens in range(4096, 8192)}) == 33

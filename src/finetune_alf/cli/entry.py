@@ -10,6 +10,7 @@ from finetune_alf import __version__
 from finetune_alf.cli import params_commands, schedule_commands, stage_commands
 from finetune_alf.cli.anatomy_command import anatomy
 from finetune_alf.cli.guard import GuardedGroup
+from finetune_alf.cli.plan_command import plan
 from finetune_alf.cli.ui_command import ui
 
 _QUIET = {
@@ -53,6 +54,7 @@ for command in (
     stage_commands.transfer,
     stage_commands.report,
     stage_commands.run,
+    plan,
     params_commands.params,
     anatomy,
     schedule_commands.schedules,

@@ -1,10 +1,10 @@
-"""The words of execution: Work, Outcome, Executor. The executors are in `serial.py` and `pool.py`."""
+"""The words of execution: Work, Outcome, Executor. The executors are in `serial.py`, `pool.py` and `fused.py`."""
 
 import logging
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from finetune_alf.errors import AlfError
 
@@ -46,12 +46,24 @@ class Outcome(Generic[J, R]):
     n_attempts: int
 
 
+@runtime_checkable
+class FusedWork(Work[J, R], Protocol[J, R]):
+    """Work that can be done to several jobs in one go."""
+
+    def together(self, jobs: Sequence[J], report: OnMessage) -> Generator[Outcome[J, R]]:
+        """Do the jobs, and yield one outcome each, as they end.
+
+        A job's message up is `report(job, message)`, and its answer False asks that job alone to stop early.
+        """
+        ...
+
+
 class Executor(Protocol):
     """Runs jobs, each pulled only once a worker is free, and hands back outcomes as they come."""
 
     @property
     def n_workers(self) -> int:
-        """How many jobs run at once."""
+        """How many processes do jobs at once; the fused executor's one does several."""
         ...
 
     def run(self, jobs: Iterator[J], work: Work[J, R], on_message: OnMessage | None = None) -> Generator[Outcome[J, R]]:

@@ -21,11 +21,23 @@ Disagreement = tuple[tuple[str | int, ...], str]
 
 
 class ComputeSpec(Spec):
-    """Where fits run: the device, how many at once, and threads for each (all cores, shared out, unless named)."""
+    """Where fits run: the device, how many at once, and threads for each (all cores, shared out, unless named).
+
+    `n_workers` is how many processes fit beside one another. `n_fused` is how many trials that differ in rates alone
+    one process takes through a single batched forward pass: faster on a GPU that one small encoder leaves idle, the
+    same training but for rounding, and as many times the memory. A sampler then proposes as many trials at a time.
+    """
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda:\d{1,3})$")] = "auto"
     n_workers: Count = 1
+    n_fused: Count = 1
     n_threads: Count | None = None
+
+    @model_validator(mode="after")
+    def _fuse_in_one_process(self) -> Self:
+        if self.n_fused > 1 and self.n_workers > 1:
+            raise ValueError(f"n_fused must be 1 with more than one worker, but got {self.n_fused}; set n_workers to 1")
+        return self
 
 
 class TrackingSpec(Spec):

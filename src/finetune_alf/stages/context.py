@@ -80,12 +80,15 @@ class Context:
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
     def executor(self) -> Executor:
-        """Return what runs the jobs, as `compute.n_workers` asks."""
+        """Return what runs the jobs, as `compute.n_workers` and `compute.n_fused` ask."""
+        from finetune_alf.execute.fused import FusedExecutor
         from finetune_alf.execute.pool import PoolExecutor
         from finetune_alf.execute.serial import SerialExecutor
 
-        n_workers = self.params.compute.n_workers
-        return SerialExecutor() if n_workers == 1 else PoolExecutor(n_workers)
+        compute = self.params.compute
+        if compute.n_fused > 1:
+            return FusedExecutor(compute.n_fused)
+        return SerialExecutor() if compute.n_workers == 1 else PoolExecutor(compute.n_workers)
 
     def study(self, name: str) -> StudySpec:
         """Return the study of this name; InputError names those there are."""

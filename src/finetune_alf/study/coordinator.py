@@ -97,6 +97,7 @@ def run_study(
             "sample": {"name": spec.sample, "digest": sample_digest},
             **json.loads(spec.model_dump_json(exclude={"encoder", "sample"})),
             "n_workers": executor.n_workers,
+            "n_fused": getattr(executor, "n_fused", 1),  # trials proposed at a time; only one executor fuses
             **(about or {}),
         }
         write_results(paths.study_results(name), records, told)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
 from finetune_alf.train.batches import Labelled, batches_by_length
+from finetune_alf.train.forward.members import MembersForward, Weights
 from finetune_alf.train.forward.packed import Prefix
 from finetune_alf.train.forward.protocol import Forward
 from finetune_alf.train.precision import Precision, arithmetic
@@ -43,3 +44,34 @@ def evaluate(
         logits[rows] = some
     loss = F.cross_entropy(logits, split.labels).item()
     return Evaluation(loss, tuple(split.labels.tolist()), tuple(logits.argmax(-1).tolist()))
+
+
+@torch.inference_mode()
+def evaluate_together(
+    forward: MembersForward,
+    weights: Weights,
+    split: Labelled,
+    precision: Precision,
+    *,
+    batch: int,
+    prefix: Prefix | None,
+) -> list[Evaluation]:
+    """Run every member, the model set to evaluation, over a split: what `evaluate` returns, for each of them."""
+    device = split.labels.device
+    by_rows = batches_by_length(split.table, batch)
+    answers = []
+    for rows in by_rows:
+        with arithmetic(device, precision):
+            answers.append(forward.together(weights, split.table, rows, prefix).float())  # (K, rows, classes)
+    order = torch.tensor([row for rows in by_rows for row in rows], device=device)
+    logits = torch.cat(answers, 1)[:, order.argsort()]  # (K, n, classes)
+    losses, truth = losses_of(logits, split.labels).mean(1).tolist(), tuple(split.labels.tolist())
+    pairs = zip(losses, logits.argmax(-1).tolist(), strict=True)
+    return [Evaluation(loss, truth, tuple(predictions)) for loss, predictions in pairs]
+
+
+def losses_of(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the cross-entropy of each member and text, (K, rows), from logits (K, rows, classes)."""
+    n_members = len(logits)
+    flat = F.cross_entropy(logits.float().flatten(0, 1), labels.repeat(n_members), reduction="none")
+    return flat.view(n_members, -1)

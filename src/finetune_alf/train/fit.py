@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
 from finetune_alf.encoder.load import Encoder
-from finetune_alf.metrics import METRICS, accuracy, balanced_accuracy
 from finetune_alf.rates import EMBEDDINGS, LayerRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
@@ -20,7 +19,8 @@ from finetune_alf.train.forward.protocol import Forward, forward_of
 from finetune_alf.train.lr import Pace
 from finetune_alf.train.precision import Precision, arithmetic, resolve_precision
 from finetune_alf.train.prefixes import Prefixes
-from finetune_alf.train.result import EpochRecord, FitResult, Stopped
+from finetune_alf.train.result import EpochRecord, FitResult
+from finetune_alf.train.standing import Facts, Standing
 
 Report = Callable[[EpochRecord], bool]
 """Takes an epoch's record; answers False to stop the fit."""
@@ -55,28 +55,12 @@ def fit(
     rates = recipe.rates.at(encoder.n_layers)
     n_open_parameters = open_parameters(encoder, rates)
     forward = forward_of(encoder.model, child_seed(seed, "dropout"))
-    with _cut(forward, texts, recipe, rates):
+    with cut_words(forward, texts, recipe, rates):
         loop = _Loop(encoder, forward, texts, recipe, seed, metric)
-        stopped = loop.run(report)
-        scored = loop.score() if stopped != "diverged" else None
-    return FitResult(
-        epochs=tuple(loop.records),
-        kept_epoch=loop.kept_epoch if scored else None,
-        score=METRICS[metric](scored.truth, scored.predictions) if scored else None,
-        accuracy=accuracy(scored.truth, scored.predictions) if scored else None,
-        balanced_accuracy=balanced_accuracy(scored.truth, scored.predictions) if scored else None,
-        loss=scored.loss if scored else None,
-        predictions=scored.predictions if scored else (),
-        stopped=stopped,
-        seconds=time.time() - started,
-        n_steps=loop.n_steps,
-        n_open_parameters=n_open_parameters,
-        device=str(texts.train.labels.device),
-        precision=loop.precision,
-        n_threads=torch.get_num_threads(),
-        frozen_dropout=recipe.frozen_dropout,
-        started_ms=round(started * 1000),
-    )
+        loop.run(report)
+        scored = loop.score()
+    facts = Facts(started, loop.n_steps, n_open_parameters, texts.train.labels.device, loop.precision)
+    return loop.standing.result(scored, facts)
 
 
 def open_parameters(encoder: Encoder, rates: LayerRates) -> int:
@@ -85,7 +69,7 @@ def open_parameters(encoder: Encoder, rates: LayerRates) -> int:
     return sum(encoder.model.get_parameter(name).numel() for names in opened for name in names)
 
 
-def _cut(
+def cut_words(
     forward: Forward, texts: FitTexts, recipe: Recipe, rates: LayerRates
 ) -> contextlib.AbstractContextManager[None]:
     """Hold open embeddings to the words that occur, where that changes nothing."""
@@ -101,52 +85,36 @@ class _Loop:
         self, encoder: Encoder, forward: Forward, texts: FitTexts, recipe: Recipe, seed: int, metric: str
     ) -> None:
         self.model, self.forward, self.texts = encoder.model, forward, texts
-        self.recipe, self.seed, self.metric = recipe, seed, metric
+        self.recipe, self.seed, self.standing = recipe, seed, Standing(recipe, metric)
         steps_an_epoch = math.ceil(len(texts.train) / recipe.batch)
         self.pace = Pace(self.model, encoder.anatomy, recipe, recipe.epochs * steps_an_epoch)
         self.precision: Precision = resolve_precision(recipe.precision, texts.train.labels.device)
         self.prefixes = Prefixes(forward, encoder.anatomy, encoder.model.config.hidden_size, self.precision)
-        self.records: list[EpochRecord] = []
         self.n_steps = 0
-        self.kept_epoch = 0
-        self._kept: Evaluation | None = None
         self._kept_weights: list[torch.Tensor] = []
 
-    def run(self, report: Report) -> Stopped:
-        for epoch in range(self.recipe.epochs):
-            record = self._epoch(epoch)
-            self.records.append(record)
-            if record.train_loss is None or record.validation_loss is None:
-                return "diverged"
-            if not report(record):
-                return "pruned"
-            if self.recipe.stopping and self.recipe.stopping.is_over([r.train_loss or 0.0 for r in self.records]):
-                return "converged"
-        return "epochs"
+    def run(self, report: Report) -> None:
+        while not self.standing.stopped:
+            self._epoch(len(self.standing.records))
+            self.standing.stop(report)
 
-    def score(self) -> Evaluation:
-        """Put the kept weights back and return how they do on the scored split."""
+    def score(self) -> Evaluation | None:
+        """Put the kept weights back and return how they do on the scored split; None if the fit diverged."""
+        if self.standing.stopped == "diverged":
+            return None
         for parameter, kept in zip(self.pace.parameters(), self._kept_weights, strict=False):
             parameter.data.copy_(kept)
-        if self.texts.scored is self.texts.validation and self._kept:
-            return self._kept
+        if self.texts.scored is self.texts.validation and self.standing.kept:
+            return self.standing.kept
         return self._evaluate(self.texts.scored)
 
-    def _epoch(self, epoch: int) -> EpochRecord:
+    def _epoch(self, epoch: int) -> None:
         started = time.time()
         train_loss = self._train(epoch)
         said = self._evaluate(self.texts.validation) if math.isfinite(train_loss) else None
-        if said and math.isfinite(said.loss):
-            self._keep(epoch, said)
-        ended = time.time()
-        return EpochRecord(
-            epoch=epoch,
-            train_loss=train_loss if math.isfinite(train_loss) else None,
-            validation_loss=said.loss if said and math.isfinite(said.loss) else None,
-            validation_accuracy=accuracy(said.truth, said.predictions) if said else None,
-            seconds=ended - started,
-            ended_ms=round(ended * 1000),
-        )
+        counts = self.standing.take(started, train_loss, said)
+        if counts and self.recipe.keep == "best":
+            self._kept_weights = [parameter.detach().clone() for parameter in self.pace.parameters()]
 
     def _train(self, epoch: int) -> float:
         """Take the steps of an epoch. Returns the mean training loss, read from the device once."""
@@ -181,12 +149,3 @@ class _Loop:
         self.model.eval()
         batch = self.recipe.micro_batch or EVALUATION_BATCH
         return evaluate(self.forward, split, self.precision, batch=batch, prefix=self.prefixes.of(split))
-
-    def _keep(self, epoch: int, said: Evaluation) -> None:
-        """Remember this epoch if it is the one that counts so far."""
-        score = METRICS[self.metric]
-        if self.recipe.keep == "best":
-            if self._kept and score(said.truth, said.predictions) <= score(self._kept.truth, self._kept.predictions):
-                return
-            self._kept_weights = [parameter.detach().clone() for parameter in self.pace.parameters()]
-        self.kept_epoch, self._kept = epoch, said

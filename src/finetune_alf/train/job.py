@@ -1,7 +1,8 @@
 """Fits as jobs: small enough to send to a worker, which keeps encoder and sample at hand between them."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,11 +11,13 @@ import torch
 from finetune_alf.data.sample import Sample, load_sample
 from finetune_alf.encoder.load import Encoder, load_encoder
 from finetune_alf.encoder.spec import EncoderSpec
-from finetune_alf.errors import DataError
+from finetune_alf.errors import AlfError, DataError
+from finetune_alf.execute.jobs import OnMessage, Outcome, attempt
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.batches import Labelled
 from finetune_alf.train.fit import FitTexts, Report, fit
 from finetune_alf.train.forward.table import TokenTable
+from finetune_alf.train.fused import fit_together, likeness
 from finetune_alf.train.precision import resolve_device
 from finetune_alf.train.result import FitResult
 
@@ -36,7 +39,7 @@ class FitJob:
 
 @dataclass
 class Workbench:
-    """Does FitJobs, one after another, loading each encoder and sample once.
+    """Does FitJobs, one after another or in lockstep, loading each encoder and sample once.
 
     `samples` tells where the sample of each digest lies. Pickles as its settings: what it has loaded stays behind.
     """
@@ -53,17 +56,20 @@ class Workbench:
 
     def __call__(self, job: FitJob, report: Report) -> FitResult:
         """Do one job. Raises the package's errors for what cannot be loaded or does not fit together."""
-        if self.n_threads:
-            torch.set_num_threads(self.n_threads)
-        sample = self.sample(job.sample)
-        encoder = self.encoder(job.encoder, len(sample.card.label_names))
-        validation = self._labelled(encoder, sample, "validation", job.recipe.max_tokens)
-        texts = FitTexts(
-            train=self._labelled(encoder, sample, "train", job.recipe.max_tokens),
-            validation=validation,
-            scored=self._labelled(encoder, sample, job.score_on, job.recipe.max_tokens),
-        )
+        encoder, texts = self._at_hand(job)
         return fit(encoder, texts, job.recipe, job.seed, metric=job.metric, report=report)
+
+    def together(self, jobs: Sequence[FitJob], report: OnMessage) -> Generator[Outcome[FitJob, FitResult]]:
+        """Do jobs that differ in rates alone in lockstep, where the encoder's family is packed; others one by one."""
+        groups: dict[Hashable, list[FitJob]] = {}
+        for job in jobs:
+            groups.setdefault(self._likeness(job), []).append(job)
+        for group in groups.values():
+            if len(group) == 1:
+                result, failure = attempt(self, group[0], partial(report, group[0]))
+                yield Outcome(group[0], result, failure, n_attempts=1)
+            else:
+                yield from self._in_lockstep(group, report)
 
     def sample(self, digest: str) -> Sample:
         """Return the sample of this digest, read once; DataError when it is not at hand."""
@@ -79,6 +85,41 @@ class Workbench:
         if key not in self._encoders:
             self._encoders[key] = load_encoder(spec, n_labels, str(resolve_device(self.device)))
         return self._encoders[key]
+
+    def _in_lockstep(self, jobs: Sequence[FitJob], report: OnMessage) -> Generator[Outcome[FitJob, FitResult]]:
+        encoder, texts = self._at_hand(jobs[0])
+        results = fit_together(
+            encoder,
+            texts,
+            [job.recipe for job in jobs],
+            jobs[0].seed,
+            metric=jobs[0].metric,
+            report=lambda number, record: report(jobs[number], record),
+        )
+        for number, result in results:
+            yield Outcome(jobs[number], result, None, n_attempts=1)
+
+    def _likeness(self, job: FitJob) -> Hashable:
+        """Return what jobs have in common that can be done together; one that cannot is like itself alone."""
+        try:
+            encoder, _ = self._at_hand(job)
+            recipe = likeness(encoder, job.recipe)
+        except AlfError:
+            return id(job)  # done alone, it says why
+        about = (job.encoder.model_dump_json(), job.sample, job.seed, job.score_on, job.metric)
+        return id(job) if recipe is None else (about, recipe)
+
+    def _at_hand(self, job: FitJob) -> tuple[Encoder, FitTexts]:
+        """Return a job's encoder and texts, loaded once."""
+        if self.n_threads:
+            torch.set_num_threads(self.n_threads)
+        sample = self.sample(job.sample)
+        encoder = self.encoder(job.encoder, len(sample.card.label_names))
+        train, validation, scored = (
+            self._labelled(encoder, sample, split, job.recipe.max_tokens)
+            for split in ("train", "validation", job.score_on)
+        )
+        return encoder, FitTexts(train, validation, scored)
 
     def _labelled(self, encoder: Encoder, sample: Sample, split: str, max_tokens: int) -> Labelled:
         key = (encoder.identity, sample.card.digest, max_tokens, split)

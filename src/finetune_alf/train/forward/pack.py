@@ -13,6 +13,9 @@ GROUP_COST = 16_384
 LARGEST_GROUP = {"cpu": 131_072}
 """How many scores a head may have in a group, by device: on a CPU the passes over them should stay in its cache."""
 
+BOX_UNIT = 8
+"""The sides of boxes are multiples of this, for the reason that `round_up` gives."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -27,7 +30,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Pack:
-    """A batch as one row of T tokens of B texts, the longest text first."""
+    """A batch as one row of T tokens of B texts, the longest text first, and `n_fill` tokens that nobody reads."""
 
     gather: torch.Tensor  # (T,) each token's place in the split's table
     positions: torch.Tensor  # (T,) from 0 in each text
@@ -35,6 +38,7 @@ class Pack:
     rows: torch.Tensor  # (B,) which text of the split each one is
     back: torch.Tensor  # (B,) where each asked-for row stands among the texts
     groups: tuple[Group, ...]
+    n_fill: int
 
 
 def pack(table: TokenTable, rows: Sequence[int]) -> Pack:
@@ -53,10 +57,28 @@ def pack(table: TokenTable, rows: Sequence[int]) -> Pack:
     groups = tuple(_group(some, within, table.device) for some, within in zip(together, in_groups, strict=True))
     back = torch.empty_like(order)
     back[order] = torch.arange(len(rows))
+    n_fill = round_up(len(gather)) - len(gather)
+    gather, positions = (torch.cat([part, part.new_zeros(n_fill)]) for part in (gather, positions))
     device = table.device
     return Pack(
-        gather.to(device), positions.to(device), first.to(device), sorted_rows.to(device), back.to(device), groups
+        gather.to(device),
+        positions.to(device),
+        first.to(device),
+        sorted_rows.to(device),
+        back.to(device),
+        groups,
+        n_fill,
     )
+
+
+def round_up(n_tokens: int) -> int:
+    """Return the next number of which there are only 32 between a power of two and its double.
+
+    The libraries behind matrix products keep code and memory for every shape that they have seen: with a shape of its
+    own for each batch a long study would fill the memory.
+    """
+    unit = 1 << max(n_tokens.bit_length() - 6, 0)
+    return -(-n_tokens // unit) * unit
 
 
 def group_texts(lengths: Sequence[int], largest: int | None = None) -> list[slice]:
@@ -77,7 +99,7 @@ def group_texts(lengths: Sequence[int], largest: int | None = None) -> list[slic
 
 
 def _group(lengths: torch.Tensor, positions: torch.Tensor, device: torch.device) -> Group:
-    n_tokens, longest = len(positions), int(lengths[0])
+    n_tokens, longest = len(positions), -(-int(lengths[0]) // BOX_UNIT) * BOX_UNIT
     if n_tokens == longest * len(lengths):
         return Group(len(lengths), n_tokens, longest, None, None)
     text_of = torch.repeat_interleave(torch.arange(len(lengths)), lengths)

@@ -90,7 +90,8 @@ class PackedForward:
             x = self._first_tokens(self.layers[-1], x, batch) if at_top else x
             if values is None:
                 values = x.new_empty(len(table) if at_top else len(table.ids), x.shape[-1])
-            values[batch.rows if at_top else batch.gather] = x
+            rows_of = batch.rows if at_top else batch.gather[: len(batch.gather) - batch.n_fill]
+            values[rows_of] = x[: len(rows_of)]
         self.model.train(was_training)
         assert values is not None  # noqa: S101 - a split has texts
         return Prefix(level, values)
@@ -137,6 +138,7 @@ class PackedForward:
             *(_split(part, batch) for part in (scaled, layer.key(x), layer.value(x))), batch.groups, strict=True
         )
         answers = [self._attend(layer, query, key, value, group) for query, key, value, group in parts]
+        answers.append(x.new_zeros(batch.n_fill, x.shape[-1]))
         return self._feed_forward(layer, torch.cat(answers), x)
 
     def _first_tokens(self, layer: _Layer, x: torch.Tensor, batch: Pack) -> torch.Tensor:
@@ -207,7 +209,7 @@ def _narrow(x: torch.Tensor) -> torch.Tensor:
 
 
 def _split(x: torch.Tensor, batch: Pack) -> tuple[torch.Tensor, ...]:
-    return torch.split(x, [group.n_tokens for group in batch.groups])
+    return torch.split(x, [*(group.n_tokens for group in batch.groups), batch.n_fill])[:-1]
 
 
 def _layer(module: Module, family: Family) -> _Layer:

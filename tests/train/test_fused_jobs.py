@@ -1,0 +1,134 @@
+"""A workbench does jobs together that differ in rates alone, and a study of fused trials finds what others find."""
+
+import functools
+import json
+
+import pytest
+from tiny import N_LAYERS, tiny_recipe, tiny_spec
+
+from finetune_alf.data.prepare import prepare_sample
+from finetune_alf.data.spec import MiniSource, SampleSpec
+from finetune_alf.execute import FusedExecutor, SerialExecutor
+from finetune_alf.files import read_json
+from finetune_alf.paths import Paths
+from finetune_alf.rates import LayerRates
+from finetune_alf.study.coordinator import run_study
+from finetune_alf.study.spec import StudySpec
+from finetune_alf.train import job as job_module
+from finetune_alf.train.job import FitJob, Workbench
+
+HIGH = LayerRates.of(1e-2, [1e-2] * N_LAYERS, 1e-2)
+TOP = LayerRates.of(0.0, [0.0, 0.0, 1e-2], 1e-2)
+TOO_DEEP = LayerRates.of(1e-2, [1e-2] * 9, 1e-2)
+SPEC = SampleSpec(
+    source=MiniSource(kind="mini", domain="films"),
+    n_train=16,
+    n_validation=16,
+    n_confirmation=16,
+    n_test=40,
+    max_train_frac=0.2,
+)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("samples") / "films"
+    return prepare_sample("films", SPEC, folder), folder
+
+
+@pytest.fixture(scope="module")
+def workbench(sample):
+    card, folder = sample
+    return Workbench({card.digest: folder}, "cpu", 1)
+
+
+@pytest.fixture
+def groups(monkeypatch):
+    """Note how many fits each call of fit_together was given."""
+    sizes, fit_together = [], job_module.fit_together
+
+    def note(encoder, texts, recipes, *others, **named):
+        sizes.append(len(recipes))
+        return fit_together(encoder, texts, recipes, *others, **named)
+
+    monkeypatch.setattr(job_module, "fit_together", note)
+    return sizes
+
+
+def job_of(sample, key, rates=HIGH, seed=1, **changes):
+    return FitJob(key, tiny_recipe(epochs=2, **changes).with_rates(rates), tiny_spec(), sample[0].digest, seed)
+
+
+def assert_same(one, other):
+    for field in ("stopped", "kept_epoch", "n_steps", "n_open_parameters", "predictions"):
+        assert getattr(one, field) == getattr(other, field)
+    assert losses(one) == pytest.approx(losses(other), rel=1e-4)
+
+
+def losses(result):
+    return [epoch.train_loss for epoch in result.epochs]
+
+
+def test_jobs_that_differ_in_rates_alone_are_done_together_and_the_others_alone(sample, workbench, groups):
+    make = functools.partial(job_of, sample)
+    jobs = [make("a"), make("b", seed=2), make("c", TOP), make("d", batch=8), make("e", TOP, seed=2), make("f", TOP)]
+    heard = []
+    outcomes = list(workbench.together(jobs, lambda job, record: heard.append((job.key, record.epoch)) or True))
+    assert groups == [3, 2]
+    assert [outcome.job.key for outcome in outcomes] == ["a", "c", "f", "b", "e", "d"]
+    assert sorted(heard) == [(key, epoch) for key in "abcdef" for epoch in (0, 1)]
+    for outcome in outcomes:
+        assert outcome.failure is None
+        assert_same(outcome.result, workbench(outcome.job, lambda record: True))
+
+
+def test_rates_that_do_not_fit_fail_alone(sample, workbench, groups):
+    jobs = [job_of(sample, "a"), job_of(sample, "b", TOO_DEEP), job_of(sample, "c", TOP)]
+    outcomes = {outcome.job.key: outcome for outcome in workbench.together(jobs, lambda job, record: True)}
+    assert groups == [2]
+    assert "but got 9" in outcomes["b"].failure
+    assert outcomes["a"].result.stopped == outcomes["c"].result.stopped == "epochs"
+
+
+def test_the_answer_false_stops_the_member_it_answers(sample, workbench):
+    jobs = [job_of(sample, "a"), job_of(sample, "b", TOP)]
+    outcomes = workbench.together(jobs, lambda job, record: job.key == "a")
+    assert {outcome.job.key: outcome.result.stopped for outcome in outcomes} == {"a": "epochs", "b": "pruned"}
+
+
+STUDY = {
+    "encoder": "tiny",
+    "sample": "films",
+    "space": {"kind": "choices", "rates": [0, 1e-3, 1e-2]},
+    "sampler": {"kind": "random"},
+    "enqueue": ["baseline"],
+    "seed": 3,
+    "recipe": tiny_recipe(epochs=2).model_dump(mode="json"),
+    "n_trials": 5,
+}
+
+
+def study_of(root, sample, workbench, executor):
+    result = run_study(
+        "tiny",
+        StudySpec.model_validate_json(json.dumps(STUDY)),
+        sample_digest=sample[0].digest,
+        encoder_spec=tiny_spec(),
+        encoder_identity="tiny",
+        n_layers=N_LAYERS,
+        executor=executor,
+        work=workbench,
+        paths=Paths(root),
+    )
+    return result.records, read_json(Paths(root).study_results("tiny") / "study.json")
+
+
+def test_a_study_of_fused_trials_finds_what_one_by_one_finds(sample, workbench, groups, tmp_path):
+    fused, about = study_of(tmp_path / "fused", sample, workbench, FusedExecutor(3))
+    serial, about_serial = study_of(tmp_path / "serial", sample, workbench, SerialExecutor())
+    assert groups == [3, 2]
+    assert [(one.number, one.rates, one.score) for one in fused] == [
+        (two.number, two.rates, two.score) for two in serial
+    ]
+    assert (about["n_workers"], about["n_fused"]) == (1, 3)
+    assert about_serial["n_fused"] == 1
