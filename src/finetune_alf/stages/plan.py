@@ -1,5 +1,6 @@
 """Stage `plan`: what a study, its registration and its transfers will take, and what they took."""
 
+import os
 import time
 from collections.abc import Iterable
 
@@ -14,6 +15,9 @@ from finetune_alf.stages.probe import N_PROBES, Probe, engine_of, shape_of
 
 START_S = 8.0
 """What a stage takes before its first fit: libraries, encoder, sample, MLflow's store. Seen on a 2-core Xeon."""
+
+BUSY = 0.5
+"""The share of the cores that others may use before a plan mentions them."""
 
 
 class StudyPlan(Spec):
@@ -48,7 +52,7 @@ def plan(ctx: Context, name: str) -> StudyPlan:
         raise DataError(f"{folder}: must be there to plan with, but is not. Run `{command}` first.")
     bench = open_bench(ctx, name)
     shape, engine = shape_of(bench.encoder), engine_of(bench.encoder, spec.recipe)
-    probe, started = Probe(bench, shape, engine), time.monotonic()
+    probe, started, load = Probe(bench, shape, engine), time.monotonic(), os.getloadavg()[0]
     with ctx.teller.bar(f"probe {name}", N_PROBES) as bar:
         speed = probe.speed(bar)
     stages = tuple(StagePlanner(ctx, name, bench, shape, engine, probe, speed).stages())
@@ -62,12 +66,15 @@ def plan(ctx: Context, name: str) -> StudyPlan:
         probe_s=time.monotonic() - started,
         start_s=START_S,
         stages=stages,
-        notes=tuple(_notes(ctx, name)),
+        notes=tuple(_notes(ctx, name, load)),
     )
 
 
-def _notes(ctx: Context, name: str) -> Iterable[str]:
-    spec = ctx.study(name)
+def _notes(ctx: Context, name: str, load: float) -> Iterable[str]:
+    """Yield what the numbers leave aside; `load` is how many programs wanted to run just before the probe."""
+    spec, n_cores = ctx.study(name), os.cpu_count() or 1
+    if load > BUSY * n_cores:
+        yield f"Other programs keep {load:.1f} of {n_cores} cores busy: alone, everything would take less."
     if spec.recipe.stopping is not None:
         yield "recipe.stopping may end fits earlier: these are the most they can take."
     if spec.pruner is not None:

@@ -43,7 +43,10 @@ MIN_TOKENS = 8
 """No text is cut shorter: the special tokens of a pair take three."""
 
 PATIENCE_S = 2.0
-"""After so long a probe has steps enough, if it has two: one to warm up and one to time."""
+"""After so long one probe has epochs enough, if it has two: one to warm up and one to time."""
+
+ENOUGH_S = 20.0
+"""After so long all of them have rounds enough, if they have two."""
 
 CPU_FLOPS = 3e11
 """A probe's batch is no larger than this on a CPU: one or two seconds, and long since as fast as it will get."""
@@ -126,8 +129,10 @@ class Probe:
         whole, split = self.recipe.max_tokens, self.sample.splits["train"]
         length = int(median(map(len, self.encoder.tokenize(split.texts, whole).ids)))
         half, quarter = max(length // 2, MIN_TOKENS), max(length // 4, MIN_TOKENS)
-        timed = []
+        timed, ends = [], time.monotonic() + ENOUGH_S
         for turn in range(N_ROUNDS):
+            if turn > 1 and time.monotonic() > ends:
+                break
             for kind in _kinds(whole, half, quarter, self.shape.n_layers):
                 one = self._time(kind, self.sample)
                 timed += [one] if turn else []
