@@ -1,6 +1,7 @@
 """Which rates a study may try, and how far apart two of them are."""
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import pairwise
@@ -23,7 +24,7 @@ PREFIX = "rates."
 """What stands before the address in the name of a parameter."""
 
 
-class _TiedSpace(Spec):
+class _TiedSpace(Spec, ABC):
     """Embeddings and layers with a rate each, or one a block where blocks tie them; the head is not searched."""
 
     blocks: tuple[Block, ...] | None = None
@@ -75,11 +76,13 @@ class _TiedSpace(Spec):
         searched = addresses(a.n_layers)[:-1]
         return sum(abs(self._place(a[address]) - self._place(b[address])) for address in searched) / len(searched)
 
+    @abstractmethod
     def _holds(self, rate: float) -> bool:
-        raise NotImplementedError
+        """Say whether a trial may get this rate."""
 
+    @abstractmethod
     def _place(self, rate: float) -> float:
-        raise NotImplementedError
+        """Return a rate's place among those of the space, in its own steps."""
 
 
 class ChoicesSpace(_TiedSpace):
