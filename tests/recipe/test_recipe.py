@@ -9,7 +9,9 @@ from finetune_alf.recipe import (
     AdamW,
     ConstantCurve,
     CosineCurve,
+    ExponentialCurve,
     GradualThaw,
+    HoulsbyAdapter,
     LinearCurve,
     OpenThaw,
     Recipe,
@@ -29,25 +31,35 @@ curves = st.one_of(
     st.builds(LinearCurve, warmup_frac=st.floats(0, 0.99)),
     st.builds(CosineCurve, warmup_frac=st.floats(0, 0.99)),
     st.builds(SlantedTriangularCurve, cut_frac=st.floats(0.01, 0.99), ratio=st.floats(1, 100)),
+    st.builds(ExponentialCurve, decay=st.floats(0.01, 1)),
 )
 
 
-@given(curves, st.integers(1, 500), st.data())
-def test_every_curve_stays_between_nothing_and_the_whole_rate(curve, n_steps, data):
+@given(curves, st.integers(1, 20), st.integers(1, 25), st.data())
+def test_every_curve_stays_between_nothing_and_the_whole_rate(curve, n_epochs, steps_an_epoch, data):
+    n_steps = n_epochs * steps_an_epoch
     step = data.draw(st.integers(0, n_steps - 1))
-    assert 0 <= curve.at(step, n_steps) <= 1 + 1e-12
+    assert 0 <= curve.at(step, n_steps, n_epochs) <= 1 + 1e-12
+
+
+@given(st.floats(0.01, 1), st.integers(1, 20), st.integers(1, 25))
+def test_the_exponential_curve_falls_by_its_decay_from_epoch_to_epoch_and_not_within_one(decay, n_epochs, n_steps):
+    curve = ExponentialCurve(decay=decay)
+    for epoch in range(n_epochs):
+        steps = range(epoch * n_steps, (epoch + 1) * n_steps)
+        assert {curve.at(step, n_epochs * n_steps, n_epochs) for step in steps} == {decay**epoch}
 
 
 def test_the_slanted_triangle_peaks_at_the_cut_and_ends_near_one_over_ratio():
     curve = SlantedTriangularCurve(cut_frac=0.1, ratio=32)
-    values = [curve.at(step, 100) for step in range(100)]
+    values = [curve.at(step, 100, 1) for step in range(100)]
     assert values.index(max(values)) == 10
     assert values[0] == pytest.approx(1 / 32)
     assert values[-1] == pytest.approx((1 + 31 / 90) / 32)
 
 
 def test_linear_warms_up_and_falls_in_a_straight_line():
-    values = [LinearCurve(warmup_frac=0.2).at(step, 10) for step in range(10)]
+    values = [LinearCurve(warmup_frac=0.2).at(step, 10, 5) for step in range(10)]
     assert values == pytest.approx([0, 0.5, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
 
 
@@ -81,9 +93,10 @@ def test_rates_above_the_forgetting_bound_are_refused_with_the_reason():
         {"allow_forgetting": True, "rates": UniformRates(rate=4e-4)},
         {"optimizer": SGD(), "rates": UniformRates(rate=1e-2)},
         {"rates": UniformRates(rate=1e-4, head=1e-2)},
+        {"adapter": HoulsbyAdapter(), "rates": UniformRates(rate=3e-3)},
     ],
 )
-def test_head_and_sgd_and_the_willing_are_exempt_from_the_forgetting_bound(changes):
+def test_head_and_sgd_and_adapters_and_the_willing_are_exempt_from_the_forgetting_bound(changes):
     assert recipe(**changes)
 
 

@@ -49,6 +49,7 @@ def epochs_up_to(score: float, n_epochs: int = N_EPOCHS) -> tuple[EpochRecord, .
             train_loss=1 - 0.1 * epoch,
             validation_loss=1 - score,
             validation_accuracy=score * (epoch + 1) / n_epochs,
+            validation_score=score * (epoch + 1) / n_epochs,
             seconds=0.0,
             ended_ms=epoch,
         )

@@ -92,7 +92,7 @@ def test_the_rate_of_a_step_is_rates_times_curve(loaded):
         seen.append({group["address"]: group["lr"] for group in pace.optimizer.param_groups})
     expected = recipe.rates.at(N_LAYERS)
     for step, lrs in enumerate(seen):
-        assert lrs == {address: rate * recipe.curve.at(step, 10) for address, rate in expected.items()}
+        assert lrs == {address: rate * recipe.curve.at(step, 10, recipe.epochs) for address, rate in expected.items()}
 
 
 def test_gradual_thaw_moves_only_what_is_open_yet(loaded):
@@ -163,7 +163,7 @@ def test_every_epoch_sees_every_text_once_in_an_order_of_its_own(n_texts, batch,
 
 def test_evaluation_covers_every_text_and_batches_similar_lengths(loaded):
     split = labelled(loaded)
-    rows = [row for some in batches_by_length(split.table, 3) for row in some]
+    rows = [row for some in batches_by_length(split.lengths, 3) for row in some]
     assert sorted(rows) == list(range(len(split)))
     lengths = [int(split.table.lengths[row]) for row in rows]
     assert lengths == sorted(lengths)

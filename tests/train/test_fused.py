@@ -241,10 +241,10 @@ def test_results_come_as_members_end():
 @pytest.mark.parametrize("keep", ["last", "best"])
 def test_what_is_kept_is_scored_on_another_split(keep):
     encoder, train = wide(), labelled(wide())
-    texts = FitTexts(train, labelled(encoder, copies=1), labelled(encoder, copies=3))
+    texts = FitTexts(train, labelled(encoder, copies=1), labelled(encoder, copies=3), "balanced_accuracy")
     recipe = tiny_recipe(keep=keep, epochs=4, optimizer=SGD(momentum=0.9))
     oscillating = LayerRates.of(0.3, [0.3] * N_LAYERS, 0.3)
-    fused, solo = both(encoder, texts, recipe, [HIGH, oscillating, TOP], metric="balanced_accuracy")
+    fused, solo = both(encoder, texts, recipe, [HIGH, oscillating, TOP])
     assert_same_results(fused, solo)
     assert len(fused[0].predictions) == 24
     assert (keep == "last") == all(result.kept_epoch == 3 for result in fused)

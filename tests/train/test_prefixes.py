@@ -40,7 +40,7 @@ def test_a_prefix_gives_the_answers_of_the_whole_encoder(family, level):
     encoder = tiny_encoder(family)
     encoder.model.eval()
     forward, split = PackedForward(encoder.model), split_of(encoder)
-    prefix = forward.prefix(split.table, level, batches_by_length(split.table, 3))
+    prefix = forward.prefix(split.table, level, batches_by_length(split.lengths, 3))
     rows = [4, 2, 2, 6, 1]
     with torch.no_grad():
         assert torch.allclose(forward(split.table, rows, prefix), forward(split.table, rows), rtol=1e-11, atol=1e-12)
@@ -56,7 +56,7 @@ def test_gradients_from_a_prefix_are_those_of_the_whole_encoder(level):
     forward, split = PackedForward(encoder.model), split_of(encoder)
     lowest = level + 1
     found = []
-    for prefix in (None, forward.prefix(split.table, level, batches_by_length(split.table, 3))):
+    for prefix in (None, forward.prefix(split.table, level, batches_by_length(split.lengths, 3))):
         encoder.model.zero_grad()
         for index, names in enumerate(encoder.anatomy.parameters.values()):
             for name in names:
@@ -74,7 +74,7 @@ def test_gradients_from_a_prefix_are_those_of_the_whole_encoder(level):
 def test_a_prefix_knows_no_dropout_and_leaves_no_trace(family, level):
     encoder = tiny_encoder(family, hidden=0.5, attention=0.5, head=0.5)
     forward, split = PackedForward(encoder.model), split_of(encoder)
-    batches = batches_by_length(split.table, 3)
+    batches = batches_by_length(split.lengths, 3)
     encoder.model.eval()
     expected = forward.prefix(split.table, level, batches).values
     encoder.model.train()

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from finetune_alf.errors import EncoderError
-from finetune_alf.rates import EMBEDDINGS, HEAD, Address, addresses, layer
+from finetune_alf.errors import EncoderError, RatesError
+from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, addresses, is_adapter, layer, stands_for
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,12 +40,26 @@ class Anatomy:
     @property
     def n_layers(self) -> int:
         """How many layers have parameters of their own; ALBERT's shared ones count as one."""
-        return len(self.parameters) - 2
+        return sum(address.startswith("layer.") for address in self.parameters)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """All addresses, from the input up."""
         return tuple(self.parameters)
+
+    def rates(self, rates: LayerRates) -> dict[Address, float]:
+        """Return the rate of each address; where there are adapters, what they stand for is frozen.
+
+        Raises RatesError when the rates are for another depth.
+        """
+        if rates.n_layers != self.n_layers:
+            raise RatesError(
+                f"rates: must be for {self.n_layers} layers, as the encoder has, but got {rates.n_layers}. "
+                f"To carry them over to another depth, use LayerRates.stretch({self.n_layers})."
+            )
+        given = {address: rates[stands_for(address)] for address in self.parameters}
+        frozen = set(rates) - {HEAD} if any(map(is_adapter, given)) else set()
+        return {address: 0.0 if address in frozen else rate for address, rate in given.items()}
 
 
 def anatomy_of(model: "nn.Module") -> Anatomy:
@@ -71,6 +85,13 @@ def anatomy_of(model: "nn.Module") -> Anatomy:
             f"The rule knows {_looked_for(stack)}."
         )
     return Anatomy({address: tuple(names) for address, names in laid_out.items()})
+
+
+def layers_of(model: "nn.Module") -> "tuple[nn.Module, ...]":
+    """Return the modules of the layers, from the input up; EncoderError when there is no stack of them."""
+    body, _ = _body(model)
+    stack, _ = _stack(body)
+    return tuple(body.get_submodule(stack.rstrip(".")).children())
 
 
 def summary(model: "nn.Module", anatomy: Anatomy) -> tuple[tuple[Address, int], ...]:

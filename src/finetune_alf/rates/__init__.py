@@ -3,7 +3,17 @@
 Pure: nothing here knows torch. Where the rates meet an optimizer is `train/lr.py`.
 """
 
-from finetune_alf.rates.address import EMBEDDINGS, HEAD, Address, addresses, layer
+from finetune_alf.rates.address import (
+    EMBEDDINGS,
+    HEAD,
+    Address,
+    adapter,
+    addresses,
+    is_adapter,
+    layer,
+    stands_for,
+    task_head,
+)
 from finetune_alf.rates.layer_rates import LayerRates
 from finetune_alf.rates.policies import (
     DecayedRates,
@@ -25,6 +35,10 @@ __all__ = [
     "RatesPolicy",
     "SpreadRates",
     "UniformRates",
+    "adapter",
     "addresses",
+    "is_adapter",
     "layer",
+    "stands_for",
+    "task_head",
 ]

@@ -1,4 +1,8 @@
-"""The names of an encoder's parts, from the input up: `embeddings`, `layer.0` … `layer.N-1`, `head`."""
+"""The names of an encoder's parts, from the input up: `embeddings`, `layer.0` … `layer.N-1`, `head`.
+
+What is added to an encoder has an address of its own and learns at the rate of the part that it stands for: `adapter.i`
+at that of `layer.i`, the head of one task among several, `head.<task>`, at that of `head`.
+"""
 
 from typing import NewType
 
@@ -11,6 +15,28 @@ HEAD = Address("head")
 def layer(index: int) -> Address:
     """Return the address of the layer with this index, counted from the input."""
     return Address(f"layer.{index}")
+
+
+def adapter(index: int) -> Address:
+    """Return the address of what adapts the layer with this index."""
+    return Address(f"adapter.{index}")
+
+
+def task_head(task: str) -> Address:
+    """Return the address of one task's own part of the head."""
+    return Address(f"head.{task}")
+
+
+def is_adapter(address: Address) -> bool:
+    """Say whether this is the address of an adapter."""
+    return address.startswith("adapter.")
+
+
+def stands_for(address: Address) -> Address:
+    """Return the address whose rate this one learns at, and whose turn it opens in: most often itself."""
+    if is_adapter(address):
+        return layer(int(address.removeprefix("adapter.")))
+    return HEAD if address.startswith("head.") else address
 
 
 def addresses(n_layers: int) -> tuple[Address, ...]:

@@ -1,4 +1,8 @@
-"""Curves: one multiplier in [0, 1] over the steps of a fit, the same for every address."""
+"""Curves: one multiplier in [0, 1] over the steps of a fit, the same for every address.
+
+Each is asked `at(step, n_steps, n_epochs)`: the step, from 0, the steps of the whole fit, and its epochs, of equally
+many steps each.
+"""
 
 import math
 from typing import Annotated, Literal
@@ -15,7 +19,7 @@ class ConstantCurve(Spec):
 
     kind: Literal["constant"] = "constant"
 
-    def at(self, step: int, n_steps: int) -> float:
+    def at(self, step: int, n_steps: int, n_epochs: int) -> float:
         """Return the multiplier of step 0 … n_steps - 1."""
         return 1.0
 
@@ -26,7 +30,7 @@ class LinearCurve(Spec):
     kind: Literal["linear"] = "linear"
     warmup_frac: Frac = 0.0
 
-    def at(self, step: int, n_steps: int) -> float:
+    def at(self, step: int, n_steps: int, n_epochs: int) -> float:
         """Return the multiplier of step 0 … n_steps - 1."""
         warmup = math.ceil(self.warmup_frac * n_steps)
         return _warm(step, warmup) if step < warmup else (n_steps - step) / max(n_steps - warmup, 1)
@@ -38,7 +42,7 @@ class CosineCurve(Spec):
     kind: Literal["cosine"] = "cosine"
     warmup_frac: Frac = 0.0
 
-    def at(self, step: int, n_steps: int) -> float:
+    def at(self, step: int, n_steps: int, n_epochs: int) -> float:
         """Return the multiplier of step 0 … n_steps - 1."""
         warmup = math.ceil(self.warmup_frac * n_steps)
         if step < warmup:
@@ -53,14 +57,27 @@ class SlantedTriangularCurve(Spec):
     cut_frac: Annotated[float, Field(gt=0, lt=1)] = 0.1
     ratio: Annotated[float, Field(ge=1)] = 32.0
 
-    def at(self, step: int, n_steps: int) -> float:
+    def at(self, step: int, n_steps: int, n_epochs: int) -> float:
         """Return the multiplier of step 0 … n_steps - 1, between 1/ratio and 1."""
         cut = max(1, math.floor(n_steps * self.cut_frac))
         p = step / cut if step < cut else 1 - (step - cut) / max(n_steps - cut, 1)
         return (1 + p * (self.ratio - 1)) / self.ratio
 
 
-Curve = Annotated[ConstantCurve | LinearCurve | CosineCurve | SlantedTriangularCurve, Field(discriminator="kind")]
+class ExponentialCurve(Spec):
+    """The same within an epoch, and `decay` times the one before from epoch to epoch."""
+
+    kind: Literal["exponential"] = "exponential"
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.9
+
+    def at(self, step: int, n_steps: int, n_epochs: int) -> float:
+        """Return the multiplier of step 0 … n_steps - 1."""
+        return self.decay ** (step * n_epochs // n_steps)
+
+
+Curve = Annotated[
+    ConstantCurve | LinearCurve | CosineCurve | SlantedTriangularCurve | ExponentialCurve, Field(discriminator="kind")
+]
 
 
 def _warm(step: int, warmup: int) -> float:

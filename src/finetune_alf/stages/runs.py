@@ -70,5 +70,7 @@ def _epoch_metrics(record: EpochRecord) -> Iterable[Metric]:
         "train.loss": record.train_loss,
         "validation.loss": record.validation_loss,
         "validation.accuracy": record.validation_accuracy,
+        "validation.score": None if record.validation_score == record.validation_accuracy else record.validation_score,
+        **{f"validation.{task}": score for task, score in (record.tasks or {}).items()},
     }
     return [Metric(name, value, record.epoch, record.ended_ms) for name, value in values.items() if value is not None]

@@ -34,10 +34,10 @@ class Judge:
         if number not in self._running:
             self._running[number] = self._memory.ask()
         self._last_epoch[number] = epoch.epoch
-        if epoch.validation_accuracy is None:
+        if epoch.validation_score is None:
             return True
         trial = self._running[number]
-        trial.report(epoch.validation_accuracy, step=epoch.epoch + 1)  # epochs done
+        trial.report(epoch.validation_score, step=epoch.epoch + 1)  # epochs done
         return not trial.should_prune()
 
     def finish(self, record: TrialRecord) -> None:

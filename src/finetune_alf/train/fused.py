@@ -17,7 +17,7 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import Labelled, shuffled_batches
 from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate_together, losses_of
-from finetune_alf.train.fit import FitTexts, cut_words, open_parameters
+from finetune_alf.train.fit import THE_TASK, FitTexts, cut_words, open_parameters
 from finetune_alf.train.forward.families import FAMILIES
 from finetune_alf.train.forward.members import MembersForward, Weights
 from finetune_alf.train.precision import Precision, arithmetic, resolve_precision
@@ -46,28 +46,28 @@ def fit_together(
     recipes: Sequence[Recipe],
     seed: int,
     *,
-    metric: str = "accuracy",
     report: MemberReport = lambda number, record: True,
 ) -> Generator[tuple[int, FitResult]]:
     """Fine-tune an encoder by several recipes, rates apart the same; yield the number and result of each as it ends.
 
-    Only for packed families. Each result is that of `fit` with the same seed, but for the order in which sums are
-    rounded; its seconds are those that passed, shared with the other members. The encoder holds its first weights
-    afterwards. Let nothing else draw from torch's global generator between two results: a head's dropout does.
+    Only for packed families, and one task. Each result is that of `fit` with the same seed, but for the order in which
+    sums are rounded; its seconds are those that passed, shared with the other members. The encoder holds its first
+    weights afterwards. Let nothing else draw from torch's global generator between two results: a head's dropout does.
     """
     started = time.time()
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))
     rates = [recipe.rates.at(encoder.n_layers) for recipe in recipes]
     members = [
-        _Member(number, open_parameters(encoder, own), Standing(recipes[0], metric)) for number, own in enumerate(rates)
+        _Member(number, open_parameters(encoder, own), Standing(recipes[0], {THE_TASK: texts.metric}))
+        for number, own in enumerate(rates)
     ]
     forward = MembersForward(encoder.model, child_seed(seed, "dropout"))
-    with cut_words(forward, texts, recipes[0], _highest(rates)):
+    with cut_words(forward, [texts], recipes[0], _highest(rates)):
         loop = _Lockstep(encoder, forward, texts, recipes[0], seed, members, rates)
         for member, scored in loop.run(report):
             facts = Facts(started, loop.n_steps, member.n_open_parameters, texts.train.labels.device, loop.precision)
-            yield member.number, member.standing.result(scored, facts)
+            yield member.number, member.standing.result({THE_TASK: scored} if scored else None, facts)
 
 
 def likeness(encoder: Encoder, recipe: Recipe) -> Hashable | None:
@@ -135,7 +135,7 @@ class _Lockstep:
         losses = self._train(epoch)
         heard = self._evaluate(self.pace.weights(), self.texts.validation)
         for place, member in enumerate(self.members):
-            counts = member.standing.take(started, losses[place], heard[place])
+            counts = member.standing.take(started, losses[place], {THE_TASK: heard[place]})
             if counts and self.recipe.keep == "best" and self.texts.scored is not self.texts.validation:
                 member.best = {name: tensor.clone() for name, tensor in self.pace.weights_of(place).items()}
 
@@ -143,7 +143,7 @@ class _Lockstep:
         if member.standing.stopped == "diverged":
             return None
         if self.texts.scored is self.texts.validation and member.standing.kept:
-            return member.standing.kept
+            return member.standing.kept[THE_TASK]
         return self._evaluate(member.best or self.pace.weights_of(place), self.texts.scored)[0]
 
     def _train(self, epoch: int) -> list[float]:
@@ -169,8 +169,8 @@ class _Lockstep:
         for start in range(0, len(rows), size):
             some = rows[start : start + size]
             with arithmetic(texts.labels.device, self.precision):
-                logits = self.forward.together(self.pace.weights(), texts.table, some, prefix)
-            losses = losses_of(logits, texts.labels[some]).sum(1) / len(rows)
+                logits = self.forward.together(self.pace.weights(), texts.table, texts.places(some), prefix)
+            losses = losses_of(logits, texts.labels[some], texts.objective).sum(1) / len(rows)
             losses.sum().backward()  # type: ignore[no-untyped-call]
             total += losses.detach()
         return total

@@ -18,6 +18,7 @@ from finetune_alf.train.batches import Labelled
 from finetune_alf.train.fit import FitTexts, Report, fit
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.fused import fit_together, likeness
+from finetune_alf.train.objective import OBJECTIVES
 from finetune_alf.train.precision import resolve_device
 from finetune_alf.train.result import FitResult
 
@@ -57,7 +58,7 @@ class Workbench:
     def __call__(self, job: FitJob, report: Report) -> FitResult:
         """Do one job. Raises the package's errors for what cannot be loaded or does not fit together."""
         encoder, texts = self._at_hand(job)
-        return fit(encoder, texts, job.recipe, job.seed, metric=job.metric, report=report)
+        return fit(encoder, texts, job.recipe, job.seed, report=report)
 
     def together(self, jobs: Sequence[FitJob], report: OnMessage) -> Generator[Outcome[FitJob, FitResult]]:
         """Do jobs that differ in rates alone in lockstep, where the encoder's family is packed; others one by one."""
@@ -80,7 +81,7 @@ class Workbench:
         return self._loaded[digest]
 
     def encoder(self, spec: EncoderSpec, n_labels: int) -> Encoder:
-        """Return the encoder with a head for this many classes, loaded once."""
+        """Return the encoder with a head of this many outputs, one a class or one for a score, loaded once."""
         key = (spec.model_dump_json(), n_labels)
         if key not in self._encoders:
             self._encoders[key] = load_encoder(spec, n_labels, str(resolve_device(self.device)))
@@ -93,7 +94,6 @@ class Workbench:
             texts,
             [job.recipe for job in jobs],
             jobs[0].seed,
-            metric=jobs[0].metric,
             report=lambda number, record: report(jobs[number], record),
         )
         for number, result in results:
@@ -114,12 +114,12 @@ class Workbench:
         if self.n_threads:
             torch.set_num_threads(self.n_threads)
         sample = self.sample(job.sample)
-        encoder = self.encoder(job.encoder, len(sample.card.label_names))
+        encoder = self.encoder(job.encoder, len(sample.card.label_names) or 1)
         train, validation, scored = (
             self._labelled(encoder, sample, split, job.recipe.max_tokens)
             for split in ("train", "validation", job.score_on)
         )
-        return encoder, FitTexts(train, validation, scored)
+        return encoder, FitTexts(train, validation, scored, job.metric)
 
     def _labelled(self, encoder: Encoder, sample: Sample, split: str, max_tokens: int) -> Labelled:
         key = (encoder.identity, sample.card.digest, max_tokens, split)
@@ -127,5 +127,7 @@ class Workbench:
             rows = sample.splits[split]
             device = resolve_device(self.device)
             table = TokenTable.of(encoder.tokenize(rows.texts, max_tokens), device)
-            self._tokenised[key] = Labelled(table, torch.tensor(rows.labels, device=device))
+            objective = OBJECTIVES["classes" if sample.card.label_names else "score"]
+            labels = torch.tensor(rows.labels, dtype=objective.target, device=device)
+            self._tokenised[key] = Labelled(table, labels, objective)
         return self._tokenised[key]

@@ -6,7 +6,7 @@ import torch
 
 from finetune_alf.encoder.anatomy import Anatomy, anatomy_of
 from finetune_alf.errors import RatesError
-from finetune_alf.rates import Address, LayerRates
+from finetune_alf.rates import Address, LayerRates, stands_for
 from finetune_alf.recipe import AdamW, Recipe
 
 Group = dict[str, Any]
@@ -21,14 +21,9 @@ def param_groups(
     Each group names its `address`. Raises RatesError when the rates fit another depth, or freeze everything.
     """
     anatomy = anatomy or anatomy_of(model)
-    if rates.n_layers != anatomy.n_layers:
-        raise RatesError(
-            f"rates: must be for {anatomy.n_layers} layers, as the encoder has, but got {rates.n_layers}. "
-            f"To carry them over to another depth, use LayerRates.stretch({anatomy.n_layers})."
-        )
     by_name = dict(model.named_parameters())
     groups: list[Group] = []
-    for address, rate in rates.items():
+    for address, rate in anatomy.rates(rates).items():
         parameters = [by_name[name] for name in anatomy.parameters[address]]
         for parameter in parameters:
             parameter.requires_grad_(rate > 0)
@@ -55,14 +50,15 @@ class Pace:
 
     def __init__(self, model: torch.nn.Module, anatomy: Anatomy, recipe: Recipe, n_steps: int) -> None:
         self._recipe, self._n_steps, self._n_layers = recipe, n_steps, anatomy.n_layers
-        self._rates = recipe.rates.at(anatomy.n_layers)
-        self.optimizer = _optimizer(model, anatomy, self._rates, recipe)
+        rates = recipe.rates.at(anatomy.n_layers)
+        self.optimizer = _optimizer(model, anatomy, rates, recipe)
+        self._rates = anatomy.rates(rates)
 
     def start_epoch(self, epoch: int) -> set[Address]:
         """Open the addresses that the thaw opens in this epoch, close the others. Returns the open ones."""
         opened = set()
         for group in self.optimizer.param_groups:
-            is_open = self._recipe.thaw.is_open(group["address"], epoch, self._n_layers)
+            is_open = self._recipe.thaw.is_open(stands_for(group["address"]), epoch, self._n_layers)
             if is_open:
                 opened.add(group["address"])
             for parameter in group["params"]:
@@ -73,7 +69,7 @@ class Pace:
         """Clip the gradients, set each address's rate for this step of the fit, counted from 0, and take it."""
         if self._recipe.clip is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters(), self._recipe.clip)
-        factor = self._recipe.curve.at(step, self._n_steps)
+        factor = self._recipe.curve.at(step, self._n_steps, self._recipe.epochs)
         for group in self.optimizer.param_groups:
             group["lr"] = self._rates[group["address"]] * factor
         self.optimizer.step()

@@ -8,7 +8,7 @@ import torch
 
 from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.errors import RatesError
-from finetune_alf.rates import EMBEDDINGS, HEAD, Address, layer
+from finetune_alf.rates import EMBEDDINGS, Address, stands_for
 from finetune_alf.train.batches import Labelled, batches_by_length
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.forward.packed import Prefix
@@ -43,7 +43,8 @@ class Prefixes:
 
     def hush(self, model: torch.nn.Module) -> None:
         """Set what no gradient reaches to evaluation: dropout stays out of it whether a prefix is kept or not."""
-        below = self._anatomy.addresses[: 0 if self._level is None else self._level + 1]
+        level = -1 if self._level is None else self._level
+        below = [address for address in self._anatomy.addresses if self._height(address) <= level]
         frozen = {name for address in below for name in self._anatomy.parameters[address]}
         for path, module in model.named_modules():
             names = {f"{path}.{name}" for name, _ in module.named_parameters()}
@@ -52,8 +53,7 @@ class Prefixes:
 
     def _frozen_below(self, addresses: set[Address]) -> int | None:
         """Return below which layer no gradient reaches, embeddings included; None if the embeddings are open."""
-        in_order = [EMBEDDINGS, *(layer(index) for index in range(self._anatomy.n_layers)), HEAD]
-        lowest = next((index for index, address in enumerate(in_order) if address in addresses), None)
+        lowest = min(map(self._height, addresses), default=None)
         if lowest is None:
             raise RatesError(
                 "rates: must be above 0 where the thaw opens in the first epoch, but got 0 at every such address. "
@@ -61,9 +61,16 @@ class Prefixes:
             )
         return lowest - 1 if lowest else None
 
+    def _height(self, address: Address) -> int:
+        """Return 0 for the embeddings, 1 for layer 0 and what adapts it, and so on up to the heads."""
+        original = stands_for(address)
+        if original == EMBEDDINGS:
+            return 0
+        return int(original.removeprefix("layer.")) + 1 if original.startswith("layer.") else self._anatomy.n_layers + 1
+
     def _compute(self, split: Labelled, level: int) -> Prefix | None:
-        n_rows = len(split) if level == self._anatomy.n_layers else len(split.table.ids)
+        n_rows = len(split.table) if level == self._anatomy.n_layers else len(split.table.ids)
         if 4 * n_rows * self._hidden_size > PREFIX_BYTES:
             return None
         with arithmetic(split.labels.device, self._precision):
-            return self._forward.prefix(split.table, level, batches_by_length(split.table, EVALUATION_BATCH))
+            return self._forward.prefix(split.table, level, batches_by_length(split.table.lengths, EVALUATION_BATCH))

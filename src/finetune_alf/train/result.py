@@ -5,23 +5,41 @@ from typing import Literal
 from finetune_alf.spec import Spec
 
 Stopped = Literal["epochs", "converged", "diverged", "pruned"]
+Answers = tuple[int, ...] | tuple[float, ...]
+"""Classes, or scores."""
 
 
 class EpochRecord(Spec):
-    """One epoch: mean losses in nats a text, the metric on the validation split, seconds of training and evaluation."""
+    """One epoch: mean losses a text, scores on the validation split, seconds of training and evaluation.
+
+    Losses are in nats for classes, in squared units for scores. `validation_score` is the metric asked for; `tasks` are
+    its parts where a fit has several tasks.
+    """
 
     epoch: int
     train_loss: float | None
     validation_loss: float | None
     validation_accuracy: float | None
+    validation_score: float | None = None
+    tasks: dict[str, float] | None = None
     seconds: float
     ended_ms: int
+
+
+class TaskResult(Spec):
+    """How a fit of several tasks does at one of them."""
+
+    metric: str
+    score: float
+    loss: float
+    predictions: Answers
 
 
 class FitResult(Spec):
     """A finished fit, scored on one split.
 
-    `score` is the metric asked for; it, the losses and accuracies are None where the fit diverged.
+    `score` is the metric asked for; it, the losses and accuracies are None where the fit diverged, accuracies also
+    where there are no classes. Of several tasks `score` is the overall one, `loss` the mean, and `tasks` holds each.
     `kept_epoch` is the epoch whose weights were scored, `n_open_parameters` how many weights could learn.
     `frozen_dropout: off` says that the frozen layers at the bottom ran without dropout.
     """
@@ -32,7 +50,8 @@ class FitResult(Spec):
     accuracy: float | None
     balanced_accuracy: float | None
     loss: float | None
-    predictions: tuple[int, ...]
+    predictions: Answers
+    tasks: dict[str, TaskResult] | None = None
     stopped: Stopped
     seconds: float
     n_steps: int

@@ -70,7 +70,7 @@ class StackedPace:
             self._clip(self._recipe.clip)
         for state in self._states.values():
             state.n_steps += 1
-        factor = self._recipe.curve.at(step, self._n_steps)
+        factor = self._recipe.curve.at(step, self._n_steps, self._recipe.epochs)
         rates = [self._rates[member][address] * factor for address, member, _ in self._rows]
         take_step([row for _, _, row in self._rows], rates, self._recipe.optimizer)
         torch._foreach_zero_([stack.gradients for stack in self._stacks.values()])

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,10 @@ from finetune_alf.metrics import METRICS, accuracy, balanced_accuracy
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.evaluate import Evaluation
 from finetune_alf.train.precision import Precision
-from finetune_alf.train.result import EpochRecord, FitResult, Stopped
+from finetune_alf.train.result import EpochRecord, FitResult, Stopped, TaskResult
+
+Said = Mapping[str, Evaluation]
+"""What a model said about a split of each task."""
 
 
 @dataclass(frozen=True)
@@ -28,30 +31,37 @@ class Facts:
 class Standing:
     """The epochs of one fit so far."""
 
-    def __init__(self, recipe: Recipe, metric: str) -> None:
-        self._recipe, self._score = recipe, METRICS[metric]
+    def __init__(self, recipe: Recipe, metrics: Mapping[str, str]) -> None:
+        """Take the recipe, and the metric of each task."""
+        self._recipe, self._metrics = recipe, metrics
         self.records: list[EpochRecord] = []
         self.kept_epoch = 0
-        self.kept: Evaluation | None = None
+        self.kept: Said | None = None
         self.stopped: Stopped | None = None
+        self._kept_score = -math.inf
 
-    def take(self, started: float, train_loss: float, said: Evaluation | None) -> bool:
+    def take(self, started: float, train_loss: float, said: Said | None) -> bool:
         """Take note of an epoch that began at `started` (seconds). Returns whether it is the one that counts so far."""
         ended, epoch = time.time(), len(self.records)
         heard = said if math.isfinite(train_loss) else None
+        loss = _mean_loss(heard) if heard else math.nan
+        scores = self._scores(heard) if heard and math.isfinite(loss) else {}
+        score = self._overall(scores) if scores else None
         self.records.append(
             EpochRecord(
                 epoch=epoch,
                 train_loss=train_loss if math.isfinite(train_loss) else None,
-                validation_loss=heard.loss if heard and math.isfinite(heard.loss) else None,
-                validation_accuracy=accuracy(heard.truth, heard.predictions) if heard else None,
+                validation_loss=loss if math.isfinite(loss) else None,
+                validation_accuracy=_of_classes(accuracy, heard),
+                validation_score=score,
+                tasks=scores if len(scores) > 1 else None,
                 seconds=ended - started,
                 ended_ms=round(ended * 1000),
             )
         )
-        if heard is None or not self._counts(heard):
+        if score is None or (self._recipe.keep == "best" and score <= self._kept_score):
             return False
-        self.kept_epoch, self.kept = epoch, heard
+        self.kept_epoch, self.kept, self._kept_score = epoch, heard, score
         return True
 
     def stop(self, report: Callable[[EpochRecord], bool]) -> None:
@@ -66,16 +76,19 @@ class Standing:
         elif len(self.records) == self._recipe.epochs:
             self.stopped = "epochs"
 
-    def result(self, scored: Evaluation | None, facts: Facts) -> FitResult:
+    def result(self, scored: Said | None, facts: Facts) -> FitResult:
         """Return the record of a fit that has stopped, and how its weights do on the scored split."""
+        scores = self._scores(scored) if scored else {}
+        alone = next(iter(scored.values())) if scored and len(scored) == 1 else None
         return FitResult(
             epochs=tuple(self.records),
             kept_epoch=self.kept_epoch if scored else None,
-            score=self._score(scored.truth, scored.predictions) if scored else None,
-            accuracy=accuracy(scored.truth, scored.predictions) if scored else None,
-            balanced_accuracy=balanced_accuracy(scored.truth, scored.predictions) if scored else None,
-            loss=scored.loss if scored else None,
-            predictions=scored.predictions if scored else (),
+            score=self._overall(scores) if scores else None,
+            accuracy=_of_classes(accuracy, scored),
+            balanced_accuracy=_of_classes(balanced_accuracy, scored),
+            loss=_mean_loss(scored) if scored else None,
+            predictions=alone.predictions if alone else (),
+            tasks=self._tasks(scored, scores) if scored and not alone else None,
             stopped=self.stopped or "epochs",
             seconds=time.time() - facts.started,
             n_steps=facts.n_steps,
@@ -87,9 +100,27 @@ class Standing:
             started_ms=round(facts.started * 1000),
         )
 
-    def _counts(self, said: Evaluation) -> bool:
-        if not math.isfinite(said.loss):
-            return False
-        if self._recipe.keep == "last" or self.kept is None:
-            return True
-        return self._score(said.truth, said.predictions) > self._score(self.kept.truth, self.kept.predictions)
+    def _scores(self, said: Said) -> dict[str, float]:
+        return {task: METRICS[self._metrics[task]](one.truth, one.predictions) for task, one in said.items()}
+
+    def _overall(self, scores: Mapping[str, float]) -> float:
+        (score,) = scores.values()
+        return score
+
+    def _tasks(self, said: Said, scores: Mapping[str, float]) -> dict[str, TaskResult]:
+        return {
+            task: TaskResult(metric=self._metrics[task], score=scores[task], loss=one.loss, predictions=one.predictions)
+            for task, one in said.items()
+        }
+
+
+def _mean_loss(said: Said) -> float:
+    return sum(one.loss for one in said.values()) / len(said)
+
+
+def _of_classes(metric: Callable[..., float], said: Said | None) -> float | None:
+    """Return an accuracy where there is one task, and it is of classes."""
+    if said is None or len(said) > 1:
+        return None
+    (one,) = said.values()
+    return metric(one.truth, one.predictions) if isinstance(one.truth[0], int) else None

@@ -72,8 +72,7 @@ class PackedForward:
             for layer in self.layers[prefix.level if prefix else 0 : -1]:
                 x = self._all_tokens(layer, x, batch)
             first = self._first_tokens(self.layers[-1], x, batch)
-        logits = self.family.head(self.model, first)
-        return logits[batch.back]
+        return self.family.head(self.model, first[batch.back])
 
     @torch.no_grad()
     def prefix(self, table: TokenTable, level: int, batch_rows: Sequence[Sequence[int]]) -> Prefix:

@@ -1,0 +1,33 @@
+"""Addresses of what is added to an encoder, and whose rates they take."""
+
+import pytest
+
+from finetune_alf.encoder.anatomy import Anatomy
+from finetune_alf.errors import RatesError
+from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, adapter, addresses, layer, stands_for, task_head
+
+RATES = LayerRates.of(1e-5, [2e-5, 3e-5], 4e-5)
+
+
+def test_what_is_added_stands_for_a_part_of_the_encoder():
+    assert stands_for(adapter(11)) == layer(11)
+    assert stands_for(task_head("sst5")) == HEAD
+    assert [stands_for(address) for address in addresses(3)] == list(addresses(3))
+
+
+def test_each_task_learns_at_the_rate_of_the_head():
+    anatomy = Anatomy({**dict.fromkeys(addresses(2), ()), task_head("a"): (), task_head("b"): ()})
+    assert anatomy.rates(RATES) == {**RATES, "head.a": 4e-5, "head.b": 4e-5}
+
+
+def test_an_adapter_learns_in_place_of_its_layer():
+    anatomy = Anatomy(dict.fromkeys([EMBEDDINGS, layer(0), layer(1), adapter(0), adapter(1), HEAD], ()))
+    assert anatomy.n_layers == 2
+    assert anatomy.rates(RATES) == {
+        EMBEDDINGS: 0, layer(0): 0, layer(1): 0, adapter(0): 2e-5, adapter(1): 3e-5, HEAD: 4e-5,
+    }  # fmt: skip
+
+
+def test_rates_for_another_depth_are_refused():
+    with pytest.raises(RatesError, match=r"must be for 1 layers, as the encoder has, but got 2"):
+        Anatomy(dict.fromkeys(addresses(1), ())).rates(RATES)
