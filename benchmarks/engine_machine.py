@@ -22,7 +22,7 @@ def machine(device: str, n_threads: int) -> Machine:
     """Measure the best rate over a few sizes, in both precisions."""
     torch.set_num_threads(n_threads)
     return Machine(
-        cpu=_cpu(),
+        cpu=cpu_name(),
         device=torch.cuda.get_device_name() if device.startswith("cuda") else device,
         n_cores=os.cpu_count() or 1,
         n_threads=n_threads,
@@ -63,7 +63,8 @@ def _wait(tensor: torch.Tensor) -> None:
         torch.cuda.synchronize()
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
+    """Return what the processor calls itself."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

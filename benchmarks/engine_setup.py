@@ -47,7 +47,7 @@ class Preparation(Spec):
 def prepare(asked: Preparation) -> Ready:
     """Build the encoder's folder and draw the texts of each work under `root`."""
     root = Path(asked.root)
-    spec, folder = _encoder(asked.encoder, root / "encoder")
+    spec, folder = encoder_folder(asked.encoder, root / "encoder")
     encoder = load_encoder(spec, n_labels=2)
     works = [work for work in WORKS if work.name in asked.works]
     return Ready(
@@ -58,7 +58,8 @@ def prepare(asked: Preparation) -> Ready:
     )
 
 
-def _encoder(name: EncoderName, target: Path) -> tuple[FolderEncoder | PackageEncoder, Path]:
+def encoder_folder(name: EncoderName, target: Path) -> tuple[FolderEncoder | PackageEncoder, Path]:
+    """Return an encoder's spec and where it lies; one of random weights is built in `target`."""
     minilm = load_params(HERE / "params.yaml").encoders["minilm"]
     assert isinstance(minilm, PackageEncoder)
     if name == "minilm":
@@ -89,7 +90,7 @@ def _draw(work: Work, asked: Preparation, encoder: Encoder, folder: Path) -> Dra
     warm = _save(sample, folder.with_name(f"{work.name}-warm"), _first(train, N_WARM), _first(validation, 2))
     steps = _save(sample, folder.with_name(f"{work.name}-steps"), train, _first(validation, 2))
     features = folder.with_name(f"{work.name}.features.json")
-    tokens = {name: _features(encoder, sample.splits[name], work.max_tokens) for name in ("train", "validation")}
+    tokens = {name: features_of(encoder, sample.splits[name], work.max_tokens) for name in ("train", "validation")}
     write_json(features, tokens)
     return Drawn(
         sample=str(folder),
@@ -116,7 +117,7 @@ def _save(sample: Sample, folder: Path, train: Split, validation: Split) -> tupl
     return folder, card.digest
 
 
-def _features(encoder: Encoder, split: Split, max_tokens: int) -> Features:
+def features_of(encoder: Encoder, split: Split, max_tokens: int) -> Features:
     """Return texts as transformers' collators take them, not padded."""
     tokens = encoder.tokenize(split.texts, max_tokens)
     rows: Features = [

@@ -134,7 +134,7 @@ def _search(
         eval_dataset=features["validation"],
         data_collator=DataCollatorWithPadding(tokenizer),
         processing_class=tokenizer,
-        compute_metrics=_accuracy,
+        compute_metrics=accuracy_of,
         callbacks=[losses],
     )
     started = time.perf_counter()
@@ -170,5 +170,6 @@ def _arguments(asked: Asked, work: Work, precision: Precision, epochs: int) -> T
     )
 
 
-def _accuracy(said: Any) -> dict[str, float]:
+def accuracy_of(said: Any) -> dict[str, float]:
+    """Return the share of right answers, as Trainer asks for it."""
     return {"accuracy": float((said.predictions.argmax(-1) == said.label_ids).mean())}

@@ -97,7 +97,7 @@ def _source(name: str, data: str | None) -> FilesSource | MiniSource:
 
 
 def _open(n_layers: int) -> list[LayerRates]:
-    return [UniformRates(rate=BODY, head=HEAD_RATE).at(n_layers), *(_drawn(n, n_layers, GRID[1:]) for n in range(2))]
+    return [UniformRates(rate=BODY, head=HEAD_RATE).at(n_layers), *(_drawn(n, n_layers, GRID[1:]) for n in range(5))]
 
 
 def _mixed(n_layers: int) -> list[LayerRates]:
@@ -161,7 +161,7 @@ WORKS = (
         max_tokens=512,
         epochs=1,
         rates=_open,
-        sizes={"quick": Sizes(256, 128, 1), "full": Sizes(512, 512, 2), "tiny": Sizes(16, 8, 1)},
+        sizes={"quick": Sizes(256, 128, 1), "full": Sizes(512, 512, 6), "tiny": Sizes(16, 8, 1)},
         targets={"minilm": (5, 2.2), "distilbert": (20, 0)},
     ),
     Work(

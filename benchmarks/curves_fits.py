@@ -1,0 +1,119 @@
+"""What all fits start from, the same texts and encoder, and one fit of any arm.
+
+Each fit has a seed, which decides the head's first weights, the order of the texts and dropout; Trainer and our engine
+draw them by their own ways. Only the fits of `SAME` share head and order, and leave dropout out.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from curves_records import SAME, Arm, Fit
+from curves_trainer import TrainerFits
+from engine_setup import encoder_folder, features_of
+from engine_work import BODY, HEAD_RATE, Sizes, Work
+from transformers import AutoConfig
+
+from finetune_alf.data.prepare import prepare_sample
+from finetune_alf.data.sample import load_sample
+from finetune_alf.encoder.load import load_encoder
+from finetune_alf.encoder.spec import FolderEncoder, PackageEncoder
+from finetune_alf.rates import LayerRates, UniformRates
+from finetune_alf.train.job import FitJob, Workbench
+
+
+def _uniform(n_layers: int) -> list[LayerRates]:
+    return [UniformRates(rate=BODY, head=HEAD_RATE).at(n_layers)]
+
+
+REAL = Work(
+    "sst2-curves",
+    "SST-2, everything open",
+    "sst2",
+    batch=16,
+    max_tokens=48,
+    epochs=3,
+    rates=_uniform,
+    sizes={"full": Sizes(256, 256, 1)},
+)
+
+PACKAGED = Work(
+    "mini-curves",
+    "the packaged film reviews, everything open",
+    "mini",
+    batch=8,
+    max_tokens=48,
+    epochs=3,
+    rates=_uniform,
+    sizes={"full": Sizes(64, 72, 1), "tiny": Sizes(16, 8, 1)},
+)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all fits start from; `still` is the encoder with dropout 0."""
+
+    work: Work
+    digest: str
+    encoder: FolderEncoder | PackageEncoder
+    still: FolderEncoder
+    rates: LayerRates
+    trainer: TrainerFits
+    workbench: Workbench
+
+    def fit(self, arm: Arm, seed: int) -> Fit:
+        """Do one fit of an arm."""
+        if arm in ("trainer", "trainer-2"):
+            return self.trainer.plain(arm, seed)
+        if arm in ("same-trainer", "same-reversed"):
+            return self.trainer.same_batches(arm, seed, self.still)
+        return self._ours(arm, seed)
+
+    def _ours(self, arm: Arm, seed: int) -> Fit:
+        recipe = self.work.recipe().model_copy(update={"precision": "bf16" if arm.endswith("bf16") else "fp32"})
+        encoder = self.still if arm in SAME else self.encoder
+        job = FitJob("curves", recipe.with_rates(self.rates), encoder, self.digest, seed)
+        result = self.workbench(job, lambda record: True)
+        return Fit(
+            arm=arm,
+            seed=seed,
+            precision=result.precision,
+            train_loss=tuple(_number(epoch.train_loss) for epoch in result.epochs),
+            validation_loss=tuple(_number(epoch.validation_loss) for epoch in result.epochs),
+            validation_accuracy=tuple(_number(epoch.validation_accuracy) for epoch in result.epochs),
+        )
+
+
+def lay_ground(mode: Literal["full", "tiny"], data: str | None, root: Path) -> Ground:
+    """Draw the texts and place the encoder under `root`; `data` is the folder of real texts."""
+    work = REAL if data and mode == "full" else PACKAGED
+    spec, folder = encoder_folder("minilm" if mode == "full" else "tiny", root / "encoder")
+    digest = prepare_sample(work.name, work.sample(mode, data), root / "sample").digest
+    encoder, sample = load_encoder(spec, n_labels=2), load_sample(root / "sample")
+    features = {split: features_of(encoder, sample.splits[split], work.max_tokens) for split in ("train", "validation")}
+    rates = work.vectors(mode, encoder.n_layers)[0]
+    return Ground(
+        work=work,
+        digest=digest,
+        encoder=spec,
+        still=_without_dropout(folder, root / "still"),
+        rates=rates,
+        trainer=TrainerFits(work, features, rates, folder),
+        workbench=Workbench({digest: root / "sample"}, "cpu"),
+    )
+
+
+def _without_dropout(folder: Path, target: Path) -> FolderEncoder:
+    shutil.copytree(folder, target)
+    config = AutoConfig.from_pretrained(folder)
+    for name, value in config.to_dict().items():
+        if "dropout" in name and value:
+            setattr(config, name, 0.0)
+    config.save_pretrained(target)
+    return FolderEncoder(kind="folder", path=str(target))
+
+
+def _number(value: float | None) -> float:
+    assert value is not None, "a fit diverged"
+    return value

@@ -1,0 +1,160 @@
+"""From fits to numbers: how far the curves of two arms lie apart, and whether that is within what seeds do. Pure.
+
+The criterion, settled before any fit was run. Two arms are compared at each epoch in each quantity, by the difference
+of their means over seeds. It is *within* when both hold:
+
+* it is at most the 95th percentile of the differences between any two single seeds of Trainer (both of its arms);
+* an exact permutation test of the one arm's fits against the other's has p, after Holm over all epochs and quantities
+  of the comparison, of at least .05.
+
+The first asks whether a user who changes engines sees more than one who changes the seed. The second is stricter: means
+of ten seeds scatter less than single seeds do. On the same batches, without dropout, losses must agree to `LIMIT`.
+
+The pairs of fp32 and bf16 were added after the first run, where bf16 was within but its losses lay higher everywhere.
+Under the same seed our engine starts from the same head and takes the texts in the same order, whatever the precision:
+differences within such pairs are an estimate that hangs less on chance.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from curves_records import PAIRED, QUANTITIES, SAME, SEEDED, Arm
+from numpy.typing import NDArray
+
+from finetune_alf.stats import SIGNIFICANCE, holm
+from finetune_alf.stats.intervals import LEVEL
+
+COMPARISONS: tuple[tuple[Arm, Arm], ...] = (
+    ("trainer-2", "trainer"),
+    ("fp32", "trainer"),
+    ("bf16", "fp32"),
+    ("bf16", "trainer"),
+)
+"""Whose curves are held against whose; the first is the yardstick: Trainer against itself."""
+
+LIMIT = 1e-4
+"""How far losses may lie apart on the same batches without dropout, in nats a text."""
+
+PERCENTILE = 0.95
+
+Document = Mapping[str, Any]
+Matrix = NDArray[np.float64]
+
+
+def summarise(document: Document) -> dict[str, Any]:
+    """Return every comparison of a document whose fits are all done, and the fits on the same batches."""
+    curves = {arm: _curves(document, arm) for arm in SEEDED}
+    trainer = {name: np.concatenate([curves["trainer"][name], curves["trainer-2"][name]]) for name in QUANTITIES}
+    return {
+        "comparisons": [_comparison(one, other, curves, trainer) for one, other in COMPARISONS],
+        "same_batches": [_apart(document, arm) for arm in SAME if arm != "same-trainer"],
+        "paired": _paired(*(_curves(document, arm) for arm in PAIRED)),
+    }
+
+
+def _curves(document: Document, arm: Arm) -> dict[str, Matrix]:
+    """Return an arm's fits, (n_seeds, n_epochs), by quantity."""
+    fits = [fit for fit in document["fits"] if fit["arm"] == arm]
+    return {name: np.array([fit[name] for fit in fits]) for name in QUANTITIES}
+
+
+def _comparison(
+    one: Arm, other: Arm, curves: Mapping[Arm, Mapping[str, Matrix]], trainer: Mapping[str, Matrix]
+) -> dict[str, Any]:
+    rows = [
+        {"quantity": name, "epoch": epoch + 1}
+        | difference(curves[one][name][:, epoch], curves[other][name][:, epoch], trainer[name][:, epoch])
+        for name, epoch in _places(trainer)
+    ]
+    _correct(rows)
+    for row in rows:
+        row["within"] = bool(abs(row["difference"]) <= row["seeds_95"] and row["p_holm"] >= SIGNIFICANCE)
+    return {"of": one, "against": other, "rows": rows, "n_within": sum(row["within"] for row in rows)}
+
+
+def _places(curves: Mapping[str, Matrix]) -> list[tuple[str, int]]:
+    return [(name, epoch) for name, fits in curves.items() for epoch in range(fits.shape[1])]
+
+
+def _correct(rows: list[dict[str, Any]]) -> None:
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p
+
+
+def difference(one: Sequence[float] | Matrix, other: Sequence[float] | Matrix, trainer: Matrix) -> dict[str, float]:
+    """Return how far two arms' means lie apart, beside how far any two single fits of Trainer do."""
+    a, b = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    apart = [abs(x - y) for x, y in itertools.combinations(trainer.tolist(), 2)]
+    low, high = _interval(a, b)
+    return {
+        "mean": float(a.mean()),
+        "reference": float(b.mean()),
+        "difference": float(a.mean() - b.mean()),
+        "low": low,
+        "high": high,
+        "seeds_median": float(np.median(apart)),
+        "seeds_95": float(np.quantile(apart, PERCENTILE)),
+        "p": permutation_p(a, b),
+    }
+
+
+def permutation_p(one: Matrix, other: Matrix) -> float:
+    """Return the exact two-sided p of the difference of means, over all ways to share the numbers out."""
+    values = np.concatenate([one, other])
+    n, n_one = len(values), len(one)
+    sums = values[_parts(n, n_one)].sum(axis=1)
+    apart = np.abs(sums / n_one - (values.sum() - sums) / (n - n_one))
+    observed = abs(one.mean() - other.mean())
+    return float((apart >= observed - 1e-12).mean())  # equal ones may differ by rounding
+
+
+@functools.cache
+def _parts(n: int, n_one: int) -> NDArray[np.intp]:
+    """Return all ways to choose so many of n, (n choose n_one, n_one)."""
+    return np.array(list(itertools.combinations(range(n), n_one)))
+
+
+def _paired(fp32: Mapping[str, Matrix], bf16: Mapping[str, Matrix]) -> list[dict[str, Any]]:
+    """Return how far bf16 lies off fp32 under the same seed, on average."""
+    rows = [
+        {"quantity": name, "epoch": epoch + 1} | paired_difference(bf16[name][:, epoch] - fp32[name][:, epoch])
+        for name, epoch in _places(fp32)
+    ]
+    _correct(rows)
+    return rows
+
+
+def paired_difference(apart: Matrix) -> dict[str, float]:
+    """Return the mean of differences within pairs, its 95 % interval by Student's t, and the exact sign-flip p."""
+    from scipy.stats import t
+
+    n, mean = len(apart), float(apart.mean())
+    half = float(t.ppf((1 + LEVEL) / 2, n - 1) * apart.std(ddof=1) / math.sqrt(n))
+    signs = np.array(list(itertools.product((1, -1), repeat=n)))  # (2**n, n)
+    p = float((np.abs(signs @ apart) / n >= abs(mean) - 1e-12).mean())
+    return {"difference": mean, "low": mean - half, "high": mean + half, "p": p}
+
+
+def _interval(a: Matrix, b: Matrix) -> tuple[float, float]:
+    """Return the 95 % interval of the difference of means, by Welch's t (1947)."""
+    from scipy.stats import t
+
+    middle, parts = float(a.mean() - b.mean()), (a.var(ddof=1) / len(a), b.var(ddof=1) / len(b))
+    variance = sum(parts)
+    if variance == 0:
+        return middle, middle
+    freedom = variance**2 / (parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1))
+    half = float(t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(variance)
+    return middle - half, middle + half
+
+
+def _apart(document: Document, arm: Arm) -> dict[str, Any]:
+    """Return by how much an arm lies off Trainer at most over the epochs, on the same batches."""
+    reference, mine = (_curves(document, some) for some in ("same-trainer", arm))
+    apart = {name: float(np.abs(mine[name] - reference[name]).max()) for name in QUANTITIES}
+    within = all(apart[name] <= LIMIT for name in QUANTITIES if name.endswith("loss"))
+    return {"of": arm, "apart": apart, "within": within}
