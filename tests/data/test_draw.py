@@ -162,3 +162,77 @@ def test_the_number_that_is_said_to_fit_does_fit() -> None:
     assert draw({"train": blocks(neg=140, pos=140)}, spec_of(28, 10, 10, 10, max_train_frac=0.1))
     assert draw({"train": blocks(neg=140, pos=140)}, spec_of(64, 10, 10, 10, max_train_frac=0.229))
     assert draw({"train": blocks(neg=10, pos=100)}, spec_of(20, 0, 0, 0))
+
+
+def natural(n_train: object, *numbers: object, **more: object) -> SampleSpec:
+    names = ("n_validation", "n_confirmation", "n_test")
+    spec = {"max_train_frac": 1.0, "balance": "natural", "n_train": n_train, **dict(zip(names, numbers, strict=True))}
+    return SampleSpec(source=MiniSource(domain="films"), **(spec | more))
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawings())
+def test_natural_drawings_stand_as_their_set_does_in_every_split(
+    drawing: tuple[Labels, dict[str, list[int]], SampleSpec],
+) -> None:
+    labels, kept, even = drawing
+    spec = even.model_copy(update={"balance": "natural"})
+    for name, split in draw(labels, spec, kept).items():
+        counts = Counter(labels[split.given][index] for index in split.indices)
+        shares = Counter(labels[split.given][index] for index in kept[split.given])
+        for label, share in shares.items():
+            assert abs(counts[label] - spec.n_of(name) * share / shares.total()) < 1
+
+
+def test_all_takes_every_row_that_the_other_splits_leave_and_draws_theirs_as_before() -> None:
+    labels = {"train": blocks(neg=30, pos=70)}
+    drawn = draw(labels, natural("all", 10, 10, 20))
+    rows = [index for split in drawn.values() for index in split.indices]
+    assert sorted(rows) == list(range(100))
+    assert len(drawn["train"].indices) == 60
+    fewer = draw(labels, natural("all", 10, 10, 0))
+    assert drawn["validation"] == fewer["validation"]
+
+
+def test_all_of_a_given_split_is_independent_of_the_others() -> None:
+    labels = {"train": blocks(neg=30, pos=70), "validation": blocks(neg=10, pos=20), "test": blocks(neg=5, pos=9)}
+    drawn = draw(labels, natural("all", 20, "all", "all"))
+    assert {name: (split.given, len(split.indices)) for name, split in drawn.items()} == {
+        "train": ("train", 100),
+        "validation": ("validation", 20),
+        "confirmation": ("validation", 10),
+        "test": ("test", 14),
+    }
+
+
+def test_test_may_be_all_where_the_others_are_even() -> None:
+    spec = natural(20, 10, 10, "all", balance="even")
+    assert len(draw({"train": blocks(neg=40, pos=70)}, spec)["test"].indices) == 70
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"balance": "even"}, r"n_train: must be a number where classes are drawn evenly, but got all; set balance to"),
+        ({"max_train_frac": 0.1}, r"max_train_frac: must be 1 where n_train is all, but got 0\.1; set it to 1"),
+        ({"n_test": "most"}, r"'all'"),
+    ],
+)
+def test_all_that_cannot_be_meant_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        natural("all", 10, 10, 20, **change)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (natural("all", "all", 5, 5), r"n_validation: must leave a row to draw where it is all, but the other splits"),
+        (
+            natural(5, 0, 0, 0),
+            r"n_train: must give a row of each class, but 5 in .* none of rare.* set balance to even",
+        ),
+    ],
+)
+def test_too_little_left_for_all_or_for_a_rare_class_is_said(spec: SampleSpec, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        draw({"train": blocks(common=98, rare=2)}, spec)

@@ -16,6 +16,7 @@ from finetune_alf.data.prepare import draw_sample, prepare_sample
 from finetune_alf.data.sample import SPLITS, load_card, load_sample, save_sample
 from finetune_alf.data.spec import FilesSource, MiniSource, SampleSpec
 from finetune_alf.errors import DataError
+from finetune_alf.files import file_digest
 
 COUNTS = {"n_train": 8, "n_validation": 6, "n_confirmation": 4, "n_test": 10}
 SPEC = SampleSpec(source=MiniSource(domain="films"), seed=7, **COUNTS)
@@ -38,6 +39,26 @@ def test_a_sample_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert sample.card.counts["train"] == {"negative": 4, "positive": 4}
     assert sample.card.label_names == ("negative", "positive")
     assert sample.card.revision.startswith("sha256:")
+
+
+def test_samples_of_classes_are_the_very_ones_that_they_have_always_been(tmp_path: Path) -> None:
+    """A sample that changes under the same spec makes its studies begin anew, and its `dvc.lock` stale."""
+    prepare_sample("films", SPEC, tmp_path / "films")
+    rows = [((f"first {number}", "null"), number % 2) for number in range(40)]
+    spec = SPEC.model_copy(update={"max_train_frac": 0.5})
+    save_sample(tmp_path / "pairs", draw_sample("pairs", spec, MemoryRows({"train": rows}).rows()))
+    digests = {name: load_card(tmp_path / name).digest for name in ("films", "pairs")}
+    assert digests == {
+        "films": "506f4ffb315d64c050b2b90ea78e325e4903a3eaddfc4738afb15a65c11e5038",
+        "pairs": "b7b439b07a80b53dfee38c9426810a4bc60ac8bf4d0aea8ed5ca09ab500bf5a3",
+    }
+    cards = {name: file_digest(tmp_path / name / "card.json") for name in digests}
+    assert cards == {
+        "films": "e563287823b7e8ca75efc7b17be45c4c139ee7fa88927886cb04611bca97fcbc",
+        "pairs": "b7fda02d736c320de89953e1a503a9dac62ee9e2732276b194c66b0395fe3ece",
+    }
+    fields = [(field.name, str(field.type)) for field in pq.read_schema(tmp_path / "pairs" / "train.parquet")]
+    assert fields == [("text", "string"), ("label", "string"), ("pair", "string")]
 
 
 def test_pairs_and_odd_texts_come_back_as_they_were(tmp_path: Path) -> None:

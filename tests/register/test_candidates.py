@@ -1,13 +1,20 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune_alf.errors import InputError, PartialError
-from finetune_alf.rates import LayerRates
+from finetune_alf.metrics import METRICS
+from finetune_alf.rates import LayerRates, UniformRates
+from finetune_alf.recipe import Recipe, TasksSpec
 from finetune_alf.register.candidates import Candidate, choose, pick_trials, ranked
-from finetune_alf.register.confirm import at_least_two
+from finetune_alf.register.confirm import at_least_two, confirmed, job_key
+from finetune_alf.seeds import child_seed
+from finetune_alf.stats import mean_interval, score_interval
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.space import ChoicesSpace
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.result import FitResult, TaskResult
 
 GRID = (0.0, 1e-6, 1e-5, 1e-4)
 distance = ChoicesSpace(rates=GRID).grid_step_distance
@@ -89,3 +96,67 @@ def test_alf_2_passes_over_a_near_copy():
 def test_fewer_than_two_that_held_is_said():
     with pytest.raises(PartialError, match="1 of 2 did not diverge"):
         at_least_two("minilm", [candidate(1, (1, 1, 1), 0.7), None])
+
+
+def fit(predictions, score):
+    """A fit that predicted so, for a confirmation."""
+    return FitResult(
+        epochs=(),
+        kept_epoch=0,
+        score=score,
+        accuracy=None,
+        balanced_accuracy=None,
+        loss=0.5,
+        predictions=tuple(predictions),
+        stopped="epochs",
+        seconds=1.0,
+        n_steps=1,
+        n_open_parameters=1,
+        device="cpu",
+        precision="fp32",
+        n_threads=1,
+        started_ms=0,
+    )
+
+
+@pytest.mark.parametrize("metric", ["f1", "matthews", "balanced_accuracy"])
+def test_a_confirmed_score_has_the_interval_of_its_own_metric(metric):
+    rng = np.random.default_rng(2)
+    truth = rng.choice(2, 80, p=(0.8, 0.2)).tolist()
+    said = [[t if rng.random() < 0.8 else 1 - t for t in truth] for _ in range(2)]
+    results = {job_key(4, index): fit(one, METRICS[metric](truth, one)) for index, one in enumerate(said)}
+    template = FitJob(
+        "", Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16), None, "digest", 0, metric=metric
+    )
+    held = confirmed(trial(4, (1, 1, 1), 0.9), results, template, 2, {"cola": truth})
+    assert held.mean == pytest.approx(np.mean([METRICS[metric](truth, one) for one in said]))
+    assert held.low < held.mean < held.high
+    interval = score_interval(METRICS[metric], truth, said, 2000, child_seed(0, "confirmed"))
+    assert (held.low, held.high) == (interval.low, interval.high)
+
+
+def test_a_confirmed_accuracy_keeps_its_interval_in_closed_form():
+    truth, said = [0, 1] * 20, [[0, 1] * 15 + [0, 0] * 5, [0, 1] * 12 + [1, 1] * 8]
+    results = {job_key(4, index): fit(one, METRICS["accuracy"](truth, one)) for index, one in enumerate(said)}
+    template = FitJob("", Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16), None, "digest", 0)
+    held = confirmed(trial(4, (1, 1, 1), 0.9), results, template, 2, {"films": truth})
+    interval = mean_interval([np.equal(one, truth) for one in said])
+    assert (held.low, held.high) == (interval.low, interval.high)
+
+
+def test_the_overall_score_of_several_tasks_has_an_interval_too():
+    rng = np.random.default_rng(3)
+    truths = {"sst": rng.integers(0, 2, 40).tolist(), "sts": rng.uniform(0, 5, 30).tolist()}
+    recipe = Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16, tasks=TasksSpec())
+    metrics, results = {"sst": "accuracy", "sts": "pearson"}, {}
+    for index in range(2):
+        said = {"sst": rng.integers(0, 2, 40).tolist(), "sts": rng.uniform(0, 5, 30).tolist()}
+        scores = {task: METRICS[metrics[task]](truths[task], said[task]) for task in said}
+        tasks = {
+            task: TaskResult(metric=metrics[task], score=scores[task], loss=0.5, predictions=tuple(said[task]))
+            for task in said
+        }
+        results[job_key(4, index)] = fit((), recipe.tasks.score(scores, metrics)).model_copy(update={"tasks": tasks})
+    held = confirmed(trial(4, (1, 1, 1), 0.9), results, FitJob("", recipe, None, "digest", 0), 2, truths)
+    assert 0 < held.low < held.mean < held.high < 1
+    assert held.mean == pytest.approx(np.mean([result.score for result in results.values()]))

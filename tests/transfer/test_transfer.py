@@ -1,12 +1,18 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score
+from scipy.stats import spearmanr
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
+from finetune_alf.metrics import majority
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.published import published
+from finetune_alf.seeds import child_seed
+from finetune_alf.stats import crossed_bootstrap, paired_difference
 from finetune_alf.transfer.cells import cells
-from finetune_alf.transfer.compare import compare, majority
+from finetune_alf.transfer.compare import compare
 from finetune_alf.transfer.schemes import scheme_recipes
 from finetune_alf.transfer.spec import SCHEMES, TransferSpec
 
@@ -83,8 +89,47 @@ def test_a_diverged_seed_is_left_out_of_the_pairs():
     assert told["alf-1"]["difference"]["mean"] == 0.0
 
 
+def test_what_is_said_by_accuracy_is_what_it_has_always_been():
+    rng = np.random.default_rng(6)
+    truth = rng.integers(0, 2, 60).tolist()
+    predictions = {
+        scheme: {seed: rng.integers(0, 2, 60).tolist() for seed in (1, 2)} for scheme in ("baseline", "alf-1")
+    }
+    told = compare(truth, predictions, SPEC)
+    correct = {name: np.array([np.equal(one, truth) for one in by.values()]) for name, by in predictions.items()}
+    difference = paired_difference(
+        correct["alf-1"], correct["baseline"], child_seed(SPEC.seed, "difference", "alf-1"), SPEC.n_resamples
+    )
+    assert {key: told["alf-1"]["difference"][key] for key in asdict(difference)} == asdict(difference)
+    interval = crossed_bootstrap(correct["alf-1"], SPEC.n_resamples, child_seed(SPEC.seed, "accuracy"))
+    assert {key: told["alf-1"]["accuracy"][key] for key in asdict(interval)} == asdict(interval)
+    assert told["alf-1"]["score"] == told["alf-1"]["accuracy"]
+
+
+def test_another_metric_is_compared_by_itself_with_accuracies_beside():
+    rng = np.random.default_rng(0)
+    truth = [0, 0, 0, 1] * 30
+    guesses = {seed: [t if rng.random() < 0.7 else 1 - t for t in truth] for seed in (1, 2, 3)}
+    told = compare(truth, {"baseline": guesses, "alf-1": dict.fromkeys((1, 2, 3), truth)}, SPEC, "f1")
+    assert told["baseline"]["score"]["mean"] == pytest.approx(np.mean([f1_score(truth, g) for g in guesses.values()]))
+    assert told["alf-1"]["difference"]["mean"] == pytest.approx(1 - told["baseline"]["score"]["mean"])
+    assert told["alf-1"]["difference"]["verdict"] == "better"
+    assert told["baseline"]["accuracy"] == compare(truth, {"baseline": guesses}, SPEC)["baseline"]["accuracy"]
+
+
+def test_scores_are_compared_by_a_correlation_and_have_no_accuracy():
+    rng = np.random.default_rng(1)
+    truth = np.round(rng.uniform(0, 5, 80), 1).tolist()
+    noisy = {seed: (np.array(truth) + rng.normal(0, 3, 80)).tolist() for seed in (1, 2)}
+    told = compare(truth, {"baseline": noisy, "alf-1": dict.fromkeys((1, 2), truth)}, SPEC, "spearman")
+    expected = np.mean([spearmanr(truth, said).statistic for said in noisy.values()])
+    assert told["baseline"]["score"]["mean"] == pytest.approx(expected)
+    assert told["alf-1"]["difference"]["verdict"] == "better"
+    assert told["alf-1"].keys() == {"n_seeds", "score", "difference"}
+
+
 def test_the_majority_is_the_commonest_class():
-    assert majority([0, 1, 1, 1]) == 0.75
+    assert majority("accuracy", [0, 1, 1, 1]) == 0.75
 
 
 def test_a_schedule_of_another_depth_is_refused():

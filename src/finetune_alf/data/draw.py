@@ -36,18 +36,23 @@ def draw_splits(
     """Draw all splits, none sharing a row; a split that the source gives is drawn from that one alone.
 
     Train, validation and confirmation hold each class equally often (the first classes once more where the number
-    does not divide), test as often as the given split it is from. Raises DataError saying which number fits.
+    does not divide) or, with `balance: natural`, as test does: as often as the given split it is from. Splits of
+    `all` are drawn last and take what is left. Raises DataError saying which number fits.
     """
     check_train_size(sum(len(given) for given in labels.values()), len(names), spec)
     left = {given: _by_label(labels[given], kept[given], names) for given in kept}
-    shares = {given: [len(rows) for rows in by_label.values()] for given, by_label in left.items()}
-    # Given splits first, so that what is drawn from the rest takes nothing away from them.
-    order = [split for split in SPLITS if split in kept] + [split for split in SPLITS if split not in kept]
-    drawn = {}
-    for split in order:
+    shares = {given: _counts_of(by_label) for given, by_label in left.items()}
+    drawn: dict[str, DrawnSplit] = {}
+    for split in _in_turn(kept, spec):
         places = [split] if split in kept else [given for given in SPARE[split] if given in kept]
-        given = _place(split, places, left, shares, spec)
-        quotas = _quotas(split, spec.n_of(split), shares[given])
+        asked = spec.n_of(split)
+        if asked == "all":
+            given = next((given for given in places if any(_counts_of(left[given]))), places[0])
+            quotas = _counts_of(left[given])
+        else:
+            given = _place(split, asked, places, left, shares, spec)
+            quotas = _quotas(split, asked, shares[given], spec)
+        _check_quotas(split, given, quotas, left, spec)
         rng = np.random.default_rng(child_seed(spec.seed, "sample", split))
         drawn[split] = DrawnSplit(given, _take(left[given], quotas, rng))
     return {split: drawn[split] for split in SPLITS}
@@ -55,6 +60,8 @@ def draw_splits(
 
 def check_train_size(n_rows: int, n_classes: int, spec: SampleSpec) -> None:
     """Raise DataError unless training has a row of each class and is no more than the allowed part of all rows."""
+    if spec.n_train == "all":
+        return
     fitting = int(spec.max_train_frac * n_rows + 1e-9)
     if spec.n_train > fitting:
         raise DataError(
@@ -83,8 +90,30 @@ def proportional_quotas(n: int, sizes: Sequence[int]) -> list[int]:
     return quotas
 
 
-def _quotas(split: str, n: int, sizes: Sequence[int]) -> list[int]:
-    return proportional_quotas(n, sizes) if split == "test" else even_quotas(n, len(sizes))
+def _in_turn(kept: Mapping[str, Sequence[int]], spec: SampleSpec) -> list[str]:
+    """Return the splits in the order of drawing: given ones first, so that the others take nothing away from them."""
+    order = [split for split in SPLITS if split in kept] + [split for split in SPLITS if split not in kept]
+    return sorted(order, key=lambda split: spec.n_of(split) == "all")
+
+
+def _quotas(split: str, n: int, sizes: Sequence[int], spec: SampleSpec) -> list[int]:
+    is_natural = split == "test" or spec.balance == "natural"
+    return proportional_quotas(n, sizes) if is_natural else even_quotas(n, len(sizes))
+
+
+def _check_quotas(split: str, given: str, quotas: Sequence[int], left: Mapping[str, Left], spec: SampleSpec) -> None:
+    """Raise DataError where nothing is left for `all`, or training would not see a class at all."""
+    if spec.n_of(split) == "all" and not sum(quotas):
+        raise DataError(
+            f"n_{split}: must leave a row to draw where it is all, but the other splits took all of the source's "
+            f"{given} split. Ask for a number, or for fewer in the others."
+        )
+    missing = [name for name, quota in zip(left[given], quotas, strict=True) if not quota]
+    if split == "train" and missing:
+        raise DataError(
+            f"n_train: must give a row of each class, but {sum(quotas)} in the source's own proportions give none of "
+            f"{', '.join(missing)}. Ask for more, or set balance to even."
+        )
 
 
 def _by_label(labels: Sequence[str], kept: Sequence[int], names: Sequence[str]) -> Left:
@@ -105,11 +134,15 @@ def _take(left: Left, quotas: Sequence[int], rng: np.random.Generator) -> tuple[
 
 
 def _place(
-    split: str, places: Sequence[str], left: Mapping[str, Left], shares: Mapping[str, Sequence[int]], spec: SampleSpec
+    split: str,
+    asked: int,
+    places: Sequence[str],
+    left: Mapping[str, Left],
+    shares: Mapping[str, Sequence[int]],
+    spec: SampleSpec,
 ) -> str:
     """Return the first given split that has enough rows left; raises DataError saying how many there are."""
-    asked = spec.n_of(split)
-    fitting = {given: _fitting(split, asked, left[given], shares[given]) for given in places}
+    fitting = {given: _fitting(split, asked, left[given], shares[given], spec) for given in places}
     for given in places:
         if fitting[given] == asked:
             return given
@@ -120,11 +153,15 @@ def _place(
     )
 
 
-def _fitting(split: str, asked: int, left: Left, sizes: Sequence[int]) -> int:
+def _fitting(split: str, asked: int, left: Left, sizes: Sequence[int], spec: SampleSpec) -> int:
     """Return the largest number, up to the one asked for, whose quotas the rows left can fill."""
-    available = [len(rows) for rows in left.values()]
-    numbers = range(min(asked, sum(available)), -1, -1)
-    return next(n for n in numbers if all(q <= a for q, a in zip(_quotas(split, n, sizes), available, strict=True)))
+    available = _counts_of(left)
+    quotas = ((n, _quotas(split, n, sizes, spec)) for n in range(min(asked, sum(available)), -1, -1))
+    return next(n for n, each in quotas if all(q <= a for q, a in zip(each, available, strict=True)))
+
+
+def _counts_of(left: Left) -> list[int]:
+    return [len(rows) for rows in left.values()]
 
 
 def _counts(left: Left) -> str:

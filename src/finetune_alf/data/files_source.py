@@ -10,6 +10,7 @@ from finetune_alf.data.spec import FilesSource
 from finetune_alf.data.table_rows import read_split
 from finetune_alf.errors import DataError
 from finetune_alf.files import file_digest
+from finetune_alf.metrics import LabelKind
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,12 @@ class FileRows:
 
     spec: FilesSource
     root: Path
+    labels: LabelKind = "classes"
 
     def rows(self) -> SourceRows:
         """Read all files; raises DataError naming file and line."""
         paths = source_paths(self.spec, self.root)
-        splits = {name: read_split(path, self.spec.text, self.spec.label) for name, path in paths.items()}
+        splits = {name: read_split(path, self.spec.text, self.spec.label, self.labels) for name, path in paths.items()}
         digests = {name: file_digest(path) for name, path in paths.items()}
         _check_distinct(paths, digests)
         revision = " ".join(f"{name}=sha256:{value}" for name, value in digests.items())
@@ -34,10 +36,12 @@ class FileRows:
 def source_paths(spec: FilesSource, root: Path) -> dict[str, Path]:
     """Return the file of each given split, environment variables expanded, relative paths under `root`."""
     given = {name: getattr(spec, name) for name in GIVEN_SPLITS}
-    return {name: root / _expanded(path) for name, path in given.items() if path is not None}
+    return {name: root / expanded(path) for name, path in given.items() if path is not None}
 
 
-def _expanded(path: str) -> str:
+def expanded(path: str) -> str:
+    """Return a path with the values of its environment variables; DataError names one that is not set."""
+
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if not os.environ.get(name):

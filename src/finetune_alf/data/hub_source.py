@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from finetune_alf.data.readers.columns import check_columns
-from finetune_alf.data.rows import GIVEN_SPLITS, SourceRows, SplitRows, Text, check_labels, label_name, ordered_names
+from finetune_alf.data.rows import (
+    GIVEN_SPLITS,
+    ROWS,
+    SourceRows,
+    SplitRows,
+    Text,
+    check_labels,
+    label_name,
+    label_score,
+    ordered_names,
+)
 from finetune_alf.data.spec import HubSource
 from finetune_alf.errors import DataError
+from finetune_alf.metrics import LabelKind
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,7 @@ class HubRows:
 
     spec: HubSource
     fetch: Callable[[HubSource], HubData] = fetch
+    labels: LabelKind = "classes"
 
     def rows(self) -> SourceRows:
         """Return the rows; texts stay on disk until they are looked at."""
@@ -90,8 +102,12 @@ class HubRows:
         if len(kept) < len(values):
             rows = rows.select(kept)
         texts = rows[columns[0]] if len(columns) == 1 else PairColumn(rows[columns[0]], rows[columns[1]])
+        numbers = [index + 1 for index in kept]
+        if self.labels == "score":
+            scores = [label_score(values[index], f"{origin} row {index + 1}") for index in kept]
+            return SplitRows(texts, [ROWS] * len(kept), origin, numbers, " row ", scores)
         labels = self._labels([values[index] for index in kept], rows, origin)
-        return SplitRows(texts, labels, origin, [index + 1 for index in kept], " row ")
+        return SplitRows(texts, labels, origin, numbers, " row ")
 
     def _labels(self, values: Sequence[Any], rows: Any, origin: str) -> list[str]:
         names = _class_names(rows, self.spec.label)
@@ -100,7 +116,7 @@ class HubRows:
         return [label_name(value, origin) for value in values]
 
     def _names(self, train: Any, used: set[str]) -> tuple[str, ...]:
-        names = _class_names(train, self.spec.label)
+        names = None if self.labels == "score" else _class_names(train, self.spec.label)
         return ordered_names(list(used)) if names is None else tuple(name for name in names if name in used)
 
 

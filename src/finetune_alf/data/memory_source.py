@@ -3,15 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from finetune_alf.data.rows import SourceRows, SplitRows, Text, check_labels, label_name, ordered_names
+from finetune_alf.data.rows import (
+    ROWS,
+    SourceRows,
+    SplitRows,
+    Text,
+    check_labels,
+    label_name,
+    label_score,
+    ordered_names,
+)
 from finetune_alf.files import digest
+from finetune_alf.metrics import LabelKind
 
 
 @dataclass(frozen=True)
 class MemoryRows:
     """A source over (text, label) rows by split; rows are numbered from 1 in messages."""
 
-    given: Mapping[str, Sequence[tuple[Text, str | int]]]
+    given: Mapping[str, Sequence[tuple[Text, str | float]]]
+    labels: LabelKind = "classes"
 
     def rows(self) -> SourceRows:
         """Return all rows; the revision is a digest over them."""
@@ -23,5 +34,9 @@ class MemoryRows:
 
     def _split(self, name: str) -> SplitRows:
         rows = self.given[name]
-        labels = [label_name(label, f"{name} row {number}") for number, (_, label) in enumerate(rows, start=1)]
-        return SplitRows([text for text, _ in rows], labels, name, range(1, len(rows) + 1), " row ")
+        texts, numbers = [text for text, _ in rows], range(1, len(rows) + 1)
+        labels = {f"{name} row {number}": label for number, (_, label) in zip(numbers, rows, strict=True)}
+        if self.labels == "score":
+            scores = [label_score(label, place) for place, label in labels.items()]
+            return SplitRows(texts, [ROWS] * len(rows), name, numbers, " row ", scores)
+        return SplitRows(texts, [label_name(label, place) for place, label in labels.items()], name, numbers, " row ")

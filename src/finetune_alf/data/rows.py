@@ -1,5 +1,6 @@
 """Rows as a source gives them: texts, label names, and where each row stands, for messages."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,16 @@ Text = str | tuple[str, str]
 GIVEN_SPLITS = ("train", "validation", "test")
 """The splits that a source may give, in the order in which the earlier keeps a text that two of them hold."""
 
+ROWS = "rows"
+"""What stands for a class where labels are scores: all rows are of one kind, and are counted under this name."""
+
 
 @dataclass(frozen=True)
 class SplitRows:
-    """One split of a source; `texts` may read its items from disk one by one."""
+    """One split of a source; `texts` may read its items from disk one by one.
+
+    `labels` are classes. Where labels are scores, those are in `scores`, and every row's class is ROWS.
+    """
 
     texts: Sequence[Text]
     labels: Sequence[str]
@@ -21,6 +28,7 @@ class SplitRows:
     numbers: Sequence[int]
     mark: str = ":"
     """What stands between origin and number: a colon before a line, " row " where there are no lines."""
+    scores: Sequence[float] | None = None
 
     def place(self, index: int) -> str:
         """Return where a row stands, as `file:line`."""
@@ -54,6 +62,20 @@ def label_name(value: object, place: str) -> str:
     )
 
 
+def label_score(value: object, place: str) -> float:
+    """Return the finite number that a label is, or spells; raises DataError naming the place."""
+    try:
+        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or "_" in str(value):  # Python reads 1_0 as ten
+        raise DataError(
+            f"{place}: must have a score that is a finite number, but got {value!r}. "
+            "Repair the row, name another column as label, or set `task: classes`."
+        )
+    return number
+
+
 def ordered_names(labels: Sequence[str]) -> tuple[str, ...]:
     """Return the label names in the order of their ids: as numbers where all are, else by code point."""
     names = sorted(set(labels))
@@ -63,8 +85,15 @@ def ordered_names(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_labels(rows: SourceRows) -> None:
-    """Raise DataError unless there are two classes at least, the same ones in every split."""
+    """Raise DataError unless there are two classes at least, the same ones in every split; or two scores in train."""
     train = rows.splits["train"]
+    if train.scores is not None:
+        if len(set(train.scores)) < 2:
+            raise DataError(
+                f"{train.origin}: must hold at least two different scores, but got only {train.scores[0]:g}. "
+                "Name another column as label."
+            )
+        return
     names = set(train.labels)
     if len(names) < 2:
         raise DataError(

@@ -1,6 +1,6 @@
 """A drawn sample, its card, and the folder that keeps it: four Parquet files and card.json, whole or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,13 @@ _REPAIR = "Run the prepare stage again."
 
 @dataclass(frozen=True)
 class Split:
-    """The rows of one split: texts, or pairs of them, and the index of each label in the card's label names."""
+    """The rows of one split: texts, or pairs of them, and the labels.
+
+    A label is the index of its class in the card's label names, or a score where the card has no label names.
+    """
 
     texts: tuple[Text, ...]
-    labels: tuple[int, ...]
+    labels: tuple[int, ...] | tuple[float, ...]
 
 
 class Card(Spec):
@@ -32,8 +35,9 @@ class Card(Spec):
     revision: str
     """The hub's commit, or the SHA-256 of the files."""
     label_names: tuple[str, ...]
+    """The classes in the order of their indices; none where labels are scores."""
     counts: dict[str, dict[str, int]]
-    """Rows by split and label name."""
+    """Rows by split and label name; scores count under the name `rows`."""
     drawn_from: dict[str, str]
     """The split of the source that each split was drawn from."""
     n_source_rows: int
@@ -41,7 +45,7 @@ class Card(Spec):
     """Rows of each of the source's splits that were not drawn from, as their text had come before."""
     seed: int
     digest: str
-    """SHA-256 over every row of every split: text or pair, label name, order."""
+    """SHA-256 over every row of every split: text or pair, label name or score, order."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,16 @@ class Sample:
     card: Card
     splits: Mapping[str, Split]
 
+    @property
+    def tasks(self) -> Mapping[str, "Sample"]:
+        """The one task that it is, by its name, as a mixture has several."""
+        return {self.name: self}
+
 
 def rows_digest(label_names: tuple[str, ...], splits: Mapping[str, Split]) -> str:
     """Return the SHA-256 over every row of every split."""
     rows = {
-        name: [[text, label_names[label]] for text, label in zip(split.texts, split.labels, strict=True)]
+        name: [[text, label] for text, label in zip(split.texts, _told(split.labels, label_names), strict=True)]
         for name, split in splits.items()
     }
     return digest({"label_names": label_names, "rows": rows})
@@ -93,17 +102,24 @@ def load_card(folder: Path) -> Card:
         raise DataError(f"{path}: must be a sample's card, but {where}: {first['msg']}. {_REPAIR}") from error
 
 
+def _told(labels: Sequence[float], label_names: tuple[str, ...]) -> list[Any]:
+    """Return labels as they stand on disk: names of classes, or scores."""
+    return [label_names[int(label)] for label in labels] if label_names else list(labels)
+
+
 def _parquet(split: Split, label_names: tuple[str, ...]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    labels = [label_names[label] for label in split.labels]
     pairs = [(text, None) if isinstance(text, str) else text for text in split.texts]
-    columns: dict[str, Any] = {"text": [first for first, _ in pairs], "label": labels}
+    columns: dict[str, Any] = {
+        "text": pa.array([first for first, _ in pairs], pa.string()),
+        "label": pa.array(_told(split.labels, label_names), pa.string() if label_names else pa.float64()),
+    }
     if any(second is not None for _, second in pairs):
-        columns["pair"] = [second for _, second in pairs]
+        columns["pair"] = pa.array([second for _, second in pairs], pa.string())
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}), sink)
+    pq.write_table(pa.table(columns), sink)
     return bytes(sink.getvalue())
 
 
@@ -117,7 +133,9 @@ def _read_split(path: Path, label_names: tuple[str, ...]) -> Split:
         texts = columns["text"]
         if "pair" in columns:
             texts = list(zip(texts, columns["pair"], strict=True))
+        if not label_names:
+            return Split(tuple(texts), tuple(float(label) for label in columns["label"]))
         return Split(tuple(texts), tuple(label_names.index(label) for label in columns["label"]))
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: must be a split of a sample, but got: {reason}. {_REPAIR}") from error

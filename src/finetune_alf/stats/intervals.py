@@ -74,9 +74,9 @@ def crossed_bootstrap(
     """
     answers = as_matrix(correct)
     rng = np.random.default_rng(seed)
-    seed_weights = _seed_weights(len(answers), n_resamples, rng)
+    by_seed = seed_weights(len(answers), n_resamples, rng)
     groups = _groups(answers.shape[1], classes)
-    drawn = np.mean([_resampled_means(answers[:, group], seed_weights, rng) for group in groups], axis=0)
+    drawn = np.mean([_resampled_means(answers[:, group], by_seed, rng) for group in groups], axis=0)
     mean = float(np.mean([answers[:, group].mean() for group in groups]))
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     least, most = float(answers.min()), float(answers.max())
@@ -101,7 +101,8 @@ def as_answers(correct: ArrayLike) -> Floats:
     return matrix
 
 
-def _seed_weights(n_seeds: int, n_resamples: int, rng: np.random.Generator) -> Floats:
+def seed_weights(n_seeds: int, n_resamples: int, rng: np.random.Generator) -> Floats:
+    """Return what each seed weighs in each resample, (n_resamples, n_seeds), stretched as `crossed_bootstrap` says."""
     even = np.full(n_seeds, 1 / n_seeds)
     drawn = rng.multinomial(n_seeds, even, size=n_resamples) / n_seeds  # (n_resamples, n_seeds)
     stretch = np.sqrt(n_seeds / (n_seeds - 1)) if n_seeds > 1 else 1.0

@@ -96,6 +96,7 @@ def run_study(
             "encoder": {"name": spec.encoder, "identity": encoder_identity, "n_layers": n_layers},
             "sample": {"name": spec.sample, "digest": sample_digest},
             **json.loads(spec.model_dump_json(exclude={"encoder", "sample"})),
+            "metric": spec.score_name,
             "n_workers": executor.n_workers,
             "n_fused": getattr(executor, "n_fused", 1),  # trials proposed at a time; only one executor fuses
             **(about or {}),

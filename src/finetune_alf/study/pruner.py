@@ -1,4 +1,4 @@
-"""Which trials are not worth finishing, judged from their epochs' validation accuracy.
+"""Which trials are not worth finishing, judged from their epochs' validation score.
 
 The judge's state is a pure function of the finished trials: it replays their epochs, so that a resumed study judges as
 one that never stopped.

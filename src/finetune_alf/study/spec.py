@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from finetune_alf.metrics import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import forgetting_message
@@ -103,7 +104,7 @@ class StudySpec(Spec):
 
     encoder: Name
     sample: Name
-    metric: Literal["accuracy", "balanced_accuracy"] = "accuracy"
+    metric: MetricName = "accuracy"
     space: Space
     sampler: Sampler = TpeSampler()
     pruner: Pruner | None = None
@@ -111,6 +112,11 @@ class StudySpec(Spec):
     recipe: Recipe
     n_trials: Count
     enqueue: tuple[Enqueued, ...] = ()
+
+    @property
+    def score_name(self) -> str:
+        """What is maximised: the metric, or the overall score where the recipe is one of several tasks."""
+        return "overall" if self.recipe.tasks else self.metric
 
     @model_validator(mode="after")
     def _refuse_forgetting(self) -> Self:

@@ -38,16 +38,17 @@ def cell_job(key: str, cell: Cell, encoder: EncoderSpec, sample: str, metric: st
 def cell_record(cell: Cell, result: FitResult, n_layers: int) -> dict[str, Any]:
     """Return a cell's line in the results."""
     told = result.model_dump(
-        mode="json", include={"accuracy", "balanced_accuracy", "loss", "seconds", "stopped", "epochs", "frozen_dropout"}
+        mode="json",
+        include={"score", "accuracy", "balanced_accuracy", "loss", "seconds", "stopped", "epochs", "frozen_dropout"},
     )
     return {"scheme": cell.scheme, "seed": cell.seed, **told, "rates": dict(cell.recipe.rates.at(n_layers))}
 
 
 def predictions_by_scheme(
     grid: Mapping[str, Cell], results: Mapping[str, FitResult]
-) -> dict[str, dict[int, tuple[int, ...]]]:
+) -> dict[str, dict[int, tuple[float, ...]]]:
     """Return what each scheme predicted for each test text, by fit seed; diverged fits predicted nothing."""
-    predictions: dict[str, dict[int, tuple[int, ...]]] = {}
+    predictions: dict[str, dict[int, tuple[float, ...]]] = {}
     for key, cell in grid.items():
         if results[key].predictions:
             predictions.setdefault(cell.scheme, {})[cell.seed] = results[key].predictions

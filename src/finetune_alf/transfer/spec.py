@@ -14,12 +14,12 @@ SCHEMES: tuple[SchemeName, ...] = ("feature_extraction", "baseline", "alf-1", "a
 class TransferSpec(Spec):
     """Which studies' schedules are tried on which samples, against what, over how many seeds.
 
-    `decay` is the factor of layer-wise decay, from the baseline's rate at the top (Sun et al. 2019, figure 2.1 of
-    the thesis); `n_resamples` those of the bootstrap.
+    With no studies, or no samples, there is none. `decay` is the factor of layer-wise decay, from the baseline's rate
+    at the top (Sun et al. 2019, figure 2.1 of the thesis); `n_resamples` those of the bootstrap.
     """
 
-    studies: Annotated[tuple[Name, ...], Field(min_length=1)]
-    samples: Annotated[tuple[Name, ...], Field(min_length=1)]
+    studies: tuple[Name, ...] = ()
+    samples: tuple[Name, ...] = ()
     schemes: Annotated[tuple[SchemeName, ...], Field(min_length=1)] = SCHEMES
     n_seeds: Annotated[int, Field(ge=1)] = 2
     decay: Annotated[float, Field(gt=0, le=1)] = 0.95

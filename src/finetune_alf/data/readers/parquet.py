@@ -8,39 +8,45 @@ from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.errors import DataError
 
 
-def read_parquet(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Yield each row's number, from 1, and its values; raises DataError naming the file, and the column by its type."""
+def read_parquet(
+    path: Path, columns: Sequence[str], fractions: Sequence[str] = ()
+) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Yield each row's number, from 1, and its values; raises DataError naming the file, and the column by its type.
+
+    Numbers with a fraction are for the columns named so.
+    """
     import pyarrow as pa
 
     try:
-        yield from _rows(path, columns)
+        yield from _rows(path, columns, fractions)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: must be a whole Parquet file, but got: {reason}. Write or copy it again.") from error
 
 
-def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
+def _rows(path: Path, columns: Sequence[str], fractions: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
     import pyarrow.parquet as pq
 
     number = 0
     with pq.ParquetFile(path) as file:
         check_columns(str(path), columns, file.schema_arrow.names)
         for column in columns:
-            _check_type(path, column, file.schema_arrow.field(column).type)
+            _check_type(path, column, file.schema_arrow.field(column).type, column in fractions)
         for batch in file.iter_batches(columns=list(columns)):
             for values in zip(*(batch.column(column).to_pylist() for column in columns), strict=True):
                 number += 1
                 yield number, values
 
 
-def _check_type(path: Path, column: str, kind: Any) -> None:
+def _check_type(path: Path, column: str, kind: Any, may_be_fraction: bool) -> None:
     import pyarrow.types as types
 
     if types.is_dictionary(kind):
         kind = kind.value_type
     accepted = (types.is_string, types.is_large_string, types.is_string_view, types.is_integer, types.is_boolean)
-    if not any(accepts(kind) for accepts in accepted):
+    if not any(accepts(kind) for accepts in accepted) and not (may_be_fraction and types.is_floating(kind)):
+        wanted = "numbers" if may_be_fraction else "texts or integers"
         raise DataError(
-            f"{path}: must have texts or integers in the column {column!r}, but it holds {kind}. "
+            f"{path}: must have {wanted} in the column {column!r}, but it holds {kind}. "
             "Convert the column, or name another one."
         )

@@ -20,8 +20,13 @@ READERS: dict[str, Reader] = {
 }
 
 
-def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Return the rows of a file, each with its number; raises DataError, naming the file, where it cannot be read."""
+def read_table(
+    path: Path, columns: Sequence[str], fractions: Sequence[str] = ()
+) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Return the rows of a file, each with its number; raises DataError, naming the file, where it cannot be read.
+
+    `fractions` are the columns that may hold numbers with a fraction, where the format tells a column's type.
+    """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise DataError(
@@ -30,7 +35,7 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[
         )
     if not path.is_file():
         raise DataError(f"{path}: must be a file, but there is none. Check the path; a URL has to be fetched first.")
-    return reader(path, columns)
+    return read_parquet(path, columns, fractions) if reader is read_parquet else reader(path, columns)
 
 
 def row_mark(path: Path) -> str:

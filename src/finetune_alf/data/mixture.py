@@ -1,0 +1,92 @@
+"""A mixture: a sample of several tasks, in one folder with a folder a task, whole or not at all."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from finetune_alf.data.sample import SPLITS, Card, Sample, load_sample
+from finetune_alf.errors import DataError
+from finetune_alf.files import digest
+from finetune_alf.recipe.plans import TaskFacts
+from finetune_alf.spec import Spec
+
+_REPAIR = "Run the prepare stage again."
+
+
+class MixtureCard(Spec):
+    """What a mixture is made of; where each task's rows come from stands on the task's own card."""
+
+    name: str
+    tasks: dict[str, str]
+    """The digest of each task's sample, in order."""
+    counts: dict[str, dict[str, int]]
+    """Rows by split and task."""
+    digest: str
+    """SHA-256 over the tasks' names and digests, in order."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The samples of several tasks, by their names, in order."""
+
+    name: str
+    card: MixtureCard
+    tasks: Mapping[str, Sample]
+
+
+Drawn = Sample | Mixture
+"""What `samples.<name>` stands for: both have a name, a card with a digest, and tasks."""
+
+
+def load_drawn(folder: Path) -> Drawn:
+    """Read a sample or a mixture; raises DataError where a file is missing or broken, or rows are not the card's."""
+    kept = _read_card(folder / "card.json")
+    if kept is None:
+        return load_sample(folder)
+    samples = {task: load_sample(folder / task) for task in kept.tasks}
+    found = card_of(kept.name, {task: sample.card for task, sample in samples.items()})
+    if found != kept:
+        raise DataError(f"{folder}: must hold the tasks of its card, {kept.digest}, but got {found.digest}. {_REPAIR}")
+    return Mixture(kept.name, kept, samples)
+
+
+def facts_of(drawn: Drawn) -> dict[str, TaskFacts]:
+    """Return what a recipe's plans rest on, task by task."""
+    return {
+        task: TaskFacts(len(sample.card.label_names), not isinstance(sample.splits["train"].texts[0], str))
+        for task, sample in drawn.tasks.items()
+    }
+
+
+def card_of(name: str, cards: Mapping[str, Card]) -> MixtureCard:
+    """Return the card of a mixture of samples with these cards."""
+    digests = {task: card.digest for task, card in cards.items()}
+    return MixtureCard(
+        name=name,
+        tasks=digests,
+        counts={split: {task: _n_rows(card, split) for task, card in cards.items()} for split in SPLITS},
+        digest=digest(list(digests.items())),
+    )
+
+
+def _n_rows(card: Card, split: str) -> int:
+    return sum(card.counts[split].values())
+
+
+def _read_card(path: Path) -> MixtureCard | None:
+    """Read a mixture's card; None for any other, whose own reader says what is wrong with it."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(document, dict) or "tasks" not in document:
+        return None
+    try:
+        return MixtureCard.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"{path}: must be a mixture's card, but {where}: {first['msg']}. {_REPAIR}") from None

@@ -1,0 +1,80 @@
+"""Mixtures on disk: every task's sample and the card, whole or not at all, and checked when they are read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from finetune_alf.data.mixture import Mixture, load_drawn
+from finetune_alf.data.prepare import prepare_mixture, prepare_sample
+from finetune_alf.data.sample import Sample
+from finetune_alf.data.spec import FilesSource, MiniSource, MixtureSpec, SampleSpec
+from finetune_alf.errors import DataError
+
+COUNTS = {"n_train": 8, "n_validation": 6, "n_confirmation": 4, "n_test": 10}
+FILMS = SampleSpec(source=MiniSource(domain="films"), **COUNTS)
+TRAVEL = SampleSpec(source=MiniSource(domain="travel"), **{**COUNTS, "n_train": 12})
+SPEC = MixtureSpec(tasks={"films": FILMS, "trips": TRAVEL})
+
+
+def test_a_mixture_comes_back_as_it_was_drawn(tmp_path: Path) -> None:
+    card = prepare_mixture("both", SPEC, tmp_path / "both")
+    mixture = load_drawn(tmp_path / "both")
+    assert isinstance(mixture, Mixture)
+    assert mixture.card == card
+    assert list(mixture.tasks) == list(card.tasks) == ["films", "trips"]
+    assert {name: sample.card.digest for name, sample in mixture.tasks.items()} == card.tasks
+    assert card.counts["train"] == {"films": 8, "trips": 12}
+    assert card.counts["test"] == {"films": 10, "trips": 10}
+
+
+def test_each_task_is_the_sample_that_it_would_be_by_itself(tmp_path: Path) -> None:
+    prepare_mixture("both", SPEC, tmp_path / "both")
+    alone = prepare_sample("films", FILMS, tmp_path / "films")
+    assert load_drawn(tmp_path / "both").tasks["films"].card == alone
+    plain = load_drawn(tmp_path / "films")
+    assert isinstance(plain, Sample)
+    assert plain.tasks == {"films": plain}
+
+
+def test_the_digest_knows_names_and_order(tmp_path: Path) -> None:
+    tasks = [{"a": FILMS, "b": TRAVEL}, {"b": TRAVEL, "a": FILMS}, {"a": FILMS, "c": TRAVEL}, {"a": FILMS}]
+    digests = {
+        prepare_mixture("both", MixtureSpec(tasks=one), tmp_path / str(number)).digest
+        for number, one in enumerate(tasks)
+    }
+    assert len(digests) == 4
+    assert prepare_mixture("other", MixtureSpec(tasks=tasks[0]), tmp_path / "again").digest in digests
+
+
+def test_a_task_that_cannot_be_drawn_is_named_and_leaves_what_was_there(tmp_path: Path) -> None:
+    card = prepare_mixture("both", SPEC, tmp_path / "both")
+    broken = FilesSource(train=str(tmp_path / "no.csv"), text="text", label="label")
+    spec = MixtureSpec(tasks={"films": FILMS, "lost": SampleSpec(source=broken, **COUNTS)})
+    with pytest.raises(DataError, match=r"samples\.both\.tasks\.lost"):
+        prepare_mixture("both", spec, tmp_path / "both")
+    assert load_drawn(tmp_path / "both").card == card
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["both"]
+
+
+def test_a_task_that_was_changed_or_taken_away_is_found_out(tmp_path: Path) -> None:
+    folder = tmp_path / "both"
+    prepare_mixture("both", SPEC, folder)
+    prepare_sample("trips", FILMS, folder / "trips")
+    with pytest.raises(DataError, match="must hold the tasks of its card"):
+        load_drawn(folder)
+    prepare_mixture("both", SPEC, folder)
+    (folder / "trips" / "card.json").unlink()
+    with pytest.raises(DataError, match="trips"):
+        load_drawn(folder)
+
+
+def test_a_broken_card_is_told_of(tmp_path: Path) -> None:
+    prepare_mixture("both", SPEC, tmp_path / "both")
+    path = tmp_path / "both" / "card.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "tasks": ["films"]}))
+    with pytest.raises(DataError, match=r"must be a mixture's card, but tasks"):
+        load_drawn(tmp_path / "both")
+    path.write_text("{")
+    with pytest.raises(DataError, match="must be a sample's card"):
+        load_drawn(tmp_path / "both")

@@ -1,0 +1,152 @@
+"""Samples whose labels are scores: read, drawn, kept and found again as numbers."""
+
+import json
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from finetune_alf.data.hub_source import HubData, HubRows
+from finetune_alf.data.memory_source import MemoryRows
+from finetune_alf.data.prepare import draw_sample, prepare_sample
+from finetune_alf.data.rows import label_score
+from finetune_alf.data.sample import Sample, load_sample, save_sample
+from finetune_alf.data.spec import FilesSource, HubSource, SampleSpec
+from finetune_alf.errors import DataError
+
+COUNTS = {"n_train": 20, "n_validation": 10, "n_confirmation": 5, "n_test": 15}
+PAIRS = [((f"one {number}", f"another {number}"), number % 11 / 2) for number in range(60)]
+
+
+def spec_of(source: object, **more: object) -> SampleSpec:
+    return SampleSpec(source=source, task="score", **{"max_train_frac": 1, **COUNTS, **more})
+
+
+def files(path: Path, **more: object) -> SampleSpec:
+    return spec_of(FilesSource(train=str(path), text="text", label="score"), **more)
+
+
+def drawn(rows: list[tuple[object, float]] = PAIRS, **more: object) -> Sample:
+    spec = spec_of(FilesSource(train="a.csv", text=("a", "b"), label="score"), **more)
+    return draw_sample("sts", spec, MemoryRows({"train": rows}, "score").rows())
+
+
+def test_scores_come_back_as_they_were_saved(tmp_path: Path) -> None:
+    sample = drawn()
+    save_sample(tmp_path / "sts", sample)
+    assert load_sample(tmp_path / "sts") == sample
+    assert sample.card.label_names == ()
+    assert sample.card.counts == {
+        "train": {"rows": 20},
+        "validation": {"rows": 10},
+        "confirmation": {"rows": 5},
+        "test": {"rows": 15},
+    }
+    assert pq.read_schema(tmp_path / "sts" / "train.parquet").field("label").type == pa.float64()
+    by_text = dict(PAIRS)
+    for split in sample.splits.values():
+        assert all(isinstance(label, float) for label in split.labels)
+        assert [by_text[text] for text in split.texts] == list(split.labels)
+
+
+def test_the_digest_is_over_the_scores() -> None:
+    assert drawn().card.digest == drawn().card.digest
+    assert drawn([(text, score + 1e-12) for text, score in PAIRS]).card.digest != drawn().card.digest
+
+
+def test_a_changed_score_is_found_when_the_sample_is_read(tmp_path: Path) -> None:
+    save_sample(tmp_path / "sts", drawn())
+    columns = pq.ParquetFile(tmp_path / "sts" / "test.parquet").read().to_pydict()
+    columns["label"][0] += 0.5
+    pq.write_table(pa.table(columns), tmp_path / "sts" / "test.parquet")
+    with pytest.raises(DataError, match="must hold the rows of its card"):
+        load_sample(tmp_path / "sts")
+
+
+def test_a_plain_sample_is_its_own_one_task() -> None:
+    sample = drawn()
+    assert sample.tasks == {"sts": sample}
+
+
+def written(path: Path, values: list[object]) -> Path:
+    rows = [(f"text {number}", value) for number, value in enumerate(values)]
+    if path.suffix == ".csv":
+        path.write_text("text,score\n" + "".join(f"{text},{value}\n" for text, value in rows))
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps({"text": text, "score": value}) + "\n" for text, value in rows))
+    else:
+        pq.write_table(pa.table({"text": [text for text, _ in rows], "score": values}), path)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_scores_are_read_from_every_format(tmp_path: Path, ending: str) -> None:
+    path = written(tmp_path / f"a.{ending}", [number / 4 for number in range(50)])
+    prepare_sample("own", files(path), tmp_path / "own")
+    train = load_sample(tmp_path / "own").splits["train"]
+    assert {text: float(str(text).removeprefix("text ")) / 4 for text in train.texts} == dict(
+        zip(train.texts, train.labels, strict=True)
+    )
+
+
+@pytest.mark.parametrize("value", ["much", "nan", "inf", "1_0", "1e999", "  "])
+def test_what_is_no_finite_number_is_named_by_file_and_line(tmp_path: Path, value: str) -> None:
+    path = written(tmp_path / "a.csv", [1.5, 2.5, value, 3])
+    with pytest.raises(DataError, match=rf"a\.csv:4: must have a score that is a finite number, but got '{value}'"):
+        prepare_sample("own", files(path), tmp_path / "own")
+
+
+def test_a_truth_value_or_nothing_is_no_score(tmp_path: Path) -> None:
+    for value in (True, None, [1]):
+        path = written(tmp_path / "a.jsonl", [1.5, value])
+        with pytest.raises(DataError, match=r"a\.jsonl:2: must have a score"):
+            prepare_sample("own", files(path), tmp_path / "own")
+
+
+def test_texts_in_a_parquet_column_of_another_type_are_refused_still(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": [0.5, 1.5], "score": [0.5, 1.5]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"texts or integers in the column 'text', but it holds double"):
+        prepare_sample("own", files(tmp_path / "a.parquet"), tmp_path / "own")
+
+
+def test_one_score_for_all_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", [2.5] * 60)
+    with pytest.raises(DataError, match=r"a\.csv: must hold at least two different scores, but got only 2\.5"):
+        prepare_sample("own", files(path), tmp_path / "own")
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**15), 10**15))
+def test_a_number_is_the_score_that_it_spells(value: float) -> None:
+    assert label_score(value, "here") == label_score(repr(value), "here") == float(value)
+
+
+def test_the_hubs_scores_are_read_and_an_unlabelled_split_is_left_out() -> None:
+    def split(scores: list[float]) -> datasets.Dataset:
+        return datasets.Dataset.from_dict({"a": [f"t{score}" for score in scores], "score": scores})
+
+    spec = HubSource(name="acme/sts", revision="main", text="a", label="score")
+    given_splits = {"train": split([0.5, 3.0]), "validation": split([2.5]), "test": split([-1.0, -1.0])}
+    rows = HubRows(spec, lambda _: HubData(given_splits, "c"), "score").rows()
+    assert {name: one.scores for name, one in rows.splits.items()} == {"train": [0.5, 3.0], "validation": [2.5]}
+
+
+def test_sources_of_classes_are_refused_for_scores() -> None:
+    with pytest.raises(ValidationError, match="task: must be classes, as the labels of this source are, but got score"):
+        SampleSpec.model_validate_json(
+            json.dumps({"source": {"kind": "mini", "domain": "films"}, "task": "score", **COUNTS})
+        )
+
+
+def test_all_scores_may_be_asked_for() -> None:
+    sample = drawn(n_train="all", n_test=12)
+    assert {split: part["rows"] for split, part in sample.card.counts.items()} == {
+        "train": 60 - 10 - 5 - 12,
+        "validation": 10,
+        "confirmation": 5,
+        "test": 12,
+    }

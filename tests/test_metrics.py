@@ -1,0 +1,87 @@
+"""Metrics by name: scikit-learn's and SciPy's values, and 0.0 where those have none."""
+
+import math
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+import sklearn.metrics
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import pearsonr, spearmanr
+
+from finetune_alf.metrics import METRICS, MetricName, majority, metrics_of
+
+answers = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40)
+many = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)
+numbers = st.floats(-10, 10, allow_subnormal=False).map(lambda x: round(x, 3))
+scores = st.lists(st.tuples(numbers, numbers), min_size=1, max_size=40)
+
+
+@given(answers)
+def test_f1_of_two_classes_is_that_of_the_second(pairs) -> None:
+    truth, predicted = zip(*pairs, strict=True)
+    theirs = sklearn.metrics.f1_score(truth, predicted, pos_label=1, zero_division=0.0)
+    assert METRICS["f1"](truth, predicted) == pytest.approx(theirs)
+
+
+@given(many.filter(lambda pairs: max(map(max, pairs)) > 1))
+def test_f1_of_more_classes_is_their_mean(pairs) -> None:
+    truth, predicted = zip(*pairs, strict=True)
+    theirs = sklearn.metrics.f1_score(truth, predicted, average="macro", zero_division=0.0)
+    assert METRICS["f1"](truth, predicted) == pytest.approx(theirs)
+
+
+@given(many)
+@pytest.mark.filterwarnings("ignore:A single label was found")
+def test_matthews_is_scikit_learns(pairs) -> None:
+    truth, predicted = zip(*pairs, strict=True)
+    theirs = sklearn.metrics.matthews_corrcoef(truth, predicted)
+    assert METRICS["matthews"](truth, predicted) == pytest.approx(theirs)
+
+
+@given(scores)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_correlations_are_scipys_and_0_where_it_has_none(pairs) -> None:
+    truth, predicted = zip(*pairs, strict=True)
+    is_constant = 1 in (len(set(truth)), len(set(predicted)))
+    for name, theirs in (("pearson", pearsonr), ("spearman", spearmanr)):
+        expected = 0.0 if is_constant else theirs(truth, predicted).statistic
+        assert METRICS[name](truth, predicted) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@given(data=st.data())
+def test_no_metric_is_ever_nan(name: str, data: st.DataObject) -> None:
+    drawn = st.integers(0, 2) if METRICS[name].of == "classes" else st.floats(-1e300, 1e300)
+    truth, predicted = zip(*data.draw(st.lists(st.tuples(drawn, drawn), min_size=1, max_size=8)), strict=True)
+    assert math.isfinite(METRICS[name](truth, predicted))
+
+
+@pytest.mark.parametrize(
+    ("name", "truth", "value"),
+    [
+        ("accuracy", [0, 1, 1, 1], 0.75),
+        ("balanced_accuracy", [0, 1, 1, 1], 0.5),
+        ("f1", [0, 1, 1, 1], 6 / 7),
+        ("f1", [0, 0, 0, 1], 0.0),
+        ("matthews", [0, 1, 1, 1], 0.0),
+        ("pearson", [0.5, 1.5, 4.0], 0.0),
+        ("spearman", [0.5, 1.5, 4.0], 0.0),
+    ],
+)
+def test_the_majority_is_what_one_answer_for_all_would_score(name: str, truth: list[float], value: float) -> None:
+    assert majority(name, truth) == pytest.approx(value)
+
+
+def test_every_metric_has_its_name_and_is_for_one_kind_of_label() -> None:
+    assert get_args(MetricName) == tuple(METRICS) == (*metrics_of("classes"), *metrics_of("score"))
+    assert metrics_of("score") == ("pearson", "spearman")
+
+
+def test_the_names_cost_neither_scikit_learn_nor_scipy() -> None:
+    program = "import sys, finetune_alf.metrics as m; m.METRICS['accuracy']([0], [0]); "
+    program += "print({'sklearn', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
