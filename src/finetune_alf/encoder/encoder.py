@@ -8,6 +8,7 @@ from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.encoder.tokens import Texts, Tokenizer, Tokens
 from finetune_alf.encoder.weights import FirstWeights
 from finetune_alf.errors import EncoderError
+from finetune_alf.recipe import Adapter
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -18,7 +19,7 @@ class Encoder:
     """A sequence classification model that can be put back to its first weights.
 
     `n_positions` is the longest text, in tokens, that it can read; `takes_types` says whether it tells first and
-    second text of a pair apart by token types.
+    second text of a pair apart by token types; `adapter` says what was built into it, if anything.
     """
 
     model: "PreTrainedModel"
@@ -29,6 +30,7 @@ class Encoder:
     first: FirstWeights
     n_positions: int
     takes_types: bool
+    adapter: Adapter | None = None
 
     @property
     def n_layers(self) -> int:

@@ -5,17 +5,34 @@ import logging
 from pathlib import Path
 
 from finetune_alf.encoder.checkpoint import TOKENIZER_FILES, weight_files
-from finetune_alf.encoder.spec import WEIGHTS_FILE, FolderEncoder, HubEncoder, PackageEncoder
+from finetune_alf.encoder.spec import (
+    WEIGHTS_FILE,
+    AdaptedEncoder,
+    EncoderSpec,
+    FolderEncoder,
+    HubEncoder,
+    PackageEncoder,
+)
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import file_digest
 
 log = logging.getLogger(__name__)
 
-_WANTED = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab.*", "merges.txt", "*.model"]
-_WANTED += ["special_tokens_map.json", "added_tokens.json"]
+_TOKENIZER = ("tokenizer*", "vocab.*", "merges.txt", "*.model", "special_tokens_map.json", "added_tokens.json")
+BESIDE_WEIGHTS = ("config.json", *_TOKENIZER)
+"""Patterns of the files that a checkpoint needs besides its weights."""
+
+_WANTED = [*BESIDE_WEIGHTS, "*.safetensors", "*.safetensors.index.json"]
 
 
-def locate(spec: HubEncoder | FolderEncoder | PackageEncoder) -> Path:
+def below(root: Path, spec: EncoderSpec) -> EncoderSpec:
+    """Take what lies in a folder from a project's root, not from wherever the command was called."""
+    if isinstance(spec, AdaptedEncoder):
+        return spec.below(root)
+    return spec.model_copy(update={"path": str(root / spec.path)}) if isinstance(spec, FolderEncoder) else spec
+
+
+def locate(spec: HubEncoder | FolderEncoder | AdaptedEncoder | PackageEncoder) -> Path:
     """Return the folder of an encoder, fetched first if it is on the hub and not in the cache.
 
     Raises EncoderError when it is not there, cannot be fetched, or is not what its digest says.
@@ -24,6 +41,8 @@ def locate(spec: HubEncoder | FolderEncoder | PackageEncoder) -> Path:
         return _from_hub(spec)
     if isinstance(spec, PackageEncoder):
         return _from_package(spec)
+    if isinstance(spec, AdaptedEncoder):
+        spec = spec.below(Path())
     return Path(spec.path)
 
 

@@ -9,10 +9,13 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import digest, file_digest
+from finetune_alf.paths import Name, Paths
 from finetune_alf.spec import Spec
 
 WEIGHTS_FILE = "model.safetensors"
-# What decides how an encoder behaves; a README beside it does not.
+ADAPT_RECORD = "adapt.json"
+"""What the stage `adapt` tells of an encoder, in its folder."""
+# What decides how an encoder behaves; a README or a record of how it was made does not.
 _IDENTITY_SUFFIXES = {".json", ".model", ".safetensors", ".txt"}
 
 
@@ -30,6 +33,10 @@ def _inside(path: str) -> str:
     if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
         raise ValueError(f"must be a folder inside the package, but got {path!r}")
     return path
+
+
+def _counts(file: Path) -> bool:
+    return file.suffix in _IDENTITY_SUFFIXES and file.name != ADAPT_RECORD
 
 
 def _names_architecture(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -64,8 +71,32 @@ class FolderEncoder(Spec):
         folder = Path(self.path)
         if not folder.is_dir():
             raise EncoderError(f"{folder}: must be the folder of an encoder, but there is none. Check the path.")
-        files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in _IDENTITY_SUFFIXES)
+        files = sorted(file for file in folder.iterdir() if file.is_file() and _counts(file))
         return f"folder:{digest({file.name: file_digest(file) for file in files})}"
+
+
+class AdaptedEncoder(Spec):
+    """An encoder that the stage `adapt` trained further and left in the project, under the name of its adaptation."""
+
+    kind: Literal["adapted"]
+    adapt: Name
+
+    def identity(self) -> str:
+        """Return the identity of its folder below the current one; raises EncoderError when it is not made yet."""
+        return self.below(Path()).identity()
+
+    def below(self, root: Path) -> FolderEncoder:
+        """Return it as the folder that it is, in a project's root.
+
+        Raises EncoderError, naming the command that makes it, when it is not there.
+        """
+        folder = Paths(root).adapted(self.adapt)
+        if not (folder / WEIGHTS_FILE).is_file():
+            raise EncoderError(
+                f"{folder}: must hold the encoder that adapt.{self.adapt} makes, but does not. "
+                f"Run `finetune-alf adapt {self.adapt}` first."
+            )
+        return FolderEncoder(kind="folder", path=str(folder))
 
 
 class PackageEncoder(Spec):
@@ -103,4 +134,6 @@ class RandomEncoder(Spec):
         return f"random:{digest({'config': self.config, 'seed': self.seed})}"
 
 
-EncoderSpec = Annotated[HubEncoder | FolderEncoder | PackageEncoder | RandomEncoder, Field(discriminator="kind")]
+EncoderSpec = Annotated[
+    HubEncoder | FolderEncoder | AdaptedEncoder | PackageEncoder | RandomEncoder, Field(discriminator="kind")
+]

@@ -1,7 +1,7 @@
 """The first weights of an encoder, and how they are put back before every fit."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,12 +12,27 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+Draw = Callable[[torch.Tensor, torch.Generator], None]
+"""Fills a tensor with its first values, from a generator."""
+
+
+def draw_zeros(values: torch.Tensor, generator: torch.Generator) -> None:
+    """Start from 0."""
+    values.zero_()
+
+
 @dataclass(frozen=True, eq=False)
 class FirstWeights:
-    """A copy of the tensors that were loaded, and the names of those that are drawn anew for every fit."""
+    """A copy of the tensors that were loaded, and the names of those that are drawn anew for every fit.
+
+    `fresh` is drawn by the model's own initialiser, `drawn` (adapters) each by a rule of its own. `by_task` is drawn as
+    `fresh` is, but each task's own tensors from a seed of their own, whatever the other tasks are.
+    """
 
     loaded: dict[str, torch.Tensor]
     fresh: tuple[str, ...]
+    drawn: Mapping[str, Draw] = field(default_factory=dict)
+    by_task: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: "PreTrainedModel", fresh: Collection[str]) -> "FirstWeights":
@@ -31,20 +46,28 @@ class FirstWeights:
         parameters = dict(model.named_parameters())
         for name, first in self.loaded.items():
             parameters[name].copy_(first)
-        self._draw(model, [parameters[name] for name in self.fresh], seed)
+        self._draw(model, self.fresh, child_seed(seed, "head"))
+        for task, names in self.by_task.items():
+            self._draw(model, names, child_seed(seed, "head", task))
+        generator = torch.Generator().manual_seed(child_seed(seed, "adapter"))
+        for name, draw in self.drawn.items():
+            values = torch.empty_like(parameters[name], device="cpu")
+            draw(values, generator)
+            parameters[name].copy_(values)
         for parameter in parameters.values():
             parameter.grad = None
             parameter.requires_grad_(True)
 
-    def _draw(self, model: "PreTrainedModel", parameters: list[torch.nn.Parameter], seed: int) -> None:
+    def _draw(self, model: "PreTrainedModel", names: Collection[str], seed: int) -> None:
         """Draw by the model's own initialiser, on the CPU, so that every device starts from the same head."""
-        self._mark_for_drawing(model)
+        self._mark_for_drawing(model, names)
+        parameters = [model.get_parameter(name) for name in names]
         homes = [parameter.data for parameter in parameters]
         try:
             for parameter in parameters:
                 parameter.data = torch.zeros_like(parameter, device="cpu")
             with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(child_seed(seed, "head"))  # manual_seed would seed the GPU too
+                torch.default_generator.manual_seed(seed)  # manual_seed would seed the GPU too
                 model.initialize_weights()
             for home, parameter in zip(homes, parameters, strict=True):
                 home.copy_(parameter.data)
@@ -52,10 +75,14 @@ class FirstWeights:
             for home, parameter in zip(homes, parameters, strict=True):
                 parameter.data = home
 
-    def _mark_for_drawing(self, model: "PreTrainedModel") -> None:
-        """Leave transformers' mark "done" on all but the fresh tensors and the modules above them."""
-        paths = {name.rsplit(".", i)[0] for name in self.fresh for i in range(1, name.count(".") + 1)} | {""}
+    def _mark_for_drawing(self, model: "PreTrainedModel", names: Collection[str]) -> None:
+        """Leave transformers' mark "done" on all but these tensors, their modules, and the modules right above those.
+
+        Some architectures draw a layer by a rule of the module that holds it.
+        """
+        modules = {name.rpartition(".")[0] for name in names}
+        paths = modules | {path.rpartition(".")[0] for path in modules}
         for name, module in model.named_modules():
             module._is_hf_initialized = name not in paths
         for name, parameter in model.named_parameters():
-            parameter._is_hf_initialized = name in self.loaded
+            parameter._is_hf_initialized = name not in names

@@ -4,10 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from finetune_alf.rates import LayerRates, ListedRates, RatesPolicy
+from finetune_alf.rates import HEAD, Address, LayerRates, ListedRates, RatesPolicy
+from finetune_alf.rates import adapter as adapter_address
+from finetune_alf.recipe.adapter import Adapter
 from finetune_alf.recipe.curve import ConstantCurve, Curve
 from finetune_alf.recipe.optimizer import AdamW, Optimizer
 from finetune_alf.recipe.stopping import Stopping
+from finetune_alf.recipe.tasks import TasksSpec
 from finetune_alf.recipe.thaw import OpenThaw, Thaw
 from finetune_alf.spec import Spec
 
@@ -24,7 +27,9 @@ class Recipe(Spec):
     memory); `max_tokens` cuts longer texts; `clip` bounds the gradient's norm; `keep` says whether the last epoch
     or the one with the best validation metric counts. `precision: auto` is bf16 arithmetic over fp32 weights
     where the machine has it. `frozen_dropout: off` leaves dropout out of the frozen layers at the bottom, so that what
-    they make of each text is computed once: other semantics than plain fine-tuning, and much faster.
+    they make of each text is computed once: other semantics than plain fine-tuning, and much faster. With an `adapter`
+    the encoder stands still, and the adapter of a layer learns at that layer's rate. With `tasks` it is a multi-task
+    recipe, whose sample is a mixture.
     """
 
     rates: RatesPolicy
@@ -41,6 +46,8 @@ class Recipe(Spec):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     frozen_dropout: Literal["on", "off"] = "on"
     allow_forgetting: bool = False
+    adapter: Adapter | None = None
+    tasks: TasksSpec | None = None
 
     @model_validator(mode="after")
     def _refuse_forgetting(self) -> Self:
@@ -49,8 +56,19 @@ class Recipe(Spec):
         return self
 
     def may_forget_at(self, rate: float) -> bool:
-        """Say whether a rate for embeddings or a layer is refused under this recipe; head and SGD are exempt."""
-        return rate > FORGETTING_BOUND and isinstance(self.optimizer, AdamW) and not self.allow_forgetting
+        """Say whether a rate for embeddings or a layer is refused under this recipe.
+
+        Head and SGD are exempt, and so are adapters, beside which the encoder stands still.
+        """
+        exempt = self.allow_forgetting or self.adapter is not None
+        return rate > FORGETTING_BOUND and isinstance(self.optimizer, AdamW) and not exempt
+
+    def rates_at(self, n_layers: int) -> dict[Address, float]:
+        """Return the rates to tell, at this depth: with an adapter, those of adapters in the place of their layers'."""
+        rates = self.rates.at(n_layers)
+        if self.adapter is None:
+            return dict(rates)
+        return {**{adapter_address(index): rate for index, rate in enumerate(rates.layers)}, HEAD: rates[HEAD]}
 
     def with_rates(self, rates: LayerRates) -> Self:
         """Return the same recipe with these rates written out."""

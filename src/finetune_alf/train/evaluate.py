@@ -37,12 +37,12 @@ def evaluate(
     """Run a model, set to evaluation, over a split. Returns what it says, in the split's own order."""
     device = split.labels.device
     outputs = torch.empty(0)
-    for rows in batches_by_length(split.lengths, batch):
-        with arithmetic(device, precision):
+    with arithmetic(device, precision):  # round all batches, so that weights are cast to bf16 once
+        for rows in batches_by_length(split.lengths, batch):
             some = forward(split.table, split.places(rows), prefix).float()  # (rows, outputs)
-        if not outputs.numel():
-            outputs = some.new_empty(len(split), some.shape[-1])
-        outputs[rows] = some
+            if not outputs.numel():
+                outputs = some.new_empty(len(split), some.shape[-1])
+            outputs[rows] = some
     loss = split.objective.losses(outputs, split.labels).mean().item()
     return Evaluation(loss, tuple(split.labels.tolist()), tuple(split.objective.read(outputs).tolist()))
 

@@ -15,6 +15,7 @@ from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import Labelled
 from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate
 from finetune_alf.train.forward.protocol import Forward, forward_of
+from finetune_alf.train.forward.tasks import forwards_of
 from finetune_alf.train.lr import Pace
 from finetune_alf.train.precision import Precision, arithmetic, resolve_precision
 from finetune_alf.train.prefixes import Prefixes
@@ -99,7 +100,7 @@ class _Loop:
         self, encoder: Encoder, forward: Forward, tasks: Mapping[str, FitTexts], recipe: Recipe, seed: int
     ) -> None:
         self.model, self.tasks, self.recipe, self.seed = encoder.model, tasks, recipe, seed
-        self.forwards = dict.fromkeys(tasks, forward)
+        self.forwards = forwards_of(forward, self.model, tasks)
         self.standing = Standing(recipe, {name: texts.metric for name, texts in tasks.items()})
         self.n_texts = {name: len(texts.train) for name, texts in tasks.items()}
         n_steps = recipe.epochs * n_steps_an_epoch(recipe, self.n_texts)
@@ -159,8 +160,9 @@ class _Loop:
             some = rows[start : start + size]
             with arithmetic(self.device, self.precision):
                 outputs = self.forwards[task](texts.table, texts.places(some), prefix)  # (rows, outputs)
-            losses = texts.objective.losses(outputs.float(), texts.labels[some])
-            loss = losses.sum() * (self.tasks[task].weight / len(rows))
+            outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))  # fp64 stays what it is
+            losses = texts.objective.losses(outputs, texts.labels[some])
+            loss = losses.sum() / len(rows) * self.tasks[task].weight
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total

@@ -76,7 +76,8 @@ def likeness(encoder: Encoder, recipe: Recipe) -> Hashable | None:
     With `frozen_dropout: off`, dropout leaves out what is below the lowest open address: that must be the same too.
     """
     rates = recipe.rates.at(encoder.n_layers)
-    if encoder.model.config.model_type not in FAMILIES or rates.n_layers != encoder.n_layers:
+    is_packed = encoder.model.config.model_type in FAMILIES
+    if not is_packed or rates.n_layers != encoder.n_layers or recipe.adapter or recipe.tasks:
         return None
     lowest = [_lowest_open(recipe, rates, epoch) for epoch in range(recipe.epochs)]
     if lowest[0] is None:

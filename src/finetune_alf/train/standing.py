@@ -54,7 +54,7 @@ class Standing:
                 validation_loss=loss if math.isfinite(loss) else None,
                 validation_accuracy=_of_classes(accuracy, heard),
                 validation_score=score,
-                tasks=scores if len(scores) > 1 else None,
+                tasks=scores if scores and self._recipe.tasks else None,
                 seconds=ended - started,
                 ended_ms=round(ended * 1000),
             )
@@ -88,7 +88,7 @@ class Standing:
             balanced_accuracy=_of_classes(balanced_accuracy, scored),
             loss=_mean_loss(scored) if scored else None,
             predictions=alone.predictions if alone else (),
-            tasks=self._tasks(scored, scores) if scored and not alone else None,
+            tasks=self._tasks(scored, scores) if scored and self._recipe.tasks else None,
             stopped=self.stopped or "epochs",
             seconds=time.time() - facts.started,
             n_steps=facts.n_steps,
@@ -104,6 +104,8 @@ class Standing:
         return {task: METRICS[self._metrics[task]](one.truth, one.predictions) for task, one in said.items()}
 
     def _overall(self, scores: Mapping[str, float]) -> float:
+        if self._recipe.tasks:
+            return self._recipe.tasks.score(scores, self._metrics)
         (score,) = scores.values()
         return score
 

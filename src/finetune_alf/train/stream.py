@@ -1,9 +1,17 @@
-"""Which texts each step of an epoch learns from."""
+"""Which texts each step of an epoch learns from, and of which task.
 
+Every draw hangs on the seed and the epoch alone, so that an epoch's steps are the same whatever came before it.
+"""
+
+import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
 
 from finetune_alf.recipe import Recipe
+from finetune_alf.recipe.tasks import JointSteps, ProportionalSampling, RoundRobin
+from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import shuffled_batches
 
 Step = list[tuple[str, list[int]]]
@@ -12,11 +20,42 @@ Step = list[tuple[str, list[int]]]
 
 def n_steps_an_epoch(recipe: Recipe, n_texts: Mapping[str, int]) -> int:
     """Return how many steps an epoch has; `n_texts` are the training texts of each task."""
-    return sum(math.ceil(n / recipe.batch) for n in n_texts.values())
+    if recipe.tasks and recipe.tasks.steps_an_epoch:
+        return recipe.tasks.steps_an_epoch
+    n_batches = sum(math.ceil(n / recipe.batch) for n in n_texts.values())
+    is_joint = recipe.tasks is not None and isinstance(recipe.tasks.sampling, JointSteps)
+    return math.ceil(n_batches / len(n_texts)) if is_joint else n_batches
 
 
 def steps_of_epoch(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch: int) -> Iterator[Step]:
-    """Yield the steps of an epoch: every text once."""
-    for task, n in n_texts.items():
-        for rows in shuffled_batches(n, recipe.batch, seed, epoch):
-            yield [(task, rows)]
+    """Yield the steps of an epoch. A task's texts come once each, in an order of their own, before one comes again."""
+    alone = len(n_texts) == 1
+    batches = {
+        task: _batches(n, recipe.batch, seed if alone else child_seed(seed, "task", task), epoch)
+        for task, n in n_texts.items()
+    }
+    for tasks in _turns(recipe, n_texts, seed, epoch):
+        yield [(task, next(batches[task])) for task in tasks]
+
+
+def _batches(n_texts: int, batch: int, seed: int, epoch: int) -> Iterator[list[int]]:
+    """Yield batches without end: pass after pass over one task's texts."""
+    for number in itertools.count():
+        yield from shuffled_batches(n_texts, batch, child_seed(seed, "pass", number) if number else seed, epoch)
+
+
+def _turns(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch: int) -> Iterator[Sequence[str]]:
+    """Yield the tasks of each step."""
+    tasks, n_steps = list(n_texts), n_steps_an_epoch(recipe, n_texts)
+    sampling = recipe.tasks.sampling if recipe.tasks else ProportionalSampling()
+    match sampling:
+        case JointSteps():
+            yield from itertools.repeat(tasks, n_steps)
+        case RoundRobin():
+            yield from ([tasks[step % len(tasks)]] for step in range(n_steps))
+        case _:
+            alpha = sampling.alpha(epoch, recipe.epochs)
+            chances = torch.tensor([float(n) ** alpha for n in n_texts.values()])
+            generator = torch.Generator().manual_seed(child_seed(seed, "tasks", epoch))
+            drawn: list[int] = torch.multinomial(chances, n_steps, replacement=True, generator=generator).tolist()
+            yield from ([tasks[index]] for index in drawn)

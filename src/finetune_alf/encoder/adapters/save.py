@@ -1,0 +1,115 @@
+"""Adapters in a folder of their own: what has learnt, megabytes, and the name of the encoder it belongs to.
+
+Two files, `adapter.json` and `adapter.safetensors`; nothing in them names a path or is executed.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import ValidationError
+
+from finetune_alf.encoder.adapters.install import with_adapter
+from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.errors import EncoderError
+from finetune_alf.files import write_bytes, write_json
+from finetune_alf.rates import HEAD, is_adapter, stands_for
+from finetune_alf.recipe import Adapter
+from finetune_alf.spec import Spec
+
+if TYPE_CHECKING:
+    import torch
+
+SPEC_FILE = "adapter.json"
+TENSOR_FILE = "adapter.safetensors"
+MAX_SPEC_BYTES = 1 << 16
+
+
+class SavedAdapter(Spec):
+    """adapter.json: which adapter, of which encoder."""
+
+    format: Literal[1] = 1
+    encoder: str
+    adapter: Adapter
+
+
+def save_adapter(encoder: Encoder, folder: Path) -> None:
+    """Write what an encoder with an adapter has learnt: its adapters, the norms that learn with them, and its head.
+
+    Raises EncoderError for an encoder without an adapter.
+    """
+    from safetensors.torch import save
+
+    if encoder.adapter is None:
+        raise EncoderError(
+            f"{encoder.identity}: must have an adapter to save, but has none. Build one in with with_adapter."
+        )
+    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in _learnt(encoder).items()}
+    write_bytes(folder / TENSOR_FILE, save(tensors))
+    saved = SavedAdapter(encoder=encoder.identity, adapter=encoder.adapter)
+    write_json(folder / SPEC_FILE, saved.model_dump(mode="json"))
+
+
+def load_adapter(encoder: Encoder, folder: Path) -> Encoder:
+    """Return a copy of a bare encoder with the adapter of this folder in it, as it was saved; `reset` unlearns it.
+
+    Raises EncoderError for an adapter of another encoder, or for files that are missing, torn or of another shape.
+    """
+    saved = _read_spec(folder / SPEC_FILE)
+    if saved.encoder != encoder.identity:
+        raise EncoderError(
+            f"{folder}: must be an adapter of {encoder.identity}, but got one of {saved.encoder}. Load that encoder."
+        )
+    adapted = with_adapter(encoder, saved.adapter)
+    wanted, tensors = _learnt(adapted), _read_tensors(folder / TENSOR_FILE)
+    _check(folder / TENSOR_FILE, tensors, wanted)
+    for name, parameter in wanted.items():
+        parameter.data.copy_(tensors[name])
+    return adapted
+
+
+def _learnt(encoder: Encoder) -> dict[str, "torch.nn.Parameter"]:
+    addresses = [one for one in encoder.anatomy.addresses if is_adapter(one) or stands_for(one) == HEAD]
+    names = [name for address in addresses for name in encoder.anatomy.parameters[address]]
+    return {name: encoder.model.get_parameter(name) for name in names}
+
+
+def _read_spec(file: Path) -> SavedAdapter:
+    try:
+        with file.open("rb") as opened:
+            return SavedAdapter.model_validate_json(opened.read(MAX_SPEC_BYTES))
+    except OSError as error:
+        raise EncoderError(f"{file}: must be there, but got: {error.strerror}. Save the adapter again.") from None
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, fault["loc"])) or "the whole"
+        raise EncoderError(
+            f"{file}: must be as save_adapter writes it, but got {where}: {fault['msg']}. Save the adapter again."
+        ) from None
+
+
+def _read_tensors(file: Path) -> dict[str, "torch.Tensor"]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise EncoderError(
+            f"{file}: must be a whole safetensors file, but got {error}. Save the adapter again."
+        ) from None
+    return tensors
+
+
+def _check(file: Path, tensors: Mapping[str, "torch.Tensor"], wanted: Mapping[str, "torch.nn.Parameter"]) -> None:
+    for name in sorted({*tensors} ^ {*wanted}):
+        wrong = "is missing" if name in wanted else "belongs to nothing in it"
+        raise EncoderError(f"{file}: must hold what learns in this encoder, but {name} {wrong}. Save it again.")
+    for name, parameter in wanted.items():
+        if tensors[name].shape != parameter.shape:
+            raise EncoderError(
+                f"{file}: {name} must have the shape {tuple(parameter.shape)}, but got {tuple(tensors[name].shape)}. "
+                "Load the encoder with as many classes as the adapter was saved with."
+            )
+        if not bool(tensors[name].isfinite().all()):
+            raise EncoderError(f"{file}: weights must be finite, but {name} holds NaN or infinity. Save it again.")

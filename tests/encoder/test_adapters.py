@@ -1,0 +1,237 @@
+"""An encoder with adapters: the bare one until they learn, put back to the bit, saved apart."""
+
+import json
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from finetune_alf.encoder.adapters.install import with_adapter
+from finetune_alf.encoder.adapters.save import SPEC_FILE, TENSOR_FILE, load_adapter, save_adapter
+from finetune_alf.encoder.load import load_encoder
+from finetune_alf.errors import EncoderError
+from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, adapter, layer
+from finetune_alf.recipe import HoulsbyAdapter, LoraAdapter
+
+HOULSBY, LORA = HoulsbyAdapter(width=3), LoraAdapter(rank=2)
+FUSED_QUERY = ("deberta", "modernbert")  # query, key and value are one linear layer there
+IDS = torch.tensor([[1, 5, 9, 33, 2], [1, 7, 7, 80, 2]])
+
+
+def weights(encoder):
+    return {name: parameter.detach().clone() for name, parameter in encoder.model.named_parameters()}
+
+
+def same(one, other, names=None):
+    return all(torch.equal(one[name], other[name]) for name in names or one)
+
+
+def logits(encoder):
+    with torch.no_grad():
+        return encoder.model.eval()(input_ids=IDS).logits
+
+
+def learnt(encoder):
+    addresses = [one for one in encoder.anatomy.addresses if one.startswith(("adapter.", "head"))]
+    return {name for address in addresses for name in encoder.anatomy.parameters[address]}
+
+
+def disturb(encoder, seed=0):
+    """Stand in for a fit: other weights wherever an adapted encoder learns."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name in sorted(learnt(encoder)):
+            parameter = encoder.model.get_parameter(name)
+            parameter.add_(torch.randn(parameter.shape, generator=generator))
+
+
+@pytest.fixture
+def bert(random_encoder):
+    return load_encoder(random_encoder("bert"), n_labels=3)
+
+
+@pytest.fixture(params=[HOULSBY, LORA], ids=["houlsby", "lora"])
+def spec(request):
+    return request.param
+
+
+def test_an_adapted_encoder_of_any_family_answers_as_the_bare_one_until_it_learns(random_encoder, family, spec):
+    encoder = load_encoder(random_encoder(family), n_labels=3)
+    if spec is LORA and family in FUSED_QUERY:
+        with pytest.raises(EncoderError, match="must have query and value as linear layers"):
+            with_adapter(encoder, spec)
+        return
+    adapted = with_adapter(encoder, spec)
+    encoder.reset(5)
+    adapted.reset(5)
+    assert torch.equal(logits(adapted), logits(encoder))
+    disturb(adapted)
+    assert not torch.allclose(logits(adapted), logits(encoder))
+
+
+def test_every_parameter_of_any_family_lies_at_one_address(random_encoder, family):
+    encoder = load_encoder(random_encoder(family), n_labels=3)
+    adapted = with_adapter(encoder, HOULSBY)
+    laid_out = [name for names in adapted.anatomy.parameters.values() for name in names]
+    assert sorted(laid_out) == sorted(name for name, _ in adapted.model.named_parameters())
+    n_layers = encoder.n_layers
+    assert adapted.n_layers == n_layers
+    layers = [layer(i) for i in range(n_layers)] + [adapter(i) for i in range(n_layers)]
+    assert adapted.anatomy.addresses == (EMBEDDINGS, *layers, HEAD)
+
+
+def test_a_bottleneck_sits_behind_both_projections_and_learns_with_the_norms(bert):
+    adapted = with_adapter(bert, HOULSBY)
+    inside = {name.partition("layer.1.")[2] for name in adapted.anatomy.parameters[adapter(1)]}
+    places = [f"{output}.adapter.{part}" for output in ("attention.output.dense", "output.dense") for part in PARTS]
+    norms = [f"{output}.LayerNorm.{end}" for output in ("attention.output", "output") for end in ("weight", "bias")]
+    assert inside == {*places, *norms}
+    assert adapted.model.get_parameter("bert.encoder.layer.1.output.dense.adapter.down.weight").shape == (3, 8)
+    assert {name for name, _ in bert.model.named_parameters()} < {n for n, _ in adapted.model.named_parameters()}
+
+
+PARTS = ("down.weight", "down.bias", "up.weight", "up.bias")
+
+
+def test_low_rank_matrices_sit_at_query_and_value_and_the_norms_stand_still(bert):
+    adapted = with_adapter(bert, LORA)
+    inside = {name.partition("layer.1.")[2] for name in adapted.anatomy.parameters[adapter(1)]}
+    assert inside == {
+        f"attention.self.{at}.lora_{which}.default.weight" for at in ("query", "value") for which in ("A", "B")
+    }
+    assert sum("LayerNorm" in name for name in adapted.anatomy.parameters[layer(1)]) == 4
+
+
+def test_an_adapter_learns_at_its_layers_rate_and_all_below_the_head_stands_still(bert, spec):
+    rates = with_adapter(bert, spec).anatomy.rates(LayerRates.of(1.0, [2.0, 0.0, 4.0], 5.0))
+    assert {address: rate for address, rate in rates.items() if rate} == {
+        adapter(0): 2.0,
+        adapter(2): 4.0,
+        HEAD: 5.0,
+    }
+
+
+def test_the_encoder_that_is_given_stays_bare(bert, spec):
+    names = list(bert.model.state_dict())
+    before = weights(bert)
+    adapted = with_adapter(bert, spec)
+    disturb(adapted)
+    assert list(bert.model.state_dict()) == names
+    assert same(before, weights(bert))
+    assert bert.adapter is None
+    assert adapted.adapter == spec
+    assert adapted.identity == bert.identity
+
+
+def test_reset_gives_back_the_same_bits_and_another_seed_other_adapters(bert, spec):
+    adapted = with_adapter(bert, spec)
+    adapted.reset(5)
+    before = weights(adapted)
+    disturb(adapted)
+    adapted.reset(5)
+    assert same(before, weights(adapted))
+    adapted.reset(6)
+    drawn = {name for name in before if not torch.equal(before[name], adapted.model.get_parameter(name))}
+    in_adapters = {name for name in drawn if name not in adapted.anatomy.parameters[HEAD]}
+    assert len(in_adapters) == 2 * 3
+    assert in_adapters == {name for name in before if name.endswith(("down.weight", "lora_A.default.weight"))}
+
+
+def test_down_projections_start_small_and_up_projections_at_nothing(bert):
+    adapted = with_adapter(bert, HoulsbyAdapter(width=500))
+    parameters = weights(adapted)
+    down = torch.cat([p.flatten() for name, p in parameters.items() if name.endswith("down.weight")])
+    assert 0.008 < down.std() < 0.01  # a normal distribution cut off at two standard deviations has .88 of its spread
+    assert down.abs().max() <= 0.02
+    assert not any(p.any() for name, p in parameters.items() if ".up." in name or name.endswith("down.bias"))
+
+
+def test_building_in_leaves_the_global_random_state_alone(bert, spec):
+    before = torch.random.get_rng_state()
+    with_adapter(bert, spec)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_one_adapter_is_enough(bert, spec):
+    with pytest.raises(EncoderError, match=f"must be without an adapter, but has {spec.kind}"):
+        with_adapter(with_adapter(bert, spec), HOULSBY)
+
+
+def test_without_peft_lora_names_the_way_to_it(bert, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(EncoderError, match=r"lora needs PEFT.*pip install \"finetune-alf\[peft\]\""):
+        with_adapter(bert, LORA)
+
+
+def test_a_saved_adapter_comes_back_to_the_bit_on_a_fresh_encoder(bert, spec, tmp_path):
+    adapted = with_adapter(bert, spec)
+    disturb(adapted)
+    save_adapter(adapted, tmp_path / "tuned")
+    bert.reset(77)  # another head: what was saved brings its own
+    again = load_adapter(bert, tmp_path / "tuned")
+    assert again.adapter == spec
+    assert same(weights(adapted), weights(again))
+    assert torch.equal(logits(adapted), logits(again))
+
+
+def test_the_files_hold_what_learns_and_no_more(random_encoder, spec, tmp_path):
+    encoder = load_encoder(random_encoder("bert", vocab_size=5000, hidden_size=32), n_labels=2)
+    adapted = with_adapter(encoder, spec)
+    save_adapter(adapted, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {SPEC_FILE, TENSOR_FILE}
+    assert set(load_file(tmp_path / TENSOR_FILE)) == learnt(adapted)
+    n_bytes = sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert n_bytes < 0.1 * sum(4 * parameter.numel() for parameter in encoder.model.parameters())
+
+
+def test_an_adapter_of_another_encoder_is_refused_by_name(bert, random_encoder, tmp_path):
+    save_adapter(with_adapter(bert, HOULSBY), tmp_path)
+    other = load_encoder(random_encoder("bert", seed=9), n_labels=3)
+    with pytest.raises(EncoderError, match=f"must be an adapter of {other.identity}, but got one of {bert.identity}"):
+        load_adapter(other, tmp_path)
+
+
+def test_a_head_for_other_classes_is_refused(bert, random_encoder, tmp_path):
+    save_adapter(with_adapter(bert, HOULSBY), tmp_path)
+    with pytest.raises(EncoderError, match=r"classifier.weight must have the shape \(2, 8\), but got \(3, 8\)"):
+        load_adapter(load_encoder(random_encoder("bert"), n_labels=2), tmp_path)
+
+
+def test_a_bare_encoder_has_nothing_to_save(bert, tmp_path):
+    with pytest.raises(EncoderError, match="must have an adapter to save"):
+        save_adapter(bert, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda folder: (folder / SPEC_FILE).unlink(), "must be there"),
+        (lambda folder: (folder / TENSOR_FILE).unlink(), "must be a whole safetensors file"),
+        (lambda folder: (folder / TENSOR_FILE).write_bytes(b"torn"), "must be a whole safetensors file"),
+        (lambda folder: (folder / SPEC_FILE).write_text("{"), "must be as save_adapter writes it"),
+        (lambda folder: rewrite(folder, tensors="../../else.safetensors"), "tensors: Extra inputs"),
+        (lambda folder: rewrite(folder, adapter={"kind": "houlsby", "width": 0}), "adapter.houlsby.width"),
+        (lambda folder: rewrite(folder, adapter={"kind": "houlsby", "width": 4}), "must have the shape"),
+        (lambda folder: change(folder, lambda tensors: tensors.popitem()), "is missing"),
+        (lambda folder: change(folder, lambda tensors: tensors.update(other=torch.ones(1))), "belongs to nothing"),
+        (lambda folder: change(folder, lambda tensors: next(iter(tensors.values())).fill_(torch.nan)), "finite"),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_refused(bert, tmp_path, harm, said):
+    save_adapter(with_adapter(bert, HOULSBY), tmp_path)
+    harm(tmp_path)
+    with pytest.raises(EncoderError, match=said):
+        load_adapter(bert, tmp_path)
+
+
+def rewrite(folder, **changes):
+    saved = json.loads((folder / SPEC_FILE).read_text())
+    (folder / SPEC_FILE).write_text(json.dumps(saved | changes))
+
+
+def change(folder, harm):
+    tensors = load_file(folder / TENSOR_FILE)
+    harm(tensors)
+    save_file(tensors, folder / TENSOR_FILE)

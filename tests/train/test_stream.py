@@ -1,0 +1,96 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+from tiny import tiny_recipe
+
+from finetune_alf.recipe import TasksSpec
+from finetune_alf.recipe.tasks import AnnealedSampling, JointSteps, ProportionalSampling, RoundRobin, TemperedSampling
+from finetune_alf.train.batches import shuffled_batches
+from finetune_alf.train.stream import n_steps_an_epoch, steps_of_epoch
+
+SIZES = {"large": 900, "middle": 100, "small": 25}
+ALL = (ProportionalSampling(), TemperedSampling(), AnnealedSampling(), RoundRobin(), JointSteps())
+N_DRAWN = 4000
+
+
+def recipe(sampling, batch=8, epochs=4, n_steps=None):
+    return tiny_recipe(batch=batch, epochs=epochs, tasks=TasksSpec(sampling=sampling, steps_an_epoch=n_steps))
+
+
+def drawn(sampling, epoch=0):
+    steps = steps_of_epoch(recipe(sampling, n_steps=N_DRAWN), SIZES, 5, epoch)
+    tasks = [task for ((task, _),) in steps]
+    return [tasks.count(task) for task in SIZES]
+
+
+def law(alpha):
+    sizes = [size**alpha for size in SIZES.values()]
+    return [N_DRAWN * size / sum(sizes) for size in sizes]
+
+
+@pytest.mark.parametrize(
+    ("sampling", "epoch", "alpha"),
+    [
+        (ProportionalSampling(), 0, 1.0),
+        (TemperedSampling(), 2, 0.5),
+        (TemperedSampling(power=0), 0, 0.0),
+        *((AnnealedSampling(), epoch, 1 - 0.8 * epoch / 3) for epoch in range(4)),
+    ],
+)
+def test_tasks_are_drawn_by_their_law(sampling, epoch, alpha):
+    counts = drawn(sampling, epoch)
+    assert chisquare(counts, law(alpha)).pvalue > 1e-3
+    other = 0.5 if alpha > 0.7 else 1.0
+    assert chisquare(counts, law(other)).pvalue < 1e-6  # the same test tells another law apart
+
+
+def test_round_robin_takes_turns_and_joint_steps_take_all():
+    turns = [[task for task, _ in step] for step in steps_of_epoch(recipe(RoundRobin()), SIZES, 1, 0)]
+    assert turns == [[task] for task in itertools.islice(itertools.cycle(SIZES), len(turns))]
+    for step in steps_of_epoch(recipe(JointSteps()), SIZES, 1, 0):
+        assert [task for task, _ in step] == list(SIZES)
+
+
+@pytest.mark.parametrize("sampling", ALL, ids=lambda sampling: sampling.kind)
+@given(n=st.integers(1, 40), batch=st.integers(1, 12), seed=st.integers(0, 99), epoch=st.integers(0, 3))
+def test_one_task_alone_is_a_plain_fits_batches(sampling, n, batch, seed, epoch):
+    steps = list(steps_of_epoch(recipe(sampling, batch), {"only": n}, seed, epoch))
+    assert steps == [[("only", rows)] for rows in shuffled_batches(n, batch, seed, epoch)]
+    assert len(steps) == n_steps_an_epoch(recipe(sampling, batch), {"only": n})
+
+
+@pytest.mark.parametrize("sampling", ALL, ids=lambda sampling: sampling.kind)
+def test_a_task_sees_every_text_before_one_comes_again(sampling):
+    asked = recipe(sampling, n_steps=300)
+    seen = {task: [] for task in SIZES}
+    for step in steps_of_epoch(asked, SIZES, 2, 1):
+        for task, rows in step:
+            seen[task] += rows
+    for task, n in SIZES.items():
+        passes = [seen[task][start : start + n] for start in range(0, len(seen[task]), n)]
+        assert all(sorted(one) == list(range(n)) for one in passes[:-1])
+        assert len(set(passes[-1])) == len(passes[-1])
+    small = [tuple(seen["small"][start : start + 25]) for start in range(0, 75, 25)]
+    assert len(set(small)) == 3  # each pass in an order of its own
+
+
+@pytest.mark.parametrize("sampling", ALL, ids=lambda sampling: sampling.kind)
+def test_an_epoch_hangs_on_seed_and_epoch_alone(sampling):
+    def epoch(seed, number):
+        return list(steps_of_epoch(recipe(sampling), SIZES, seed, number))
+
+    assert epoch(1, 2) == epoch(1, 2)
+    assert epoch(1, 2) != epoch(1, 1)
+    assert epoch(1, 2) != epoch(2, 2)
+
+
+def test_an_epoch_has_as_many_batches_as_the_tasks_have():
+    n_batches = 113 + 13 + 4
+    for sampling in ALL[:-1]:
+        assert n_steps_an_epoch(recipe(sampling), SIZES) == n_batches
+    assert n_steps_an_epoch(recipe(JointSteps()), SIZES) == -(-n_batches // 3)
+    assert n_steps_an_epoch(recipe(RoundRobin(), n_steps=7), SIZES) == 7
+    assert len(list(steps_of_epoch(recipe(RoundRobin(), n_steps=7), SIZES, 1, 0))) == 7
