@@ -103,11 +103,13 @@ def test_pictures_are_small_pngs() -> None:
 
 
 def test_the_parameters_for_your_own_csv_are_valid(tmp_path: Path) -> None:
-    (block,) = blocks(README, "yaml")
+    block, by_another_metric, *_ = blocks(README, "yaml")
     assert len(block.splitlines()) <= 10
-    (tmp_path / "mine.yaml").write_text(block)
-    params = load_params(tmp_path / "params.yaml", ["default", str(tmp_path / "mine.yaml")])
-    assert params.studies["minilm"].sample == "mine"
+    for name, sample, text in (("mine", "mine", block), ("rte", "rte", by_another_metric)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+        params = load_params(tmp_path / "params.yaml", ["default", str(tmp_path / f"{name}.yaml")])
+        assert params.studies["minilm"].sample == sample
+    assert params.studies["minilm"].metric == "matthews"
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,15 @@ class Paths:
         return self.root / "data" / "samples" / name
 
     @property
+    def encoders(self) -> Path:
+        """Encoders that were trained further."""
+        return self.root / "data" / "encoders"
+
+    def adapted(self, name: str) -> Path:
+        """Return the folder of an encoder that was trained further, by the name of its adaptation."""
+        return self.encoders / name
+
+    @property
     def studies(self) -> Path:
         """The studies' own databases and locks."""
         return self.root / "studies"
@@ -50,6 +59,26 @@ class Paths:
     def transfer(self, study: str) -> Path:
         """Return the folder of a study's transfer cells."""
         return self.results / "transfer" / study
+
+    def freeze(self, name: str) -> Path:
+        """Return the tables of a freeze sweep; its cells lie beside them."""
+        return self.results / "freeze" / f"{name}.json"
+
+    def schemes(self, name: str) -> Path:
+        """Return the tables of a testbed of schemes; its cells lie beside them."""
+        return self.results / "schemes" / f"{name}.json"
+
+    def multitask(self, name: str) -> Path:
+        """Return the table of a multi-task experiment; its cells lie beside it."""
+        return self.results / "multitask" / f"{name}.json"
+
+    def adapt(self, name: str) -> Path:
+        """Return what an adaptation did and gained; the cells of its comparison lie beside it."""
+        return self.results / "adapt" / f"{name}.json"
+
+    def encoder_card(self, name: str) -> Path:
+        """Return the file that says which encoder a name stands for."""
+        return self.results / "encoder" / f"{name}.json"
 
     @property
     def report(self) -> Path:

@@ -79,7 +79,7 @@ def test_use_makes_the_file_where_there_is_none(tmp_path: Path) -> None:
 
 def test_schema_is_one_json_document() -> None:
     schema = json.loads(CliRunner().invoke(group, ["params", "schema"]).stdout)
-    assert set(schema["required"]) == {"encoders", "samples", "studies", "transfer"}
+    assert set(schema["required"]) == {"encoders", "samples"}
 
 
 def test_anatomy_lists_every_parameter_once_and_says_what_is_frozen(root: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from finetune_alf.params.writing import use_presets
+
 pytest.importorskip("dvc")
 
 ROOT = Path(__file__).parents[2]
@@ -17,10 +19,14 @@ STAND_IN = """#!/bin/sh
 put() { mkdir -p "$(dirname "$1")"; echo '{"a": 1}' > "$1"; }
 case $1 in
   prepare) put data/samples/$2/card.json ;;
-  study) put results/study/$2/best.json; put results/study/$2/trials.jsonl ;;
+  encoder) put results/encoder/$2.json ;;
+  study) for file in best.json trials.jsonl study.json; do put results/study/$2/$file; done ;;
   importance) put results/importance/$2.json; put results/importance/$2.png ;;
   register) put results/schedules/$2.json ;;
   transfer) for end in jsonl predictions.json json; do put results/transfer/$2/$3.$end; done ;;
+  freeze) put results/freeze/$2.jsonl; put results/freeze/$2.json ;;
+  schemes) put results/schemes/$2.jsonl; put results/schemes/$2.json ;;
+  multitask) put results/multitask/$2.jsonl; put results/multitask/$2.json ;;
   report) put results/report/report.md ;;
 esac
 echo "$(cat /proc/$PPID/comm): $*" >> log
@@ -29,19 +35,29 @@ echo "$(cat /proc/$PPID/comm): $*" >> log
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
+    root = new_project(tmp_path_factory.mktemp("parent") / "project")
+    repro(root)
+    return root
+
+
+def new_project(root: Path) -> Path:
+    """Make a project whose commands only write what the real ones' outputs are called."""
+    root.mkdir()
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, root / name)
     (root / ".dvc").mkdir()
     shutil.copy(ROOT / ".dvc" / "config", root / ".dvc" / "config")
     (root / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n")
+    (root / "data" / "encoders").mkdir(parents=True)
+    for folder in ROOT.glob("results/*/.gitignore"):  # of the tree, so that each stage's folder is there
+        (root / "results" / folder.parent.name).mkdir(parents=True)
+        (root / "results" / folder.parent.name / ".gitignore").touch()
     for package in ("data", "report", "figures"):
         (root / "src" / "finetune_alf" / package).mkdir(parents=True)
         (root / "src" / "finetune_alf" / package / "code.py").touch()
     (root / "bin").mkdir()
     (root / "bin" / "finetune-alf").write_text(STAND_IN)
     (root / "bin" / "finetune-alf").chmod(0o755)
-    repro(root)
     return root
 
 
@@ -108,6 +124,41 @@ def test_with_nothing_changed_nothing_runs(project: Path) -> None:
 def test_a_change_runs_only_what_reads_it(project: Path, was: str, now: str, ran: list[str]) -> None:
     # The stand-in writes the same outputs again, so that nothing further down has a reason to run.
     assert sorted(change(project, was, now)) == sorted(ran)
+
+
+FREEZE = """freeze:
+  tiny:
+    encoder: minilm
+    samples: [films]
+"""
+
+
+def test_a_sweep_runs_after_its_samples_and_before_the_report(project: Path) -> None:
+    assert change(project, "freeze: {}\n", FREEZE) == ["freeze tiny", "report"]
+
+
+def test_a_testbed_of_schemes_does_too(project: Path) -> None:
+    assert change(project, "schemes: {}\n", FREEZE.replace("freeze", "schemes")) == ["schemes tiny", "report"]
+
+
+MULTITASK = """multitask:
+  tiny:
+    encoder: minilm
+    sample: films
+"""
+
+
+def test_a_multi_task_experiment_runs_before_the_report(project: Path) -> None:
+    assert change(project, "multitask: {}\n", MULTITASK) == ["multitask tiny", "report"]
+
+
+def test_without_a_study_the_report_is_made_of_what_there_is(tmp_path: Path) -> None:
+    root = new_project(tmp_path / "without")
+    (root / "over.yaml").write_text("studies: {minilm: ~}\ntransfer: {studies: [], samples: []}\n")
+    use_presets(root / "params.yaml", [str(root / "over.yaml")])
+    ran = repro(root)
+    assert ran[-1] == "report"
+    assert {command.split()[0] for command in ran}.isdisjoint({"study", "importance", "register", "transfer"})
 
 
 def test_a_stage_is_the_child_of_dvc_itself(project: Path) -> None:

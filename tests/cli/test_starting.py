@@ -49,7 +49,8 @@ def test_every_command_shows_an_example_of_itself(name: str, command: click.Comm
 
 
 def test_commands_are_listed_in_the_order_of_the_work() -> None:
-    assert list(group.commands)[:7] == ["prepare", "study", "importance", "register", "transfer", "report", "run"]
+    stages = ["study", "importance", "register", "transfer", "freeze", "schemes", "multitask", "report", "run"]
+    assert list(group.commands)[:12] == ["prepare", "encoder", "adapt", *stages]
     output = CliRunner().invoke(group, ["--help"]).output
     assert output.index("prepare") < output.index("importance  ")
 

@@ -12,11 +12,13 @@ from finetune_alf.figures import (
     learning_curves,
     optimisation_history,
     rates_by_layer,
+    scores_of_cells,
     transfer_plot,
 )
 from finetune_alf.figures.curves import curves_info
 from finetune_alf.figures.history import history_info
 from finetune_alf.figures.importance import importance_info
+from finetune_alf.figures.multitask import cells_info
 from finetune_alf.figures.rates import rates_info
 from finetune_alf.figures.transfer import transfer_info
 from finetune_alf.rates import LayerRates
@@ -99,7 +101,16 @@ def test_curves_keep_what_was_not_measured_as_a_gap() -> None:
     (curve,) = curves_info([EPOCHS], ["alf-1"])
     assert (curve.label, curve.epochs) == ("alf-1", (0, 1))
     assert curve.train_loss == (0.7, 0.5)
-    assert curve.validation_accuracy == (0.5, None)
+    assert curve.validation_score == (0.5, None)
+
+
+def test_cells_are_means_over_their_seeds_as_far_as_all_of_them_went() -> None:
+    cells = {"all": {"seconds": 4.0, "overall": {"mean": 0.6, "low": 0.5, "high": 0.7}}, "lost": {"seconds": None}}
+    whole, lost = cells_info(cells, {"all": [[0.5, 0.6, 0.7], [0.3, None]]})
+    assert whole.by_epoch == (pytest.approx(0.4), None)
+    assert (whole.seconds, whole.score) == (4.0, (0.6, 0.5, 0.7))
+    assert (lost.by_epoch, lost.score) == ((), None)
+    assert scores_of_cells(cells, {"all": [[0.5, 0.6]]}, "test").startswith(b"\x89PNG")
 
 
 def test_transfer_has_a_panel_for_each_sample_and_knows_the_baseline() -> None:

@@ -52,7 +52,6 @@ BOOK = [
         "studies: [minilm, bert]",
         "transfer.studies.1: must be an entry of studies (minilm), but got",
     ),
-    ("studies: [minilm]", "studies: []", "transfer.studies: must have at least 1 item, but got []"),
     (
         "domain: films",
         "domain: film",
@@ -69,7 +68,7 @@ BOOK = [
     (
         "kind: package",
         "kind: packge",
-        "encoders.minilm.kind: must be one of hub, folder, package, random, but got packge",
+        "encoders.minilm.kind: must be one of hub, folder, adapted, package, random, but got packge",
     ),
     ("path: model", "path: ../model", "encoders.minilm.path: must be a folder inside the package"),
     ("  films:", "  -films:", "samples.-films: must be a name of 1 to 64 lower-case letters"),

@@ -31,8 +31,10 @@ def test_every_preset_is_valid_over_the_default(name: str) -> None:
     assert "films" not in params.samples
 
 
-def test_there_are_the_presets_of_the_thesis_and_a_small_real_one() -> None:
-    assert preset_names() == ["default", "real-small", "thesis-bert", "thesis-distilbert", "thesis-roberta"]
+def test_there_are_the_presets_of_the_papers_and_small_ones_on_real_texts() -> None:
+    assert set(preset_names()) >= {"default", "real-small", "thesis-bert", "thesis-distilbert", "thesis-roberta"}
+    assert set(preset_names()) >= {"elsa-glue", "elsa-small"}
+    assert set(preset_names()) >= {"testbed", "testbed-small"}
 
 
 @pytest.mark.parametrize("name", THESIS)
@@ -62,6 +64,76 @@ def test_the_small_real_preset_is_as_large_as_it_says() -> None:
     assert study.recipe.rates.at(6)["head"] == 5e-4
     assert params.transfer.n_seeds == 3
     assert all(sample.n_train == 192 and sample.n_test >= 500 for sample in params.samples.values())
+
+
+def test_the_freeze_preset_holds_the_papers_numbers() -> None:
+    params = preset("elsa-glue")
+    four = {"cola", "sst2", "mrpc", "stsb"}
+    assert list(params.freeze) == ["bert-base", "bert-large", "roberta-base", "roberta-large"]
+    for name, sweep in params.freeze.items():
+        assert sweep.rates == (1e-5, 2e-5, 3e-5, 4e-5, 5e-5)
+        assert (sweep.n_frozen, sweep.n_seeds, sweep.keep) == ("half-up", 5, 0.9)
+        assert (sweep.recipe.batch, sweep.recipe.epochs) == (16, 3 if name.startswith("bert") else 10)
+        assert sweep.recipe.frozen_dropout == "on"
+        assert (set(sweep.samples) == four) != (name == "bert-base")
+        assert params.encoders[name].revision
+    assert set(params.freeze["bert-base"].samples) == four | {"qqp", "mnli", "qnli", "rte", "wnli"}
+    assert all(sample.n_train == sample.n_validation == "all" for sample in params.samples.values())
+
+
+def test_the_small_freeze_preset_is_as_large_as_it_says() -> None:
+    params = preset("elsa-small")
+    (sweep,) = params.freeze.values()
+    assert (params.studies, params.transfer.studies) == ({}, ())
+    assert sweep.rates == (2e-5, 5e-5, 1e-4)
+    assert sweep.recipe.rates.at(6)["head"] == 5e-4
+    assert set(sweep.samples) == set(params.samples) == {"cola", "sst2", "mrpc", "stsb", "rte"}
+    assert all(sample.n_train <= 2000 for sample in params.samples.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("unfreeze", ["all", "top-1", "top-2", "top-3"]),
+        ("rate", ["rate-1e-5", "rate-2e-5", "rate-3e-5"]),
+        ("dropout", ["dropout-0", "dropout-0.3", "dropout-0.4", "dropout-0.5", "dropout-0.6"]),
+        ("heads", ["common-1-own-1", "sts-apart", *(f"common-{n}" for n in ("0-own-1", "0-own-3", "0-own-5"))]),
+    ],
+)
+def test_minbert_presets_hold_the_papers_numbers(name: str, cells: list[str]) -> None:
+    params = preset(f"minbert-{name}")
+    (experiment,) = params.multitask.values()
+    recipe, recipes = experiment.recipe, experiment.recipes()
+    assert list(recipes)[: len(cells)] == cells
+    assert (recipe.batch, recipe.epochs, recipe.keep, recipe.curve.at(9, 10, 10)) == (32, 10, "best", 0.9**9)
+    assert recipe.rates.at(12).layers == (0,) * 10 + (2e-5,) * 2
+    assert (recipe.tasks.heads.n_common_layers, recipe.tasks.heads.dropout) == (1, 0.3)
+    assert {task: spec.pairs for task, spec in recipe.tasks.each.items()} == {"quora": "apart", "sts": "together"}
+    assert recipe.tasks.of("quora").loss == "binary"
+    assert sum(one == recipe for one in recipes.values()) == 1
+    mixture = params.samples["minbert"].tasks
+    assert list(mixture) == ["sst5", "quora", "sts"]
+    assert (mixture["sst5"].n_train, mixture["quora"].n_train, mixture["sts"].task) == ("all", 141506, "score")
+    assert len(mixture["sst5"].source.revision) == 40
+    for cell, one in recipes.items():
+        heads = one.tasks.heads
+        if cell.startswith("common-"):
+            assert cell == f"common-{heads.n_common_layers}-own-{heads.n_own_layers}"
+        if cell.startswith("dropout-"):
+            assert cell == f"dropout-{heads.dropout:g}"
+        if cell.startswith("rate-"):
+            assert one.rates.highest == one.rates.at(12)["head"] == float(cell.removeprefix("rate-"))
+        if cell.startswith("top-"):
+            assert cell == f"top-{sum(rate > 0 for rate in one.rates.at(12).layers)}"
+
+
+def test_the_small_minbert_preset_has_all_four_experiments() -> None:
+    params = preset("minbert-small")
+    assert list(params.multitask) == ["unfreeze", "rate", "dropout", "heads"]
+    assert len({experiment.recipe.model_dump_json() for experiment in params.multitask.values()}) == 1
+    recipes = [recipe.model_dump_json() for one in params.multitask.values() for recipe in one.recipes().values()]
+    assert len(recipes) - len(set(recipes)) == 3  # the baseline of all four is fitted once
+    assert all(task.n_train == 1000 and task.n_test >= 500 for task in params.samples["minbert"].tasks.values())
 
 
 def test_numbers_are_those_that_dvc_reads() -> None:

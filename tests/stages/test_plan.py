@@ -9,7 +9,7 @@ from small import PARAMS, small_context
 from finetune_alf.cli.entry import group
 from finetune_alf.errors import DataError
 from finetune_alf.files import write_jsonl
-from finetune_alf.stages.plan import plan
+from finetune_alf.stages.plan import plan as plan_one
 from finetune_alf.stages.prepare import prepare
 from finetune_alf.stages.register import register
 from finetune_alf.stages.spent import busy_seconds
@@ -19,6 +19,10 @@ from finetune_alf.stages.transfer import transfer
 
 def run(root, *words):
     return CliRunner().invoke(group, ["plan", *words, "--root", str(root)])
+
+
+def plan(ctx, study):
+    return plan_one(ctx, "studies", study)
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +81,12 @@ def test_without_its_sample_a_plan_names_the_stage_to_run(tmp_path):
     assert told.stderr.count("\n") == 1
 
 
-def test_an_unknown_study_is_refused_by_name(ready):
+def test_what_is_not_there_is_refused_by_name(ready):
     told = run(ready.paths.root, "minilm")
     assert told.exit_code == 3
-    assert told.stderr == "studies: must have an entry `minilm`, but got tiny. Check params.yaml.\n"
+    assert told.stderr == (
+        "plan: must be given the name of a study or an experiment, but got minilm. There are: tiny.\n"
+    )
 
 
 def test_what_may_end_fits_earlier_is_said(ready, tmp_path):

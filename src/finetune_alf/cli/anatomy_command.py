@@ -32,8 +32,9 @@ def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -
         raise ParamsError(f"studies: must have an entry {name}, but got {', '.join(params.studies)}.")
     spec = params.studies[name]
     from finetune_alf.encoder.load import load_encoder
+    from finetune_alf.encoder.locate import below
 
-    encoder = load_encoder(params.encoders[spec.encoder], classes)
+    encoder = load_encoder(below(root, params.encoders[spec.encoder]), classes)
     rates = _scheduled(schedule, root, encoder.n_layers) if schedule else spec.recipe.rates.at(encoder.n_layers)
     click.echo(f"{spec.encoder}: {encoder.identity}")
     for line in _table(encoder, rates):

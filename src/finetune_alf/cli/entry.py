@@ -48,10 +48,15 @@ def group(debug: bool, verbose: bool) -> None:
 
 for command in (
     stage_commands.prepare,
+    stage_commands.encoder,
+    stage_commands.adapt,
     stage_commands.study,
     stage_commands.importance,
     stage_commands.register,
     stage_commands.transfer,
+    stage_commands.freeze,
+    stage_commands.schemes,
+    stage_commands.multitask,
     stage_commands.report,
     stage_commands.run,
     plan,

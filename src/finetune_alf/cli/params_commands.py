@@ -15,6 +15,8 @@ _overlays = click.option(
     help="Parameters to lay over params.yaml, or over each other where there is none. Repeatable.",
 )
 
+_NAMED = ("encoders", "samples", "studies", "adapt", "freeze", "schemes", "multitask")
+
 
 @click.group()
 def params() -> None:
@@ -27,7 +29,7 @@ def params() -> None:
 def check(overlays: tuple[str, ...], root: Path) -> None:
     """Say whether the parameters are valid, or everything that is wrong with them."""
     checked = read_params(root, overlays)
-    sizes = [f"{name} {', '.join(getattr(checked, name))}" for name in ("encoders", "samples", "studies")]
+    sizes = [f"{name} {', '.join(getattr(checked, name))}" for name in _NAMED if getattr(checked, name)]
     path = params_path(root)
     read = [*([str(path)] if path.exists() else []), *overlays]
     click.echo(f"{' + '.join(read)}: valid; {'; '.join(sizes)}")

@@ -19,6 +19,33 @@ def prepare(name: str | None, root: Path) -> None:
         run_stage(context, one)
 
 
+@click.command(short_help="Write down which encoder a name stands for.", epilog="Example: finetune-alf encoder minilm")
+@click.argument("name", required=False)
+@root_option
+def encoder(name: str | None, root: Path) -> None:
+    """Write the digest of encoder NAME to results/encoder, where DVC sees whether it is another one; or of all."""
+    context = open_context(root)
+    from finetune_alf.stages.encoder import encoder as run_stage
+
+    for one in [name] if name else context.params.encoders:
+        run_stage(context, one)
+
+
+@click.command(short_help="Train an encoder further on the texts of a task.", epilog="Example: finetune-alf adapt imdb")
+@click.argument("name", required=False)
+@root_option
+def adapt(name: str | None, root: Path) -> None:
+    """Train the encoder of adaptation NAME further, on texts without labels; without a name, of all of them.
+
+    What is done already, under the same settings, encoder and texts, is not done again.
+    """
+    context = open_context(root)
+    from finetune_alf.stages.adapt import adapt as run_stage
+
+    for one in [name] if name else context.params.adapt:
+        run_stage(context, one)
+
+
 @click.command(short_help="Search for the rates that score best.", epilog="Example: finetune-alf study minilm")
 @click.argument("name", required=False)
 @root_option
@@ -76,6 +103,53 @@ def transfer(study: str | None, sample: str | None, root: Path) -> None:
     for one in [study] if study else context.params.transfer.studies:
         for target in [sample] if sample else context.params.transfer.samples:
             run_stage(context, one, target)
+
+
+@click.command(short_help="Say how many layers must learn.", epilog="Example: finetune-alf freeze elsa")
+@click.argument("name", required=False)
+@root_option
+def freeze(name: str | None, root: Path) -> None:
+    """Freeze the encoder of sweep NAME from the input up, sample by sample; without a name, of all of them.
+
+    Stopped and started again, it does the fits that are missing.
+    """
+    context = open_context(root)
+    from finetune_alf.stages.freeze import freeze as run_stage
+
+    for one in [name] if name else context.params.freeze:
+        run_stage(context, one)
+
+
+@click.command(short_help="Put fine-tuning schemes side by side.", epilog="Example: finetune-alf schemes testbed")
+@click.argument("name", required=False)
+@root_option
+def schemes(name: str | None, root: Path) -> None:
+    """Fine-tune under each scheme, adapter and curve of testbed NAME; without a name, of all of them.
+
+    Stopped and started again, it does the fits that are missing.
+    """
+    context = open_context(root)
+    from finetune_alf.stages.schemes import schemes as run_stage
+
+    for one in [name] if name else context.params.schemes:
+        run_stage(context, one)
+
+
+@click.command(
+    short_help="Fit one encoder at several tasks.", epilog="Example: finetune-alf multitask minbert-unfreeze"
+)
+@click.argument("name", required=False)
+@root_option
+def multitask(name: str | None, root: Path) -> None:
+    """Fit one encoder, a head for each task, under every recipe of experiment NAME; without a name, of all of them.
+
+    Stopped and started again, it does the fits that are missing.
+    """
+    context = open_context(root)
+    from finetune_alf.stages.multitask import multitask as run_stage
+
+    for one in [name] if name else context.params.multitask:
+        run_stage(context, one)
 
 
 @click.command(short_help="Write the tables and figures.", epilog="Example: finetune-alf report")

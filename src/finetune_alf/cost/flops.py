@@ -12,24 +12,28 @@ from finetune_alf.cost.shape import Seen, Shape
 
 @dataclass(frozen=True)
 class LayerFlops:
-    """One layer's forward pass, in parts: query, key and value; the two products of attention; all that follows."""
+    """One layer's forward pass, in parts: query, key and value; the two products of attention; all that follows.
+
+    `adapter` is what is built in, beside which the layer's own weights stand still.
+    """
 
     inputs: float
     attention: float
     rest: float
+    adapter: float = 0.0
 
     @property
     def forward(self) -> float:
         """The forward pass."""
-        return self.inputs + self.attention + self.rest
+        return self.inputs + self.attention + self.rest + self.adapter
 
     def backward(self, *, is_open: bool, is_lowest: bool) -> float:
         """Return the backward pass: gradients of the input, and of the weights if they are open.
 
         The lowest open layer, over frozen embeddings, passes nothing on: query, key and value need no input gradient.
         """
-        into_input = 2 * self.attention + self.rest + (0 if is_lowest else self.inputs)
-        return into_input + (self.inputs + self.rest if is_open else 0)
+        into_input = 2 * self.attention + self.rest + self.adapter + (0 if is_lowest else self.inputs)
+        return into_input + ((self.adapter or self.inputs + self.rest) if is_open else 0)
 
 
 def layer_flops(shape: Shape, seen: Seen, *, one_token: bool) -> LayerFlops:
@@ -38,8 +42,9 @@ def layer_flops(shape: Shape, seen: Seen, *, one_token: bool) -> LayerFlops:
     after = square + 2 * h * shape.intermediate  # attention's output and the feed-forward block
     if one_token:
         inputs = 2 * (2 * square * seen.tokens + square * seen.n_texts)
-        return LayerFlops(inputs, 4 * h * seen.tokens, 2 * after * seen.n_texts)
-    return LayerFlops(2 * 3 * square * seen.tokens, 4 * h * seen.squares, 2 * after * seen.tokens)
+        return LayerFlops(inputs, 4 * h * seen.tokens, 2 * after * seen.n_texts, 2 * shape.adapter * seen.n_texts)
+    built_in = 2 * shape.adapter * seen.tokens
+    return LayerFlops(2 * 3 * square * seen.tokens, 4 * h * seen.squares, 2 * after * seen.tokens, built_in)
 
 
 def projection_flops(shape: Shape, seen: Seen) -> float:

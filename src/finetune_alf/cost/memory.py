@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from finetune_alf.cost.shape import Engine, FitLengths, Shape
 from finetune_alf.cost.work import n_rows_held
-from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, layer
+from finetune_alf.rates import EMBEDDINGS, addresses, layer
 from finetune_alf.recipe import AdamW, Recipe
 
 FLOAT = 4
@@ -32,10 +32,10 @@ class Memory:
 
 def fit_memory(shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> Memory:
     """Return the memory of a fit whose heaviest batch has the longest texts, with everything open that has a rate."""
-    rates = recipe.rates.at(shape.n_layers)
+    opened = shape.opened(recipe.rates.at(shape.n_layers))
     n_rows = n_rows_held(shape, lengths, recipe, engine)
-    n_open = sum(shape.n_open(address, n_rows) for address in rates if rates[address] > 0)
-    cut = n_rows * shape.word_width if rates[EMBEDDINGS] > 0 and n_rows < shape.n_words else 0
+    n_open = sum(shape.n_open(address, n_rows) for address in shape.learning(opened))
+    cut = n_rows * shape.word_width if EMBEDDINGS in opened and n_rows < shape.n_words else 0
     everything = sum(shape.parameters.values())
     return Memory(
         weights=FLOAT * (everything + cut),
@@ -65,7 +65,7 @@ def _training_batch(shape: Shape, lengths: FitLengths, recipe: Recipe, engine: E
     e, h = engine.bytes_a_number, shape.hidden
     texts = _longest(lengths.train, recipe.micro_batch or recipe.batch, engine)
     tokens, squares = sum(texts), sum(length**2 for length in texts)
-    n_layers = shape.passes * _n_reached(shape, recipe.rates.at(shape.n_layers))
+    n_layers = shape.passes * _n_reached(shape, recipe)
     n_full = max(n_layers - 1, 0) if engine.packed else n_layers
     layer_bytes = ((16 + 6 * e) * h + 2 * e * shape.intermediate) * tokens + 3 * e * shape.n_heads * squares
     copies = e * sum(shape.parameters[layer(index)] for index in range(shape.n_layers)) if e < FLOAT else 0
@@ -81,8 +81,8 @@ def _evaluation_batch(shape: Shape, lengths: FitLengths, recipe: Recipe, engine:
 
 def _prefixes(shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> int:
     """Return what is kept of splits that pass through frozen layers."""
-    n_reached = _n_reached(shape, recipe.rates.at(shape.n_layers))
-    if not engine.packed or recipe.rates.at(shape.n_layers)[EMBEDDINGS] > 0:
+    n_reached = _n_reached(shape, recipe)
+    if not engine.packed or EMBEDDINGS in shape.opened(recipe.rates.at(shape.n_layers)):
         return 0
     splits = [lengths.validation, lengths.scored or ()]
     splits += [lengths.train] if recipe.frozen_dropout == "off" else []
@@ -90,11 +90,11 @@ def _prefixes(shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine)
     return sum(size for size in sizes if size <= engine.prefix_bytes)
 
 
-def _n_reached(shape: Shape, rates: LayerRates) -> int:
+def _n_reached(shape: Shape, recipe: Recipe) -> int:
     """Return how many layers a gradient passes through."""
-    lowest = next((address for address in rates if rates[address] > 0), HEAD)
-    order = [address for address in rates if address != EMBEDDINGS]
-    return shape.n_layers if lowest == EMBEDDINGS else shape.n_layers - order.index(lowest)
+    opened, order = shape.opened(recipe.rates.at(shape.n_layers)), addresses(shape.n_layers)
+    lowest = min((order.index(address) for address in opened), default=shape.n_layers + 1)
+    return shape.n_layers + 1 - max(lowest, 1)
 
 
 def _longest(lengths: tuple[int, ...], batch: int, engine: Engine) -> list[int]:

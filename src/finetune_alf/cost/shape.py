@@ -1,9 +1,9 @@
 """What the formulas must know: an encoder's sizes, how its forward pass works, and how long the texts of a fit are."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from finetune_alf.rates import EMBEDDINGS, Address
+from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, is_adapter, stands_for
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class Shape:
 
     `parameters` counts the weights at each address; `head` the matrices that read the first token, in order;
     `projection` the one between embeddings and layers, where there is one. `passes` says how often the layers are
-    run through: more than once where they share their weights (ALBERT).
+    run through: more than once where they share their weights (ALBERT). `adapter` counts the weights in the matrices of
+    one layer's adapter, which lies at an address of its own.
     """
 
     n_layers: int
@@ -25,6 +26,20 @@ class Shape:
     word_width: int
     projection: int = 0
     passes: int = 1
+    adapter: int = 0
+
+    def opened(self, rates: LayerRates) -> frozenset[Address]:
+        """Return those of embeddings, layers and head where something learns at these rates.
+
+        With adapters the embeddings do not; of a layer its adapter does.
+        """
+        still = (EMBEDDINGS,) if self.adapter else ()
+        return frozenset(address for address, rate in rates.items() if rate > 0 and address not in still)
+
+    def learning(self, opened: Collection[Address]) -> tuple[Address, ...]:
+        """Return the addresses of the weights that learn where these are open: a task's head with the head."""
+        learning = (address for address in self.parameters if stands_for(address) in opened)
+        return tuple(a for a in learning if not self.adapter or is_adapter(a) or stands_for(a) == HEAD)
 
     def n_open(self, address: Address, n_words: int) -> int:
         """Return how many weights of an address an optimizer holds when the word table is cut to `n_words` rows."""

@@ -63,7 +63,7 @@ class _Fit:
 
     def __init__(self, shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> None:
         self.shape, self.lengths, self.recipe, self.engine = shape, lengths, recipe, engine
-        self.rates = recipe.rates.at(shape.n_layers)
+        self.ever_open = shape.opened(recipe.rates.at(shape.n_layers))
         sizes = see.batch_sizes(len(lengths.train), recipe.batch, recipe.micro_batch)
         self.n_steps = -(-len(lengths.train) // recipe.batch)
         self.train = (
@@ -88,9 +88,7 @@ class _Fit:
 
     def _opened(self, epoch: int) -> frozenset[Address]:
         thaw, n_layers = self.recipe.thaw, self.shape.n_layers
-        return frozenset(
-            address for address, rate in self.rates.items() if rate > 0 and thaw.is_open(address, epoch, n_layers)
-        )
+        return frozenset(address for address in self.ever_open if thaw.is_open(address, epoch, n_layers))
 
     def _training(self, opened: frozenset[Address]) -> Work:
         """Return an epoch's steps, and the prefix that they start from if that is yet to be made."""
@@ -104,7 +102,7 @@ class _Fit:
             train_flops=flops + forward,
             train_batches=self.train.n_batches,
             train_calls=self.train.n_batches * (n_forward + n_backward),
-            updates=self.n_steps * sum(self.shape.n_open(address, self.n_rows) for address in opened),
+            updates=self.n_steps * sum(self.shape.n_open(a, self.n_rows) for a in self.shape.learning(opened)),
         )
 
     def _backward(self, opened: frozenset[Address], lowest: int) -> tuple[float, int]:

@@ -27,7 +27,7 @@ _STYLE = {
 
 
 class Sheet:
-    """A figure in the making, and its panels from left to right."""
+    """A figure in the making, and its panels from left to right, row by row."""
 
     def __init__(self, figure: Any, panels: list[Any]) -> None:
         self.figure = figure
@@ -41,8 +41,13 @@ class Sheet:
 
 
 @contextmanager
-def sheet(width: float, height: float, n_panels: int = 1, *, share_y: bool = False) -> Iterator[Sheet]:
-    """Yield an empty sheet of this size in inches, drawn in the package's style whatever the user's own."""
+def sheet(
+    width: float, height: float, n_panels: int = 1, *, share_y: bool = False, n_columns: int | None = None
+) -> Iterator[Sheet]:
+    """Yield an empty sheet of this size in inches, drawn in the package's style whatever the user's own.
+
+    Panels stand in one row unless `n_columns` says how many fit side by side.
+    """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -52,8 +57,11 @@ def sheet(width: float, height: float, n_panels: int = 1, *, share_y: bool = Fal
         mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
-        axes = figure.subplots(1, n_panels, squeeze=False, sharey=share_y)
-        yield Sheet(figure, list(axes[0]))
+        columns = min(n_panels, n_columns or n_panels)
+        axes = figure.subplots(-(-n_panels // columns), columns, squeeze=False, sharey=share_y).ravel()
+        for unused in axes[n_panels:]:
+            unused.set_visible(False)
+        yield Sheet(figure, list(axes[:n_panels]))
 
 
 def colour(index: int) -> str:

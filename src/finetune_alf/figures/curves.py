@@ -1,4 +1,4 @@
-"""Learning curves: losses and validation accuracy, epoch by epoch."""
+"""Learning curves: losses and validation score, epoch by epoch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Curve:
     epochs: tuple[int, ...]
     train_loss: tuple[float | None, ...]
     validation_loss: tuple[float | None, ...]
-    validation_accuracy: tuple[float | None, ...]
+    validation_score: tuple[float | None, ...]
 
 
 def curves_info(fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[str]) -> tuple[Curve, ...]:
@@ -30,33 +30,40 @@ def curves_info(fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[st
             tuple(int(epoch["epoch"]) for epoch in epochs),
             column(epochs, "train_loss"),
             column(epochs, "validation_loss"),
-            column(epochs, "validation_accuracy"),
+            # Epochs of earlier versions have an accuracy alone.
+            column(epochs, "validation_score" if any(map(_has_score, epochs)) else "validation_accuracy"),
         )
         for label, epochs in zip(labels, fits, strict=True)
     )
 
 
-def learning_curves(fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[str]) -> bytes:
-    """Draw the loss in training and validation (left) and the validation accuracy (right) of each fit."""
+def learning_curves(
+    fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[str], measure: str = "accuracy"
+) -> bytes:
+    """Draw the loss in training and validation (left) and the measure's validation score (right) of each fit."""
     info = curves_info(fits, labels)
     with sheet(9.0, 3.6, n_panels=2) as page:
         for index, curve in enumerate(info):
             _draw(page, index, curve)
-        loss, accuracy = page.panels
-        loss.set(xlabel="epoch", ylabel="loss (nats)", title="training (solid), validation (dashed)")
-        accuracy.set(xlabel="epoch", ylabel="validation accuracy", title="on the validation split")
+        loss, score = page.panels
+        loss.set(xlabel="epoch", ylabel="loss", title="training (solid), validation (dashed)")
+        score.set(xlabel="epoch", ylabel=f"validation {measure.replace('_', ' ')}", title="on the validation split")
         for panel in page.panels:
             panel.xaxis.get_major_locator().set_params(integer=True)
-        page.figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        page.figure.legend(*score.get_legend_handles_labels(), loc="outside lower center", ncols=4)
         return page.png()
 
 
 def _draw(page: Sheet, index: int, curve: Curve) -> None:
-    loss, accuracy = page.panels
+    loss, score = page.panels
     style = {"color": colour(index), "marker": marker(index), "markersize": 4}
     loss.plot(curve.epochs, _gaps(curve.train_loss), **style)
     loss.plot(curve.epochs, _gaps(curve.validation_loss), **style, linestyle="--")
-    accuracy.plot(curve.epochs, _gaps(curve.validation_accuracy), **style, label=curve.label)
+    score.plot(curve.epochs, _gaps(curve.validation_score), **style, label=curve.label)
+
+
+def _has_score(epoch: Mapping[str, Any]) -> bool:
+    return epoch.get("validation_score") is not None
 
 
 def _gaps(values: tuple[float | None, ...]) -> list[float]:

@@ -3,6 +3,7 @@
 Only the lines that an overlay speaks of are touched, at the places where the YAML nodes say they begin and end.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,7 @@ def _merged_inline(text: str, under: MappingNode, over: str, new: MappingNode) -
         elif isinstance(value, MappingNode) and isinstance(below, MappingNode):
             parts.append(f"{name}: {_merged_inline(text, below, over, value)}")
         elif not _is_null(value):
-            parts.append(f"{name}: {_inline(over, value)}")
+            parts.append(f"{name}: {_within(over, value)}")
     return "{" + ", ".join(parts) + "}"
 
 
@@ -129,9 +130,16 @@ def _inline(text: str, node: Node) -> str:
     if isinstance(node, CollectionNode) and (not node.flow_style or _has_null(node)):
         if isinstance(node, MappingNode):
             there = [(key, value) for key, value in node.value if not _is_null(value)]
-            return "{" + ", ".join(f"{key.value}: {_inline(text, value)}" for key, value in there) + "}"
-        return "[" + ", ".join(_inline(text, item) for item in node.value) + "]"
+            return "{" + ", ".join(f"{key.value}: {_within(text, value)}" for key, value in there) + "}"
+        return "[" + ", ".join(_within(text, item) for item in node.value) + "]"
     return text[node.start_mark.index : _end(text, node)]
+
+
+def _within(text: str, node: Node) -> str:
+    """Return a value's own text for a place within brackets, where a plain scalar may hold none: `${VAR}/file` say."""
+    if isinstance(node, ScalarNode) and node.style is None and set("{}[],") & set(node.value):
+        return json.dumps(node.value, ensure_ascii=False)
+    return _inline(text, node)
 
 
 def _lines(text: str, key: Node, value: Node) -> tuple[int, int]:

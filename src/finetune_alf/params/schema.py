@@ -44,7 +44,7 @@ def _options(root: _Schema, node: _Schema, value: object) -> list[_Schema]:
         kind = value.get("kind") if isinstance(value, dict) else None
         reference = node["discriminator"]["mapping"].get(kind)
         return _options(root, {"$ref": reference}, value) if reference else []
-    unions: Sequence[_Schema] = node.get("anyOf", ())
+    unions: Sequence[_Schema] = node.get("anyOf") or node.get("oneOf", ())
     return [option for union in unions for option in _options(root, union, value)] if unions else [node]
 
 

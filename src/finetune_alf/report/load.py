@@ -55,13 +55,7 @@ class StudyResults:
 
 
 def load_results(paths: Paths) -> tuple[StudyResults, ...]:
-    """Read everything there is. InputError names a broken file, or the commands to run when there is none."""
-    names = sorted(set(_names(paths)))
-    if not names:
-        raise InputError(
-            f"{paths.results}: must hold what a stage has written, but got nothing. Run `finetune-alf prepare`, "
-            "`finetune-alf study` and the stages after it first, or all of them with `finetune-alf run`."
-        )
+    """Read every study there is; InputError names a broken file."""
     return tuple(
         StudyResults(
             name,
@@ -70,7 +64,7 @@ def load_results(paths: Paths) -> tuple[StudyResults, ...]:
             _read_if_there(paths.schedules(name), LockRecord),
             tuple(_transfers(paths.transfer(name))),
         )
-        for name in names
+        for name in sorted(set(_names(paths)))
     )
 
 
@@ -92,15 +86,16 @@ def _transfers(folder: Path) -> Iterator[Transferred]:
         if not file.name.endswith(".predictions.json"):
             cells = file.with_suffix(".jsonl")
             rows = read_jsonl(cells)
-            read = tuple(_checked(row, Cell, f"{cells}:{line}") for line, row in enumerate(rows, start=1))
-            yield Transferred(_checked(read_json(file), TransferRecord, str(file)), read)
+            read = tuple(checked(row, Cell, f"{cells}:{line}") for line, row in enumerate(rows, start=1))
+            yield Transferred(checked(read_json(file), TransferRecord, str(file)), read)
 
 
 def _read_if_there(path: Path, kind: type[R]) -> R | None:
-    return _checked(read_json(path), kind, str(path)) if path.exists() else None
+    return checked(read_json(path), kind, str(path)) if path.exists() else None
 
 
-def _checked(document: object, kind: type[R], where: str) -> R:
+def checked(document: object, kind: type[R], where: str) -> R:
+    """Return a document as a record; InputError names the first key that is not as its stage writes it."""
     try:
         return kind.model_validate_json(json.dumps(document))
     except ValidationError as error:

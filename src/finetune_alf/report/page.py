@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from finetune_alf.report.importance import agreement, first_place, what_matters
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, estimate, score
+from finetune_alf.report.part import Part
 from finetune_alf.report.published import beside_the_thesis
 from finetune_alf.report.records import Estimate, ImportanceRecord
 from finetune_alf.report.registered import what_was_registered
@@ -13,8 +14,8 @@ from finetune_alf.report.section import Section, plain
 from finetune_alf.report.transfer import how_it_transfers, verdicts
 
 
-def page(title: str, studies: Sequence[StudyResults]) -> Section:
-    """Return the page: its Markdown and all of its pictures."""
+def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = ()) -> Section:
+    """Return the page: its Markdown and all of its pictures; `parts` are those of other experiments."""
     section = Section()
     section.say(f"# {plain(title)}")
     section.say(
@@ -22,9 +23,13 @@ def page(title: str, studies: Sequence[StudyResults]) -> Section:
         "files under `results/`. Square brackets hold 95 % intervals."
     )
     section.say("## In short")
-    section.paragraphs.append("\n".join(f"- {line}" for results in studies for line in _in_short(results)))
+    lines = [line for results in studies for line in _in_short(results)]
+    lines += [line for part in parts for line in part.in_short]
+    section.paragraphs.append("\n".join(f"- {line}" for line in lines))
     for results in studies:
         section.take(_study(results))
+    for part in parts:
+        section.take(part.section)
     return section
 
 

@@ -57,6 +57,7 @@ def _ours(results: StudyResults, set_name: str, scheme: str) -> str:
     """Return our accuracy on the sample whose name begins with the set's."""
     for one in results.transfers:
         plain = one.compared.sample.name.replace("-", "").replace("_", "")
-        if plain.startswith(set_name) and scheme in one.compared.schemes:
-            return estimate(one.compared.schemes[scheme].accuracy)
+        result = one.compared.schemes.get(scheme)
+        if plain.startswith(set_name) and result and result.accuracy:
+            return estimate(result.accuracy)
     return NONE

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.schedule import Schedule
@@ -110,15 +110,25 @@ class Compared(Estimate):
 
 
 class SchemeResult(Record):
-    """A scheme's test scores on one sample; no difference for the baseline itself."""
+    """A scheme's test scores on one sample: by the metric, and accuracies where labels are classes.
 
-    accuracy: Estimate
-    balanced_accuracy: Estimate
+    No difference for the baseline itself. Where files have accuracies alone, those were the metric.
+    """
+
+    score: Estimate
+    accuracy: Estimate | None = None
+    balanced_accuracy: Estimate | None = None
     difference: Compared | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_accuracy(cls, given: Any) -> Any:
+        has_accuracy = isinstance(given, dict) and "accuracy" in given
+        return {"score": given["accuracy"], **given} if has_accuracy else given
 
 
 class TestSample(Record):
-    """The sample that a transfer was tested on; `majority` is the share of its commonest class."""
+    """The sample that a transfer was tested on; `majority` is what its commonest class, or its mean score, scores."""
 
     name: str
     n_test: int
@@ -128,6 +138,7 @@ class TestSample(Record):
 class TransferRecord(Record):
     """results/transfer/<study>/<sample>.json."""
 
+    metric: str = "accuracy"
     sample: TestSample
     schemes: dict[str, SchemeResult]
 
@@ -137,7 +148,6 @@ class Cell(Record):
 
     scheme: str
     seed: int
-    accuracy: float | None
     seconds: float
     stopped: str
     epochs: tuple[EpochRecord, ...]

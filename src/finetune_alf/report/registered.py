@@ -91,6 +91,9 @@ def _curves(results: StudyResults, lock: LockRecord) -> Section:
             fits.append([epoch.model_dump() for epoch in trial.result.epochs])
             labels.append(f"{alias} (trial {trial.number})")
     if fits:
-        caption = f"Learning curves of the registered trials of {results.name}: losses and validation accuracy by epoch"
-        section.show(f"{results.name}-curves.png", caption, learning_curves(fits, labels))
+        measure = words(lock.metric)
+        caption = (
+            f"Learning curves of the registered trials of {results.name}: losses and validation {measure} by epoch"
+        )
+        section.show(f"{results.name}-curves.png", caption, learning_curves(fits, labels, measure))
     return section

@@ -69,7 +69,7 @@ def words(metric: str) -> str:
 
 def _caution(results: StudyResults, search: Searched, number: int, best: float) -> str:
     """Say that the best of many scores is too high, and by how much where that was measured."""
-    n_texts = _n_validation(search)
+    n_texts = _n_validation(search) if search.about.metric == "accuracy" else 0
     error = f" (on {counted(n_texts, 'text')}, about {score((best * (1 - best) / n_texts) ** 0.5)})" if n_texts else ""
     caution = (
         f"> **Selection bias.** The highest of {len(search.scored)} scores is high by merit and by luck: each has a "

@@ -1,12 +1,14 @@
-"""Does a schedule help elsewhere: accuracy by scheme and sample, and the differences from the baseline, tested."""
+"""Does a schedule help elsewhere: scores by scheme and sample, and the differences from the baseline, tested."""
 
 from collections import Counter
 from collections.abc import Callable
 
 from finetune_alf.figures import transfer_plot
+from finetune_alf.metrics import METRICS
 from finetune_alf.report.load import StudyResults, Transferred
 from finetune_alf.report.numbers import NONE, chance, counted, duration, estimate, score, signed_estimate
 from finetune_alf.report.records import Estimate, SchemeResult
+from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 from finetune_alf.stats import NO_EVIDENCE
 
@@ -15,27 +17,39 @@ Transfers = tuple[Transferred, ...]
 
 def how_it_transfers(results: StudyResults) -> Section:
     """Return the transfer tables and figure; rows are schemes, columns samples, as in the thesis."""
-    section, transfers = Section(), results.transfers
+    section, transfers, measure = Section(), results.transfers, _measure(results.transfers)
     section.say(_grounds(transfers))
-    section.say("**Test accuracy**")
+    section.say(f"**Test {measure}**")
     section.tabulate(
         ("scheme", *_samples(transfers), "time of a fit"),
-        [[*row, _fit_time(transfers, scheme)] for scheme, row in _rows(transfers, lambda one: one.accuracy)],
+        [[*row, _fit_time(transfers, scheme)] for scheme, row in _rows(transfers, lambda one: one.score)],
     )
     section.show(
         f"{results.name}-transfer.png",
-        f"Test accuracy of each scheme of {results.name} on each sample, with 95 % intervals",
-        _plot(transfers),
+        f"Test {measure} of each scheme of {results.name} on each sample, with 95 % intervals",
+        _plot(transfers, measure),
     )
     section.say(*_warnings(transfers))
-    section.say("**Differences from the baseline** (accuracy, on the same texts and seeds)")
+    section.say(f"**Differences from the baseline** ({measure}, on the same texts and seeds)")
     section.tabulate(("sample", "scheme", "difference", "p", "p, corrected", "verdict"), _difference_rows(transfers))
     section.say(overall(transfers), _how_judged(transfers))
-    section.say("**Balanced accuracy** (the mean of the classes' recalls)")
-    section.tabulate(
-        ("scheme", *_samples(transfers)), [row for _, row in _rows(transfers, lambda one: one.balanced_accuracy)]
-    )
+    for title, own, pick in BESIDE:
+        there = [pick(result) for one in transfers for result in one.compared.schemes.values()]
+        if own != measure and any(there):
+            section.say(title)
+            section.tabulate(("scheme", *_samples(transfers)), [row for _, row in _rows(transfers, pick)])
     return section
+
+
+BESIDE: tuple[tuple[str, str, Callable[[SchemeResult], Estimate | None]], ...] = (
+    ("**Accuracy**", "accuracy", lambda r: r.accuracy),
+    (
+        "**Balanced accuracy** (the mean of the classes' recalls)",
+        "balanced accuracy",
+        lambda one: one.balanced_accuracy,
+    ),
+)
+"""What stands beside the metric where labels are classes."""
 
 
 def schemes_of(transfers: Transfers) -> tuple[str, ...]:
@@ -65,9 +79,15 @@ def _samples(transfers: Transfers) -> list[str]:
     return [f"`{one.compared.sample.name}`" for one in transfers]
 
 
-def _rows(transfers: Transfers, pick: Callable[[SchemeResult], Estimate]) -> list[tuple[str, list[str]]]:
+def _measure(transfers: Transfers) -> str:
+    """Return what all schemes are scored by, in words."""
+    return " or ".join(dict.fromkeys(words(one.compared.metric) for one in transfers))
+
+
+def _rows(transfers: Transfers, pick: Callable[[SchemeResult], Estimate | None]) -> list[tuple[str, list[str]]]:
     def cell(one: Transferred, scheme: str) -> str:
-        return estimate(pick(one.compared.schemes[scheme])) if scheme in one.compared.schemes else NONE
+        found = pick(one.compared.schemes[scheme]) if scheme in one.compared.schemes else None
+        return estimate(found) if found else NONE
 
     return [(scheme, [f"`{scheme}`", *(cell(one, scheme) for one in transfers)]) for scheme in schemes_of(transfers)]
 
@@ -107,12 +127,13 @@ def _warnings(transfers: Transfers) -> list[str]:
         f"`{scheme}` on `{one.compared.sample.name}` ({score(one.compared.sample.majority)})"
         for one in transfers
         for scheme, result in one.compared.schemes.items()
-        if result.accuracy.low <= one.compared.sample.majority
+        if result.score.low <= one.compared.sample.majority
     ]
     diverged = Counter(cell.scheme for one in transfers for cell in one.cells if cell.stopped == "diverged")
     said = []
     if at_chance:
-        said.append(f"Not shown to beat naming the commonest class every time: {'; '.join(at_chance)}.")
+        one_answer = "the mean score" if _of_scores(transfers) else "the commonest class"
+        said.append(f"Not shown to beat naming {one_answer} every time: {'; '.join(at_chance)}.")
     if diverged:
         told = ", ".join(f"`{scheme}` {n} x" for scheme, n in diverged.items())
         said.append(f"Diverged, so without a score: {told}.")
@@ -120,8 +141,11 @@ def _warnings(transfers: Transfers) -> list[str]:
 
 
 def _how_judged(transfers: Transfers) -> str:
+    test = "exact sign-flip test over texts"
+    if _measure(transfers) != "accuracy":
+        test = "randomization test, the two schemes' answers exchanged text by text"
     said = (
-        "p: exact sign-flip test over texts; corrected after Holm over the schemes of a sample. "
+        f"p: {test}; corrected after Holm over the schemes of a sample. "
         '"Better" and "worse" need a corrected p below .05 and an interval that leaves 0 out.'
     )
     known = {1: "With one seed nothing is known", 2: "With two seeds little is known"}.get(_n_seeds(transfers))
@@ -132,11 +156,14 @@ def _n_seeds(transfers: Transfers) -> int:
     return len({cell.seed for one in transfers for cell in one.cells})
 
 
-def _plot(transfers: Transfers) -> bytes:
+def _of_scores(transfers: Transfers) -> bool:
+    return any(METRICS[one.compared.metric].of == "score" for one in transfers if one.compared.metric in METRICS)
+
+
+def _plot(transfers: Transfers, measure: str) -> bytes:
     points = {
-        one.compared.sample.name: {
-            scheme: result.accuracy.model_dump() for scheme, result in one.compared.schemes.items()
-        }
+        one.compared.sample.name: {scheme: result.score.model_dump() for scheme, result in one.compared.schemes.items()}
         for one in transfers
     }
-    return transfer_plot(points, {one.compared.sample.name: one.compared.sample.majority for one in transfers})
+    majority = {one.compared.sample.name: one.compared.sample.majority for one in transfers}
+    return transfer_plot(points, None if _of_scores(transfers) else majority, measure)

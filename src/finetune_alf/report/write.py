@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from finetune_alf.errors import InputError
 from finetune_alf.files import swap_folder
 from finetune_alf.paths import Paths
+from finetune_alf.report.experiments import experiments
 from finetune_alf.report.load import load_results
 from finetune_alf.report.page import page
 from finetune_alf.report.section import FIGURES
@@ -14,7 +16,13 @@ def write_report(paths: Paths, title: str = "Adaptive layer freezing") -> Path:
 
     Raises InputError, and leaves an earlier report as it was, when no stage has run or a file of one is broken.
     """
-    whole = page(title, load_results(paths))
+    studies, parts = load_results(paths), experiments(paths)
+    if not (studies or parts):
+        raise InputError(
+            f"{paths.results}: must hold what a stage has written, but got nothing. Run `finetune-alf prepare`, "
+            "`finetune-alf study` and the stages after it first, or all of them with `finetune-alf run`."
+        )
+    whole = page(title, studies, parts)
     with swap_folder(paths.report) as folder:
         (folder / FIGURES).mkdir()
         for name, png in whole.pictures.items():

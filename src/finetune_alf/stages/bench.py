@@ -2,11 +2,13 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
-from finetune_alf.data.sample import Sample, load_sample
+from finetune_alf.data.mixture import Drawn, load_drawn
+from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.load import Encoder
-from finetune_alf.encoder.spec import EncoderSpec, FolderEncoder
+from finetune_alf.encoder.locate import below
+from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.errors import InputError
 from finetune_alf.params.model import ComputeSpec
 from finetune_alf.stages.context import Context
 from finetune_alf.study.spec import StudySpec
@@ -15,13 +17,23 @@ from finetune_alf.train.job import Workbench
 
 @dataclass(frozen=True)
 class Bench:
-    """What the fits of one study on one sample need."""
+    """What the fits of one study on one sample, or mixture, need."""
 
     study: StudySpec
-    sample: Sample
+    sample: Drawn
     encoder_spec: EncoderSpec
     encoder: Encoder
     workbench: Workbench
+
+    @property
+    def only(self) -> Sample:
+        """The sample, where it is of one task; InputError for a mixture."""
+        if isinstance(self.sample, Sample):
+            return self.sample
+        raise InputError(
+            f"{self.sample.name}: must be of one task for this, but is a mixture of {', '.join(self.sample.tasks)}. "
+            "Name another sample."
+        )
 
     @property
     def tags(self) -> dict[str, str]:
@@ -40,10 +52,10 @@ def open_bench(ctx: Context, study: str, sample: str | None = None) -> Bench:
     """
     spec = ctx.study(study)
     folder = ctx.paths.sample(sample or spec.sample)
-    loaded = load_sample(folder)
-    encoder_spec = _below(ctx.paths.root, ctx.params.encoders[spec.encoder])
+    loaded = load_drawn(folder)
+    encoder_spec = encoder_spec_of(ctx, spec.encoder)
     workbench = Workbench({loaded.card.digest: folder}, ctx.params.compute.device, threads_of(ctx.params.compute))
-    encoder = workbench.encoder(encoder_spec, len(loaded.card.label_names))
+    encoder = workbench.encoder_for(encoder_spec, spec.recipe, loaded, spec.metric)
     return Bench(spec, loaded, encoder_spec, encoder, workbench)
 
 
@@ -54,8 +66,6 @@ def threads_of(compute: ComputeSpec) -> int | None:
     return max(1, (os.cpu_count() or 1) // compute.n_workers)
 
 
-def _below(root: Path, spec: EncoderSpec) -> EncoderSpec:
-    """Take a folder's relative path from the root, not from wherever the command was called."""
-    if isinstance(spec, FolderEncoder):
-        return spec.model_copy(update={"path": str(root / spec.path)})
-    return spec
+def encoder_spec_of(ctx: Context, name: str) -> EncoderSpec:
+    """Return the encoder of this name, its folder's path taken from the root."""
+    return below(ctx.paths.root, ctx.encoder(name))

@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from finetune_alf.data.spec import SampleSpec
+from finetune_alf.adapt.spec import AdaptSpec
+from finetune_alf.data.spec import MixtureSpec, SampleSpec
+from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
 from finetune_alf.execute.jobs import Executor
 from finetune_alf.files import hold_lock
+from finetune_alf.freeze.spec import FreezeSpec
+from finetune_alf.multitask.spec import MultitaskSpec
 from finetune_alf.params import Params
 from finetune_alf.paths import Paths
+from finetune_alf.schemes.spec import SchemesSpec
 from finetune_alf.study.spec import StudySpec
 
 T = TypeVar("T")
@@ -94,14 +99,36 @@ class Context:
         """Return the study of this name; InputError names those there are."""
         return _entry("studies", self.params.studies, name)
 
-    def sample(self, name: str) -> SampleSpec:
-        """Return the sample of this name; InputError names those there are."""
+    def sample(self, name: str) -> SampleSpec | MixtureSpec:
+        """Return the sample or mixture of this name; InputError names those there are."""
         return _entry("samples", self.params.samples, name)
+
+    def sweep(self, name: str) -> FreezeSpec:
+        """Return the freeze sweep of this name; InputError names those there are."""
+        return _entry("freeze", self.params.freeze, name)
+
+    def testbed(self, name: str) -> SchemesSpec:
+        """Return the testbed of schemes of this name; InputError names those there are."""
+        return _entry("schemes", self.params.schemes, name)
+
+    def mixing(self, name: str) -> MultitaskSpec:
+        """Return the multi-task experiment of this name; InputError names those there are."""
+        return _entry("multitask", self.params.multitask, name)
+
+    def adaptation(self, name: str) -> AdaptSpec:
+        """Return the adaptation of this name; InputError names those there are."""
+        return _entry("adapt", self.params.adapt, name)
+
+    def encoder(self, name: str) -> EncoderSpec:
+        """Return the encoder of this name; InputError names those there are."""
+        return _entry("encoders", self.params.encoders, name)
 
 
 def _entry(section: str, there: Mapping[str, T], name: str) -> T:
     if name not in there:
-        raise InputError(f"{section}: must have an entry `{name}`, but got {', '.join(there)}. Check params.yaml.")
+        raise InputError(
+            f"{section}: must have an entry `{name}`, but got {', '.join(there) or 'none'}. Check params.yaml."
+        )
     return there[name]
 
 

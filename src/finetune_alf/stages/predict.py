@@ -1,30 +1,27 @@
-"""What each stage of a study will take: its fits as recipes, their work, and a machine's speed."""
+"""What fits will take: their work by the formulas of `cost/`, at the speed that a probe found."""
 
-import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 
 from finetune_alf.cost.memory import fit_memory
+from finetune_alf.cost.mixture import mixture_memory, mixture_work
 from finetune_alf.cost.plan import expected
-from finetune_alf.cost.shape import Engine, FitLengths, Shape
+from finetune_alf.cost.shape import Engine, Shape
 from finetune_alf.cost.speed import Speed
-from finetune_alf.cost.work import fit_work
-from finetune_alf.data.sample import Sample, load_sample
-from finetune_alf.rates import HEAD, DecayedRates
+from finetune_alf.cost.work import Work, fit_work
+from finetune_alf.data.mixture import Drawn
+from finetune_alf.data.sample import Sample
+from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.recipe import Recipe
-from finetune_alf.seeds import child_seed
 from finetune_alf.spec import Spec
-from finetune_alf.stages.bench import Bench
 from finetune_alf.stages.context import Context
-from finetune_alf.stages.probe import Probe
-from finetune_alf.stages.spent import Spent, register_spent, study_spent, transfer_spent
-from finetune_alf.study.coordinator import DECAY
-from finetune_alf.transfer.schemes import scheme_recipes
-
-N_DRAWS = 100
-"""Rate vectors drawn from a study's space: enough to know their mean work to within about two hundredths."""
+from finetune_alf.stages.lengths import TextLengths
+from finetune_alf.stages.probe import N_PROBES, Probe, engine_of, shape_of
+from finetune_alf.stages.spent import Spent
+from finetune_alf.train.job import Workbench
+from finetune_alf.train.stream import n_steps_an_epoch
 
 BETWEEN_S = 0.05
 """What passes between two fits: proposing, writing, handing over to MLflow. `benchmarks/overhead.py` prints it."""
@@ -34,9 +31,10 @@ LIBRARIES_BYTES = 900 << 20
 
 
 class StagePlan(Spec):
-    """One stage: its fits, a fit's useful floating-point operations and seconds, all seconds, bytes at its fullest.
+    """Some fits: how many, a fit's useful floating-point operations and seconds, all seconds, bytes at its fullest.
 
-    Without its sample only the fits are counted, and `missing` is the command to run first. `spent` is what was done.
+    Without its sample only the fits are counted, and `missing` is the command to run first. `spent` is what was done,
+    `spent_predicted_s` what was to be expected of just that.
     """
 
     stage: str
@@ -48,115 +46,156 @@ class StagePlan(Spec):
     memory_bytes: int | None = None
     missing: str | None = None
     spent: Spent | None = None
+    spent_predicted_s: float | None = None
 
     @property
     def ratio(self) -> float | None:
-        """The seconds that were spent on each fit over those predicted, with what lies between fits."""
-        if self.spent is None or not self.seconds:
+        """The seconds that were spent over those predicted for the same fits, with what lies between them."""
+        if self.spent is None or not self.spent_predicted_s:
             return None
-        return (self.spent.seconds / self.spent.n_fits) / (self.seconds / self.n_fits)
+        return self.spent.seconds / self.spent_predicted_s
 
 
 @dataclass(frozen=True)
-class StagePlanner:
-    """Plans the stages of one study."""
+class Fits:
+    """Fits of one kind. Each has one of the recipes, nobody knows which one: all are as probable."""
+
+    kind: str
+    recipes: Sequence[Recipe]
+    n: int = 1
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a fit costs: its work, and its bytes at its fullest."""
+
+    work: Work
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Knows one encoder, those of its samples that are prepared, and the speed of a recipe's fits on the first one."""
 
     ctx: Context
-    name: str
-    bench: Bench
+    spec: EncoderSpec
+    encoder: Encoder
+    workbench: Workbench
+    samples: Mapping[str, Drawn]
     shape: Shape
     engine: Engine
-    probe: Probe
-    speed: Speed
+    probe: Probe | None
+    lengths: TextLengths
+    speeds: dict[str, Speed] = field(default_factory=dict)
 
-    def stages(self) -> Iterable[StagePlan]:
-        """Yield the study, its registration, and its transfers where params.yaml has some."""
-        paths, name, own = self.ctx.paths, self.name, self.bench.sample
-        yield self._stage("study", own, None, self._trials(), study_spent(paths, name))
-        n_confirmed = self.ctx.params.register_.n_top * self.ctx.params.register_.n_seeds
-        yield self._stage("register", own, "confirmation", [self._searched] * n_confirmed, register_spent(paths, name))
-        transfer = self.ctx.params.transfer
-        for sample in transfer.samples if name in transfer.studies else ():
-            kinds = self._schemes() * transfer.n_seeds
-            if (command := command_for(self.ctx, sample)) is not None:
-                yield StagePlan(stage=f"transfer to {sample}", sample=sample, n_fits=len(kinds), missing=command)
-                continue
-            loaded = load_sample(paths.sample(sample))
-            yield self._stage(f"transfer to {sample}", loaded, "test", kinds, transfer_spent(paths, name, sample))
+    @property
+    def n_layers(self) -> int:
+        """The encoder's depth."""
+        return self.encoder.n_layers
 
-    def _stage(
+    def stage(
+        self, stage: str, sample: str, fits: Sequence[Fits], scored: str | None = None, spent: Spent | None = None
+    ) -> StagePlan:
+        """Plan fits on a sample; without `scored` they are scored on the validation split."""
+        if sample not in self.samples:
+            return self.without(stage, sample, sum(some.n for some in fits), spent)
+        drawn = self.samples[sample]
+        costs = {some.kind: [self._cost(drawn, recipe, scored) for recipe in some.recipes] for some in fits}
+        return self.told(stage, sample, {some.kind: some.n for some in fits}, costs, spent)
+
+    def without(self, stage: str, sample: str, n_fits: int, spent: Spent | None = None) -> StagePlan:
+        """Return what is known of fits on a sample that is not prepared."""
+        return StagePlan(stage=stage, sample=sample, n_fits=n_fits, missing=command_for(self.ctx, sample), spent=spent)
+
+    def told(
         self,
         stage: str,
-        sample: Sample,
-        scored: str | None,
-        kinds: Sequence[Sequence[Recipe]],
-        spent: Spent | None,
+        sample: str,
+        n_fits: Mapping[str, int],
+        costs: Mapping[str, Sequence[Cost]],
+        spent: Spent | None = None,
+        seconds: Mapping[str, float] | None = None,
     ) -> StagePlan:
-        """Plan a stage with one fit of each kind; a kind is its recipe, or many that it may have."""
-        lengths, speed = self._lengths(sample, scored), self.probe.speed_on(sample, self.speed)
-        distinct = {id(kind): kind for kind in kinds}
-        works = {
-            key: [fit_work(self.shape, lengths, recipe, self.engine) for recipe in kind]
-            for key, kind in distinct.items()
-        }
-        seconds = {key: fmean(speed.seconds(work) for work in some) for key, some in works.items()}
-        flops = {key: fmean(work.flops for work in some) for key, some in works.items()}
-        whole = expected(
-            [seconds[id(kind)] for kind in kinds], n_workers=self.ctx.params.compute.n_workers, between_s=BETWEEN_S
-        )
-        recipes = [recipe for kind in distinct.values() for recipe in kind]
+        """Plan fits on a prepared sample, so many of each kind, each of which costs one of those named.
+
+        Their seconds follow from that, unless they are known.
+        """
+        if seconds is None:
+            speed = self._speed_on(sample)
+            seconds = {kind: fmean(speed.seconds(one.work) for one in some) for kind, some in costs.items()}
+        n_workers = self.ctx.params.compute.n_workers
+        whole = expected(_each(n_fits, seconds), n_workers=n_workers, between_s=BETWEEN_S)
+        flops = {kind: fmean(one.work.flops for one in some) for kind, some in costs.items()}
+        done = spent and (_each(spent.kinds, seconds, whole.fit_s) or [whole.fit_s] * spent.n_fits)
         return StagePlan(
             stage=stage,
-            sample=sample.name,
+            sample=sample,
             n_fits=whole.n_fits,
-            fit_flops=fmean(flops[id(kind)] for kind in kinds),
+            fit_flops=fmean(_each(n_fits, flops)),
             fit_s=whole.fit_s,
             seconds=whole.seconds,
-            memory_bytes=self._memory(max(fit_memory(self.shape, lengths, r, self.engine).total for r in recipes)),
+            memory_bytes=self._memory(max(one.memory_bytes for some in costs.values() for one in some)),
             spent=spent,
+            spent_predicted_s=expected(done, n_workers=n_workers, between_s=BETWEEN_S).seconds if done else None,
         )
+
+    def _cost(self, drawn: Drawn, recipe: Recipe, scored: str | None) -> Cost:
+        shape, parts = self._shape_for(drawn, recipe), self.lengths.parts(drawn, recipe, scored)
+        if recipe.tasks is None:
+            (part,) = parts.values()
+            work = fit_work(shape, part.lengths, recipe, self.engine)
+            return Cost(work, fit_memory(shape, part.lengths, recipe, self.engine).total)
+        n_steps = n_steps_an_epoch(recipe, {task: part.n_rows for task, part in parts.items()})
+        work = mixture_work(shape, parts, recipe, self.engine, n_steps)
+        return Cost(work, mixture_memory(shape, parts, recipe, self.engine))
+
+    def _shape_for(self, drawn: Drawn, recipe: Recipe) -> Shape:
+        """Return the encoder's sizes as a recipe has it: with an adapter, with heads for several tasks."""
+        if recipe.tasks is not None:
+            return shape_of(self.workbench.encoder_for(self.spec, recipe, drawn))
+        if recipe.adapter is not None:
+            n_outputs = int(self.encoder.model.config.num_labels)  # adapters go into the encoder that is loaded already
+            return shape_of(self.workbench.encoder(self.spec, n_outputs, recipe.adapter))
+        return self.shape
+
+    def _speed_on(self, sample: str) -> Speed:
+        """Return the speed of fits on a sample, timed when it is first asked for."""
+        assert self.probe is not None  # noqa: S101 - there is one as soon as any sample is prepared
+        if not self.speeds:
+            with self.ctx.teller.bar("probe", N_PROBES) as bar:
+                self.speeds[""] = self.probe.speed(bar)
+        if sample not in self.speeds:
+            self.speeds[sample] = self.probe.speed_on(probed(self.samples[sample]), self.speeds[""])
+        return self.speeds[sample]
 
     def _memory(self, fit_bytes: int) -> int:
         """Return what all workers hold: of a GPU's memory the fits alone, else with each process's libraries."""
-        libraries = 0 if self.bench.encoder.model.device.type == "cuda" else LIBRARIES_BYTES
+        libraries = 0 if self.encoder.model.device.type == "cuda" else LIBRARIES_BYTES
         return self.ctx.params.compute.n_workers * (fit_bytes + libraries)
 
-    def _lengths(self, sample: Sample, scored: str | None) -> FitLengths:
-        encoder, max_tokens = self.bench.encoder, self.bench.study.recipe.max_tokens
-        names = ("train", "validation", *([scored] if scored else []))
-        ids = {split: encoder.tokenize(sample.splits[split].texts, max_tokens).ids for split in names}
-        lengths = {split: tuple(map(len, texts)) for split, texts in ids.items()}
-        words = {word for texts in ids.values() for text in texts for word in text}
-        return FitLengths(lengths["train"], lengths["validation"], lengths[scored] if scored else None, len(words))
 
-    def _trials(self) -> list[Sequence[Recipe]]:
-        """Return what each trial may be: what is enqueued, then anything out of the space."""
-        spec = self.bench.study
-        baseline = spec.recipe.rates.at(self.shape.n_layers)
-        decayed = DecayedRates(rate=spec.recipe.rates.highest, decay=DECAY, head=baseline[HEAD])
-        rates = {"baseline": baseline, "decayed": decayed.at(self.shape.n_layers)}
-        first: list[Sequence[Recipe]] = [[spec.recipe.with_rates(rates[each])] for each in spec.enqueue]
-        return [*first, *[self._searched] * (spec.n_trials - len(first))][: spec.n_trials]
+def predictor_of(
+    ctx: Context, spec: EncoderSpec, workbench: Workbench, samples: Mapping[str, Drawn], n_outputs: int, recipe: Recipe
+) -> Predictor:
+    """Load an encoder with a head of this many outputs, which all its samples are taken to need."""
+    encoder = workbench.encoder(spec, n_outputs)
+    first = next(iter(samples.values()), None)
+    probe = Probe(encoder, recipe, probed(first), workbench.n_threads) if first else None
+    shape, engine = shape_of(encoder), engine_of(encoder, recipe)
+    return Predictor(ctx, spec, encoder, workbench, samples, shape, engine, probe, TextLengths(encoder))
 
-    def _schemes(self) -> list[Sequence[Recipe]]:
-        """Return the schemes of a transfer; which schedules a study will register, nobody knows before."""
-        spec = self.ctx.params.transfer
-        known = [scheme for scheme in spec.schemes if not scheme.startswith("alf-")]
-        recipes = scheme_recipes(known, self.bench.study.recipe, {}, self.shape.n_layers, spec.decay)
-        return [[recipes[scheme]] if scheme in recipes else self._searched for scheme in spec.schemes]
 
-    @cached_property
-    def _searched(self) -> Sequence[Recipe]:
-        """Recipes out of the study's space, each as probable as any: a sampler's own taste is not known before."""
-        spec, n_layers = self.bench.study, self.shape.n_layers
-        head = spec.recipe.rates.at(n_layers)[HEAD]
-        draw = random.Random(child_seed(spec.seed, "plan"))  # noqa: S311 - a draw of rates
-        names = list(spec.space.parameters(n_layers))
-        drawn = [{name: spec.space.at(draw.random()) for name in names} for _ in range(N_DRAWS)]
-        return [spec.recipe.with_rates(spec.space.layer_rates(params, n_layers, head)) for params in drawn]
+def probed(drawn: Drawn) -> Sample:
+    """Return the sample whose texts a probe takes: of several tasks the largest one."""
+    return max(drawn.tasks.values(), key=lambda sample: len(sample.splits["train"].texts))
 
 
 def command_for(ctx: Context, sample: str) -> str | None:
     """Return the command that prepares a sample, where that is not done."""
     there = (ctx.paths.sample(sample) / "card.json").exists()
     return None if there else f"finetune-alf prepare {sample}"
+
+
+def _each(n_fits: Mapping[str, int], values: Mapping[str, float], otherwise: float = 0.0) -> list[float]:
+    """Return the value of each single fit; that of an unknown kind is given."""
+    return [value for kind, n in n_fits.items() for value in [values.get(kind, otherwise)] * n]

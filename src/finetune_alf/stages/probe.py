@@ -1,10 +1,10 @@
-"""A few real steps and evaluations, timed: how fast this machine runs fits of one study. The sums are in `cost/`."""
+"""A few real steps and evaluations, timed: how fast this machine runs fits of one encoder. The sums are in `cost/`."""
 
 import random
 import time
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -13,9 +13,8 @@ from finetune_alf.cost.speed import Speed, Timed, speed_of
 from finetune_alf.cost.work import Work, evaluation_work, fit_work
 from finetune_alf.data.sample import Sample, Split
 from finetune_alf.encoder.encoder import Encoder
-from finetune_alf.rates import HEAD, LayerRates
+from finetune_alf.rates import HEAD, LayerRates, adapter
 from finetune_alf.recipe import OpenThaw, Recipe
-from finetune_alf.stages.bench import Bench
 from finetune_alf.stages.context import Bar
 from finetune_alf.train.batches import Labelled
 from finetune_alf.train.evaluate import EVALUATION_BATCH
@@ -38,6 +37,9 @@ which takes a fifth of a fit the first time, and the trials of a study have the 
 
 N_PROBES = N_ROUNDS * 7
 """How often a probe tells of its progress."""
+
+ENOUGH_TEXTS = 1000
+"""So many texts, or twice that, tell how long texts are."""
 
 MIN_TOKENS = 8
 """No text is cut shorter: the special tokens of a pair take three."""
@@ -62,6 +64,7 @@ def shape_of(encoder: Encoder) -> Shape:
     words = model.get_input_embeddings().weight
     head = [sizes[name] for name in encoder.anatomy.parameters[HEAD]]
     widening = [tensor for name, tensor in sizes.items() if "embeddings_project" in name or "hidden_mapping_in" in name]
+    adapted = encoder.anatomy.parameters.get(adapter(0), ())
     depth = int(getattr(config, "num_hidden_layers", encoder.n_layers))
     return Shape(
         n_layers=encoder.n_layers,
@@ -76,6 +79,7 @@ def shape_of(encoder: Encoder) -> Shape:
         word_width=words.shape[1],
         projection=sum(tensor.numel() for tensor in widening if tensor.ndim == 2),
         passes=max(depth // max(encoder.n_layers, 1), 1),
+        adapter=sum(sizes[name].numel() for name in adapted if sizes[name].ndim == 2),
     )
 
 
@@ -115,19 +119,21 @@ def _kinds(whole: int, half: int, quarter: int, n_layers: int) -> tuple[_Kind, .
 
 
 class Probe:
-    """What was timed so far of one study's fits, with the threads that they will have."""
+    """What was timed so far of fits of one encoder without adapters, of such batches and lengths as a recipe has."""
 
-    def __init__(self, bench: Bench, shape: Shape, engine: Engine) -> None:
-        if bench.workbench.n_threads:
-            torch.set_num_threads(bench.workbench.n_threads)
-        self.encoder, self.recipe, self.sample = bench.encoder, bench.study.recipe, bench.sample
-        self.shape, self.engine = shape, engine
+    def __init__(self, encoder: Encoder, recipe: Recipe, sample: Sample, n_threads: int | None) -> None:
+        """Take what will be timed; `n_threads` are those that the fits will have, None leaves them as they are."""
+        if n_threads:
+            torch.set_num_threads(n_threads)
+        self.encoder, self.recipe, self.sample = encoder, recipe, sample
+        self.shape, self.engine = shape_of(encoder), engine_of(encoder, recipe)
         self.fits_s: list[float] = []
 
     def speed(self, bar: Bar) -> Speed:
-        """Time fits of a few steps on texts of the study's own sample."""
-        whole, split = self.recipe.max_tokens, self.sample.splits["train"]
-        length = int(median(map(len, self.encoder.tokenize(split.texts, whole).ids)))
+        """Time fits of a few steps on texts of the probe's own sample."""
+        whole, texts = self.recipe.max_tokens, self.sample.splits["train"].texts
+        some = texts[:: len(texts) // ENOUGH_TEXTS or 1]
+        length = int(median(map(len, self.encoder.tokenize(some, whole).ids)))
         half, quarter = max(length // 2, MIN_TOKENS), max(length // 4, MIN_TOKENS)
         timed, ends = [], time.monotonic() + ENOUGH_S
         for turn in range(N_ROUNDS):
@@ -150,8 +156,8 @@ class Probe:
 
     def _time(self, kind: _Kind, sample: Sample) -> Timed:
         """Run a fit of a few epochs on a few texts."""
-        batch = self._n_texts(self.recipe.batch, kind.max_tokens)
-        n_evaluated = self._n_texts(kind.n_evaluated, kind.evaluated_tokens)
+        batch = self.n_texts(self.recipe.batch, kind.max_tokens)
+        n_evaluated = self.n_texts(kind.n_evaluated, kind.evaluated_tokens)
         recipe = self._recipe(kind, batch)
         train = self._draw(sample.splits["train"], kind.n_steps * batch, kind.max_tokens)
         validation = self._draw(sample.splits["validation"], n_evaluated, kind.evaluated_tokens)
@@ -170,7 +176,8 @@ class Probe:
         frozen = kind.n_frozen
         layers = [0.0] * frozen + [RATE] * (self.shape.n_layers - frozen)
         rates = LayerRates.of(0.0 if frozen else RATE, layers, RATE)
-        changes = {"epochs": N_EPOCHS, "batch": batch, "thaw": OpenThaw(), "stopping": None}
+        changes: dict[str, Any] = {"epochs": N_EPOCHS, "batch": batch, "thaw": OpenThaw(), "stopping": None}
+        changes |= {"adapter": None, "tasks": None}
         changes["frozen_dropout"] = kind.frozen_dropout
         return self.recipe.with_rates(rates).model_copy(update=changes)
 
@@ -185,7 +192,7 @@ class Probe:
         )
         return twice - once
 
-    def _n_texts(self, wanted: int, max_tokens: int) -> int:
+    def n_texts(self, wanted: int, max_tokens: int) -> int:
         """Return how many texts a probe takes: fewer on a CPU where so many would take long."""
         if self.encoder.model.device.type != "cpu":
             return wanted

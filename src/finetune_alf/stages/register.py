@@ -45,9 +45,11 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     records, distance = read_records(folder / "trials.jsonl"), bench.study.space.grid_step_distance
     baseline = bench.study.recipe.rates.at(bench.encoder.n_layers)
     picked = pick_trials(records, baseline, spec.n_top, distance, spec.min_distance)
-    results = _confirm(ctx, name, bench, picked, runs)
-    truth = bench.sample.splits["confirmation"].labels
-    held = at_least_two(name, [confirmed(record, results, spec.n_seeds, truth) for record in picked])
+    study, digest = bench.study, bench.sample.card.digest
+    template = FitJob("", study.recipe, bench.encoder_spec, digest, 0, metric=study.metric)
+    results = _confirm(ctx, name, bench, confirmation_jobs(picked, template, spec.n_seeds, spec.seed), runs)
+    truths = {task: sample.splits["confirmation"].labels for task, sample in bench.sample.tasks.items()}
+    held = at_least_two(name, [confirmed(record, results, template, spec.n_seeds, truths) for record in picked])
     by_score = ranked(held, distance)
     chosen = choose(by_score, spec.min_distance)
     trials = {record.number: record for record in records}
@@ -60,17 +62,12 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     }
     versions = register_all(registry, name, schedules, runs.parent_id)
     key = study_key(name, about["digest"])
-    _attach_curves(runs, key, [trials[candidate.trial] for candidate in chosen.values()])
+    _attach_curves(runs, key, [trials[candidate.trial] for candidate in chosen.values()], study.score_name)
     runs.metrics.update({f"{alias}.confirmed": candidate.mean for alias, candidate in chosen.items()})
-    write_json(ctx.paths.schedules(name), lock_record(name, bench.study.metric, schedules, versions, by_score))
+    write_json(ctx.paths.schedules(name), lock_record(name, study.score_name, schedules, versions, by_score))
 
 
-def _confirm(
-    ctx: Context, name: str, bench: Bench, picked: Sequence[TrialRecord], runs: Runs
-) -> Mapping[str, FitResult]:
-    spec, study = ctx.params.register_, bench.study
-    template = FitJob("", study.recipe, bench.encoder_spec, bench.sample.card.digest, 0, metric=study.metric)
-    jobs = confirmation_jobs(picked, template, spec.n_seeds, spec.seed)
+def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs: Runs) -> Mapping[str, FitResult]:
     ledger = Ledger(ctx.paths.ledger(f"register-{name}"))
     with ctx.teller.bar(f"confirm {name}", len(jobs)) as bar:
 
@@ -83,7 +80,7 @@ def _confirm(
                     job.recipe,
                     bench.encoder.n_layers,
                     result,
-                    score_name=f"confirmation.{study.metric}",
+                    score_name=f"confirmation.{bench.study.score_name}",
                     tags={**bench.tags, "alf.seed": str(job.seed)},
                 )
             )
@@ -94,19 +91,20 @@ def _confirm(
 
 def _confirmed(bench: Bench, candidate: Candidate) -> ConfirmedScore:
     return ConfirmedScore(
-        metric=bench.study.metric,
+        metric=bench.study.score_name,
         mean=candidate.mean,
         low=candidate.low,
         high=candidate.high,
         n_seeds=len(candidate.scores),
-        n_texts=len(bench.sample.splits["confirmation"].labels),
+        n_texts=sum(len(sample.splits["confirmation"].labels) for sample in bench.sample.tasks.values()),
     )
 
 
-def _attach_curves(runs: Runs, key: str, trials: Sequence[TrialRecord]) -> None:
+def _attach_curves(runs: Runs, key: str, trials: Sequence[TrialRecord], measure: str) -> None:
     """Put a picture of its learning curves into the run of each trial that was registered."""
     for trial in trials:
         run_id = runs.tracker.find(trial_key(key, trial.number))
         if run_id and trial.result:
             epochs = [record.model_dump() for record in trial.result.epochs]
-            runs.tracker.attach(run_id, "curves.png", learning_curves([epochs], [f"trial {trial.number}"]))
+            curves = learning_curves([epochs], [f"trial {trial.number}"], measure)
+            runs.tracker.attach(run_id, "curves.png", curves)

@@ -60,7 +60,7 @@ def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str,
 
 
 def _params(recipe: Recipe, n_layers: int, result: FitResult) -> dict[str, str]:
-    rates = {f"rates.{address}": f"{rate:g}" for address, rate in recipe.rates.at(n_layers).items()}
+    rates = {f"rates.{address}": f"{rate:g}" for address, rate in recipe.rates_at(n_layers).items()}
     sizes = {name: str(getattr(recipe, name)) for name in ("batch", "epochs", "max_tokens", "keep")}
     return {**rates, **sizes, "precision": result.precision, "device": result.device}
 

@@ -1,16 +1,19 @@
 """What the fits of a stage took, read from the files that it left."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.spec import Spec
 from finetune_alf.study.records import read_records
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
 
 PAUSE_S = 60.0
@@ -20,10 +23,22 @@ Span = tuple[float, float]
 
 
 class Spent(Spec):
-    """How many fits a stage has done, a fit's seconds on average, and those of all of them, pauses left out."""
+    """How many fits a stage has done, a fit's seconds on average, and those of all of them, pauses left out.
+
+    `kinds` says how many are of each kind, where that can be told.
+    """
 
     n_fits: int
     fit_s: float
+    seconds: float
+    kinds: dict[str, int] = Field(default={})
+
+
+class Done(Spec):
+    """A fit that was done: what kind of fit, when it began, in seconds since 1970, and how long it took."""
+
+    kind: str
+    started: float
     seconds: float
 
 
@@ -51,13 +66,32 @@ def register_spent(paths: Paths, name: str) -> Spent | None:
 
 def transfer_spent(paths: Paths, study: str, sample: str) -> Spent | None:
     """Return what the cells of a transfer took; None where there are none yet."""
-    path = paths.transfer(study) / f"{sample}.jsonl"
-    if not path.exists():
-        return None
-    cells: list[Mapping[str, Any]] = read_jsonl(path)
-    starts = [cell["epochs"][0]["ended_ms"] / 1000 - cell["epochs"][0]["seconds"] for cell in cells]
-    seconds = [float(cell["seconds"]) for cell in cells]
-    return _spent(seconds, [(start, start + took) for start, took in zip(starts, seconds, strict=True)])
+    return spent_on(cells_done(paths.transfer(study) / f"{sample}.jsonl", lambda cell: str(cell["scheme"])))
+
+
+def cells_done(path: Path, kind_of: Callable[[Mapping[str, Any]], str | None]) -> list[Done]:
+    """Return the fits among a file of cells, one a line; cells that have no kind are left out."""
+    cells = [(kind_of(cell), cell) for cell in read_jsonl(path)] if path.exists() else []
+    return [_done(kind, cell) for kind, cell in cells if kind is not None]
+
+
+def _done(kind: str, cell: Mapping[str, Any]) -> Done:
+    first = cell["epochs"][0]
+    return Done(kind=kind, started=first["ended_ms"] / 1000 - first["seconds"], seconds=cell["seconds"])
+
+
+def ledger_done(path: Path, jobs: Iterable[FitJob], kind: str) -> list[Done]:
+    """Return those of the jobs, all of one kind, that a ledger holds."""
+    ledger = Ledger(path)
+    results = [result for job in jobs if (result := ledger.find(job)) is not None]
+    return [_done(kind, result.model_dump(mode="json", include={"seconds", "epochs"})) for result in results]
+
+
+def spent_on(done: Iterable[Done]) -> Spent | None:
+    """Return what these fits took together; None where there are none."""
+    fits = list(done)
+    spent = _spent([fit.seconds for fit in fits], [(fit.started, fit.started + fit.seconds) for fit in fits])
+    return spent and spent.model_copy(update={"kinds": dict(Counter(fit.kind for fit in fits))})
 
 
 def _results(ledger: Path) -> Iterable[FitResult]:

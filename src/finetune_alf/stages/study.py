@@ -28,7 +28,9 @@ def study(ctx: Context, name: str) -> None:
             nonlocal best
             best = max(best, record.score if record.score is not None else best)
             schedule = schedule_of(name, f"{name}-trial-{record.number}", bench, record, commit)
-            runs.put(trial_run(trial_key(key, record.number), schedule, record, metric=spec.metric, tags=bench.tags))
+            runs.put(
+                trial_run(trial_key(key, record.number), schedule, record, metric=spec.score_name, tags=bench.tags)
+            )
             bar.advance(f"best {best:.3f}")
 
         result = run_study(
@@ -49,7 +51,7 @@ def study(ctx: Context, name: str) -> None:
         )
         runs.metrics.update({"best.score": result.best.score or 0.0, "n_trials": len(result.records)})
     ctx.teller.say(
-        f"{name}: {len(result.records)} trials, the best is {result.best.number} with {spec.metric} "
+        f"{name}: {len(result.records)} trials, the best is {result.best.number} with {spec.score_name} "
         f"{result.best.score:.3f} on the validation split. Database: {result.database}"
     )
 

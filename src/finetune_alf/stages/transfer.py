@@ -5,6 +5,7 @@ from typing import Any
 
 from finetune_alf.errors import ScheduleError
 from finetune_alf.files import write_json, write_jsonl
+from finetune_alf.metrics import majority
 from finetune_alf.register.lock import locked_schedules, model_name
 from finetune_alf.schedules.registry import Registry
 from finetune_alf.schedules.schedule import Schedule
@@ -16,7 +17,7 @@ from finetune_alf.train.job import FitJob
 from finetune_alf.train.ledger import Ledger, do_jobs
 from finetune_alf.train.result import FitResult
 from finetune_alf.transfer.cells import Cell, cell_job, cell_record, cells, predictions_by_scheme
-from finetune_alf.transfer.compare import compare, majority
+from finetune_alf.transfer.compare import compare
 from finetune_alf.transfer.schemes import scheme_recipes
 
 
@@ -34,10 +35,10 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
         grid = cells(recipes, spec.n_seeds, spec.seed)
         results = _fill(ctx, study, bench, grid, runs)
         compared = _write(ctx, study, bench, grid, results)
-        runs.metrics.update({f"{scheme}.accuracy": told["accuracy"]["mean"] for scheme, told in compared.items()})
-    ctx.teller.say(
-        f"{study} to {sample}: " + ", ".join(f"{s} {told['accuracy']['mean']:.3f}" for s, told in compared.items())
-    )
+        metric = bench.study.metric
+        runs.metrics.update({f"{scheme}.{metric}": told["score"]["mean"] for scheme, told in compared.items()})
+    scores = ", ".join(f"{scheme} {told['score']['mean']:.3f}" for scheme, told in compared.items())
+    ctx.teller.say(f"{study} to {sample}, {metric.replace('_', ' ')}: {scores}")
 
 
 def _wants_schedules(schemes: tuple[str, ...]) -> bool:
@@ -75,7 +76,7 @@ def _fill(ctx: Context, study: str, bench: Bench, grid: Mapping[str, Cell], runs
             score_name = f"test.{bench.study.metric}"
             n_layers = bench.encoder.n_layers
             runs.put(fit_run(key, job.key, job.recipe, n_layers, result, score_name=score_name, tags=tags))
-            bar.advance(f"{job.key} {result.accuracy or 0:.3f}")
+            bar.advance(f"{job.key} {result.score or 0:.3f}")
 
         return do_jobs(jobs, ctx.executor(), bench.workbench, ledger, tell)
 
@@ -83,14 +84,19 @@ def _fill(ctx: Context, study: str, bench: Bench, grid: Mapping[str, Cell], runs
 def _write(
     ctx: Context, study: str, bench: Bench, grid: Mapping[str, Cell], results: Mapping[str, FitResult]
 ) -> dict[str, Any]:
-    sample, folder, n_layers = bench.sample, ctx.paths.transfer(study), bench.encoder.n_layers
-    truth = sample.splits["test"].labels
+    sample, folder, n_layers = bench.only, ctx.paths.transfer(study), bench.encoder.n_layers
+    truth, metric = sample.splits["test"].labels, bench.study.metric
     predictions = predictions_by_scheme(grid, results)
-    compared = compare(truth, predictions, ctx.params.transfer)
+    compared = compare(truth, predictions, ctx.params.transfer, metric)
     write_jsonl(
         folder / f"{sample.name}.jsonl", [cell_record(cell, results[key], n_layers) for key, cell in grid.items()]
     )
     write_json(folder / f"{sample.name}.predictions.json", {"truth": truth, "predictions": predictions})
-    about = {"name": sample.name, "digest": sample.card.digest, "n_test": len(truth), "majority": majority(truth)}
-    write_json(folder / f"{sample.name}.json", {"study": study, "sample": about, "schemes": compared})
+    about = {
+        "name": sample.name,
+        "digest": sample.card.digest,
+        "n_test": len(truth),
+        "majority": majority(metric, truth),
+    }
+    write_json(folder / f"{sample.name}.json", {"study": study, "metric": metric, "sample": about, "schemes": compared})
     return compared

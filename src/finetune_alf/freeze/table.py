@@ -1,0 +1,140 @@
+"""One sample's numbers, as the stage writes and the report reads them: levels, operating points, what each costs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from finetune_alf.freeze.cells import Cell, SweptSample
+from finetune_alf.freeze.cost import LevelCost, cost_fit, pareto_front
+from finetune_alf.freeze.levels import NONE, Level
+from finetune_alf.freeze.operating import margin, operating_point
+from finetune_alf.freeze.resample import BySeed, interval, scores_by_seed
+from finetune_alf.freeze.search import LineSearch
+from finetune_alf.freeze.spec import FreezeSpec
+from finetune_alf.metrics import majority
+from finetune_alf.seeds import child_seed
+from finetune_alf.stats import Interval
+from finetune_alf.train.result import FitResult
+
+Document = dict[str, Any]
+Truth = Sequence[float]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """All that was fitted on one sample, and what its levels cost by formula, by name."""
+
+    sample: SweptSample
+    truth: Truth
+    search: LineSearch
+    fits: Sequence[tuple[Cell, FitResult]]
+    costs: Mapping[str, LevelCost]
+
+    def at(self, level: Level) -> dict[int, FitResult]:
+        """Return the fits of a level that did not diverge, by seed."""
+        return {cell.seed: fit for cell, fit in self.fits if cell.level == level and fit.score is not None}
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels, from the full model on."""
+        return tuple(dict.fromkeys(cell.level for cell, _ in self.fits))
+
+
+def sample_table(spec: FreezeSpec, swept: Swept) -> Document:
+    """Return everything that is told of a sample."""
+    by_metric = {metric: _values(spec, swept, metric) for metric in swept.sample.metrics}
+    levels = {level.name: _level(spec, swept, level, by_metric) for level in swept.levels}
+    return {
+        "sample": asdict(swept.sample) | {"n_texts": len(swept.truth)},
+        "search": _search(swept.search),
+        "levels": levels,
+        "operating": {metric: _operating(spec, swept, metric, own) for metric, own in by_metric.items()},
+        "front": list(_front(levels, swept.sample.metrics[0])),
+        "cost_fit": _cost_fit(swept.costs, levels),
+    }
+
+
+def _values(spec: FreezeSpec, swept: Swept, metric: str) -> dict[Level, BySeed]:
+    seed = child_seed(spec.seed, "texts", swept.sample.name)
+    return {
+        level: scores_by_seed(
+            metric,
+            swept.truth,
+            {fit_seed: fit.predictions for fit_seed, fit in swept.at(level).items()},
+            spec.n_resamples,
+            seed,
+        )
+        for level in swept.levels
+    }
+
+
+def _level(spec: FreezeSpec, swept: Swept, level: Level, by_metric: Mapping[str, Mapping[Level, BySeed]]) -> Document:
+    fits, cost = swept.at(level), swept.costs[level.name]
+    n_asked = sum(cell.level == level for cell, _ in swept.fits)
+    return {
+        "n_frozen": level.n_frozen,
+        "n_trained": level.n_trained,
+        "n_seeds": len(fits),
+        "n_diverged": n_asked - len(fits),
+        "scores": {metric: _estimate(spec, own[level]) for metric, own in by_metric.items()},
+        "relative": {metric: _relative(spec, own[level], own[_full(own)]) for metric, own in by_metric.items()},
+        "seconds": median(fit.seconds for fit in fits.values()) if fits else None,
+        "n_open_parameters": next((fit.n_open_parameters for fit in fits.values()), None),
+        **asdict(cost),
+    }
+
+
+def _operating(spec: FreezeSpec, swept: Swept, metric: str, values: Mapping[Level, BySeed]) -> Document:
+    """Return the extreme points, what is kept with the head alone, and the operating points over both floors."""
+    full, floor = values[_full(values)], majority(metric, swept.truth)
+    frozen = {level.n_trained: own for level, own in values.items() if level.n_frozen is not None}
+    none_trained = frozen.get(0)
+    told: Document = {
+        "majority": floor,
+        "full": _estimate(spec, full),
+        "none_trained": _estimate(spec, none_trained) if none_trained else None,
+    }
+    if not full:
+        return told | {"raw": None, "gain": None}
+    for name, least in (("raw", 0.0), ("gain", floor)):
+        margins = {n: margin(own, full, keep=spec.keep, floor=least, seed=_seed(spec)) for n, own in frozen.items()}
+        point = operating_point(margins, full=told["full"]["mean"], floor=least)
+        told[name] = asdict(point) if point else None
+    return told
+
+
+def _relative(spec: FreezeSpec, own: BySeed, full: BySeed) -> Document | None:
+    shared = {each: own[each] - full[each] for each in own if each in full}
+    return asdict(interval(shared, _seed(spec))) if shared else None
+
+
+def _estimate(spec: FreezeSpec, values: BySeed) -> Document | None:
+    if not values:
+        return None
+    told: Interval = interval(values, _seed(spec))
+    return asdict(told) | {"by_seed": [float(own[0]) for own in values.values()]}
+
+
+def _search(search: LineSearch) -> Document:
+    scores = {f"{rate:g}": list(own) for rate, own in search.scores.items()}
+    return {"rate": search.rate, "is_at_edge": search.is_at_edge, "scores": scores}
+
+
+def _front(levels: Mapping[str, Document], metric: str) -> tuple[str, ...]:
+    return pareto_front(
+        {name: (own["seconds"], own["scores"][metric]["mean"]) for name, own in levels.items() if own["scores"][metric]}
+    )
+
+
+def _cost_fit(costs: Mapping[str, LevelCost], levels: Mapping[str, Document]) -> Document | None:
+    found = cost_fit(costs, {name: own["seconds"] for name, own in levels.items() if own["seconds"] is not None})
+    return asdict(found) if found else None
+
+
+def _full(values: Mapping[Level, BySeed]) -> Level:
+    return next(level for level in values if level.name == NONE)
+
+
+def _seed(spec: FreezeSpec) -> int:
+    return child_seed(spec.seed, "seeds")

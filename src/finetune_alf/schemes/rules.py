@@ -1,0 +1,93 @@
+"""Schemes by name: what each sets in a recipe. Joined by `+` they act together, as in `differential+gradual`."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_alf.rates import HEAD, DecayedRates, FrozenBelow
+from finetune_alf.recipe import SGD, GradualThaw, Recipe
+from finetune_alf.schedules.published import PUBLISHED_NAMES
+from finetune_alf.schedules.schedule import Schedule
+
+FIXED = "fixed"
+"""The recipe as it is: one rate for all."""
+
+HEAD_ONLY = "head"
+
+DIVISOR = 2.6
+"""How much lower each layer's rate is than that of the layer above (ULMFiT: Howard & Ruder 2018, section 3.1)."""
+
+DECAY = 0.95
+"""The factor from layer to layer of layer-wise decay (Sun et al. 2019, section 5.3.3)."""
+
+MOMENTUM = 0.9
+"""Nesterov's momentum, where the recipe names none; the survey gives no number."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which field of a recipe a scheme sets, and to what."""
+
+    sets: str
+    value: Callable[[Recipe], Any]
+
+
+def _head(recipe: Recipe) -> float:
+    return recipe.rates.at(1)[HEAD]
+
+
+def _decayed(factor: float) -> Callable[[Recipe], DecayedRates]:
+    return lambda recipe: DecayedRates(rate=recipe.rates.highest, decay=factor, head=_head(recipe))
+
+
+def _nesterov(recipe: Recipe) -> SGD:
+    momentum = recipe.optimizer.momentum if isinstance(recipe.optimizer, SGD) else 0.0
+    return SGD(momentum=momentum or MOMENTUM, nesterov=True, weight_decay=recipe.optimizer.weight_decay)
+
+
+def _head_only(recipe: Recipe) -> FrozenBelow:
+    return FrozenBelow(n_frozen="all", rate=recipe.rates.highest, head=_head(recipe))
+
+
+RULES: Mapping[str, Rule] = {
+    "nesterov": Rule("optimizer", _nesterov),
+    "differential": Rule("rates", _decayed(1 / DIVISOR)),
+    "decayed": Rule("rates", _decayed(DECAY)),
+    "gradual": Rule("thaw", lambda recipe: GradualThaw()),
+    HEAD_ONLY: Rule("rates", _head_only),
+}
+
+SCHEDULE_SETS = ("rates", "optimizer", "thaw")
+"""What a schedule brings along; batch, epochs and the rest are those of the testbed."""
+
+
+def parts_of(scheme: str) -> tuple[str, ...]:
+    """Return the schemes that act together in one."""
+    return tuple(scheme.split("+"))
+
+
+def is_schedule(part: str) -> bool:
+    """Say whether this is the reference of a schedule: a published name, a file, or model@alias."""
+    return part in PUBLISHED_NAMES or part.endswith(".json") or re.fullmatch(r"[^@/\\]+@[^@/\\]+", part) is not None
+
+
+def fields_set(part: str) -> tuple[str, ...]:
+    """Return which fields of a recipe a scheme sets."""
+    return SCHEDULE_SETS if is_schedule(part) else (RULES[part].sets,) if part in RULES else ()
+
+
+def changes(scheme: str, recipe: Recipe, schedules: Mapping[str, Schedule], n_layers: int) -> dict[str, Any]:
+    """Return what a scheme makes other than the recipe has it, in an encoder of this depth.
+
+    Raises ScheduleError for a schedule of another depth.
+    """
+    changed: dict[str, Any] = {}
+    for part in parts_of(scheme):
+        if part in schedules:
+            own = schedules[part]
+            own_recipe = own.recipe.with_rates(own.for_depth(n_layers))
+            changed |= {name: getattr(own_recipe, name) for name in SCHEDULE_SETS}
+        elif part in RULES:
+            changed[RULES[part].sets] = RULES[part].value(recipe)
+    return changed

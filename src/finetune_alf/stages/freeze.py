@@ -1,0 +1,184 @@
+"""Stage `freeze`: find each sample's rate on the full model, then freeze the encoder from the input up."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_alf.files import write_json, write_jsonl, write_text
+from finetune_alf.freeze.cells import Cell, SweptSample, cell_job, cell_recipe, cell_record, cells
+from finetune_alf.freeze.cost import LevelCost, level_cost
+from finetune_alf.freeze.search import LineSearch, line_search
+from finetune_alf.freeze.spec import FreezeSpec
+from finetune_alf.freeze.table import Swept, sample_table
+from finetune_alf.metrics import METRICS
+from finetune_alf.stages.context import Bar, Context
+from finetune_alf.stages.lengths import fit_lengths
+from finetune_alf.stages.mirrored import Runs, parent_run
+from finetune_alf.stages.probe import engine_of, shape_of
+from finetune_alf.stages.runs import fit_run
+from finetune_alf.stages.sweep_bench import SweepBench, n_outputs, open_sweep
+from finetune_alf.tracking.record import RunRecord
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.result import FitResult
+
+Fits = Sequence[tuple[Cell, FitResult]]
+Tables = Mapping[str, Mapping[str, Any]]
+
+
+def freeze(ctx: Context, name: str) -> None:
+    """Do the fits of `freeze.<name>` that are not done yet, and write its cells and tables."""
+    spec = ctx.sweep(name)
+    with ctx.lock(f"freeze-{name}"):
+        bench = open_sweep(ctx, name, spec)
+        tags = {"alf.freeze": name, "alf.encoder": bench.encoder.identity}
+        n_fits = len(spec.samples) * (len(spec.rates) * spec.n_search_seeds + len(bench.levels) * spec.n_seeds)
+        with (
+            parent_run(ctx, f"freeze/{name}", f"freeze {name}", tags) as runs,
+            ctx.teller.bar(f"freeze {name}", n_fits) as bar,
+        ):
+            sweep = _Sweep(ctx, name, spec, bench, runs, bar, Ledger(ctx.paths.ledger(f"freeze-{name}")))
+            searches = sweep.search()
+            fits = sweep.fit({sample: search.rate for sample, search in searches.items()})
+            tables = {sample.name: sweep.table(sample, searches[sample], fits) for sample in bench.samples}
+            sweep.write(fits, tables)
+            runs.metrics.update(_summary(tables))
+    for sample, told in tables.items():
+        ctx.teller.say(f"{name}, {sample}: {_in_short(spec, told, bench.encoder.n_layers)}")
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """A sweep at work."""
+
+    ctx: Context
+    name: str
+    spec: FreezeSpec
+    bench: SweepBench
+    runs: Runs
+    bar: Bar
+    ledger: Ledger
+
+    def search(self) -> dict[SweptSample, LineSearch]:
+        """Fit the full model at every rate."""
+        full, spec = self.bench.levels[:1], self.spec
+        grid = [
+            cell for sample in self.bench.samples for cell in cells(spec, sample, full, spec.rates, spec.n_search_seeds)
+        ]
+        fits = self._do(grid)
+        return {
+            sample: line_search(
+                f"freeze.{self.name}.rates, {sample.name}",
+                [(cell.rate, fit) for cell, fit in fits if cell.sample == sample],
+            )
+            for sample in self.bench.samples
+        }
+
+    def fit(self, rates: Mapping[SweptSample, float]) -> Fits:
+        """Fit every sample at every level at its own rate; each cell is a line of the results as soon as it is done."""
+        spec, path = self.spec, self.ctx.paths.freeze(self.name).with_suffix(".jsonl")
+        grid = [
+            cell
+            for sample, rate in rates.items()
+            for cell in cells(spec, sample, self.bench.levels, [rate], spec.n_seeds)
+        ]
+        write_text(path, "")
+
+        def keep(cell: Cell, result: FitResult) -> None:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(self._record(cell, result), ensure_ascii=False) + "\n")
+
+        return self._do(grid, keep)
+
+    def table(self, sample: SweptSample, search: LineSearch, fits: Fits) -> dict[str, Any]:
+        """Return a sample's numbers."""
+        own = [(cell, fit) for cell, fit in fits if cell.sample == sample]
+        return sample_table(self.spec, Swept(sample, self._truth(sample), search, own, self._costs(own)))
+
+    def write(self, fits: Fits, tables: Tables) -> None:
+        """Write the cells, in the order of the grid, and the tables."""
+        path, encoder, (_, first) = self.ctx.paths.freeze(self.name), self.bench.encoder, fits[0]
+        compute = self.ctx.params.compute
+        write_jsonl(path.with_suffix(".jsonl"), [self._record(cell, fit) for cell, fit in fits])
+        document = {
+            "name": self.name,
+            "encoder": {"name": self.spec.encoder, "identity": encoder.identity, "n_layers": encoder.n_layers},
+            "recipe": self.spec.recipe.model_dump(mode="json"),
+            "keep": self.spec.keep,
+            "n_seeds": self.spec.n_seeds,
+            "n_search_seeds": self.spec.n_search_seeds,
+            "n_at_once": max(compute.n_workers, compute.n_fused),
+            "machine": first.model_dump(mode="json", include={"device", "precision", "n_threads"}),
+            "samples": tables,
+        }
+        write_json(path, document)
+
+    def _do(self, grid: Sequence[Cell], on_done: Callable[[Cell, FitResult], None] = lambda cell, result: None) -> Fits:
+        by_key = {cell.key: cell for cell in grid}
+        jobs = [cell_job(self.spec, cell, self.bench.encoder_spec) for cell in grid]
+
+        def tell(job: FitJob, result: FitResult) -> None:
+            cell = by_key[job.key]
+            on_done(cell, result)
+            self.runs.put(self._run(cell, job, result))
+            self.bar.advance(f"{job.key} {'diverged' if result.score is None else f'{result.score:.3f}'}")
+
+        results = do_jobs(jobs, self.ctx.executor(), self.bench.workbench, self.ledger, tell)
+        return [(cell, results[cell.key]) for cell in grid]
+
+    def _record(self, cell: Cell, result: FitResult) -> dict[str, Any]:
+        truth, said = self._truth(cell.sample), result.predictions
+        return cell_record(cell, result, {m: METRICS[m](truth, said) for m in cell.sample.metrics if said})
+
+    def _run(self, cell: Cell, job: FitJob, result: FitResult) -> RunRecord:
+        """Return the run of a fit; one that the line search and the sweep have in common is the same run."""
+        key = f"freeze-{self.name}/{self.ledger.identity(job)[:16]}/{job.key}"
+        tags = {
+            "alf.encoder": self.bench.encoder.identity,
+            "alf.sample": cell.sample.name,
+            "alf.sample.digest": cell.sample.digest,
+            "alf.frozen": cell.level.name,
+            "alf.seed": str(cell.seed),
+        }
+        score_name = f"{cell.sample.scored_on}.{job.metric}"
+        return fit_run(key, job.key, job.recipe, cell.level.n_layers, result, score_name=score_name, tags=tags)
+
+    def _truth(self, sample: SweptSample) -> Sequence[float]:
+        return self.bench.samples[sample].splits[sample.scored_on].labels
+
+    def _costs(self, fits: Fits) -> dict[str, LevelCost]:
+        """Return what each level of one sample costs by formula."""
+        cell = fits[0][0]
+        sample, recipe = self.bench.samples[cell.sample], self.spec.recipe
+        encoder = self.bench.workbench.encoder(self.bench.encoder_spec, n_outputs(sample.card))
+        scored = None if cell.sample.scored_on == "validation" else cell.sample.scored_on
+        lengths = fit_lengths(encoder, sample, recipe.max_tokens, scored)
+        shape, engine = shape_of(encoder), engine_of(encoder, recipe)
+        recipes = {cell.level.name: cell_recipe(self.spec, cell) for cell, _ in fits}
+        return {name: level_cost(shape, lengths, own, engine) for name, own in recipes.items()}
+
+
+def _summary(tables: Tables) -> dict[str, float]:
+    """Return each sample's scores by level, for the parent run."""
+    return {
+        f"{sample}.{metric}.frozen-{level}": own["scores"][metric]["mean"]
+        for sample, told in tables.items()
+        for metric in told["sample"]["metrics"]
+        for level, own in told["levels"].items()
+        if own["scores"][metric]
+    }
+
+
+def _in_short(spec: FreezeSpec, told: Mapping[str, Any], n_layers: int) -> str:
+    """Say what keeps most of the full model's score, by the metric that was searched by."""
+    metric = told["sample"]["metrics"][0]
+    own = told["operating"][metric]
+    if own["full"] is None:
+        return "every fit of the full model diverged"
+    points = [own[floor] and own[floor]["n_trained"] for floor in ("raw", "gain")]
+    raw, gain = ("none fewer" if n is None else str(n) for n in points)
+    return (
+        f"{metric} {own['full']['mean']:.3f} with all layers; {spec.keep:.0%} of it with {raw} of {n_layers} trained, "
+        f"of the gain with {gain}"
+    )

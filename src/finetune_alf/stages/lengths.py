@@ -1,0 +1,75 @@
+"""How long the texts of a fit are, for the formulas of `cost/`."""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+
+from finetune_alf.cost.mixture import Part
+from finetune_alf.cost.shape import FitLengths
+from finetune_alf.data.mixture import Drawn
+from finetune_alf.data.sample import Sample
+from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The tokens of each text of a split, and the words that occur."""
+
+    lengths: tuple[int, ...]
+    words: frozenset[int]
+
+
+@dataclass
+class TextLengths:
+    """The lengths of texts as one encoder reads them; every split is read once."""
+
+    encoder: Encoder
+    _known: dict[Hashable, _Read] = field(default_factory=dict, repr=False)
+
+    def parts(self, drawn: Drawn, recipe: Recipe, scored: str | None) -> dict[str, Part]:
+        """Return the texts of each task of a fit; where there are none to score by, the validation split is scored."""
+        pairs = {task: recipe.tasks.of(task).pairs if recipe.tasks else "together" for task in drawn.tasks}
+        read = {
+            task: {
+                split: self._split(sample, split, recipe.max_tokens, pairs[task] == "apart")
+                for split in ("train", "validation", *([scored] if scored and sample.splits[scored].texts else []))
+            }
+            for task, sample in drawn.tasks.items()
+        }
+        n_words = len(_united(split.words for splits in read.values() for split in splits.values()))
+        return {
+            task: Part(
+                n_rows=len(drawn.tasks[task].splits["train"].texts),
+                n_parts=2 if pairs[task] == "apart" else 1,
+                lengths=_lengths(splits, scored, n_words),
+            )
+            for task, splits in read.items()
+        }
+
+    def _split(self, sample: Sample, name: str, max_tokens: int, apart: bool) -> _Read:
+        key = (sample.card.digest, name, max_tokens, apart)
+        if key not in self._known:
+            self._known[key] = _read_split(self.encoder, sample, name, max_tokens, apart)
+        return self._known[key]
+
+
+def fit_lengths(encoder: Encoder, sample: Sample, max_tokens: int, scored: str | None) -> FitLengths:
+    """Tokenise the splits of a fit; `scored` is None where the validation split is scored."""
+    names = ("train", "validation", *([scored] if scored else []))
+    read = {split: _read_split(encoder, sample, split, max_tokens) for split in names}
+    return _lengths(read, scored, len(_united(split.words for split in read.values())))
+
+
+def _read_split(encoder: Encoder, sample: Sample, split: str, max_tokens: int, apart: bool = False) -> _Read:
+    texts = sample.splits[split].texts
+    ids = encoder.tokenize([part for text in texts for part in text] if apart else texts, max_tokens).ids
+    return _Read(tuple(map(len, ids)), _united(ids))
+
+
+def _lengths(read: dict[str, _Read], scored: str | None, n_words: int) -> FitLengths:
+    last = read[scored].lengths if scored in read and scored != "validation" else None
+    return FitLengths(read["train"].lengths, read["validation"].lengths, last, n_words)
+
+
+def _united(some: Iterable[Iterable[int]]) -> frozenset[int]:
+    return frozenset().union(*some)

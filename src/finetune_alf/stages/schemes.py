@@ -1,0 +1,173 @@
+"""Stage `schemes`: fine-tune under each scheme, adapter and curve, and lay what came of it side by side."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_alf.data.sample import Sample, load_sample
+from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.errors import InputError
+from finetune_alf.files import write_json, write_jsonl, write_text
+from finetune_alf.metrics import METRICS, majority
+from finetune_alf.schedules.pull import pull
+from finetune_alf.schedules.schedule import Schedule
+from finetune_alf.schemes.cells import SCORED_ON, Cell, cell_job, cell_record, cells
+from finetune_alf.schemes.compare import compare
+from finetune_alf.schemes.spec import SchemesSpec
+from finetune_alf.stages.bench import encoder_spec_of, threads_of
+from finetune_alf.stages.context import Context
+from finetune_alf.stages.mirrored import Runs, parent_run
+from finetune_alf.stages.runs import fit_run
+from finetune_alf.train.job import FitJob, Workbench
+from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.result import FitResult
+
+Fits = Sequence[tuple[Cell, FitResult]]
+
+_NOT_IN_NAMES = re.compile(r"[^\w./ -]")  # of MLflow's metrics: schemes have + and @ in theirs
+
+
+def schemes(ctx: Context, name: str) -> None:
+    """Do the fits of `schemes.<name>` that are not done yet, and write its cells and its tables."""
+    spec = ctx.testbed(name)
+    with ctx.lock(f"schemes-{name}"):
+        bed = _open(ctx, name, spec)
+        tags = {"alf.schemes": name, "alf.encoder": bed.encoder.identity}
+        with parent_run(ctx, f"schemes/{name}", f"schemes {name}", tags) as runs:
+            schedules = {one: _pull(ctx, one, runs.tracker.uri) for one in spec.schedules}
+            fits = _fill(ctx, bed, cells(spec, schedules, bed.encoder.n_layers), runs)
+            tables = _write(ctx, bed, fits)
+            runs.metrics.update(_summary(tables))
+    for sample, told in tables.items():
+        ctx.teller.say(f"{name}, {sample}: {_in_short(told['combinations'])}")
+
+
+@dataclass(frozen=True)
+class _Testbed:
+    """What the fits of a testbed need; `encoder` is the bare one, with a head for the first sample."""
+
+    name: str
+    spec: SchemesSpec
+    samples: Mapping[str, Sample]
+    encoder_spec: EncoderSpec
+    encoder: Encoder
+    workbench: Workbench
+
+
+def _open(ctx: Context, name: str, spec: SchemesSpec) -> _Testbed:
+    """Load encoder and samples; DataError names the stage to run for a sample that is not there."""
+    samples = {each: load_sample(ctx.paths.sample(each)) for each in spec.samples}
+    kind = METRICS[spec.metric].of
+    for each, sample in samples.items():
+        if bool(sample.card.label_names) != (kind == "classes"):
+            raise InputError(
+                f"schemes.{name}.metric: must be one for the labels of {each}, but got {spec.metric}, which is for "
+                f"{kind}. Name another metric, or put {each} into a testbed of its own."
+            )
+    folders = {sample.card.digest: ctx.paths.sample(each) for each, sample in samples.items()}
+    workbench = Workbench(folders, ctx.params.compute.device, threads_of(ctx.params.compute))
+    encoder_spec = encoder_spec_of(ctx, spec.encoder)
+    encoder = workbench.encoder(encoder_spec, len(samples[spec.samples[0]].card.label_names) or 1)
+    return _Testbed(name, spec, samples, encoder_spec, encoder, workbench)
+
+
+def _pull(ctx: Context, reference: str, uri: str) -> Schedule:
+    """Pull a schedule; a file's path starts at the root, wherever the command was called."""
+    return pull(str(ctx.paths.root / reference) if reference.endswith(".json") else reference, uri)
+
+
+def _fill(ctx: Context, bed: _Testbed, grid: Sequence[Cell], runs: Runs) -> Fits:
+    """Do the cells; each is a line of the results as soon as it is done."""
+    stage, path, spec = f"schemes-{bed.name}", ctx.paths.schemes(bed.name).with_suffix(".jsonl"), bed.spec
+    ledger, by_key, n_layers = Ledger(ctx.paths.ledger(stage)), {cell.key: cell for cell in grid}, bed.encoder.n_layers
+    digests = {each: sample.card.digest for each, sample in bed.samples.items()}
+    jobs = [cell_job(cell, bed.encoder_spec, digests[cell.sample], spec.metric) for cell in grid]
+    write_text(path, "")
+    with ctx.teller.bar(f"schemes {bed.name}", len(jobs)) as bar:
+
+        def tell(job: FitJob, result: FitResult) -> None:
+            cell = by_key[job.key]
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(cell_record(cell, result, n_layers), ensure_ascii=False) + "\n")
+            key = f"{stage}/{ledger.identity(job)[:16]}/{job.key}"
+            score_name = f"{SCORED_ON}.{spec.metric}.kept"
+            tags = {"alf.encoder": bed.encoder.identity, **_tags(cell, digests[cell.sample])}
+            runs.put(fit_run(key, job.key, job.recipe, n_layers, result, score_name=score_name, tags=tags))
+            bar.advance(f"{job.key} {'diverged' if result.score is None else f'{result.score:.3f}'}")
+
+        results = do_jobs(jobs, ctx.executor(), bed.workbench, ledger, tell)
+    return [(cell, results[cell.key]) for cell in grid]
+
+
+def _tags(cell: Cell, digest: str) -> dict[str, str]:
+    return {
+        "alf.sample": cell.sample,
+        "alf.sample.digest": digest,
+        "alf.scheme": cell.combination.scheme,
+        "alf.adapter": cell.combination.adapter_name,
+        "alf.curve": cell.combination.curve.kind,
+        "alf.seed": str(cell.seed),
+    }
+
+
+def _write(ctx: Context, bed: _Testbed, fits: Fits) -> dict[str, dict[str, Any]]:
+    """Write the cells, in the order of the grid, and the tables."""
+    path, spec = ctx.paths.schemes(bed.name), bed.spec
+    tables = {
+        each: _table(spec, sample, [(cell, f) for cell, f in fits if cell.sample == each])
+        for each, sample in bed.samples.items()
+    }
+    write_jsonl(path.with_suffix(".jsonl"), [cell_record(cell, fit, bed.encoder.n_layers) for cell, fit in fits])
+    n_parameters = sum(parameter.numel() for parameter in bed.encoder.model.parameters())
+    document = {
+        "name": bed.name,
+        "encoder": {
+            "name": spec.encoder,
+            "identity": bed.encoder.identity,
+            "n_layers": bed.encoder.n_layers,
+            "n_parameters": n_parameters,
+        },
+        "metric": spec.metric,
+        "recipe": spec.recipe.model_dump(mode="json"),
+        "adapter_rate": spec.adapter_rate,
+        "n_seeds": spec.n_seeds,
+        "machine": fits[0][1].model_dump(mode="json", include={"device", "precision", "n_threads"}),
+        "left_out": spec.left_out,
+        "samples": tables,
+    }
+    write_json(path, document)
+    return tables
+
+
+def _table(spec: SchemesSpec, sample: Sample, fits: Fits) -> dict[str, Any]:
+    truth = sample.splits[SCORED_ON].labels
+    about = {
+        "name": sample.name,
+        "digest": sample.card.digest,
+        "n_train": len(sample.splits["train"].labels),
+        "n_validation": len(truth),
+        "majority": majority(spec.metric, truth),
+        "epochs": spec.epochs_of(sample.name),
+    }
+    return {"sample": about, "combinations": compare(spec, sample.name, truth, fits)}
+
+
+def _summary(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return each combination's score, for the parent run."""
+    return {
+        _NOT_IN_NAMES.sub(".", f"{sample}/{row['scheme']}/{row['adapter']}/{row['curve']}"): row["score"]["mean"]
+        for sample, told in tables.items()
+        for row in told["combinations"]
+        if row["score"]
+    }
+
+
+def _in_short(rows: Sequence[Mapping[str, Any]]) -> str:
+    scored = [row for row in rows if row["score"]]
+    if not scored:
+        return "every fit diverged"
+    best = max(scored, key=lambda row: row["score"]["mean"])
+    return f"highest {best['scheme']}, {best['adapter']}, {best['curve']}: {best['score']['mean']:.3f}"

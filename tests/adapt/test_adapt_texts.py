@@ -1,0 +1,91 @@
+"""What is learned from: the training split or a file, never a text that is scored on."""
+
+import json
+
+import pytest
+
+from finetune_alf.adapt.spec import AdaptSpec
+from finetune_alf.adapt.texts import texts_of
+from finetune_alf.data.prepare import prepare_sample
+from finetune_alf.data.sample import load_sample
+from finetune_alf.data.spec import SampleSpec
+from finetune_alf.errors import DataError
+
+SAMPLE = {
+    "source": {"kind": "mini", "domain": "films"},
+    "n_train": 32,
+    "n_validation": 24,
+    "n_confirmation": 16,
+    "n_test": 40,
+    "max_train_frac": 0.2,
+}
+
+
+def drawn(root, **changes):
+    spec = SampleSpec.model_validate_json(json.dumps(SAMPLE | changes))
+    prepare_sample("films", spec, root / "films")
+    return load_sample(root / "films")
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    return drawn(tmp_path_factory.mktemp("samples"))
+
+
+def asked(**changes):
+    wanted = {"encoder": "tiny", "sample": "films", "epochs": 1}
+    return AdaptSpec.model_validate_json(json.dumps(wanted | changes))
+
+
+def test_a_sample_gives_its_training_texts_and_is_measured_on_its_validation_texts(sample, tmp_path):
+    texts = texts_of("one", asked(), sample, tmp_path)
+    assert texts.learned == sample.splits["train"].texts
+    assert texts.held_out == sample.splits["validation"].texts
+
+
+def test_without_validation_texts_a_few_training_texts_are_held_out(tmp_path):
+    sample = drawn(tmp_path, n_validation=0)
+    texts = texts_of("one", asked(), sample, tmp_path)
+    assert len(texts.held_out) == 2
+    assert sorted(texts.learned + texts.held_out) == sorted(sample.splits["train"].texts)
+
+
+def test_a_files_texts_that_are_scored_on_are_left_out_however_they_are_spaced(sample, tmp_path, monkeypatch):
+    own = [f"text number {index}" for index in range(40)]
+    leaked = [sample.splits[split].texts[0] for split in ("validation", "confirmation", "test")]
+    fair = sample.splits["train"].texts[0]
+    spaced = [text.replace(" ", "  ") for text in leaked]
+    (tmp_path / "texts.txt").write_text("\n".join([*own, *spaced, fair, "", "  "]))
+    monkeypatch.setenv("TEXTS", str(tmp_path))
+    texts = texts_of("one", asked(file="${TEXTS}/texts.txt"), sample, tmp_path / "elsewhere")
+    assert sorted(texts.learned + texts.held_out) == sorted([*own, fair])
+    assert texts.n_left_out == 3
+    assert len(texts.held_out) == 2
+
+
+def test_a_table_gives_one_column(sample, tmp_path):
+    lines = [json.dumps({"body": f"text number {index}", "stars": index}) for index in range(5)]
+    (tmp_path / "texts.jsonl").write_text("\n".join(lines))
+    texts = texts_of("one", asked(file="texts.jsonl", column="body"), sample, tmp_path)
+    assert len(texts.learned + texts.held_out) == 5
+    with pytest.raises(DataError, match=r"texts\.jsonl: must be read by a column, since it is a table"):
+        texts_of("one", asked(file="texts.jsonl"), sample, tmp_path)
+    with pytest.raises(DataError, match=r"texts\.jsonl:1: must have the column 'text'"):
+        texts_of("one", asked(file="texts.jsonl", column="text"), sample, tmp_path)
+    with pytest.raises(DataError, match=r"texts\.jsonl:1: must have a text, but got 0"):
+        texts_of("one", asked(file="texts.jsonl", column="stars"), sample, tmp_path)
+
+
+def test_too_few_texts_and_a_missing_file_are_named(sample, tmp_path):
+    (tmp_path / "one.txt").write_text("a single text")
+    with pytest.raises(DataError, match=r"adapt\.one\.file: must give at least 2 texts .* but got 1"):
+        texts_of("one", asked(file="one.txt"), sample, tmp_path)
+    with pytest.raises(DataError, match=r"none\.txt: must be a file, but there is none"):
+        texts_of("one", asked(file="none.txt"), sample, tmp_path)
+
+
+def test_the_digest_is_over_what_is_learned_and_what_is_held_out(sample, tmp_path):
+    (tmp_path / "texts.txt").write_text("\n".join(f"text number {index}" for index in range(40)))
+    from_file = [texts_of("one", asked(file="texts.txt", seed=seed), sample, tmp_path) for seed in (1, 1, 2)]
+    assert from_file[0].digest == from_file[1].digest != from_file[2].digest
+    assert from_file[0].source_digest == from_file[2].source_digest

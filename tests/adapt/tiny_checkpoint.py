@@ -1,0 +1,50 @@
+"""Tiny checkpoints with a word-piece tokenizer learned from the corpus of the package."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+
+from finetune_alf.encoder import FolderEncoder
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+SIZES = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 40,
+}
+
+
+def films() -> list[str]:
+    lines = (files("finetune_alf.data") / "mini" / "films.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines]
+
+
+def save_checkpoint(folder: Path, architecture: str = "BertForMaskedLM", **changes: object) -> Path:
+    """Save random weights, with a masked-language head or without, and a tokenizer beside them."""
+    import transformers
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIAL[1]))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(
+        films(), trainers.WordPieceTrainer(vocab_size=200, special_tokens=SPECIAL, show_progress=False)
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    config = transformers.BertConfig(vocab_size=len(tokenizer.get_vocab()), **{**SIZES, **changes})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        getattr(transformers, architecture)(config).save_pretrained(folder)
+    return folder
+
+
+def as_spec(folder: Path) -> FolderEncoder:
+    return FolderEncoder(kind="folder", path=str(folder))

@@ -1,0 +1,42 @@
+"""The figures of a sweep: levels in order, one place for all lines, the same PNG for the same record."""
+
+import pytest
+
+from finetune_alf.figures import relative_by_level, score_against_seconds, scores_by_level
+from finetune_alf.figures.freeze import level_panels
+
+
+def ends(mean):
+    return {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}
+
+
+SAMPLES = {
+    "sst2": {"bert": {"none": ends(0.9), "12": ends(0.5), "6": ends(0.8)}, "roberta": {"none": ends(0.9), "9": None}},
+    "cola": {"bert": {"none": None, "6": ends(0.1)}},
+}
+POINTS = {"sst2": {"none": (9.0, 0.9), "6": (6.0, 0.8), "12": (7.0, 0.5)}, "cola": {}}
+
+
+def test_levels_stand_from_the_least_frozen_up_and_any_line_may_have_one_alone():
+    sst2, cola = level_panels(SAMPLES)
+    assert sst2.levels == ("none", "6", "9", "12")
+    assert dict(sst2.lines) == {
+        "bert": ((0.9, 0.8, 1.0), pytest.approx((0.8, 0.7, 0.9)), None, (0.5, 0.4, 0.6)),
+        "roberta": ((0.9, 0.8, 1.0), None, None, None),
+    }
+    assert (cola.levels, cola.lines[0][1][0]) == (("none", "6"), None)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: scores_by_level(SAMPLES),
+        lambda: relative_by_level({f"task {number}": SAMPLES["sst2"] for number in range(6)}),
+        lambda: score_against_seconds(POINTS, {"sst2": ("none", "6"), "cola": ()}),
+        lambda: scores_by_level({}),
+    ],
+    ids=["scores", "relative, two rows", "seconds", "nothing"],
+)
+def test_the_same_record_gives_the_same_png(draw):
+    assert draw() == draw()
+    assert draw().startswith(b"\x89PNG")

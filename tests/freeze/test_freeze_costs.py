@@ -1,0 +1,61 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finetune_alf.cost.shape import Engine, FitLengths, Shape
+from finetune_alf.freeze.cost import LevelCost, cost_fit, level_cost, pareto_front
+from finetune_alf.freeze.levels import levels
+from finetune_alf.rates import UniformRates, addresses
+from finetune_alf.recipe import Recipe
+
+POINTS = st.dictionaries(
+    st.text("abcdefgh", min_size=1, max_size=2), st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1
+)
+
+
+def beats(one, other):
+    return one[0] <= other[0] and one[1] >= other[1] and one != other
+
+
+@given(POINTS)
+def test_nothing_beats_the_front_and_all_else_is_beaten_by_it(points):
+    front = pareto_front(points)
+    assert front
+    for name, point in points.items():
+        rivals = [points[each] for each in front if beats(points[each], point)]
+        assert (name in front) == (not rivals)
+
+
+COSTS = {
+    "none": LevelCost(6e12, 144, 3),
+    "3": LevelCost(3.5e12, 108, 2),
+    "5": LevelCost(1.9e12, 84, 1),
+    "6": LevelCost(1.8e12, 72, 1),
+}
+
+
+def test_the_prices_behind_the_seconds_are_found():
+    found = cost_fit(COSTS, {level: 2 * cost.flops / 1e12 + 0.01 * cost.calls for level, cost in COSTS.items()})
+    assert (found.tera_s, found.call_s) == pytest.approx((2.0, 0.01))
+    assert found.worst == pytest.approx(0, abs=1e-9)
+
+
+def test_the_farthest_level_is_told_and_two_levels_say_nothing():
+    assert cost_fit(COSTS, {"none": 6.0, "3": 6.0, "5": 2.0, "6": 2.0}).worst > 0.1
+    assert cost_fit(COSTS, {"none": 6.0, "3": 4.0}) is None
+
+
+def test_operations_and_memory_fall_from_level_to_level():
+    sizes = dict.fromkeys(addresses(4), 800_000)
+    shape = Shape(4, 256, 1024, 4, sizes, (256 * 256, 512), 3000, 256)
+    lengths = FitLengths((20,) * 64, (20,) * 32, (20,) * 32, 500)
+    plain = Recipe(rates=UniformRates(rate=1e-5), epochs=2, batch=8, max_tokens=32)
+    costs = [
+        level_cost(shape, lengths, plain.with_rates(level.rates(1e-5, 1e-5)), Engine(True, 64, 1 << 30))
+        for level in levels([0, 1, 2, 3, 4], 4)
+    ]
+    flops, calls, memory = ([getattr(cost, part) for cost in costs] for part in ("flops", "calls", "memory_bytes"))
+    assert flops == sorted(flops, reverse=True)
+    assert calls == sorted(calls, reverse=True)
+    assert flops[-1] < flops[0] / 2
+    assert memory == sorted(memory, reverse=True)

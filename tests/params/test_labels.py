@@ -1,0 +1,67 @@
+"""A metric that does not suit the labels of its sample is told where it stands, in every section that has one."""
+
+import pytest
+
+from finetune_alf.params.model import disagreements
+
+SAMPLES = {
+    "films": {"source": {"kind": "mini", "domain": "films"}},
+    "own": {"source": {"kind": "files", "train": "a.csv"}, "task": "score"},
+    "stsb": {"source": {"kind": "glue", "task": "stsb"}},
+    "rte": {"source": {"kind": "glue", "task": "rte"}},
+    "mix": {"tasks": {"stsb": {"source": {"kind": "glue", "task": "stsb"}}}},
+}
+
+
+def told(**sections: object) -> list[str]:
+    found = disagreements({"samples": SAMPLES, "encoders": {"e": {}}, **sections})
+    return [f"{'.'.join(map(str, place))}: {message}" for place, message in found if "labels" in message]
+
+
+@pytest.mark.parametrize(
+    ("sample", "metric", "suits"),
+    [
+        ("films", None, True),
+        ("rte", "matthews", True),
+        ("stsb", "spearman", True),
+        ("own", "pearson", True),
+        ("films", "pearson", False),
+        ("rte", "spearman", False),
+        ("stsb", None, False),
+        ("own", "f1", False),
+    ],
+)
+def test_each_section_is_held_to_its_samples_labels(sample: str, metric: str | None, suits: bool) -> None:
+    asked = {"encoder": "e", **({"metric": metric} if metric else {})}
+    study, testbed = {**asked, "sample": sample}, {**asked, "samples": [sample]}
+    found = told(studies={"s": study}, schemes={"t": testbed})
+    assert [line.partition(":")[0] for line in found] == ([] if suits else ["studies.s.metric", "schemes.t.metric"])
+    assert all(f"sample {sample} are" in line and f"but got {metric or 'accuracy'}" in line for line in found)
+
+
+def test_a_sweeps_metrics_are_told_by_sample_and_an_adaptations_where_it_names_one() -> None:
+    sweep = {"encoder": "e", "samples": ["rte", "stsb"], "metrics": {"rte": ["f1", "pearson"], "stsb": ["pearson"]}}
+    adapt = {"a": {"encoder": "e", "sample": "stsb"}, "b": {"encoder": "e", "sample": "stsb", "metric": "accuracy"}}
+    assert [line.partition(":")[0] for line in told(freeze={"f": sweep}, adapt=adapt)] == [
+        "adapt.b.metric",
+        "freeze.f.metrics.rte.1",
+    ]
+
+
+def test_a_mixture_has_metrics_of_its_own() -> None:
+    study = {"encoder": "e", "sample": "mix", "recipe": {"tasks": {"overall": "mean"}}}
+    assert told(studies={"s": study}) == []
+
+
+def test_a_transfer_to_samples_of_other_labels_is_refused() -> None:
+    studies = {"s": {"encoder": "e", "sample": "rte", "metric": "matthews"}}
+    (line,) = told(studies=studies, transfer={"studies": ["s"], "samples": ["films", "stsb"]})
+    assert line == "transfer.samples.1: must have labels for the matthews of study s, but those of stsb are scores"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"studies": {"s": None, "t": {"sample": ["rte"], "metric": 3}}}, {"freeze": []}, {"transfer": {"samples": 3}}],
+)
+def test_what_is_no_params_at_all_is_left_to_others(broken: dict[str, object]) -> None:
+    assert told(**broken) == []

@@ -1,0 +1,312 @@
+"""`finetune-alf plan` for experiments: rows, what is missing, what was done; full presets on tiny encoders."""
+
+import csv
+import json
+import random
+
+import pytest
+from click.testing import CliRunner
+from small import Notebook
+
+from finetune_alf.cli.entry import group
+from finetune_alf.data.spec import MixtureSpec, SampleSpec
+from finetune_alf.encoder.spec import RandomEncoder
+from finetune_alf.errors import ScheduleError
+from finetune_alf.params.load import load_params
+from finetune_alf.paths import Paths
+from finetune_alf.stages.context import Context
+from finetune_alf.stages.freeze import freeze
+from finetune_alf.stages.multitask import multitask
+from finetune_alf.stages.plan import named, plan, plans
+from finetune_alf.stages.prepare import prepare
+from finetune_alf.stages.schemes import schemes
+
+CONFIG = """
+      model_type: bert
+      vocab_size: 300
+      hidden_size: 16
+      num_hidden_layers: 2
+      num_attention_heads: 2
+      intermediate_size: 32
+      max_position_embeddings: 128"""
+RECIPE = """
+      rates: {kind: uniform, rate: 1e-3, head: 1e-2}
+      allow_forgetting: true
+      batch: 8
+      epochs: 2
+      max_tokens: 16
+      precision: fp32"""
+SIZES = "n_train: 32, n_validation: 24, n_confirmation: 0, n_test: 24, max_train_frac: 1"
+PARAMS = f"""
+compute: {{n_threads: 1}}
+encoders:
+  tiny:
+    kind: random
+    seed: 1
+    config: {CONFIG}
+samples:
+  kinds: {{source: {{kind: files, train: words.csv, text: a, label: kind}}, {SIZES}}}
+  scores: {{source: {{kind: files, train: words.csv, text: a, label: score}}, task: score, {SIZES}}}
+  both:
+    tasks:
+      kinds: {{source: {{kind: files, train: words.csv, text: a, label: kind}}, {SIZES}}}
+      pairs: {{source: {{kind: files, train: words.csv, text: [a, b], label: kind}}, {SIZES}}}
+freeze:
+  tops:
+    encoder: tiny
+    samples: [kinds, scores]
+    rates: [1e-3, 3e-3]
+    n_frozen: [1]
+    n_seeds: 2
+    n_resamples: 100
+    recipe: {RECIPE}
+schemes:
+  bed:
+    encoder: tiny
+    samples: [kinds]
+    epochs: {{kinds: 3}}
+    n_resamples: 100
+    cells:
+      - {{scheme: fixed}}
+      - {{scheme: fixed, adapter: {{kind: houlsby, width: 4}}}}
+      - {{scheme: gradual}}
+    recipe: {RECIPE}
+multitask:
+  mix:
+    encoder: tiny
+    sample: both
+    baseline: all
+    n_resamples: 100
+    vary:
+      all: {{}}
+      top: {{rates: {{kind: frozen_below, n_frozen: 1, rate: 1e-3, head: 1e-2}}}}
+      apart: {{tasks: {{each: {{pairs: {{pairs: apart}}}}}}}}
+    recipe: {RECIPE}
+      tasks: {{}}
+"""
+FAR_AWAY = """
+encoders:
+  far: {kind: hub, name: somebody/somewhere, revision: "0123456789012345678901234567890123456789"}
+freeze:
+  away:
+    encoder: far
+    samples: [kinds]
+    recipe: {rates: {kind: uniform, rate: 1e-5}, batch: 8, epochs: 1, max_tokens: 16}
+"""
+
+
+def write_project(root, params=PARAMS):
+    root.mkdir()
+    (root / "params.yaml").write_text(params)
+    draw = random.Random(1)
+    with (root / "words.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("a", "b", "kind", "score"))
+        for number in range(240):
+            a, b = (" ".join(draw.choices(["alpha", "beta", "gamma"], k=draw.randint(4, 12))) for _ in "ab")
+            writer.writerow((f"{a} {number}", b, "yes" if number % 2 else "no", number / 10))
+    return root
+
+
+def context(root):
+    return Context(load_params(root / "params.yaml"), Paths(root), Notebook())
+
+
+def run(root, *words):
+    return CliRunner().invoke(group, ["plan", *words, "--root", str(root)])
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory):
+    """A project without studies, all but one of whose samples are prepared."""
+    root = write_project(tmp_path_factory.mktemp("experiments") / "project")
+    ctx = context(root)
+    for sample in ("kinds", "both"):
+        prepare(ctx, sample)
+    return ctx
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    root = write_project(tmp_path_factory.mktemp("experiments") / "done")
+    ctx = context(root)
+    for sample in ctx.params.samples:
+        prepare(ctx, sample)
+    freeze(ctx, "tops")
+    schemes(ctx, "bed")
+    multitask(ctx, "mix")
+    return ctx
+
+
+def stages_of(told):
+    return {stage.stage: stage for stage in told.stages}
+
+
+def test_without_a_name_all_experiments_are_planned_where_there_is_no_study(ready):
+    told = run(ready.paths.root, "--json")
+    assert told.exit_code == 0
+    records = json.loads(told.stdout)
+    assert [(one["section"], one["name"]) for one in records] == [
+        ("freeze", "tops"),
+        ("schemes", "bed"),
+        ("multitask", "mix"),
+    ]
+    counts = [{stage["stage"]: stage["n_fits"] for stage in one["stages"]} for one in records]
+    # two levels x two seeds, and two rates of which one is the sweep's own
+    assert counts == [{"kinds": 5, "scores": 5}, {"kinds": 3}, {"all": 1, "top": 1, "apart": 1}]
+    for one in records:
+        seconds = [stage["seconds"] for stage in one["stages"] if stage["seconds"]]
+        assert one["seconds"] == pytest.approx(sum(seconds) + one["start_s"])
+
+
+def test_a_sample_that_is_not_prepared_is_told_with_its_command(ready):
+    told = run(ready.paths.root, "tops")
+    assert told.exit_code == 0
+    assert told.stdout.startswith("freeze tops: random on cpu, fp32, 1 threads; probed in ")
+    assert "scores: not prepared, not in the total. Run `finetune-alf prepare scores` first." in told.stdout
+    assert "starting once" in told.stdout
+
+
+def test_where_no_sample_is_prepared_the_fits_are_counted_all_the_same(tmp_path):
+    ctx = context(write_project(tmp_path / "empty"))
+    told = run(ctx.paths.root, "mix")
+    assert told.exit_code == 0
+    lines = told.stdout.splitlines()
+    assert lines[0].endswith("not probed")
+    assert [line.split()[:3] for line in lines[2:5]] == [["all", "1", "?"], ["top", "1", "?"], ["apart", "1", "?"]]
+    assert lines[5] == "all, top, apart: not prepared, not in the total. Run `finetune-alf prepare both` first."
+
+
+def test_a_cell_that_freezes_takes_less_and_adapters_are_mentioned(ready):
+    mix = stages_of(plan(ready, "multitask", "mix"))
+    assert mix["top"].fit_flops < mix["all"].fit_flops
+    assert any("adapters" in note for note in plan(ready, "schemes", "bed").notes)
+
+
+def test_an_encoder_that_is_not_there_stops_its_own_plan_alone(ready, tmp_path):
+    overlay = tmp_path / "far.yaml"
+    overlay.write_text(FAR_AWAY)
+    told = run(ready.paths.root, "--params", str(overlay))
+    assert told.exit_code == 3
+    titles = [line.partition(":")[0] for line in told.stdout.splitlines() if "probed in" in line]
+    assert titles == ["freeze tops", "schemes bed", "multitask mix"]
+    assert "must be in the cache" in told.stderr
+    alone = run(ready.paths.root, "away", "--params", str(overlay))
+    assert (alone.exit_code, alone.stdout) == (3, "")
+
+
+def test_a_name_used_twice_is_planned_twice(ready, tmp_path):
+    overlay = tmp_path / "twice.yaml"
+    sweep = PARAMS[PARAMS.index("freeze:") : PARAMS.index("schemes:")]
+    overlay.write_text(sweep.replace("tops", "mix"))
+    told = run(ready.paths.root, "mix", "--json", "--params", str(overlay))
+    assert [one["title"] for one in json.loads(told.stdout)] == ["freeze mix", "multitask mix"]
+
+
+def test_overlays_are_planned_before_they_are_used(tmp_path):
+    root = write_project(tmp_path / "overlaid", PARAMS[: PARAMS.index("freeze:")])
+    assert run(root).stdout == "There is no study and no experiment to plan.\n"
+    (root / "mine.yaml").write_text(PARAMS)
+    told = run(root, "bed", "--params", str(root / "mine.yaml"))
+    assert told.exit_code == 0
+    assert "Run `finetune-alf prepare kinds` first." in told.stdout
+    assert told.stdout.endswith("lay presets over it with `finetune-alf params use`.\n")
+
+
+def test_a_schedule_that_only_the_registry_knows_is_planned_as_one_that_opens_all(ready):
+    cells = ({"scheme": "fixed"}, {"scheme": "alf-tiny@alf-1"})
+    spec = ready.params.schemes["bed"]
+    spec = type(spec).model_validate({**spec.model_dump(exclude={"cells"}), "cells": cells})
+    ctx = Context(ready.params.model_copy(update={"schemes": {"bed": spec}}), ready.paths, Notebook())
+    told = plan(ctx, "schemes", "bed")
+    assert told.notes[-1].startswith("alf-tiny@alf-1: counted as if everything learned")
+    missing = spec.model_copy(update={"cells": (spec.cells[0].model_copy(update={"scheme": "no.json"}),)})
+    ctx = Context(ready.params.model_copy(update={"schemes": {"bed": missing}}), ready.paths, Notebook())
+    with pytest.raises(ScheduleError, match=r"no\.json"):
+        plan(ctx, "schemes", "bed")
+
+
+def test_what_is_done_is_shown_beside_each_row_and_the_search_counts(done):
+    made, failed = plans(done)
+    assert not failed
+    for told in made:
+        for stage in told.stages:
+            assert stage.spent.n_fits == stage.n_fits, f"{told.title}: {stage.stage}"
+            assert stage.spent.seconds > 0
+            assert stage.spent_predicted_s == pytest.approx(stage.seconds)
+            assert stage.ratio == stage.spent.seconds / stage.spent_predicted_s
+    (freeze_plan, *_) = made
+    assert freeze_plan.stages[0].spent.kinds == {"none": 3, "1": 2}
+
+
+def test_what_is_half_done_is_set_beside_what_just_that_would_take(done, tmp_path):
+    path = done.paths.schemes("bed").with_suffix(".jsonl")
+    whole = path.read_text()
+    try:
+        path.write_text("".join(line + "\n" for line in whole.splitlines() if '"gradual"' in line))
+        (stage,) = plan(done, "schemes", "bed").stages
+        assert stage.spent.kinds == {"gradual/none/constant": 1}
+        assert stage.spent_predicted_s < 0.99 * stage.seconds / 3  # it freezes most of the time
+    finally:
+        path.write_text(whole)
+
+
+def local(name, spec, source):
+    """The same tasks, on texts that are there; whole data sets become small ones."""
+    if isinstance(spec, MixtureSpec):
+        tasks = {task: local(task, one, source) for task, one in spec.tasks.items()}
+        return MixtureSpec(tasks=tasks)
+    text = {"quora": ["a", "b"], "sts": ["a", "b"]}.get(name, "a")
+    score = name.startswith("sts")
+    label = "score" if score else "kind"
+    asked = {
+        "source": {"kind": "files", "train": str(source), "text": text, "label": label},
+        "n_train": 40,
+        "n_validation": 16,
+        "n_confirmation": 0,
+        "n_test": 0 if name in ("sst2", "stsb") else 16,
+        "max_train_frac": 1,
+    } | ({"task": "score"} if score else {})
+    return SampleSpec.model_validate_json(json.dumps(asked))
+
+
+def small_encoder(name):
+    """BERT in its depth, and nothing else of its size."""
+    config = {"model_type": "bert", "vocab_size": 300, "hidden_size": 16, "num_hidden_layers": 12}
+    config |= {"num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 512}
+    if "large" in name:
+        config["num_hidden_layers"] = 24
+    return RandomEncoder(kind="random", seed=1, config=config)
+
+
+@pytest.mark.parametrize(
+    ("presets", "n_fits"),
+    [
+        (["elsa-glue"], {"bert-base": 9 * (8 * 5 + 4), "bert-large": 4 * (14 * 5 + 4)}),
+        (["testbed"], {"testbed": 36}),
+        (
+            ["minbert-unfreeze", "minbert-rate", "minbert-dropout", "minbert-heads"],
+            {"minbert-unfreeze": 4, "minbert-rate": 3, "minbert-dropout": 5, "minbert-heads": 8},
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_the_full_presets_can_be_planned(presets, n_fits, tmp_path, monkeypatch):
+    monkeypatch.setattr("finetune_alf.stages.probe.N_ROUNDS", 2)
+    monkeypatch.setattr("finetune_alf.stages.probe.PATIENCE_S", 0.0)
+    root = write_project(tmp_path / "preset")
+    params = load_params(tmp_path / "none.yaml", presets)
+    changes = {
+        "encoders": {name: small_encoder(name) for name in params.encoders},
+        "samples": {name: local(name, spec, root / "words.csv") for name, spec in params.samples.items()},
+        "compute": params.compute.model_copy(update={"n_threads": 1}),
+    }
+    ctx = Context(params.model_copy(update=changes), Paths(root), Notebook())
+    for name in ctx.params.samples:
+        prepare(ctx, name)
+    known, asked = {}, [(section, name) for section, name in named(ctx.params, None) if name in n_fits]
+    assert len(asked) == len(n_fits)
+    for section, name in asked:
+        told = plan(ctx, section, name, known)
+        assert all(stage.seconds > 0 and stage.memory_bytes > 0 for stage in told.stages)
+        assert sum(stage.n_fits for stage in told.stages) == n_fits[name]
