@@ -31,7 +31,7 @@ from finetune_alf.seeds import child_seed
 
 N_SEEDS = {"full": 10, "tiny": 3}
 MOST_SEEDS = 10
-"""Twenty fits can be shared out in 184,756 ways, all of which the test counts."""
+"""Twenty fits can be shared out in 184,756 ways, and twenty pairs have 2**20 signs: the tests count them all."""
 
 
 def main() -> int:
@@ -84,10 +84,10 @@ def run(asked: argparse.Namespace, ground: Ground) -> dict[str, Any]:
 
 
 def _wanted(n_seeds: int) -> Iterator[tuple[Arm, int]]:
-    """List all fits; of those under many seeds, a seed of each arm in turn. Only what is paired shares seeds."""
+    """List all fits, a seed of each arm in turn. Only pairs share seeds; there are twice as many as seeds of an arm."""
     yield from ((arm, child_seed(0, "same batches")) for arm in SAME)
     yield from ((arm, child_seed(0, arm, number)) for number, arm in itertools.product(range(n_seeds), SEEDED))
-    yield from ((arm, child_seed(0, "paired", number)) for number, arm in itertools.product(range(n_seeds), PAIRED))
+    yield from ((arm, child_seed(0, "paired", number)) for number, arm in itertools.product(range(2 * n_seeds), PAIRED))
 
 
 def _begun(asked: argparse.Namespace, ground: Ground, n_fits: int) -> dict[str, Any]:

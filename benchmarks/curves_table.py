@@ -75,7 +75,8 @@ def _same_batches(document: Document) -> Iterator[str]:
 def _paired(document: Document) -> Iterator[str]:
     yield "## bf16 off fp32, seed by seed"
     yield ""
-    yield "| quantity | epoch | finetune_alf, bf16 less fp32, mean and 95 % interval | p | p after Holm |"
+    n_pairs = sum(fit["arm"] == "paired-bf16" for fit in document["fits"])
+    yield f"| {n_pairs} pairs, bf16 less fp32 | epoch | mean, 95 % interval | p | p after Holm |"
     yield "|---|---|---|---|---|"
     for row in document["summary"]["paired"]:
         yield _row(QUANTITIES[row["quantity"]], row["epoch"], _interval(row), _p(row["p"]), _p(row["p_holm"]))

@@ -59,9 +59,9 @@ def test_a_stopped_run_goes_on_and_ends_with_a_page(ground, monkeypatch, tmp_pat
     file = tmp_path / "curves.json"
     stopped = curves.run(asked(monkeypatch, "--json", file, "--minutes", 0), ground)
     assert stopped["fits"] == []
-    assert "0 of 15 fits" in table(stopped)
+    assert "0 of 19 fits" in table(stopped)
     whole = curves.run(asked(monkeypatch, "--json", file), ground)
-    assert [fit["precision"] for fit in whole["fits"] if fit["arm"].endswith("bf16")] == ["bf16"] * 4
+    assert [fit["precision"] for fit in whole["fits"] if fit["arm"].endswith("bf16")] == ["bf16"] * 6
     assert all(len(fit[name]) == 3 for fit in whole["fits"] for name in QUANTITIES)
     seeds = [fit["seed"] for fit in whole["fits"] if fit["arm"] in SEEDED]
     assert len(set(seeds)) == len(seeds) == 8
@@ -78,7 +78,7 @@ def test_a_stopped_run_goes_on_and_ends_with_a_page(ground, monkeypatch, tmp_pat
 def test_fits_of_another_work_are_not_gone_on_with(ground, monkeypatch, tmp_path):
     file = tmp_path / "curves.json"
     curves.run(asked(monkeypatch, "--json", file, "--minutes", 0), ground)
-    file.write_text(json.dumps({"work": {"batch": 3}, "n_seeds": 2, "n_fits": 15, "fits": []}))
+    file.write_text(json.dumps({"work": {"batch": 3}, "n_seeds": 2, "n_fits": 19, "fits": []}))
     with pytest.raises(SystemExit, match=r"batch, .* differs"):
         curves.run(asked(monkeypatch, "--json", file), ground)
 

@@ -189,9 +189,7 @@ def test_so_is_one_of_the_labels_that_a_sample_had_when_it_was_drawn(done: Path,
     shutil.copytree(done / "data", root / "data")
     told = run(root, "freeze", "tiny")
     assert told.exit_code == 3
-    assert (
-        "freeze.tiny.metrics.scored: must be of pearson, spearman, since its labels are score, but got" in told.stderr
-    )
+    assert "freeze.tiny.metrics.scored: must be of pearson, spearman, since its labels are score" in told.stderr
 
 
 def test_an_unknown_sweep_is_answered_with_those_there_are(done: Path) -> None:

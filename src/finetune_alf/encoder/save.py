@@ -23,6 +23,7 @@ def save_body(filler: MaskFiller, folder: Path) -> None:
         for file in sorted(filler.folder.glob(pattern)):
             shutil.copyfile(file, folder / file.name)
     save_file(_body(filler), folder / WEIGHTS_FILE, {"format": "pt"})
+    (folder / WEIGHTS_FILE).chmod(0o644)  # the library leaves it to its owner alone
 
 
 def _body(filler: MaskFiller) -> dict[str, torch.Tensor]:

@@ -184,7 +184,7 @@ def _strange_tasks(
     if there and given is None:
         yield path, f"must be given, `tasks: {{}}` for the defaults, since sample {name} is a mixture, but is missing"
     for task in _section(given, "each") if name in samples and isinstance(given, dict) else ():
-        where = f"samples.{name}.tasks" if there else "the one task of a plain sample"
+        where = f"samples.{name}.tasks" if there else f"the tasks of sample {name}"
         yield from _unknown((*path, "each", task), task, where, there or {name: None})
 
 

@@ -77,6 +77,7 @@ def _adaptation(one: AdaptDocument) -> Section:
             ("encoder", f"`{one.encoder.name}`: `{one.encoder.identity}`"),
             ("hidden", f"{asked.mask_frac:.0%} of the {by}"),
             ("steps", f"{one.n_steps:,} of {asked.batch} pieces, at most {asked.max_tokens} tokens each"),
+            ("epochs", f"{one.n_steps * asked.batch / one.texts.n_pieces:.2g}"),
             ("rate", f"{rate(asked.rate)}, over {asked.warmup_frac:.0%} of the steps up, then down to 0"),
             ("held out", f"{plain(one.texts.held_out_from)}: {counted(one.texts.n_held_out, 'text')}"),
             ("machine", f"{one.device} in {one.precision}, {counted(one.n_threads, 'thread')}"),

@@ -15,6 +15,7 @@ class AdaptTextsRecord(Record):
 
     source: str
     n_texts: int
+    n_pieces: int
     n_tokens: int
     held_out_from: str
     n_held_out: int
