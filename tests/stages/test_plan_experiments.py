@@ -239,16 +239,20 @@ def test_what_is_done_is_shown_beside_each_row_and_the_search_counts(done):
     assert freeze_plan.stages[0].spent.kinds == {"none": 3, "1": 2}
 
 
-def test_what_is_half_done_is_set_beside_what_just_that_would_take(done, tmp_path):
-    path = done.paths.schemes("bed").with_suffix(".jsonl")
-    whole = path.read_text()
+def test_what_is_half_done_is_set_beside_what_just_that_would_take(done):
+    path, known = done.paths.schemes("bed").with_suffix(".jsonl"), {}
+    (whole,) = plan(done, "schemes", "bed", known).stages
+    lines, alone = path.read_text(), {}
     try:
-        path.write_text("".join(line + "\n" for line in whole.splitlines() if '"gradual"' in line))
-        (stage,) = plan(done, "schemes", "bed").stages
-        assert stage.spent.kinds == {"gradual/none/constant": 1}
-        assert stage.spent_predicted_s < 0.99 * stage.seconds / 3  # it freezes most of the time
+        for line in lines.splitlines():
+            path.write_text(line + "\n")
+            (stage,) = plan(done, "schemes", "bed", known).stages
+            alone |= dict.fromkeys(stage.spent.kinds, stage.spent_predicted_s)
     finally:
-        path.write_text(whole)
+        path.write_text(lines)
+    assert list(alone) == ["fixed/none/constant", "fixed/houlsby/constant", "gradual/none/constant"]
+    assert sum(alone.values()) == pytest.approx(whole.seconds)
+    assert len(set(alone.values())) == 3
 
 
 def local(name, spec, source):
