@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from tiny_checkpoint import as_spec, save_checkpoint
 
 from finetune_alf.cli.entry import group
-from finetune_alf.files import read_json, read_jsonl
+from finetune_alf.files import file_digest, read_json, read_jsonl, write_json
 from finetune_alf.tracking.mlflow import MlflowTracker
 
 PARAMS = """
@@ -157,6 +157,34 @@ def test_the_report_shows_it_with_and_without(done: Path) -> None:
     assert "No gain is to be expected" in page  # the checkpoint has no head
     assert "15% of the whole words" in page
     assert (done / "results" / "report" / "figures" / "films-adapt.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_adapted_anew_it_is_another_encoder_to_a_study(done: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(done, tmp_path / "copy")
+    assert run(copy, "study", "minilm").exit_code == 0
+    (first,) = (copy / "studies").glob("minilm-*.db")
+    text = (copy / "params.yaml").read_text()
+    (copy / "params.yaml").write_text(text.replace("    rate: 1e-2", "    rate: 2e-2"))
+    for words in (["adapt", "films"], ["encoder", "further"], ["study", "minilm"]):
+        told = run(copy, *words)
+        assert told.exit_code == 0, told.stderr
+    assert len(set((copy / "studies").glob("minilm-*.db")) - {first}) == 1
+    card, study = (read_json(copy / "results" / path) for path in ("encoder/further.json", "study/minilm/study.json"))
+    assert study["encoder"]["identity"] == card["identity"]
+    assert card["identity"] != as_spec(done / "data" / "encoders" / "films").identity()
+
+
+def test_the_page_tells_how_many_texts_were_left_out_and_which_weights_came_of_it(done: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(done, tmp_path / "copy")
+    path = copy / "results" / "adapt" / "films.json"
+    record = read_json(path)
+    record["texts"]["n_left_out"] = 3
+    write_json(path, record)
+    assert run(copy, "report").exit_code == 0
+    page = (copy / "results" / "report" / "report.md").read_text("utf-8")
+    assert "`films`: left out as scored on in another split: 3 texts of sample films, training split." in page
+    assert record["sha256"] == file_digest(copy / "data" / "encoders" / "films" / "model.safetensors")
+    assert record["sha256"] in page
 
 
 def test_without_a_recipe_nothing_is_fine_tuned(done: Path, tmp_path: Path) -> None:

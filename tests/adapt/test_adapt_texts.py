@@ -1,13 +1,15 @@
 """What is learned from: the training split or a file, never a text that is scored on."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from finetune_alf.adapt.spec import AdaptSpec
 from finetune_alf.adapt.texts import texts_of
+from finetune_alf.data.mixture import Mixture, MixtureCard
 from finetune_alf.data.prepare import prepare_sample
-from finetune_alf.data.sample import load_sample
+from finetune_alf.data.sample import Split, load_sample
 from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import DataError
 
@@ -76,9 +78,59 @@ def test_a_table_gives_one_column(sample, tmp_path):
         texts_of("one", asked(file="texts.jsonl", column="stars"), sample, tmp_path)
 
 
+def pairs(root):
+    """Draw pairs whose texts come again and again, as in natural language inference: a premise, several hypotheses."""
+    rows = {
+        "train": [("shared with test", f"own {index}") for index in range(4)],
+        "validation": [("shared with train", "held out"), ("held out", "shared with test")],
+        "test": [("shared with test", "asked"), ("asked", "own 0")],
+    }
+    rows["train"] += [("shared with train", f"own {index}") for index in range(4)]
+    for split, texts in rows.items():
+        lines = [json.dumps({"one": one, "other": other, "label": n % 2}) for n, (one, other) in enumerate(texts)]
+        (root / f"{split}.jsonl").write_text("\n".join(lines))
+    source = {"kind": "files", "text": ["one", "other"], "label": "label"}
+    source |= {split: str(root / f"{split}.jsonl") for split in rows}
+    counts = {"n_train": 8, "n_validation": 2, "n_confirmation": 0, "n_test": 2, "max_train_frac": 1.0}
+    prepare_sample("pairs", SampleSpec.model_validate_json(json.dumps({"source": source, **counts})), root / "pairs")
+    return load_sample(root / "pairs")
+
+
+def test_texts_of_training_pairs_that_are_scored_on_in_other_pairs_are_left_out(tmp_path):
+    texts = texts_of("one", asked(sample="pairs"), pairs(tmp_path), tmp_path)
+    assert sorted(texts.learned) == ["own 1", "own 2", "own 3"]
+    assert sorted(texts.held_out) == ["held out", "shared with test", "shared with train"]
+    assert texts.n_left_out == 3
+
+
+def test_no_text_is_learned_from_and_held_out_though_it_comes_twice(sample, tmp_path):
+    (tmp_path / "twice.txt").write_text("\n".join([*(f"text  {index}" for index in range(40))] * 2))
+    texts = texts_of("one", asked(file="twice.txt"), sample, tmp_path)
+    assert sorted(texts.learned + texts.held_out) == sorted(f"text  {index}" for index in range(40))
+
+
+def test_held_out_texts_are_drawn_from_all_tasks_of_a_mixture(sample, tmp_path, monkeypatch):
+    monkeypatch.setattr("finetune_alf.adapt.texts.MAX_HELD_OUT", 8)
+    other = drawn(tmp_path, source={"kind": "mini", "domain": "gadgets"})
+    mixture = Mixture("both", MixtureCard(name="both", tasks={}, counts={}, digest="0" * 64), {"a": sample, "b": other})
+    texts = texts_of("one", asked(sample="both"), mixture, tmp_path)
+    assert len(texts.held_out) == 8
+    for one in (sample, other):
+        assert set(texts.held_out) & set(one.splits["validation"].texts)
+        assert set(texts.learned) >= set(one.splits["train"].texts)
+
+
+def test_nothing_left_to_learn_from_is_told(tmp_path):
+    sample = pairs(tmp_path)
+    train = Split((("shared with test", "asked"),), (0,))
+    sample = replace(sample, splits={**sample.splits, "train": train})
+    with pytest.raises(DataError, match=r"adapt\.one\.sample: must give 1 or more texts that .* but got 0"):
+        texts_of("one", asked(sample="pairs"), sample, tmp_path)
+
+
 def test_too_few_texts_and_a_missing_file_are_named(sample, tmp_path):
     (tmp_path / "one.txt").write_text("a single text")
-    with pytest.raises(DataError, match=r"adapt\.one\.file: must give at least 2 texts .* but got 1"):
+    with pytest.raises(DataError, match=r"adapt\.one\.file: must give 2 or more texts .* but got 1"):
         texts_of("one", asked(file="one.txt"), sample, tmp_path)
     with pytest.raises(DataError, match=r"none\.txt: must be a file, but there is none"):
         texts_of("one", asked(file="none.txt"), sample, tmp_path)

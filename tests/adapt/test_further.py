@@ -5,6 +5,7 @@ import math
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from finetune_alf.adapt.texts import AdaptTexts
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.masked import load_mask_filler
 from finetune_alf.encoder.spec import RandomEncoder
-from finetune_alf.errors import EncoderError, ParamsError
+from finetune_alf.errors import DataError, EncoderError, ParamsError
 from finetune_alf.rates import HEAD
 
 CPU = torch.device("cpu")
@@ -164,6 +165,16 @@ def test_divergence_is_an_error_and_leaves_what_was_there(with_head, tmp_path):
         further.run(folder, lambda point: None)
     assert [file.name for file in folder.iterdir()] == ["kept"]
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
+
+
+def test_held_out_texts_with_nothing_hidden_are_refused_before_training(with_head, tmp_path):
+    texts = replace(TEXTS, held_out=("film",))
+    further = Further("tiny", asked(mask_frac=1e-6), as_spec(with_head), texts, CPU)
+    points = []
+    with pytest.raises(DataError, match=r"held-out texts: must have a token to hide, but of their \d+ none was drawn"):
+        further.run(tmp_path / "tiny", points.append)
+    assert points == []
+    assert not (tmp_path / "tiny").exists()
 
 
 def test_a_stop_on_the_way_leaves_nothing(with_head, tmp_path):

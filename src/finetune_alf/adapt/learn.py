@@ -1,4 +1,8 @@
-"""The loop of further pre-training: hide, tell, step; and what a model makes of texts it has not learned from."""
+"""The loop of further pre-training: hide, tell, step; and what a model makes of texts it has not learned from.
+
+The model's own forward pass does it, on padded batches, and not `train/forward/packed.py`: that one ends in the first
+token's classifier, where here the hidden tokens of the last layer count. Pieces of similar length leave little padding.
+"""
 
 import math
 from collections.abc import Callable
@@ -10,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from finetune_alf.adapt.masking import Masked, MaskLaw, mask
 from finetune_alf.adapt.pieces import Pieces, batches, by_length
 from finetune_alf.encoder.masked import MaskFiller
-from finetune_alf.errors import ParamsError
+from finetune_alf.errors import DataError, ParamsError
 from finetune_alf.recipe import LinearCurve
 from finetune_alf.seeds import child_seed
 from finetune_alf.spec import Spec
@@ -20,6 +24,8 @@ WEIGHT_DECAY = 0.01
 """Of matrices, not of biases and norms: Devlin et al. 2019, appendix A.2."""
 
 CLIP = 1.0
+"""The longest that a gradient may be, as in the code of Devlin et al."""
+
 N_POINTS = 20
 EVALUATION_BATCH = 64
 
@@ -80,14 +86,22 @@ def learn(
 
 @torch.inference_mode()
 def held_out_loss(filler: MaskFiller, pieces: Pieces, law: MaskLaw, precision: Precision, seed: int) -> float:
-    """Return the mean loss in nats a hidden token; the same seed hides the same tokens."""
+    """Return the mean loss in nats a hidden token; the same seed hides the same tokens.
+
+    Raises DataError where the texts are so few that none is hidden.
+    """
     filler.model.eval()
     total, n_hidden = torch.zeros((), device=filler.device), 0
     for index, rows in enumerate(by_length(pieces.lengths, torch.arange(len(pieces)), EVALUATION_BATCH)):
         batch = hidden(pieces, rows, law, filler.pad_id, child_seed(seed, "held out", index))
         total += _loss(filler, batch, precision)
         n_hidden += len(batch.masked.places)
-    return total.item() / max(n_hidden, 1)
+    if not n_hidden:
+        raise DataError(
+            f"held-out texts: must have a token to hide, but of their {len(pieces.ids)} none was drawn. "
+            "Name a source with more texts, or raise mask_frac."
+        )
+    return total.item() / n_hidden
 
 
 def finite(loss: float, phase: Phase, when: str) -> float:

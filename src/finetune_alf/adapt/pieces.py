@@ -1,8 +1,10 @@
 """Tokenised texts in a row of tokens, and the order in which training takes them: similar lengths together."""
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from finetune_alf.adapt.masking import NO_WORD
@@ -26,15 +28,14 @@ class Pieces:
     @classmethod
     def of(cls, pieces: Iterable[TokensAndWords]) -> "Pieces":
         """Lay pieces out; words are the tokenizer's own numbers, rising through a text."""
-        ids: list[int] = []
-        words: list[int] = []
+        ids, words = array("i"), array("i")  # a list would take nine times the memory
         lengths = []
         for tokens, of_words in pieces:
-            ids += tokens
-            words += _from_zero(of_words)
+            ids.extend(tokens)
+            words.extend(_from_zero(of_words))
             lengths.append(len(tokens))
         n = torch.tensor(lengths, dtype=torch.int64)
-        return cls(torch.tensor(ids, dtype=torch.int32), torch.tensor(words, dtype=torch.int32), n, n.cumsum(0) - n)
+        return cls(_tensor(ids), _tensor(words), n, n.cumsum(0) - n)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -70,6 +71,10 @@ def by_length(lengths: torch.Tensor, rows: torch.Tensor, batch: int) -> list[lis
     """Return these rows in batches of similar length, the longest first."""
     ordered: list[int] = rows[lengths[rows].argsort(descending=True, stable=True)].tolist()
     return [ordered[start : start + batch] for start in range(0, len(ordered), batch)]
+
+
+def _tensor(numbers: "array[int]") -> torch.Tensor:
+    return torch.from_numpy(np.array(numbers, dtype=np.int32))
 
 
 def _from_zero(words: Sequence[int]) -> list[int]:

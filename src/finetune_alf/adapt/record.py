@@ -25,7 +25,7 @@ class Losses(Spec):
 
 
 class LearnedTexts(Spec):
-    """What was learned from and what was measured on; `n_left_out` texts of a file are in splits that are scored on."""
+    """What was learned from and what was measured on; `n_left_out` other texts are in splits that are scored on."""
 
     source: str
     digest: str

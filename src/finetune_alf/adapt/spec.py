@@ -26,12 +26,12 @@ class AdaptSpec(Spec):
     """Which encoder is trained further, on which texts, how long; and the recipe that shows whether it helps.
 
     The texts are those of the sample's training split, or the lines of `file`, or, where that is a table, its `column`.
-    The sample is always named: its texts of other splits are kept out of a file, and the comparison is made on it. A
-    text longer than `max_tokens` is cut into pieces, so that all of it is learned from. Either `epochs` or `n_steps`
-    says how long; a step takes `batch` pieces. The rate rises over the first `warmup_frac` of the steps, then falls to
-    0.
+    The sample is always named: no text of its other splits is learned from, and the comparison is made on it. A text
+    longer than `max_tokens` is cut into pieces, so that all of it is learned from. Either `epochs` or `n_steps` says
+    how long; a step takes `batch` pieces. The rate rises over the first `warmup_frac` of the steps, then falls to 0.
     `mask_frac` of the tokens have to be told, chosen one by one or as `whole_words`. With a `recipe`, plain and adapted
-    encoder are fine-tuned over `n_seeds` and compared by `metric` on the test split.
+    encoder are fine-tuned over `n_seeds` and compared on the test split by `metric`: accuracy, or Pearson's correlation
+    of scores, unless another is named.
 
     Rate, batch, tokens and warm-up are those of Sun et al. 2019, section 5.1, who take 100,000 steps; `mask_frac` is
     that of Devlin et al. 2019, section 3.1.

@@ -5,18 +5,19 @@ too, but an encoder that has read the very texts it is scored on would be scored
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from finetune_alf.adapt.spec import AdaptSpec
 from finetune_alf.data.mixture import Drawn
-from finetune_alf.data.rows import Text
 from finetune_alf.data.unlabelled import read_texts
 from finetune_alf.errors import DataError
 from finetune_alf.files import digest
 from finetune_alf.seeds import child_seed
+
+SCORED = ("validation", "confirmation", "test")
 
 HELD_OUT_FRAC = 0.05
 MAX_HELD_OUT = 200
@@ -25,7 +26,7 @@ MAX_HELD_OUT = 200
 
 @dataclass(frozen=True)
 class AdaptTexts:
-    """Texts to learn from, texts to measure on; `n_left_out` stood in the file and in a split that is scored on."""
+    """Texts to learn from and texts to measure on, each once; `n_left_out` stand in a split that is scored on, too."""
 
     learned: tuple[str, ...]
     held_out: tuple[str, ...]
@@ -41,50 +42,58 @@ class AdaptTexts:
 
 
 def texts_of(name: str, spec: AdaptSpec, sample: Drawn, root: Path) -> AdaptTexts:
-    """Return the texts of `adapt.<name>`; DataError where there are too few, or a file cannot be read."""
+    """Return the texts of `adapt.<name>`; DataError where there are too few, or a file cannot be read.
+
+    A text of a training pair may be scored on in another pair, or at another task: it is left out as it is of a file.
+    """
+    unseen: list[str] = []
     if spec.file is not None:
-        return _from_file(name, spec, sample, root)
-    learned, unseen = _texts(sample, "train"), _texts(sample, "validation")
-    source, held_out_from = f"sample {sample.name}, training split", f"sample {sample.name}, validation split"
-    if unseen:
-        held_out = unseen[:MAX_HELD_OUT]
+        read = read_texts(spec.file, spec.column, root)
+        offered, source, source_digest = _distinct(read.texts), spec.file, read.digest
     else:
-        learned, held_out = _apart(f"adapt.{name}.sample", learned, spec.seed)
-        held_out_from = source
-    return AdaptTexts(learned, held_out, source, sample.card.digest, held_out_from)
+        offered, source_digest = _distinct(_texts(sample, "train")), sample.card.digest
+        source = f"sample {sample.name}, training split"
+        unseen = list(_distinct(_texts(sample, "validation")).values())
+    scored = _distinct(_texts(sample, *SCORED))
+    fair = [text for key, text in offered.items() if key not in scored]
+    _check_enough(f"adapt.{name}.{'file' if spec.file else 'sample'}", len(fair), 1 if unseen else 2)
+    held_out = _held_out(unseen or fair, 1.0 if unseen else HELD_OUT_FRAC, spec.seed)
+    return AdaptTexts(
+        learned=tuple(text for text in fair if text not in held_out),
+        held_out=tuple(held_out),
+        source=source,
+        source_digest=source_digest,
+        held_out_from=f"sample {sample.name}, validation split" if unseen else source,
+        n_left_out=len(offered) - len(fair),
+    )
 
 
-def _from_file(name: str, spec: AdaptSpec, sample: Drawn, root: Path) -> AdaptTexts:
-    assert spec.file is not None  # noqa: S101 - the caller's condition
-    read = read_texts(spec.file, spec.column, root)
-    scored = {_key(text) for split in ("validation", "confirmation", "test") for text in _texts(sample, split)}
-    fair = [text for text in read.texts if _key(text) not in scored]
-    learned, held_out = _apart(f"adapt.{name}.file", fair, spec.seed)
-    return AdaptTexts(learned, held_out, spec.file, read.digest, spec.file, len(read.texts) - len(fair))
+def _texts(sample: Drawn, *splits: str) -> Iterator[str]:
+    """Yield the texts of some splits, both of a pair one by one, of all tasks."""
+    for task in sample.tasks.values():
+        for split in splits:
+            for text in task.splits[split].texts:
+                yield from (text,) if isinstance(text, str) else text
 
 
-def _texts(sample: Drawn, split: str) -> tuple[str, ...]:
-    """Return a split's texts, both of a pair one by one, of all tasks."""
-    return tuple(part for task in sample.tasks.values() for text in task.splits[split].texts for part in _parts(text))
+def _distinct(texts: Iterable[str]) -> dict[str, str]:
+    """Return the first of the texts that differ in white space alone, by what they have in common."""
+    first: dict[str, str] = {}
+    for text in texts:
+        first.setdefault(" ".join(text.split()), text)
+    return first
 
 
-def _parts(text: Text) -> Iterable[str]:
-    return (text,) if isinstance(text, str) else text
-
-
-def _apart(where: str, texts: Sequence[str], seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Take a few texts out to measure on; the others keep their order."""
-    if len(texts) < 2:
+def _check_enough(where: str, n_texts: int, n_needed: int) -> None:
+    if n_texts < n_needed:
         raise DataError(
-            f"{where}: must give at least 2 texts that no other split of the sample has, one to learn from and one to "
-            f"measure on, but got {len(texts)}. Name another source of texts."
+            f"{where}: must give {n_needed} or more texts that no other split of the sample has, to learn from and to "
+            f"measure on, but got {n_texts}. Name another source of texts."
         )
-    n = min(MAX_HELD_OUT, max(1, round(HELD_OUT_FRAC * len(texts))))
+
+
+def _held_out(texts: Sequence[str], frac: float, seed: int) -> dict[str, None]:
+    """Draw this part of the texts to measure on, MAX_HELD_OUT at most; they keep their order."""
+    n = min(MAX_HELD_OUT, max(1, round(frac * len(texts))))
     draw = random.Random(child_seed(seed, "held out"))  # noqa: S311 - a draw of texts
-    chosen = set(draw.sample(range(len(texts)), n))
-    learned = tuple(text for index, text in enumerate(texts) if index not in chosen)
-    return learned, tuple(texts[index] for index in sorted(chosen))
-
-
-def _key(text: str) -> str:
-    return " ".join(text.split())
+    return dict.fromkeys(texts[index] for index in sorted(draw.sample(range(len(texts)), n)))

@@ -21,8 +21,9 @@ def adapt_part(paths: Paths) -> Part | None:
     section.say("## Further pre-training")
     section.say(
         "Before it is fine-tuned, an encoder learns to fill masks in texts of the task, without their labels (Sun et "
-        "al. 2019). Losses are in nats a hidden token, on texts that were not learned from, the same tokens hidden "
-        "each time."
+        "al. 2019). No text is learned from that is scored on: where it is found, whole, in another split of the same "
+        "sample, it is left out. Losses are in nats a hidden token, on texts that were not learned from, the same "
+        "tokens hidden each time."
     )
     section.tabulate(
         ("adaptation", "encoder", "texts", "steps", "time", "loss before", "loss after"), [_row(one) for one in done]
@@ -55,8 +56,8 @@ def _cautions(done: Sequence[AdaptDocument]) -> Iterator[str]:
     for one in done:
         if one.texts.n_left_out:
             yield (
-                f"`{one.name}`: {counted(one.texts.n_left_out, 'text')} of the file stand in a split that is scored on "
-                "and were left out."
+                f"`{one.name}`: left out as scored on in another split: {counted(one.texts.n_left_out, 'text')} of "
+                f"{plain(one.texts.source)}."
             )
         if one.comparison and one.comparison.diverged:
             yield (
@@ -80,6 +81,7 @@ def _adaptation(one: AdaptDocument) -> Section:
             ("epochs", f"{one.n_steps * asked.batch / one.texts.n_pieces:.2g}"),
             ("rate", f"{rate(asked.rate)}, over {asked.warmup_frac:.0%} of the steps up, then down to 0"),
             ("held out", f"{plain(one.texts.held_out_from)}: {counted(one.texts.n_held_out, 'text')}"),
+            ("adapted weights", f"SHA-256 `{one.sha256}`"),
             ("machine", f"{one.device} in {one.precision}, {counted(one.n_threads, 'thread')}"),
         ],
     )

@@ -89,4 +89,5 @@ class AdaptDocument(Record):
     device: str
     precision: str
     n_threads: int
+    sha256: str
     comparison: ComparisonRecord | None
