@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from finetune_alf.params.writing import use_presets
 
@@ -137,8 +138,10 @@ def test_a_sweep_runs_after_its_samples_and_before_the_report(project: Path) -> 
     assert change(project, "freeze: {}\n", FREEZE) == ["freeze tiny", "report"]
 
 
-def test_a_testbed_of_schemes_does_too(project: Path) -> None:
+def test_a_testbed_of_schemes_does_too_and_after_the_schedules_that_it_may_name(project: Path) -> None:
     assert change(project, "schemes: {}\n", FREEZE.replace("freeze", "schemes")) == ["schemes tiny", "report"]
+    lock = YAML(typ="safe").load(project / "dvc.lock")
+    assert {"results/schedules", "data/samples"} <= {dep["path"] for dep in lock["stages"]["schemes@tiny"]["deps"]}
 
 
 MULTITASK = """multitask:

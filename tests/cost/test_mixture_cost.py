@@ -105,7 +105,7 @@ def test_adapters_norms_and_head_are_all_that_an_optimizer_holds():
     encoder, _ = tiny()
     adapted = with_adapter(encoder, HoulsbyAdapter(width=8))
     asked = recipe(OPEN, adapter=HoulsbyAdapter(width=8))
-    n_open = open_parameters(adapted, adapted.anatomy.rates(OPEN.at))
+    n_open = open_parameters(adapted, adapted.anatomy.rates(OPEN.at), asked)
     shape = shape_of(adapted)
     assert fit_work(shape, lengths([5] * 3), asked, PACKED).updates == n_open
     assert fit_memory(shape, lengths([5] * 3), asked, PACKED).optimizer == 2 * 4 * n_open

@@ -36,6 +36,11 @@ def test_what_diverged_and_what_nobody_published_has_no_point():
     assert (second.score, second.published) == (None, None)
 
 
+def test_published_accuracies_have_no_place_on_the_axis_of_another_metric():
+    points = [point for _, points in schemes_info(SAMPLES, "matthews").panels for point in points]
+    assert {point.published for point in points} == {None}
+
+
 def test_the_same_record_gives_the_same_picture_and_another_record_another():
     png = schemes_plot(SAMPLES)
     assert png.startswith(b"\x89PNG")

@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from finetune_alf.errors import InputError
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
 from finetune_alf.recipe import SGD, AdamW, ExponentialCurve, GradualThaw, HoulsbyAdapter, LinearCurve, Recipe
 from finetune_alf.schedules.published import published
@@ -99,8 +100,9 @@ def test_adapters_learn_at_their_own_rate_where_one_is_given():
     spec = spec_of(cells=[{"scheme": "differential", "adapter": "houlsby"}], adapter_rate=0.5)
     assert one("differential", spec).rates.at(N_LAYERS)[layer(5)] == 0.5
     assert one("differential", spec).rates.at(N_LAYERS)[HEAD] == 0.02
-    bare = spec_of(cells=[{"scheme": "fixed"}], adapter_rate=0.5)
-    assert one("fixed", bare).rates == UniformRates(rate=0.01, head=0.02)
+    both = spec_of(cells=[{"scheme": "fixed"}, {"scheme": "fixed", "adapter": "lora"}], adapter_rate=0.5)
+    bare, _ = cells(both, {}, N_LAYERS)
+    assert bare.recipe.rates == UniformRates(rate=0.01, head=0.02)
 
 
 def test_under_adamw_adapters_may_learn_faster_than_an_encoder_may():
@@ -160,6 +162,20 @@ def test_nesterov_is_refused_where_it_means_nothing():
     refused("the same as fixed", already, cells=[{"scheme": "nesterov"}])
 
 
+def test_the_head_alone_is_refused_where_it_has_no_rate():
+    still = {"rates": {"kind": "uniform", "rate": 0.01, "head": 0}}
+    refused("recipe.rates.head is 0", still, cells=[{"scheme": "head"}])
+
+
+def test_an_adapter_is_refused_under_a_schedule_that_freezes_every_layer():
+    frozen = published("distilbert-alf-1")
+    rates = LayerRates.of(1e-5, [0.0] * N_LAYERS, 1e-3)
+    frozen = frozen.model_copy(update={"recipe": frozen.recipe.with_rates(rates)})
+    spec = spec_of(cells=[{"scheme": "mine.json", "adapter": "houlsby"}])
+    with pytest.raises(InputError, match=r"must have a layer that learns, but mine\.json/houlsby/constant has none"):
+        cells(spec, {"mine.json": frozen}, N_LAYERS)
+
+
 def test_an_exponential_curve_needs_a_second_epoch_somewhere():
     cell = {"scheme": "fixed", "curve": "exponential"}
     refused("there is one epoch alone", {"epochs": 1}, cells=[cell])
@@ -177,6 +193,9 @@ def test_an_exponential_curve_needs_a_second_epoch_somewhere():
         ({"thaw": {"kind": "gradual"}}, {}, "recipe.thaw must be open"),
         ({"curve": {"kind": "cosine"}}, {}, "recipe.curve must be constant"),
         ({"adapter": {"kind": "lora"}}, {}, "recipe.adapter must be left out"),
+        ({"rates": {"kind": "uniform", "rate": 0}}, {}, "recipe.rates.rate must be above 0"),
+        ({}, {"adapters": ["none"], "adapter_rate": 0.1}, "adapter_rate must go with an adapter, but none"),
+        ({}, {"schemes": ["gradual+"]}, r"but got gradual\+ "),
     ],
 )
 def test_what_the_lists_say_is_not_said_twice_or_wrong(recipe, changes, said):

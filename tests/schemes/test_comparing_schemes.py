@@ -76,6 +76,17 @@ def test_a_scheme_that_is_right_more_often_is_better_and_an_equal_one_not_told_a
     assert told["gradual"]["difference"]["p_holm"] >= told["gradual"]["difference"]["p"]
 
 
+def test_the_time_of_a_fit_is_that_of_fits_that_did_not_diverge_on_the_way():
+    told = rows(
+        {
+            "fixed": [fitted(TRUTH, seconds=9.0), fitted((), seconds=1.0)],
+            "gradual": [fitted((), seconds=1.0), fitted((), seconds=3.0)],
+            "head": [fitted(TRUTH)] * 2,
+        }
+    )
+    assert (told["fixed"]["seconds"], told["gradual"]["seconds"]) == (9.0, 2.0)
+
+
 def test_a_diverged_seed_is_left_out_of_the_pairs_and_counted():
     told = rows(
         {

@@ -2,18 +2,20 @@
 
 import re
 import shutil
+import sys
 
 import pytest
 from click.testing import CliRunner
 from small import PARAMS, Notebook
 
 from finetune_alf.cli.entry import group
-from finetune_alf.errors import InputError
-from finetune_alf.files import read_json, read_jsonl
+from finetune_alf.errors import EncoderError, InputError
+from finetune_alf.files import read_json, read_jsonl, write_json
 from finetune_alf.params.load import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.rates import ListedRates
 from finetune_alf.recipe import Recipe
+from finetune_alf.report.schemes import schemes_part
 from finetune_alf.schedules.schedule import Provenance, Schedule
 from finetune_alf.stages.context import Context
 from finetune_alf.stages.schemes import schemes
@@ -119,6 +121,13 @@ def test_what_is_trained_is_told(done):
     assert lora - head == 2 * 2 * (8 * 16 + 16 * 8)  # layers x (query and value) x (A + B)
 
 
+def test_layers_that_gradual_unfreezing_never_gets_to_do_not_count_as_trained(done):
+    root, _ = done
+    everything, _, gradual, *_ = (cell["n_open_parameters"] for cell in cells_of(root)[:N_CELLS])
+    _, _, shorter, *_ = (cell["n_open_parameters"] for cell in cells_of(root)[N_CELLS:])
+    assert shorter < gradual < everything
+
+
 def test_an_adapted_cell_shows_the_rates_of_its_adapters(done):
     root, _ = done
     lora = cells_of(root)[3]
@@ -160,6 +169,23 @@ def test_the_page_shows_every_row_with_what_was_published_beside_it(done):
     assert f"{cells_of(root)[1]['n_open_parameters']:,}" in row
     assert "published" not in travel.split("Published:")[0]
     assert "With one seed nothing is known" in page
+    assert "| adapters | houlsby, width 4, activation gelu; lora, rank 8, alpha 16 |" in page
+    assert "| curves | constant; slanted triangular, cut frac 0.1, ratio 32; exponential, decay 0.9 |" in page
+    assert "fits ran at a time" not in page
+
+
+def test_the_page_tells_what_flatters_a_score_and_stretches_a_time(done, tmp_path):
+    told = read_json(Paths(done[0]).schemes("bed"))
+    told |= {"metric": "spearman", "n_at_once": 2, "recipe": told["recipe"] | {"keep": "best"}}
+    for table in told["samples"].values():
+        for row in table["combinations"]:
+            row["difference"] = None
+    write_json(Paths(tmp_path).schemes("bed"), told)
+    page = schemes_part(Paths(tmp_path)).section.markdown
+    assert "2 fits ran at a time, which stretches their seconds." in page
+    assert "best epoch was chosen by the split that scores it" in page
+    assert "naming the mean score every time" in page
+    assert "Differences are from" not in page
 
 
 def test_a_testbed_that_was_stopped_goes_on_and_ends_as_one_that_was_not(done, prepared, tmp_path):
@@ -197,6 +223,15 @@ class Stopper:
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
+
+
+def test_an_adapter_that_cannot_be_built_is_told_before_any_fit(prepared, tmp_path, monkeypatch):
+    root = tmp_path / "without"
+    shutil.copytree(prepared, root)
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(EncoderError, match="lora needs PEFT"):
+        schemes(context(root), "bed")
+    assert not Paths(root).ledger("schemes-bed").exists()
 
 
 def test_an_unknown_testbed_is_answered_with_those_there_are(prepared):

@@ -1,5 +1,7 @@
 """Fits of encoders with adapters: only what is meant to learn does, by the fast ways as by the slow ones."""
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -11,6 +13,7 @@ from tiny_families import gradients, labels_of, largest, largest_difference, tab
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.spec import MiniSource, SampleSpec
 from finetune_alf.encoder.adapters.install import with_adapter
+from finetune_alf.errors import EncoderError
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, adapter
 from finetune_alf.recipe import GradualThaw, HoulsbyAdapter, LoraAdapter
 from finetune_alf.train import prefixes
@@ -90,6 +93,14 @@ def test_a_fit_changes_adapters_norms_and_head_and_nothing_else(adapted, spec):
     assert bool(norms) == (spec.kind == "houlsby")
     assert result.n_open_parameters == sum(adapted.model.get_parameter(name).numel() for name in learns)
     assert result.epochs[-1].train_loss < result.epochs[0].train_loss
+
+
+def test_a_fit_whose_recipe_and_encoder_do_not_have_the_same_adapter_is_refused(loaded, adapted, spec):
+    texts, other = fit_texts(loaded), HoulsbyAdapter(width=4)
+    for encoder, wanted, has in ((adapted, None, spec), (loaded, spec, None), (adapted, other, spec)):
+        said = f"must have the recipe's adapter ({wanted or 'none'}), but has {has or 'none'}"
+        with pytest.raises(EncoderError, match=re.escape(said)):
+            fit(encoder, texts, tiny_recipe(adapter=wanted), 1)
 
 
 def test_an_adapter_whose_layer_has_no_rate_stands_still(adapted, spec):

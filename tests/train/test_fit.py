@@ -109,6 +109,14 @@ def test_gradual_thaw_moves_only_what_is_open_yet(loaded):
     assert moved == {"layer.2", "head"}
 
 
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_what_a_thaw_never_opens_is_not_counted_as_open(loaded, epochs):
+    result = fit(loaded, fit_texts(loaded), tiny_recipe(epochs=epochs, thaw=GradualThaw()), seed=1)
+    opened = loaded.anatomy.addresses[-1 - epochs :]  # the head, and a layer an epoch
+    names = [name for address in opened for name in loaded.anatomy.parameters[address]]
+    assert result.n_open_parameters == sum(loaded.model.get_parameter(name).numel() for name in names)
+
+
 def test_micro_batches_take_the_same_steps(loaded_without_dropout):
     encoder = loaded_without_dropout
     curves = []

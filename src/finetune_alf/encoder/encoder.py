@@ -37,6 +37,14 @@ class Encoder:
         """How many layers have an address."""
         return self.anatomy.n_layers
 
+    def must_have(self, adapter: Adapter | None) -> None:
+        """Raise EncoderError unless this adapter, or none, is what was built in."""
+        if adapter != self.adapter:
+            raise EncoderError(
+                f"{self.identity}: must have the recipe's adapter ({adapter or 'none'}), "
+                f"but has {self.adapter or 'none'}. Build it in with with_adapter, or change the recipe."
+            )
+
     def reset(self, seed: int) -> None:
         """Put the first weights back in place: the same tensors, open, without gradients.
 

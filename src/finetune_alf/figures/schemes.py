@@ -31,13 +31,17 @@ class SchemesInfo:
     panels: tuple[tuple[str, tuple[SchemePoint, ...]], ...]
 
 
-def schemes_info(samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> SchemesInfo:
-    """Sort `{sample: [{scheme, adapter, curve, score: {mean, low, high}, published: {accuracy}}]}` into panels."""
+def schemes_info(samples: Mapping[str, Sequence[Mapping[str, Any]]], metric: str = "accuracy") -> SchemesInfo:
+    """Sort `{sample: [{scheme, adapter, curve, score: {mean, low, high}, published: {accuracy}}]}` into panels.
+
+    What was published are accuracies: they have no place beside scores by another metric.
+    """
     combinations = [one for rows in samples.values() for one in rows]
     labels = tuple(dict.fromkeys(map(_label, combinations)))
     adapters = tuple(dict.fromkeys(str(one["adapter"]) for one in combinations))
     panels = tuple(
-        (sample, tuple(_point(one, labels.index(_label(one))) for one in rows)) for sample, rows in samples.items()
+        (sample, tuple(_point(one, labels.index(_label(one)), metric) for one in rows))
+        for sample, rows in samples.items()
     )
     return SchemesInfo(labels, adapters, panels)
 
@@ -47,7 +51,7 @@ def schemes_plot(samples: Mapping[str, Sequence[Mapping[str, Any]]], metric: str
 
     Crosses are what was published. Points of one scheme with and without an adapter stand one below the other.
     """
-    info = schemes_info(samples)
+    info = schemes_info(samples, metric)
     width, height = max(6.5, 2.2 + 2.9 * len(info.panels)), 1.7 + 0.42 * len(info.rows)
     with sheet(width, height, n_panels=max(len(info.panels), 1), share_y=True) as page:
         for axes, (sample, points) in zip(page.panels, info.panels, strict=False):
@@ -86,7 +90,7 @@ def _label(one: Mapping[str, Any]) -> str:
     return str(one["scheme"]) if plain else f"{one['scheme']}, {str(one['curve']).replace('_', ' ')}"
 
 
-def _point(one: Mapping[str, Any], row: int) -> SchemePoint:
-    score, published = one.get("score"), one.get("published")
+def _point(one: Mapping[str, Any], row: int, metric: str) -> SchemePoint:
+    score, published = one.get("score"), one.get("published") if metric == "accuracy" else None
     ends = None if score is None else (float(score["mean"]), float(score["low"]), float(score["high"]))
     return SchemePoint(row, str(one["adapter"]), ends, None if published is None else float(published["accuracy"]))

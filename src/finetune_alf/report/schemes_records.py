@@ -1,6 +1,6 @@
 """What the report takes from results/schemes/<name>.json."""
 
-from finetune_alf.recipe import Recipe
+from finetune_alf.recipe import Adapter, Curve, Recipe
 from finetune_alf.report.freeze_records import Machine
 from finetune_alf.report.records import Compared, Estimate, Record, SeenEncoder
 from finetune_alf.report.search import words
@@ -14,7 +14,7 @@ class SizedEncoder(SeenEncoder):
 
 
 class ComparedSample(Record):
-    """A sample, and what naming the commonest class every time would score."""
+    """A sample, and what always naming its commonest class, or its mean score, would score."""
 
     name: str
     n_train: int
@@ -65,14 +65,17 @@ class SampleTable(Record):
 
 
 class SchemesRecord(Record):
-    """results/schemes/<name>.json."""
+    """results/schemes/<name>.json; adapters and curves with their settings, and how many fits ran at a time."""
 
     name: str
     encoder: SizedEncoder
     metric: str
     recipe: Recipe
     adapter_rate: float | None
+    adapters: tuple[Adapter, ...]
+    curves: tuple[Curve, ...]
     n_seeds: int
+    n_at_once: int
     machine: Machine
     left_out: dict[str, str]
     samples: dict[str, SampleTable]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.errors import InputError
 from finetune_alf.rates import HEAD, UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.schedule import Schedule
@@ -37,7 +38,7 @@ class Cell:
 def cells(spec: SchemesSpec, schedules: Mapping[str, Schedule], n_layers: int) -> list[Cell]:
     """Return the cells in order; the seeds are the same for all combinations and samples.
 
-    Raises ScheduleError for a schedule of another depth than the encoder's.
+    Raises what `recipe_of` does.
     """
     return [
         Cell(sample, one, recipe, index, child_seed(spec.seed, "schemes", index))
@@ -51,7 +52,11 @@ def cells(spec: SchemesSpec, schedules: Mapping[str, Schedule], n_layers: int) -
 def recipe_of(
     spec: SchemesSpec, combination: Combination, sample: str, schedules: Mapping[str, Schedule], n_layers: int
 ) -> Recipe:
-    """Return a combination as one recipe: rates x optimizer x thaw of its scheme, its adapter, its curve."""
+    """Return a combination as one recipe: rates x optimizer x thaw of its scheme, its adapter, its curve.
+
+    Raises ScheduleError for a schedule of another depth than the encoder's, InputError where an adapter would have no
+    layer to learn in.
+    """
     common = spec.recipe
     if combination.adapter is not None and spec.adapter_rate is not None:
         rates = UniformRates(rate=spec.adapter_rate, head=common.rates.at(n_layers)[HEAD])
@@ -62,7 +67,13 @@ def recipe_of(
         "curve": combination.curve,
         **changes(combination.scheme, common, schedules, n_layers),
     }
-    return Recipe.model_validate(common.model_copy(update=changed).model_dump())
+    recipe = Recipe.model_validate(common.model_copy(update=changed).model_dump())
+    if recipe.adapter is not None and not any(recipe.rates.at(n_layers).layers):
+        raise InputError(
+            f"schemes: an adapter must have a layer that learns, but {combination.name} has none: an adapter learns at "
+            "its layer's rate, and the schedule freezes all of them. Leave the adapter or the schedule out."
+        )
+    return recipe
 
 
 def cell_job(cell: Cell, encoder: EncoderSpec, sample_digest: str, metric: str) -> FitJob:
@@ -74,7 +85,17 @@ def cell_record(cell: Cell, result: FitResult, n_layers: int) -> dict[str, Any]:
     """Return a cell's line in the results; no loss and no score where the fit diverged."""
     told = result.model_dump(
         mode="json",
-        include={"loss", "score", "seconds", "stopped", "epochs", "n_open_parameters", "n_steps", "frozen_dropout"},
+        include={
+            "loss",
+            "score",
+            "accuracy",
+            "seconds",
+            "stopped",
+            "epochs",
+            "n_open_parameters",
+            "n_steps",
+            "frozen_dropout",
+        },
     )
     return {
         "sample": cell.sample,

@@ -53,6 +53,8 @@ def _reasons(combination: Combination, recipe: Recipe, most_epochs: int) -> Iter
         for other in parts[:index]:
             if shared := set(fields_set(part)) & set(fields_set(other)):
                 yield f"{other} and {part} both set the {min(shared)}"
+    if HEAD_ONLY in parts and recipe.rates.head == 0:
+        yield f"{HEAD_ONLY} trains the head alone, and recipe.rates.head is 0"
     if HEAD_ONLY in parts and "gradual" in parts:
         yield f"{HEAD_ONLY} leaves every layer frozen, so that there is nothing to unfreeze"
     if HEAD_ONLY in parts and combination.adapter is not None:

@@ -50,11 +50,12 @@ def compare(spec: SchemesSpec, sample: str, truth: Sequence[float], fits: Fits) 
 def _numbers(fits: Sequence[FitResult]) -> dict[str, Any]:
     losses = [fit.loss for fit in fits if fit.loss is not None]
     loss = {"mean": fmean(losses), "sd_seeds": stdev(losses) if len(losses) > 1 else None} if losses else None
+    timed = [fit for fit in fits if fit.loss is not None] or fits  # a fit that diverges ends early
     return {
         "n_seeds": len(losses),
         "n_diverged": len(fits) - len(losses),
         "loss": loss,
-        "seconds": fmean(fit.seconds for fit in fits),
+        "seconds": fmean(fit.seconds for fit in timed),
         "n_open_parameters": fits[0].n_open_parameters,
     }
 

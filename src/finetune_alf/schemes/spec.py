@@ -19,7 +19,7 @@ from finetune_alf.recipe import (
 )
 from finetune_alf.schedules.published import PUBLISHED_NAMES
 from finetune_alf.schemes.combination import Combination, reason_against, unknown_parts
-from finetune_alf.schemes.rules import FIXED, RULES, is_schedule, parts_of
+from finetune_alf.schemes.rules import FIXED, HEAD_ONLY, RULES, is_schedule, parts_of
 from finetune_alf.spec import Spec
 
 Count = Annotated[int, Field(ge=1)]
@@ -61,8 +61,9 @@ class SchemesSpec(Spec):
     published name, a path that ends in .json, model@alias), or several of these joined by `+`.
 
     `recipe` is what all have in common: its rates, which must be `uniform`, are those of every scheme, and adapters
-    learn at `adapter_rate` where one is given. `epochs` gives samples another number than the recipe's. Each
-    combination is fitted over `n_seeds` seeds, the same for all, and scored by `metric` on the validation split.
+    learn at `adapter_rate` where one is given. A schedule brings rates of its own, for adapters too. `epochs` gives
+    samples another number than the recipe's. Each combination is fitted over `n_seeds` seeds, the same for all, and
+    scored by `metric` on the validation split.
     """
 
     encoder: Name
@@ -109,6 +110,8 @@ class SchemesSpec(Spec):
         recipe = self.recipe
         if recipe.rates.kind != "uniform":
             yield f"recipe.rates must be uniform, since the schemes make theirs of it, but got {recipe.rates.kind}"
+        elif recipe.rates.highest == 0:
+            yield f"recipe.rates.rate must be above 0, but got 0; the scheme {HEAD_ONLY} trains the head alone"
         if not isinstance(recipe.thaw, OpenThaw):
             yield f"recipe.thaw must be open, since schemes set it, but got {recipe.thaw.kind}"
         if not isinstance(recipe.curve, ConstantCurve):
@@ -122,7 +125,9 @@ class SchemesSpec(Spec):
         if strangers := [name for name in self.epochs if name not in self.samples]:
             yield f"epochs must be of samples of this testbed, but got {', '.join(strangers)}"
         asked = self._asked()
-        if unknown := [part for one in asked for part in unknown_parts(one.scheme)]:
+        if self.adapter_rate is not None and not any(one.adapter for one in asked):
+            yield f"adapter_rate must go with an adapter, but none is listed beside its {self.adapter_rate:g}"
+        if unknown := [one.scheme for one in asked if unknown_parts(one.scheme)]:
             yield (
                 f"schemes must be of {', '.join((FIXED, *RULES))}, several of them joined by +, or schedules "
                 f"({', '.join(PUBLISHED_NAMES)}, FILE.json, model@alias), but got {', '.join(dict.fromkeys(unknown))}"

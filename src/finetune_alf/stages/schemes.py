@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,12 @@ from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.schemes.cells import SCORED_ON, Cell, cell_job, cell_record, cells
 from finetune_alf.schemes.compare import compare
 from finetune_alf.schemes.spec import SchemesSpec
+from finetune_alf.spec import Spec
 from finetune_alf.stages.bench import encoder_spec_of, threads_of
 from finetune_alf.stages.context import Context
 from finetune_alf.stages.mirrored import Runs, parent_run
 from finetune_alf.stages.runs import fit_run
+from finetune_alf.stages.sweep_bench import n_outputs
 from finetune_alf.train.job import FitJob, Workbench
 from finetune_alf.train.ledger import Ledger, do_jobs
 from finetune_alf.train.result import FitResult
@@ -58,7 +60,11 @@ class _Testbed:
 
 
 def _open(ctx: Context, name: str, spec: SchemesSpec) -> _Testbed:
-    """Load encoder and samples; DataError names the stage to run for a sample that is not there."""
+    """Load encoder and samples, and build in each adapter once, so that one that cannot be is told before any fit.
+
+    Raises DataError, naming the stage to run, for a sample that is not there, EncoderError for encoder and adapters,
+    and InputError for a metric that a sample's labels do not have.
+    """
     samples = {each: load_sample(ctx.paths.sample(each)) for each in spec.samples}
     kind = METRICS[spec.metric].of
     for each, sample in samples.items():
@@ -70,7 +76,10 @@ def _open(ctx: Context, name: str, spec: SchemesSpec) -> _Testbed:
     folders = {sample.card.digest: ctx.paths.sample(each) for each, sample in samples.items()}
     workbench = Workbench(folders, ctx.params.compute.device, threads_of(ctx.params.compute))
     encoder_spec = encoder_spec_of(ctx, spec.encoder)
-    encoder = workbench.encoder(encoder_spec, len(samples[spec.samples[0]].card.label_names) or 1)
+    n_labels = n_outputs(samples[spec.samples[0]].card)
+    encoder = workbench.encoder(encoder_spec, n_labels)
+    for one in spec.combinations:
+        workbench.encoder(encoder_spec, n_labels, one.adapter)
     return _Testbed(name, spec, samples, encoder_spec, encoder, workbench)
 
 
@@ -115,7 +124,7 @@ def _tags(cell: Cell, digest: str) -> dict[str, str]:
 
 def _write(ctx: Context, bed: _Testbed, fits: Fits) -> dict[str, dict[str, Any]]:
     """Write the cells, in the order of the grid, and the tables."""
-    path, spec = ctx.paths.schemes(bed.name), bed.spec
+    path, spec, compute = ctx.paths.schemes(bed.name), bed.spec, ctx.params.compute
     tables = {
         each: _table(spec, sample, [(cell, f) for cell, f in fits if cell.sample == each])
         for each, sample in bed.samples.items()
@@ -133,13 +142,20 @@ def _write(ctx: Context, bed: _Testbed, fits: Fits) -> dict[str, dict[str, Any]]
         "metric": spec.metric,
         "recipe": spec.recipe.model_dump(mode="json"),
         "adapter_rate": spec.adapter_rate,
+        "adapters": _each_once(one.adapter for one in spec.combinations if one.adapter),
+        "curves": _each_once(one.curve for one in spec.combinations),
         "n_seeds": spec.n_seeds,
+        "n_at_once": max(compute.n_workers, compute.n_fused),
         "machine": fits[0][1].model_dump(mode="json", include={"device", "precision", "n_threads"}),
         "left_out": spec.left_out,
         "samples": tables,
     }
     write_json(path, document)
     return tables
+
+
+def _each_once(settings: Iterable[Spec]) -> list[dict[str, Any]]:
+    return [one.model_dump(mode="json") for one in dict.fromkeys(settings)]
 
 
 def _table(spec: SchemesSpec, sample: Sample, fits: Fits) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from finetune_alf.encoder.load import Encoder
-from finetune_alf.rates import EMBEDDINGS, Address
+from finetune_alf.rates import EMBEDDINGS, Address, stands_for
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import Labelled
@@ -61,14 +61,16 @@ def fit(
     """Fine-tune an encoder, which afterwards holds the weights that were scored.
 
     The seed decides the head's first weights, the order of the texts and dropout. A loss that is not a number
-    ends the fit as diverged. Raises RatesError when the recipe's rates do not fit the encoder.
+    ends the fit as diverged. Raises RatesError when the recipe's rates do not fit the encoder, and EncoderError when
+    its adapter is not the encoder's.
     """
     started = time.time()
     tasks = {THE_TASK: tasks} if isinstance(tasks, FitTexts) else tasks
+    encoder.must_have(recipe.adapter)
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: dropout takes no generator
     rates = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))
-    n_open_parameters = open_parameters(encoder, rates)
+    n_open_parameters = open_parameters(encoder, rates, recipe)
     forward = forward_of(encoder.model, child_seed(seed, "dropout"))
     with cut_words(forward, tasks.values(), recipe, rates):
         loop = _Loop(encoder, forward, tasks, recipe, seed)
@@ -78,10 +80,11 @@ def fit(
     return loop.standing.result(scored, facts)
 
 
-def open_parameters(encoder: Encoder, rates: Mapping[Address, float]) -> int:
-    """Return how many weights have a rate above 0."""
-    opened = (encoder.anatomy.parameters[address] for address, rate in rates.items() if rate > 0)
-    return sum(encoder.model.get_parameter(name).numel() for names in opened for name in names)
+def open_parameters(encoder: Encoder, rates: Mapping[Address, float], recipe: Recipe) -> int:
+    """Return how many weights have a rate above 0 and are open in the last epoch: a thaw may not get to all."""
+    thaw, last = recipe.thaw, recipe.epochs - 1
+    opened = (a for a, rate in rates.items() if rate > 0 and thaw.is_open(stands_for(a), last, encoder.n_layers))
+    return sum(encoder.model.get_parameter(name).numel() for a in opened for name in encoder.anatomy.parameters[a])
 
 
 def cut_words(

@@ -59,7 +59,7 @@ def fit_together(
     torch.manual_seed(child_seed(seed, "dropout"))
     rates = [recipe.rates.at(encoder.n_layers) for recipe in recipes]
     members = [
-        _Member(number, open_parameters(encoder, own), Standing(recipes[0], {THE_TASK: texts.metric}))
+        _Member(number, open_parameters(encoder, own, recipes[0]), Standing(recipes[0], {THE_TASK: texts.metric}))
         for number, own in enumerate(rates)
     ]
     forward = MembersForward(encoder.model, child_seed(seed, "dropout"))

@@ -160,7 +160,7 @@ class Workbench:
         objective, n_parts = OBJECTIVES[plan.loss], plan.shape.n_parts
         key = (encoder.identity, sample.card.digest, max_tokens, split, plan.loss, n_parts)
         if key not in self._tokenised:
-            rows = sample.splits[split]
+            rows = sample.filled(split)
             device = resolve_device(self.device)
             texts = rows.texts if n_parts == 1 else [part[index] for index in range(n_parts) for part in rows.texts]
             table = TokenTable.of(encoder.tokenize(texts, max_tokens), device)
