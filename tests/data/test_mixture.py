@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from finetune_alf.data.mixture import Mixture, load_drawn
 from finetune_alf.data.prepare import prepare_mixture, prepare_sample
@@ -55,6 +56,21 @@ def test_a_task_that_cannot_be_drawn_is_named_and_leaves_what_was_there(tmp_path
         prepare_mixture("both", spec, tmp_path / "both")
     assert load_drawn(tmp_path / "both").card == card
     assert sorted(path.name for path in tmp_path.iterdir()) == ["both"]
+
+
+@pytest.mark.parametrize("name", ["overall", "score", "loss", "accuracy"])
+def test_a_task_has_no_name_that_results_have(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"must not be called overall.*but got {name}"):
+        MixtureSpec(tasks={"films": FILMS, name: TRAVEL})
+
+
+def test_a_split_that_is_needed_and_has_no_rows_is_named(tmp_path: Path) -> None:
+    spec = FILMS.model_copy(update={"n_test": 0})
+    prepare_mixture("both", MixtureSpec(tasks={"films": spec}), tmp_path / "both")
+    films = load_drawn(tmp_path / "both").tasks["films"]
+    assert films.filled("validation") is films.splits["validation"]
+    with pytest.raises(DataError, match=r"sample films: must have rows in its test split.*n_test"):
+        films.filled("test")
 
 
 def test_a_task_that_was_changed_or_taken_away_is_found_out(tmp_path: Path) -> None:

@@ -2,12 +2,12 @@ import pytest
 from pydantic import ValidationError
 
 from finetune_alf.metrics import METRICS
-from finetune_alf.multitask.cells import cells
+from finetune_alf.multitask.cells import Cell, cell_record, cells
 from finetune_alf.multitask.published import PUBLISHED
 from finetune_alf.multitask.spec import MultitaskSpec, merge
 from finetune_alf.multitask.table import cells_table, floor
 from finetune_alf.rates import FrozenBelow, UniformRates
-from finetune_alf.recipe import Recipe, TaskSpec, TasksSpec
+from finetune_alf.recipe import LoraAdapter, Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import RoundRobin
 from finetune_alf.train.result import EpochRecord, FitResult, TaskResult
 
@@ -98,6 +98,11 @@ def test_maps_merge_and_another_kind_replaces():
         ({"vary": {"all": {"rates": {"n_frozn": 2}}}}, r"vary\.all\.rates.*n_frozn must make a recipe"),
         ({"vary": {"all": {"rates": {"rate": 1.0}}}}, "vary.all must make a recipe.*at most 0.0001"),
         ({"vary": {"all": {"tasks": None}}}, r"vary\.all\.tasks must not be taken away"),
+        ({"vary": {"all": {"tasks": {"overall": "mean"}}}}, r"vary\.all\.tasks\.overall must be the recipe's, norm"),
+        (
+            {"vary": {"all": {"tasks": {"each": {"a": {"metric": "f1"}}}}}},
+            r"each\.a\.metric must be .* default, but got f1",
+        ),
     ],
 )
 def test_a_cell_that_makes_no_recipe_is_refused_by_name(changes, told):
@@ -143,6 +148,28 @@ def test_time_saved_and_score_kept_are_relative_to_the_baseline():
     # the same predictions on the same resamples: nothing is left of the noise of the texts
     assert table["turns"]["difference"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
     assert table["turns"]["saved"] == pytest.approx(-0.25)
+
+
+def test_there_is_no_share_of_a_score_of_0():
+    lowest = RECIPE.model_copy(update={"tasks": TasksSpec(overall="lowest")})
+    wrong = {**GUESSES, "a": (1, 2, 0, 1, 2, 0)}
+    fits = {"all": {1: result(4.0, wrong)}, "top-1": {1: result(1.0)}}
+    table = cells_table(spec(recipe=lowest), TRUTHS, fits)
+    assert table["all"]["overall"]["mean"] == 0.0
+    assert (table["top-1"]["kept"], table["top-1"]["saved"]) == (None, 0.75)
+    assert table["top-1"]["difference"]["mean"] > 0
+
+
+def test_a_cells_line_tells_the_rates_that_learn():
+    lora = RECIPE.model_copy(update={"adapter": LoraAdapter()})
+    one = Cell("lora", lora, 1)
+    assert cell_record(one, result(), 2)["rates"] == {"adapter.0": 0.0, "adapter.1": 2e-5, "head": 2e-5}
+    assert set(cell_record(Cell("plain", RECIPE, 1), result(), 2)["rates"]) == {
+        "embeddings",
+        "layer.0",
+        "layer.1",
+        "head",
+    }
 
 
 def test_a_diverged_fit_is_counted_and_left_out():

@@ -51,6 +51,8 @@ def test_a_sweeps_metrics_are_told_by_sample_and_an_adaptations_where_it_names_o
 def test_a_mixture_has_metrics_of_its_own() -> None:
     study = {"encoder": "e", "sample": "mix", "recipe": {"tasks": {"overall": "mean"}}}
     assert told(studies={"s": study}) == []
+    found = disagreements({"samples": SAMPLES, "encoders": {"e": {}}, "studies": {"s": {**study, "metric": "f1"}}})
+    assert (("studies", "s", "metric"), "must be left out where recipe.tasks has each task's, but got f1") in found
 
 
 def test_a_transfer_to_samples_of_other_labels_is_refused() -> None:

@@ -238,6 +238,8 @@ def test_the_page_tells_of_the_experiments(done):
         ("each: {same:", "each: {sme:", r"tasks\.each\.sme.*must be an entry of samples.mix.tasks"),
         ("studies: [tiny]", "studies: [mixed]", "must name studies of one task, but that of mixed is a mixture"),
         ("samples: [films, travel]", "samples: [films, mix]", "must name what has one task, but mix is a mixture"),
+        ("n_test: 20", "n_test: 0", r"samples\.mix\.tasks\.films\.n_test: must be above 0, since multitask\.top"),
+        ("n_validation: 16", "n_validation: 0", r"tasks\.films\.n_validation: must be above 0, since studies\.mixed"),
     ],
 )
 def test_what_does_not_go_together_is_told_before_anything_is_fitted(tmp_path, was, now, told):
@@ -250,9 +252,14 @@ def test_what_does_not_go_together_is_told_before_anything_is_fitted(tmp_path, w
 
 def test_a_recipe_that_does_not_suit_its_tasks_is_refused_before_anything_is_fitted(copied, tmp_path):
     for was, now, told in (
-        ("metric: f1", "metric: pearson", "tasks.each.same.metric: must be one for classes, but got pearson"),
-        ("{same: {pairs: apart, loss: binary,", "{same: {loss: score,", "tasks.each.same.loss: must suit labels"),
-        ("{like: {pairs: apart, n_layers: 2}}", "{films: {pairs: apart}}", "films.pairs: must be together"),
+        (
+            "metric: f1",
+            "metric: pearson",
+            r"cell dropout-0.3: .*same\.metric: must be one for classes, but got pearson",
+        ),
+        ("{same: {pairs: apart, loss: binary,", "{same: {loss: score,", r"each\.same\.loss: must suit labels"),
+        ("{like: {pairs: apart, n_layers: 2}}", "{films: {pairs: apart}}", "cell like-apart: .*must be together"),
+        ("n_frozen: all", "n_frozen: 3", "^multitask.shape, cell head: rates.n_frozen: must be at most .* 2 layers"),
     ):
         path = copied.paths.root / "params.yaml"
         path.write_text(params().replace(was, now))

@@ -61,6 +61,15 @@ class Sample:
         """The one task that it is, by its name, as a mixture has several."""
         return {self.name: self}
 
+    def filled(self, split: str) -> Split:
+        """Return a split that must have rows, and does; DataError otherwise."""
+        if not self.splits[split].texts:
+            raise DataError(
+                f"sample {self.name}: must have rows in its {split} split, but has none. "
+                f"Raise n_{split}, and run the prepare stage again."
+            )
+        return self.splits[split]
+
 
 def rows_digest(label_names: tuple[str, ...], splits: Mapping[str, Split]) -> str:
     """Return the SHA-256 over every row of every split."""

@@ -139,10 +139,20 @@ def glue_kind(source: object) -> LabelKind | None:
     return GLUE[task].kind if isinstance(task, str) and task in GLUE else None
 
 
+TAKEN = ("overall", "score", "loss", "accuracy")
+"""What stands beside the tasks' names where results are told: no task's name."""
+
+
 class MixtureSpec(Spec):
     """A sample of several tasks: a sample for each, drawn by itself. A task's name is that of its head and scores."""
 
     tasks: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        if taken := [name for name in self.tasks if name in TAKEN]:
+            raise ValueError(f"tasks: must not be called {', '.join(TAKEN)} as results are, but got {', '.join(taken)}")
+        return self
 
 
 def _kind_of_sample(given: object) -> str:

@@ -47,4 +47,4 @@ def cell_record(cell: Cell, result: FitResult, n_layers: int) -> dict[str, Any]:
         task: one.model_dump(mode="json", include={"metric", "score", "loss"})
         for task, one in (result.tasks or {}).items()
     }
-    return {"cell": cell.name, "seed": cell.seed, **told, "tasks": tasks, "rates": dict(cell.recipe.rates.at(n_layers))}
+    return {"cell": cell.name, "seed": cell.seed, **told, "tasks": tasks, "rates": cell.recipe.rates_at(n_layers)}

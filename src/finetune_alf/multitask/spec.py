@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from finetune_alf.paths import Name
-from finetune_alf.recipe import Recipe
+from finetune_alf.recipe import Recipe, TasksSpec
 from finetune_alf.spec import Spec
 
 CellName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
@@ -17,8 +17,9 @@ class MultitaskSpec(Spec):
     """One mixture fitted by several recipes, each cell under the same seeds.
 
     `vary` names the cells; each says what is other than in `recipe`: maps merge, but a map of another `kind` replaces
-    the one there, as lists and scalars do. Time saved and score kept are relative to the cell `baseline`. Which epoch
-    counts is chosen on the validation split (`recipe.keep`), cells are scored on `score_on`.
+    the one there, as lists and scalars do. What the cells are measured by, each task's metric and `overall`, is the
+    recipe's for all of them. Time saved and score kept are relative to the cell `baseline`. Which epoch counts is
+    chosen on the validation split (`recipe.keep`), cells are scored on `score_on`.
     """
 
     encoder: Name
@@ -37,7 +38,9 @@ class MultitaskSpec(Spec):
             raise ValueError("recipe.tasks must be given, `tasks: {}` for the defaults, but is missing")
         if self.baseline not in self.vary:
             raise ValueError(f"baseline must be one of the cells {', '.join(self.vary)}, but got {self.baseline}")
-        self.recipes()
+        for name, recipe in self.recipes().items():
+            if recipe.tasks:
+                _check_measure(name, self.recipe.tasks, recipe.tasks)
         return self
 
     def recipes(self) -> dict[str, Recipe]:
@@ -60,6 +63,17 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_of_one_kind(under: Mapping[str, Any], over: Mapping[str, Any]) -> bool:
     return "kind" not in over or over["kind"] == under.get("kind")
+
+
+def _check_measure(name: str, before: TasksSpec, after: TasksSpec) -> None:
+    """Raise ValueError where a cell is to be measured otherwise than the recipe, and so than the other cells."""
+    if after.overall != before.overall:
+        raise ValueError(f"vary.{name}.tasks.overall must be the recipe's, {before.overall}, but got {after.overall}")
+    for task in {**before.each, **after.each}:
+        wanted, given = before.of(task).metric, after.of(task).metric
+        if given != wanted:
+            told = f"the recipe's, {wanted or 'the default'}"
+            raise ValueError(f"vary.{name}.tasks.each.{task}.metric must be {told}, but got {given or 'the default'}")
 
 
 def _recipe(name: str, merged: Mapping[str, Any]) -> Recipe:

@@ -97,13 +97,17 @@ def _relative(
     own: Mapping[int, Values],
     of_base: Mapping[int, Values],
 ) -> dict[str, Any]:
-    """Return time saved, score kept, and the paired difference from the baseline; none where one has no scores."""
+    """Return time saved, score kept, and the paired difference from the baseline; none where one has no scores.
+
+    There is no share to keep of a score that is not above 0.
+    """
     shared = [seed for seed in own if seed in of_base]
     if not shared or row is base:
         return {"saved": None, "kept": None, "difference": None}
     differences = np.concatenate([own[seed] - of_base[seed] for seed in shared], axis=1)
+    score = base[OVERALL]["mean"]
     return {
         "saved": 1 - row["seconds"] / base["seconds"],
-        "kept": row[OVERALL]["mean"] / base[OVERALL]["mean"],
+        "kept": row[OVERALL]["mean"] / score if score > 0 else None,
         "difference": asdict(interval_of(differences, child_seed(spec.seed, "seeds"))),
     }

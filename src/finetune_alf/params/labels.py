@@ -18,6 +18,10 @@ def strange_metrics(
 
     All are as read from params.yaml. What names nothing that is there is for others to tell.
     """
+    for name, study in _entries(raw, "studies"):
+        metric = study.get("metric", "accuracy")
+        if _has_tasks(study) and metric != "accuracy":
+            yield ("studies", name, "metric"), f"must be left out where recipe.tasks has each task's, but got {metric}"
     for place, metric, sample in _asked(raw):
         kind = kind_of(sample, samples)
         if kind and isinstance(metric, str) and metric in METRICS and METRICS[metric].of != kind:
@@ -50,12 +54,15 @@ def _asked(raw: Mapping[str, Any]) -> Iterator[tuple[Place, Any, Any]]:
 
 def _metric_of(asked: object) -> str | None:
     """Return the metric that is asked for; none where a recipe of several tasks has its own."""
-    if not isinstance(asked, dict) or (
-        isinstance(asked.get("recipe"), dict) and asked["recipe"].get("tasks") is not None
-    ):
+    if not isinstance(asked, dict) or _has_tasks(asked):
         return None
     metric = asked.get("metric", "accuracy")
     return metric if isinstance(metric, str) else None
+
+
+def _has_tasks(asked: Mapping[str, Any]) -> bool:
+    recipe = asked.get("recipe")
+    return isinstance(recipe, dict) and recipe.get("tasks") is not None
 
 
 def kind_of(name: object, samples: Mapping[str, Any]) -> LabelKind | None:

@@ -1,6 +1,6 @@
 """Params: the specs of all packages as one record, and what must agree between them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -95,17 +95,21 @@ def disagreements(raw: Mapping[str, Any]) -> Iterator[Disagreement]:
             yield from _unknown(("studies", name, "sample"), study.get("sample"), "samples", samples)
             yield from _too_large(("studies", name, "recipe", "batch"), study, samples)
             yield from _strange_tasks(("studies", name, "recipe", "tasks"), study, samples)
+            yield from _empty_splits(f"studies.{name}", study.get("sample"), ["validation"], samples)
     for key, name, experiment in _experiments(raw):
         yield from _unknown((key, name, "encoder"), experiment.get("encoder"), "encoders", encoders)
         yield from _unknown_each((key, name, "samples"), experiment.get("samples"), "samples", samples)
         given = experiment.get("samples")
         for sample in given if isinstance(given, list) else ():
             yield from _too_large((key, name, "recipe", "batch"), {**experiment, "sample": sample}, samples)
+            yield from _empty_splits(f"{key}.{name}", sample, ["validation"], samples)
     for name, mix in _section(raw, "multitask").items():
         if isinstance(mix, dict):
             yield from _unknown(("multitask", name, "encoder"), mix.get("encoder"), "encoders", encoders)
             yield from _unknown(("multitask", name, "sample"), mix.get("sample"), "samples", samples)
             yield from _strange_tasks(("multitask", name, "recipe", "tasks"), mix, samples)
+            needed = ["validation", str(mix.get("score_on", "test"))]
+            yield from _empty_splits(f"multitask.{name}", mix.get("sample"), needed, samples)
     yield from _adapted(_section(raw, "adapt"), encoders, samples)
     yield from strange_metrics(raw, studies, samples)
     transfer = _section(raw, "transfer")
@@ -186,6 +190,17 @@ def _strange_tasks(
     for task in _section(given, "each") if name in samples and isinstance(given, dict) else ():
         where = f"samples.{name}.tasks" if there else f"the tasks of sample {name}"
         yield from _unknown((*path, "each", task), task, where, there or {name: None})
+
+
+def _empty_splits(what: str, name: object, splits: Iterable[str], samples: Mapping[str, Any]) -> Iterator[Disagreement]:
+    """Yield the numbers of rows that are 0 though the fits of `what` are watched or scored on them."""
+    own, path = _section(samples, str(name)), ("samples", str(name))
+    tasks = _section(own, "tasks")
+    each: dict[tuple[str, ...], Any] = {(*path, "tasks", task): spec for task, spec in tasks.items()}
+    for place, spec in (each or {path: own}).items():
+        for key in dict.fromkeys(f"n_{split}" for split in splits):
+            if isinstance(spec, dict) and spec.get(key) == 0:
+                yield (*place, key), f"must be above 0, since {what} is scored on these rows, but got 0"
 
 
 def _too_large(path: tuple[str, ...], study: Mapping[str, Any], samples: Mapping[str, Any]) -> Iterator[Disagreement]:

@@ -97,8 +97,9 @@ class TaskSpec(Spec):
 
     `pairs: apart` encodes the two texts of a pair by themselves, and gives both vectors to the output layer; `together`
     joins them to one input. `n_layers` is the task's own number instead of `heads.n_own_layers`. `weight` multiplies
-    the task's loss. Without `metric` classes are scored by accuracy and scores by Pearson's correlation; without `loss`
-    classes learn by cross-entropy and scores by squared error. `loss: binary` is one output for two classes.
+    the task's loss, in gradients and in the training loss that is told. Without `metric` classes are scored by accuracy
+    and scores by Pearson's correlation; without `loss` classes learn by cross-entropy and scores by squared error.
+    `loss: binary` is one output for two classes.
     """
 
     pairs: Literal["together", "apart"] = "together"
@@ -113,7 +114,8 @@ class TasksSpec(Spec):
 
     `each` says what is not default of the tasks, by name. `overall` makes one score of theirs: their mean, those that
     range from -1 to 1 brought to [0, 1] first (`normalised_mean`, minBERT multi-task, section 5.2) or not (`mean`), or
-    the lowest one. An epoch has as many steps as the tasks have batches, unless `steps_an_epoch` says otherwise.
+    the lowest one, brought there too (`lowest`). An epoch has as many steps as the tasks have batches, unless
+    `steps_an_epoch` says otherwise.
     """
 
     sampling: TaskSampling = ProportionalSampling()

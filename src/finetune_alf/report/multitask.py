@@ -7,7 +7,8 @@ from finetune_alf.figures import scores_of_cells
 from finetune_alf.files import read_jsonl
 from finetune_alf.multitask.published import PUBLISHED, REMARKS, TABLES
 from finetune_alf.paths import Paths
-from finetune_alf.recipe import Recipe
+from finetune_alf.recipe import Recipe, TaskSpec, TasksSpec
+from finetune_alf.recipe.tasks import TaskSampling
 from finetune_alf.report.load import checked
 from finetune_alf.report.multitask_records import CellLine, CellScores, MultitaskRecord
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate, score, signed_estimate
@@ -16,6 +17,8 @@ from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 
 OVERALL = "overall"
+KEPT = {"best": "of the epoch that did best on the validation split", "last": "of the last epoch"}
+"""Which epoch's weights are scored, by `keep` of the recipe."""
 
 
 def multitask_part(paths: Paths) -> Part | None:
@@ -38,7 +41,7 @@ def _experiment(record: MultitaskRecord, lines: Sequence[CellLine]) -> Section:
     section = Section()
     section.say(f"## Several tasks `{record.name}`")
     section.take(_what_was_run(record))
-    section.say(f"**Scores on the {record.score_on} split**, of the epoch that did best on the validation split")
+    section.say(f"**Scores on the {record.score_on} split**, {KEPT[record.recipe.keep]}")
     section.tabulate(
         ("cell", OVERALL, *(f"{task}, {words(metric)}" for task, metric in record.metrics.items()), "validation"),
         [*(_scores(record, name, one) for name, one in record.cells.items()), _floor(record)],
@@ -62,7 +65,7 @@ def _experiment(record: MultitaskRecord, lines: Sequence[CellLine]) -> Section:
 
 
 def _what_was_run(record: MultitaskRecord) -> Section:
-    section, recipe, tasks = Section(), record.recipe, record.recipe.tasks
+    section, tasks = Section(), record.recipe.tasks
     sizes = "; ".join(
         f"{split} {', '.join(f'{task} {n:,}' for task, n in rows.items())}"
         for split, rows in (record.sample.counts or {}).items()
@@ -70,25 +73,35 @@ def _what_was_run(record: MultitaskRecord) -> Section:
     rows = [
         ("encoder", f"`{record.encoder.name}`: `{record.encoder.identity}`, {record.encoder.n_layers} layers"),
         ("mixture", f"`{record.sample.name}`: {sizes}; digest `{record.sample.digest[:12]}`"),
-        ("recipe", _recipe(recipe)),
+        ("recipe", _recipe(record.recipe)),
+        *(_of_tasks(tasks, list(record.metrics)) if tasks else ()),
         ("cells", "; ".join(f"`{name}` {_changes(own)}" for name, own in record.vary.items())),
         ("seeds", f"{record.n_seeds} a cell"),
         ("machine", f"{record.machine.device} in {record.machine.precision}, {record.machine.n_threads} threads"),
     ]
-    if tasks:
-        heads = tasks.heads
-        rows[4:4] = [
-            ("steps", tasks.sampling.kind.replace("_", " ")),
-            ("heads", f"{counted(heads.n_common_layers, 'common layer')}, dropout {_dropout(heads.dropout)}"),
-            (
-                "tasks",
-                ", ".join(f"{task}: pairs {tasks.of(task).pairs}" for task in record.metrics if tasks.each.get(task))
-                or NONE,
-            ),
-            (OVERALL, tasks.overall.replace("_", " ")),
-        ]
     section.tabulate(("what", "value"), rows)
     return section
+
+
+def _of_tasks(tasks: TasksSpec, names: Sequence[str]) -> list[tuple[str, str]]:
+    heads = tasks.heads
+    layers = f"{counted(heads.n_common_layers, 'common layer')}, {heads.n_own_layers} of each task's own"
+    between = "" if heads.activation == "none" else f", {heads.activation} between them"
+    an_epoch = f", {tasks.steps_an_epoch:,} an epoch" if tasks.steps_an_epoch else ""
+    each = "; ".join(f"{task}: pairs {_said(tasks.of(task), 'pairs')}" for task in names if task in tasks.each)
+    return [
+        ("steps", f"{_said(tasks.sampling, 'kind')}{an_epoch}"),
+        ("heads", f"{layers}{between}, dropout {_dropout(heads.dropout)}"),
+        ("tasks", each or NONE),
+        (OVERALL, tasks.overall.replace("_", " ")),
+    ]
+
+
+def _said(spec: TaskSpec | TaskSampling, first: str) -> str:
+    """Say one setting by its value, and the others where they are not as by default: `tempered, power 0.3`."""
+    others = spec.model_dump(exclude_defaults=True, exclude={first}).items()
+    told = str(getattr(spec, first)).replace("_", " ")
+    return ", ".join([told, *(f"{key} {value}" for key, value in others)])
 
 
 def _recipe(recipe: Recipe) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from finetune_alf.data.mixture import Drawn, facts_of, load_drawn
 from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.errors import EncoderError, InputError
 from finetune_alf.files import write_json, write_jsonl, write_text
 from finetune_alf.multitask.cells import OVERALL, Cell, cell_job, cell_record, cells
 from finetune_alf.multitask.spec import MultitaskSpec
@@ -67,15 +68,19 @@ def _open(ctx: Context, name: str, spec: MultitaskSpec) -> _Mix:
     """Load encoder and mixture, and check that they suit every cell.
 
     Raises DataError, naming the stage to run, when the mixture is not there, EncoderError for the encoder, and
-    InputError or RatesError for a recipe that does not fit them.
+    InputError, naming the cell, for a recipe that does not suit them.
     """
     folder = ctx.paths.sample(spec.sample)
     sample, encoder_spec = load_drawn(folder), encoder_spec_of(ctx, spec.encoder)
     workbench = Workbench({sample.card.digest: folder}, ctx.params.compute.device, threads_of(ctx.params.compute))
-    encoder = workbench.encoder_for(encoder_spec, spec.recipe, sample)
-    for recipe in spec.recipes().values():
-        task_plans(recipe, facts_of(sample), OVERALL)
-        recipe.rates.at(encoder.n_layers)
+    for cell, recipe in spec.recipes().items():
+        try:
+            encoder = workbench.encoder_for(encoder_spec, recipe, sample)
+            recipe.rates.at(encoder.n_layers)
+        except EncoderError:
+            raise
+        except InputError as error:
+            raise type(error)(f"multitask.{name}, cell {cell}: {error}") from None
     return _Mix(name, spec, sample, encoder_spec, encoder.identity, encoder.n_layers, workbench)
 
 
@@ -130,7 +135,8 @@ def _document(mix: _Mix, fits: Fits, table: Mapping[str, Mapping[str, Any]]) -> 
     spec, card = mix.spec, mix.sample.card
     tasks = spec.recipe.tasks
     assert tasks  # noqa: S101 - the spec checks it
-    metrics = {task: plan.metric for task, plan in task_plans(spec.recipe, facts_of(mix.sample), OVERALL).items()}
+    plans = task_plans(spec.recipes()[spec.baseline], facts_of(mix.sample), OVERALL)
+    metrics = {task: plan.metric for task, plan in plans.items()}
     return {
         "name": mix.name,
         "encoder": {"name": spec.encoder, "identity": mix.identity, "n_layers": mix.n_layers},
