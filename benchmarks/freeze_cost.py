@@ -46,6 +46,8 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--frozen-dropout", choices=("on", "off"), default="on")
     asked = parser.parse_args()
+    if asked.epochs < 2 or asked.rounds < 1:
+        parser.error("--epochs, --rounds: must be at least 2 and 1, since the first epoch and round are not counted")
     document = read_json(asked.read) if asked.read else measure(asked)
     if asked.json:
         write_json(asked.json, document)

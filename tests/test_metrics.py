@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 import sklearn.metrics
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
@@ -19,6 +19,7 @@ numbers = st.floats(-10, 10, allow_subnormal=False).map(lambda x: round(x, 3))
 scores = st.lists(st.tuples(numbers, numbers), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(answers)
 def test_f1_of_two_classes_is_that_of_the_second(pairs) -> None:
     truth, predicted = zip(*pairs, strict=True)
@@ -26,6 +27,7 @@ def test_f1_of_two_classes_is_that_of_the_second(pairs) -> None:
     assert METRICS["f1"](truth, predicted) == pytest.approx(theirs)
 
 
+@settings(deadline=None)
 @given(many.filter(lambda pairs: max(map(max, pairs)) > 1))
 def test_f1_of_more_classes_is_their_mean(pairs) -> None:
     truth, predicted = zip(*pairs, strict=True)
@@ -33,6 +35,7 @@ def test_f1_of_more_classes_is_their_mean(pairs) -> None:
     assert METRICS["f1"](truth, predicted) == pytest.approx(theirs)
 
 
+@settings(deadline=None)
 @given(many)
 @pytest.mark.filterwarnings("ignore:A single label was found")
 def test_matthews_is_scikit_learns(pairs) -> None:
@@ -41,6 +44,7 @@ def test_matthews_is_scikit_learns(pairs) -> None:
     assert METRICS["matthews"](truth, predicted) == pytest.approx(theirs)
 
 
+@settings(deadline=None)
 @given(scores)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_correlations_are_scipys_and_0_where_it_has_none(pairs) -> None:
@@ -52,6 +56,7 @@ def test_correlations_are_scipys_and_0_where_it_has_none(pairs) -> None:
 
 
 @pytest.mark.parametrize("name", METRICS)
+@settings(deadline=None)
 @given(data=st.data())
 def test_no_metric_is_ever_nan(name: str, data: st.DataObject) -> None:
     drawn = st.integers(0, 2) if METRICS[name].of == "classes" else st.floats(-1e300, 1e300)

@@ -122,8 +122,13 @@ def metrics_of(kind: LabelKind) -> tuple[str, ...]:
 
 def majority(metric: str, truth: Sequence[float]) -> float:
     """Return what always naming the commonest class would score, or the mean score: what has to be beaten."""
+    return METRICS[metric](truth, one_answer(metric, truth))
+
+
+def one_answer(metric: str, truth: Sequence[float]) -> list[float]:
+    """Return the commonest class for every text, or the mean score: what `majority` scores."""
     guess = Counter(truth).most_common(1)[0][0] if METRICS[metric].of == "classes" else float(np.mean(truth))
-    return METRICS[metric](truth, [guess] * len(truth))
+    return [guess] * len(truth)
 
 
 def _is_constant(*answers: Sequence[float]) -> bool:

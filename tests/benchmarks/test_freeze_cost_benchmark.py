@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from freeze_cost import _from_ends, rows, table
+from freeze_cost import _from_ends, main, rows, table
 
 from finetune_alf.cost.work import Work
 
@@ -39,6 +39,14 @@ def test_the_verdict_is_that_of_the_farthest_level(planned, verdict):
     assert f"By plan: {verdict}" in page
     assert "By operations: within" in page
     assert page.count("| 6 |") == 1
+
+
+@pytest.mark.parametrize("words", [["--epochs", "1"], ["--rounds", "0"]])
+def test_as_many_epochs_and_rounds_are_needed_as_leave_something_to_count(monkeypatch, capsys, words):
+    monkeypatch.setattr(sys, "argv", ["freeze_cost.py", *words])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "--epochs, --rounds: must be at least 2 and 1" in capsys.readouterr().err
 
 
 def test_between_the_ends_both_operations_and_layers_run_through_are_paid():

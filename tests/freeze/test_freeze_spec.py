@@ -33,6 +33,8 @@ def test_levels_are_sorted_each_once_and_the_full_model_is_always_there():
 def test_more_layers_than_there_are_cannot_be_frozen():
     with pytest.raises(RatesError, match="at most the encoder's 6 layers, but got 7"):
         levels([7], 6)
+    with pytest.raises(RatesError, match=r"^freeze\.elsa\.n_frozen: must be"):
+        levels([7], 6, "freeze.elsa.n_frozen")
 
 
 def test_a_level_freezes_the_embeddings_and_what_lies_above_them():
@@ -52,11 +54,14 @@ def test_the_full_model_learns_everywhere_and_0_frozen_stops_the_embeddings_alon
     ("changes", "message"),
     [
         ({"metrics": {"other": ["f1"]}}, "of samples of this sweep, but got other"),
+        ({"metrics": {"words": ["f1", "accuracy", "f1"]}}, "once each, but got one twice for words"),
         ({"rates": [1e-5, 1e-5]}, "rates must differ"),
+        ({"rates": [1e-5, 1.00000001e-5]}, "rates must differ, but got 1e-05, 1e-05"),
         ({"rates": [1e-5, 2e-4]}, "catastrophic forgetting"),
         ({"n_seeds": 2, "n_search_seeds": 3}, "at most n_seeds, 2, but got 3"),
         ({"n_frozen": [-1]}, "greater than or equal to 0"),
         ({"recipe": RECIPE | {"rates": {"kind": "decayed", "rate": 1e-5}}}, "must be uniform"),
+        ({"recipe": RECIPE | {"rates": {"kind": "uniform", "rate": 1e-5, "head": 0}}}, "head must be above 0"),
         ({"recipe": RECIPE | {"thaw": {"kind": "gradual"}}}, "thaw must be open"),
         ({"keep": 0}, "greater than 0"),
     ],

@@ -2,19 +2,25 @@
 
 import copy
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sweeps import PARAMS, write_project
+from sweeps import PARAMS, spec, write_project
 
 from finetune_alf.cli.entry import group
+from finetune_alf.data.sample import Split, load_sample
+from finetune_alf.errors import DataError
 from finetune_alf.files import read_json, read_jsonl, write_json
 from finetune_alf.params import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.report.write import write_report
-from finetune_alf.stages.context import Context
-from finetune_alf.stages.freeze import freeze
+from finetune_alf.stages.context import Context, SilentTeller
+from finetune_alf.stages.freeze import _in_short, freeze
+from finetune_alf.stages.sweep_bench import swept
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.train.job import Workbench
 
@@ -192,6 +198,69 @@ def test_so_is_one_of_the_labels_that_a_sample_had_when_it_was_drawn(done: Path,
     assert "freeze.tiny.metrics.scored: must be of pearson, spearman, since its labels are score" in told.stderr
 
 
+def test_a_sample_without_validation_rows_has_nothing_to_search_the_rate_on(done: Path, tmp_path: Path) -> None:
+    root = write_project(tmp_path / "empty", PARAMS.replace("n_validation: 24", "n_validation: 0", 1))
+    told = run(root, "freeze", "tiny")
+    assert told.exit_code == 3
+    assert "samples.cola-like.n_validation: must be above 0, since freeze.tiny is" in told.stderr
+    sample = load_sample(Paths(done).sample("scored"))
+    empty = replace(sample, splits={**sample.splits, "validation": Split((), ())})
+    with pytest.raises(DataError, match=r"scored: must have rows in its validation split, but has none\. Raise n_val"):
+        swept("tiny", spec(samples=["scored"]), empty)
+
+
+def test_too_many_frozen_layers_are_refused_by_the_sweeps_own_name(done: Path, tmp_path: Path) -> None:
+    root = write_project(tmp_path / "deep", PARAMS.replace("n_frozen: [1, all]", "n_frozen: [3]"))
+    shutil.copytree(done / "data", root / "data")
+    told = run(root, "freeze", "tiny")
+    assert (told.exit_code, told.stderr.partition(":")[0]) == (3, "freeze.tiny.n_frozen")
+
+
+class Listening(SilentTeller):
+    """Keeps what stands beside the bar, and what is said at the end."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.said: list[str] = []
+
+    @contextmanager
+    def bar(self, title: str, total: int) -> Iterator["Listening"]:
+        yield self
+
+    def advance(self, note: str = "") -> None:
+        self.notes.append(note)
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+
+def test_beside_the_bar_stand_validation_scores_and_a_sweep_that_is_done_fits_nothing(
+    done: Path, cells: list[dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workbench, "__call__", lambda *given: pytest.fail("nothing is left to fit"))
+    teller = Listening()
+    freeze(Context(load_params(done / "params.yaml"), Paths(done), teller), "tiny")
+    assert [note.partition(" ")[2] for note in teller.notes[-12:]] == [
+        f"{row['validation_score']:.3f} on validation" for row in cells
+    ]
+    assert [line.partition(":")[0] for line in teller.said] == ["tiny, cola-like", "tiny, scored"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "gain", "told"),
+    [
+        (3, 4, "f1 0.800 with all layers; 90% of it with 3 of 6 trained, of the gain with 4"),
+        (3, None, "f1 0.800 with all layers; 90% of it with 3 of 6 trained, of the gain with all"),
+        (0, "none", "f1 0.800 with all layers; 90% of it with 0 of 6 trained, no gain over one answer for all"),
+        ("none", "none", "f1 0.800 with all layers; nothing to keep, no gain over one answer for all"),
+    ],
+)
+def test_nothing_gained_is_not_told_as_nothing_kept(raw, gain, told: str) -> None:
+    points = {name: None if n == "none" else {"n_trained": n} for name, n in (("raw", raw), ("gain", gain))}
+    table = {"sample": {"metrics": ["f1"]}, "operating": {"f1": {"full": {"mean": 0.8}, **points}}}
+    assert _in_short(spec(), table, 6) == told
+
+
 def test_an_unknown_sweep_is_answered_with_those_there_are(done: Path) -> None:
     told = run(done, "freeze", "elsa")
     assert (told.exit_code, told.stderr) == (3, "freeze: must have an entry `elsa`, but got tiny. Check params.yaml.\n")
@@ -216,7 +285,7 @@ def test_dropout_left_out_of_what_is_frozen_is_told_on_the_page(done: Path, tabl
         (
             1,
             2,
-            "is kept with 1 of 2 layers trained; over naming the commonest class, of its gain with 2.",
+            "kept with 1 of 2 layers trained, `cola-like` apart; over naming the commonest class, of its gain with 2.",
         ),
         (None, None, "score is kept with 2 of 2 layers trained"),
         (0, "nothing", "over naming the commonest class, no full model gains anything."),
@@ -230,6 +299,57 @@ def test_the_range_of_operating_points_leaves_cola_out(tables: dict, tmp_path: P
     lines = page_of(tmp_path, tiny=document).read_text().splitlines()
     (line,) = [each for each in lines if each.startswith("- Freeze")]
     assert told in line
+
+
+def test_a_gain_that_some_samples_lack_is_told_as_that_of_the_others(tables: dict, tmp_path: Path) -> None:
+    document = copy.deepcopy(tables)
+    document["samples"] = {
+        "one": {**document["samples"]["scored"], "operating": {"pearson": point_of(1, 1)}},
+        "other": {**document["samples"]["scored"], "operating": {"pearson": point_of(0, None)}},
+    }
+    page = page_of(tmp_path, tiny=document).read_text()
+    assert "kept with 0 to 1 of 2 layers trained; over naming" in page
+    assert "of its gain with 1 where it gains anything." in page
+
+
+def point_of(raw: int, gain: int | None) -> dict:
+    ends = {"mean": 0.5, "low": 0.4, "high": 0.6}
+    points = {
+        name: None if n is None else {"n_trained": n, "n_sure": None, "is_steady": True}
+        for name, n in (("raw", raw), ("gain", gain))
+    }
+    return {"majority": 0.0, "full": ends, "above_majority": ends, "none_trained": ends, **points}
+
+
+def test_the_gain_is_over_one_answer_for_all_and_one_that_may_be_nothing_is_told(tables: dict, tmp_path: Path) -> None:
+    document = copy.deepcopy(tables)
+    for told in tables["samples"].values():
+        for own in told["operating"].values():
+            assert own["above_majority"]["mean"] == pytest.approx(own["full"]["mean"] - own["majority"])
+    sure, unsure = ({"mean": 0.2, "low": low, "high": 0.3} for low in (0.1, -0.1))
+    for name, metric in (("cola-like", "matthews"), ("cola-like", "accuracy"), ("scored", "pearson")):
+        document["samples"][name]["operating"][metric]["above_majority"] = sure
+    document["samples"]["scored"]["operating"]["spearman"]["above_majority"] = unsure
+    page = page_of(tmp_path, tiny=document).read_text()
+    assert "better than the commonest class: `scored` by spearman. What keeps its gain there is left to chance." in page
+
+
+def test_fits_that_diverged_are_named(done: Path, tables: dict, tmp_path: Path) -> None:
+    document = copy.deepcopy(tables)
+    document["samples"]["scored"]["levels"]["1"] |= {"n_seeds": 1, "n_diverged": 1}
+    page = page_of(tmp_path, tiny=document).read_text()
+    assert "Diverged, and left out of all means: `scored` with 1 frozen, 1 fit of 2." in page
+    assert "Diverged" not in (done / "results" / "report" / "report.md").read_text()
+
+
+def test_no_difference_is_called_none_that_another_metric_sees(tables: dict, tmp_path: Path) -> None:
+    document = copy.deepcopy(tables)
+    for told in document["samples"].values():
+        for level in told["levels"].values():
+            level["relative"] = {metric: {"mean": 0.0, "low": -0.1, "high": 0.1} for metric in level["relative"]}
+    document["samples"]["scored"]["levels"]["2"]["relative"]["spearman"] |= {"mean": -0.2, "low": -0.3, "high": -0.1}
+    page = page_of(tmp_path, tiny=document).read_text()
+    assert "Below the full model: `scored` by spearman with 2 frozen. Everywhere else the interval" in page
 
 
 def test_encoders_of_one_depth_stand_side_by_side(tables: dict, tmp_path: Path) -> None:

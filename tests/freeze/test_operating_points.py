@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from finetune_alf.freeze.operating import margin, operating_point
+from finetune_alf.freeze.operating import ROUNDING, OperatingPoint, margin, operating_point
 from finetune_alf.freeze.resample import interval, scores_by_seed
 from finetune_alf.metrics import METRICS
 from finetune_alf.stats import Interval
@@ -25,7 +25,7 @@ def point_of(scores, full, keep=0.9, floor=0.0):
 @given(SCORES, st.floats(0.1, 1), KEEP)
 def test_fewer_layers_than_the_point_do_not_keep_enough_and_the_point_does(scores, full, keep):
     point = point_of(scores, full, keep)
-    keeps = [score - keep * full >= 0 for score in scores]
+    keeps = [score - keep * full >= -ROUNDING for score in scores]
     assert point.n_trained == (keeps.index(True) if any(keeps) else None)
     assert point.n_sure == next((n for n in range(len(keeps)) if all(keeps[n:])), None)
     assert point.is_steady == (point.n_trained == point.n_sure)
@@ -39,7 +39,7 @@ def test_to_keep_more_never_takes_fewer_layers(scores, full, one, other):
 
 @given(SCORES, st.floats(0.1, 1), st.floats(0, 0.9), KEEP)
 def test_to_keep_a_part_of_the_gain_never_takes_fewer_layers_than_of_the_score(scores, full, floor, keep):
-    assume(full > floor)
+    assume(full > floor + ROUNDING)
     raw = point_of(scores, full, keep).n_trained
     gain = point_of([score - 1e-12 for score in scores], full, keep, floor).n_trained
     assert gain is None or (raw is not None and raw <= gain)
@@ -53,6 +53,29 @@ def test_where_nothing_is_lost_no_layer_is_needed(n_levels, full, keep):
 @pytest.mark.parametrize("full", [0.5, 0.4])
 def test_a_full_model_that_gains_nothing_has_no_operating_point(full):
     assert point_of([0.4, 0.5], full, floor=0.5) is None
+
+
+def test_seeds_that_all_give_the_same_answers_are_no_better_than_the_floor_they_stand_on():
+    full = float(np.mean([0.1] * 3))
+    assert full > 0.1  # by the last digit
+    assert operating_point({1: exact(full - 0.1)}, full=full, floor=0.1) is None
+
+
+def test_who_is_to_keep_all_of_it_may_have_as_much_in_another_rounding():
+    scores = {seed: np.full(5, 0.1) for seed in (1, 2, 3)}
+    less = {seed: own - 1e-17 for seed, own in scores.items()}
+    told = {1: margin(less, scores, keep=1.0, floor=0.0, seed=0), 2: exact(-1e-12)}
+    assert operating_point(told, full=0.1, floor=0.0) == OperatingPoint(1, 1, is_steady=True)
+
+
+def test_a_floor_of_the_same_texts_leaves_no_doubt_where_every_answer_is_the_floors():
+    rng = np.random.default_rng(2)
+    truth = [int(x) for x in rng.random(50) < 0.6]
+    own = scores_by_seed("accuracy", truth, {1: [1] * 50, 2: [1] * 50}, 200, seed=5)
+    paired = margin(own, own, keep=0.9, floor=own[1], seed=3)
+    assert (paired.mean, paired.low, paired.high) == pytest.approx((0, 0, 0))
+    fixed = margin(own, own, keep=0.9, floor=float(own[1][0]), seed=3)
+    assert fixed.low < -0.005 < 0.005 < fixed.high
 
 
 def test_what_is_sure_needs_the_whole_interval_there_and_everywhere_above():
@@ -98,6 +121,10 @@ def test_a_difference_is_paired_so_that_equal_answers_differ_by_nothing():
     assert interval({seed: one[seed] - other[seed] for seed in one}, seed=3) == Interval(0.0, 0.0, 0.0)
     told = margin(one, other, keep=1.0, floor=0.0, seed=3)
     assert told == Interval(0.0, 0.0, 0.0)
+
+
+def test_where_every_fit_diverged_there_are_no_scores():
+    assert scores_by_seed("f1", [0, 1], {}, 100, seed=1) == {}
 
 
 def test_seeds_that_disagree_widen_the_interval():

@@ -35,15 +35,15 @@ class Level:
         return FrozenBelow(n_frozen=self.n_frozen, rate=rate, head=head).at(self.n_layers)
 
 
-def levels(asked: Literal["half-up"] | Sequence[Frozen], n_layers: int) -> tuple[Level, ...]:
+def levels(asked: Literal["half-up"] | Sequence[Frozen], n_layers: int, where: str = "n_frozen") -> tuple[Level, ...]:
     """Return the full model and what is asked, from the least frozen up, each once.
 
-    Raises RatesError when more layers are to be frozen than there are.
+    Raises RatesError, which calls what is asked `where`, when more layers are to be frozen than there are.
     """
     named = range((n_layers + 1) // 2, n_layers + 1) if asked == "half-up" else [_number(n, n_layers) for n in asked]
     numbers = sorted({number for number in named if number is not None})
     if numbers and numbers[-1] > n_layers:
-        raise RatesError(f"n_frozen: must be at most the encoder's {n_layers} layers, but got {numbers[-1]}. Lower it.")
+        raise RatesError(f"{where}: must be at most the encoder's {n_layers} layers, but got {numbers[-1]}. Lower it.")
     return tuple(Level(number, n_layers) for number in (None, *numbers))
 
 

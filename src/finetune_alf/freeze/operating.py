@@ -1,7 +1,8 @@
 """Operating points: the smallest number of trained layers that keeps most of what the full model has.
 
 What a level has is its score above a floor: 0 for the raw score, as in section 4.1 of Lee et al. 2019, or what always
-naming the commonest class scores, for the gain that fine-tuning brings. To keep a part k of it is to have a margin,
+naming the commonest class scores on the same texts, for the gain that fine-tuning brings. To keep a part k of it is to
+have a margin,
 
     (score - floor) - k (full - floor),
 
@@ -13,6 +14,10 @@ from dataclasses import dataclass
 
 from finetune_alf.freeze.resample import BySeed, interval
 from finetune_alf.stats import Interval
+from finetune_alf.stats.weighted import Floats
+
+ROUNDING = 1e-9
+"""Scores as near as this are equal: the mean of equal ones over seeds may be off in its last digit."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,11 @@ class OperatingPoint:
     is_steady: bool
 
 
-def margin(score: BySeed, full: BySeed, *, keep: float, floor: float, seed: int) -> Interval | None:
-    """Return the interval of a level's margin over the seeds that it shares with the full model; None without any."""
+def margin(score: BySeed, full: BySeed, *, keep: float, floor: float | Floats, seed: int) -> Interval | None:
+    """Return the interval of a level's margin over the seeds that it shares with the full model; None without any.
+
+    The floor is one for all resamples of the texts, or one for each, (1 + n_resamples,), as scores are.
+    """
     shared = {each: score[each] - keep * full[each] - (1 - keep) * floor for each in score if each in full}
     return interval(shared, seed) if shared else None
 
@@ -40,10 +48,10 @@ def operating_point(margins: Mapping[int, Interval | None], *, full: float, floo
 
     None where the full model's score does not lie above the floor, so that there is nothing to keep.
     """
-    if full <= floor:
+    if full <= floor + ROUNDING:
         return None
     known = {n: margins[n] for n in sorted(margins)}
-    keeping = [n for n, own in known.items() if own is not None and own.mean >= 0]
+    keeping = [n for n, own in known.items() if own is not None and own.mean >= -ROUNDING]
     least = keeping[0] if keeping else None
     larger = [n for n in known if least is not None and n >= least]
     return OperatingPoint(least, _sure(known), is_steady=keeping == larger)
@@ -53,7 +61,7 @@ def _sure(margins: Mapping[int, Interval | None]) -> int | None:
     """Return the smallest number from which on every interval lies at or above 0."""
     sure = None
     for n, own in reversed(list(margins.items())):
-        if own is None or own.low < 0:
+        if own is None or own.low < -ROUNDING:
             break
         sure = n
     return sure

@@ -47,7 +47,9 @@ class FreezeSpec(Spec):
     def _agree(self) -> Self:
         if strangers := [name for name in self.metrics if name not in self.samples]:
             raise ValueError(f"metrics must be of samples of this sweep, but got {', '.join(strangers)}")
-        if len(set(self.rates)) < len(self.rates):
+        if repeated := [name for name, own in self.metrics.items() if len(set(own)) < len(own)]:
+            raise ValueError(f"metrics must be named once each, but got one twice for {', '.join(repeated)}")
+        if len({f"{rate:g}" for rate in self.rates}) < len(self.rates):  # a cell's name has its rate in this form
             raise ValueError(f"rates must differ, but got {', '.join(f'{rate:g}' for rate in self.rates)}")
         if self.n_search_seeds > self.n_seeds:
             raise ValueError(f"n_search_seeds must be at most n_seeds, {self.n_seeds}, but got {self.n_search_seeds}")
@@ -57,6 +59,8 @@ class FreezeSpec(Spec):
     def _recipe_can_be_frozen(self) -> Self:
         if self.recipe.rates.kind != "uniform":
             raise ValueError(f"recipe.rates must be uniform, since the sweep freezes, but got {self.recipe.rates.kind}")
+        if self.recipe.rates.head == 0:
+            raise ValueError("recipe.rates.head must be above 0, since with all layers frozen only the head learns")
         if not isinstance(self.recipe.thaw, OpenThaw):
             raise ValueError(f"recipe.thaw must be open, since the sweep freezes, but got {self.recipe.thaw.kind}")
         for part in ("adapter", "tasks"):

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from finetune_alf.freeze.cells import Cell, SweptSample
 from finetune_alf.freeze.cost import LevelCost, cost_fit, pareto_front
 from finetune_alf.freeze.levels import NONE, Level
@@ -12,9 +14,9 @@ from finetune_alf.freeze.operating import margin, operating_point
 from finetune_alf.freeze.resample import BySeed, interval, scores_by_seed
 from finetune_alf.freeze.search import LineSearch
 from finetune_alf.freeze.spec import FreezeSpec
-from finetune_alf.metrics import majority
+from finetune_alf.metrics import one_answer
 from finetune_alf.seeds import child_seed
-from finetune_alf.stats import Interval
+from finetune_alf.stats.weighted import Floats
 from finetune_alf.train.result import FitResult
 
 Document = dict[str, Any]
@@ -56,17 +58,16 @@ def sample_table(spec: FreezeSpec, swept: Swept) -> Document:
 
 
 def _values(spec: FreezeSpec, swept: Swept, metric: str) -> dict[Level, BySeed]:
-    seed = child_seed(spec.seed, "texts", swept.sample.name)
     return {
-        level: scores_by_seed(
-            metric,
-            swept.truth,
-            {fit_seed: fit.predictions for fit_seed, fit in swept.at(level).items()},
-            spec.n_resamples,
-            seed,
-        )
+        level: _scores(spec, swept, metric, {fit_seed: fit.predictions for fit_seed, fit in swept.at(level).items()})
         for level in swept.levels
     }
+
+
+def _scores(spec: FreezeSpec, swept: Swept, metric: str, predicted: Mapping[int, Sequence[float]]) -> dict[int, Floats]:
+    """Return scores by seed, on the resamples that all levels of a sample share."""
+    seed = child_seed(spec.seed, "texts", swept.sample.name)
+    return scores_by_seed(metric, swept.truth, predicted, spec.n_resamples, seed)
 
 
 def _level(spec: FreezeSpec, swept: Swept, level: Level, by_metric: Mapping[str, Mapping[Level, BySeed]]) -> Document:
@@ -86,34 +87,36 @@ def _level(spec: FreezeSpec, swept: Swept, level: Level, by_metric: Mapping[str,
 
 
 def _operating(spec: FreezeSpec, swept: Swept, metric: str, values: Mapping[Level, BySeed]) -> Document:
-    """Return the extreme points, what is kept with the head alone, and the operating points over both floors."""
-    full, floor = values[_full(values)], majority(metric, swept.truth)
+    """Return the extreme points, the full model's gain, and the operating points over both floors."""
+    full, floor = values[_full(values)], _scores(spec, swept, metric, {0: one_answer(metric, swept.truth)})[0]
     frozen = {level.n_trained: own for level, own in values.items() if level.n_frozen is not None}
     none_trained = frozen.get(0)
     told: Document = {
-        "majority": floor,
+        "majority": float(floor[0]),
         "full": _estimate(spec, full),
+        "above_majority": _interval(spec, {each: own - floor for each, own in full.items()}),
         "none_trained": _estimate(spec, none_trained) if none_trained else None,
     }
     if not full:
         return told | {"raw": None, "gain": None}
-    for name, least in (("raw", 0.0), ("gain", floor)):
+    for name, least in (("raw", np.zeros_like(floor)), ("gain", floor)):
         margins = {n: margin(own, full, keep=spec.keep, floor=least, seed=_seed(spec)) for n, own in frozen.items()}
-        point = operating_point(margins, full=told["full"]["mean"], floor=least)
+        point = operating_point(margins, full=told["full"]["mean"], floor=float(least[0]))
         told[name] = asdict(point) if point else None
     return told
 
 
 def _relative(spec: FreezeSpec, own: BySeed, full: BySeed) -> Document | None:
-    shared = {each: own[each] - full[each] for each in own if each in full}
-    return asdict(interval(shared, _seed(spec))) if shared else None
+    return _interval(spec, {each: own[each] - full[each] for each in own if each in full})
 
 
 def _estimate(spec: FreezeSpec, values: BySeed) -> Document | None:
-    if not values:
-        return None
-    told: Interval = interval(values, _seed(spec))
-    return asdict(told) | {"by_seed": [float(own[0]) for own in values.values()]}
+    told = _interval(spec, values)
+    return told and told | {"by_seed": [float(own[0]) for own in values.values()]}
+
+
+def _interval(spec: FreezeSpec, values: BySeed) -> Document | None:
+    return asdict(interval(values, _seed(spec))) if values else None
 
 
 def _search(search: LineSearch) -> Document:

@@ -47,10 +47,11 @@ def _sweep(sweep: FreezeRecord) -> Section:
         ),
     )
     section.tabulate(("sample", "metric", *_headings(sweep)), list(_score_rows(sweep)))
+    section.say(_diverged(sweep))
     section.show(
         f"{sweep.name}-relative.png",
         f"Scores of {sweep.name} minus the full model's, by the number of frozen layers",
-        relative_by_level({name: {sweep.encoder.name: _relative(one)} for name, one in samples.items()}),
+        relative_by_level({one.title: {sweep.encoder.name: _relative(one)} for one in samples.values()}),
     )
     section.tabulate(("sample", "metric", *_headings(sweep)[1:]), list(_relative_rows(sweep)))
     section.say(*_clear_differences(sweep))
@@ -124,6 +125,16 @@ def _score_rows(sweep: FreezeRecord) -> Iterator[list[str]]:
             yield [f"`{name}`", words(metric), *(estimate(cell) if cell else NONE for cell in cells)]
 
 
+def _diverged(sweep: FreezeRecord) -> str | None:
+    named = [
+        f"`{name}` with {level} frozen, {counted(own.n_diverged, 'fit')} of {own.n_seeds + own.n_diverged}"
+        for name, one in sweep.samples.items()
+        for level, own in one.levels.items()
+        if own.n_diverged
+    ]
+    return f"Diverged, and left out of all means: {'; '.join(named)}." if named else None
+
+
 def _relative_rows(sweep: FreezeRecord) -> Iterator[list[str]]:
     for name, one in sweep.samples.items():
         for metric in one.sample.metrics:
@@ -155,7 +166,7 @@ def _clear_differences(sweep: FreezeRecord) -> Iterator[str]:
         yield f"Below the full model: {below}."
     if above:
         yield f"Above the full model: {above}."
-    where = "Everywhere else" if below or above else "At every level"
+    where = "Everywhere else" if below or above else "At every level and by every metric"
     yield (
         f"{where} the interval of the difference holds 0: no evidence of a difference. Intervals are 95 %, over fresh "
         "seeds and texts, the same ones for all levels, and not corrected for the number of comparisons."
@@ -167,9 +178,10 @@ def _clear_differences(sweep: FreezeRecord) -> Iterator[str]:
 def _levels_where(sweep: FreezeRecord, is_so: Callable[[Estimate], bool]) -> str:
     told = []
     for name, one in sweep.samples.items():
-        differences = {level: own.relative[one.metric] for level, own in one.levels.items() if level != FULL}
-        if named := [level for level, own in differences.items() if own and is_so(own)]:
-            told.append(f"`{name}` with {', '.join(named)} frozen")
+        for metric in one.sample.metrics:
+            differences = {level: own.relative[metric] for level, own in one.levels.items() if level != FULL}
+            if named := [level for level, own in differences.items() if own and is_so(own)]:
+                told.append(f"`{name}` by {words(metric)} with {', '.join(named)} frozen")
     return "; ".join(told)
 
 
@@ -177,16 +189,14 @@ def _side_by_side(sweeps: Sequence[FreezeRecord], n_layers: int) -> Section:
     """Return the encoders of one depth in one figure, each aligned with its own full model at zero."""
     section = Section()
     section.say(f"## Encoders of {n_layers} layers side by side")
-    names = list(dict.fromkeys(name for sweep in sweeps for name in sweep.samples))
+    lines: dict[str, dict[str, dict[str, dict[str, float] | None]]] = {}
+    for sweep in sweeps:
+        for one in sweep.samples.values():
+            lines.setdefault(one.title, {})[sweep.name] = _relative(one)
     section.show(
         f"freeze-{n_layers}-layers.png",
         f"Scores of encoders of {n_layers} layers minus those of their full models, by the number of frozen layers",
-        relative_by_level(
-            {
-                name: {sweep.name: _relative(sweep.samples[name]) for sweep in sweeps if name in sweep.samples}
-                for name in names
-            }
-        ),
+        relative_by_level(lines),
     )
     return section
 

@@ -15,8 +15,8 @@ def what_it_costs(sweep: FreezeRecord) -> Section:
         f"{sweep.name}-seconds.png",
         f"Score against the seconds of a fit for {sweep.name}, by the number of frozen layers",
         score_against_seconds(
-            {name: _points(one) for name, one in sweep.samples.items()},
-            {name: one.front for name, one in sweep.samples.items()},
+            {one.title: _points(one) for one in sweep.samples.values()},
+            {one.title: one.front for one in sweep.samples.values()},
         ),
     )
     section.tabulate(
@@ -24,10 +24,13 @@ def what_it_costs(sweep: FreezeRecord) -> Section:
         [row for name, one in sweep.samples.items() for row in _rows(name, one)],
     )
     section.say(
-        "A fit: the median over seeds of its whole time, evaluations included. Operations: those of matrix products, "
-        "by the cost formula. Memory: a fit at its fullest, by the formula too, libraries not counted. Worth it: no "
-        "other level is as quick and as good.",
-        f"{sweep.n_at_once} fits ran at a time, which stretches their seconds." if sweep.n_at_once > 1 else None,
+        "Score: by the metric that chose the rate. A fit: the median over seeds of its whole time, evaluations "
+        "included. Operations: those of matrix products, by the cost formula. Memory: a fit at its fullest, by the "
+        "formula too, libraries not counted. Worth it: no other level is as quick and as good.",
+        f"{sweep.n_at_once} fits ran at a time, which stretches their seconds; levels that went in lockstep "
+        "(`n_fused`) took as long as one another."
+        if sweep.n_at_once > 1
+        else None,
     )
     section.say(_by_formula(sweep))
     return section

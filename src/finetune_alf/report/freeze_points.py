@@ -32,6 +32,7 @@ def operating_points(sweep: FreezeRecord) -> Section:
         "scores). In brackets the smallest from which on the whole 95 % interval does: between the two, seeds and "
         "texts overlap, and the order is not sure.",
         _unsteady(sweep),
+        _without_gain(sweep),
     )
     section.say(kept_with(sweep), _cola(sweep), _head_alone(sweep))
     section.say(*_published(sweep))
@@ -44,9 +45,12 @@ def kept_with(sweep: FreezeRecord) -> str:
     if raw == NONE:
         return "no full model scores above 0, so that there is nothing to keep."
     over_majority = "no full model gains anything" if gain == NONE else f"of its gain with {gain}"
+    if gain != NONE and None in _points(sweep, "gain"):
+        over_majority += " where it gains anything"
+    apart = "".join(f", `{name}` apart" for name in sweep.samples if name not in _told_together(sweep))
     return (
-        f"{sweep.keep:.0%} of the full model's score is kept with {raw} of {sweep.encoder.n_layers} layers trained; "
-        f"over naming the commonest class, {over_majority}."
+        f"{sweep.keep:.0%} of the full model's score is kept with {raw} of {sweep.encoder.n_layers} layers trained"
+        f"{apart}; over naming the commonest class, {over_majority}."
     )
 
 
@@ -74,10 +78,19 @@ def _number(n_trained: int | None) -> str:
 
 def _range(sweep: FreezeRecord, floor: str) -> str:
     """Return the least and the most layers over the samples, by the metric that each was searched by."""
-    names = [name for name in sweep.samples if not is_apart(name)] or list(sweep.samples)
-    own = [_of(sweep.samples[name].operating[sweep.samples[name].metric], floor) for name in names]
-    numbers = [sweep.encoder.n_layers if point.n_trained is None else point.n_trained for point in own if point]
+    points = [point for point in _points(sweep, floor) if point]
+    numbers = [sweep.encoder.n_layers if point.n_trained is None else point.n_trained for point in points]
     return " to ".join(str(n) for n in sorted({min(numbers), max(numbers)})) if numbers else NONE
+
+
+def _points(sweep: FreezeRecord, floor: str) -> list[PointRecord | None]:
+    own = [sweep.samples[name] for name in _told_together(sweep)]
+    return [_of(one.operating[one.metric], floor) for one in own]
+
+
+def _told_together(sweep: FreezeRecord) -> list[str]:
+    """Return the samples but CoLA; CoLA where there is no other."""
+    return [name for name in sweep.samples if not is_apart(name)] or list(sweep.samples)
 
 
 def _of(own: OperatingRecord, floor: str) -> PointRecord | None:
@@ -113,8 +126,24 @@ def _unsteady(sweep: FreezeRecord) -> str | None:
     return f"Some larger number does not keep it: {', '.join(named)}." if named else None
 
 
+def _without_gain(sweep: FreezeRecord) -> str | None:
+    """Name the full models that may be no better than one answer for all: what is kept of their gain says nothing."""
+    named = [
+        f"`{name}` by {words(metric)}"
+        for name, one in sweep.samples.items()
+        for metric, own in one.operating.items()
+        if own.above_majority and own.above_majority.low <= 0
+    ]
+    if not named:
+        return None
+    return (
+        f"No evidence that the full model does better than the commonest class: {', '.join(named)}. "
+        "What keeps its gain there is left to chance."
+    )
+
+
 def _published(sweep: FreezeRecord) -> Iterator[str]:
     yield f"Lee, Tang and Lin (2019) keep {KEEP:.0%} of the score, CoLA left out, with:"
     yield "; ".join(f"{point.told} layers of {point.encoder}" for point in POINTS) + "."
     if sweep.encoder.n_layers not in {point.n_layers for point in POINTS}:
-        yield "Their encoders are deeper than this one, their training sets whole: compare shares, with care."
+        yield "Their encoders have other depths than this one, and their training sets are whole: compare with care."

@@ -2,6 +2,7 @@
 
 from finetune_alf.recipe import Recipe
 from finetune_alf.report.records import Estimate, Record, SeenEncoder
+from finetune_alf.report.search import words
 
 
 class SweptSampleRecord(Record):
@@ -45,10 +46,11 @@ class PointRecord(Record):
 
 
 class OperatingRecord(Record):
-    """The operating points of one sample and metric."""
+    """The operating points of one sample and metric; `above_majority` is what the full model gains."""
 
     majority: float
     full: Estimate | None
+    above_majority: Estimate | None = None
     none_trained: Estimate | None
     raw: PointRecord | None
     gain: PointRecord | None
@@ -76,6 +78,11 @@ class SweptRecord(Record):
     def metric(self) -> str:
         """The metric that was searched by."""
         return self.sample.metrics[0]
+
+    @property
+    def title(self) -> str:
+        """What stands above a figure of scores by that metric."""
+        return f"{self.sample.name}, {words(self.metric)}"
 
 
 class Machine(Record):

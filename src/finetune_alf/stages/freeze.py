@@ -8,7 +8,7 @@ from typing import Any
 from finetune_alf.files import write_json, write_jsonl, write_text
 from finetune_alf.freeze.cells import Cell, SweptSample, cell_job, cell_recipe, cell_record, cells
 from finetune_alf.freeze.cost import LevelCost, level_cost
-from finetune_alf.freeze.search import LineSearch, line_search
+from finetune_alf.freeze.search import LineSearch, line_search, validation_score
 from finetune_alf.freeze.spec import FreezeSpec
 from finetune_alf.freeze.table import Swept, sample_table
 from finetune_alf.metrics import METRICS
@@ -119,10 +119,10 @@ class _Sweep:
         jobs = [cell_job(self.spec, cell, self.bench.encoder_spec) for cell in grid]
 
         def tell(job: FitJob, result: FitResult) -> None:
-            cell = by_key[job.key]
+            cell, heard = by_key[job.key], validation_score(result)
             on_done(cell, result)
             self.runs.put(self._run(cell, job, result))
-            self.bar.advance(f"{job.key} {'diverged' if result.score is None else f'{result.score:.3f}'}")
+            self.bar.advance(f"{job.key} {'diverged' if heard is None else f'{heard:.3f} on validation'}")
 
         results = do_jobs(jobs, self.ctx.executor(), self.bench.workbench, self.ledger, tell)
         return [(cell, results[cell.key]) for cell in grid]
@@ -176,9 +176,11 @@ def _in_short(spec: FreezeSpec, told: Mapping[str, Any], n_layers: int) -> str:
     own = told["operating"][metric]
     if own["full"] is None:
         return "every fit of the full model diverged"
-    points = [own[floor] and own[floor]["n_trained"] for floor in ("raw", "gain")]
-    raw, gain = ("none fewer" if n is None else str(n) for n in points)
-    return (
-        f"{metric} {own['full']['mean']:.3f} with all layers; {spec.keep:.0%} of it with {raw} of {n_layers} trained, "
-        f"of the gain with {gain}"
-    )
+    raw, gain = (own[floor] and _layers(own[floor]) for floor in ("raw", "gain"))
+    kept = f"{spec.keep:.0%} of it with {raw} of {n_layers} trained" if raw else "nothing to keep"
+    gained = f"of the gain with {gain}" if gain else "no gain over one answer for all"
+    return f"{metric} {own['full']['mean']:.3f} with all layers; {kept}, {gained}"
+
+
+def _layers(point: Mapping[str, Any]) -> str:
+    return "all" if point["n_trained"] is None else str(point["n_trained"])

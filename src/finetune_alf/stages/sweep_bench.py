@@ -31,8 +31,9 @@ class SweepBench:
 def open_sweep(ctx: Context, name: str, spec: FreezeSpec) -> SweepBench:
     """Load a sweep's encoder and samples.
 
-    Raises DataError, naming the stage to run, when a sample is not there, EncoderError for the encoder, RatesError when
-    it has fewer layers than are to be frozen, and InputError for a metric that a sample's labels do not have.
+    Raises DataError, naming the stage to run, when a sample is not there or has no validation rows, EncoderError for
+    the encoder, RatesError when it has fewer layers than are to be frozen, and InputError for a metric that a sample's
+    labels do not have.
     """
     loaded = {each: load_sample(ctx.paths.sample(each)) for each in spec.samples}
     folders = {sample.card.digest: ctx.paths.sample(each) for each, sample in loaded.items()}
@@ -40,7 +41,8 @@ def open_sweep(ctx: Context, name: str, spec: FreezeSpec) -> SweepBench:
     workbench = Workbench(folders, compute.device, threads_of(compute))
     samples = {swept(name, spec, sample): sample for sample in loaded.values()}
     encoder = workbench.encoder(encoder_spec, n_outputs(loaded[spec.samples[0]].card))
-    return SweepBench(samples, levels(spec.n_frozen, encoder.n_layers), encoder_spec, encoder, workbench)
+    grid = levels(spec.n_frozen, encoder.n_layers, f"freeze.{name}.n_frozen")
+    return SweepBench(samples, grid, encoder_spec, encoder, workbench)
 
 
 def n_outputs(card: Card) -> int:
@@ -49,7 +51,11 @@ def n_outputs(card: Card) -> int:
 
 
 def swept(name: str, spec: FreezeSpec, sample: Sample) -> SweptSample:
-    """Return a sample as the sweep of this name sees it; InputError for a metric that its labels do not have."""
+    """Return a sample as the sweep of this name sees it.
+
+    Raises DataError for one without validation rows, and InputError for a metric that its labels do not have.
+    """
+    sample.filled("validation")  # the rate is searched there
     has_test = len(sample.splits["test"].labels) > 0
     metrics = spec.metrics.get(sample.name) or default_metrics(sample.card)
     kind = _kind(sample.card)
