@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from finetune_alf.cli.entry import group
 from finetune_alf.params import load_params
-from finetune_alf.params.presets import find_source
+from finetune_alf.params.presets import find_source, preset_names
 from finetune_alf.schedules.pull import read_schedule
 
 TINY = """
@@ -111,6 +111,36 @@ def test_anatomy_refuses_a_schedule_of_another_depth(root: Path) -> None:
 def test_anatomy_names_the_studies_there_are(root: Path) -> None:
     told = run(root, "anatomy", "berta")
     assert (told.exit_code, told.stderr) == (3, "studies: must have an entry berta, but got minilm.\n")
+
+
+def test_anatomy_of_a_recipe_with_an_adapter_shows_the_adapter_open_and_its_layer_frozen(root: Path) -> None:
+    recipe = "{rates: {kind: uniform, rate: 5e-5, head: 1e-3}, adapter: {kind: houlsby, width: 4}}"
+    (root / "tiny.yaml").write_text(
+        f"{TINY[: TINY.index('studies')]}studies: {{minilm: {{encoder: tiny, recipe: {recipe}}}}}\n"
+    )
+    run(root, "params", "use", str(root / "tiny.yaml"))
+    told = run(root, "anatomy")
+    assert told.exit_code == 0, told.stderr
+    states = {line.split()[0]: line.split()[-1] for line in told.stdout.splitlines()[2:-1]}
+    assert states["layer.0"] == "frozen"
+    assert states["adapter.0"] == states["head"] == "open"
+
+
+def test_what_there_is_none_of_is_said(root: Path) -> None:
+    run(root, "params", "use", "elsa-small")
+    told = run(root, "anatomy")
+    assert told.exit_code == 3
+    assert told.stderr.startswith("anatomy: must have a study to take encoder and rates from, but got none.")
+    for command in ("study", "importance", "register", "transfer", "schemes", "multitask", "adapt"):
+        told = run(root, command)
+        assert (told.exit_code, told.stderr) == (0, "")
+        assert told.stdout == f"{command}: nothing to do, params.yaml names none.\n"
+
+
+def test_help_on_presets_names_all_of_them() -> None:
+    told = CliRunner().invoke(group, ["params", "use", "--help"]).output
+    words = told.replace(",", " ").replace(";", " ").split()
+    assert set(preset_names()) <= set(words)
 
 
 def test_schedules_lists_the_published_and_makes_no_store(root: Path) -> None:

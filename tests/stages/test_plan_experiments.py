@@ -10,14 +10,15 @@ from small import Notebook
 
 from finetune_alf.cli.entry import group
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
-from finetune_alf.encoder.spec import RandomEncoder
+from finetune_alf.encoder.spec import HubEncoder, RandomEncoder
 from finetune_alf.errors import ScheduleError
 from finetune_alf.params.load import load_params
+from finetune_alf.params.presets import preset_names
 from finetune_alf.paths import Paths
 from finetune_alf.stages.context import Context
 from finetune_alf.stages.freeze import freeze
 from finetune_alf.stages.multitask import multitask
-from finetune_alf.stages.plan import named, plan, plans
+from finetune_alf.stages.plan import plan, plans
 from finetune_alf.stages.prepare import prepare
 from finetune_alf.stages.schemes import schemes
 
@@ -116,6 +117,12 @@ def run(root, *words):
     return CliRunner().invoke(group, ["plan", *words, "--root", str(root)])
 
 
+@pytest.fixture(autouse=True)
+def quick_probes(monkeypatch):
+    monkeypatch.setattr("finetune_alf.stages.probe.N_ROUNDS", 2)
+    monkeypatch.setattr("finetune_alf.stages.probe.PATIENCE_S", 0.0)
+
+
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory):
     """A project without studies, all but one of whose samples are prepared."""
@@ -167,14 +174,18 @@ def test_a_sample_that_is_not_prepared_is_told_with_its_command(ready):
     assert "starting once" in told.stdout
 
 
-def test_where_no_sample_is_prepared_the_fits_are_counted_all_the_same(tmp_path):
+def test_where_no_sample_is_prepared_the_fits_are_counted_and_nothing_is_predicted(tmp_path):
     ctx = context(write_project(tmp_path / "empty"))
     told = run(ctx.paths.root, "mix")
-    assert told.exit_code == 0
+    assert told.exit_code == 3
     lines = told.stdout.splitlines()
     assert lines[0].endswith("not probed")
     assert [line.split()[:3] for line in lines[2:5]] == [["all", "1", "?"], ["top", "1", "?"], ["apart", "1", "?"]]
-    assert lines[5] == "all, top, apart: not prepared, not in the total. Run `finetune-alf prepare both` first."
+    assert lines[5:] == ["all, top, apart: not prepared, not in the total. Run `finetune-alf prepare both` first."]
+    assert (
+        told.stderr
+        == "plan: must have a prepared sample to time fits on, but there is none. Run `finetune-alf prepare` first.\n"
+    )
 
 
 def test_a_cell_that_freezes_takes_less_and_adapters_are_mentioned(ready):
@@ -187,7 +198,7 @@ def test_an_encoder_that_is_not_there_stops_its_own_plan_alone(ready, tmp_path):
     overlay = tmp_path / "far.yaml"
     overlay.write_text(FAR_AWAY)
     told = run(ready.paths.root, "--params", str(overlay))
-    assert told.exit_code == 3
+    assert told.exit_code == 5
     titles = [line.partition(":")[0] for line in told.stdout.splitlines() if "probed in" in line]
     assert titles == ["freeze tops", "schemes bed", "multitask mix"]
     assert "must be in the cache" in told.stderr
@@ -208,9 +219,57 @@ def test_overlays_are_planned_before_they_are_used(tmp_path):
     assert run(root).stdout == "There is no study and no experiment to plan.\n"
     (root / "mine.yaml").write_text(PARAMS)
     told = run(root, "bed", "--params", str(root / "mine.yaml"))
+    assert told.exit_code == 3
+    assert "kinds: not prepared, not in the total.\n" in told.stdout
+    commands = told.stderr.splitlines()[-3:]
+    assert commands == [
+        f"  finetune-alf params use {root}/mine.yaml --root {root}",
+        f"  finetune-alf prepare --root {root}",
+        f"  finetune-alf plan bed --root {root}",
+    ]
+    # the words lead where they say
+    for command in commands:
+        done = CliRunner().invoke(group, command.split()[1:])
+        assert done.exit_code == 0, done.stderr
+    assert "total" in done.stdout
+
+
+def test_the_way_to_a_prepared_preset_is_told_for_what_is_missing_alone(ready, tmp_path):
+    (tmp_path / "none.yaml").write_text("report: {title: Mine}\n")
+    words = ["tops", "--params", str(tmp_path / "none.yaml")]
+    told = run(ready.paths.root, *words)
     assert told.exit_code == 0
-    assert "Run `finetune-alf prepare kinds` first." in told.stdout
-    assert told.stdout.endswith("lay presets over it with `finetune-alf params use`.\n")
+    assert "params use" not in told.stderr
+    assert f"params use {tmp_path}/none.yaml" in told.stdout
+    assert json.loads(run(ready.paths.root, *words, "--json").stdout)
+    assert "params use" not in run(ready.paths.root, "bed", *words[1:]).stdout
+
+
+def test_a_study_of_a_preset_leads_the_same_way(tmp_path):
+    told = run(tmp_path, "--params", "default", "--params", "real-small")
+    assert (told.exit_code, told.stdout) == (3, "")
+    assert "must be there to plan with" in told.stderr
+    assert f"  finetune-alf params use default real-small --root {tmp_path}\n" in told.stderr
+
+
+def test_several_faults_are_all_told_and_nothing_planned_is_a_fault_of_input(tmp_path):
+    root = write_project(
+        tmp_path / "faults",
+        PARAMS[: PARAMS.index("freeze:")]
+        + """
+studies:
+  first: &study
+    encoder: tiny
+    sample: kinds
+    space: {kind: choices, rates: [0, 1e-5]}
+    recipe: {rates: {kind: uniform, rate: 1e-5}, batch: 8, epochs: 1, max_tokens: 16}
+    n_trials: 2
+  second: {<<: *study, sample: scores, metric: pearson}
+""",
+    )
+    told = run(root)
+    assert (told.exit_code, told.stdout) == (3, "")
+    assert [line.partition(":")[0].rpartition("/")[2] for line in told.stderr.splitlines()] == ["kinds", "scores"]
 
 
 def test_a_schedule_that_only_the_registry_knows_is_planned_as_one_that_opens_all(ready):
@@ -255,6 +314,23 @@ def test_what_is_half_done_is_set_beside_what_just_that_would_take(done):
     assert len(set(alone.values())) == 3
 
 
+def test_busy_cores_are_told_as_what_was_before_the_first_probe(ready, monkeypatch):
+    loads = iter([(3.2, 0.0, 0.0), (0.9, 0.0, 0.0)])
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("os.getloadavg", lambda: next(loads))  # a second look would see the probe of the first plan
+    made, _ = plans(ready)
+    assert len(made) == 3
+    assert all("3.2 programs on average wanted the 2 cores" in one.notes[0] for one in made)
+    assert not any("cores" in note for note in plan(ready, "schemes", "bed").notes)
+
+
+def test_fits_in_lockstep_are_not_what_was_timed(ready):
+    compute = ready.params.compute.model_copy(update={"n_fused": 4})
+    ctx = Context(ready.params.model_copy(update={"compute": compute}), ready.paths, Notebook())
+    assert any("compute.n_fused" in note and "4 times" in note for note in plan(ctx, "schemes", "bed").notes)
+    assert not any("n_fused" in note for note in plan(ready, "schemes", "bed").notes)
+
+
 def local(name, spec, source):
     """The same tasks, on texts that are there; whole data sets become small ones."""
     if isinstance(spec, MixtureSpec):
@@ -267,7 +343,7 @@ def local(name, spec, source):
         "source": {"kind": "files", "train": str(source), "text": text, "label": label},
         "n_train": 40,
         "n_validation": 16,
-        "n_confirmation": 0,
+        "n_confirmation": 16 if spec.n_confirmation else 0,
         "n_test": 0 if name in ("sst2", "stsb") else 16,
         "max_train_frac": 1,
     } | ({"task": "score"} if score else {})
@@ -275,31 +351,45 @@ def local(name, spec, source):
 
 
 def small_encoder(name):
-    """BERT in its depth, and nothing else of its size."""
+    """An encoder in its depth, and nothing else of its size."""
     config = {"model_type": "bert", "vocab_size": 300, "hidden_size": 16, "num_hidden_layers": 12}
     config |= {"num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 512}
-    if "large" in name:
-        config["num_hidden_layers"] = 24
+    config["num_hidden_layers"] = 24 if "large" in name else 6 if "distil" in name else 12
     return RandomEncoder(kind="random", seed=1, config=config)
 
 
-@pytest.mark.parametrize(
-    ("presets", "n_fits"),
-    [
-        (["elsa-glue"], {"bert-base": 9 * (8 * 5 + 4), "bert-large": 4 * (14 * 5 + 4)}),
-        (["testbed"], {"testbed": 36}),
-        (
-            ["minbert-unfreeze", "minbert-rate", "minbert-dropout", "minbert-heads"],
-            {"minbert-unfreeze": 4, "minbert-rate": 3, "minbert-dropout": 5, "minbert-heads": 8},
-        ),
-    ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
-)
-def test_the_full_presets_can_be_planned(presets, n_fits, tmp_path, monkeypatch):
-    monkeypatch.setattr("finetune_alf.stages.probe.N_ROUNDS", 2)
-    monkeypatch.setattr("finetune_alf.stages.probe.PATIENCE_S", 0.0)
+FULL_PRESETS = {
+    # trials, five confirmed over three seeds, five schemes over three seeds on four sets
+    **{f"thesis-{name}": {name: 220 + 15 + 4 * 15} for name in ("distilbert", "bert", "roberta")},
+    # on each task of a level's five seeds, and four rates that are not the one that is found
+    "elsa-glue": {
+        "bert-base": 9 * (8 * 5 + 4),
+        "bert-large": 4 * (14 * 5 + 4),
+        "roberta-base": 4 * (8 * 5 + 4),
+        "roberta-large": 4 * (14 * 5 + 4),
+    },
+    "testbed": {"testbed": 36},
+    "minbert-unfreeze": {"minbert-unfreeze": 4},
+    "minbert-rate": {"minbert-rate": 3},
+    "minbert-dropout": {"minbert-dropout": 5},
+    "minbert-heads": {"minbert-heads": 8},
+}
+
+
+def test_every_preset_out_of_the_hub_is_among_those_that_are_planned(tmp_path):
+    from_hub = {
+        preset
+        for preset in preset_names()
+        if any(isinstance(one, HubEncoder) for one in load_params(tmp_path / "none.yaml", [preset]).encoders.values())
+    }
+    assert from_hub == set(FULL_PRESETS)
+
+
+@pytest.mark.parametrize("preset", FULL_PRESETS)
+def test_the_full_presets_can_be_planned(preset, tmp_path, monkeypatch):
+    monkeypatch.setattr("finetune_alf.stages.asked_study.N_DRAWS", 5)
     root = write_project(tmp_path / "preset")
-    params = load_params(tmp_path / "none.yaml", presets)
+    params = load_params(tmp_path / "none.yaml", [preset])
     changes = {
         "encoders": {name: small_encoder(name) for name in params.encoders},
         "samples": {name: local(name, spec, root / "words.csv") for name, spec in params.samples.items()},
@@ -308,9 +398,15 @@ def test_the_full_presets_can_be_planned(presets, n_fits, tmp_path, monkeypatch)
     ctx = Context(params.model_copy(update=changes), Paths(root), Notebook())
     for name in ctx.params.samples:
         prepare(ctx, name)
-    known, asked = {}, [(section, name) for section, name in named(ctx.params, None) if name in n_fits]
-    assert len(asked) == len(n_fits)
-    for section, name in asked:
-        told = plan(ctx, section, name, known)
+    made, failed = plans(ctx)
+    assert not failed
+    assert {told.name: sum(stage.n_fits for stage in told.stages) for told in made} == FULL_PRESETS[preset]
+    for told in made:
         assert all(stage.seconds > 0 and stage.memory_bytes > 0 for stage in told.stages)
-        assert sum(stage.n_fits for stage in told.stages) == n_fits[name]
+
+
+def test_a_preset_whose_encoders_are_out_of_reach_names_each_of_them(tmp_path):
+    told = run(tmp_path, "--params", "elsa-glue")
+    assert (told.exit_code, told.stdout) == (3, "")
+    assert ["must be in the cache" in line for line in told.stderr.splitlines()] == [True] * 4
+    assert "google-bert/bert-large-uncased" in told.stderr

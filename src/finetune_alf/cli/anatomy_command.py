@@ -1,5 +1,6 @@
 """`finetune-alf anatomy`: what lies at each address of an encoder, and how fast it would learn."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from finetune_alf.errors import ParamsError
 
 if TYPE_CHECKING:
     from finetune_alf.encoder.encoder import Encoder
-    from finetune_alf.rates import LayerRates
+    from finetune_alf.rates import Address, LayerRates
 
 
 @click.command(
@@ -27,17 +28,24 @@ def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -
     Without a name, for the first study.
     """
     params = read_params(root)
-    name = study or next(iter(params.studies))
+    name = study or next(iter(params.studies), None)
+    if name is None:
+        raise ParamsError(
+            "anatomy: must have a study to take encoder and rates from, but got none. Add one to params.yaml."
+        )
     if name not in params.studies:
-        raise ParamsError(f"studies: must have an entry {name}, but got {', '.join(params.studies)}.")
+        raise ParamsError(f"studies: must have an entry {name}, but got {', '.join(params.studies) or 'none'}.")
     spec = params.studies[name]
+    from finetune_alf.encoder.adapters.install import with_adapter
     from finetune_alf.encoder.load import load_encoder
     from finetune_alf.encoder.locate import below
 
     encoder = load_encoder(below(root, params.encoders[spec.encoder]), classes)
+    if spec.recipe.adapter is not None:
+        encoder = with_adapter(encoder, spec.recipe.adapter)
     rates = _scheduled(schedule, root, encoder.n_layers) if schedule else spec.recipe.rates.at(encoder.n_layers)
     click.echo(f"{spec.encoder}: {encoder.identity}")
-    for line in _table(encoder, rates):
+    for line in _table(encoder, encoder.anatomy.rates(rates)):
         click.echo(line)
 
 
@@ -47,7 +55,7 @@ def _scheduled(ref: str, root: Path, n_layers: int) -> "LayerRates":
     return pull(ref, store_uri(root) if "@" in ref else None).for_depth(n_layers)
 
 
-def _table(encoder: "Encoder", rates: "LayerRates") -> list[str]:
+def _table(encoder: "Encoder", rates: "Mapping[Address, float]") -> list[str]:
     sizes = {name: parameter.numel() for name, parameter in encoder.model.named_parameters()}
     rows = [("address", "parameters", "rate", "")]
     total = n_open = 0

@@ -5,15 +5,7 @@ from pathlib import Path
 
 import click
 
-from finetune_alf.cli.project import params_path, read_params, root_option
-
-_overlays = click.option(
-    "--params",
-    "overlays",
-    multiple=True,
-    metavar="FILE|PRESET",
-    help="Parameters to lay over params.yaml, or over each other where there is none. Repeatable.",
-)
+from finetune_alf.cli.project import overlays_option, params_path, read_params, root_option
 
 _NAMED = ("encoders", "samples", "studies", "adapt", "freeze", "schemes", "multitask")
 
@@ -24,7 +16,7 @@ def params() -> None:
 
 
 @params.command(epilog="Example: finetune-alf params check --params real-small")
-@_overlays
+@overlays_option
 @root_option
 def check(overlays: tuple[str, ...], root: Path) -> None:
     """Say whether the parameters are valid, or everything that is wrong with them."""
@@ -44,7 +36,7 @@ def schema() -> None:
 
 
 @params.command(epilog="Example: finetune-alf params diff --params thesis-bert")
-@_overlays
+@overlays_option
 @root_option
 def diff(overlays: tuple[str, ...], root: Path) -> None:
     """Print what overlays would change in params.yaml; without any, how it differs from the default."""
@@ -58,15 +50,24 @@ def diff(overlays: tuple[str, ...], root: Path) -> None:
         click.echo(line)
 
 
-@params.command(epilog="Example: finetune-alf params use real-small")
+class _NamesPresets(click.Command):
+    """Its help names all presets, looked up only when somebody asks."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from finetune_alf.params.presets import preset_names
+
+        super().format_help_text(ctx, formatter)
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(f"Presets: {', '.join(preset_names())}; a file does as well.")
+
+
+@params.command(cls=_NamesPresets, epilog="Example: finetune-alf params use real-small")
 @click.argument("presets", nargs=-1, required=True, metavar="PRESET...")
 @click.option("--anew", is_flag=True, help="Start from the default parameters, not from those that are there.")
 @root_option
 def use(presets: tuple[str, ...], anew: bool, root: Path) -> None:
-    """Merge presets into params.yaml, its comments kept.
-
-    Presets: default, real-small, thesis-bert, thesis-distilbert, thesis-roberta; a file does as well.
-    """
+    """Merge presets into params.yaml, its comments kept."""
     from finetune_alf.params.writing import use_presets
 
     path = params_path(root)

@@ -1,13 +1,15 @@
 """`finetune-alf plan`: what studies and experiments will take, and what they took."""
 
 import json
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from finetune_alf.cli.project import open_context, root_option
-from finetune_alf.errors import AlfError, PartialError
+from finetune_alf.cli.project import open_context, overlays_option, root_option
+from finetune_alf.errors import AlfError, DataError, InputError, PartialError
 
 if TYPE_CHECKING:
     from finetune_alf.stages.plan import Plan
@@ -23,13 +25,7 @@ _HEADINGS = ("", "fits", "s a fit", "in all", "memory", *_SPENT)
 )
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone, in seconds and bytes.")
-@click.option(
-    "--params",
-    "overlays",
-    multiple=True,
-    metavar="FILE|PRESET",
-    help="Parameters to lay over the folder's params.yaml, or over each other where it has none. Repeatable.",
-)
+@overlays_option
 @root_option
 def plan(name: str | None, as_json: bool, overlays: tuple[str, ...], root: Path) -> None:
     """Predict time and memory of study or experiment NAME; without a name, of all that params.yaml has.
@@ -42,28 +38,50 @@ def plan(name: str | None, as_json: bool, overlays: tuple[str, ...], root: Path)
 
     made, failed = run_stage(context, name)
     if made or not failed:
-        _print(made, as_json, overlays)
-    if failed:
-        raise _joined(failed)
+        _print(made, as_json, with_commands=not overlays)
+    way = _way_on(name, overlays, root) if overlays and _lacks_a_sample(made, failed) else []
+    _raise_what_is_missing(made, failed, way)
+    if way and not as_json:
+        click.echo("\n".join(way))
 
 
-def _print(plans: "list[Plan]", as_json: bool, overlays: tuple[str, ...]) -> None:
+def _print(plans: "list[Plan]", as_json: bool, *, with_commands: bool) -> None:
     if as_json:
         click.echo(json.dumps([_record(one) for one in plans], indent=1))
         return
     if not plans:
         click.echo("There is no study and no experiment to plan.")
     for one in plans:
-        for line in _told(one):
+        for line in _told(one, with_commands):
             click.echo(line)
-    if overlays and any(stage.missing for one in plans for stage in one.stages):
-        click.echo("Samples are prepared as params.yaml has them: lay presets over it with `finetune-alf params use`.")
 
 
-def _joined(failed: list[AlfError]) -> AlfError:
-    """Return the one error, or one that tells of all."""
+def _lacks_a_sample(made: "list[Plan]", failed: list[AlfError]) -> bool:
+    return any(isinstance(error, DataError) for error in failed) or any(
+        stage.missing for one in made for stage in one.stages
+    )
+
+
+def _way_on(name: str | None, overlays: Sequence[str], root: Path) -> list[str]:
+    """Return the commands that make a plan under overlays a whole one: `prepare` does not know overlays."""
+    where = ["--root", str(root)] if root != Path() else []
+    commands = [["params", "use", *overlays], ["prepare"], ["plan", *([name] if name else [])]]
+    told = [shlex.join(["finetune-alf", *words, *where]) for words in commands]
+    return [
+        "Stages read params.yaml alone. To prepare samples that are missing, and plan again:",
+        *(f"  {one}" for one in told),
+    ]
+
+
+def _raise_what_is_missing(made: "list[Plan]", failed: list[AlfError], way: Sequence[str]) -> None:
+    """End with the faults, each told once, and the way on; as a partial success where anything was predicted."""
+    predicted = any(stage.seconds is not None for one in made for stage in one.stages)
     reasons = list(dict.fromkeys(map(str, failed)))
-    return failed[0] if len(reasons) == 1 else PartialError("\n".join(reasons))
+    if made and not predicted and not failed:
+        out = "" if way else " Run `finetune-alf prepare` first."
+        reasons = [f"plan: must have a prepared sample to time fits on, but there is none.{out}"]
+    if reasons:
+        raise (PartialError if predicted else InputError)("\n".join([*reasons, *way]))
 
 
 def _record(plan: "Plan") -> dict[str, object]:
@@ -72,20 +90,21 @@ def _record(plan: "Plan") -> dict[str, object]:
     return {**told, "stages": stages, "seconds": plan.seconds}
 
 
-def _told(plan: "Plan") -> list[str]:
+def _told(plan: "Plan", with_commands: bool) -> list[str]:
     device = f"{plan.device}, {plan.precision}, {plan.n_threads} threads"
     workers = f", {plan.n_workers} workers" if plan.n_workers > 1 else ""
     probed = f"probed in {plan.probe_s:.0f} s" if plan.n_starts else "not probed"
     head = f"{plan.title}: {plan.encoder.split(':')[0]} on {device}{workers}; {probed}"
     rows = [_HEADINGS, *(_row(stage) for stage in plan.stages), *_totals(plan)]
     shown = len(_HEADINGS) if any(stage.spent for stage in plan.stages) else len(_HEADINGS) - len(_SPENT)
-    return [head, *_aligned([row[:shown] for row in rows]), *_missing(plan), *plan.notes]
+    return [head, *_aligned([row[:shown] for row in rows]), *_missing(plan, with_commands), *plan.notes]
 
 
-def _missing(plan: "Plan") -> list[str]:
+def _missing(plan: "Plan", with_commands: bool) -> list[str]:
     commands = dict.fromkeys(stage.missing for stage in plan.stages if stage.missing)
     stages = {each: ", ".join(stage.stage for stage in plan.stages if stage.missing == each) for each in commands}
-    return [f"{some}: not prepared, not in the total. Run `{each}` first." for each, some in stages.items()]
+    run = {each: f" Run `{each}` first." if with_commands else "" for each in commands}
+    return [f"{some}: not prepared, not in the total.{run[each]}" for each, some in stages.items()]
 
 
 def _totals(plan: "Plan") -> list[tuple[str, ...]]:

@@ -22,6 +22,14 @@ root_option: Callable[[Any], Any] = click.option(
     help="The folder with params.yaml, data and results.",
 )
 
+overlays_option: Callable[[Any], Any] = click.option(
+    "--params",
+    "overlays",
+    multiple=True,
+    metavar="FILE|PRESET",
+    help="Parameters to lay over the folder's params.yaml, or over each other where it has none. Repeatable.",
+)
+
 
 def params_path(root: Path) -> Path:
     """Return a folder's params.yaml."""

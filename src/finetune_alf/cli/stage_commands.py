@@ -1,10 +1,11 @@
 """One command a stage; each reads params.yaml alone, as DVC does."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from finetune_alf.cli.project import open_context, root_option
+from finetune_alf.cli.project import open_context, overlays_option, root_option
 
 
 @click.command(short_help="Draw a sample out of its source.", epilog="Example: finetune-alf prepare films")
@@ -15,7 +16,7 @@ def prepare(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.stages.prepare import prepare as run_stage
 
-    for one in [name] if name else context.params.samples:
+    for one in _asked(name, context.params.samples):
         run_stage(context, one)
 
 
@@ -27,7 +28,7 @@ def encoder(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.stages.encoder import encoder as run_stage
 
-    for one in [name] if name else context.params.encoders:
+    for one in _asked(name, context.params.encoders):
         run_stage(context, one)
 
 
@@ -42,7 +43,7 @@ def adapt(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.stages.adapt import adapt as run_stage
 
-    for one in [name] if name else context.params.adapt:
+    for one in _asked(name, context.params.adapt):
         run_stage(context, one)
 
 
@@ -57,7 +58,7 @@ def study(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.stages.study import study as run_stage
 
-    for one in [name] if name else context.params.studies:
+    for one in _asked(name, context.params.studies):
         run_stage(context, one)
 
 
@@ -69,7 +70,7 @@ def importance(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.stages.importance import importance as run_stage
 
-    for one in [name] if name else context.params.studies:
+    for one in _asked(name, context.params.studies):
         run_stage(context, one)
 
 
@@ -84,7 +85,7 @@ def register(name: str | None, from_lock: bool, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.stages.register import register as run_stage
 
-    for one in [name] if name else context.params.studies:
+    for one in _asked(name, context.params.studies):
         run_stage(context, one, from_lock=from_lock)
 
 
@@ -100,8 +101,8 @@ def transfer(study: str | None, sample: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.stages.transfer import transfer as run_stage
 
-    for one in [study] if study else context.params.transfer.studies:
-        for target in [sample] if sample else context.params.transfer.samples:
+    for one in _asked(study, context.params.transfer.studies):
+        for target in _asked(sample, context.params.transfer.samples):
             run_stage(context, one, target)
 
 
@@ -116,7 +117,7 @@ def freeze(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.stages.freeze import freeze as run_stage
 
-    for one in [name] if name else context.params.freeze:
+    for one in _asked(name, context.params.freeze):
         run_stage(context, one)
 
 
@@ -131,7 +132,7 @@ def schemes(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.stages.schemes import schemes as run_stage
 
-    for one in [name] if name else context.params.schemes:
+    for one in _asked(name, context.params.schemes):
         run_stage(context, one)
 
 
@@ -148,7 +149,7 @@ def multitask(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.stages.multitask import multitask as run_stage
 
-    for one in [name] if name else context.params.multitask:
+    for one in _asked(name, context.params.multitask):
         run_stage(context, one)
 
 
@@ -166,13 +167,7 @@ def report(root: Path) -> None:
     short_help="Run all stages in order.",
     epilog="Example: finetune-alf run --root mine --params default --params mine.yaml",
 )
-@click.option(
-    "--params",
-    "overlays",
-    multiple=True,
-    metavar="FILE|PRESET",
-    help="Parameters to lay over the folder's params.yaml, or over each other where it has none. Repeatable.",
-)
+@overlays_option
 @root_option
 def run(overlays: tuple[str, ...], root: Path) -> None:
     """Run all stages in order in a folder, without git or DVC.
@@ -185,3 +180,11 @@ def run(overlays: tuple[str, ...], root: Path) -> None:
 
     write_params(root / "results" / "params.yaml", context.params)
     run_all(context)
+
+
+def _asked(name: str | None, there: Iterable[str]) -> list[str]:
+    """Return the name that was given, or all that there are; where there are none, say so."""
+    names = [name] if name else list(there)
+    if not names:
+        click.echo(f"{click.get_current_context().info_name}: nothing to do, params.yaml names none.")
+    return names

@@ -26,7 +26,7 @@ START_S = 8.0
 """What a stage takes before its first fit: libraries, encoder, sample, MLflow's store. Seen on a 2-core Xeon."""
 
 BUSY = 0.5
-"""The share of the cores that others may use before a plan mentions them."""
+"""The share of the cores that may have been wanted in the minute before, and a plan says nothing of it."""
 
 SECTIONS: Mapping[str, Callable[[Context, str], Asked]] = {
     "adapt": adapt_asked,
@@ -76,10 +76,11 @@ def plans(ctx: Context, name: str | None = None) -> tuple[list[Plan], list[AlfEr
     Raises InputError where nothing has the name.
     """
     known: Predictors = {}
+    load = _load()  # later on, the probes themselves would be among what kept the cores busy
     made, failed = [], []
     for section, one in named(ctx.params, name):
         try:
-            made.append(plan(ctx, section, one, known))
+            made.append(plan(ctx, section, one, known, load))
         except AlfError as error:
             failed.append(error)
     return made, failed
@@ -97,14 +98,16 @@ def named(params: Params, name: str | None) -> list[tuple[str, str]]:
     return found
 
 
-def plan(ctx: Context, section: str, name: str, known: Predictors | None = None) -> Plan:
+def plan(ctx: Context, section: str, name: str, known: Predictors | None = None, load: float | None = None) -> Plan:
     """Time a few steps of such fits as are asked for, and work out what all of them will take.
 
-    Predictors that are `known` are used again; a new one is added to them. Raises DataError, naming the stage to run,
+    Predictors that are `known` are used again; a new one is added to them. `load` is how many programs wanted to run
+    in the minute before, on average; it is looked up unless given. Raises DataError, naming the stage to run,
     where the sample of a study is not prepared, and EncoderError for the encoder.
     """
     asked = SECTIONS[section](ctx, name)
-    started, load = time.monotonic(), os.getloadavg()[0]
+    started = time.monotonic()
+    load = _load() if load is None else load
     predictor = _predictor(ctx, asked, {} if known is None else known)
     stages = tuple(asked.stages(predictor))
     n_planned = sum(stage.seconds is not None for stage in stages)
@@ -147,12 +150,24 @@ def _n_outputs(samples: Sequence[Drawn], recipe: Recipe) -> int:
     return n_outputs(samples[0].card) if isinstance(samples[0], Sample) and recipe.tasks is None else 1
 
 
+def _load() -> float:
+    return os.getloadavg()[0]
+
+
 def _notes(ctx: Context, asked: Asked, load: float) -> Iterable[str]:
-    """Yield what the numbers leave aside; `load` is how many programs wanted to run just before the probe."""
-    n_cores = os.cpu_count() or 1
+    """Yield what the numbers leave aside."""
+    compute, n_cores = ctx.params.compute, os.cpu_count() or 1
     if load > BUSY * n_cores:
-        yield f"Other programs keep {load:.1f} of {n_cores} cores busy: alone, everything would take less."
+        yield (
+            f"In the minute before, {load:.1f} programs on average wanted the {n_cores} cores. "
+            "If some still run, everything takes less without them."
+        )
     if asked.recipe.stopping is not None:
         yield "recipe.stopping may end fits earlier: these are the most they can take."
-    if ctx.params.compute.n_workers > 1:
+    if compute.n_workers > 1:
         yield "The probe ran alone: several workers slow each other down by what it cannot tell."
+    if compute.n_fused > 1:
+        yield (
+            "The probe ran fits one by one: with compute.n_fused they may take less time, and up to "
+            f"{compute.n_fused} times the memory."
+        )
