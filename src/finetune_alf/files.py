@@ -47,6 +47,12 @@ def write_jsonl(path: Path, rows: Iterable[object]) -> None:
     write_text(path, "".join(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n" for row in rows))
 
 
+def append_jsonl(path: Path, row: object) -> None:
+    """Write one JSON document as a line more."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n")
+
+
 def read_json(path: Path) -> Any:
     """Read one JSON document; InputError names the file and line."""
     try:

@@ -1,6 +1,5 @@
 """Stage `adapt`: train an encoder further on the texts of a task, and show what fine-tuning gains by it."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,15 +26,15 @@ from finetune_alf.adapt.spec import AdaptSpec
 from finetune_alf.adapt.texts import texts_of
 from finetune_alf.data.mixture import Drawn, load_drawn
 from finetune_alf.encoder.spec import AdaptedEncoder, EncoderSpec
-from finetune_alf.files import canonical_json, write_json, write_jsonl, write_text
+from finetune_alf.files import canonical_json, write_json, write_jsonl
 from finetune_alf.recipe import Recipe
-from finetune_alf.stages.bench import encoder_spec_of, threads_of
+from finetune_alf.stages.bench import encoder_spec_of, workbench_of
 from finetune_alf.stages.context import Context
+from finetune_alf.stages.fitter import Fitter, Shown
 from finetune_alf.stages.mirrored import Runs, parent_run
-from finetune_alf.stages.runs import fit_run
 from finetune_alf.tracking.record import Metric, RunRecord
-from finetune_alf.train.job import FitJob, Workbench
-from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.precision import resolve_device
 from finetune_alf.train.result import FitResult
 
@@ -107,30 +106,27 @@ class _Adapt:
             for key, cell in grid.items()
         ]
         path = self.ctx.paths.adapt(self.name).with_suffix(".jsonl")
-        write_text(path, "")  # each cell is a line as soon as it is done; in the grid's order in the end
-        results = self._do(jobs, grid, path)
+        results = self._fill(path, jobs, grid)
         truth = self.sample.tasks[self.sample.name].splits["test"].labels
         write_jsonl(path, [cell_record(cell, results[key]) for key, cell in grid.items()])
         compared = compare(self.spec, metric, truth, predictions_of(grid, results))
         return {**compared, "diverged": diverged(grid, results)}
 
-    def _do(self, jobs: list[FitJob], grid: Mapping[str, Cell], path: Path) -> Mapping[str, FitResult]:
-        compute, folder = self.ctx.params.compute, self.ctx.paths.sample(self.spec.sample)
-        bench = Workbench({self.sample.card.digest: folder}, compute.device, threads_of(compute))
-        ledger = Ledger(self.ctx.paths.ledger(f"adapt-{self.name}"))
-        n_layers = bench.encoder_for(jobs[0].encoder, jobs[0].recipe, self.sample, jobs[0].metric).n_layers
-        with self.ctx.teller.bar(f"compare {self.name}", len(jobs)) as bar:
+    def _fill(self, path: Path, jobs: list[FitJob], grid: Mapping[str, Cell]) -> Mapping[str, FitResult]:
+        ctx, stage, first = self.ctx, f"adapt-{self.name}", jobs[0]
+        bench = workbench_of(ctx, {self.sample.card.digest: ctx.paths.sample(self.spec.sample)})
+        n_layers = bench.encoder_for(first.encoder, first.recipe, self.sample, first.metric).n_layers
 
-            def tell(job: FitJob, result: FitResult) -> None:
-                key = f"adapt-{self.name}/{ledger.identity(job)[:16]}/{job.key}"
-                tags = {**self.tags, "alf.side": grid[job.key].side, "alf.seed": str(job.seed)}
-                score_name = f"test.{job.metric}"
-                self.runs.put(fit_run(key, job.key, job.recipe, n_layers, result, score_name=score_name, tags=tags))
-                with path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(cell_record(grid[job.key], result)) + "\n")
-                bar.advance(f"{job.key} {'diverged' if result.score is None else f'{result.score:.3f}'}")
+        def show(job: FitJob, result: FitResult) -> Shown:
+            tags = {**self.tags, "alf.side": grid[job.key].side, "alf.seed": str(job.seed)}
+            return Shown({f"test.{job.metric}": result.score}, tags)
 
-            return do_jobs(jobs, self.ctx.executor(), bench, ledger, tell)
+        def line(job: FitJob, result: FitResult) -> dict[str, Any]:
+            return cell_record(grid[job.key], result)
+
+        with ctx.teller.bar(f"compare {self.name}", len(jobs)) as bar:
+            fitter = Fitter(ctx, stage, Ledger(ctx.paths.ledger(stage)), bench, n_layers, self.runs, bar)
+            return fitter.fill(path, jobs, show, line)
 
 
 def adaptation_run(record: AdaptRecord, tags: Mapping[str, str]) -> RunRecord:

@@ -1,7 +1,9 @@
 """The workbench of a stage: a study's encoder and the samples it needs, loaded and checked."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from finetune_alf.data.mixture import Drawn, load_drawn
 from finetune_alf.data.sample import Sample
@@ -54,9 +56,14 @@ def open_bench(ctx: Context, study: str, sample: str | None = None) -> Bench:
     folder = ctx.paths.sample(sample or spec.sample)
     loaded = load_drawn(folder)
     encoder_spec = encoder_spec_of(ctx, spec.encoder)
-    workbench = Workbench({loaded.card.digest: folder}, ctx.params.compute.device, threads_of(ctx.params.compute))
+    workbench = workbench_of(ctx, {loaded.card.digest: folder})
     encoder = workbench.encoder_for(encoder_spec, spec.recipe, loaded, spec.metric)
     return Bench(spec, loaded, encoder_spec, encoder, workbench)
+
+
+def workbench_of(ctx: Context, folders: Mapping[str, Path]) -> Workbench:
+    """Return an empty workbench on the device of params.yaml; `folders` are those of its samples, by their digests."""
+    return Workbench(folders, ctx.params.compute.device, threads_of(ctx.params.compute))
 
 
 def threads_of(compute: ComputeSpec) -> int | None:

@@ -1,26 +1,24 @@
 """Stage `freeze`: find each sample's rate on the full model, then freeze the encoder from the input up."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.files import write_json, write_jsonl, write_text
+from finetune_alf.files import write_json, write_jsonl
 from finetune_alf.freeze.cells import Cell, SweptSample, cell_job, cell_recipe, cell_record, cells
 from finetune_alf.freeze.cost import LevelCost, level_cost
 from finetune_alf.freeze.search import LineSearch, line_search, validation_score
 from finetune_alf.freeze.spec import FreezeSpec
 from finetune_alf.freeze.table import Swept, sample_table
 from finetune_alf.metrics import METRICS
-from finetune_alf.stages.context import Bar, Context
+from finetune_alf.stages.context import Context
+from finetune_alf.stages.fitter import Fitter, Show, Shown, score_note
 from finetune_alf.stages.lengths import fit_lengths
-from finetune_alf.stages.mirrored import Runs, parent_run
+from finetune_alf.stages.mirrored import parent_run
 from finetune_alf.stages.probe import engine_of, shape_of
-from finetune_alf.stages.runs import fit_run
 from finetune_alf.stages.sweep_bench import SweepBench, n_outputs, open_sweep
-from finetune_alf.tracking.record import RunRecord
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
 
 Fits = Sequence[tuple[Cell, FitResult]]
@@ -38,7 +36,9 @@ def freeze(ctx: Context, name: str) -> None:
             parent_run(ctx, f"freeze/{name}", f"freeze {name}", tags) as runs,
             ctx.teller.bar(f"freeze {name}", n_fits) as bar,
         ):
-            sweep = _Sweep(ctx, name, spec, bench, runs, bar, Ledger(ctx.paths.ledger(f"freeze-{name}")))
+            ledger, n_layers = Ledger(ctx.paths.ledger(f"freeze-{name}")), bench.encoder.n_layers
+            fitter = Fitter(ctx, f"freeze-{name}", ledger, bench.workbench, n_layers, runs, bar)
+            sweep = _Sweep(ctx, name, spec, bench, fitter)
             searches = sweep.search()
             fits = sweep.fit({sample: search.rate for sample, search in searches.items()})
             tables = {sample.name: sweep.table(sample, searches[sample], fits) for sample in bench.samples}
@@ -56,9 +56,7 @@ class _Sweep:
     name: str
     spec: FreezeSpec
     bench: SweepBench
-    runs: Runs
-    bar: Bar
-    ledger: Ledger
+    fitter: Fitter
 
     def search(self) -> dict[SweptSample, LineSearch]:
         """Fit the full model at every rate."""
@@ -66,11 +64,11 @@ class _Sweep:
         grid = [
             cell for sample in self.bench.samples for cell in cells(spec, sample, full, spec.rates, spec.n_search_seeds)
         ]
-        fits = self._do(grid)
+        results = self.fitter.do(self._jobs(grid), self._shown(grid))
         return {
             sample: line_search(
                 f"freeze.{self.name}.rates, {sample.name}",
-                [(cell.rate, fit) for cell, fit in fits if cell.sample == sample],
+                [(cell.rate, results[cell.key]) for cell in grid if cell.sample == sample],
             )
             for sample in self.bench.samples
         }
@@ -83,13 +81,13 @@ class _Sweep:
             for sample, rate in rates.items()
             for cell in cells(spec, sample, self.bench.levels, [rate], spec.n_seeds)
         ]
-        write_text(path, "")
+        by_key = {cell.key: cell for cell in grid}
 
-        def keep(cell: Cell, result: FitResult) -> None:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(self._record(cell, result), ensure_ascii=False) + "\n")
+        def line(job: FitJob, result: FitResult) -> dict[str, Any]:
+            return self._record(by_key[job.key], result)
 
-        return self._do(grid, keep)
+        results = self.fitter.fill(path, self._jobs(grid), self._shown(grid), line)
+        return [(cell, results[cell.key]) for cell in grid]
 
     def table(self, sample: SweptSample, search: LineSearch, fits: Fits) -> dict[str, Any]:
         """Return a sample's numbers."""
@@ -114,35 +112,30 @@ class _Sweep:
         }
         write_json(path, document)
 
-    def _do(self, grid: Sequence[Cell], on_done: Callable[[Cell, FitResult], None] = lambda cell, result: None) -> Fits:
-        by_key = {cell.key: cell for cell in grid}
-        jobs = [cell_job(self.spec, cell, self.bench.encoder_spec) for cell in grid]
+    def _jobs(self, grid: Sequence[Cell]) -> list[FitJob]:
+        return [cell_job(self.spec, cell, self.bench.encoder_spec) for cell in grid]
 
-        def tell(job: FitJob, result: FitResult) -> None:
-            cell, heard = by_key[job.key], validation_score(result)
-            on_done(cell, result)
-            self.runs.put(self._run(cell, job, result))
-            self.bar.advance(f"{job.key} {'diverged' if heard is None else f'{heard:.3f} on validation'}")
+    def _shown(self, grid: Sequence[Cell]) -> Show:
+        """Return how these cells are shown; the bar tells validation scores, since the line search goes by them."""
+        by_key, identity = {cell.key: cell for cell in grid}, self.bench.encoder.identity
 
-        results = do_jobs(jobs, self.ctx.executor(), self.bench.workbench, self.ledger, tell)
-        return [(cell, results[cell.key]) for cell in grid]
+        def show(job: FitJob, result: FitResult) -> Shown:
+            cell = by_key[job.key]
+            tags = {
+                "alf.encoder": identity,
+                "alf.sample": cell.sample.name,
+                "alf.sample.digest": cell.sample.digest,
+                "alf.frozen": cell.level.name,
+                "alf.seed": str(cell.seed),
+            }
+            note = f"{score_note(validation_score(result))} on validation"
+            return Shown({f"{cell.sample.scored_on}.{job.metric}": result.score}, tags, note)
+
+        return show
 
     def _record(self, cell: Cell, result: FitResult) -> dict[str, Any]:
         truth, said = self._truth(cell.sample), result.predictions
         return cell_record(cell, result, {m: METRICS[m](truth, said) for m in cell.sample.metrics if said})
-
-    def _run(self, cell: Cell, job: FitJob, result: FitResult) -> RunRecord:
-        """Return the run of a fit; one that the line search and the sweep have in common is the same run."""
-        key = f"freeze-{self.name}/{self.ledger.identity(job)[:16]}/{job.key}"
-        tags = {
-            "alf.encoder": self.bench.encoder.identity,
-            "alf.sample": cell.sample.name,
-            "alf.sample.digest": cell.sample.digest,
-            "alf.frozen": cell.level.name,
-            "alf.seed": str(cell.seed),
-        }
-        score_name = f"{cell.sample.scored_on}.{job.metric}"
-        return fit_run(key, job.key, job.recipe, cell.level.n_layers, result, score_name=score_name, tags=tags)
 
     def _truth(self, sample: SweptSample) -> Sequence[float]:
         return self.bench.samples[sample].splits[sample.scored_on].labels

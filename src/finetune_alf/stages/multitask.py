@@ -1,26 +1,24 @@
 """Stage `multitask`: fit a mixture under each cell's recipe, and lay side by side what came of it."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from finetune_alf.data.mixture import Drawn, facts_of, load_drawn
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import EncoderError, InputError
-from finetune_alf.files import write_json, write_jsonl, write_text
+from finetune_alf.files import write_json, write_jsonl
 from finetune_alf.multitask.cells import OVERALL, Cell, cell_job, cell_record, cells
 from finetune_alf.multitask.spec import MultitaskSpec
 from finetune_alf.multitask.table import Truths, cells_table, floor
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.plans import task_plans
-from finetune_alf.stages.bench import encoder_spec_of, threads_of
+from finetune_alf.stages.bench import encoder_spec_of, workbench_of
 from finetune_alf.stages.context import Context
+from finetune_alf.stages.fitter import Fitter, Shown
 from finetune_alf.stages.mirrored import Runs, parent_run
-from finetune_alf.stages.runs import fit_run
-from finetune_alf.tracking.record import Metric, RunRecord
 from finetune_alf.train.job import FitJob, Workbench
-from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
 
 Fits = Sequence[tuple[Cell, FitResult]]
@@ -72,7 +70,7 @@ def _open(ctx: Context, name: str, spec: MultitaskSpec) -> _Mix:
     """
     folder = ctx.paths.sample(spec.sample)
     sample, encoder_spec = load_drawn(folder), encoder_spec_of(ctx, spec.encoder)
-    workbench = Workbench({sample.card.digest: folder}, ctx.params.compute.device, threads_of(ctx.params.compute))
+    workbench = workbench_of(ctx, {sample.card.digest: folder})
     for cell, recipe in spec.recipes().items():
         try:
             encoder = workbench.encoder_for(encoder_spec, recipe, sample)
@@ -89,32 +87,23 @@ def _fill(ctx: Context, mix: _Mix, grid: Mapping[str, Cell], runs: Runs) -> Fits
 
     All experiments share one ledger: a cell that two of them have, their baseline say, is fitted once.
     """
-    stage, path = f"multitask-{mix.name}", ctx.paths.multitask(mix.name).with_suffix(".jsonl")
-    ledger = Ledger(ctx.paths.ledger("multitask"))
     jobs = [cell_job(key, cell, mix.spec, mix.encoder_spec, mix.sample.card.digest) for key, cell in grid.items()]
-    write_text(path, "")
+    split, path = mix.spec.score_on, ctx.paths.multitask(mix.name).with_suffix(".jsonl")
+
+    def show(job: FitJob, result: FitResult) -> Shown:
+        cell, tasks = grid[job.key], result.tasks or {}
+        each = {f"{split}.{task}.{one.metric}": one.score for task, one in tasks.items()}
+        tags = {**mix.tags, "alf.cell": cell.name, "alf.seed": str(cell.seed)}
+        return Shown({f"{split}.{OVERALL}": result.score, **each}, tags)
+
+    def line(job: FitJob, result: FitResult) -> dict[str, Any]:
+        return cell_record(grid[job.key], result, mix.n_layers)
+
     with ctx.teller.bar(f"multitask {mix.name}", len(jobs)) as bar:
-
-        def tell(job: FitJob, result: FitResult) -> None:
-            cell = grid[job.key]
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(cell_record(cell, result, mix.n_layers), ensure_ascii=False) + "\n")
-            runs.put(_run(mix, cell, f"{stage}/{ledger.identity(job)[:16]}/{job.key}", job, result))
-            bar.advance(f"{job.key} {'diverged' if result.score is None else f'{result.score:.3f}'}")
-
-        results = do_jobs(jobs, ctx.executor(), mix.workbench, ledger, tell)
+        ledger = Ledger(ctx.paths.ledger("multitask"))
+        fitter = Fitter(ctx, f"multitask-{mix.name}", ledger, mix.workbench, mix.n_layers, runs, bar)
+        results = fitter.fill(path, jobs, show, line)
     return [(cell, results[key]) for key, cell in grid.items()]
-
-
-def _run(mix: _Mix, cell: Cell, key: str, job: FitJob, result: FitResult) -> RunRecord:
-    """Return the run of a cell, with each task's score beside the overall one."""
-    split, tags = mix.spec.score_on, {**mix.tags, "alf.cell": cell.name, "alf.seed": str(cell.seed)}
-    run = fit_run(key, job.key, job.recipe, mix.n_layers, result, score_name=f"{split}.{OVERALL}", tags=tags)
-    each = [
-        Metric(f"{split}.{task}.{one.metric}", one.score, result.epochs[-1].epoch, run.ended_ms)
-        for task, one in (result.tasks or {}).items()
-    ]
-    return replace(run, metrics=(*run.metrics, *each))
 
 
 def _write(ctx: Context, mix: _Mix, fits: Fits) -> dict[str, dict[str, Any]]:

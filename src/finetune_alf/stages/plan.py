@@ -16,11 +16,10 @@ from finetune_alf.spec import Spec
 from finetune_alf.stages.asked import Asked, freeze_asked, multitask_asked, schemes_asked
 from finetune_alf.stages.asked_adapt import adapt_asked
 from finetune_alf.stages.asked_study import study_asked
-from finetune_alf.stages.bench import encoder_spec_of, threads_of
+from finetune_alf.stages.bench import encoder_spec_of, workbench_of
 from finetune_alf.stages.context import Context
 from finetune_alf.stages.predict import Predictor, StagePlan, command_for, predictor_of
 from finetune_alf.stages.sweep_bench import n_outputs
-from finetune_alf.train.job import Workbench
 
 START_S = 8.0
 """What a stage takes before its first fit: libraries, encoder, sample, MLflow's store. Seen on a 2-core Xeon."""
@@ -133,11 +132,10 @@ def _predictor(ctx: Context, asked: Asked, known: Predictors) -> Predictor:
     recipe = asked.recipe.model_dump(mode="json", include=set(_PROBED))
     key = canonical_json([asked.encoder, asked.samples, recipe])
     if key not in known:
-        compute = ctx.params.compute
         folders = {one: ctx.paths.sample(one) for one in asked.samples if command_for(ctx, one) is None}
         samples = {one: load_drawn(folder) for one, folder in folders.items()}
         by_digest = {sample.card.digest: folders[one] for one, sample in samples.items()}
-        workbench = Workbench(by_digest, compute.device, threads_of(compute))
+        workbench = workbench_of(ctx, by_digest)
         n = _n_outputs(list(samples.values()), asked.recipe)
         known[key] = predictor_of(ctx, encoder_spec_of(ctx, asked.encoder), workbench, samples, n, asked.recipe)
     return known[key]

@@ -11,13 +11,13 @@ from finetune_alf.schedules.registry import Registry
 from finetune_alf.schedules.schedule import ConfirmedScore
 from finetune_alf.stages.bench import Bench, open_bench
 from finetune_alf.stages.context import Context
+from finetune_alf.stages.fitter import Fitter, Shown
 from finetune_alf.stages.mirrored import Runs, parent_run
-from finetune_alf.stages.runs import fit_run
 from finetune_alf.stages.schedule_of import schedule_of
 from finetune_alf.stages.study import study_key, trial_key
 from finetune_alf.study.records import TrialRecord, read_records, read_study
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
 
 
@@ -68,25 +68,15 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
 
 
 def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs: Runs) -> Mapping[str, FitResult]:
-    ledger = Ledger(ctx.paths.ledger(f"register-{name}"))
+    def show(job: FitJob, result: FitResult) -> Shown:
+        return Shown(
+            {f"confirmation.{bench.study.score_name}": result.score}, {**bench.tags, "alf.seed": str(job.seed)}
+        )
+
     with ctx.teller.bar(f"confirm {name}", len(jobs)) as bar:
-
-        def tell(job: FitJob, result: FitResult) -> None:
-            key = f"register/{name}/{ledger.identity(job)[:16]}"
-            runs.put(
-                fit_run(
-                    key,
-                    job.key,
-                    job.recipe,
-                    bench.encoder.n_layers,
-                    result,
-                    score_name=f"confirmation.{bench.study.score_name}",
-                    tags={**bench.tags, "alf.seed": str(job.seed)},
-                )
-            )
-            bar.advance(f"{job.key} {result.score or 0:.3f}")
-
-        return do_jobs(jobs, ctx.executor(), bench.workbench, ledger, tell)
+        ledger = Ledger(ctx.paths.ledger(f"register-{name}"))
+        fitter = Fitter(ctx, f"register-{name}", ledger, bench.workbench, bench.encoder.n_layers, runs, bar)
+        return fitter.do(jobs, show)
 
 
 def _confirmed(bench: Bench, candidate: Candidate) -> ConfirmedScore:

@@ -12,13 +12,20 @@ from finetune_alf.train.result import EpochRecord, FitResult
 
 
 def fit_run(
-    key: str, name: str, recipe: Recipe, n_layers: int, result: FitResult, *, score_name: str, tags: Mapping[str, str]
+    key: str,
+    name: str,
+    recipe: Recipe,
+    n_layers: int,
+    result: FitResult,
+    *,
+    scores: Mapping[str, float | None],
+    tags: Mapping[str, str],
 ) -> RunRecord:
-    """Return the run of one fit. `score_name` is what its final score is called, `validation.accuracy` say."""
+    """Return the run of one fit. `scores` are its final ones by name, `test.accuracy` say; None where it diverged."""
     ended_ms = result.started_ms + round(result.seconds * 1000)
     last = result.epochs[-1].epoch if result.epochs else 0
     finals = {
-        score_name: result.score,
+        **scores,
         "seconds": result.seconds,
         "n_open_parameters": float(result.n_open_parameters),
     }
@@ -45,8 +52,8 @@ def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str,
     if record.repeats is not None:
         tags["alf.repeats"] = str(record.repeats)
     if record.result is not None:
-        score_name = f"validation.{metric}.kept"
-        run = fit_run(key, name, schedule.recipe, n_layers, record.result, score_name=score_name, tags=tags)
+        scores = {f"validation.{metric}.kept": record.result.score}
+        run = fit_run(key, name, schedule.recipe, n_layers, record.result, scores=scores, tags=tags)
         return replace(run, artifacts={"schedule.json": schedule.to_json().encode()})
     return RunRecord(
         key=key,

@@ -1,6 +1,5 @@
 """Stage `schemes`: fine-tune under each scheme, adapter and curve, and lay what came of it side by side."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from finetune_alf.data.sample import Sample, load_sample
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
-from finetune_alf.files import write_json, write_jsonl, write_text
+from finetune_alf.files import write_json, write_jsonl
 from finetune_alf.metrics import METRICS, majority
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.schedule import Schedule
@@ -18,13 +17,13 @@ from finetune_alf.schemes.cells import SCORED_ON, Cell, cell_job, cell_record, c
 from finetune_alf.schemes.compare import compare
 from finetune_alf.schemes.spec import SchemesSpec
 from finetune_alf.spec import Spec
-from finetune_alf.stages.bench import encoder_spec_of, threads_of
+from finetune_alf.stages.bench import encoder_spec_of, workbench_of
 from finetune_alf.stages.context import Context
+from finetune_alf.stages.fitter import Fitter, Shown
 from finetune_alf.stages.mirrored import Runs, parent_run
-from finetune_alf.stages.runs import fit_run
 from finetune_alf.stages.sweep_bench import n_outputs
 from finetune_alf.train.job import FitJob, Workbench
-from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
 
 Fits = Sequence[tuple[Cell, FitResult]]
@@ -74,7 +73,7 @@ def _open(ctx: Context, name: str, spec: SchemesSpec) -> _Testbed:
                 f"{kind}. Name another metric, or put {each} into a testbed of its own."
             )
     folders = {sample.card.digest: ctx.paths.sample(each) for each, sample in samples.items()}
-    workbench = Workbench(folders, ctx.params.compute.device, threads_of(ctx.params.compute))
+    workbench = workbench_of(ctx, folders)
     encoder_spec = encoder_spec_of(ctx, spec.encoder)
     n_labels = n_outputs(samples[spec.samples[0]].card)
     encoder = workbench.encoder(encoder_spec, n_labels)
@@ -90,24 +89,21 @@ def _pull(ctx: Context, reference: str, uri: str) -> Schedule:
 
 def _fill(ctx: Context, bed: _Testbed, grid: Sequence[Cell], runs: Runs) -> Fits:
     """Do the cells; each is a line of the results as soon as it is done."""
-    stage, path, spec = f"schemes-{bed.name}", ctx.paths.schemes(bed.name).with_suffix(".jsonl"), bed.spec
-    ledger, by_key, n_layers = Ledger(ctx.paths.ledger(stage)), {cell.key: cell for cell in grid}, bed.encoder.n_layers
-    digests = {each: sample.card.digest for each, sample in bed.samples.items()}
-    jobs = [cell_job(cell, bed.encoder_spec, digests[cell.sample], spec.metric) for cell in grid]
-    write_text(path, "")
+    stage, by_key, n_layers = f"schemes-{bed.name}", {cell.key: cell for cell in grid}, bed.encoder.n_layers
+    digests, metric = {each: sample.card.digest for each, sample in bed.samples.items()}, bed.spec.metric
+    jobs = [cell_job(cell, bed.encoder_spec, digests[cell.sample], metric) for cell in grid]
+
+    def show(job: FitJob, result: FitResult) -> Shown:
+        cell = by_key[job.key]
+        tags = {"alf.encoder": bed.encoder.identity, **_tags(cell, digests[cell.sample])}
+        return Shown({f"{SCORED_ON}.{metric}.kept": result.score}, tags)
+
+    def line(job: FitJob, result: FitResult) -> dict[str, Any]:
+        return cell_record(by_key[job.key], result, n_layers)
+
     with ctx.teller.bar(f"schemes {bed.name}", len(jobs)) as bar:
-
-        def tell(job: FitJob, result: FitResult) -> None:
-            cell = by_key[job.key]
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(cell_record(cell, result, n_layers), ensure_ascii=False) + "\n")
-            key = f"{stage}/{ledger.identity(job)[:16]}/{job.key}"
-            score_name = f"{SCORED_ON}.{spec.metric}.kept"
-            tags = {"alf.encoder": bed.encoder.identity, **_tags(cell, digests[cell.sample])}
-            runs.put(fit_run(key, job.key, job.recipe, n_layers, result, score_name=score_name, tags=tags))
-            bar.advance(f"{job.key} {'diverged' if result.score is None else f'{result.score:.3f}'}")
-
-        results = do_jobs(jobs, ctx.executor(), bed.workbench, ledger, tell)
+        fitter = Fitter(ctx, stage, Ledger(ctx.paths.ledger(stage)), bed.workbench, n_layers, runs, bar)
+        results = fitter.fill(ctx.paths.schemes(bed.name).with_suffix(".jsonl"), jobs, show, line)
     return [(cell, results[cell.key]) for cell in grid]
 
 

@@ -12,7 +12,7 @@ from finetune_alf.freeze.cells import SweptSample
 from finetune_alf.freeze.levels import Level, levels
 from finetune_alf.freeze.spec import FreezeSpec
 from finetune_alf.metrics import METRICS, LabelKind, metrics_of
-from finetune_alf.stages.bench import encoder_spec_of, threads_of
+from finetune_alf.stages.bench import encoder_spec_of, workbench_of
 from finetune_alf.stages.context import Context
 from finetune_alf.train.job import Workbench
 
@@ -37,8 +37,8 @@ def open_sweep(ctx: Context, name: str, spec: FreezeSpec) -> SweepBench:
     """
     loaded = {each: load_sample(ctx.paths.sample(each)) for each in spec.samples}
     folders = {sample.card.digest: ctx.paths.sample(each) for each, sample in loaded.items()}
-    compute, encoder_spec = ctx.params.compute, encoder_spec_of(ctx, spec.encoder)
-    workbench = Workbench(folders, compute.device, threads_of(compute))
+    encoder_spec = encoder_spec_of(ctx, spec.encoder)
+    workbench = workbench_of(ctx, folders)
     samples = {swept(name, spec, sample): sample for sample in loaded.values()}
     encoder = workbench.encoder(encoder_spec, n_outputs(loaded[spec.samples[0]].card))
     grid = levels(spec.n_frozen, encoder.n_layers, f"freeze.{name}.n_frozen")

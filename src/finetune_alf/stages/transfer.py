@@ -11,10 +11,10 @@ from finetune_alf.schedules.registry import Registry
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.stages.bench import Bench, open_bench
 from finetune_alf.stages.context import Context
+from finetune_alf.stages.fitter import Fitter, Shown
 from finetune_alf.stages.mirrored import Runs, parent_run
-from finetune_alf.stages.runs import fit_run
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
 from finetune_alf.transfer.cells import Cell, cell_job, cell_record, cells, predictions_by_scheme
 from finetune_alf.transfer.compare import compare
@@ -61,24 +61,17 @@ def _pull(ctx: Context, study: str, registry: Registry) -> dict[str, Schedule]:
 
 
 def _fill(ctx: Context, study: str, bench: Bench, grid: Mapping[str, Cell], runs: Runs) -> Mapping[str, FitResult]:
-    name = f"transfer-{study}-{bench.sample.name}"
-    ledger = Ledger(ctx.paths.ledger(name))
-    jobs = [
-        cell_job(key, cell, bench.encoder_spec, bench.sample.card.digest, bench.study.metric)
-        for key, cell in grid.items()
-    ]
+    name, digest, metric = f"transfer-{study}-{bench.sample.name}", bench.sample.card.digest, bench.study.metric
+    jobs = [cell_job(key, cell, bench.encoder_spec, digest, metric) for key, cell in grid.items()]
+
+    def show(job: FitJob, result: FitResult) -> Shown:
+        cell = grid[job.key]
+        tags = {**bench.tags, "alf.scheme": cell.scheme, "alf.seed": str(cell.seed)}
+        return Shown({f"test.{metric}": result.score}, tags)
+
     with ctx.teller.bar(f"transfer {study} to {bench.sample.name}", len(jobs)) as bar:
-
-        def tell(job: FitJob, result: FitResult) -> None:
-            cell = grid[job.key]
-            key = f"{name}/{ledger.identity(job)[:16]}/{job.key}"
-            tags = {**bench.tags, "alf.scheme": cell.scheme, "alf.seed": str(cell.seed)}
-            score_name = f"test.{bench.study.metric}"
-            n_layers = bench.encoder.n_layers
-            runs.put(fit_run(key, job.key, job.recipe, n_layers, result, score_name=score_name, tags=tags))
-            bar.advance(f"{job.key} {result.score or 0:.3f}")
-
-        return do_jobs(jobs, ctx.executor(), bench.workbench, ledger, tell)
+        ledger = Ledger(ctx.paths.ledger(name))
+        return Fitter(ctx, name, ledger, bench.workbench, bench.encoder.n_layers, runs, bar).do(jobs, show)
 
 
 def _write(
