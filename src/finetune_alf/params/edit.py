@@ -4,7 +4,7 @@ Only the lines that an overlay speaks of are touched, at the places where the YA
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,12 @@ def _map_edits(text: str, under: MappingNode, over: str, new: MappingNode, depth
     indent = under.value[0][0].start_mark.column
     lines = "".join(_block(over, key, value, indent) for key, value in added)
     if len(removed) == len(old):  # the lines of a map without keys would be read as `~`
-        end = _line_end(text, _end(text, under))
-        yield _Edit(under.start_mark.index, end, lines.lstrip() or "{}\n", depth)
+        start, end = under.start_mark.index, _line_end(text, _end(text, under))
+        key_line = text[:start].rstrip().rpartition("\n")[2]
+        if lines or not key_line.endswith(":") or "#" in key_line:
+            yield _Edit(start, end, lines.lstrip() or "{}\n", depth)
+        else:
+            yield _Edit(len(text[:start].rstrip()), end, " {}\n", depth)
         return
     for key, value in new.value:
         if key.value not in old:
@@ -68,10 +72,10 @@ def _map_edits(text: str, under: MappingNode, over: str, new: MappingNode, depth
         below = old[key.value][1]
         if key.value in removed:
             yield _Edit(*_lines(text, *old[key.value]), "", depth)
-        elif isinstance(value, MappingNode) and isinstance(below, MappingNode):
+        elif isinstance(value, MappingNode) and isinstance(below, MappingNode) and (below.value or _has_null(value)):
             yield from _map_edits(text, below, over, value, depth + 1)
         else:
-            yield _replacement(text, *old[key.value], over, key, value, depth)
+            yield from _replacement(text, *old[key.value], over, key, value, depth)
     if added:
         end = _line_end(text, _end(text, under))
         yield _Edit(end, end, lines, depth)
@@ -96,13 +100,16 @@ def _entries(node: MappingNode) -> dict[str, tuple[Node, Node]]:
     return {key.value: (key, value) for key, value in node.value}
 
 
-def _replacement(text: str, key: Node, old: Node, over: str, new_key: Node, new: Node, depth: int) -> _Edit:
+def _replacement(text: str, key: Node, old: Node, over: str, new_key: Node, new: Node, depth: int) -> Iterator[_Edit]:
     start = text.index(":", key.end_mark.index) + 1
-    if _is_block(new):
-        lines = _block(over, new_key, new, key.start_mark.column)
-        first = lines.index(":") + 1
-        return _Edit(start, max(start, _end(text, old)), lines[first:].rstrip("\n"), depth)
-    return _Edit(start, max(start, _end(text, old)), f" {_inline(over, new)}", depth)
+    end = max(start, _end(text, old))
+    if not _is_block(new) or _has_null(new):
+        yield _Edit(start, end, f" {_inline(over, new)}", depth)
+        return
+    yield _Edit(start, end, "", depth)  # a comment behind it stays with the key, and the lines come below
+    below = _line_end(text, end)
+    lines = over[_line_end(over, new_key.end_mark.index) : _lines(over, new_key, new)[1]]
+    yield _Edit(below, below, _moved(lines.splitlines(), key.start_mark.column - new_key.start_mark.column), depth)
 
 
 def _block(over: str, key: Node, value: Node, indent: int) -> str:
@@ -110,8 +117,12 @@ def _block(over: str, key: Node, value: Node, indent: int) -> str:
     if over[: key.start_mark.index].rpartition("\n")[2].strip() or _has_null(value):
         return f"{' ' * indent}{key.value}: {_inline(over, value)}\n"  # out of a `{…}`, or with something to leave out
     start, end = _lines(over, key, value)
-    shift = indent - key.start_mark.column
     lines = [*_comments_above(over, start), *over[start:end].splitlines()]
+    return _moved(lines, indent - key.start_mark.column)
+
+
+def _moved(lines: Iterable[str], shift: int) -> str:
+    """Return lines moved to the right by a number of columns, or to the left; empty ones are left out."""
     moved = [line[-shift:] if shift < 0 else " " * shift + line for line in lines if line.strip()]
     return "".join(f"{line}\n" for line in moved)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from finetune_alf.data.sample import Sample
 from finetune_alf.freeze import cells as swept_cells
-from finetune_alf.freeze.levels import NONE, levels
+from finetune_alf.freeze.levels import NONE, Level, levels
 from finetune_alf.freeze.spec import FreezeSpec
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.pull import pull
@@ -46,7 +46,7 @@ def freeze_asked(ctx: Context, name: str) -> Asked:
     spec = ctx.sweep(name)
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
-        fits = _sweep(spec, predictor.n_layers)
+        fits = _sweep(spec, levels(spec.n_frozen, predictor.n_layers, f"freeze.{name}.n_frozen"))
         for sample in spec.samples:
             spent = spent_on(_swept_already(ctx, name, spec, predictor, sample))
             yield predictor.stage(sample, sample, fits, "test", spent)
@@ -54,18 +54,18 @@ def freeze_asked(ctx: Context, name: str) -> Asked:
     return Asked(f"freeze {name}", spec.encoder, spec.recipe, spec.samples, stages)
 
 
-def _sweep(spec: FreezeSpec, n_layers: int) -> list[Fits]:
+def _sweep(spec: FreezeSpec, grid: Iterable[Level]) -> list[Fits]:
     """Return a sample's fits by level; the search's fits at the rate that it finds are the first ones of the sweep."""
     n_searched, rate = (len(spec.rates) - 1) * spec.n_search_seeds, spec.rates[0]
     nobody = swept_cells.SweptSample("", "", (), "test")
-    grid = [swept_cells.Cell(nobody, level, rate, 0, 0) for level in levels(spec.n_frozen, n_layers)]
+    cells = [swept_cells.Cell(nobody, level, rate, 0, 0) for level in grid]
     return [
         Fits(
             cell.level.name,
             [swept_cells.cell_recipe(spec, cell)],
             spec.n_seeds + (n_searched if cell.level.name == NONE else 0),
         )
-        for cell in grid
+        for cell in cells
     ]
 
 
