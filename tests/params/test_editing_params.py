@@ -51,6 +51,7 @@ def edited(text: str, over: str) -> str:
         ("a: {} # none yet\nb: 1\n", "a:\n  c: 2 # two\n", "a: # none yet\n  c: 2 # two\nb: 1\n"),
         ("a: {}\nb: 1\n", "# why: so\na:\n  c: 2\nd: 3\n", "a:\n  c: 2\nb: 1\nd: 3\n"),
         ("x:\n  a: {}\n", "x:\n    a:\n        c: 2\n", "x:\n  a:\n      c: 2\n"),
+        ("a: {}\n", "a:\n  c: 2\nb: 1\n", "a:\n  c: 2\nb: 1\n"),
         ("a: {}\n", "a: {c: 2}\n", "a: {c: 2}\n"),
         ("a: {}\n", "a:\n  c: ~\n  d: 2\n", "a: {d: 2}\n"),
         ("a: 1 # one\nb: 2\n", "a:\n  - 3\n", "a: # one\n  - 3\nb: 2\n"),

@@ -188,6 +188,18 @@ def test_the_page_tells_what_flatters_a_score_and_stretches_a_time(done, tmp_pat
     assert "Differences are from" not in page
 
 
+def test_the_page_names_what_is_not_shown_to_beat_one_answer(done, tmp_path):
+    told = read_json(Paths(done[0]).schemes("bed"))
+    sst2, travel = told["samples"].values()
+    for row in [*sst2["combinations"], *travel["combinations"]]:
+        row["score"] = {"mean": 0.7, "low": 0.6, "high": 0.8}
+    sst2["sample"]["majority"], travel["sample"]["majority"] = 0.5, 0.65
+    sst2["combinations"][0]["score"]["low"] = 0.4
+    write_json(Paths(tmp_path).schemes("bed"), told)
+    page = schemes_part(Paths(tmp_path)).section.markdown
+    assert "every time: on `sst2-films` `fixed` (none, constant); on `travel` all of them." in page
+
+
 def test_a_testbed_that_was_stopped_goes_on_and_ends_as_one_that_was_not(done, prepared, tmp_path):
     root = tmp_path / "stopped"
     shutil.copytree(prepared, root)

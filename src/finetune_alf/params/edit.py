@@ -109,7 +109,8 @@ def _replacement(text: str, key: Node, old: Node, over: str, new_key: Node, new:
     yield _Edit(start, end, "", depth)  # a comment behind it stays with the key, and the lines come below
     below = _line_end(text, end)
     lines = over[_line_end(over, new_key.end_mark.index) : _lines(over, new_key, new)[1]]
-    yield _Edit(below, below, _moved(lines.splitlines(), key.start_mark.column - new_key.start_mark.column), depth)
+    moved = _moved(lines.splitlines(), key.start_mark.column - new_key.start_mark.column)
+    yield _Edit(below, below, moved, depth + 1)  # before what is added to this map, where that is the same place
 
 
 def _block(over: str, key: Node, value: Node, indent: int) -> str:

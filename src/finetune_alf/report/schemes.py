@@ -12,7 +12,7 @@ from finetune_alf.report.numbers import NONE, chance, counted, duration, estimat
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.schemes_records import CombinationRecord, SampleTable, SchemesRecord
 from finetune_alf.report.search import words
-from finetune_alf.report.section import Section, plain
+from finetune_alf.report.section import Section, code
 from finetune_alf.stats import NO_EVIDENCE
 
 
@@ -46,7 +46,7 @@ def _testbed(testbed: SchemesRecord) -> Section:
         section.tabulate(_header(testbed, one), [_row(testbed, one, row) for row in one.combinations])
     section.say(*_cautions(testbed))
     if testbed.left_out:
-        reasons = "; ".join(f"`{plain(name)}`: {reason}" for name, reason in testbed.left_out.items())
+        reasons = "; ".join(f"{code(name)}: {reason}" for name, reason in testbed.left_out.items())
         section.say(f"Left out, as they make no sense: {reasons}.")
     return section
 
@@ -133,12 +133,7 @@ def _points(one: SampleTable) -> list[dict[str, Any]]:
 
 
 def _cautions(testbed: SchemesRecord) -> Iterator[str]:
-    at_chance = [
-        f"{row.shown} on `{name}`"
-        for name, one in testbed.samples.items()
-        for row in one.combinations
-        if row.score and row.score.low <= one.sample.majority
-    ]
+    at_chance = list(filter(None, (_at_chance(name, one) for name, one in testbed.samples.items())))
     diverged = [
         f"{row.shown} on `{name}` {row.n_diverged} x"
         for name, one in testbed.samples.items()
@@ -165,6 +160,15 @@ def _cautions(testbed: SchemesRecord) -> Iterator[str]:
             "of its BERT nor its optimizer is named. GLUE's validation splits leave its accuracies a standard error of "
             "about .010 on SST-2 and .012 on CoLA."
         )
+
+
+def _at_chance(name: str, one: SampleTable) -> str | None:
+    """Name the combinations of a sample that are not shown to beat one answer for all; None where all are."""
+    scored = [(row.score, row.shown) for row in one.combinations if row.score]
+    low = [shown for own, shown in scored if own.low <= one.sample.majority]
+    if not low:
+        return None
+    return f"on `{name}` {'all of them' if len(low) == len(scored) else '; '.join(low)}"
 
 
 def _in_short(testbed: SchemesRecord) -> Iterator[str]:

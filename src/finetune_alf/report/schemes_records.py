@@ -4,7 +4,7 @@ from finetune_alf.recipe import Adapter, Curve, Recipe
 from finetune_alf.report.freeze_records import Machine
 from finetune_alf.report.records import Compared, Estimate, Record, SeenEncoder
 from finetune_alf.report.search import words
-from finetune_alf.report.section import plain
+from finetune_alf.report.section import code
 
 
 class SizedEncoder(SeenEncoder):
@@ -54,7 +54,7 @@ class CombinationRecord(Record):
     @property
     def shown(self) -> str:
         """How sentences name it."""
-        return f"`{plain(self.scheme)}` ({self.adapter}, {words(self.curve)})"
+        return f"{code(self.scheme)} ({self.adapter}, {words(self.curve)})"
 
 
 class SampleTable(Record):

@@ -56,5 +56,10 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
+def code(text: str) -> str:
+    """Return a name from outside as code, where only a backtick and a line's end would act."""
+    return "`" + " ".join(text.replace("`", "'").split()) + "`"
+
+
 def _cell(text: str) -> str:
     return " ".join(text.replace("\\|", "|").replace("|", "\\|").split())

@@ -1,0 +1,105 @@
+"""The presets for a GPU can be planned: here on tiny encoders of their depth, and small files in place of the hub."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from small import Notebook
+from words import write_words
+
+from finetune_alf.cli.entry import group
+from finetune_alf.data.spec import MixtureSpec, SampleSpec
+from finetune_alf.encoder.spec import HubEncoder, RandomEncoder
+from finetune_alf.params.load import load_params
+from finetune_alf.params.presets import preset_names
+from finetune_alf.paths import Paths
+from finetune_alf.stages.context import Context
+from finetune_alf.stages.plan import plans
+from finetune_alf.stages.prepare import prepare
+
+
+@pytest.fixture(autouse=True)
+def quick_probes(monkeypatch):
+    monkeypatch.setattr("finetune_alf.stages.probe.N_ROUNDS", 2)
+    monkeypatch.setattr("finetune_alf.stages.probe.PATIENCE_S", 0.0)
+
+
+def local(name, spec, source):
+    """The same tasks, on texts that are there; whole data sets become small ones."""
+    if isinstance(spec, MixtureSpec):
+        tasks = {task: local(task, one, source) for task, one in spec.tasks.items()}
+        return MixtureSpec(tasks=tasks)
+    text = {"quora": ["a", "b"], "sts": ["a", "b"]}.get(name, "a")
+    score = name.startswith("sts")
+    label = "score" if score else "kind"
+    asked = {
+        "source": {"kind": "files", "train": str(source), "text": text, "label": label},
+        "n_train": 40,
+        "n_validation": 16,
+        "n_confirmation": 16 if spec.n_confirmation else 0,
+        "n_test": 0 if name in ("sst2", "stsb") else 16,
+        "max_train_frac": 1,
+    } | ({"task": "score"} if score else {})
+    return SampleSpec.model_validate_json(json.dumps(asked))
+
+
+def small_encoder(name):
+    """An encoder in its depth, and nothing else of its size."""
+    config = {"model_type": "bert", "vocab_size": 300, "hidden_size": 16, "num_hidden_layers": 12}
+    config |= {"num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 512}
+    config["num_hidden_layers"] = 24 if "large" in name else 6 if "distil" in name else 12
+    return RandomEncoder(kind="random", seed=1, config=config)
+
+
+FULL_PRESETS = {
+    # trials, five confirmed over three seeds, five schemes over three seeds on four sets
+    **{f"thesis-{name}": {name: 220 + 15 + 4 * 15} for name in ("distilbert", "bert", "roberta")},
+    # on each task of a level's five seeds, and four rates that are not the one that is found
+    "elsa-glue": {
+        "bert-base": 9 * (8 * 5 + 4),
+        "bert-large": 4 * (14 * 5 + 4),
+        "roberta-base": 4 * (8 * 5 + 4),
+        "roberta-large": 4 * (14 * 5 + 4),
+    },
+    "testbed": {"testbed": 36},
+    "minbert-unfreeze": {"minbert-unfreeze": 4},
+    "minbert-rate": {"minbert-rate": 3},
+    "minbert-dropout": {"minbert-dropout": 5},
+    "minbert-heads": {"minbert-heads": 8},
+}
+
+
+def test_every_preset_out_of_the_hub_is_among_those_that_are_planned(tmp_path):
+    from_hub = {
+        preset
+        for preset in preset_names()
+        if any(isinstance(one, HubEncoder) for one in load_params(tmp_path / "none.yaml", [preset]).encoders.values())
+    }
+    assert from_hub == set(FULL_PRESETS)
+
+
+@pytest.mark.parametrize("preset", FULL_PRESETS)
+def test_the_full_presets_can_be_planned(preset, tmp_path, monkeypatch):
+    monkeypatch.setattr("finetune_alf.stages.asked_study.N_DRAWS", 5)
+    source = write_words(tmp_path / "words.csv")
+    params = load_params(tmp_path / "none.yaml", [preset])
+    changes = {
+        "encoders": {name: small_encoder(name) for name in params.encoders},
+        "samples": {name: local(name, spec, source) for name, spec in params.samples.items()},
+        "compute": params.compute.model_copy(update={"n_threads": 1}),
+    }
+    ctx = Context(params.model_copy(update=changes), Paths(tmp_path), Notebook())
+    for name in ctx.params.samples:
+        prepare(ctx, name)
+    made, failed = plans(ctx)
+    assert not failed
+    assert {told.name: sum(stage.n_fits for stage in told.stages) for told in made} == FULL_PRESETS[preset]
+    for told in made:
+        assert all(stage.seconds > 0 and stage.memory_bytes > 0 for stage in told.stages)
+
+
+def test_a_preset_whose_encoders_are_out_of_reach_names_each_of_them(tmp_path):
+    told = CliRunner().invoke(group, ["plan", "--params", "elsa-glue", "--root", str(tmp_path)])
+    assert (told.exit_code, told.stdout) == (3, "")
+    assert ["must be in the cache" in line for line in told.stderr.splitlines()] == [True] * 4
+    assert "google-bert/bert-large-uncased" in told.stderr
