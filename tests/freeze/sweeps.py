@@ -8,6 +8,7 @@ from typing import Any
 from finetune_alf.freeze.cells import SweptSample
 from finetune_alf.freeze.spec import FreezeSpec
 from finetune_alf.train.result import EpochRecord, FitResult
+from planted_results import planted
 
 RECIPE = {"rates": {"kind": "uniform", "rate": 1e-5}, "epochs": 2, "batch": 8, "max_tokens": 16}
 SAMPLE = SweptSample("words", "d" * 64, ("accuracy", "f1"), "test")
@@ -80,22 +81,13 @@ def fitted(
         seconds=seconds,
         ended_ms=1,
     )
-    return FitResult(
+    return planted(
         epochs=(record,),
-        kept_epoch=None if validation is None else 0,
-        score=None if validation is None else scored,
-        accuracy=None,
-        balanced_accuracy=None,
+        score=scored,
         loss=None,
-        predictions=() if validation is None else predictions,
+        predictions=predictions,
         stopped="diverged" if validation is None else "epochs",
         seconds=seconds,
-        n_steps=1,
-        n_open_parameters=1,
-        device="cpu",
-        precision="fp32",
-        n_threads=1,
-        started_ms=0,
     )
 
 

@@ -9,7 +9,8 @@ from finetune_alf.multitask.table import cells_table, floor
 from finetune_alf.rates import FrozenBelow, UniformRates
 from finetune_alf.recipe import LoraAdapter, Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import RoundRobin
-from finetune_alf.train.result import EpochRecord, FitResult, TaskResult
+from finetune_alf.train.result import EpochRecord, TaskResult
+from planted_results import planted
 
 RECIPE = Recipe(rates=FrozenBelow(n_frozen=1, rate=2e-5), epochs=2, batch=8, max_tokens=16, tasks=TasksSpec())
 VARY = {
@@ -48,24 +49,15 @@ def result(seconds=2.0, said=GUESSES, diverged=False):
         )
         for epoch in range(2)
     )
-    return FitResult(
+    return planted(
         epochs=epochs,
-        kept_epoch=None if diverged else 1,
-        score=None if diverged else overall,
-        accuracy=None,
-        balanced_accuracy=None,
-        loss=None if diverged else 1.0,
-        predictions=(),
-        tasks=None if diverged else tasks,
+        kept_epoch=1,
+        score=overall,
+        loss=1.0,
+        tasks=tasks,
         stopped="diverged" if diverged else "epochs",
         seconds=seconds,
-        n_steps=4,
         n_open_parameters=10,
-        device="cpu",
-        precision="fp32",
-        n_threads=1,
-        frozen_dropout="on",
-        started_ms=0,
     )
 
 

@@ -14,7 +14,8 @@ from finetune_alf.stats import mean_interval, score_interval
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.result import FitResult, TaskResult
+from finetune_alf.train.result import TaskResult
+from planted_results import planted
 
 GRID = (0.0, 1e-6, 1e-5, 1e-4)
 distance = ChoicesSpace(rates=GRID).grid_step_distance
@@ -100,23 +101,7 @@ def test_fewer_than_two_that_held_is_said():
 
 def fit(predictions, score):
     """A fit that predicted so, for a confirmation."""
-    return FitResult(
-        epochs=(),
-        kept_epoch=0,
-        score=score,
-        accuracy=None,
-        balanced_accuracy=None,
-        loss=0.5,
-        predictions=tuple(predictions),
-        stopped="epochs",
-        seconds=1.0,
-        n_steps=1,
-        n_open_parameters=1,
-        device="cpu",
-        precision="fp32",
-        n_threads=1,
-        started_ms=0,
-    )
+    return planted(score=score, predictions=tuple(predictions))
 
 
 @pytest.mark.parametrize("metric", ["f1", "matthews", "balanced_accuracy"])

@@ -7,7 +7,7 @@ import pytest
 from finetune_alf.schemes.cells import cells
 from finetune_alf.schemes.compare import compare
 from finetune_alf.schemes.spec import SchemesSpec
-from finetune_alf.train.result import FitResult
+from planted_results import planted
 
 TRUTH = [0, 1] * 40
 SPEC = SchemesSpec.model_validate_json(
@@ -27,23 +27,8 @@ SPEC = SchemesSpec.model_validate_json(
 
 
 def fitted(predictions, loss=0.5, seconds=2.0):
-    return FitResult(
-        epochs=(),
-        kept_epoch=0 if predictions else None,
-        score=None,
-        accuracy=None,
-        balanced_accuracy=None,
-        loss=loss if predictions else None,
-        predictions=tuple(predictions),
-        stopped="epochs" if predictions else "diverged",
-        seconds=seconds,
-        n_steps=10,
-        n_open_parameters=100,
-        device="cpu",
-        precision="fp32",
-        n_threads=1,
-        started_ms=0,
-    )
+    stopped = "epochs" if predictions else "diverged"
+    return planted(loss=loss, predictions=tuple(predictions), stopped=stopped, seconds=seconds, n_open_parameters=100)
 
 
 def rows(by_scheme):
