@@ -18,6 +18,20 @@ SIZES = {
 }
 
 
+FAMILIES: dict[str, dict[str, object]] = {
+    "Roberta": {"pad_token_id": 0},
+    "Camembert": {"pad_token_id": 0},
+    "XLMRoberta": {"pad_token_id": 0},
+    "DistilBert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
+    "Albert": {"embedding_size": 8},
+    "Electra": {"embedding_size": 8},
+    "DebertaV2": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
+    "ModernBert": {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3},
+    "MPNet": {"pad_token_id": 0},
+}
+"""Families beside BERT, and what their configuration says otherwise."""
+
+
 def films() -> list[str]:
     lines = (files("finetune_alf.data") / "mini" / "films.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line)["text"] for line in lines]
@@ -43,6 +57,19 @@ def save_checkpoint(folder: Path, architecture: str = "BertForMaskedLM", **chang
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         getattr(transformers, architecture)(config).save_pretrained(folder)
+    return folder
+
+
+def save_family(folder: Path, family: str) -> Path:
+    """Save random weights of another family, with its masked-language head, and the same tokenizer."""
+    import transformers
+
+    save_checkpoint(folder)
+    n_ids = json.loads((folder / "config.json").read_text())["vocab_size"]
+    config = getattr(transformers, f"{family}Config")(vocab_size=n_ids, **{**SIZES, **FAMILIES[family]})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        getattr(transformers, f"{family}ForMaskedLM")(config).save_pretrained(folder)
     return folder
 
 

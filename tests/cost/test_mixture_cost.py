@@ -129,7 +129,7 @@ def test_a_step_of_further_pre_training_takes_what_pytorch_counts():
         hidden = model.bert(ids, attention_mask=torch.ones_like(ids)).last_hidden_state  # (4, 20, h)
         logits = model.cls(hidden.flatten(0, 1)[places])  # (10, V)
         F.cross_entropy(logits, torch.zeros(10, dtype=torch.long)).backward()
-    told = masked_work(shape, [20] * 4, [], 4, Masking(n_steps=1, n_warm_up=0, batch=4, mask_frac=10 / 80))
+    told = masked_work(shape, [20] * 4, [], PADDED, Masking(n_steps=1, n_warm_up=0, batch=4, mask_frac=10 / 80))
     assert told.train_flops == pytest.approx(counter.get_total_flops(), rel=0.03)
-    warmed = masked_work(shape, [20] * 4, [], 4, Masking(n_steps=0, n_warm_up=1, batch=4, mask_frac=10 / 80))
+    warmed = masked_work(shape, [20] * 4, [], PADDED, Masking(n_steps=0, n_warm_up=1, batch=4, mask_frac=10 / 80))
     assert warmed.train_flops < told.train_flops / 2

@@ -1,7 +1,6 @@
 """The loop of further pre-training: hide, tell, step; and what a model makes of texts it has not learned from.
 
-The model's own forward pass does it, on padded batches, and not `train/forward/packed.py`: that one ends in the first
-token's classifier, where here the hidden tokens of the last layer count. Pieces of similar length leave little padding.
+It is another loop than `train/fit.py`, with another loss over another stream of texts; the forward pass is the same.
 """
 
 import math
@@ -11,9 +10,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
-from finetune_alf.adapt.masking import Masked, MaskLaw, mask
+from finetune_alf.adapt.batch import NOT_TOLD, TOLD_TOGETHER, Batch, hidden
+from finetune_alf.adapt.masking import MaskLaw
 from finetune_alf.adapt.pieces import Pieces, batches, by_length
-from finetune_alf.encoder.masked import MaskFiller
+from finetune_alf.adapt.teller import Teller, sent
 from finetune_alf.errors import DataError, ParamsError
 from finetune_alf.recipe import LinearCurve
 from finetune_alf.seeds import child_seed
@@ -59,13 +59,13 @@ class Phase:
 
 
 def learn(
-    filler: MaskFiller, pieces: Pieces, law: MaskLaw, phase: Phase, precision: Precision, report: Report
+    teller: Teller, pieces: Pieces, law: MaskLaw, phase: Phase, precision: Precision, report: Report
 ) -> tuple[Point, ...]:
     """Train what is open in a model. Returns the training loss along the way.
 
-    The device is waited for at these points alone. Dropout draws on torch's global state. Raises ParamsError where the
-    loss is no number any more.
+    The device is waited for at these points alone. Raises ParamsError where the loss is no number any more.
     """
+    filler = teller.filler
     optimizer = _optimizer(filler.model, phase.rate)
     curve, order = LinearCurve(warmup_frac=phase.warmup_frac), batches(pieces.lengths, phase.batch, phase.seed)
     points: list[Point] = []
@@ -77,7 +77,7 @@ def learn(
             for group in optimizer.param_groups:
                 group["lr"] = phase.rate * curve.at(step, phase.n_steps, 1)
             batch = hidden(pieces, next(order), law, filler.pad_id, child_seed(phase.seed, "mask", step))
-            total += _step(filler, batch, optimizer, precision)
+            total += _step(teller, batch, optimizer, precision)
             step += 1
         points.append(Point(step=end, loss=finite(total.item() / n_steps, phase, f"within step {end}")))
         report(points[-1])
@@ -85,17 +85,18 @@ def learn(
 
 
 @torch.inference_mode()
-def held_out_loss(filler: MaskFiller, pieces: Pieces, law: MaskLaw, precision: Precision, seed: int) -> float:
+def held_out_loss(teller: Teller, pieces: Pieces, law: MaskLaw, precision: Precision, seed: int) -> float:
     """Return the mean loss in nats a hidden token; the same seed hides the same tokens.
 
     Raises DataError where the texts are so few that none is hidden.
     """
+    filler = teller.filler
     filler.model.eval()
     total, n_hidden = torch.zeros((), device=filler.device), 0
     for index, rows in enumerate(by_length(pieces.lengths, torch.arange(len(pieces)), EVALUATION_BATCH)):
         batch = hidden(pieces, rows, law, filler.pad_id, child_seed(seed, "held out", index))
-        total += _loss(filler, batch, precision)
-        n_hidden += len(batch.masked.places)
+        total += _loss(teller, batch, precision)
+        n_hidden += batch.n_hidden
     if not n_hidden:
         raise DataError(
             f"held-out texts: must have a token to hide, but of their {len(pieces.ids)} none was drawn. "
@@ -114,23 +115,9 @@ def finite(loss: float, phase: Phase, when: str) -> float:
     return loss
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Texts with something hidden, and which of their places are tokens, (B, L)."""
-
-    masked: Masked
-    is_token: torch.Tensor
-
-
-def hidden(pieces: Pieces, rows: list[int], law: MaskLaw, pad_id: int, seed: int) -> Batch:
-    """Return pieces as a batch, hidden by the law as the seed has it."""
-    ids, words, is_token = pieces.padded(rows, pad_id)
-    return Batch(mask(ids, words, law, torch.Generator().manual_seed(seed)), is_token)
-
-
-def _step(filler: MaskFiller, batch: Batch, optimizer: torch.optim.Optimizer, precision: Precision) -> torch.Tensor:
+def _step(teller: Teller, batch: Batch, optimizer: torch.optim.Optimizer, precision: Precision) -> torch.Tensor:
     """Take a step on the mean loss over the hidden tokens, and return it, still on the device."""
-    loss = _loss(filler, batch, precision) / max(len(batch.masked.places), 1)
+    loss = _loss(teller, batch, precision) / max(batch.n_hidden, 1)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], CLIP)
     optimizer.step()
@@ -138,20 +125,15 @@ def _step(filler: MaskFiller, batch: Batch, optimizer: torch.optim.Optimizer, pr
     return loss.detach()
 
 
-def _loss(filler: MaskFiller, batch: Batch, precision: Precision) -> torch.Tensor:
+def _loss(teller: Teller, batch: Batch, precision: Precision) -> torch.Tensor:
     """Return the loss summed over the hidden tokens."""
-    ids, is_token, places, truth = (
-        _sent(tensor, filler.device)
-        for tensor in (batch.masked.ids, batch.is_token, batch.masked.places, batch.masked.truth)
-    )
-    with arithmetic(filler.device, precision):
-        logits = filler.logits_at(ids, is_token, places)  # (n, V)
-    return F.cross_entropy(logits.float(), truth, reduction="sum")
-
-
-def _sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Send a tensor to the device without waiting for what it is doing."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+    device = teller.filler.device
+    truth = torch.split(sent(batch.truth, device), TOLD_TOGETHER)
+    total = torch.zeros((), device=device)
+    with arithmetic(device, precision):
+        for logits, true in zip(teller(batch), truth, strict=True):
+            total = total + F.cross_entropy(logits.float(), true, reduction="sum", ignore_index=NOT_TOLD)
+    return total
 
 
 def _optimizer(model: torch.nn.Module, rate: float) -> torch.optim.Optimizer:

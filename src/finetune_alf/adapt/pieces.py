@@ -9,6 +9,7 @@ import torch
 
 from finetune_alf.adapt.masking import NO_WORD
 from finetune_alf.seeds import child_seed
+from finetune_alf.train.forward.pack import BOX_UNIT
 
 BATCHES_TOGETHER = 50
 """So many batches' texts are sorted by length at a time: enough for little padding, few enough to stay shuffled."""
@@ -41,9 +42,10 @@ class Pieces:
         return len(self.lengths)
 
     def padded(self, rows: Sequence[int], pad_id: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return ids, words and which of them are tokens, all (rows, L), L tokens the longest."""
+        """Return ids, words and which of them are tokens, all (rows, L): L, in steps of BOX_UNIT, takes the longest."""
         lengths, starts = self.lengths[rows], self.starts[rows]
-        columns = torch.arange(int(lengths.max()))
+        rounded = -(-int(lengths.max()) // BOX_UNIT) * BOX_UNIT
+        columns = torch.arange(min(rounded, int(self.lengths.max())))  # an encoder may have no position beyond
         is_token = columns < lengths[:, None]  # (rows, L)
         at = (starts[:, None] + columns).where(is_token, 0)
         ids = self.ids[at].long().where(is_token, pad_id)

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from finetune_alf.cost import seen as see
 from finetune_alf.cost.flops import layer_flops, projection_flops
-from finetune_alf.cost.shape import Shape
-from finetune_alf.cost.work import Work
+from finetune_alf.cost.shape import Engine, Shape
+from finetune_alf.cost.work import Work, seen_by_length
 
 
 @dataclass(frozen=True)
@@ -20,14 +19,17 @@ class Masking:
 
 
 def masked_work(
-    shape: Shape, learned: Sequence[int], held_out: Sequence[int], evaluation_batch: int, masking: Masking
+    shape: Shape, learned: Sequence[int], held_out: Sequence[int], engine: Engine, masking: Masking
 ) -> Work:
     """Return the work of all steps, and of measuring the loss on the held-out pieces before, between and after.
 
-    `learned` and `held_out` are the pieces' lengths in tokens. Batches are of similar lengths and padded, and every
-    token has its answer from the last layer, of which those that were hidden go on to the decoder.
+    `learned` and `held_out` are the pieces' lengths in tokens. Batches are of similar lengths, and every token has its
+    answer from the last layer, of which those that were hidden go on to the decoder.
     """
-    seen, measured = see.padded_by_length(learned, masking.batch), see.padded_by_length(held_out, evaluation_batch)
+    seen, measured = (
+        seen_by_length(lengths, engine, batch)
+        for lengths, batch in ((learned, masking.batch), (held_out, engine.evaluation_batch))
+    )
     depth = shape.n_layers * shape.passes
     telling = 2 * masking.mask_frac * _decoder(shape)
     forward, measuring = (

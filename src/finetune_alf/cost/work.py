@@ -47,9 +47,14 @@ def fit_work(shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine) 
 
 def evaluation_work(shape: Shape, lengths: Sequence[int], engine: Engine, batch: int, level: int | None = None) -> Work:
     """Return the work of evaluating texts, sorted by length, from the tokens or from a prefix of this level."""
-    seen = _sorted(lengths, engine, batch)
+    seen = seen_by_length(lengths, engine, batch)
     flops, n_layers = _forward(shape, seen, engine.packed, level or 0, embeds=level is None)
     return Work(evaluation_flops=flops, evaluation_calls=seen.n_batches * (n_layers + 1))
+
+
+def seen_by_length(lengths: Sequence[int], engine: Engine, batch: int) -> Seen:
+    """Return what is seen when texts go sorted by length, packed or padded."""
+    return see.packed(lengths, -(-len(lengths) // batch)) if engine.packed else see.padded_by_length(lengths, batch)
 
 
 def n_rows_held(shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> int:
@@ -141,10 +146,6 @@ class _Fit:
     def _fits(self, lengths: tuple[int, ...], level: int) -> bool:
         n_rows = len(lengths) if level == self.shape.n_layers else sum(lengths)
         return 4 * n_rows * self.shape.hidden <= self.engine.prefix_bytes
-
-
-def _sorted(lengths: Sequence[int], engine: Engine, batch: int) -> Seen:
-    return see.packed(lengths, -(-len(lengths) // batch)) if engine.packed else see.padded_by_length(lengths, batch)
 
 
 def _lowest(shape: Shape, opened: frozenset[Address]) -> int:

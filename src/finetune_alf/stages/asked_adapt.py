@@ -11,6 +11,7 @@ from finetune_alf.adapt.learn import EVALUATION_BATCH, Phase, learn
 from finetune_alf.adapt.masking import MaskLaw
 from finetune_alf.adapt.pieces import Pieces
 from finetune_alf.adapt.spec import AdaptSpec
+from finetune_alf.adapt.teller import is_packed, teller_of
 from finetune_alf.adapt.texts import texts_of
 from finetune_alf.cost.masked import Masking, masked_batch_bytes, masked_work
 from finetune_alf.cost.memory import fit_memory
@@ -75,14 +76,16 @@ def _further(ctx: Context, name: str, spec: AdaptSpec, predictor: Predictor, dra
     n_warm_up = spec.warm_up_head.n_steps if filler.fresh else 0
     masking = Masking(n_steps, n_warm_up, spec.batch, spec.mask_frac)
     shape, lengths = predictor.shape, tuple(learned.lengths.tolist())
-    work = masked_work(shape, lengths, held_out.lengths.tolist(), EVALUATION_BATCH, masking)
-    padded = Engine(False, EVALUATION_BATCH, 0, predictor.engine.bytes_a_number)
-    memory = fit_memory(shape, FitLengths(lengths, (), None, shape.n_words), _alike(spec), padded)
+    engine = Engine(is_packed(filler), EVALUATION_BATCH, 0, predictor.engine.bytes_a_number)
+    work = masked_work(shape, lengths, held_out.lengths.tolist(), engine, masking)
+    every_token = replace(engine, packed=False)  # packed, a fit's top layer would answer for one token alone
+    memory = fit_memory(shape, FitLengths(lengths, (), None, shape.n_words), _alike(spec), every_token)
     answers = masked_batch_bytes(shape, sum(sorted(lengths)[-spec.batch :]), spec.mask_frac)
-    return Cost(work, memory.total + answers), work.flops * _second_a_flop(filler, spec, learned, predictor.probe)
+    second_a_flop = _second_a_flop(filler, spec, learned, engine, predictor.probe)
+    return Cost(work, memory.total + answers), work.flops * second_a_flop
 
 
-def _second_a_flop(filler: MaskFiller, spec: AdaptSpec, pieces: Pieces, probe: Probe | None) -> float:
+def _second_a_flop(filler: MaskFiller, spec: AdaptSpec, pieces: Pieces, engine: Engine, probe: Probe | None) -> float:
     """Time the same few steps twice, the first time for warming up."""
     assert probe is not None  # noqa: S101 - there is one where the sample is prepared
     batch = probe.n_texts(spec.batch, spec.max_tokens)
@@ -93,9 +96,9 @@ def _second_a_flop(filler: MaskFiller, spec: AdaptSpec, pieces: Pieces, probe: P
     phase = Phase(2 * n_steps, batch, RATE, 0.0, spec.seed, f"adapt.{spec.encoder}")
     times: list[float] = []
     precision = resolve_precision(spec.precision, filler.device)
-    learn(filler, some, law, phase, precision, lambda point: times.append(time.monotonic()))
+    learn(teller_of(filler, spec.seed), some, law, phase, precision, lambda point: times.append(time.monotonic()))
     masking = Masking(n_steps, 0, batch, spec.mask_frac)
-    once = masked_work(probe.shape, some.lengths.tolist(), (), EVALUATION_BATCH, masking)
+    once = masked_work(probe.shape, some.lengths.tolist(), (), engine, masking)
     return (times[-1] - times[n_steps - 1]) / once.flops
 
 

@@ -1,4 +1,4 @@
-"""PackedForward: no padding in any linear layer, norm or activation, and a top layer that answers for one token alone.
+"""PackedForward: no padding in any linear layer, norm or activation, and a top layer that answers for what is asked.
 
 The weights are the transformers model's own tensors. Exactness: the same mathematics as transformers' forward in
 another rounding order (gradients agree to 1e-12 in fp64 without dropout); with dropout the same distribution, from
@@ -94,6 +94,15 @@ class PackedForward:
         self.model.train(was_training)
         assert values is not None  # noqa: S101 - a split has texts
         return Prefix(level, values)
+
+    def tokens(self, table: TokenTable) -> torch.Tensor:
+        """Return what the top layer makes of every token of a table, (T, H): a batch that is a split of its own."""
+        batch = pack(table, range(len(table)))
+        x = self._embed(table, batch)
+        for layer in self.layers:
+            x = self._all_tokens(layer, x, batch)
+        n_tokens = len(table.ids)
+        return torch.empty_like(x[:n_tokens]).index_copy(0, batch.gather[:n_tokens], x[:n_tokens])
 
     @contextmanager
     def cut(self, tables: Iterable[TokenTable]) -> Iterator[None]:

@@ -1,0 +1,96 @@
+"""What is said of hidden tokens: the same packed or padded, for every family, in few shapes whatever was hidden."""
+
+import pytest
+import torch
+from tiny_checkpoint import FAMILIES, as_spec, films, save_checkpoint, save_family
+
+from finetune_alf.adapt.batch import NOT_TOLD, TOLD_TOGETHER, hidden
+from finetune_alf.adapt.masking import MaskLaw
+from finetune_alf.adapt.pieces import Pieces
+from finetune_alf.adapt.teller import HEADS, PackedTeller, PaddedTeller, teller_of
+from finetune_alf.encoder.masked import load_mask_filler
+from finetune_alf.train.forward.families import FAMILIES as PACKED_FAMILIES
+
+PACKED = ("Bert", "Roberta", "Camembert", "XLMRoberta", "DistilBert", "Electra")
+
+
+@pytest.fixture(scope="module", params=["Bert", *FAMILIES])
+def filler(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("family")
+    save_checkpoint(folder) if request.param == "Bert" else save_family(folder, request.param)
+    return load_mask_filler(as_spec(folder), 0)
+
+
+@pytest.fixture(scope="module")
+def bert(with_head):
+    return load_mask_filler(as_spec(with_head), 0)
+
+
+def law(filler, frac=0.15):
+    return MaskLaw(frac, False, filler.mask_id, torch.tensor(filler.ordinary_ids))
+
+
+def films_batch(filler, seed=0, n_texts=6):
+    """Return texts of several lengths, in an order that is not by length, with something hidden."""
+    pieces = Pieces.of(filler.pieces(films()[:n_texts], 32))
+    return hidden(pieces, range(len(pieces)), law(filler), filler.pad_id, seed)
+
+
+def loss_and_gradients(filler, teller, batch):
+    filler.model.zero_grad()
+    logits = torch.cat(list(teller(batch)))
+    loss = torch.nn.functional.cross_entropy(logits, batch.truth, reduction="sum", ignore_index=NOT_TOLD)
+    loss.backward()
+    gradients = {name: p.grad for name, p in filler.model.named_parameters() if p.grad is not None}
+    return loss.detach(), gradients
+
+
+def test_every_family_of_the_packed_pass_has_its_head():
+    assert set(HEADS) == set(PACKED_FAMILIES)
+
+
+def test_known_families_go_packed_and_all_others_through_transformers(filler):
+    is_known = type(filler.model).__name__.removesuffix("ForMaskedLM") in PACKED
+    assert isinstance(teller_of(filler, 0), PackedTeller if is_known else PaddedTeller)
+
+
+@pytest.mark.parametrize("filler", PACKED, indirect=True)
+def test_packed_says_what_transformers_says_and_learns_the_same_from_it(filler):
+    filler.model.double().eval()
+    batch = films_batch(filler)
+    (loss, gradients), (expected, expected_gradients) = (
+        loss_and_gradients(filler, teller, batch) for teller in (PackedTeller(filler, 0), PaddedTeller(filler))
+    )
+    assert torch.allclose(loss, expected, rtol=1e-12)
+    assert set(gradients) == set(expected_gradients)
+    largest = max(gradient.abs().max() for gradient in expected_gradients.values())
+    for name, gradient in gradients.items():
+        assert (gradient - expected_gradients[name]).abs().max() <= 1e-12 * largest
+
+
+def test_in_training_dropout_falls_in_both(filler):
+    batch, teller = films_batch(filler), teller_of(filler, 0)
+    filler.model.train()
+    one, other = (torch.cat(list(teller(batch))) for _ in range(2))
+    falls = any(isinstance(module, torch.nn.Dropout) and module.p for module in filler.model.modules())
+    assert torch.equal(one, other) != falls
+
+
+def test_batches_have_few_shapes_and_places_that_fill_up_count_for_nothing(bert):
+    shapes = set()
+    for seed in range(12):
+        batch = films_batch(bert, seed, n_texts=4 + seed)
+        assert batch.ids.shape[1] % 8 == 0
+        assert len(batch.places) == len(batch.truth) == -(-batch.n_hidden // TOLD_TOGETHER) * TOLD_TOGETHER
+        assert int((batch.truth != NOT_TOLD).sum()) == batch.n_hidden
+        assert (batch.truth[batch.n_hidden :] == NOT_TOLD).all()
+        shapes |= {logits.shape for logits in PackedTeller(bert, 0)(batch)}
+    assert shapes == {(TOLD_TOGETHER, len(bert.tokenizer))}
+
+
+def test_a_batch_with_nothing_hidden_has_a_loss_of_zero_to_learn_nothing_from(bert):
+    pieces = Pieces.of(bert.pieces(films()[:3], 32))
+    batch = hidden(pieces, range(3), law(bert, frac=0.0), bert.pad_id, 0)
+    loss, gradients = loss_and_gradients(bert, PackedTeller(bert, 0), batch)
+    assert (batch.n_hidden, float(loss)) == (0, 0.0)
+    assert all(not gradient.any() for gradient in gradients.values())
