@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 
 from finetune_alf import __version__
+from finetune_alf.adapt.forward import masked_forward_of
 from finetune_alf.adapt.learn import Phase, Point, Report, finite, held_out_loss, learn
 from finetune_alf.adapt.masking import MaskLaw
 from finetune_alf.adapt.pieces import Pieces
 from finetune_alf.adapt.record import NO_GAIN, AdaptRecord, HeadRecord, LearnedTexts, Losses
 from finetune_alf.adapt.spec import AdaptSpec
-from finetune_alf.adapt.teller import teller_of
 from finetune_alf.adapt.texts import AdaptTexts
 from finetune_alf.encoder.masked import MaskFiller, load_mask_filler
 from finetune_alf.encoder.save import save_body
@@ -36,7 +36,7 @@ class Further:
         """Load the encoder and tokenise the texts; raises EncoderError where one does not fit the other."""
         self._name, self._spec, self._texts = name, spec, texts
         self._filler = load_mask_filler(encoder, child_seed(spec.seed, "mlm head"), str(device))
-        self._teller = teller_of(self._filler, child_seed(spec.seed, "dropout"))
+        self._forward = masked_forward_of(self._filler, child_seed(spec.seed, "dropout"))
         self._learned, self._held_out = (
             Pieces.of(self._filler.pieces(some, spec.max_tokens)) for some in (texts.learned, texts.held_out)
         )
@@ -60,7 +60,7 @@ class Further:
         with _seeded(child_seed(self._spec.seed, "dropout"), self._filler.device):
             warm_up = self._warm_up_head(report) if self._warm_up else None
             before = warm_up.losses.after if warm_up else self._loss()
-            curve = learn(self._teller, self._learned, self._law, self._phase, self._precision, report)
+            curve = learn(self._forward, self._learned, self._law, self._phase, self._precision, report)
             after = finite(self._loss(), self._phase, "on held-out texts")
         with swap_folder(folder) as temporary:
             save_body(self._filler, temporary)
@@ -83,14 +83,14 @@ class Further:
         assert self._warm_up is not None  # noqa: S101 - the caller's condition
         before = self._loss()
         with _head_alone(self._filler):
-            learn(self._teller, self._learned, self._law, self._warm_up, self._precision, report)
+            learn(self._forward, self._learned, self._law, self._warm_up, self._precision, report)
         after = finite(self._loss(), self._warm_up, "on held-out texts")
         return HeadRecord(
             n_steps=self._warm_up.n_steps, rate=self._warm_up.rate, losses=Losses(before=before, after=after)
         )
 
     def _loss(self) -> float:
-        return held_out_loss(self._teller, self._held_out, self._law, self._precision, self._spec.seed)
+        return held_out_loss(self._forward, self._held_out, self._law, self._precision, self._spec.seed)
 
     def _record(
         self, warm_up: HeadRecord | None, losses: Losses, curve: tuple[Point, ...], started: float, folder: Path

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
 from finetune_alf.adapt.batch import NOT_TOLD, TOLD_TOGETHER, Batch, hidden
+from finetune_alf.adapt.forward import MaskedForward, sent
 from finetune_alf.adapt.masking import MaskLaw
 from finetune_alf.adapt.pieces import Pieces, batches, by_length
-from finetune_alf.adapt.teller import Teller, sent
 from finetune_alf.errors import DataError, ParamsError
 from finetune_alf.recipe import LinearCurve
 from finetune_alf.seeds import child_seed
@@ -59,13 +59,13 @@ class Phase:
 
 
 def learn(
-    teller: Teller, pieces: Pieces, law: MaskLaw, phase: Phase, precision: Precision, report: Report
+    forward: MaskedForward, pieces: Pieces, law: MaskLaw, phase: Phase, precision: Precision, report: Report
 ) -> tuple[Point, ...]:
     """Train what is open in a model. Returns the training loss along the way.
 
     The device is waited for at these points alone. Raises ParamsError where the loss is no number any more.
     """
-    filler = teller.filler
+    filler = forward.filler
     optimizer = _optimizer(filler.model, phase.rate)
     curve, order = LinearCurve(warmup_frac=phase.warmup_frac), batches(pieces.lengths, phase.batch, phase.seed)
     points: list[Point] = []
@@ -77,7 +77,7 @@ def learn(
             for group in optimizer.param_groups:
                 group["lr"] = phase.rate * curve.at(step, phase.n_steps, 1)
             batch = hidden(pieces, next(order), law, filler.pad_id, child_seed(phase.seed, "mask", step))
-            total += _step(teller, batch, optimizer, precision)
+            total += _step(forward, batch, optimizer, precision)
             step += 1
         points.append(Point(step=end, loss=finite(total.item() / n_steps, phase, f"within step {end}")))
         report(points[-1])
@@ -85,17 +85,17 @@ def learn(
 
 
 @torch.inference_mode()
-def held_out_loss(teller: Teller, pieces: Pieces, law: MaskLaw, precision: Precision, seed: int) -> float:
+def held_out_loss(forward: MaskedForward, pieces: Pieces, law: MaskLaw, precision: Precision, seed: int) -> float:
     """Return the mean loss in nats a hidden token; the same seed hides the same tokens.
 
     Raises DataError where the texts are so few that none is hidden.
     """
-    filler = teller.filler
+    filler = forward.filler
     filler.model.eval()
     total, n_hidden = torch.zeros((), device=filler.device), 0
     for index, rows in enumerate(by_length(pieces.lengths, torch.arange(len(pieces)), EVALUATION_BATCH)):
         batch = hidden(pieces, rows, law, filler.pad_id, child_seed(seed, "held out", index))
-        total += _loss(teller, batch, precision)
+        total += _loss(forward, batch, precision)
         n_hidden += batch.n_hidden
     if not n_hidden:
         raise DataError(
@@ -115,9 +115,9 @@ def finite(loss: float, phase: Phase, when: str) -> float:
     return loss
 
 
-def _step(teller: Teller, batch: Batch, optimizer: torch.optim.Optimizer, precision: Precision) -> torch.Tensor:
+def _step(forward: MaskedForward, batch: Batch, optimizer: torch.optim.Optimizer, precision: Precision) -> torch.Tensor:
     """Take a step on the mean loss over the hidden tokens, and return it, still on the device."""
-    loss = _loss(teller, batch, precision) / max(batch.n_hidden, 1)
+    loss = _loss(forward, batch, precision) / max(batch.n_hidden, 1)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], CLIP)
     optimizer.step()
@@ -125,13 +125,13 @@ def _step(teller: Teller, batch: Batch, optimizer: torch.optim.Optimizer, precis
     return loss.detach()
 
 
-def _loss(teller: Teller, batch: Batch, precision: Precision) -> torch.Tensor:
+def _loss(forward: MaskedForward, batch: Batch, precision: Precision) -> torch.Tensor:
     """Return the loss summed over the hidden tokens."""
-    device = teller.filler.device
+    device = forward.filler.device
     truth = torch.split(sent(batch.truth, device), TOLD_TOGETHER)
     total = torch.zeros((), device=device)
     with arithmetic(device, precision):
-        for logits, true in zip(teller(batch), truth, strict=True):
+        for logits, true in zip(forward(batch), truth, strict=True):
             total = total + F.cross_entropy(logits.float(), true, reduction="sum", ignore_index=NOT_TOLD)
     return total
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import torch
 
+from finetune_alf.adapt.forward import is_packed, masked_forward_of
 from finetune_alf.adapt.learn import EVALUATION_BATCH, Phase, learn
 from finetune_alf.adapt.masking import MaskLaw
 from finetune_alf.adapt.pieces import Pieces
 from finetune_alf.adapt.spec import AdaptSpec
-from finetune_alf.adapt.teller import is_packed, teller_of
 from finetune_alf.adapt.texts import texts_of
 from finetune_alf.cost.masked import Masking, masked_batch_bytes, masked_work
 from finetune_alf.cost.memory import fit_memory
@@ -96,7 +96,9 @@ def _second_a_flop(filler: MaskFiller, spec: AdaptSpec, pieces: Pieces, engine: 
     phase = Phase(2 * n_steps, batch, RATE, 0.0, spec.seed, f"adapt.{spec.encoder}")
     times: list[float] = []
     precision = resolve_precision(spec.precision, filler.device)
-    learn(teller_of(filler, spec.seed), some, law, phase, precision, lambda point: times.append(time.monotonic()))
+    learn(
+        masked_forward_of(filler, spec.seed), some, law, phase, precision, lambda point: times.append(time.monotonic())
+    )
     masking = Masking(n_steps, 0, batch, spec.mask_frac)
     once = masked_work(probe.shape, some.lengths.tolist(), (), engine, masking)
     return (times[-1] - times[n_steps - 1]) / once.flops

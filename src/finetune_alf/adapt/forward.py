@@ -17,7 +17,7 @@ from finetune_alf.train.forward.table import TokenTable
 Module = Any  # transformers' modules come without types
 
 
-class Teller(Protocol):
+class MaskedForward(Protocol):
     """A model that fills masks."""
 
     filler: MaskFiller
@@ -27,7 +27,7 @@ class Teller(Protocol):
         ...
 
 
-class PackedTeller:
+class PackedMasked:
     """The packed forward pass, and the head of the model's family upon it."""
 
     def __init__(self, filler: MaskFiller, seed: int) -> None:
@@ -46,7 +46,7 @@ class PackedTeller:
             yield self._head(filler.model, states[some])
 
 
-class PaddedTeller:
+class PaddedMasked:
     """Transformers' own forward pass; its dropout draws on torch's global state."""
 
     def __init__(self, filler: MaskFiller) -> None:
@@ -60,9 +60,9 @@ class PaddedTeller:
         yield from torch.split(self.filler.logits_at(ids, is_token, places), TOLD_TOGETHER)
 
 
-def teller_of(filler: MaskFiller, seed: int) -> Teller:
-    """Return the packed teller where the family is known; the seed is that of its dropout."""
-    return PackedTeller(filler, seed) if is_packed(filler) else PaddedTeller(filler)
+def masked_forward_of(filler: MaskFiller, seed: int) -> MaskedForward:
+    """Return the packed forward where the family is known; the seed is that of its dropout."""
+    return PackedMasked(filler, seed) if is_packed(filler) else PaddedMasked(filler)
 
 
 def is_packed(filler: MaskFiller) -> bool:

@@ -5,9 +5,9 @@ import torch
 from tiny_checkpoint import FAMILIES, as_spec, films, save_checkpoint, save_family
 
 from finetune_alf.adapt.batch import NOT_TOLD, TOLD_TOGETHER, hidden
+from finetune_alf.adapt.forward import HEADS, PackedMasked, PaddedMasked, masked_forward_of
 from finetune_alf.adapt.masking import MaskLaw
 from finetune_alf.adapt.pieces import Pieces
-from finetune_alf.adapt.teller import HEADS, PackedTeller, PaddedTeller, teller_of
 from finetune_alf.encoder.masked import load_mask_filler
 from finetune_alf.train.forward.families import FAMILIES as PACKED_FAMILIES
 
@@ -36,9 +36,9 @@ def films_batch(filler, seed=0, n_texts=6):
     return hidden(pieces, range(len(pieces)), law(filler), filler.pad_id, seed)
 
 
-def loss_and_gradients(filler, teller, batch):
+def loss_and_gradients(filler, forward, batch):
     filler.model.zero_grad()
-    logits = torch.cat(list(teller(batch)))
+    logits = torch.cat(list(forward(batch)))
     loss = torch.nn.functional.cross_entropy(logits, batch.truth, reduction="sum", ignore_index=NOT_TOLD)
     loss.backward()
     gradients = {name: p.grad for name, p in filler.model.named_parameters() if p.grad is not None}
@@ -51,7 +51,7 @@ def test_every_family_of_the_packed_pass_has_its_head():
 
 def test_known_families_go_packed_and_all_others_through_transformers(filler):
     is_known = type(filler.model).__name__.removesuffix("ForMaskedLM") in PACKED
-    assert isinstance(teller_of(filler, 0), PackedTeller if is_known else PaddedTeller)
+    assert isinstance(masked_forward_of(filler, 0), PackedMasked if is_known else PaddedMasked)
 
 
 @pytest.mark.parametrize("filler", PACKED, indirect=True)
@@ -59,7 +59,7 @@ def test_packed_says_what_transformers_says_and_learns_the_same_from_it(filler):
     filler.model.double().eval()
     batch = films_batch(filler)
     (loss, gradients), (expected, expected_gradients) = (
-        loss_and_gradients(filler, teller, batch) for teller in (PackedTeller(filler, 0), PaddedTeller(filler))
+        loss_and_gradients(filler, forward, batch) for forward in (PackedMasked(filler, 0), PaddedMasked(filler))
     )
     assert torch.allclose(loss, expected, rtol=1e-12)
     assert set(gradients) == set(expected_gradients)
@@ -69,9 +69,9 @@ def test_packed_says_what_transformers_says_and_learns_the_same_from_it(filler):
 
 
 def test_in_training_dropout_falls_in_both(filler):
-    batch, teller = films_batch(filler), teller_of(filler, 0)
+    batch, forward = films_batch(filler), masked_forward_of(filler, 0)
     filler.model.train()
-    one, other = (torch.cat(list(teller(batch))) for _ in range(2))
+    one, other = (torch.cat(list(forward(batch))) for _ in range(2))
     falls = any(isinstance(module, torch.nn.Dropout) and module.p for module in filler.model.modules())
     assert torch.equal(one, other) != falls
 
@@ -84,13 +84,13 @@ def test_batches_have_few_shapes_and_places_that_fill_up_count_for_nothing(bert)
         assert len(batch.places) == len(batch.truth) == -(-batch.n_hidden // TOLD_TOGETHER) * TOLD_TOGETHER
         assert int((batch.truth != NOT_TOLD).sum()) == batch.n_hidden
         assert (batch.truth[batch.n_hidden :] == NOT_TOLD).all()
-        shapes |= {logits.shape for logits in PackedTeller(bert, 0)(batch)}
+        shapes |= {logits.shape for logits in PackedMasked(bert, 0)(batch)}
     assert shapes == {(TOLD_TOGETHER, len(bert.tokenizer))}
 
 
 def test_a_batch_with_nothing_hidden_has_a_loss_of_zero_to_learn_nothing_from(bert):
     pieces = Pieces.of(bert.pieces(films()[:3], 32))
     batch = hidden(pieces, range(3), law(bert, frac=0.0), bert.pad_id, 0)
-    loss, gradients = loss_and_gradients(bert, PackedTeller(bert, 0), batch)
+    loss, gradients = loss_and_gradients(bert, PackedMasked(bert, 0), batch)
     assert (batch.n_hidden, float(loss)) == (0, 0.0)
     assert all(not gradient.any() for gradient in gradients.values())
