@@ -88,7 +88,8 @@ def test_the_small_freeze_preset_is_as_large_as_it_says() -> None:
     assert sweep.rates == (2e-5, 5e-5, 1e-4)
     assert sweep.recipe.rates.at(6)["head"] == 5e-4
     assert set(sweep.samples) == set(params.samples) == {"cola", "sst2", "mrpc", "stsb", "rte"}
-    assert all(sample.n_train <= 2000 for sample in params.samples.values())
+    assert all(sample.n_train <= 5000 for sample in params.samples.values())
+    assert sweep.recipe.epochs == 3
 
 
 @pytest.mark.parametrize(
