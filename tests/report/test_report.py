@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from report_tree import (
     rates_of,
+    trial,
     write_everything,
     write_importance,
     write_lock,
@@ -14,7 +15,7 @@ from report_tree import (
 )
 
 from finetune_alf.errors import InputError
-from finetune_alf.files import read_json, write_json
+from finetune_alf.files import read_json, read_jsonl, write_json, write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.report.numbers import rate
 from finetune_alf.report.write import write_report
@@ -176,6 +177,19 @@ def test_a_stage_that_did_not_run_is_named_with_its_command(tmp_path: Path) -> N
         assert f"Not run yet: `finetune-alf {command}`." in told
     assert "was not fitted again on unseen texts" in told
     assert "not confirmed yet" in told
+
+
+def test_a_best_trial_that_could_not_be_registered_is_not_sent_to_registration(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_study(paths)
+    write_lock(paths)
+    trials = paths.study_results("minilm") / "trials.jsonl"
+    write_jsonl(trials, [trial(0, 1.0), *read_jsonl(trials)[1:]])
+    told = report(paths)
+    assert "Trial 0 was not among those fitted again on unseen texts" in told
+    assert "not fitted again itself" in told
+    assert "not confirmed yet" not in told
+    assert "about .000" not in told
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def _in_short(results: StudyResults) -> Iterator[str]:
     if results.search and best:
         again = confirmed(results, best.number)
         metric = words(results.search.about.metric)
-        kept = f"confirmed on fresh seeds and texts at {estimate(again)}" if again else "not confirmed yet"
+        not_again = "not fitted again itself" if results.lock else "not confirmed yet"
+        kept = f"confirmed on fresh seeds and texts at {estimate(again)}" if again else not_again
         yield (
             f"**`{results.name}`**: {counted(len(results.search.trials), 'trial')}; "
             f"the best reached a validation {metric} of {score(best.score)}, {kept}."

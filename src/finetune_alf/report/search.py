@@ -69,13 +69,18 @@ def words(metric: str) -> str:
 
 def _caution(results: StudyResults, search: Searched, number: int, best: float) -> str:
     """Say that the best of many scores is too high, and by how much where that was measured."""
-    n_texts = _n_validation(search) if search.about.metric == "accuracy" else 0
+    n_texts = _n_validation(search) if search.about.metric == "accuracy" and 0 < best < 1 else 0
     error = f" (on {counted(n_texts, 'text')}, about {score((best * (1 - best) / n_texts) ** 0.5)})" if n_texts else ""
     caution = (
         f"> **Selection bias.** The highest of {len(search.scored)} scores is high by merit and by luck: each has a "
         f"standard error{error}, and the search keeps the lucky ones."
     )
     again = confirmed(results, number)
+    if again is None and results.lock:
+        return (
+            f"{caution} Trial {number} was not among those fitted again on unseen texts: the baseline's rates and near "
+            "copies of a better trial do not stand for registration. Go by the confirmed scores of those that were."
+        )
     if again is None:
         return f"{caution} Trial {number} was not fitted again on unseen texts; `finetune-alf register` does that."
     return (
