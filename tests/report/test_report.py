@@ -186,8 +186,8 @@ def test_a_best_trial_that_could_not_be_registered_is_not_sent_to_registration(t
     trials = paths.study_results("minilm") / "trials.jsonl"
     write_jsonl(trials, [trial(0, 1.0), *read_jsonl(trials)[1:]])
     told = report(paths)
-    assert "Trial 0 was not among those fitted again on unseen texts" in told
-    assert "not fitted again itself" in told
+    assert "Trial 0 was not confirmed on unseen texts: it has the baseline's rates" in told
+    assert "not confirmed itself" in told
     assert "not confirmed yet" not in told
     assert "about .000" not in told
 

@@ -14,7 +14,7 @@ from finetune_alf.adapt.masking import MaskLaw, mask
 from finetune_alf.adapt.pieces import Pieces
 
 TOLD_TOGETHER = 128
-"""So many hidden tokens go through the decoder at once: enough for its product, few enough for their answers."""
+"""So many hidden tokens go through the decoder at once: enough for a product, so few that little is filled up."""
 
 NOT_TOLD = -100
 """Stands for the truth at a place that fills up: cross-entropy passes over it."""

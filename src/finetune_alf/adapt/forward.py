@@ -1,20 +1,18 @@
 """What a model says of hidden tokens: by the packed forward pass where its family is known, else by transformers' own.
 
-Either way the decoder, the largest product of a small encoder, sees the hidden tokens alone, and so many at a time that
-their answers, a number for each word, never lie in memory all at once.
+Either way the decoder, the largest product of a small encoder, sees the hidden tokens alone.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 
 from finetune_alf.adapt.batch import TOLD_TOGETHER, Batch
 from finetune_alf.encoder.masked import MaskFiller
+from finetune_alf.train.forward.families import Head, Module
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.table import TokenTable
-
-Module = Any  # transformers' modules come without types
 
 
 class MaskedForward(Protocol):
@@ -95,7 +93,7 @@ def _roberta(model: Module, states: torch.Tensor) -> torch.Tensor:
     return told
 
 
-HEADS: dict[str, Callable[[Module, torch.Tensor], torch.Tensor]] = {
+HEADS: dict[str, Head] = {
     "bert": _bert,
     "electra": _electra,
     "distilbert": _distilbert,

@@ -66,7 +66,7 @@ def _in_short(results: StudyResults) -> Iterator[str]:
     if results.search and best:
         again = confirmed(results, best.number)
         metric = words(results.search.about.metric)
-        not_again = "not fitted again itself" if results.lock else "not confirmed yet"
+        not_again = "not confirmed itself" if results.lock else "not confirmed yet"
         kept = f"confirmed on fresh seeds and texts at {estimate(again)}" if again else not_again
         yield (
             f"**`{results.name}`**: {counted(len(results.search.trials), 'trial')}; "
