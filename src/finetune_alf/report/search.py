@@ -78,8 +78,8 @@ def _caution(results: StudyResults, search: Searched, number: int, best: float) 
     again = confirmed(results, number)
     if again is None and results.lock:
         return (
-            f"{caution} Trial {number} was not confirmed on unseen texts: it has the baseline's rates, with which every "
-            "schedule is compared, or it diverged under a fresh seed. Go by the confirmed scores of the others."
+            f"{caution} Trial {number} was not confirmed on unseen texts: it has the baseline's rates, with which "
+            "every schedule is compared, or it diverged under a fresh seed. Go by the confirmed scores of the others."
         )
     if again is None:
         return f"{caution} Trial {number} was not fitted again on unseen texts; `finetune-alf register` does that."
