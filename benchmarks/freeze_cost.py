@@ -61,8 +61,8 @@ def main() -> int:
 
 def measure(asked: argparse.Namespace) -> Document:
     """Probe the machine, then time every level in turn."""
-    from finetune_alf.stages.bench import open_bench
-    from finetune_alf.stages.prepare import prepare
+    from finetune_alf.running.bench import open_bench
+    from finetune_alf.running.prepare import prepare
 
     began = time.time()
     with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +139,7 @@ def _context(root: Path, asked: argparse.Namespace) -> Any:
     """Return the default project with a larger sample of films, and batches as the paper has them."""
     from finetune_alf.params import load_params
     from finetune_alf.paths import Paths
-    from finetune_alf.stages.context import Context
+    from finetune_alf.running.context import Context
 
     params = load_params(HERE / "params.yaml")
     sizes = {"n_train": 192, "n_validation": 64, "n_confirmation": 0, "n_test": 0, "max_train_frac": 1.0}
@@ -157,7 +157,7 @@ def _context(root: Path, asked: argparse.Namespace) -> Any:
 
 def _recipes(bench: Any) -> dict[str, Any]:
     """Return the recipe of each level, the full model's first."""
-    from finetune_alf.freeze.levels import levels
+    from finetune_alf.experiments.freeze.levels import levels
     from finetune_alf.rates import HEAD
 
     recipe, n_layers = bench.study.recipe, bench.encoder.n_layers
@@ -169,9 +169,9 @@ def _recipes(bench: Any) -> dict[str, Any]:
 def _predict(bench: Any) -> tuple[dict[str, Any], dict[str, float]]:
     """Return the work of an epoch after the first by level, and its seconds by plan."""
     from finetune_alf.cost.work import fit_work
-    from finetune_alf.stages.context import SilentTeller
-    from finetune_alf.stages.lengths import fit_lengths
-    from finetune_alf.stages.probe import N_PROBES, Probe, engine_of, shape_of
+    from finetune_alf.planning.lengths import fit_lengths
+    from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
+    from finetune_alf.running.context import SilentTeller
 
     shape, engine = shape_of(bench.encoder), engine_of(bench.encoder, bench.study.recipe)
     with SilentTeller().bar("probe", N_PROBES) as bar:

@@ -62,9 +62,9 @@ def _median_gap(records: list[TrialRecord]) -> float:
 
 
 def _run(root: Path, study: str, n_trials: int) -> None:
-    from finetune_alf.stages.context import Context
-    from finetune_alf.stages.prepare import prepare
-    from finetune_alf.stages.study import study as run_study
+    from finetune_alf.running.context import Context
+    from finetune_alf.running.prepare import prepare
+    from finetune_alf.running.study import study as run_study
 
     params = load_params(HERE / "params.yaml")
     spec = params.studies[study].model_copy(update={"n_trials": n_trials})

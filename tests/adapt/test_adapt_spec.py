@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from finetune_alf.adapt.spec import AdaptSpec
+from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.params import load_params
 
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from finetune_alf.adapt.spec import AdaptSpec
-from finetune_alf.adapt.texts import texts_of
 from finetune_alf.data.mixture import Mixture, MixtureCard
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.sample import Split, load_sample
 from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import DataError
+from finetune_alf.experiments.adapt.spec import AdaptSpec
+from finetune_alf.experiments.adapt.texts import texts_of
 
 SAMPLE = {
     "source": {"kind": "mini", "domain": "films"},
@@ -110,7 +110,7 @@ def test_no_text_is_learned_from_and_held_out_though_it_comes_twice(sample, tmp_
 
 
 def test_held_out_texts_are_drawn_from_all_tasks_of_a_mixture(sample, tmp_path, monkeypatch):
-    monkeypatch.setattr("finetune_alf.adapt.texts.MAX_HELD_OUT", 8)
+    monkeypatch.setattr("finetune_alf.experiments.adapt.texts.MAX_HELD_OUT", 8)
     other = drawn(tmp_path, source={"kind": "mini", "domain": "gadgets"})
     mixture = Mixture("both", MixtureCard(name="both", tasks={}, counts={}, digest="0" * 64), {"a": sample, "b": other})
     texts = texts_of("one", asked(sample="both"), mixture, tmp_path)

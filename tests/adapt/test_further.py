@@ -13,14 +13,14 @@ import torch
 from safetensors.torch import load_file
 from tiny_checkpoint import FAMILIES, as_spec, films, save_family
 
-from finetune_alf.adapt.further import Further, asked_digest
-from finetune_alf.adapt.record import finished
-from finetune_alf.adapt.spec import AdaptSpec
-from finetune_alf.adapt.texts import AdaptTexts
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.masked import load_mask_filler
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.errors import DataError, EncoderError, ParamsError
+from finetune_alf.experiments.adapt.further import Further, asked_digest
+from finetune_alf.experiments.adapt.record import finished
+from finetune_alf.experiments.adapt.spec import AdaptSpec
+from finetune_alf.experiments.adapt.texts import AdaptTexts
 from finetune_alf.rates import HEAD
 
 CPU = torch.device("cpu")

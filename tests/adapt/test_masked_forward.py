@@ -4,11 +4,11 @@ import pytest
 import torch
 from tiny_checkpoint import FAMILIES, as_spec, films, save_checkpoint, save_family
 
-from finetune_alf.adapt.batch import NOT_TOLD, TOLD_TOGETHER, hidden
-from finetune_alf.adapt.forward import HEADS, PackedMasked, PaddedMasked, masked_forward_of
-from finetune_alf.adapt.masking import MaskLaw
-from finetune_alf.adapt.pieces import Pieces
 from finetune_alf.encoder.masked import load_mask_filler
+from finetune_alf.experiments.adapt.batch import NOT_TOLD, TOLD_TOGETHER, hidden
+from finetune_alf.experiments.adapt.forward import HEADS, PackedMasked, PaddedMasked, masked_forward_of
+from finetune_alf.experiments.adapt.masking import MaskLaw
+from finetune_alf.experiments.adapt.pieces import Pieces
 from finetune_alf.train.forward.families import FAMILIES as PACKED_FAMILIES
 
 PACKED = ("Bert", "Roberta", "Camembert", "XLMRoberta", "DistilBert", "Electra")

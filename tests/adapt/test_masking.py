@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune_alf.adapt.masking import NO_WORD, MaskLaw, mask
+from finetune_alf.experiments.adapt.masking import NO_WORD, MaskLaw, mask
 
 MASK_ID, N_SPECIAL, N_IDS = 4, 5, 50
 ORDINARY = torch.arange(N_SPECIAL, N_IDS)

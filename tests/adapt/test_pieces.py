@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_checkpoint import as_spec, films
 
-from finetune_alf.adapt.pieces import NO_WORD, Pieces, batches
 from finetune_alf.encoder.masked import load_mask_filler
 from finetune_alf.errors import EncoderError
+from finetune_alf.experiments.adapt.pieces import NO_WORD, Pieces, batches
 
 TEXT = "An uneven but quietly moving film, unforgettable."
 

@@ -4,12 +4,12 @@ import pytest
 from tiny_checkpoint import save_checkpoint
 
 from finetune_alf.errors import DataError
+from finetune_alf.experiments.adapt.stage import adapt
 from finetune_alf.params.load import load_params
 from finetune_alf.paths import Paths
-from finetune_alf.stages.adapt import adapt
-from finetune_alf.stages.context import Context
-from finetune_alf.stages.plan import Plan, plan
-from finetune_alf.stages.prepare import prepare
+from finetune_alf.planning.plan import Plan, plan
+from finetune_alf.running.context import Context
+from finetune_alf.running.prepare import prepare
 
 PARAMS = """
 compute: {n_threads: 1}

@@ -9,9 +9,9 @@ from finetune_alf.cost.shape import Engine, FitLengths
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.encoder.tokens import Tokens
+from finetune_alf.planning.probe import shape_of
 from finetune_alf.rates import LayerRates, ListedRates
 from finetune_alf.recipe import Recipe
-from finetune_alf.stages.probe import shape_of
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.forward.protocol import forward_of
 from finetune_alf.train.forward.table import TokenTable

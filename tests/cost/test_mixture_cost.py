@@ -16,6 +16,7 @@ from finetune_alf.cost.mixture import Part, mixture_memory, mixture_work, turns_
 from finetune_alf.cost.work import fit_work
 from finetune_alf.encoder.adapters.install import with_adapter
 from finetune_alf.encoder.heads import HeadShape, with_heads
+from finetune_alf.planning.probe import shape_of
 from finetune_alf.recipe import HoulsbyAdapter, LoraAdapter, TasksSpec
 from finetune_alf.recipe.tasks import (
     AnnealedSampling,
@@ -25,7 +26,6 @@ from finetune_alf.recipe.tasks import (
     RoundRobin,
     TemperedSampling,
 )
-from finetune_alf.stages.probe import shape_of
 from finetune_alf.train.fit import open_parameters
 from finetune_alf.train.stream import n_steps_an_epoch, steps_of_epoch
 

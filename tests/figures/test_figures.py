@@ -7,20 +7,18 @@ import sys
 
 import pytest
 
+from finetune_alf.experiments.multitask.figure import cells_info, scores_of_cells
+from finetune_alf.experiments.transfer.figure import transfer_info, transfer_plot
 from finetune_alf.figures import (
     importance_bars,
     learning_curves,
     optimisation_history,
     rates_by_layer,
-    scores_of_cells,
-    transfer_plot,
 )
 from finetune_alf.figures.curves import curves_info
 from finetune_alf.figures.history import history_info
 from finetune_alf.figures.importance import importance_info
-from finetune_alf.figures.multitask import cells_info
 from finetune_alf.figures.rates import rates_info
-from finetune_alf.figures.transfer import transfer_info
 from finetune_alf.rates import LayerRates
 
 IMPORTANCE = {

@@ -2,8 +2,12 @@
 
 import pytest
 
-from finetune_alf.figures import relative_by_level, score_against_seconds, scores_by_level
-from finetune_alf.figures.freeze import level_panels
+from finetune_alf.experiments.freeze.figure import (
+    level_panels,
+    relative_by_level,
+    score_against_seconds,
+    scores_by_level,
+)
 
 
 def ends(mean):

@@ -1,7 +1,6 @@
 """The figure of a testbed: what is shown is settled in a record; the drawing gives the same PNG every time."""
 
-from finetune_alf.figures import schemes_plot
-from finetune_alf.figures.schemes import schemes_info
+from finetune_alf.experiments.schemes.figure import schemes_info, schemes_plot
 
 
 def row(scheme, adapter="none", curve="constant", mean=0.8, published=None):

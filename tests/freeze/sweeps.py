@@ -5,8 +5,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from finetune_alf.freeze.cells import SweptSample
-from finetune_alf.freeze.spec import FreezeSpec
+from finetune_alf.experiments.freeze.cells import SweptSample
+from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.train.result import EpochRecord, FitResult
 from planted_results import planted
 

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune_alf.cost.shape import Engine, FitLengths, Shape
-from finetune_alf.freeze.cost import LevelCost, cost_fit, level_cost, pareto_front
-from finetune_alf.freeze.levels import levels
+from finetune_alf.experiments.freeze.cost import LevelCost, cost_fit, level_cost, pareto_front
+from finetune_alf.experiments.freeze.levels import levels
 from finetune_alf.rates import UniformRates, addresses
 from finetune_alf.recipe import Recipe
 

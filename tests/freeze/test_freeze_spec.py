@@ -3,7 +3,7 @@ from pydantic import ValidationError
 from sweeps import RECIPE, spec
 
 from finetune_alf.errors import RatesError
-from finetune_alf.freeze.levels import Level, levels
+from finetune_alf.experiments.freeze.levels import Level, levels
 from finetune_alf.rates import EMBEDDINGS, HEAD, layer
 
 

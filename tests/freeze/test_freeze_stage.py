@@ -14,13 +14,13 @@ from sweeps import PARAMS, spec, write_project
 from finetune_alf.cli.entry import group
 from finetune_alf.data.sample import Split, load_sample
 from finetune_alf.errors import DataError
+from finetune_alf.experiments.freeze.bench import swept
+from finetune_alf.experiments.freeze.stage import _in_short, freeze
 from finetune_alf.files import read_json, read_jsonl, write_json
 from finetune_alf.params import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.report.write import write_report
-from finetune_alf.stages.context import Context, SilentTeller
-from finetune_alf.stages.freeze import _in_short, freeze
-from finetune_alf.stages.sweep_bench import swept
+from finetune_alf.running.context import Context, SilentTeller
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.train.job import Workbench
 

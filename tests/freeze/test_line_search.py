@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 from sweeps import RECIPE, SAMPLE, fitted, spec
 
 from finetune_alf.errors import InputError
-from finetune_alf.freeze.cells import cell_job, cells
-from finetune_alf.freeze.levels import levels
-from finetune_alf.freeze.search import line_search
+from finetune_alf.experiments.freeze.cells import cell_job, cells
+from finetune_alf.experiments.freeze.levels import levels
+from finetune_alf.experiments.freeze.search import line_search
 
 SCORE = st.floats(-1, 1)
 FITS = st.dictionaries(st.floats(1e-6, 1e-4), st.lists(SCORE, min_size=1, max_size=3), min_size=1)

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from finetune_alf.freeze.operating import ROUNDING, OperatingPoint, margin, operating_point
-from finetune_alf.freeze.resample import interval, scores_by_seed
+from finetune_alf.experiments.freeze.operating import ROUNDING, OperatingPoint, margin, operating_point
+from finetune_alf.experiments.freeze.resample import interval, scores_by_seed
 from finetune_alf.metrics import METRICS
 from finetune_alf.stats import Interval
 

@@ -1,11 +1,11 @@
 import pytest
 from pydantic import ValidationError
 
+from finetune_alf.experiments.multitask.cells import Cell, cell_record, cells
+from finetune_alf.experiments.multitask.published import PUBLISHED
+from finetune_alf.experiments.multitask.spec import MultitaskSpec, merge
+from finetune_alf.experiments.multitask.table import cells_table, floor
 from finetune_alf.metrics import METRICS
-from finetune_alf.multitask.cells import Cell, cell_record, cells
-from finetune_alf.multitask.published import PUBLISHED
-from finetune_alf.multitask.spec import MultitaskSpec, merge
-from finetune_alf.multitask.table import cells_table, floor
 from finetune_alf.rates import FrozenBelow, UniformRates
 from finetune_alf.recipe import LoraAdapter, Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import RoundRobin

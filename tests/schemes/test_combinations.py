@@ -6,13 +6,13 @@ import pytest
 from pydantic import ValidationError
 
 from finetune_alf.errors import InputError
+from finetune_alf.experiments.schemes.cells import cells, recipe_of
+from finetune_alf.experiments.schemes.combination import PLAIN
+from finetune_alf.experiments.schemes.published import TABLES, published_scores
+from finetune_alf.experiments.schemes.spec import SchemesSpec
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
 from finetune_alf.recipe import SGD, AdamW, ExponentialCurve, GradualThaw, HoulsbyAdapter, LinearCurve, Recipe
 from finetune_alf.schedules.published import published
-from finetune_alf.schemes.cells import cells, recipe_of
-from finetune_alf.schemes.combination import PLAIN
-from finetune_alf.schemes.published import TABLES, published_scores
-from finetune_alf.schemes.spec import SchemesSpec
 
 N_LAYERS = 6
 RECIPE = {

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from finetune_alf.schemes.cells import cells
-from finetune_alf.schemes.compare import compare
-from finetune_alf.schemes.spec import SchemesSpec
+from finetune_alf.experiments.schemes.cells import cells
+from finetune_alf.experiments.schemes.compare import compare
+from finetune_alf.experiments.schemes.spec import SchemesSpec
 from planted_results import planted
 
 TRUTH = [0, 1] * 40

@@ -2,7 +2,7 @@
 
 from finetune_alf.params.load import load_params
 from finetune_alf.paths import Paths
-from finetune_alf.stages.context import Context
+from finetune_alf.running.context import Context
 
 PARAMS = """
 compute: {n_threads: 1}

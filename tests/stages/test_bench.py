@@ -3,7 +3,7 @@ import os
 import pytest
 
 from finetune_alf.params.model import ComputeSpec
-from finetune_alf.stages.bench import threads_of
+from finetune_alf.running.bench import threads_of
 
 
 @pytest.mark.parametrize(

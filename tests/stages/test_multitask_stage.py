@@ -8,13 +8,13 @@ from small import PARAMS, Notebook
 
 from finetune_alf.cli.entry import group
 from finetune_alf.errors import InputError, ParamsError
+from finetune_alf.experiments.multitask.stage import multitask
 from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.params.load import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.register.lock import locked_schedules
-from finetune_alf.stages.context import Context
-from finetune_alf.stages.multitask import multitask
+from finetune_alf.running.context import Context
 from finetune_alf.tracking.mlflow import MlflowTracker
 
 MIX = """

@@ -13,17 +13,17 @@ import pytest
 from small import Notebook, small_context
 
 from finetune_alf.errors import AlfError, InputError, LockedError, ScheduleError
+from finetune_alf.experiments.run_all import run_all
+from finetune_alf.experiments.transfer.stage import transfer
 from finetune_alf.files import hold_lock, read_json, read_jsonl
 from finetune_alf.paths import Paths
+from finetune_alf.running.context import Context
+from finetune_alf.running.importance import importance
+from finetune_alf.running.prepare import prepare
+from finetune_alf.running.register import register
+from finetune_alf.running.study import study
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.registry import Registry
-from finetune_alf.stages.context import Context
-from finetune_alf.stages.importance import importance
-from finetune_alf.stages.prepare import prepare
-from finetune_alf.stages.register import register
-from finetune_alf.stages.run_all import run_all
-from finetune_alf.stages.study import study
-from finetune_alf.stages.transfer import transfer
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.store import tracking_uri
 
@@ -178,7 +178,7 @@ STUDY = """
 import sys, pathlib
 sys.path.insert(0, {tests!r})
 from small import small_context
-from finetune_alf.stages.study import study
+from finetune_alf.running.study import study
 study(small_context(pathlib.Path({root!r}), **{changes!r}), "tiny")
 """
 SLOWER = {"epochs: 4": "epochs: 40"}

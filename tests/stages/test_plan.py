@@ -8,13 +8,13 @@ from small import PARAMS, small_context
 
 from finetune_alf.cli.entry import group
 from finetune_alf.errors import DataError
+from finetune_alf.experiments.transfer.stage import transfer
 from finetune_alf.files import write_jsonl
-from finetune_alf.stages.plan import plan as plan_one
-from finetune_alf.stages.prepare import prepare
-from finetune_alf.stages.register import register
-from finetune_alf.stages.spent import busy_seconds
-from finetune_alf.stages.study import study
-from finetune_alf.stages.transfer import transfer
+from finetune_alf.planning.elapsed import busy_seconds
+from finetune_alf.planning.plan import plan as plan_one
+from finetune_alf.running.prepare import prepare
+from finetune_alf.running.register import register
+from finetune_alf.running.study import study
 
 
 def run(root, *words):

@@ -9,14 +9,14 @@ from words import write_words
 
 from finetune_alf.cli.entry import group
 from finetune_alf.errors import ScheduleError
+from finetune_alf.experiments.freeze.stage import freeze
+from finetune_alf.experiments.multitask.stage import multitask
+from finetune_alf.experiments.schemes.stage import schemes
 from finetune_alf.params.load import load_params
 from finetune_alf.paths import Paths
-from finetune_alf.stages.context import Context
-from finetune_alf.stages.freeze import freeze
-from finetune_alf.stages.multitask import multitask
-from finetune_alf.stages.plan import plan, plans
-from finetune_alf.stages.prepare import prepare
-from finetune_alf.stages.schemes import schemes
+from finetune_alf.planning.plan import plan, plans
+from finetune_alf.running.context import Context
+from finetune_alf.running.prepare import prepare
 
 CONFIG = """
       model_type: bert
@@ -109,8 +109,8 @@ def run(root, *words):
 
 @pytest.fixture(autouse=True)
 def quick_probes(monkeypatch):
-    monkeypatch.setattr("finetune_alf.stages.probe.N_ROUNDS", 2)
-    monkeypatch.setattr("finetune_alf.stages.probe.PATIENCE_S", 0.0)
+    monkeypatch.setattr("finetune_alf.planning.probe.N_ROUNDS", 2)
+    monkeypatch.setattr("finetune_alf.planning.probe.PATIENCE_S", 0.0)
 
 
 @pytest.fixture(scope="module")

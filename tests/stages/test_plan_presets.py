@@ -13,15 +13,15 @@ from finetune_alf.encoder.spec import HubEncoder, RandomEncoder
 from finetune_alf.params.load import load_params
 from finetune_alf.params.presets import preset_names
 from finetune_alf.paths import Paths
-from finetune_alf.stages.context import Context
-from finetune_alf.stages.plan import plans
-from finetune_alf.stages.prepare import prepare
+from finetune_alf.planning.plan import plans
+from finetune_alf.running.context import Context
+from finetune_alf.running.prepare import prepare
 
 
 @pytest.fixture(autouse=True)
 def quick_probes(monkeypatch):
-    monkeypatch.setattr("finetune_alf.stages.probe.N_ROUNDS", 2)
-    monkeypatch.setattr("finetune_alf.stages.probe.PATIENCE_S", 0.0)
+    monkeypatch.setattr("finetune_alf.planning.probe.N_ROUNDS", 2)
+    monkeypatch.setattr("finetune_alf.planning.probe.PATIENCE_S", 0.0)
 
 
 def local(name, spec, source):
@@ -80,7 +80,7 @@ def test_every_preset_out_of_the_hub_is_among_those_that_are_planned(tmp_path):
 
 @pytest.mark.parametrize("preset", FULL_PRESETS)
 def test_the_full_presets_can_be_planned(preset, tmp_path, monkeypatch):
-    monkeypatch.setattr("finetune_alf.stages.asked_study.N_DRAWS", 5)
+    monkeypatch.setattr("finetune_alf.planning.study.N_DRAWS", 5)
     source = write_words(tmp_path / "words.csv")
     params = load_params(tmp_path / "none.yaml", [preset])
     changes = {

@@ -5,16 +5,16 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
+from finetune_alf.experiments.transfer.cells import cells
+from finetune_alf.experiments.transfer.compare import compare
+from finetune_alf.experiments.transfer.schemes import scheme_recipes
+from finetune_alf.experiments.transfer.spec import SCHEMES, TransferSpec
 from finetune_alf.metrics import majority
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.published import published
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats import crossed_bootstrap, paired_difference
-from finetune_alf.transfer.cells import cells
-from finetune_alf.transfer.compare import compare
-from finetune_alf.transfer.schemes import scheme_recipes
-from finetune_alf.transfer.spec import SCHEMES, TransferSpec
 
 SPEC = TransferSpec(studies=("minilm",), samples=("films",), n_resamples=300)
 BASELINE = Recipe(rates=UniformRates(rate=5e-5, head=1e-3), epochs=4, batch=8, max_tokens=48)

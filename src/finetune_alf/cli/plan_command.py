@@ -12,8 +12,8 @@ from finetune_alf.cli.project import open_context, overlays_option, root_option
 from finetune_alf.errors import AlfError, DataError, InputError, PartialError
 
 if TYPE_CHECKING:
-    from finetune_alf.stages.plan import Plan
-    from finetune_alf.stages.predict import StagePlan
+    from finetune_alf.planning.plan import Plan
+    from finetune_alf.planning.predict import StagePlan
 
 _SPENT = ("done", "took", "took/predicted")
 _HEADINGS = ("", "fits", "s a fit", "in all", "memory", *_SPENT)
@@ -34,7 +34,7 @@ def plan(name: str | None, as_json: bool, overlays: tuple[str, ...], root: Path)
     has run already is shown beside it, with the ratio of the time that it took to the time predicted.
     """
     context = open_context(root, overlays)
-    from finetune_alf.stages.plan import plans as run_stage
+    from finetune_alf.planning.plan import plans as run_stage
 
     made, failed = run_stage(context, name)
     if made or not failed:

@@ -12,7 +12,7 @@ from finetune_alf.errors import ParamsError
 
 if TYPE_CHECKING:
     from finetune_alf.params import Params
-    from finetune_alf.stages.context import Context
+    from finetune_alf.running.context import Context
 
 root_option: Callable[[Any], Any] = click.option(
     "--root",
@@ -50,7 +50,7 @@ def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
     """Return what stages work with, in this folder."""
     params = read_params(root, overlays)  # faults are told before anything heavy is loaded
     from finetune_alf.paths import Paths
-    from finetune_alf.stages.context import Context
+    from finetune_alf.running.context import Context
 
     return Context(params, Paths(root), ConsoleTeller())
 

@@ -14,7 +14,7 @@ from finetune_alf.cli.project import open_context, overlays_option, root_option
 def prepare(name: str | None, root: Path) -> None:
     """Draw sample NAME out of its source; without a name, all of them."""
     context = open_context(root)
-    from finetune_alf.stages.prepare import prepare as run_stage
+    from finetune_alf.running.prepare import prepare as run_stage
 
     for one in _asked(name, context.params.samples):
         run_stage(context, one)
@@ -26,7 +26,7 @@ def prepare(name: str | None, root: Path) -> None:
 def encoder(name: str | None, root: Path) -> None:
     """Write the digest of encoder NAME to results/encoder, where DVC sees whether it is another one; or of all."""
     context = open_context(root)
-    from finetune_alf.stages.encoder import encoder as run_stage
+    from finetune_alf.running.encoder import encoder as run_stage
 
     for one in _asked(name, context.params.encoders):
         run_stage(context, one)
@@ -41,7 +41,7 @@ def adapt(name: str | None, root: Path) -> None:
     What is done already, under the same settings, encoder and texts, is not done again.
     """
     context = open_context(root)
-    from finetune_alf.stages.adapt import adapt as run_stage
+    from finetune_alf.experiments.adapt.stage import adapt as run_stage
 
     for one in _asked(name, context.params.adapt):
         run_stage(context, one)
@@ -56,7 +56,7 @@ def study(name: str | None, root: Path) -> None:
     Stopped and started again, it goes on where it was. More trials: raise n_trials in params.yaml.
     """
     context = open_context(root)
-    from finetune_alf.stages.study import study as run_stage
+    from finetune_alf.running.study import study as run_stage
 
     for one in _asked(name, context.params.studies):
         run_stage(context, one)
@@ -68,7 +68,7 @@ def study(name: str | None, root: Path) -> None:
 def importance(name: str | None, root: Path) -> None:
     """Say how much each layer's rate mattered in study NAME, and in which direction; without a name, in all."""
     context = open_context(root)
-    from finetune_alf.stages.importance import importance as run_stage
+    from finetune_alf.running.importance import importance as run_stage
 
     for one in _asked(name, context.params.studies):
         run_stage(context, one)
@@ -83,7 +83,7 @@ def importance(name: str | None, root: Path) -> None:
 def register(name: str | None, from_lock: bool, root: Path) -> None:
     """Confirm the best trials of study NAME on texts that none saw, and register two; without a name, of all."""
     context = open_context(root)
-    from finetune_alf.stages.register import register as run_stage
+    from finetune_alf.running.register import register as run_stage
 
     for one in _asked(name, context.params.studies):
         run_stage(context, one, from_lock=from_lock)
@@ -99,7 +99,7 @@ def register(name: str | None, from_lock: bool, root: Path) -> None:
 def transfer(study: str | None, sample: str | None, root: Path) -> None:
     """Try the registered schedules of STUDY on SAMPLE; what is not named is all that params.yaml names there."""
     context = open_context(root)
-    from finetune_alf.stages.transfer import transfer as run_stage
+    from finetune_alf.experiments.transfer.stage import transfer as run_stage
 
     for one in _asked(study, context.params.transfer.studies):
         for target in _asked(sample, context.params.transfer.samples):
@@ -115,7 +115,7 @@ def freeze(name: str | None, root: Path) -> None:
     Stopped and started again, it does the fits that are missing.
     """
     context = open_context(root)
-    from finetune_alf.stages.freeze import freeze as run_stage
+    from finetune_alf.experiments.freeze.stage import freeze as run_stage
 
     for one in _asked(name, context.params.freeze):
         run_stage(context, one)
@@ -130,7 +130,7 @@ def schemes(name: str | None, root: Path) -> None:
     Stopped and started again, it does the fits that are missing.
     """
     context = open_context(root)
-    from finetune_alf.stages.schemes import schemes as run_stage
+    from finetune_alf.experiments.schemes.stage import schemes as run_stage
 
     for one in _asked(name, context.params.schemes):
         run_stage(context, one)
@@ -147,7 +147,7 @@ def multitask(name: str | None, root: Path) -> None:
     Stopped and started again, it does the fits that are missing.
     """
     context = open_context(root)
-    from finetune_alf.stages.multitask import multitask as run_stage
+    from finetune_alf.experiments.multitask.stage import multitask as run_stage
 
     for one in _asked(name, context.params.multitask):
         run_stage(context, one)
@@ -158,7 +158,7 @@ def multitask(name: str | None, root: Path) -> None:
 def report(root: Path) -> None:
     """Write results/report/report.md: tables and figures of all that was run."""
     context = open_context(root)
-    from finetune_alf.stages.report import report as run_stage
+    from finetune_alf.running.report import report as run_stage
 
     run_stage(context)
 
@@ -175,8 +175,8 @@ def run(overlays: tuple[str, ...], root: Path) -> None:
     What it ran with is kept in results/params.yaml.
     """
     context = open_context(root, overlays)
+    from finetune_alf.experiments.run_all import run_all
     from finetune_alf.params.writing import write_params
-    from finetune_alf.stages.run_all import run_all
 
     write_params(root / "results" / "params.yaml", context.params)
     run_all(context)

@@ -6,19 +6,19 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from finetune_alf.adapt.spec import AdaptSpec
 from finetune_alf.data.spec import AnySampleSpec
 from finetune_alf.encoder.spec import EncoderSpec
-from finetune_alf.freeze.spec import FreezeSpec
-from finetune_alf.multitask.spec import MultitaskSpec
+from finetune_alf.experiments.adapt.spec import AdaptSpec
+from finetune_alf.experiments.freeze.spec import FreezeSpec
+from finetune_alf.experiments.multitask.spec import MultitaskSpec
+from finetune_alf.experiments.schemes.spec import SchemesSpec
+from finetune_alf.experiments.transfer.spec import TransferSpec
 from finetune_alf.params.labels import strange_metrics
 from finetune_alf.params.nearest import did_you_mean
 from finetune_alf.paths import Name
 from finetune_alf.register.spec import RegisterSpec
-from finetune_alf.schemes.spec import SchemesSpec
 from finetune_alf.spec import Spec
 from finetune_alf.study.spec import ImportanceSpec, StudySpec
-from finetune_alf.transfer.spec import TransferSpec
 
 Count = Annotated[int, Field(ge=1)]
 Disagreement = tuple[tuple[str | int, ...], str]

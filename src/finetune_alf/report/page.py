@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
+from finetune_alf.experiments.transfer.page import how_it_transfers, verdicts
+from finetune_alf.experiments.transfer.published import beside_the_thesis
 from finetune_alf.report.importance import agreement, first_place, what_matters
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, estimate, score
 from finetune_alf.report.part import Part
-from finetune_alf.report.published import beside_the_thesis
 from finetune_alf.report.records import Estimate, ImportanceRecord
 from finetune_alf.report.registered import what_was_registered
 from finetune_alf.report.search import confirmed, how_it_went, what_was_run, words
 from finetune_alf.report.section import Section, plain
-from finetune_alf.report.transfer import how_it_transfers, verdicts
 
 
 def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = ()) -> Section:

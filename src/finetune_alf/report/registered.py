@@ -1,10 +1,10 @@
 """The confirmed candidates, the registered schedules with their rates, and how their trials learned."""
 
+from finetune_alf.experiments.transfer.published import published_rates
 from finetune_alf.figures import learning_curves, rates_by_layer
 from finetune_alf.rates import LayerRates
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import NONE, estimate, rate, score
-from finetune_alf.report.published import published_rates
 from finetune_alf.report.records import Candidate, LockRecord
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section

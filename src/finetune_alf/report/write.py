@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from finetune_alf.errors import InputError
+from finetune_alf.experiments.parts import experiments
 from finetune_alf.files import swap_folder
 from finetune_alf.paths import Paths
-from finetune_alf.report.experiments import experiments
 from finetune_alf.report.load import load_results
 from finetune_alf.report.page import page
 from finetune_alf.report.section import FIGURES

@@ -1,0 +1,1 @@
+"""Experiments, one room each: spec, cells, stage, document, page, figure, published numbers."""

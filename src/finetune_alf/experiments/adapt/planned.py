@@ -1,0 +1,113 @@
+"""What an adaptation asks for, as `plan` sees it: further pre-training, and the fits that show whether it helps."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from finetune_alf.cost.masked import Masking, masked_batch_bytes, masked_work
+from finetune_alf.cost.memory import fit_memory
+from finetune_alf.cost.shape import Engine, FitLengths
+from finetune_alf.data.mixture import Drawn
+from finetune_alf.encoder.masked import MaskFiller, load_mask_filler
+from finetune_alf.encoder.spec import ADAPT_RECORD
+from finetune_alf.experiments.adapt.forward import is_packed, masked_forward_of
+from finetune_alf.experiments.adapt.learn import EVALUATION_BATCH, Phase, learn
+from finetune_alf.experiments.adapt.masking import MaskLaw
+from finetune_alf.experiments.adapt.pieces import Pieces
+from finetune_alf.experiments.adapt.spec import AdaptSpec
+from finetune_alf.experiments.adapt.texts import texts_of
+from finetune_alf.files import read_json
+from finetune_alf.planning.asked import Asked
+from finetune_alf.planning.elapsed import Done, cells_done, spent_on
+from finetune_alf.planning.predict import Cost, Fits, Predictor, StagePlan
+from finetune_alf.planning.probe import RATE, Probe
+from finetune_alf.rates import UniformRates
+from finetune_alf.recipe import Recipe
+from finetune_alf.running.context import Context
+from finetune_alf.train.precision import resolve_precision
+
+FURTHER = "further pre-training"
+
+N_STEPS = 3
+"""Steps that are timed; of so few, twice over, each one is reported."""
+
+
+def adapt_asked(ctx: Context, name: str) -> Asked:
+    """Return what `adapt.<name>` asks for."""
+    spec = ctx.adaptation(name)
+
+    def stages(predictor: Predictor) -> Iterator[StagePlan]:
+        spent = spent_on(_trained_already(ctx, name))
+        if (drawn := predictor.samples.get(spec.sample)) is None:
+            yield predictor.without(FURTHER, spec.sample, 1, spent)
+        else:
+            cost, seconds = _further(ctx, name, spec, predictor, drawn)
+            yield predictor.told(FURTHER, spec.sample, {FURTHER: 1}, {FURTHER: [cost]}, spent, {FURTHER: seconds})
+        if spec.recipe is not None:
+            compared = cells_done(ctx.paths.adapt(name).with_suffix(".jsonl"), lambda cell: str(cell["side"]))
+            fits = [Fits(side, [spec.recipe], spec.n_seeds) for side in ("without", "with")]
+            yield predictor.stage("comparison", spec.sample, fits, "test", spent_on(compared))
+
+    return Asked(f"adapt {name}", spec.encoder, spec.recipe or _alike(spec), (spec.sample,), stages)
+
+
+def _alike(spec: AdaptSpec) -> Recipe:
+    """Return fine-tuning with the batches of further pre-training."""
+    rates = UniformRates(rate=spec.rate)
+    return Recipe(
+        rates=rates,
+        epochs=1,
+        batch=spec.batch,
+        max_tokens=spec.max_tokens,
+        precision=spec.precision,
+        allow_forgetting=True,
+    )
+
+
+def _further(ctx: Context, name: str, spec: AdaptSpec, predictor: Predictor, drawn: Drawn) -> tuple[Cost, float]:
+    """Return what further pre-training costs, and its seconds: as long as a few steps take for each operation."""
+    texts, device = texts_of(name, spec, drawn, ctx.paths.root), predictor.encoder.model.device
+    filler = load_mask_filler(predictor.spec, spec.seed, str(device))
+    learned, held_out = (Pieces.of(filler.pieces(some, spec.max_tokens)) for some in (texts.learned, texts.held_out))
+    n_steps = spec.n_steps or (spec.epochs or 1) * math.ceil(len(learned) / spec.batch)
+    n_warm_up = spec.warm_up_head.n_steps if filler.fresh else 0
+    masking = Masking(n_steps, n_warm_up, spec.batch, spec.mask_frac)
+    shape, lengths = predictor.shape, tuple(learned.lengths.tolist())
+    engine = Engine(is_packed(filler), EVALUATION_BATCH, 0, predictor.engine.bytes_a_number)
+    work = masked_work(shape, lengths, held_out.lengths.tolist(), engine, masking)
+    every_token = replace(engine, packed=False)  # packed, a fit's top layer would answer for one token alone
+    memory = fit_memory(shape, FitLengths(lengths, (), None, shape.n_words), _alike(spec), every_token)
+    answers = masked_batch_bytes(shape, sum(sorted(lengths)[-spec.batch :]), spec.mask_frac)
+    second_a_flop = _second_a_flop(filler, spec, learned, engine, predictor.probe)
+    return Cost(work, memory.total + answers), work.flops * second_a_flop
+
+
+def _second_a_flop(filler: MaskFiller, spec: AdaptSpec, pieces: Pieces, engine: Engine, probe: Probe | None) -> float:
+    """Time the same few steps twice, the first time for warming up."""
+    assert probe is not None  # noqa: S101 - there is one where the sample is prepared
+    batch = probe.n_texts(spec.batch, spec.max_tokens)
+    rows = torch.arange(0, len(pieces), max(len(pieces) // (N_STEPS * batch), 1))[: N_STEPS * batch]
+    some = replace(pieces, lengths=pieces.lengths[rows], starts=pieces.starts[rows])
+    n_steps = math.ceil(len(some) / batch)
+    law = MaskLaw(spec.mask_frac, spec.whole_words, filler.mask_id, torch.tensor(filler.ordinary_ids))
+    phase = Phase(2 * n_steps, batch, RATE, 0.0, spec.seed, f"adapt.{spec.encoder}")
+    times: list[float] = []
+    precision = resolve_precision(spec.precision, filler.device)
+    learn(
+        masked_forward_of(filler, spec.seed), some, law, phase, precision, lambda point: times.append(time.monotonic())
+    )
+    masking = Masking(n_steps, 0, batch, spec.mask_frac)
+    once = masked_work(probe.shape, some.lengths.tolist(), (), engine, masking)
+    return (times[-1] - times[n_steps - 1]) / once.flops
+
+
+def _trained_already(ctx: Context, name: str) -> list[Done]:
+    """Return the training, from the results or, before the comparison is made, from what lies beside the weights."""
+    for path in (ctx.paths.adapt(name), ctx.paths.adapted(name) / ADAPT_RECORD):
+        if path.exists():
+            record = read_json(path)
+            return [Done(kind=FURTHER, started=record["started_ms"] / 1000, seconds=record["seconds"])]
+    return []

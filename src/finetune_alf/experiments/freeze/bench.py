@@ -1,0 +1,78 @@
+"""The workbench of a freeze sweep: its encoder and all of its samples, loaded and checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from finetune_alf.data.glue import GLUE
+from finetune_alf.data.sample import Card, Sample, load_sample
+from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.errors import InputError
+from finetune_alf.experiments.freeze.cells import SweptSample
+from finetune_alf.experiments.freeze.levels import Level, levels
+from finetune_alf.experiments.freeze.spec import FreezeSpec
+from finetune_alf.metrics import METRICS, LabelKind, metrics_of
+from finetune_alf.running.bench import encoder_spec_of, workbench_of
+from finetune_alf.running.context import Context
+from finetune_alf.train.job import Workbench
+
+
+@dataclass(frozen=True)
+class SweepBench:
+    """What the fits of a sweep need; `encoder` is the one that reads the first sample."""
+
+    samples: Mapping[SweptSample, Sample]
+    levels: tuple[Level, ...]
+    encoder_spec: EncoderSpec
+    encoder: Encoder
+    workbench: Workbench
+
+
+def open_sweep(ctx: Context, name: str, spec: FreezeSpec) -> SweepBench:
+    """Load a sweep's encoder and samples.
+
+    Raises DataError, naming the stage to run, when a sample is not there or has no validation rows, EncoderError for
+    the encoder, RatesError when it has fewer layers than are to be frozen, and InputError for a metric that a sample's
+    labels do not have.
+    """
+    loaded = {each: load_sample(ctx.paths.sample(each)) for each in spec.samples}
+    folders = {sample.card.digest: ctx.paths.sample(each) for each, sample in loaded.items()}
+    encoder_spec = encoder_spec_of(ctx, spec.encoder)
+    workbench = workbench_of(ctx, folders)
+    samples = {swept(name, spec, sample): sample for sample in loaded.values()}
+    encoder = workbench.encoder(encoder_spec, n_outputs(loaded[spec.samples[0]].card))
+    grid = levels(spec.n_frozen, encoder.n_layers, f"freeze.{name}.n_frozen")
+    return SweepBench(samples, grid, encoder_spec, encoder, workbench)
+
+
+def n_outputs(card: Card) -> int:
+    """Return how many outputs a head has for a sample: one a class, or one for a score."""
+    return len(card.label_names) or 1
+
+
+def swept(name: str, spec: FreezeSpec, sample: Sample) -> SweptSample:
+    """Return a sample as the sweep of this name sees it.
+
+    Raises DataError for one without validation rows, and InputError for a metric that its labels do not have.
+    """
+    sample.filled("validation")  # the rate is searched there
+    has_test = len(sample.splits["test"].labels) > 0
+    metrics = spec.metrics.get(sample.name) or default_metrics(sample.card)
+    kind = _kind(sample.card)
+    if strangers := [metric for metric in metrics if METRICS[metric].of != kind]:
+        raise InputError(
+            f"freeze.{name}.metrics.{sample.name}: must be of {', '.join(metrics_of(kind))}, since its labels are "
+            f"{kind}, but got {', '.join(strangers)}. Name one of those."
+        )
+    return SweptSample(sample.name, sample.card.digest, tuple(metrics), "test" if has_test else "validation")
+
+
+def default_metrics(card: Card) -> tuple[str, ...]:
+    """Return the metrics of a sample's task, GLUE's own where it is one of GLUE's."""
+    if card.source.get("kind") == "glue":
+        return GLUE[str(card.source["task"])].metrics
+    return ("accuracy",) if _kind(card) == "classes" else ("pearson", "spearman")
+
+
+def _kind(card: Card) -> LabelKind:
+    return "classes" if card.label_names else "score"

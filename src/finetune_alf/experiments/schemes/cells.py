@@ -1,0 +1,108 @@
+"""The cells of a testbed: every combination on every sample under every seed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.errors import InputError
+from finetune_alf.experiments.schemes.combination import Combination
+from finetune_alf.experiments.schemes.rules import changes
+from finetune_alf.experiments.schemes.spec import SchemesSpec
+from finetune_alf.rates import HEAD, UniformRates
+from finetune_alf.recipe import Recipe
+from finetune_alf.schedules.schedule import Schedule
+from finetune_alf.seeds import child_seed
+from finetune_alf.train.job import FitJob, ScoredSplit
+from finetune_alf.train.result import FitResult
+
+SCORED_ON: ScoredSplit = "validation"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination on one sample under one of the seeds."""
+
+    sample: str
+    combination: Combination
+    recipe: Recipe
+    index: int
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """The cell's name."""
+        return f"{self.sample}/{self.combination.name}/seed-{self.index}"
+
+
+def cells(spec: SchemesSpec, schedules: Mapping[str, Schedule], n_layers: int) -> list[Cell]:
+    """Return the cells in order; the seeds are the same for all combinations and samples.
+
+    Raises what `recipe_of` does.
+    """
+    return [
+        Cell(sample, one, recipe, index, child_seed(spec.seed, "schemes", index))
+        for sample in spec.samples
+        for one in spec.combinations
+        for recipe in [recipe_of(spec, one, sample, schedules, n_layers)]
+        for index in range(spec.n_seeds)
+    ]
+
+
+def recipe_of(
+    spec: SchemesSpec, combination: Combination, sample: str, schedules: Mapping[str, Schedule], n_layers: int
+) -> Recipe:
+    """Return a combination as one recipe: rates x optimizer x thaw of its scheme, its adapter, its curve.
+
+    Raises ScheduleError for a schedule of another depth than the encoder's, InputError where an adapter would have no
+    layer to learn in.
+    """
+    common = spec.recipe
+    if combination.adapter is not None and spec.adapter_rate is not None:
+        rates = UniformRates(rate=spec.adapter_rate, head=common.rates.at(n_layers)[HEAD])
+        common = common.model_copy(update={"rates": rates})
+    changed = {
+        "epochs": spec.epochs_of(sample),
+        "adapter": combination.adapter,
+        "curve": combination.curve,
+        **changes(combination.scheme, common, schedules, n_layers),
+    }
+    recipe = Recipe.model_validate(common.model_copy(update=changed).model_dump())
+    if recipe.adapter is not None and not any(recipe.rates.at(n_layers).layers):
+        raise InputError(
+            f"schemes: an adapter must have a layer that learns, but {combination.name} has none: an adapter learns at "
+            "its layer's rate, and the schedule freezes all of them. Leave the adapter or the schedule out."
+        )
+    return recipe
+
+
+def cell_job(cell: Cell, encoder: EncoderSpec, sample_digest: str, metric: str) -> FitJob:
+    """Return a cell as a job."""
+    return FitJob(cell.key, cell.recipe, encoder, sample_digest, cell.seed, SCORED_ON, metric)
+
+
+def cell_record(cell: Cell, result: FitResult, n_layers: int) -> dict[str, Any]:
+    """Return a cell's line in the results; no loss and no score where the fit diverged."""
+    told = result.model_dump(
+        mode="json",
+        include={
+            "loss",
+            "score",
+            "accuracy",
+            "seconds",
+            "stopped",
+            "epochs",
+            "n_open_parameters",
+            "n_steps",
+            "frozen_dropout",
+        },
+    )
+    return {
+        "sample": cell.sample,
+        "scheme": cell.combination.scheme,
+        "adapter": cell.combination.adapter_name,
+        "curve": cell.combination.curve.kind,
+        "seed": cell.seed,
+        **told,
+        "rates": cell.recipe.rates_at(n_layers),
+    }

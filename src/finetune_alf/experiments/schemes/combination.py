@@ -1,0 +1,72 @@
+"""A scheme, an adapter and a curve together, and whether that makes sense."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from finetune_alf.experiments.schemes.rules import FIXED, HEAD_ONLY, RULES, fields_set, is_schedule, parts_of
+from finetune_alf.recipe import SGD, Adapter, Curve, Recipe
+
+NO_ADAPTER = "none"
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One way to fine-tune; its name is that of its three parts."""
+
+    scheme: str
+    adapter: Adapter | None
+    curve: Curve
+
+    @property
+    def adapter_name(self) -> str:
+        """The adapter's kind, `none` without one."""
+        return NO_ADAPTER if self.adapter is None else self.adapter.kind
+
+    @property
+    def name(self) -> str:
+        """Scheme, adapter and curve, as in `gradual/houlsby/constant`."""
+        return f"{self.scheme}/{self.adapter_name}/{self.curve.kind}"
+
+
+PLAIN = f"{FIXED}/{NO_ADAPTER}/constant"
+"""The combination that the others are compared with."""
+
+
+def unknown_parts(scheme: str) -> list[str]:
+    """Return what in a scheme's name is neither a scheme nor a schedule."""
+    return [part for part in parts_of(scheme) if part != FIXED and part not in RULES and not is_schedule(part)]
+
+
+def reason_against(combination: Combination, recipe: Recipe, most_epochs: int) -> str | None:
+    """Return why a combination of known schemes makes no sense; None where it does.
+
+    `most_epochs` are those of the sample that has the most.
+    """
+    return next(_reasons(combination, recipe, most_epochs), None)
+
+
+def _reasons(combination: Combination, recipe: Recipe, most_epochs: int) -> Iterator[str]:
+    parts = parts_of(combination.scheme)
+    if FIXED in parts and len(parts) > 1:
+        yield f"{FIXED} is the recipe as it is, so that it goes with no other scheme"
+    for index, part in enumerate(parts):
+        for other in parts[:index]:
+            if shared := set(fields_set(part)) & set(fields_set(other)):
+                yield f"{other} and {part} both set the {min(shared)}"
+    if HEAD_ONLY in parts and recipe.rates.head == 0:
+        yield f"{HEAD_ONLY} trains the head alone, and recipe.rates.head is 0"
+    if HEAD_ONLY in parts and "gradual" in parts:
+        yield f"{HEAD_ONLY} leaves every layer frozen, so that there is nothing to unfreeze"
+    if HEAD_ONLY in parts and combination.adapter is not None:
+        yield f"{HEAD_ONLY} leaves every layer frozen, and an adapter learns at its layer's rate: it never would"
+    if "nesterov" in parts:
+        yield from _against_nesterov(recipe)
+    if combination.curve.kind == "exponential" and most_epochs == 1:
+        yield "the exponential curve falls from epoch to epoch, and there is one epoch alone"
+
+
+def _against_nesterov(recipe: Recipe) -> Iterator[str]:
+    if not isinstance(recipe.optimizer, SGD):
+        yield f"nesterov is a momentum of SGD, and recipe.optimizer is {recipe.optimizer.kind}"
+    elif recipe.optimizer.nesterov:
+        yield f"recipe.optimizer has Nesterov's momentum already, so that nesterov is the same as {FIXED}"

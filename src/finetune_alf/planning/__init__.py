@@ -1,0 +1,1 @@
+"""What fits will cost before they run, and what they took."""

@@ -1,0 +1,201 @@
+"""What fits will take: their work by the formulas of `cost/`, at the speed that a probe found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from finetune_alf.cost.memory import fit_memory
+from finetune_alf.cost.mixture import mixture_memory, mixture_work
+from finetune_alf.cost.plan import expected
+from finetune_alf.cost.shape import Engine, Shape
+from finetune_alf.cost.speed import Speed
+from finetune_alf.cost.work import Work, fit_work
+from finetune_alf.data.mixture import Drawn
+from finetune_alf.data.sample import Sample
+from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.planning.elapsed import Spent
+from finetune_alf.planning.lengths import TextLengths
+from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
+from finetune_alf.recipe import Recipe
+from finetune_alf.running.context import Context
+from finetune_alf.spec import Spec
+from finetune_alf.train.job import Workbench
+from finetune_alf.train.stream import n_steps_an_epoch
+
+BETWEEN_S = 0.05
+"""What passes between two fits: proposing, writing, handing over to MLflow. `benchmarks/overhead.py` prints it."""
+
+LIBRARIES_BYTES = 900 << 20
+"""What a process holds besides its fits on a CPU: Python, PyTorch, transformers, MLflow. Seen at MiniLM's peak."""
+
+
+class StagePlan(Spec):
+    """Some fits: how many, a fit's useful floating-point operations and seconds, all seconds, bytes at its fullest.
+
+    Without its sample only the fits are counted, and `missing` is the command to run first. `spent` is what was done,
+    `spent_predicted_s` what was to be expected of just that.
+    """
+
+    stage: str
+    sample: str
+    n_fits: int
+    fit_flops: float | None = None
+    fit_s: float | None = None
+    seconds: float | None = None
+    memory_bytes: int | None = None
+    missing: str | None = None
+    spent: Spent | None = None
+    spent_predicted_s: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """The seconds that were spent over those predicted for the same fits, with what lies between them."""
+        if self.spent is None or not self.spent_predicted_s:
+            return None
+        return self.spent.seconds / self.spent_predicted_s
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Fits of one kind. Each has one of the recipes, nobody knows which one: all are as probable."""
+
+    kind: str
+    recipes: Sequence[Recipe]
+    n: int = 1
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a fit costs: its work, and its bytes at its fullest."""
+
+    work: Work
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Knows one encoder, those of its samples that are prepared, and the speed of a recipe's fits on the first one."""
+
+    ctx: Context
+    spec: EncoderSpec
+    encoder: Encoder
+    workbench: Workbench
+    samples: Mapping[str, Drawn]
+    shape: Shape
+    engine: Engine
+    probe: Probe | None
+    lengths: TextLengths
+    speeds: dict[str, Speed] = field(default_factory=dict)
+
+    @property
+    def n_layers(self) -> int:
+        """The encoder's depth."""
+        return self.encoder.n_layers
+
+    def stage(
+        self, stage: str, sample: str, fits: Sequence[Fits], scored: str | None = None, spent: Spent | None = None
+    ) -> StagePlan:
+        """Plan fits on a sample; without `scored` they are scored on the validation split."""
+        if sample not in self.samples:
+            return self.without(stage, sample, sum(some.n for some in fits), spent)
+        drawn = self.samples[sample]
+        costs = {some.kind: [self._cost(drawn, recipe, scored) for recipe in some.recipes] for some in fits}
+        return self.told(stage, sample, {some.kind: some.n for some in fits}, costs, spent)
+
+    def without(self, stage: str, sample: str, n_fits: int, spent: Spent | None = None) -> StagePlan:
+        """Return what is known of fits on a sample that is not prepared."""
+        return StagePlan(stage=stage, sample=sample, n_fits=n_fits, missing=command_for(self.ctx, sample), spent=spent)
+
+    def told(
+        self,
+        stage: str,
+        sample: str,
+        n_fits: Mapping[str, int],
+        costs: Mapping[str, Sequence[Cost]],
+        spent: Spent | None = None,
+        seconds: Mapping[str, float] | None = None,
+    ) -> StagePlan:
+        """Plan fits on a prepared sample, so many of each kind, each of which costs one of those named.
+
+        Their seconds follow from that, unless they are known.
+        """
+        if seconds is None:
+            speed = self._speed_on(sample)
+            seconds = {kind: fmean(speed.seconds(one.work) for one in some) for kind, some in costs.items()}
+        n_workers = self.ctx.params.compute.n_workers
+        whole = expected(_each(n_fits, seconds), n_workers=n_workers, between_s=BETWEEN_S)
+        flops = {kind: fmean(one.work.flops for one in some) for kind, some in costs.items()}
+        done = spent and (_each(spent.kinds, seconds, whole.fit_s) or [whole.fit_s] * spent.n_fits)
+        return StagePlan(
+            stage=stage,
+            sample=sample,
+            n_fits=whole.n_fits,
+            fit_flops=fmean(_each(n_fits, flops)),
+            fit_s=whole.fit_s,
+            seconds=whole.seconds,
+            memory_bytes=self._memory(max(one.memory_bytes for some in costs.values() for one in some)),
+            spent=spent,
+            spent_predicted_s=expected(done, n_workers=n_workers, between_s=BETWEEN_S).seconds if done else None,
+        )
+
+    def _cost(self, drawn: Drawn, recipe: Recipe, scored: str | None) -> Cost:
+        shape, parts = self._shape_for(drawn, recipe), self.lengths.parts(drawn, recipe, scored)
+        if recipe.tasks is None:
+            (part,) = parts.values()
+            work = fit_work(shape, part.lengths, recipe, self.engine)
+            return Cost(work, fit_memory(shape, part.lengths, recipe, self.engine).total)
+        n_steps = n_steps_an_epoch(recipe, {task: part.n_rows for task, part in parts.items()})
+        work = mixture_work(shape, parts, recipe, self.engine, n_steps)
+        return Cost(work, mixture_memory(shape, parts, recipe, self.engine))
+
+    def _shape_for(self, drawn: Drawn, recipe: Recipe) -> Shape:
+        """Return the encoder's sizes as a recipe has it: with an adapter, with heads for several tasks."""
+        if recipe.tasks is not None:
+            return shape_of(self.workbench.encoder_for(self.spec, recipe, drawn))
+        if recipe.adapter is not None:
+            n_outputs = int(self.encoder.model.config.num_labels)  # adapters go into the encoder that is loaded already
+            return shape_of(self.workbench.encoder(self.spec, n_outputs, recipe.adapter))
+        return self.shape
+
+    def _speed_on(self, sample: str) -> Speed:
+        """Return the speed of fits on a sample, timed when it is first asked for."""
+        assert self.probe is not None  # noqa: S101 - there is one as soon as any sample is prepared
+        if not self.speeds:
+            with self.ctx.teller.bar("probe", N_PROBES) as bar:
+                self.speeds[""] = self.probe.speed(bar)
+        if sample not in self.speeds:
+            self.speeds[sample] = self.probe.speed_on(probed(self.samples[sample]), self.speeds[""])
+        return self.speeds[sample]
+
+    def _memory(self, fit_bytes: int) -> int:
+        """Return what all workers hold: of a GPU's memory the fits alone, else with each process's libraries."""
+        libraries = 0 if self.encoder.model.device.type == "cuda" else LIBRARIES_BYTES
+        return self.ctx.params.compute.n_workers * (fit_bytes + libraries)
+
+
+def predictor_of(
+    ctx: Context, spec: EncoderSpec, workbench: Workbench, samples: Mapping[str, Drawn], n_outputs: int, recipe: Recipe
+) -> Predictor:
+    """Load an encoder with a head of this many outputs, which all its samples are taken to need."""
+    encoder = workbench.encoder(spec, n_outputs)
+    first = next(iter(samples.values()), None)
+    probe = Probe(encoder, recipe, probed(first), workbench.n_threads) if first else None
+    shape, engine = shape_of(encoder), engine_of(encoder, recipe)
+    return Predictor(ctx, spec, encoder, workbench, samples, shape, engine, probe, TextLengths(encoder))
+
+
+def probed(drawn: Drawn) -> Sample:
+    """Return the sample whose texts a probe takes: of several tasks the largest one."""
+    return max(drawn.tasks.values(), key=lambda sample: len(sample.splits["train"].texts))
+
+
+def command_for(ctx: Context, sample: str) -> str | None:
+    """Return the command that prepares a sample, where that is not done."""
+    there = (ctx.paths.sample(sample) / "card.json").exists()
+    return None if there else f"finetune-alf prepare {sample}"
+
+
+def _each(n_fits: Mapping[str, int], values: Mapping[str, float], otherwise: float = 0.0) -> list[float]:
+    """Return the value of each single fit; that of an unknown kind is given."""
+    return [value for kind, n in n_fits.items() for value in [values.get(kind, otherwise)] * n]

@@ -1,0 +1,207 @@
+"""A few real steps and evaluations, timed: how fast this machine runs fits of one encoder. The sums are in `cost/`."""
+
+import random
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal
+
+import torch
+
+from finetune_alf.cost.shape import Engine, FitLengths, Shape
+from finetune_alf.cost.speed import Speed, Timed, speed_of
+from finetune_alf.cost.work import Work, evaluation_work, fit_work
+from finetune_alf.data.sample import Sample, Split
+from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.rates import HEAD, LayerRates, adapter
+from finetune_alf.recipe import OpenThaw, Recipe
+from finetune_alf.running.context import Bar
+from finetune_alf.train.batches import Labelled
+from finetune_alf.train.evaluate import EVALUATION_BATCH
+from finetune_alf.train.fit import FitTexts, fit
+from finetune_alf.train.forward.families import FAMILIES
+from finetune_alf.train.forward.table import TokenTable
+from finetune_alf.train.precision import resolve_precision
+from finetune_alf.train.prefixes import PREFIX_BYTES
+from finetune_alf.train.result import EpochRecord
+
+N_EPOCHS = 3
+"""Epochs of a probe, of one or two steps; the first one is for warming up and makes the prefixes."""
+
+N_ROUNDS = 3
+"""How often each probe is made, in turn, so that a busy moment of the machine does not fall on one kind alone.
+
+The first round is for warming up: a CPU's library of matrix products prepares itself for each new number of tokens,
+which takes a fifth of a fit the first time, and the trials of a study have the same batches.
+"""
+
+N_PROBES = N_ROUNDS * 7
+"""How often a probe tells of its progress."""
+
+ENOUGH_TEXTS = 1000
+"""So many texts, or twice that, tell how long texts are."""
+
+MIN_TOKENS = 8
+"""No text is cut shorter: the special tokens of a pair take three."""
+
+PATIENCE_S = 2.0
+"""After so long one probe has epochs enough, if it has two: one to warm up and one to time."""
+
+ENOUGH_S = 20.0
+"""After so long all of them have rounds enough, if they have two."""
+
+CPU_FLOPS = 3e11
+"""A probe's batch is no larger than this on a CPU: one or two seconds, and long since as fast as it will get."""
+
+RATE = 1e-7
+"""The rate of what is open: no rate is quicker than another, and this one cannot diverge."""
+
+
+def shape_of(encoder: Encoder) -> Shape:
+    """Read an encoder's sizes off its model."""
+    model, config = encoder.model, encoder.model.config
+    sizes = dict(model.named_parameters())
+    words = model.get_input_embeddings().weight
+    head = [sizes[name] for name in encoder.anatomy.parameters[HEAD]]
+    widening = [tensor for name, tensor in sizes.items() if "embeddings_project" in name or "hidden_mapping_in" in name]
+    adapted = encoder.anatomy.parameters.get(adapter(0), ())
+    depth = int(getattr(config, "num_hidden_layers", encoder.n_layers))
+    return Shape(
+        n_layers=encoder.n_layers,
+        hidden=int(config.hidden_size),
+        intermediate=int(getattr(config, "intermediate_size", 0) or config.hidden_dim),
+        n_heads=int(config.num_attention_heads),
+        parameters={
+            address: sum(sizes[name].numel() for name in names) for address, names in encoder.anatomy.parameters.items()
+        },
+        head=tuple(tensor.numel() for tensor in head if tensor.ndim == 2),
+        n_words=words.shape[0],
+        word_width=words.shape[1],
+        projection=sum(tensor.numel() for tensor in widening if tensor.ndim == 2),
+        passes=max(depth // max(encoder.n_layers, 1), 1),
+        adapter=sum(sizes[name].numel() for name in adapted if sizes[name].ndim == 2),
+    )
+
+
+def engine_of(encoder: Encoder, recipe: Recipe) -> Engine:
+    """Say how fits of an encoder are run."""
+    packed = encoder.model.config.model_type in FAMILIES
+    bf16 = resolve_precision(recipe.precision, encoder.model.device) == "bf16"
+    return Engine(packed, EVALUATION_BATCH, PREFIX_BYTES, bytes_a_number=2 if bf16 else 4)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A probe: steps and evaluated texts of an epoch, how long texts are at most, and how many layers stand still.
+
+    Where layers are frozen so are the embeddings; `frozen_dropout` as in a Recipe.
+    """
+
+    max_tokens: int
+    n_steps: int
+    n_evaluated: int
+    evaluated_tokens: int
+    n_frozen: int = 0
+    frozen_dropout: Literal["on", "off"] = "on"
+
+
+def _kinds(whole: int, half: int, quarter: int, n_layers: int) -> tuple[_Kind, ...]:
+    """Return probes that tell steps from evaluations, and what either costs however small from what operations do."""
+    return (
+        _Kind(whole, 2, 1, quarter),
+        _Kind(half, 2, 1, quarter),
+        _Kind(quarter, 2, 1, quarter),
+        _Kind(quarter, 1, EVALUATION_BATCH, whole),
+        _Kind(quarter, 1, EVALUATION_BATCH, quarter),
+        _Kind(whole, 1, 1, quarter, n_frozen=n_layers // 2),
+        _Kind(whole, 2, 1, quarter, n_frozen=n_layers, frozen_dropout="off"),
+    )
+
+
+class Probe:
+    """What was timed so far of fits of one encoder without adapters, of such batches and lengths as a recipe has."""
+
+    def __init__(self, encoder: Encoder, recipe: Recipe, sample: Sample, n_threads: int | None) -> None:
+        """Take what will be timed; `n_threads` are those that the fits will have, None leaves them as they are."""
+        if n_threads:
+            torch.set_num_threads(n_threads)
+        self.encoder, self.recipe, self.sample = encoder, recipe, sample
+        self.shape, self.engine = shape_of(encoder), engine_of(encoder, recipe)
+        self.fits_s: list[float] = []
+
+    def speed(self, bar: Bar) -> Speed:
+        """Time fits of a few steps on texts of the probe's own sample."""
+        whole, texts = self.recipe.max_tokens, self.sample.splits["train"].texts
+        some = texts[:: len(texts) // ENOUGH_TEXTS or 1]
+        length = int(median(map(len, self.encoder.tokenize(some, whole).ids)))
+        half, quarter = max(length // 2, MIN_TOKENS), max(length // 4, MIN_TOKENS)
+        timed, ends = [], time.monotonic() + ENOUGH_S
+        for turn in range(N_ROUNDS):
+            if turn > 1 and time.monotonic() > ends:
+                break
+            for kind in _kinds(whole, half, quarter, self.shape.n_layers):
+                one = self._time(kind, self.sample)
+                timed += [one] if turn else []
+                bar.advance()
+        return speed_of(timed, median(self.fits_s))
+
+    def speed_on(self, sample: Sample, speed: Speed) -> Speed:
+        """Return a speed as it is on another sample: batches of texts of many lengths take longer."""
+        if sample.card.digest == self.sample.card.digest:
+            return speed
+        whole = self.recipe.max_tokens
+        kind = _Kind(whole, 2, EVALUATION_BATCH, whole)
+        _, timed = self._time(kind, sample), self._time(kind, sample)  # the first for warming up
+        return speed.scaled(timed.seconds / (speed.seconds(timed.work) - speed.fit_s))
+
+    def _time(self, kind: _Kind, sample: Sample) -> Timed:
+        """Run a fit of a few epochs on a few texts."""
+        batch = self.n_texts(self.recipe.batch, kind.max_tokens)
+        n_evaluated = self.n_texts(kind.n_evaluated, kind.evaluated_tokens)
+        recipe = self._recipe(kind, batch)
+        train = self._draw(sample.splits["train"], kind.n_steps * batch, kind.max_tokens)
+        validation = self._draw(sample.splits["validation"], n_evaluated, kind.evaluated_tokens)
+        records: list[EpochRecord] = []
+        ends = time.monotonic() + PATIENCE_S
+
+        def go_on(record: EpochRecord) -> bool:
+            records.append(record)
+            return len(records) < 2 or time.monotonic() < ends
+
+        result = fit(self.encoder, FitTexts(train, validation, validation), recipe, seed=0, report=go_on)
+        self.fits_s.append(result.seconds - sum(record.seconds for record in records))
+        return Timed(self._step_work(train, validation, recipe), median(r.seconds for r in records[1:] or records))
+
+    def _recipe(self, kind: _Kind, batch: int) -> Recipe:
+        frozen = kind.n_frozen
+        layers = [0.0] * frozen + [RATE] * (self.shape.n_layers - frozen)
+        rates = LayerRates.of(0.0 if frozen else RATE, layers, RATE)
+        changes: dict[str, Any] = {"epochs": N_EPOCHS, "batch": batch, "thaw": OpenThaw(), "stopping": None}
+        changes |= {"adapter": None, "tasks": None}
+        changes["frozen_dropout"] = kind.frozen_dropout
+        return self.recipe.with_rates(rates).model_copy(update=changes)
+
+    def _step_work(self, train: Labelled, validation: Labelled, recipe: Recipe) -> Work:
+        """Return the work of an epoch after the first, which makes the prefixes."""
+        splits = [split.table.lengths.tolist() for split in (train, validation)]
+        words = torch.unique(torch.cat([split.table.ids for split in (train, validation)]))
+        lengths = FitLengths(tuple(splits[0]), tuple(splits[1]), None, len(words))
+        once, twice = (
+            fit_work(self.shape, lengths, recipe.model_copy(update={"epochs": epochs}), self.engine)
+            for epochs in (1, 2)
+        )
+        return twice - once
+
+    def n_texts(self, wanted: int, max_tokens: int) -> int:
+        """Return how many texts a probe takes: fewer on a CPU where so many would take long."""
+        if self.encoder.model.device.type != "cpu":
+            return wanted
+        text = evaluation_work(self.shape, [max_tokens], self.engine, 1).evaluation_flops
+        return max(1, min(wanted, int(CPU_FLOPS / (3 * text))))
+
+    def _draw(self, split: Split, n_texts: int, max_tokens: int) -> Labelled:
+        """Draw texts, always the same. What class they are of takes no time: all of the first."""
+        draw, device = random.Random(0), self.encoder.model.device  # noqa: S311 - no secret
+        n_texts = min(n_texts, len(split.texts))
+        table = TokenTable.of(self.encoder.tokenize(draw.sample(split.texts, n_texts), max_tokens), device)
+        return Labelled(table, torch.zeros(n_texts, dtype=torch.long, device=device))

@@ -1,0 +1,78 @@
+"""The workbench of a stage: a study's encoder and the samples it needs, loaded and checked."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from finetune_alf.data.mixture import Drawn, load_drawn
+from finetune_alf.data.sample import Sample
+from finetune_alf.encoder.load import Encoder
+from finetune_alf.encoder.locate import below
+from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.errors import InputError
+from finetune_alf.params.model import ComputeSpec
+from finetune_alf.running.context import Context
+from finetune_alf.study.spec import StudySpec
+from finetune_alf.train.job import Workbench
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the fits of one study on one sample, or mixture, need."""
+
+    study: StudySpec
+    sample: Drawn
+    encoder_spec: EncoderSpec
+    encoder: Encoder
+    workbench: Workbench
+
+    @property
+    def only(self) -> Sample:
+        """The sample, where it is of one task; InputError for a mixture."""
+        if isinstance(self.sample, Sample):
+            return self.sample
+        raise InputError(
+            f"{self.sample.name}: must be of one task for this, but is a mixture of {', '.join(self.sample.tasks)}. "
+            "Name another sample."
+        )
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What every run says of where it comes from."""
+        return {
+            "alf.encoder": self.encoder.identity,
+            "alf.sample": self.sample.name,
+            "alf.sample.digest": self.sample.card.digest,
+        }
+
+
+def open_bench(ctx: Context, study: str, sample: str | None = None) -> Bench:
+    """Load a study's encoder and its own sample, or another one.
+
+    Raises DataError, naming the stage to run, when the sample is not there, and EncoderError for the encoder.
+    """
+    spec = ctx.study(study)
+    folder = ctx.paths.sample(sample or spec.sample)
+    loaded = load_drawn(folder)
+    encoder_spec = encoder_spec_of(ctx, spec.encoder)
+    workbench = workbench_of(ctx, {loaded.card.digest: folder})
+    encoder = workbench.encoder_for(encoder_spec, spec.recipe, loaded, spec.metric)
+    return Bench(spec, loaded, encoder_spec, encoder, workbench)
+
+
+def workbench_of(ctx: Context, folders: Mapping[str, Path]) -> Workbench:
+    """Return an empty workbench on the device of params.yaml; `folders` are those of its samples, by their digests."""
+    return Workbench(folders, ctx.params.compute.device, threads_of(ctx.params.compute))
+
+
+def threads_of(compute: ComputeSpec) -> int | None:
+    """Return the threads of one worker: those named, or its share of the cores; None leaves one worker all of them."""
+    if compute.n_threads or compute.n_workers == 1:
+        return compute.n_threads
+    return max(1, (os.cpu_count() or 1) // compute.n_workers)
+
+
+def encoder_spec_of(ctx: Context, name: str) -> EncoderSpec:
+    """Return the encoder of this name, its folder's path taken from the root."""
+    return below(ctx.paths.root, ctx.encoder(name))

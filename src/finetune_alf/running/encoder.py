@@ -1,0 +1,17 @@
+"""Stage `encoder`: write down which encoder a name stands for, where DVC sees whether it is another one.
+
+Stages that fit depend on this small file: on an encoder's identity, not on how many others were trained further.
+"""
+
+from finetune_alf.files import write_json
+from finetune_alf.running.bench import encoder_spec_of
+from finetune_alf.running.context import Context
+
+
+def encoder(ctx: Context, name: str) -> None:
+    """Write the identity of `encoders.<name>`; EncoderError, naming what to run, when an adapted one is not there."""
+    kind = ctx.encoder(name).kind
+    with ctx.lock(f"encoder-{name}"):
+        identity = encoder_spec_of(ctx, name).identity()
+        write_json(ctx.paths.encoder_card(name), {"name": name, "kind": kind, "identity": identity})
+    ctx.teller.say(f"{name}: {identity}")

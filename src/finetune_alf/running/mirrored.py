@@ -1,0 +1,67 @@
+"""A parent run in MLflow for as long as a stage works, and the nested runs that it hands over."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from finetune_alf.errors import TrackingError
+from finetune_alf.running.context import Context, git_commit
+from finetune_alf.tracking.mirror import Mirror
+from finetune_alf.tracking.mlflow import MlflowTracker
+from finetune_alf.tracking.record import ParentStatus, RunRecord
+
+
+@dataclass
+class Runs:
+    """An open parent run; `tags` go to every nested run, `metrics` are its summary, written as it ends."""
+
+    tracker: MlflowTracker
+    parent_id: str
+    mirror: Mirror
+    tags: Mapping[str, str]
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def put(self, record: RunRecord) -> None:
+        """Hand over a nested run; training does not wait for it."""
+        self.mirror.put(self.parent_id, replace(record, tags={**self.tags, **record.tags}))
+
+
+@contextmanager
+def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> Iterator[Runs]:
+    """Open the parent run of this key, found again if a stage goes on, and end it with the block.
+
+    Raises TrackingError when the store cannot be written to begin with. Once work has begun, a store that fails is
+    only told of: results are in the stage's own files, and the next start writes what is missing.
+    """
+    tracker = MlflowTracker(ctx.paths.root, tracking_store(ctx), ctx.params.tracking.experiment)
+    commit = git_commit(ctx.paths.root)
+    source = {"mlflow.source.git.commit": commit} if commit else {}
+    runs = Runs(tracker, tracker.open_parent(key, name, {**tags, **source}), Mirror(tracker), source)
+    status: ParentStatus = "FAILED"
+    try:
+        yield runs
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        _close(ctx, runs, status)
+
+
+def tracking_store(ctx: Context) -> str | None:
+    """Return the MLflow store that params.yaml or the environment names; None for the project's own."""
+    return ctx.params.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or None
+
+
+def _close(ctx: Context, runs: Runs, status: ParentStatus) -> None:
+    failures = runs.mirror.close()
+    if failures:
+        ctx.teller.say(
+            f"{len(failures)} runs are not in MLflow yet: {failures[0].reason} "
+            "Run the same command again to write them."
+        )
+    try:
+        runs.tracker.close_parent(runs.parent_id, status, runs.metrics)
+    except TrackingError as error:
+        ctx.teller.say(f"The parent run could not be ended: {error}")

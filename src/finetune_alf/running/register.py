@@ -1,0 +1,100 @@
+"""Stage `register`: confirm the top trials over fresh seeds, choose two, put them into MLflow's registry."""
+
+from collections.abc import Mapping, Sequence
+
+from finetune_alf.figures import learning_curves
+from finetune_alf.files import write_json
+from finetune_alf.register.candidates import Candidate, choose, pick_trials, ranked
+from finetune_alf.register.confirm import at_least_two, confirmation_jobs, confirmed
+from finetune_alf.register.lock import lock_record, locked_schedules, model_name, register_all
+from finetune_alf.running.bench import Bench, open_bench
+from finetune_alf.running.context import Context
+from finetune_alf.running.fitter import Fitter, Shown
+from finetune_alf.running.mirrored import Runs, parent_run
+from finetune_alf.running.schedule_of import schedule_of
+from finetune_alf.running.study import study_key, trial_key
+from finetune_alf.schedules.registry import Registry
+from finetune_alf.schedules.schedule import ConfirmedScore
+from finetune_alf.study.records import TrialRecord, read_records, read_study
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.ledger import Ledger
+from finetune_alf.train.result import FitResult
+
+
+def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
+    """Register two schedules of a finished study as `alf-<name>`, aliases alf-1 and alf-2.
+
+    With `from_lock` nothing is fitted: the registry is given again what the lock file holds.
+    """
+    ctx.study(name)
+    with (
+        ctx.lock(f"register-{name}"),
+        parent_run(ctx, f"register/{name}", f"register {name}", {"alf.study": name}) as runs,
+    ):
+        registry = Registry(runs.tracker.uri)
+        if from_lock:
+            register_all(registry, name, locked_schedules(ctx.paths.schedules(name)), runs.parent_id)
+        else:
+            _confirm_and_register(ctx, name, registry, runs)
+    ctx.teller.say(f"{name}: registered {model_name(name)}@alf-1 and {model_name(name)}@alf-2.")
+
+
+def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Runs) -> None:
+    bench, spec = open_bench(ctx, name), ctx.params.register_
+    folder = ctx.paths.study_results(name)
+    records, distance = read_records(folder / "trials.jsonl"), bench.study.space.grid_step_distance
+    baseline = bench.study.recipe.rates.at(bench.encoder.n_layers)
+    picked = pick_trials(records, baseline, spec.n_top, distance, spec.min_distance)
+    study, digest = bench.study, bench.sample.card.digest
+    template = FitJob("", study.recipe, bench.encoder_spec, digest, 0, metric=study.metric)
+    results = _confirm(ctx, name, bench, confirmation_jobs(picked, template, spec.n_seeds, spec.seed), runs)
+    truths = {task: sample.splits["confirmation"].labels for task, sample in bench.sample.tasks.items()}
+    held = at_least_two(name, [confirmed(record, results, template, spec.n_seeds, truths) for record in picked])
+    by_score = ranked(held, distance)
+    chosen = choose(by_score, spec.min_distance)
+    trials = {record.number: record for record in records}
+    about = read_study(folder)
+    schedules = {
+        alias: schedule_of(
+            name, f"{name}-{alias}", bench, trials[candidate.trial], about["git_commit"], _confirmed(bench, candidate)
+        )
+        for alias, candidate in chosen.items()
+    }
+    versions = register_all(registry, name, schedules, runs.parent_id)
+    key = study_key(name, about["digest"])
+    _attach_curves(runs, key, [trials[candidate.trial] for candidate in chosen.values()], study.score_name)
+    runs.metrics.update({f"{alias}.confirmed": candidate.mean for alias, candidate in chosen.items()})
+    write_json(ctx.paths.schedules(name), lock_record(name, study.score_name, schedules, versions, by_score))
+
+
+def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs: Runs) -> Mapping[str, FitResult]:
+    def show(job: FitJob, result: FitResult) -> Shown:
+        return Shown(
+            {f"confirmation.{bench.study.score_name}": result.score}, {**bench.tags, "alf.seed": str(job.seed)}
+        )
+
+    with ctx.teller.bar(f"confirm {name}", len(jobs)) as bar:
+        ledger = Ledger(ctx.paths.ledger(f"register-{name}"))
+        fitter = Fitter(ctx, f"register-{name}", ledger, bench.workbench, bench.encoder.n_layers, runs, bar)
+        return fitter.do(jobs, show)
+
+
+def _confirmed(bench: Bench, candidate: Candidate) -> ConfirmedScore:
+    return ConfirmedScore(
+        metric=bench.study.score_name,
+        mean=candidate.mean,
+        low=candidate.low,
+        high=candidate.high,
+        n_seeds=len(candidate.scores),
+        n_texts=sum(len(sample.splits["confirmation"].labels) for sample in bench.sample.tasks.values()),
+    )
+
+
+def _attach_curves(runs: Runs, key: str, trials: Sequence[TrialRecord], measure: str) -> None:
+    """Put a picture of its learning curves into the run of each trial that was registered."""
+    for trial in trials:
+        run_id = runs.tracker.find(trial_key(key, trial.number))
+        if run_id and trial.result:
+            epochs = [record.model_dump() for record in trial.result.epochs]
+            curves = learning_curves([epochs], [f"trial {trial.number}"], measure)
+            runs.tracker.attach(run_id, "curves.png", curves)

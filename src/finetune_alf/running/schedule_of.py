@@ -1,0 +1,37 @@
+"""A trial as a Schedule: its recipe with the rates written out, and where it comes from."""
+
+import datetime
+
+from finetune_alf import __version__
+from finetune_alf.running.bench import Bench
+from finetune_alf.schedules.schedule import ConfirmedScore, Provenance, Schedule
+from finetune_alf.study.records import TrialRecord
+
+
+def schedule_of(
+    study: str,
+    name: str,
+    bench: Bench,
+    trial: TrialRecord,
+    commit: str | None,
+    confirmed: ConfirmedScore | None = None,
+) -> Schedule:
+    """Return the schedule of a trial, the same one whenever it is asked for: nothing in it is of today."""
+    created = datetime.datetime.fromtimestamp(trial.ended_ms / 1000, datetime.UTC)
+    return Schedule(
+        name=name,
+        recipe=bench.study.recipe.with_rates(trial.layer_rates),
+        provenance=Provenance(
+            study=study,
+            encoder=bench.encoder.identity,
+            architecture=str(bench.encoder.model.config.model_type),
+            n_layers=bench.encoder.n_layers,
+            sample_name=bench.sample.name,
+            sample_digest=bench.sample.card.digest,
+            trial=trial.number,
+            package_version=__version__,
+            git_commit=commit,
+            created=created.isoformat(timespec="seconds"),
+        ),
+        confirmed=confirmed,
+    )

@@ -1,0 +1,66 @@
+"""Stage `study`: search the rates, and mirror every trial to MLflow."""
+
+from finetune_alf.files import digest
+from finetune_alf.running.bench import open_bench
+from finetune_alf.running.context import Context, git_commit
+from finetune_alf.running.mirrored import parent_run
+from finetune_alf.running.runs import trial_run
+from finetune_alf.running.schedule_of import schedule_of
+from finetune_alf.study.coordinator import run_study
+from finetune_alf.study.identity import identity_of
+from finetune_alf.study.records import TrialRecord
+
+
+def study(ctx: Context, name: str) -> None:
+    """Bring `studies.<name>` to its number of trials, from wherever it stands."""
+    bench = open_bench(ctx, name)
+    spec = bench.study
+    key = study_key(name, digest(identity_of(spec, bench.sample.card.digest, bench.encoder.identity)))
+    commit = git_commit(ctx.paths.root)
+    ctx.die_with_dvc()
+    with (
+        ctx.teller.bar(f"study {name}", spec.n_trials) as bar,
+        parent_run(ctx, key, f"study {name}", {**bench.tags, "alf.study": name}) as runs,
+    ):
+        best = float("-inf")
+
+        def tell(record: TrialRecord) -> None:
+            nonlocal best
+            best = max(best, record.score if record.score is not None else best)
+            schedule = schedule_of(name, f"{name}-trial-{record.number}", bench, record, commit)
+            runs.put(
+                trial_run(trial_key(key, record.number), schedule, record, metric=spec.score_name, tags=bench.tags)
+            )
+            bar.advance(f"best {best:.3f}")
+
+        result = run_study(
+            name,
+            spec,
+            sample_digest=bench.sample.card.digest,
+            encoder_spec=bench.encoder_spec,
+            encoder_identity=bench.encoder.identity,
+            n_layers=bench.encoder.n_layers,
+            executor=ctx.executor(),
+            work=bench.workbench,
+            paths=ctx.paths,
+            on_trial=tell,
+            about={
+                "sample": {"name": spec.sample, "digest": bench.sample.card.digest, "counts": bench.sample.card.counts},
+                "git_commit": commit,
+            },
+        )
+        runs.metrics.update({"best.score": result.best.score or 0.0, "n_trials": len(result.records)})
+    ctx.teller.say(
+        f"{name}: {len(result.records)} trials, the best is {result.best.number} with {spec.score_name} "
+        f"{result.best.score:.3f} on the validation split. Database: {result.database}"
+    )
+
+
+def study_key(name: str, identity: str) -> str:
+    """Return the key of a study's parent run."""
+    return f"study/{name}/{identity[:16]}"
+
+
+def trial_key(key: str, number: int) -> str:
+    """Return the key of a trial's run."""
+    return f"{key}/{number}"
