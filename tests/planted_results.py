@@ -15,7 +15,7 @@ _DEFAULTS: dict[str, Any] = {
     "stopped": "epochs",
     "seconds": 1.0,
     "n_steps": 1,
-    "n_open_parameters": 1,
+    "n_trainable_parameters": 1,
     "device": "cpu",
     "precision": "fp32",
     "n_threads": 1,

@@ -12,7 +12,7 @@ from finetune_alf.cost.flops import layer_flops
 from finetune_alf.cost.shape import Shape
 from finetune_alf.cost.work import evaluation_work, fit_work
 from finetune_alf.rates import addresses
-from finetune_alf.recipe import GradualThaw
+from finetune_alf.recipe import GradualUnfreezing
 
 OPENED = ["11111", "01111", "00111", "00011", "00001", "10001", "01011", "10101", "11110"]
 
@@ -146,8 +146,8 @@ def test_features_are_computed_once_for_training_too():
 
 
 def test_a_thaw_opens_what_it_opens_and_no_more():
-    thawed = recipe(Rates("1111"), epochs=3, thaw=GradualThaw())
-    work = fit_work(SMALL, lengths([3] * 4), thawed, PACKED)
+    unfrozen = recipe(Rates("1111"), epochs=3, unfreezing=GradualUnfreezing())
+    work = fit_work(SMALL, lengths([3] * 4), unfrozen, PACKED)
     assert work.updates == (8 + 32) + (8 + 64) + (8 + 64 + 12)
     assert work.flops < fit_work(SMALL, lengths([3] * 4), recipe(Rates("1111"), epochs=3), PACKED).flops
 

@@ -26,8 +26,8 @@ from finetune_alf.recipe.tasks import (
     RoundRobin,
     TemperedSampling,
 )
-from finetune_alf.train.fit import open_parameters
-from finetune_alf.train.stream import n_steps_an_epoch, steps_of_epoch
+from finetune_alf.train.fit import count_trainable_parameters
+from finetune_alf.train.stream import n_steps_per_epoch, steps_of_epoch
 
 SAMPLINGS = (ProportionalSampling(), TemperedSampling(), AnnealedSampling(), RoundRobin(), JointSteps())
 OPEN = Rates("11111")
@@ -41,7 +41,7 @@ def bare():
 @pytest.mark.parametrize("sampling", SAMPLINGS, ids=lambda sampling: sampling.kind)
 def test_turns_are_those_that_fits_take_on_average(sampling):
     n_rows, epochs, n_steps = {"large": 90, "middle": 30, "small": 12}, 3, 400
-    tasks = TasksSpec(sampling=sampling, steps_an_epoch=n_steps)
+    tasks = TasksSpec(sampling=sampling, steps_per_epoch=n_steps)
     asked = recipe(OPEN, batch=8, epochs=epochs, tasks=tasks)
     counts = dict.fromkeys(n_rows, 0)
     for epoch in range(epochs):
@@ -59,7 +59,7 @@ def test_a_mixture_of_one_task_costs_what_its_fit_does(bare, texts, batch, opene
     plain = recipe(Rates(opened), batch=batch, epochs=2)
     part = Part(len(texts), 1, lengths(texts, scored=[4, 9]))
     mixed = plain.model_copy(update={"tasks": TasksSpec()})
-    n_steps = n_steps_an_epoch(mixed, {"one": len(texts)})
+    n_steps = n_steps_per_epoch(mixed, {"one": len(texts)})
     assert mixture_work(bare, {"one": part}, mixed, PACKED, n_steps) == fit_work(bare, part.lengths, plain, PACKED)
     assert mixture_memory(bare, {"one": part}, mixed, PACKED) == fit_memory(bare, part.lengths, plain, PACKED).total
 
@@ -105,7 +105,7 @@ def test_adapters_norms_and_head_are_all_that_an_optimizer_holds():
     encoder, _ = tiny()
     adapted = with_adapter(encoder, HoulsbyAdapter(width=8))
     asked = recipe(OPEN, adapter=HoulsbyAdapter(width=8))
-    n_open = open_parameters(adapted, adapted.anatomy.rates(OPEN.at), asked)
+    n_open = count_trainable_parameters(adapted, adapted.anatomy.rates(OPEN.at), asked)
     shape = shape_of(adapted)
     assert fit_work(shape, lengths([5] * 3), asked, PACKED).updates == n_open
     assert fit_memory(shape, lengths([5] * 3), asked, PACKED).optimizer == 2 * 4 * n_open

@@ -7,7 +7,7 @@ from typing import Any
 
 from finetune_alf.experiments.freeze.cells import SweptSample
 from finetune_alf.experiments.freeze.spec import FreezeSpec
-from finetune_alf.train.result import EpochRecord, FitResult
+from finetune_alf.train.result import EpochMetrics, FitResult
 from planted_results import planted
 
 RECIPE = {"rates": {"kind": "uniform", "rate": 1e-5}, "epochs": 2, "batch": 8, "max_tokens": 16}
@@ -72,7 +72,7 @@ def fitted(
     validation: float | None, scored: float = 0.5, predictions: tuple[int, ...] = (0, 1), seconds: float = 1.0
 ) -> FitResult:
     """A fit with these scores; one without a validation score diverged."""
-    record = EpochRecord(
+    record = EpochMetrics(
         epoch=0,
         train_loss=None if validation is None else 0.5,
         validation_loss=None if validation is None else 0.5,

@@ -62,7 +62,7 @@ def test_the_full_model_learns_everywhere_and_0_frozen_stops_the_embeddings_alon
         ({"n_frozen": [-1]}, "greater than or equal to 0"),
         ({"recipe": RECIPE | {"rates": {"kind": "decayed", "rate": 1e-5}}}, "must be uniform"),
         ({"recipe": RECIPE | {"rates": {"kind": "uniform", "rate": 1e-5, "head": 0}}}, "head must be above 0"),
-        ({"recipe": RECIPE | {"thaw": {"kind": "gradual"}}}, "thaw must be open"),
+        ({"recipe": RECIPE | {"unfreezing": {"kind": "gradual"}}}, "unfreezing must be immediate"),
         ({"keep": 0}, "greater than 0"),
     ],
 )

@@ -57,7 +57,7 @@ def test_there_is_a_line_for_every_sample_level_and_seed(cells: list[dict]) -> N
 
 
 def test_what_is_frozen_does_not_learn(cells: list[dict]) -> None:
-    opened = {row["n_frozen"]: row["n_open_parameters"] for row in cells if row["sample"] == "scored"}
+    opened = {row["n_frozen"]: row["n_trainable_parameters"] for row in cells if row["sample"] == "scored"}
     assert opened[None] > opened[1] > opened[2] > 0
 
 

@@ -9,7 +9,7 @@ from finetune_alf.metrics import METRICS
 from finetune_alf.rates import FrozenBelow, UniformRates
 from finetune_alf.recipe import LoraAdapter, Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import RoundRobin
-from finetune_alf.train.result import EpochRecord, TaskResult
+from finetune_alf.train.result import EpochMetrics, TaskResult
 from planted_results import planted
 
 RECIPE = Recipe(rates=FrozenBelow(n_frozen=1, rate=2e-5), epochs=2, batch=8, max_tokens=16, tasks=TasksSpec())
@@ -38,7 +38,7 @@ def result(seconds=2.0, said=GUESSES, diverged=False):
     }
     overall = TasksSpec().score({task: one.score for task, one in tasks.items()}, metrics)
     epochs = tuple(
-        EpochRecord(
+        EpochMetrics(
             epoch=epoch,
             train_loss=1.0,
             validation_loss=1.0,
@@ -57,7 +57,7 @@ def result(seconds=2.0, said=GUESSES, diverged=False):
         tasks=tasks,
         stopped="diverged" if diverged else "epochs",
         seconds=seconds,
-        n_open_parameters=10,
+        n_trainable_parameters=10,
     )
 
 

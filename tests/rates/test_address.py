@@ -4,15 +4,15 @@ import pytest
 
 from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.errors import RatesError
-from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, adapter, addresses, layer, stands_for, task_head
+from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, adapter, addresses, layer, rate_source, task_head
 
 RATES = LayerRates.of(1e-5, [2e-5, 3e-5], 4e-5)
 
 
 def test_what_is_added_stands_for_a_part_of_the_encoder():
-    assert stands_for(adapter(11)) == layer(11)
-    assert stands_for(task_head("sst5")) == HEAD
-    assert [stands_for(address) for address in addresses(3)] == list(addresses(3))
+    assert rate_source(adapter(11)) == layer(11)
+    assert rate_source(task_head("sst5")) == HEAD
+    assert [rate_source(address) for address in addresses(3)] == list(addresses(3))
 
 
 def test_each_task_learns_at_the_rate_of_the_head():

@@ -10,10 +10,10 @@ from finetune_alf.recipe import (
     ConstantCurve,
     CosineCurve,
     ExponentialCurve,
-    GradualThaw,
+    GradualUnfreezing,
     HoulsbyAdapter,
+    ImmediateUnfreezing,
     LinearCurve,
-    OpenThaw,
     Recipe,
     SlantedTriangularCurve,
     Stopping,
@@ -36,8 +36,8 @@ curves = st.one_of(
 
 
 @given(curves, st.integers(1, 20), st.integers(1, 25), st.data())
-def test_every_curve_stays_between_nothing_and_the_whole_rate(curve, n_epochs, steps_an_epoch, data):
-    n_steps = n_epochs * steps_an_epoch
+def test_every_curve_stays_between_nothing_and_the_whole_rate(curve, n_epochs, steps_per_epoch, data):
+    n_steps = n_epochs * steps_per_epoch
     step = data.draw(st.integers(0, n_steps - 1))
     assert 0 <= curve.at(step, n_steps, n_epochs) <= 1 + 1e-12
 
@@ -64,14 +64,14 @@ def test_linear_warms_up_and_falls_in_a_straight_line():
 
 
 def test_gradual_thaw_opens_the_head_and_top_first_and_one_below_each_epoch():
-    opened = [[a for a in addresses(3) if GradualThaw().is_open(a, epoch, 3)] for epoch in range(4)]
+    opened = [[a for a in addresses(3) if GradualUnfreezing().is_unfrozen(a, epoch, 3)] for epoch in range(4)]
     assert opened[0] == [layer(2), HEAD]
     assert opened[1] == [layer(1), layer(2), HEAD]
     assert opened[3] == [EMBEDDINGS, layer(0), layer(1), layer(2), HEAD]
 
 
 def test_open_thaw_opens_everything_at_once():
-    assert all(OpenThaw().is_open(address, 0, 3) for address in addresses(3))
+    assert all(ImmediateUnfreezing().is_unfrozen(address, 0, 3) for address in addresses(3))
 
 
 @pytest.mark.parametrize(

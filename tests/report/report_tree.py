@@ -53,7 +53,7 @@ def trial(number: int, score: float | None) -> dict[str, Any]:
         "stopped": "epochs",
         "seconds": 5.0,
         "n_steps": 32,
-        "n_open_parameters": 1000,
+        "n_trainable_parameters": 1000,
         "device": "cpu",
         "precision": "fp32",
         "n_threads": 1,

@@ -11,7 +11,7 @@ from finetune_alf.experiments.schemes.combination import PLAIN
 from finetune_alf.experiments.schemes.published import TABLES, published_scores
 from finetune_alf.experiments.schemes.spec import SchemesSpec
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
-from finetune_alf.recipe import SGD, AdamW, ExponentialCurve, GradualThaw, HoulsbyAdapter, LinearCurve, Recipe
+from finetune_alf.recipe import SGD, AdamW, ExponentialCurve, GradualUnfreezing, HoulsbyAdapter, LinearCurve, Recipe
 from finetune_alf.schedules.published import published
 
 N_LAYERS = 6
@@ -66,8 +66,8 @@ def test_layer_wise_decay_falls_by_its_factor():
     assert rates[layer(4)] == pytest.approx(0.95 * 0.01)
 
 
-def test_gradual_unfreezing_keeps_the_rates_and_thaws():
-    assert one("gradual") == one("fixed").model_copy(update={"thaw": GradualThaw()})
+def test_gradual_unfreezing_keeps_the_rates_and_unfreezes():
+    assert one("gradual") == one("fixed").model_copy(update={"unfreezing": GradualUnfreezing()})
 
 
 def test_head_trains_the_head_alone():
@@ -78,7 +78,7 @@ def test_head_trains_the_head_alone():
 def test_schemes_joined_by_plus_act_together():
     both = one("differential+gradual", curve="slanted_triangular")  # all three ideas of ULMFiT
     assert both.rates == one("differential").rates
-    assert both.thaw == GradualThaw()
+    assert both.unfreezing == GradualUnfreezing()
     assert both.curve.kind == "slanted_triangular"
 
 
@@ -146,7 +146,7 @@ def test_a_kind_alone_stands_for_its_defaults_and_a_map_for_others():
         ),
         ({"scheme": "gradual+head"}, r"gradual\+head/none/constant does not: head leaves every layer frozen, so that"),
         ({"scheme": "differential+decayed"}, "differential and decayed both set the rates"),
-        ({"scheme": "gradual+gradual"}, "gradual and gradual both set the thaw"),
+        ({"scheme": "gradual+gradual"}, "gradual and gradual both set the unfreezing"),
         ({"scheme": "bert-alf-1+nesterov"}, "bert-alf-1 and nesterov both set the optimizer"),
         ({"scheme": "fixed+gradual"}, "fixed is the recipe as it is"),
     ],
@@ -190,7 +190,7 @@ def test_an_exponential_curve_needs_a_second_epoch_somewhere():
         ({}, {"schemes": ["head"], "adapters": ["lora"]}, "must leave something to do, but head/lora/constant"),
         ({}, {"epochs": {"cola": 3}}, "epochs must be of samples of this testbed, but got cola"),
         ({"rates": {"kind": "decayed", "rate": 0.01}}, {}, "recipe.rates must be uniform"),
-        ({"thaw": {"kind": "gradual"}}, {}, "recipe.thaw must be open"),
+        ({"unfreezing": {"kind": "gradual"}}, {}, "recipe.unfreezing must be immediate"),
         ({"curve": {"kind": "cosine"}}, {}, "recipe.curve must be constant"),
         ({"adapter": {"kind": "lora"}}, {}, "recipe.adapter must be left out"),
         ({"rates": {"kind": "uniform", "rate": 0}}, {}, "recipe.rates.rate must be above 0"),

@@ -28,7 +28,9 @@ SPEC = SchemesSpec.model_validate_json(
 
 def fitted(predictions, loss=0.5, seconds=2.0):
     stopped = "epochs" if predictions else "diverged"
-    return planted(loss=loss, predictions=tuple(predictions), stopped=stopped, seconds=seconds, n_open_parameters=100)
+    return planted(
+        loss=loss, predictions=tuple(predictions), stopped=stopped, seconds=seconds, n_trainable_parameters=100
+    )
 
 
 def rows(by_scheme):
@@ -49,7 +51,7 @@ def test_losses_times_and_scores_are_means_over_the_seeds():
     assert told["seconds"] == 2.0
     assert told["score"]["mean"] == pytest.approx(0.75)
     assert told["score"]["low"] <= 0.75 <= told["score"]["high"]
-    assert told["n_open_parameters"] == 100
+    assert told["n_trainable_parameters"] == 100
 
 
 def test_a_scheme_that_is_right_more_often_is_better_and_an_equal_one_not_told_apart():

@@ -155,8 +155,8 @@ def test_the_table_says_what_each_cell_scores_and_costs(done):
             mean = sum(line["tasks"][task]["score"] for line in own) / 2
             assert row["tasks"][task]["mean"] == pytest.approx(mean, abs=1e-9)
     everything, top = (table["cells"][name] for name in ("all", "top-1"))
-    assert everything["n_open_parameters"] == everything["n_parameters"] == top["n_parameters"]
-    assert top["n_open_parameters"] < everything["n_open_parameters"]
+    assert everything["n_trainable_parameters"] == everything["n_parameters"] == top["n_parameters"]
+    assert top["n_trainable_parameters"] < everything["n_trainable_parameters"]
     assert everything["saved"] is None
     assert top["saved"] == pytest.approx(1 - top["seconds"] / everything["seconds"])
     assert table["sample"]["counts"]["test"] == {"films": 20, "same": 12, "like": 12}

@@ -115,7 +115,7 @@ def test_every_cell_is_a_line_and_the_table_is_made_of_them(done):
 
 def test_what_is_trained_is_told(done):
     root, _ = done
-    everything, houlsby, _, lora, _, head = (cell["n_open_parameters"] for cell in cells_of(root)[:N_CELLS])
+    everything, houlsby, _, lora, _, head = (cell["n_trainable_parameters"] for cell in cells_of(root)[:N_CELLS])
     assert everything == read_json(Paths(root).schemes("bed"))["encoder"]["n_parameters"]
     assert houlsby - head == 2 * (2 * (4 * 16 + 4 + 16 * 4 + 16) + 2 * 2 * 16)  # layers x (bottlenecks + norms)
     assert lora - head == 2 * 2 * (8 * 16 + 16 * 8)  # layers x (query and value) x (A + B)
@@ -123,8 +123,8 @@ def test_what_is_trained_is_told(done):
 
 def test_layers_that_gradual_unfreezing_never_gets_to_do_not_count_as_trained(done):
     root, _ = done
-    everything, _, gradual, *_ = (cell["n_open_parameters"] for cell in cells_of(root)[:N_CELLS])
-    _, _, shorter, *_ = (cell["n_open_parameters"] for cell in cells_of(root)[N_CELLS:])
+    everything, _, gradual, *_ = (cell["n_trainable_parameters"] for cell in cells_of(root)[:N_CELLS])
+    _, _, shorter, *_ = (cell["n_trainable_parameters"] for cell in cells_of(root)[N_CELLS:])
     assert shorter < gradual < everything
 
 
@@ -166,7 +166,7 @@ def test_the_page_shows_every_row_with_what_was_published_beside_it(done):
     (row,) = [line for line in sst2.splitlines() if line.startswith("| `fixed` | houlsby | constant ")]
     assert row.endswith("| 0.251 | .900 |")  # the survey's table 1
     assert f"{cells_of(root)[1]['score']:.3f}".lstrip("0") in row
-    assert f"{cells_of(root)[1]['n_open_parameters']:,}" in row
+    assert f"{cells_of(root)[1]['n_trainable_parameters']:,}" in row
     assert "published" not in travel.split("Published:")[0]
     assert "With one seed nothing is known" in page
     assert "| adapters | houlsby, width 4, activation gelu; lora, rank 8, alpha 16 |" in page

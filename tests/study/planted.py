@@ -14,7 +14,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.study.coordinator import StudyResult, run_study
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.result import EpochRecord, FitResult
+from finetune_alf.train.result import EpochMetrics, FitResult
 
 __all__ = ["N_EPOCHS", "N_LAYERS", "Planted", "epochs_up_to", "fit_result", "score_of"]
 
@@ -42,7 +42,7 @@ def study_spec(**changes: Any) -> StudySpec:
 def study(
     root: Path,
     spec: StudySpec | None = None,
-    work: Callable[[FitJob, Callable[[EpochRecord], bool]], FitResult] | None = None,
+    work: Callable[[FitJob, Callable[[EpochMetrics], bool]], FitResult] | None = None,
     executor: Executor | None = None,
     **changes: Any,
 ) -> StudyResult:

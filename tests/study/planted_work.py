@@ -11,7 +11,7 @@ from typing import Protocol
 
 from finetune_alf.rates import LayerRates
 from finetune_alf.recipe import Recipe
-from finetune_alf.train.result import EpochRecord, FitResult, Stopped
+from finetune_alf.train.result import EpochMetrics, FitResult, Stopped
 
 N_LAYERS = 3
 N_EPOCHS = 3
@@ -41,10 +41,10 @@ def score_of(rates: LayerRates) -> float:
     return 0.9 - 0.02 * math.log10(1 + low * 1e9) - 0.05 * abs(math.log10(max(top, 1e-9) / 5e-5)) ** 0.5
 
 
-def epochs_up_to(score: float, n_epochs: int = N_EPOCHS) -> tuple[EpochRecord, ...]:
+def epochs_up_to(score: float, n_epochs: int = N_EPOCHS) -> tuple[EpochMetrics, ...]:
     """Epochs whose accuracy rises to the score."""
     return tuple(
-        EpochRecord(
+        EpochMetrics(
             epoch=epoch,
             train_loss=1 - 0.1 * epoch,
             validation_loss=1 - score,
@@ -57,7 +57,7 @@ def epochs_up_to(score: float, n_epochs: int = N_EPOCHS) -> tuple[EpochRecord, .
     )
 
 
-def fit_result(score: float | None, epochs: tuple[EpochRecord, ...] = (), stopped: Stopped = "epochs") -> FitResult:
+def fit_result(score: float | None, epochs: tuple[EpochMetrics, ...] = (), stopped: Stopped = "epochs") -> FitResult:
     return FitResult.model_construct(  # as it comes, NaN and all
         epochs=epochs,
         kept_epoch=len(epochs) - 1,
@@ -69,7 +69,7 @@ def fit_result(score: float | None, epochs: tuple[EpochRecord, ...] = (), stoppe
         stopped=stopped,
         seconds=0.0,
         n_steps=24,
-        n_open_parameters=100,
+        n_trainable_parameters=100,
         device="cpu",
         precision="fp32",
         n_threads=1,
@@ -83,7 +83,7 @@ class Planted:
 
     epoch_s: float = 0.0
 
-    def __call__(self, job: Job, report: Callable[[EpochRecord], bool]) -> FitResult:
+    def __call__(self, job: Job, report: Callable[[EpochMetrics], bool]) -> FitResult:
         score = score_of(job.recipe.rates.at(N_LAYERS))
         epochs = epochs_up_to(score)
         for n_done, epoch in enumerate(epochs, start=1):
@@ -99,7 +99,7 @@ class PlantedKiller:
 
     folder: Path
 
-    def __call__(self, job: Job, report: Callable[[EpochRecord], bool]) -> FitResult:
+    def __call__(self, job: Job, report: Callable[[EpochMetrics], bool]) -> FitResult:
         number = job.key.rpartition("/")[2]
         n_before = len(list(self.folder.glob(f"{number}-*")))
         if n_before < int(number) % 3:

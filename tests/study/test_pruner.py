@@ -8,7 +8,7 @@ from planted import epochs_up_to, fit_result, study_spec
 from finetune_alf.study.pruner import Judge
 from finetune_alf.study.records import TrialRecord, TrialState
 from finetune_alf.study.spec import AnyPruner, MedianPruner, SuccessiveHalvingPruner
-from finetune_alf.train.result import EpochRecord
+from finetune_alf.train.result import EpochMetrics
 
 N_EPOCHS = 8
 
@@ -74,7 +74,7 @@ def test_a_trial_that_starts_over_is_judged_from_its_first_epoch(spec: AnyPruner
 
 
 def test_an_epoch_without_an_accuracy_is_not_judged() -> None:
-    epoch = EpochRecord.model_validate_json(
+    epoch = EpochMetrics.model_validate_json(
         json.dumps({**epochs_up_to(0.5)[0].model_dump(), "validation_score": None, "validation_loss": None})
     )
     assert Judge(MedianPruner(n_startup=0), [record(0, 0.9)]).go_on(1, epoch)

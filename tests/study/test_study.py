@@ -26,9 +26,9 @@ from finetune_alf.rates import HEAD, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.records import read_records
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.result import EpochRecord, FitResult
+from finetune_alf.train.result import EpochMetrics, FitResult
 
-Report = Callable[[EpochRecord], bool]
+Report = Callable[[EpochMetrics], bool]
 
 
 def test_a_study_has_exactly_its_trials_and_its_best_is_the_best(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from finetune_alf.data.spec import MiniSource, SampleSpec
 from finetune_alf.encoder.adapters.install import with_adapter
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, adapter
-from finetune_alf.recipe import GradualThaw, HoulsbyAdapter, LoraAdapter
+from finetune_alf.recipe import GradualUnfreezing, HoulsbyAdapter, LoraAdapter
 from finetune_alf.train import prefixes
 from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.packed import PackedForward
@@ -91,7 +91,7 @@ def test_a_fit_changes_adapters_norms_and_head_and_nothing_else(adapted, spec):
     assert moved <= learns
     assert norms <= moved
     assert bool(norms) == (spec.kind == "houlsby")
-    assert result.n_open_parameters == sum(adapted.model.get_parameter(name).numel() for name in learns)
+    assert result.n_trainable_parameters == sum(adapted.model.get_parameter(name).numel() for name in learns)
     assert result.epochs[-1].train_loss < result.epochs[0].train_loss
 
 
@@ -113,13 +113,15 @@ def test_an_adapter_whose_layer_has_no_rate_stands_still(adapted, spec):
 
 def test_a_gradual_thaw_opens_the_adapters_from_the_top(adapted, spec):
     for epochs, there in ((1, {adapter(2)}), (2, {adapter(1), adapter(2)})):
-        places, _, _ = changed(adapted, tiny_recipe(rates=RATES, adapter=spec, thaw=GradualThaw(), epochs=epochs))
+        places, _, _ = changed(
+            adapted, tiny_recipe(rates=RATES, adapter=spec, unfreezing=GradualUnfreezing(), epochs=epochs)
+        )
         assert {place for place in places if place != HEAD} == there
 
 
 def test_what_frozen_adapters_make_is_computed_once_and_changes_nothing(spec):
     encoder = with_adapter(load_tiny(dropout=0.0), spec)
-    recipe = tiny_recipe(rates=RATES, adapter=spec, thaw=GradualThaw())
+    recipe = tiny_recipe(rates=RATES, adapter=spec, unfreezing=GradualUnfreezing())
     told = [fit(encoder, fit_texts(encoder), recipe.model_copy(update={"frozen_dropout": f}), 1) for f in ("on", "off")]
     losses = [[record.train_loss for record in result.epochs] for result in told]
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)

@@ -8,7 +8,7 @@ from tiny import N_LAYERS, fit_texts, labelled, tiny_recipe
 
 from finetune_alf.errors import RatesError
 from finetune_alf.rates import HEAD, FrozenBelow, LayerRates, UniformRates
-from finetune_alf.recipe import SGD, AdamW, GradualThaw, LinearCurve, Stopping
+from finetune_alf.recipe import SGD, AdamW, GradualUnfreezing, LinearCurve, Stopping
 from finetune_alf.train.batches import batches_by_length, shuffled_batches
 from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.padded import PaddedForward
@@ -96,7 +96,7 @@ def test_the_rate_of_a_step_is_rates_times_curve(loaded):
 
 
 def test_gradual_thaw_moves_only_what_is_open_yet(loaded):
-    recipe = tiny_recipe(epochs=1, thaw=GradualThaw())
+    recipe = tiny_recipe(epochs=1, unfreezing=GradualUnfreezing())
     loaded.reset(0)
     before = weights(loaded)
     fit(loaded, fit_texts(loaded), recipe, seed=1)
@@ -111,10 +111,10 @@ def test_gradual_thaw_moves_only_what_is_open_yet(loaded):
 
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_what_a_thaw_never_opens_is_not_counted_as_open(loaded, epochs):
-    result = fit(loaded, fit_texts(loaded), tiny_recipe(epochs=epochs, thaw=GradualThaw()), seed=1)
+    result = fit(loaded, fit_texts(loaded), tiny_recipe(epochs=epochs, unfreezing=GradualUnfreezing()), seed=1)
     opened = loaded.anatomy.addresses[-1 - epochs :]  # the head, and a layer an epoch
     names = [name for address in opened for name in loaded.anatomy.parameters[address]]
-    assert result.n_open_parameters == sum(loaded.model.get_parameter(name).numel() for name in names)
+    assert result.n_trainable_parameters == sum(loaded.model.get_parameter(name).numel() for name in names)
 
 
 def test_micro_batches_take_the_same_steps(loaded_without_dropout):

@@ -11,7 +11,7 @@ from tiny import N_LAYERS, fit_texts, labelled, load_tiny, tiny_recipe
 from tiny_families import PACKED, table_of, tiny_encoder
 
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, addresses
-from finetune_alf.recipe import SGD, AdamW, GradualThaw, LinearCurve, Stopping
+from finetune_alf.recipe import SGD, AdamW, GradualUnfreezing, LinearCurve, Stopping
 from finetune_alf.train.batches import Labelled
 from finetune_alf.train.evaluate import evaluate, evaluate_together, losses_of
 from finetune_alf.train.fit import FitTexts, fit
@@ -105,9 +105,11 @@ OPTIMIZERS = [
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda spec: "-".join(map(str, spec.model_dump().values())))
 @few
-@given(rates=members, thaw=st.sampled_from([None, GradualThaw()]), clip=st.sampled_from([None, 0.1]))
-def test_members_take_the_steps_that_each_takes_alone(optimizer, rates, thaw, clip):
-    recipe = tiny_recipe(optimizer=optimizer, clip=clip, curve=LinearCurve(), **({"thaw": thaw} if thaw else {}))
+@given(rates=members, unfreezing=st.sampled_from([None, GradualUnfreezing()]), clip=st.sampled_from([None, 0.1]))
+def test_members_take_the_steps_that_each_takes_alone(optimizer, rates, unfreezing, clip):
+    recipe = tiny_recipe(
+        optimizer=optimizer, clip=clip, curve=LinearCurve(), **({"unfreezing": unfreezing} if unfreezing else {})
+    )
     for own, weights in zip(rates, together(wide(), recipe, rates), strict=True):
         assert_equal_weights(weights, alone(wide(), recipe, own))
 
@@ -193,7 +195,7 @@ def close(one, other, rounded):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"micro_batch": 2}, {"thaw": GradualThaw()}, {"optimizer": AdamW(weight_decay=0.1)}]
+    "changes", [{}, {"micro_batch": 2}, {"unfreezing": GradualUnfreezing()}, {"optimizer": AdamW(weight_decay=0.1)}]
 )
 @settings(max_examples=4, deadline=None)
 @given(rates=members)
@@ -206,7 +208,7 @@ def test_in_fp32_each_result_is_close_to_that_of_its_own_fit(loaded):
     assert_same_results(*both(loaded, fit_texts(loaded), tiny_recipe(), [HIGH, TOP, RAGGED, HEAD_ONLY]), rounded=1e-3)
 
 
-@pytest.mark.parametrize("changes", [{}, {"thaw": GradualThaw()}])
+@pytest.mark.parametrize("changes", [{}, {"unfreezing": GradualUnfreezing()}])
 def test_dropout_left_out_of_a_frozen_bottom_is_left_out_for_all_who_share_it(changes):
     other = LayerRates.of(0.0, [0.0, 0.0, 1e-3], 1e-4)
     recipe = tiny_recipe(frozen_dropout="off", **changes)
@@ -293,7 +295,7 @@ def test_only_recipes_that_agree_in_all_but_rates_are_alike():
     assert like(off.with_rates(HIGH)) != like(off.with_rates(TOP))
     assert like(off.with_rates(TOP)) == like(off.with_rates(LayerRates.of(0, [0, 0, 1e-3], 1e-9)))
     closed = LayerRates.of(1e-3, [1e-3, 1e-3, 0], 0)  # in the first epoch
-    assert like(tiny_recipe(thaw=GradualThaw()).with_rates(closed)) is None
+    assert like(tiny_recipe(unfreezing=GradualUnfreezing()).with_rates(closed)) is None
     assert likeness(tiny_encoder("albert"), recipe) is None
 
 

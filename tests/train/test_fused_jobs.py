@@ -60,7 +60,7 @@ def job_of(sample, key, rates=HIGH, seed=1, **changes):
 
 
 def assert_same(one, other):
-    for field in ("stopped", "kept_epoch", "n_steps", "n_open_parameters", "predictions"):
+    for field in ("stopped", "kept_epoch", "n_steps", "n_trainable_parameters", "predictions"):
         assert getattr(one, field) == getattr(other, field)
     assert losses(one) == pytest.approx(losses(other), rel=1e-4)
 

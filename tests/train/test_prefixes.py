@@ -13,7 +13,7 @@ from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.errors import RatesError
 from finetune_alf.rates import HEAD, FrozenBelow, LayerRates, addresses
-from finetune_alf.recipe import GradualThaw
+from finetune_alf.recipe import GradualUnfreezing
 from finetune_alf.train.batches import Labelled, batches_by_length
 from finetune_alf.train.evaluate import evaluate
 from finetune_alf.train.fit import fit
@@ -159,12 +159,12 @@ PLANS = {
     "head alone": {"rates": FrozenBelow(n_frozen="all", rate=1e-2, head=1e-2)},
     "top layer": {"rates": FrozenBelow(n_frozen=2, rate=1e-2)},
     "only embeddings frozen": {"rates": FrozenBelow(n_frozen=0, rate=1e-2)},
-    "gradual thaw": {"thaw": GradualThaw()},
-    "gradual thaw, the best kept": {"thaw": GradualThaw(), "keep": "best"},
-    "gradual thaw in micro-batches": {"thaw": GradualThaw(), "micro_batch": 3},
-    "gradual thaw of a frozen bottom": {
+    "gradual unfreezing": {"unfreezing": GradualUnfreezing()},
+    "gradual unfreezing, the best kept": {"unfreezing": GradualUnfreezing(), "keep": "best"},
+    "gradual unfreezing in micro-batches": {"unfreezing": GradualUnfreezing(), "micro_batch": 3},
+    "gradual unfreezing of a frozen bottom": {
         "rates": FrozenBelow(n_frozen=1, rate=1e-2),
-        "thaw": GradualThaw(every_epochs=2),
+        "unfreezing": GradualUnfreezing(every_epochs=2),
     },
 }
 
@@ -271,6 +271,6 @@ def test_features_are_computed_once_a_split(loaded, monkeypatch):
 
 
 def test_rates_of_which_the_thaw_opens_none_are_refused(loaded):
-    recipe = tiny_recipe(epochs=3, thaw=GradualThaw()).with_rates(LayerRates.of(0, [1e-3, 0, 0], 0))
-    with pytest.raises(RatesError, match="thaw"):
+    recipe = tiny_recipe(epochs=3, unfreezing=GradualUnfreezing()).with_rates(LayerRates.of(0, [1e-3, 0, 0], 0))
+    with pytest.raises(RatesError, match="unfreezing"):
         fit(loaded, fit_texts(loaded), recipe, seed=1)

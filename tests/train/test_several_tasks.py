@@ -9,7 +9,7 @@ from finetune_alf.encoder.heads import with_heads
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.rates import FrozenBelow, UniformRates
-from finetune_alf.recipe import SGD, AdamW, GradualThaw, HeadsSpec, TasksSpec
+from finetune_alf.recipe import SGD, AdamW, GradualUnfreezing, HeadsSpec, TasksSpec
 from finetune_alf.recipe.plans import HeadShape
 from finetune_alf.recipe.tasks import JointSteps, RoundRobin
 from finetune_alf.seeds import child_seed
@@ -69,7 +69,7 @@ def test_a_joint_steps_gradient_is_the_weighted_sum_of_the_tasks_gradients(rates
     encoder.model.double()
     weigh = {"mood": 0.7, "same": 2.0, "likeness": 1.3}
     tasks = three_tasks(encoder, tuple(weigh.values()))
-    joint = TasksSpec(sampling=JointSteps(), steps_an_epoch=1)
+    joint = TasksSpec(sampling=JointSteps(), steps_per_epoch=1)
     # SGD at a rate of 1 without clipping: what a step takes off the weights is the gradient
     recipe = tiny_recipe(
         rates=rates, epochs=1, batch=8, micro_batch=micro_batch, optimizer=SGD(), clip=None, tasks=joint
@@ -107,12 +107,16 @@ def gradient_of(encoder, task, texts):
     return found
 
 
-@pytest.mark.parametrize("thaw", [None, GradualThaw()], ids=["open", "thaw"])
+@pytest.mark.parametrize("unfreezing", [None, GradualUnfreezing()], ids=["immediate", "gradual"])
 @pytest.mark.parametrize(
     "spec", [tiny_spec(0.1), RandomEncoder(kind="random", config=ELECTRA, seed=1)], ids=["bert", "electra"]
 )
-def test_one_task_alone_equals_the_plain_fit_bit_for_bit(spec, thaw):
-    changes = {"keep": "best", "optimizer": AdamW(weight_decay=0.01), **({"thaw": thaw} if thaw else {})}
+def test_one_task_alone_equals_the_plain_fit_bit_for_bit(spec, unfreezing):
+    changes = {
+        "keep": "best",
+        "optimizer": AdamW(weight_decay=0.01),
+        **({"unfreezing": unfreezing} if unfreezing else {}),
+    }
     plain = load_encoder(spec, 3)
     tasks = {"mood": FitTexts(*[split(plain, "classes", TEXTS)] * 3)}
     told = fit(plain, tasks, tiny_recipe(**changes), seed=4)

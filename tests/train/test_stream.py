@@ -9,7 +9,7 @@ from tiny import tiny_recipe
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.recipe.tasks import AnnealedSampling, JointSteps, ProportionalSampling, RoundRobin, TemperedSampling
 from finetune_alf.train.batches import shuffled_batches
-from finetune_alf.train.stream import n_steps_an_epoch, steps_of_epoch
+from finetune_alf.train.stream import n_steps_per_epoch, steps_of_epoch
 
 SIZES = {"large": 900, "middle": 100, "small": 25}
 ALL = (ProportionalSampling(), TemperedSampling(), AnnealedSampling(), RoundRobin(), JointSteps())
@@ -17,7 +17,7 @@ N_DRAWN = 4000
 
 
 def recipe(sampling, batch=8, epochs=4, n_steps=None):
-    return tiny_recipe(batch=batch, epochs=epochs, tasks=TasksSpec(sampling=sampling, steps_an_epoch=n_steps))
+    return tiny_recipe(batch=batch, epochs=epochs, tasks=TasksSpec(sampling=sampling, steps_per_epoch=n_steps))
 
 
 def drawn(sampling, epoch=0):
@@ -59,7 +59,7 @@ def test_round_robin_takes_turns_and_joint_steps_take_all():
 def test_one_task_alone_is_a_plain_fits_batches(sampling, n, batch, seed, epoch):
     steps = list(steps_of_epoch(recipe(sampling, batch), {"only": n}, seed, epoch))
     assert steps == [[("only", rows)] for rows in shuffled_batches(n, batch, seed, epoch)]
-    assert len(steps) == n_steps_an_epoch(recipe(sampling, batch), {"only": n})
+    assert len(steps) == n_steps_per_epoch(recipe(sampling, batch), {"only": n})
 
 
 @pytest.mark.parametrize("sampling", ALL, ids=lambda sampling: sampling.kind)
@@ -90,7 +90,7 @@ def test_an_epoch_hangs_on_seed_and_epoch_alone(sampling):
 def test_an_epoch_has_as_many_batches_as_the_tasks_have():
     n_batches = 113 + 13 + 4
     for sampling in ALL[:-1]:
-        assert n_steps_an_epoch(recipe(sampling), SIZES) == n_batches
-    assert n_steps_an_epoch(recipe(JointSteps()), SIZES) == -(-n_batches // 3)
-    assert n_steps_an_epoch(recipe(RoundRobin(), n_steps=7), SIZES) == 7
+        assert n_steps_per_epoch(recipe(sampling), SIZES) == n_batches
+    assert n_steps_per_epoch(recipe(JointSteps()), SIZES) == -(-n_batches // 3)
+    assert n_steps_per_epoch(recipe(RoundRobin(), n_steps=7), SIZES) == 7
     assert len(list(steps_of_epoch(recipe(RoundRobin(), n_steps=7), SIZES, 1, 0))) == 7

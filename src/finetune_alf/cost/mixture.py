@@ -8,7 +8,7 @@ from statistics import fmean
 from finetune_alf.cost.memory import fit_memory
 from finetune_alf.cost.shape import Engine, FitLengths, Shape
 from finetune_alf.cost.work import NOTHING, Work, fit_work
-from finetune_alf.rates import HEAD, stands_for, task_head
+from finetune_alf.rates import HEAD, rate_source, task_head
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.tasks import JointSteps, RoundRobin, TasksSpec
 
@@ -72,5 +72,5 @@ def _alone(recipe: Recipe, part: Part) -> Recipe:
 
 def _with_one_head(shape: Shape, task: str) -> Shape:
     """Leave out the other tasks' heads: a step that does not ask them gives them no gradient, and no update."""
-    others = [a for a in shape.parameters if stands_for(a) == HEAD and a not in (HEAD, task_head(task))]
+    others = [a for a in shape.parameters if rate_source(a) == HEAD and a not in (HEAD, task_head(task))]
     return replace(shape, parameters={a: n for a, n in shape.parameters.items() if a not in others})

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, is_adapter, stands_for
+from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, is_adapter, rate_source
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Shape:
 
     def learning(self, opened: Collection[Address]) -> tuple[Address, ...]:
         """Return the addresses of the weights that learn where these are open: a task's head with the head."""
-        learning = (address for address in self.parameters if stands_for(address) in opened)
-        return tuple(a for a in learning if not self.adapter or is_adapter(a) or stands_for(a) == HEAD)
+        learning = (address for address in self.parameters if rate_source(address) in opened)
+        return tuple(a for a in learning if not self.adapter or is_adapter(a) or rate_source(a) == HEAD)
 
     def n_open(self, address: Address, n_words: int) -> int:
         """Return how many weights of an address an optimizer holds when the word table is cut to `n_words` rows."""

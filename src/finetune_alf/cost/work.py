@@ -92,8 +92,8 @@ class _Fit:
         return total
 
     def _opened(self, epoch: int) -> frozenset[Address]:
-        thaw, n_layers = self.recipe.thaw, self.shape.n_layers
-        return frozenset(address for address in self.ever_open if thaw.is_open(address, epoch, n_layers))
+        unfreezing, n_layers = self.recipe.unfreezing, self.shape.n_layers
+        return frozenset(address for address in self.ever_open if unfreezing.is_unfrozen(address, epoch, n_layers))
 
     def _training(self, opened: frozenset[Address]) -> Work:
         """Return an epoch's steps, and the prefix that they start from if that is yet to be made."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finetune_alf.errors import EncoderError, RatesError
-from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, addresses, is_adapter, layer, stands_for
+from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, addresses, is_adapter, layer, rate_source
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,7 +57,7 @@ class Anatomy:
                 f"rates: must be for {self.n_layers} layers, as the encoder has, but got {rates.n_layers}. "
                 f"To carry them over to another depth, use LayerRates.stretch({self.n_layers})."
             )
-        given = {address: rates[stands_for(address)] for address in self.parameters}
+        given = {address: rates[rate_source(address)] for address in self.parameters}
         frozen = set(rates) - {HEAD} if any(map(is_adapter, given)) else set()
         return {address: 0.0 if address in frozen else rate for address, rate in given.items()}
 

@@ -21,7 +21,7 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 from finetune_alf.spec import Spec
 from finetune_alf.train.job import Workbench
-from finetune_alf.train.stream import n_steps_an_epoch
+from finetune_alf.train.stream import n_steps_per_epoch
 
 BETWEEN_S = 0.05
 """What passes between two fits: proposing, writing, handing over to MLflow. `benchmarks/overhead.py` prints it."""
@@ -145,7 +145,7 @@ class Predictor:
             (part,) = parts.values()
             work = fit_work(shape, part.lengths, recipe, self.engine)
             return Cost(work, fit_memory(shape, part.lengths, recipe, self.engine).total)
-        n_steps = n_steps_an_epoch(recipe, {task: part.n_rows for task, part in parts.items()})
+        n_steps = n_steps_per_epoch(recipe, {task: part.n_rows for task, part in parts.items()})
         work = mixture_work(shape, parts, recipe, self.engine, n_steps)
         return Cost(work, mixture_memory(shape, parts, recipe, self.engine))
 

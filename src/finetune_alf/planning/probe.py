@@ -14,7 +14,7 @@ from finetune_alf.cost.work import Work, evaluation_work, fit_work
 from finetune_alf.data.sample import Sample, Split
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.rates import HEAD, LayerRates, adapter
-from finetune_alf.recipe import OpenThaw, Recipe
+from finetune_alf.recipe import ImmediateUnfreezing, Recipe
 from finetune_alf.running.context import Bar
 from finetune_alf.train.batches import Labelled
 from finetune_alf.train.evaluate import EVALUATION_BATCH
@@ -23,7 +23,7 @@ from finetune_alf.train.forward.families import FAMILIES
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.precision import resolve_precision
 from finetune_alf.train.prefixes import PREFIX_BYTES
-from finetune_alf.train.result import EpochRecord
+from finetune_alf.train.result import EpochMetrics
 
 N_EPOCHS = 3
 """Epochs of a probe, of one or two steps; the first one is for warming up and makes the prefixes."""
@@ -161,10 +161,10 @@ class Probe:
         recipe = self._recipe(kind, batch)
         train = self._draw(sample.splits["train"], kind.n_steps * batch, kind.max_tokens)
         validation = self._draw(sample.splits["validation"], n_evaluated, kind.evaluated_tokens)
-        records: list[EpochRecord] = []
+        records: list[EpochMetrics] = []
         ends = time.monotonic() + PATIENCE_S
 
-        def go_on(record: EpochRecord) -> bool:
+        def go_on(record: EpochMetrics) -> bool:
             records.append(record)
             return len(records) < 2 or time.monotonic() < ends
 
@@ -176,7 +176,12 @@ class Probe:
         frozen = kind.n_frozen
         layers = [0.0] * frozen + [RATE] * (self.shape.n_layers - frozen)
         rates = LayerRates.of(0.0 if frozen else RATE, layers, RATE)
-        changes: dict[str, Any] = {"epochs": N_EPOCHS, "batch": batch, "thaw": OpenThaw(), "stopping": None}
+        changes: dict[str, Any] = {
+            "epochs": N_EPOCHS,
+            "batch": batch,
+            "unfreezing": ImmediateUnfreezing(),
+            "stopping": None,
+        }
         changes |= {"adapter": None, "tasks": None}
         changes["frozen_dropout"] = kind.frozen_dropout
         return self.recipe.with_rates(rates).model_copy(update=changes)

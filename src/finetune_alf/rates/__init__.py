@@ -11,7 +11,7 @@ from finetune_alf.rates.address import (
     addresses,
     is_adapter,
     layer,
-    stands_for,
+    rate_source,
     task_head,
 )
 from finetune_alf.rates.layer_rates import LayerRates
@@ -39,6 +39,6 @@ __all__ = [
     "addresses",
     "is_adapter",
     "layer",
-    "stands_for",
+    "rate_source",
     "task_head",
 ]

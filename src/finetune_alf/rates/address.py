@@ -1,7 +1,7 @@
 """The names of an encoder's parts, from the input up: `embeddings`, `layer.0` … `layer.N-1`, `head`.
 
-What is added to an encoder has an address of its own and learns at the rate of the part that it stands for: `adapter.i`
-at that of `layer.i`, the head of one task among several, `head.<task>`, at that of `head`.
+A module that is added to an encoder has its own address and takes the rate of another one: `adapter.i` that of
+`layer.i`, and `head.<task>`, the head of one task among several, that of `head`.
 """
 
 from typing import NewType
@@ -32,8 +32,8 @@ def is_adapter(address: Address) -> bool:
     return address.startswith("adapter.")
 
 
-def stands_for(address: Address) -> Address:
-    """Return the address whose rate this one learns at, and whose turn it opens in: most often itself."""
+def rate_source(address: Address) -> Address:
+    """Return the address whose rate and unfreezing epoch apply to this one; most often itself."""
     if is_adapter(address):
         return layer(int(address.removeprefix("adapter.")))
     return HEAD if address.startswith("head.") else address

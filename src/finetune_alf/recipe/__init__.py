@@ -13,7 +13,7 @@ from finetune_alf.recipe.optimizer import SGD, AdamW, Optimizer
 from finetune_alf.recipe.recipe import FORGETTING_BOUND, Recipe
 from finetune_alf.recipe.stopping import Stopping
 from finetune_alf.recipe.tasks import HeadsSpec, TaskSpec, TasksSpec
-from finetune_alf.recipe.thaw import GradualThaw, OpenThaw, Thaw
+from finetune_alf.recipe.unfreezing import GradualUnfreezing, ImmediateUnfreezing, Unfreezing
 
 __all__ = [
     "FORGETTING_BOUND",
@@ -24,17 +24,17 @@ __all__ = [
     "CosineCurve",
     "Curve",
     "ExponentialCurve",
-    "GradualThaw",
+    "GradualUnfreezing",
     "HeadsSpec",
     "HoulsbyAdapter",
+    "ImmediateUnfreezing",
     "LinearCurve",
     "LoraAdapter",
-    "OpenThaw",
     "Optimizer",
     "Recipe",
     "SlantedTriangularCurve",
     "Stopping",
     "TaskSpec",
     "TasksSpec",
-    "Thaw",
+    "Unfreezing",
 ]

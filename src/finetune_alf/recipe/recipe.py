@@ -1,4 +1,4 @@
-"""The Recipe: rates, optimizer, curve, thaw, stopping, and the sizes of a fit."""
+"""The Recipe: rates, optimizer, curve, unfreezing, stopping, and the sizes of a fit."""
 
 from typing import Annotated, Literal, Self
 
@@ -11,7 +11,7 @@ from finetune_alf.recipe.curve import ConstantCurve, Curve
 from finetune_alf.recipe.optimizer import AdamW, Optimizer
 from finetune_alf.recipe.stopping import Stopping
 from finetune_alf.recipe.tasks import TasksSpec
-from finetune_alf.recipe.thaw import OpenThaw, Thaw
+from finetune_alf.recipe.unfreezing import ImmediateUnfreezing, Unfreezing
 from finetune_alf.spec import Spec
 
 FORGETTING_BOUND = 1e-4
@@ -39,7 +39,7 @@ class Recipe(Spec):
     micro_batch: Count | None = None
     optimizer: Optimizer = AdamW()
     curve: Curve = ConstantCurve()
-    thaw: Thaw = OpenThaw()
+    unfreezing: Unfreezing = ImmediateUnfreezing()
     stopping: Stopping | None = None
     clip: Annotated[float, Field(gt=0)] | None = 1.0
     keep: Literal["last", "best"] = "last"

@@ -115,14 +115,14 @@ class TasksSpec(Spec):
     `each` says what is not default of the tasks, by name. `overall` makes one score of theirs: their mean, those that
     range from -1 to 1 brought to [0, 1] first (`normalised_mean`, minBERT multi-task, section 5.2) or not (`mean`), or
     the lowest one, brought there too (`lowest`). An epoch has as many steps as the tasks have batches, unless
-    `steps_an_epoch` says otherwise.
+    `steps_per_epoch` says otherwise.
     """
 
     sampling: TaskSampling = ProportionalSampling()
     heads: HeadsSpec = HeadsSpec()
     each: dict[Name, TaskSpec] = Field(default={})
     overall: Literal["normalised_mean", "mean", "lowest"] = "normalised_mean"
-    steps_an_epoch: Count | None = None
+    steps_per_epoch: Count | None = None
 
     def of(self, task: str) -> TaskSpec:
         """Return what is said of a task, or the default."""

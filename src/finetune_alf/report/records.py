@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.schedule import Schedule
-from finetune_alf.train.result import EpochRecord
+from finetune_alf.train.result import EpochMetrics
 
 
 class Record(BaseModel):
@@ -150,4 +150,4 @@ class Cell(Record):
     seed: int
     seconds: float
     stopped: str
-    epochs: tuple[EpochRecord, ...]
+    epochs: tuple[EpochMetrics, ...]

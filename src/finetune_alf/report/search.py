@@ -139,7 +139,7 @@ def _recipe(about: StudyRecord) -> str:
         f"batch {recipe.batch}",
         f"at most {counted(recipe.epochs, 'epoch')}",
         f"{recipe.max_tokens} tokens",
-        f"{recipe.optimizer.kind}, {recipe.curve.kind} curve, {recipe.thaw.kind} thaw",
+        f"{recipe.optimizer.kind}, {recipe.curve.kind} curve, {recipe.unfreezing.kind} unfreezing",
         f"{recipe.keep} epoch kept",
         f"stopping after {counted(recipe.stopping.patience, 'flat epoch')}" if recipe.stopping else "no early stopping",
     ]

@@ -8,7 +8,7 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.tracking.record import Metric, RunRecord
-from finetune_alf.train.result import EpochRecord, FitResult
+from finetune_alf.train.result import EpochMetrics, FitResult
 
 
 def fit_run(
@@ -27,7 +27,7 @@ def fit_run(
     finals = {
         **scores,
         "seconds": result.seconds,
-        "n_open_parameters": float(result.n_open_parameters),
+        "n_trainable_parameters": float(result.n_trainable_parameters),
     }
     return RunRecord(
         key=key,
@@ -72,7 +72,7 @@ def _params(recipe: Recipe, n_layers: int, result: FitResult) -> dict[str, str]:
     return {**rates, **sizes, "precision": result.precision, "device": result.device}
 
 
-def _epoch_metrics(record: EpochRecord) -> Iterable[Metric]:
+def _epoch_metrics(record: EpochMetrics) -> Iterable[Metric]:
     values = {
         "train.loss": record.train_loss,
         "validation.loss": record.validation_loss,

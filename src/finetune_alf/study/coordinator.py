@@ -26,7 +26,7 @@ from finetune_alf.study.sampler import Tried, propose
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import Begun, StudyStore, open_store
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.result import EpochRecord, FitResult
+from finetune_alf.train.result import EpochMetrics, FitResult
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ DECAY = 0.95
 """Layer-wise decay of the enqueued `decayed` vector (Sun et al. 2019, section 5.3.3: the best of .85 to 1)."""
 
 OnTrial = Callable[[TrialRecord], None]
-OnEpoch = Callable[[int, EpochRecord], None]
+OnEpoch = Callable[[int, EpochMetrics], None]
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class _Coordinator:
         self.running[key] = (begun, _now_ms())
         return replace(self.template, key=key, recipe=self.spec.recipe.with_rates(LayerRates(begun.rates)))
 
-    def _hear(self, job: FitJob, epoch: EpochRecord) -> bool:
+    def _hear(self, job: FitJob, epoch: EpochMetrics) -> bool:
         number = self.running[job.key][0].number
         self.on_epoch(number, epoch)
         return self.judge is None or self.judge.go_on(number, epoch)

@@ -12,7 +12,7 @@ from optuna.trial import Trial, TrialState
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.sampler import memory_study
 from finetune_alf.study.spec import AnyPruner, MedianPruner
-from finetune_alf.train.result import EpochRecord
+from finetune_alf.train.result import EpochMetrics
 
 
 class Judge:
@@ -27,7 +27,7 @@ class Judge:
                 self.go_on(record.number, epoch)
             self.finish(record)
 
-    def go_on(self, number: int, epoch: EpochRecord) -> bool:
+    def go_on(self, number: int, epoch: EpochMetrics) -> bool:
         """Take a trial's epoch, and say whether the next is worth its time."""
         if epoch.epoch <= self._last_epoch.get(number, -1):  # its worker died: it starts over
             self._memory.tell(self._running.pop(number), state=TrialState.FAIL)

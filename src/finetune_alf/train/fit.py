@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from finetune_alf.encoder.load import Encoder
-from finetune_alf.rates import EMBEDDINGS, Address, stands_for
+from finetune_alf.rates import EMBEDDINGS, Address, rate_source
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import Labelled
@@ -19,11 +19,11 @@ from finetune_alf.train.forward.tasks import forwards_of
 from finetune_alf.train.lr import Pace
 from finetune_alf.train.precision import Precision, arithmetic, resolve_precision
 from finetune_alf.train.prefixes import Prefixes
-from finetune_alf.train.result import EpochRecord, FitResult
+from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.standing import Facts, Said, Standing
-from finetune_alf.train.stream import n_steps_an_epoch, steps_of_epoch
+from finetune_alf.train.stream import n_steps_per_epoch, steps_of_epoch
 
-Report = Callable[[EpochRecord], bool]
+Report = Callable[[EpochMetrics], bool]
 """Takes an epoch's record; answers False to stop the fit."""
 
 
@@ -70,20 +70,22 @@ def fit(
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: dropout takes no generator
     rates = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))
-    n_open_parameters = open_parameters(encoder, rates, recipe)
+    n_trainable_parameters = count_trainable_parameters(encoder, rates, recipe)
     forward = forward_of(encoder.model, child_seed(seed, "dropout"))
     with cut_words(forward, tasks.values(), recipe, rates):
         loop = _Loop(encoder, forward, tasks, recipe, seed)
         loop.run(report)
         scored = loop.score()
-    facts = Facts(started, loop.n_steps, n_open_parameters, loop.device, loop.precision)
+    facts = Facts(started, loop.n_steps, n_trainable_parameters, loop.device, loop.precision)
     return loop.standing.result(scored, facts)
 
 
-def open_parameters(encoder: Encoder, rates: Mapping[Address, float], recipe: Recipe) -> int:
-    """Return how many weights have a rate above 0 and are open in the last epoch: a thaw may not get to all."""
-    thaw, last = recipe.thaw, recipe.epochs - 1
-    opened = (a for a, rate in rates.items() if rate > 0 and thaw.is_open(stands_for(a), last, encoder.n_layers))
+def count_trainable_parameters(encoder: Encoder, rates: Mapping[Address, float], recipe: Recipe) -> int:
+    """Return how many weights have a rate above 0 and are open in the last epoch: a unfreezing may not get to all."""
+    unfreezing, last = recipe.unfreezing, recipe.epochs - 1
+    opened = (
+        a for a, rate in rates.items() if rate > 0 and unfreezing.is_unfrozen(rate_source(a), last, encoder.n_layers)
+    )
     return sum(encoder.model.get_parameter(name).numel() for a in opened for name in encoder.anatomy.parameters[a])
 
 
@@ -106,7 +108,7 @@ class _Loop:
         self.forwards = forwards_of(forward, self.model, tasks)
         self.standing = Standing(recipe, {name: texts.metric for name, texts in tasks.items()})
         self.n_texts = {name: len(texts.train) for name, texts in tasks.items()}
-        n_steps = recipe.epochs * n_steps_an_epoch(recipe, self.n_texts)
+        n_steps = recipe.epochs * n_steps_per_epoch(recipe, self.n_texts)
         self.pace = Pace(self.model, encoder.anatomy, recipe, n_steps)
         self.device = next(self.model.parameters()).device
         self.precision: Precision = resolve_precision(recipe.precision, self.device)

@@ -17,16 +17,16 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import Labelled, shuffled_batches
 from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate_together, losses_of
-from finetune_alf.train.fit import THE_TASK, FitTexts, cut_words, open_parameters
+from finetune_alf.train.fit import THE_TASK, FitTexts, count_trainable_parameters, cut_words
 from finetune_alf.train.forward.families import FAMILIES
 from finetune_alf.train.forward.members import MembersForward, Weights
 from finetune_alf.train.precision import Precision, arithmetic, resolve_precision
 from finetune_alf.train.prefixes import Prefixes
-from finetune_alf.train.result import EpochRecord, FitResult
+from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.stacked_pace import StackedPace
 from finetune_alf.train.standing import Facts, Standing
 
-MemberReport = Callable[[int, EpochRecord], bool]
+MemberReport = Callable[[int, EpochMetrics], bool]
 """Takes a member's number and its epoch's record; answers False to stop that member."""
 
 
@@ -35,7 +35,7 @@ class _Member:
     """One fit: its number, and how it stands."""
 
     number: int
-    n_open_parameters: int
+    n_trainable_parameters: int
     standing: Standing
     best: Weights | None = None  # where the best epoch's weights will be scored on another split
 
@@ -59,14 +59,18 @@ def fit_together(
     torch.manual_seed(child_seed(seed, "dropout"))
     rates = [recipe.rates.at(encoder.n_layers) for recipe in recipes]
     members = [
-        _Member(number, open_parameters(encoder, own, recipes[0]), Standing(recipes[0], {THE_TASK: texts.metric}))
+        _Member(
+            number, count_trainable_parameters(encoder, own, recipes[0]), Standing(recipes[0], {THE_TASK: texts.metric})
+        )
         for number, own in enumerate(rates)
     ]
     forward = MembersForward(encoder.model, child_seed(seed, "dropout"))
     with cut_words(forward, [texts], recipes[0], _highest(rates)):
         loop = _Lockstep(encoder, forward, texts, recipes[0], seed, members, rates)
         for member, scored in loop.run(report):
-            facts = Facts(started, loop.n_steps, member.n_open_parameters, texts.train.labels.device, loop.precision)
+            facts = Facts(
+                started, loop.n_steps, member.n_trainable_parameters, texts.train.labels.device, loop.precision
+            )
             yield member.number, member.standing.result({THE_TASK: scored} if scored else None, facts)
 
 
@@ -86,8 +90,8 @@ def likeness(encoder: Encoder, recipe: Recipe) -> Hashable | None:
 
 
 def _lowest_open(recipe: Recipe, rates: LayerRates, epoch: int) -> Address | None:
-    thawed = (a for a, rate in rates.items() if rate > 0 and recipe.thaw.is_open(a, epoch, rates.n_layers))
-    return next(thawed, None)
+    unfrozen = (a for a, rate in rates.items() if rate > 0 and recipe.unfreezing.is_unfrozen(a, epoch, rates.n_layers))
+    return next(unfrozen, None)
 
 
 class _Lockstep:

@@ -1,4 +1,4 @@
-"""Where rates, curve and thaw meet: lr(parameter, step) = rates[address] x curve(step) x open(address, epoch)."""
+"""lr(parameter, step) = rates[address] x curve(step) x unfrozen(address, epoch): all three meet here."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import torch
 
 from finetune_alf.encoder.anatomy import Anatomy, anatomy_of
 from finetune_alf.errors import RatesError
-from finetune_alf.rates import Address, LayerRates, stands_for
+from finetune_alf.rates import Address, LayerRates, rate_source
 from finetune_alf.recipe import AdamW, Recipe
 
 Group = dict[str, Any]
@@ -46,7 +46,7 @@ def _split_by_decay(
 
 
 class Pace:
-    """An optimizer whose groups follow a recipe's rates, curve and thaw."""
+    """An optimizer whose groups follow a recipe's rates, curve and unfreezing."""
 
     def __init__(self, model: torch.nn.Module, anatomy: Anatomy, recipe: Recipe, n_steps: int) -> None:
         self._recipe, self._n_steps, self._n_layers = recipe, n_steps, anatomy.n_layers
@@ -55,10 +55,10 @@ class Pace:
         self._rates = anatomy.rates(rates)
 
     def start_epoch(self, epoch: int) -> set[Address]:
-        """Open the addresses that the thaw opens in this epoch, close the others. Returns the open ones."""
+        """Open the addresses that the unfreezing opens in this epoch, close the others. Returns the open ones."""
         opened = set()
         for group in self.optimizer.param_groups:
-            is_open = self._recipe.thaw.is_open(stands_for(group["address"]), epoch, self._n_layers)
+            is_open = self._recipe.unfreezing.is_unfrozen(rate_source(group["address"]), epoch, self._n_layers)
             if is_open:
                 opened.add(group["address"])
             for parameter in group["params"]:

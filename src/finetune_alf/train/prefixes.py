@@ -8,7 +8,7 @@ import torch
 
 from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.errors import RatesError
-from finetune_alf.rates import EMBEDDINGS, Address, stands_for
+from finetune_alf.rates import EMBEDDINGS, Address, rate_source
 from finetune_alf.train.batches import Labelled, batches_by_length
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.forward.packed import Prefix
@@ -56,14 +56,14 @@ class Prefixes:
         lowest = min(map(self._height, addresses), default=None)
         if lowest is None:
             raise RatesError(
-                "rates: must be above 0 where the thaw opens in the first epoch, but got 0 at every such address. "
-                "Let the head learn, or set `thaw: {kind: open}`."
+                "rates: must be above 0 at an address unfrozen in the first epoch, but got 0 at all of them. "
+                "Let the head learn, or set `unfreezing: {kind: immediate}`."
             )
         return lowest - 1 if lowest else None
 
     def _height(self, address: Address) -> int:
         """Return 0 for the embeddings, 1 for layer 0 and what adapts it, and so on up to the heads."""
-        original = stands_for(address)
+        original = rate_source(address)
         if original == EMBEDDINGS:
             return 0
         return int(original.removeprefix("layer.")) + 1 if original.startswith("layer.") else self._anatomy.n_layers + 1

@@ -9,7 +9,7 @@ Answers = tuple[int, ...] | tuple[float, ...]
 """Classes, or scores."""
 
 
-class EpochRecord(Spec):
+class EpochMetrics(Spec):
     """One epoch: mean losses a text, scores on the validation split, seconds of training and evaluation.
 
     Losses are in nats for classes, in squared units for scores. `validation_score` is the metric asked for; `tasks` are
@@ -40,11 +40,11 @@ class FitResult(Spec):
 
     `score` is the metric asked for; it, the losses and accuracies are None where the fit diverged, accuracies also
     where there are no classes. Of several tasks `score` is the overall one, `loss` the mean, and `tasks` holds each.
-    `kept_epoch` is the epoch whose weights were scored, `n_open_parameters` how many weights could learn.
+    `kept_epoch` is the epoch whose weights were scored, `n_trainable_parameters` how many weights could learn.
     `frozen_dropout: off` says that the frozen layers at the bottom ran without dropout.
     """
 
-    epochs: tuple[EpochRecord, ...]
+    epochs: tuple[EpochMetrics, ...]
     kept_epoch: int | None
     score: float | None
     accuracy: float | None
@@ -55,7 +55,7 @@ class FitResult(Spec):
     stopped: Stopped
     seconds: float
     n_steps: int
-    n_open_parameters: int
+    n_trainable_parameters: int
     device: str
     precision: Literal["fp32", "bf16"]
     n_threads: int

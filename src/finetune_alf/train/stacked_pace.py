@@ -21,7 +21,7 @@ TINY = 1e-6
 class StackedPace:
     """Stacked weights of all addresses that are open in some member, and the steps that they take.
 
-    The model keeps its first weights: they are what members share. A thaw opens addresses and closes none.
+    The model keeps its first weights: they are what members share. A unfreezing opens addresses and closes none.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class StackedPace:
         self._is_open: dict[Address, torch.Tensor] = {}  # (K,) each, on the device: a step waits for nothing
 
     def start_epoch(self, epoch: int) -> set[Address]:
-        """Stack the addresses that the thaw opens in this epoch for some member. Returns the open ones."""
+        """Stack the addresses that the unfreezing opens in this epoch for some member. Returns the open ones."""
         for address in self._anatomy.addresses:
-            is_thawed = self._recipe.thaw.is_open(address, epoch, self._anatomy.n_layers)
-            if is_thawed and self._learners(address) and address not in self._stacks:
+            is_unfrozen = self._recipe.unfreezing.is_unfrozen(address, epoch, self._anatomy.n_layers)
+            if is_unfrozen and self._learners(address) and address not in self._stacks:
                 names = self._anatomy.parameters[address]
                 parameters = {name: self._model.get_parameter(name) for name in names}
                 self._stacks[address] = Stack.of(parameters, len(self._rates))

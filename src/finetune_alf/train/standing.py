@@ -11,7 +11,7 @@ from finetune_alf.metrics import METRICS, accuracy, balanced_accuracy
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.evaluate import Evaluation
 from finetune_alf.train.precision import Precision
-from finetune_alf.train.result import EpochRecord, FitResult, Stopped, TaskResult
+from finetune_alf.train.result import EpochMetrics, FitResult, Stopped, TaskResult
 
 Said = Mapping[str, Evaluation]
 """What a model said about a split of each task."""
@@ -23,7 +23,7 @@ class Facts:
 
     started: float
     n_steps: int
-    n_open_parameters: int
+    n_trainable_parameters: int
     device: torch.device
     precision: Precision
 
@@ -34,7 +34,7 @@ class Standing:
     def __init__(self, recipe: Recipe, metrics: Mapping[str, str]) -> None:
         """Take the recipe, and the metric of each task."""
         self._recipe, self._metrics = recipe, metrics
-        self.records: list[EpochRecord] = []
+        self.records: list[EpochMetrics] = []
         self.kept_epoch = 0
         self.kept: Said | None = None
         self.stopped: Stopped | None = None
@@ -48,7 +48,7 @@ class Standing:
         scores = self._scores(heard) if heard and math.isfinite(loss) else {}
         score = self._overall(scores) if scores else None
         self.records.append(
-            EpochRecord(
+            EpochMetrics(
                 epoch=epoch,
                 train_loss=train_loss if math.isfinite(train_loss) else None,
                 validation_loss=loss if math.isfinite(loss) else None,
@@ -64,7 +64,7 @@ class Standing:
         self.kept_epoch, self.kept, self._kept_score = epoch, heard, score
         return True
 
-    def stop(self, report: Callable[[EpochRecord], bool]) -> None:
+    def stop(self, report: Callable[[EpochMetrics], bool]) -> None:
         """Report the last epoch, unless the fit diverged in it; set `stopped` if the fit ends there."""
         record, stopping = self.records[-1], self._recipe.stopping
         if record.train_loss is None or record.validation_loss is None:
@@ -92,7 +92,7 @@ class Standing:
             stopped=self.stopped or "epochs",
             seconds=time.time() - facts.started,
             n_steps=facts.n_steps,
-            n_open_parameters=facts.n_open_parameters,
+            n_trainable_parameters=facts.n_trainable_parameters,
             device=str(facts.device),
             precision=facts.precision,
             n_threads=torch.get_num_threads(),

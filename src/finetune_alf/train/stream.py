@@ -18,10 +18,10 @@ Step = list[tuple[str, list[int]]]
 """Parts of one step: a task, and rows of its training split."""
 
 
-def n_steps_an_epoch(recipe: Recipe, n_texts: Mapping[str, int]) -> int:
+def n_steps_per_epoch(recipe: Recipe, n_texts: Mapping[str, int]) -> int:
     """Return how many steps an epoch has; `n_texts` are the training texts of each task."""
-    if recipe.tasks and recipe.tasks.steps_an_epoch:
-        return recipe.tasks.steps_an_epoch
+    if recipe.tasks and recipe.tasks.steps_per_epoch:
+        return recipe.tasks.steps_per_epoch
     n_batches = sum(math.ceil(n / recipe.batch) for n in n_texts.values())
     is_joint = recipe.tasks is not None and isinstance(recipe.tasks.sampling, JointSteps)
     return math.ceil(n_batches / len(n_texts)) if is_joint else n_batches
@@ -46,7 +46,7 @@ def _batches(n_texts: int, batch: int, seed: int, epoch: int) -> Iterator[list[i
 
 def _turns(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch: int) -> Iterator[Sequence[str]]:
     """Yield the tasks of each step."""
-    tasks, n_steps = list(n_texts), n_steps_an_epoch(recipe, n_texts)
+    tasks, n_steps = list(n_texts), n_steps_per_epoch(recipe, n_texts)
     sampling = recipe.tasks.sampling if recipe.tasks else ProportionalSampling()
     match sampling:
         case JointSteps():

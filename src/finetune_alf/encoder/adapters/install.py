@@ -11,7 +11,7 @@ from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.weights import Draw, FirstWeights
 from finetune_alf.errors import EncoderError
-from finetune_alf.rates import HEAD, Address, layer, stands_for
+from finetune_alf.rates import HEAD, Address, layer, rate_source
 from finetune_alf.rates import adapter as adapter_address
 from finetune_alf.recipe import Adapter, HoulsbyAdapter
 
@@ -62,7 +62,7 @@ def _anatomy(
         address: tuple(names[name] for name in of_one if name not in moved.get(address, ()))
         for address, of_one in bare.parameters.items()
     }
-    heads = {address: laid_out.pop(address) for address in bare.addresses if stands_for(address) == HEAD}
+    heads = {address: laid_out.pop(address) for address in bare.addresses if rate_source(address) == HEAD}
     adapters = {
         layers[address]: (*added, *(names[name] for name in moved[address]))
         for address, added in zip(layers, new, strict=True)

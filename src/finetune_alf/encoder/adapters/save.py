@@ -13,7 +13,7 @@ from finetune_alf.encoder.adapters.install import with_adapter
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import write_bytes, write_json
-from finetune_alf.rates import HEAD, is_adapter, stands_for
+from finetune_alf.rates import HEAD, is_adapter, rate_source
 from finetune_alf.recipe import Adapter
 from finetune_alf.spec import Spec
 
@@ -69,7 +69,7 @@ def load_adapter(encoder: Encoder, folder: Path) -> Encoder:
 
 
 def _learnt(encoder: Encoder) -> dict[str, "torch.nn.Parameter"]:
-    addresses = [one for one in encoder.anatomy.addresses if is_adapter(one) or stands_for(one) == HEAD]
+    addresses = [one for one in encoder.anatomy.addresses if is_adapter(one) or rate_source(one) == HEAD]
     names = [name for address in addresses for name in encoder.anatomy.parameters[address]]
     return {name: encoder.model.get_parameter(name) for name in names}
 

@@ -74,7 +74,7 @@ def cell_job(spec: FreezeSpec, cell: Cell, encoder: EncoderSpec) -> FitJob:
 def cell_record(cell: Cell, result: FitResult, scores: Mapping[str, float]) -> dict[str, Any]:
     """Return a cell's line in the results; no scores where the fit diverged."""
     told = result.model_dump(
-        mode="json", include={"loss", "seconds", "stopped", "epochs", "n_open_parameters", "frozen_dropout"}
+        mode="json", include={"loss", "seconds", "stopped", "epochs", "n_trainable_parameters", "frozen_dropout"}
     )
     return {
         "sample": cell.sample.name,

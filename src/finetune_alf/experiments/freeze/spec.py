@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from finetune_alf.metrics import MetricName
 from finetune_alf.paths import Name
-from finetune_alf.recipe import OpenThaw, Recipe
+from finetune_alf.recipe import ImmediateUnfreezing, Recipe
 from finetune_alf.recipe.recipe import forgetting_message
 from finetune_alf.spec import Spec
 
@@ -61,8 +61,10 @@ class FreezeSpec(Spec):
             raise ValueError(f"recipe.rates must be uniform, since the sweep freezes, but got {self.recipe.rates.kind}")
         if self.recipe.rates.head == 0:
             raise ValueError("recipe.rates.head must be above 0, since with all layers frozen only the head learns")
-        if not isinstance(self.recipe.thaw, OpenThaw):
-            raise ValueError(f"recipe.thaw must be open, since the sweep freezes, but got {self.recipe.thaw.kind}")
+        if not isinstance(self.recipe.unfreezing, ImmediateUnfreezing):
+            raise ValueError(
+                f"recipe.unfreezing must be immediate, since the sweep freezes, but got {self.recipe.unfreezing.kind}"
+            )
         for part in ("adapter", "tasks"):
             if getattr(self.recipe, part) is not None:
                 raise ValueError(f"recipe.{part} must be left out of a sweep, which opens an encoder's own layers")

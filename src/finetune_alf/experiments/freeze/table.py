@@ -81,7 +81,7 @@ def _level(spec: FreezeSpec, swept: Swept, level: Level, by_metric: Mapping[str,
         "scores": {metric: _estimate(spec, own[level]) for metric, own in by_metric.items()},
         "relative": {metric: _relative(spec, own[level], own[_full(own)]) for metric, own in by_metric.items()},
         "seconds": median(fit.seconds for fit in fits.values()) if fits else None,
-        "n_open_parameters": next((fit.n_open_parameters for fit in fits.values()), None),
+        "n_trainable_parameters": next((fit.n_trainable_parameters for fit in fits.values()), None),
         **asdict(cost),
     }
 

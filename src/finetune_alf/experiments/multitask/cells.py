@@ -41,7 +41,7 @@ def cell_record(cell: Cell, result: FitResult, n_layers: int) -> dict[str, Any]:
     """Return a cell's line in the results."""
     told = result.model_dump(
         mode="json",
-        include={"score", "loss", "seconds", "stopped", "kept_epoch", "n_steps", "n_open_parameters", "epochs"},
+        include={"score", "loss", "seconds", "stopped", "kept_epoch", "n_steps", "n_trainable_parameters", "epochs"},
     )
     tasks = {
         task: one.model_dump(mode="json", include={"metric", "score", "loss"})

@@ -4,7 +4,7 @@ from pydantic import Field, JsonValue
 
 from finetune_alf.recipe import Recipe
 from finetune_alf.report.records import Estimate, Record, SeenEncoder, SeenSample
-from finetune_alf.train.result import EpochRecord
+from finetune_alf.train.result import EpochMetrics
 
 
 class TaskScore(Estimate):
@@ -23,7 +23,7 @@ class CellScores(Record):
     validation: float | None = None
     kept_epoch: float | None = None
     seconds: float | None = None
-    n_open_parameters: int | None = None
+    n_trainable_parameters: int | None = None
     n_parameters: int
     saved: float | None
     kept: float | None
@@ -61,4 +61,4 @@ class CellLine(Record):
 
     cell: str
     seed: int
-    epochs: tuple[EpochRecord, ...]
+    epochs: tuple[EpochMetrics, ...]

@@ -87,7 +87,7 @@ def _of_tasks(tasks: TasksSpec, names: Sequence[str]) -> list[tuple[str, str]]:
     heads = tasks.heads
     layers = f"{counted(heads.n_common_layers, 'common layer')}, {heads.n_own_layers} of each task's own"
     between = "" if heads.activation == "none" else f", {heads.activation} between them"
-    an_epoch = f", {tasks.steps_an_epoch:,} an epoch" if tasks.steps_an_epoch else ""
+    an_epoch = f", {tasks.steps_per_epoch:,} an epoch" if tasks.steps_per_epoch else ""
     each = "; ".join(f"{task}: pairs {_said(tasks.of(task), 'pairs')}" for task in names if task in tasks.each)
     return [
         ("steps", f"{_said(tasks.sampling, 'kind')}{an_epoch}"),
@@ -150,7 +150,7 @@ def _relation(name: str, one: CellScores) -> list[str]:
         NONE if one.kept is None else f"{one.kept:.1%}",
         NONE if gap is None else signed_estimate(gap.mean, gap.low, gap.high),
         _millions(one.n_parameters),
-        NONE if one.n_open_parameters is None else _millions(one.n_open_parameters),
+        NONE if one.n_trainable_parameters is None else _millions(one.n_trainable_parameters),
     ]
 
 

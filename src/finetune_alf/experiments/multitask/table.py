@@ -76,7 +76,7 @@ def _scores(spec: MultitaskSpec, by_seed: Mapping[int, FitResult], values: Mappi
         "tasks": {task: {"metric": metric, **told[task]} for task, metric in metrics.items()},
         "validation": fmean(_kept(fit) for fit in fits),
         "kept_epoch": fmean(fit.kept_epoch or 0 for fit in fits),
-        "n_open_parameters": fits[0].n_open_parameters,
+        "n_trainable_parameters": fits[0].n_trainable_parameters,
         "seconds": median(fit.seconds for fit in fits),
     }
 

@@ -52,7 +52,7 @@ def cells(spec: SchemesSpec, schedules: Mapping[str, Schedule], n_layers: int) -
 def recipe_of(
     spec: SchemesSpec, combination: Combination, sample: str, schedules: Mapping[str, Schedule], n_layers: int
 ) -> Recipe:
-    """Return a combination as one recipe: rates x optimizer x thaw of its scheme, its adapter, its curve.
+    """Return a combination as one recipe: rates x optimizer x unfreezing of its scheme, its adapter, its curve.
 
     Raises ScheduleError for a schedule of another depth than the encoder's, InputError where an adapter would have no
     layer to learn in.
@@ -92,7 +92,7 @@ def cell_record(cell: Cell, result: FitResult, n_layers: int) -> dict[str, Any]:
             "seconds",
             "stopped",
             "epochs",
-            "n_open_parameters",
+            "n_trainable_parameters",
             "n_steps",
             "frozen_dropout",
         },

@@ -56,7 +56,7 @@ def _numbers(fits: Sequence[FitResult]) -> dict[str, Any]:
         "n_diverged": len(fits) - len(losses),
         "loss": loss,
         "seconds": fmean(fit.seconds for fit in timed),
-        "n_open_parameters": fits[0].n_open_parameters,
+        "n_trainable_parameters": fits[0].n_trainable_parameters,
     }
 
 

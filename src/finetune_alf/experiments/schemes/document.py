@@ -47,7 +47,7 @@ class CombinationRecord(Record):
     loss: MeanLoss | None
     score: Estimate | None
     seconds: float
-    n_open_parameters: int
+    n_trainable_parameters: int
     difference: Compared | None
     published: PublishedRecord | None
 

@@ -116,7 +116,7 @@ def _row(testbed: SchemesRecord, one: SampleTable, row: CombinationRecord) -> li
         NONE if gap is None else chance(gap.p_holm),
         NONE if gap is None else gap.verdict if gap.verdict == NO_EVIDENCE else f"**{gap.verdict}**",
         duration(row.seconds),
-        f"{row.n_open_parameters:,} ({row.n_open_parameters / testbed.encoder.n_parameters:.1%})",
+        f"{row.n_trainable_parameters:,} ({row.n_trainable_parameters / testbed.encoder.n_parameters:.1%})",
     ]
     if _has_published(one):
         cells += [f"{published.loss:.3f}", score(published.accuracy)] if published else [NONE, NONE]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_alf.rates import HEAD, DecayedRates, FrozenBelow
-from finetune_alf.recipe import SGD, GradualThaw, Recipe
+from finetune_alf.recipe import SGD, GradualUnfreezing, Recipe
 from finetune_alf.schedules.published import PUBLISHED_NAMES
 from finetune_alf.schedules.schedule import Schedule
 
@@ -54,11 +54,11 @@ RULES: Mapping[str, Rule] = {
     "nesterov": Rule("optimizer", _nesterov),
     "differential": Rule("rates", _decayed(1 / DIVISOR)),
     "decayed": Rule("rates", _decayed(DECAY)),
-    "gradual": Rule("thaw", lambda recipe: GradualThaw()),
+    "gradual": Rule("unfreezing", lambda recipe: GradualUnfreezing()),
     HEAD_ONLY: Rule("rates", _head_only),
 }
 
-SCHEDULE_SETS = ("rates", "optimizer", "thaw")
+SCHEDULE_SETS = ("rates", "optimizer", "unfreezing")
 """What a schedule brings along; batch, epochs and the rest are those of the testbed."""
 
 

@@ -14,8 +14,8 @@ from finetune_alf.recipe import (
     ConstantCurve,
     Curve,
     HoulsbyAdapter,
+    ImmediateUnfreezing,
     LoraAdapter,
-    OpenThaw,
     Recipe,
     SlantedTriangularCurve,
 )
@@ -112,8 +112,8 @@ class SchemesSpec(Spec):
             yield f"recipe.rates must be uniform, since the schemes make theirs of it, but got {recipe.rates.kind}"
         elif recipe.rates.highest == 0:
             yield f"recipe.rates.rate must be above 0, but got 0; the scheme {HEAD_ONLY} trains the head alone"
-        if not isinstance(recipe.thaw, OpenThaw):
-            yield f"recipe.thaw must be open, since schemes set it, but got {recipe.thaw.kind}"
+        if not isinstance(recipe.unfreezing, ImmediateUnfreezing):
+            yield f"recipe.unfreezing must be immediate, since schemes set it, but got {recipe.unfreezing.kind}"
         if not isinstance(recipe.curve, ConstantCurve):
             yield f"recipe.curve must be constant, since curves are listed beside it, but got {recipe.curve.kind}"
         if recipe.adapter is not None:
