@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from finetune_alf.errors import InputError, LockedError
-from finetune_alf.files import canonical_json, digest, hold_lock, read_jsonl, swap_folder, write_bytes, write_json
+from finetune_alf.files import canonical_json, digest, hold_lock, read_jsonl, replace_folder, write_bytes, write_json
 from finetune_alf.metrics import METRICS
 from finetune_alf.seeds import child_seed
 
@@ -46,9 +46,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
 def test_a_folder_is_swapped_whole_or_not_at_all(tmp_path):
     folder = tmp_path / "out"
-    with swap_folder(folder) as new:
+    with replace_folder(folder) as new:
         (new / "a").write_text("1")
-    with pytest.raises(FileNotFoundError), swap_folder(folder) as new:
+    with pytest.raises(FileNotFoundError), replace_folder(folder) as new:
         (new / "no" / "b").write_text("2")
     assert [file.name for file in folder.iterdir()] == ["a"]
     assert [file.name for file in tmp_path.iterdir()] == ["out"]

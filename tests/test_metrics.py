@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
-from finetune_alf.metrics import METRICS, MetricName, majority, metrics_of
+from finetune_alf.metrics import METRICS, MetricName, majority_baseline, metrics_of
 
 answers = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40)
 many = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)
@@ -77,7 +77,7 @@ def test_no_metric_is_ever_nan(name: str, data: st.DataObject) -> None:
     ],
 )
 def test_the_majority_is_what_one_answer_for_all_would_score(name: str, truth: list[float], value: float) -> None:
-    assert majority(name, truth) == pytest.approx(value)
+    assert majority_baseline(name, truth) == pytest.approx(value)
 
 
 def test_every_metric_has_its_name_and_is_for_one_kind_of_label() -> None:

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from finetune_alf.figures.canvas import sheet
+from finetune_alf.figures.style import styled_figure
 from finetune_alf.rates import addresses
 from finetune_alf.report.numbers import rate as written
 from finetune_alf.schedules.published import PUBLISHED_NAMES, published
@@ -15,8 +15,8 @@ FROZEN, FROZEN_INK = "#d9d9d9", "#555555"
 
 def main() -> None:
     """Write the picture beside this file."""
-    with sheet(10.4, 3.1) as page:
-        panel = page.panels[0]
+    with styled_figure(10.4, 3.1) as drawing:
+        panel = drawing.axes[0]
         for row, name in enumerate(PUBLISHED_NAMES):
             for address, rate in published(name).rates.items():
                 _cell(panel, COLUMNS.index(address), row, rate)
@@ -29,7 +29,7 @@ def main() -> None:
         for side in ("left", "bottom"):
             panel.spines[side].set_visible(False)
         panel.set_xlabel("address, from the input up")
-        Path(__file__).with_name("thesis-rates.png").write_bytes(page.png())
+        Path(__file__).with_name("thesis-rates.png").write_bytes(drawing.png())
 
 
 def _cell(panel: Any, column: int, row: int, rate: float) -> None:

@@ -19,7 +19,7 @@ _HOMES = {
     "anatomy_of": "finetune_alf.encoder.anatomy",
     "HoulsbyAdapter": "finetune_alf.recipe",
     "LoraAdapter": "finetune_alf.recipe",
-    "with_adapter": "finetune_alf.encoder.adapters.install",
+    "with_adapter": "finetune_alf.encoder.adapters.inject",
     "save_adapter": "finetune_alf.encoder.adapters.save",
     "load_adapter": "finetune_alf.encoder.adapters.save",
     "load_sample": "finetune_alf.data.sample",

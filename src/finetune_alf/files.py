@@ -93,7 +93,7 @@ def file_digest(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def swap_folder(path: Path) -> Iterator[Path]:
+def replace_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `path` once the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))

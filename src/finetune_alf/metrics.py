@@ -120,12 +120,12 @@ def metrics_of(kind: LabelKind) -> tuple[str, ...]:
     return tuple(name for name, metric in METRICS.items() if metric.of == kind)
 
 
-def majority(metric: str, truth: Sequence[float]) -> float:
+def majority_baseline(metric: str, truth: Sequence[float]) -> float:
     """Return what always naming the commonest class would score, or the mean score: what has to be beaten."""
-    return METRICS[metric](truth, one_answer(metric, truth))
+    return METRICS[metric](truth, constant_predictions(metric, truth))
 
 
-def one_answer(metric: str, truth: Sequence[float]) -> list[float]:
+def constant_predictions(metric: str, truth: Sequence[float]) -> list[float]:
     """Return the commonest class for every text, or the mean score: what `majority` scores."""
     guess = Counter(truth).most_common(1)[0][0] if METRICS[metric].of == "classes" else float(np.mean(truth))
     return [guess] * len(truth)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tiny_checkpoint import FAMILIES, as_spec, films, save_family
 
 from finetune_alf.encoder.load import load_encoder
-from finetune_alf.encoder.masked import load_mask_filler
+from finetune_alf.encoder.masked_lm import load_masked_lm
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.errors import DataError, EncoderError, ParamsError
 from finetune_alf.experiments.adapt.further import Further, asked_digest
@@ -76,13 +76,15 @@ def test_torchs_global_state_is_left_as_it_was(with_head, tmp_path):
 def test_what_is_left_loads_as_an_encoder_with_a_new_body_and_the_old_pooler(done, without_head, tmp_path):
     folder, _ = done
     encoder = load_encoder(as_spec(folder), 2)
-    assert set(encoder.first.fresh) <= set(encoder.anatomy.parameters[HEAD])
+    assert set(encoder.initial_weights.newly_initialized) <= set(encoder.anatomy.parameters[HEAD])
     adapt(without_head, tmp_path / "tiny", epochs=1)
     was, now = load_file(without_head / "model.safetensors"), load_file(tmp_path / "tiny" / "model.safetensors")
     assert set(now) == set(was)
     changed = {name for name in was if not torch.equal(was[name], now[name])}
     assert changed == {name for name in was if "pooler" not in name}
-    assert not any("pooler" in name for name in load_encoder(as_spec(tmp_path / "tiny"), 2).first.fresh)
+    assert not any(
+        "pooler" in name for name in load_encoder(as_spec(tmp_path / "tiny"), 2).initial_weights.newly_initialized
+    )
 
 
 def test_texts_are_tokenised_as_before(done, with_head):
@@ -103,8 +105,8 @@ def test_other_families_are_trained_further_too(tmp_path, family):
 
 
 def test_a_fresh_head_is_warmed_up_alone_and_said(without_head, tmp_path):
-    filler = load_mask_filler(as_spec(without_head), 0)
-    assert set(filler.fresh) == set(filler.anatomy.parameters[HEAD])
+    masked_lm = load_masked_lm(as_spec(without_head), 0)
+    assert set(masked_lm.newly_initialized) == set(masked_lm.anatomy.parameters[HEAD])
     record = adapt(without_head, tmp_path / "tiny", rate=1e-9, n_steps=1, epochs=None)
     assert record.warm_up is not None
     assert record.note is not None
@@ -116,7 +118,7 @@ def test_a_fresh_head_is_warmed_up_alone_and_said(without_head, tmp_path):
 
 
 def test_a_fresh_heads_first_weights_are_those_of_the_seed(without_head):
-    one, again, other = (load_mask_filler(as_spec(without_head), seed) for seed in (1, 1, 2))
+    one, again, other = (load_masked_lm(as_spec(without_head), seed) for seed in (1, 1, 2))
     name = "cls.predictions.transform.dense.weight"
     assert torch.equal(one.model.get_parameter(name), again.model.get_parameter(name))
     assert not torch.equal(one.model.get_parameter(name), other.model.get_parameter(name))
@@ -124,14 +126,14 @@ def test_a_fresh_heads_first_weights_are_those_of_the_seed(without_head):
 
 
 def test_the_head_says_of_some_places_what_it_says_of_all(with_head):
-    filler = load_mask_filler(as_spec(with_head), 0)
+    masked_lm = load_masked_lm(as_spec(with_head), 0)
     ids = torch.randint(5, 100, (3, 7), generator=torch.Generator().manual_seed(0))
     is_token = torch.ones_like(ids, dtype=torch.bool)
     places = torch.tensor([0, 5, 20])
     with torch.no_grad():
-        whole = filler.model(input_ids=ids, attention_mask=is_token.long()).logits.flatten(0, 1)
-        assert torch.allclose(filler.logits_at(ids, is_token, places), whole[places], atol=1e-6)
-        assert filler.model(input_ids=ids).logits.shape == (3, 7, whole.shape[1])  # the hook is gone
+        whole = masked_lm.model(input_ids=ids, attention_mask=is_token.long()).logits.flatten(0, 1)
+        assert torch.allclose(masked_lm.logits_at(ids, is_token, places), whole[places], atol=1e-6)
+        assert masked_lm.model(input_ids=ids).logits.shape == (3, 7, whole.shape[1])  # the hook is gone
 
 
 def test_divergence_is_an_error_and_leaves_what_was_there(with_head, tmp_path):
@@ -141,8 +143,8 @@ def test_divergence_is_an_error_and_leaves_what_was_there(with_head, tmp_path):
     source = shutil.copytree(with_head, tmp_path / "source")
     further = Further("tiny", asked(), as_spec(source), TEXTS, CPU)
     with torch.no_grad():
-        further._filler.model.get_input_embeddings().weight.mul_(1e30)
-        next(iter(further._filler.model.bert.encoder.layer.parameters())).mul_(1e30)
+        further._masked_lm.model.get_input_embeddings().weight.mul_(1e30)
+        next(iter(further._masked_lm.model.bert.encoder.layer.parameters())).mul_(1e30)
     with pytest.raises(ParamsError, match=r"adapt\.tiny\.rate: must let the loss stay a number, .* Lower the rate"):
         further.run(folder, lambda point: None)
     assert [file.name for file in folder.iterdir()] == ["kept"]
@@ -209,11 +211,11 @@ def test_done_is_what_was_asked_for_with_the_weights_of_its_record(done, with_he
 
 def test_an_encoder_without_a_mask_or_a_tokenizer_is_refused(with_head, tmp_path):
     with pytest.raises(EncoderError, match="must be a checkpoint with a tokenizer of its own"):
-        load_mask_filler(RandomEncoder(kind="random", config={"model_type": "bert"}, seed=0), 0)
+        load_masked_lm(RandomEncoder(kind="random", config={"model_type": "bert"}, seed=0), 0)
     source = shutil.copytree(with_head, tmp_path / "source")
     config = source / "tokenizer_config.json"
     told = json.loads(config.read_text())
     del told["mask_token"]
     config.write_text(json.dumps(told))
     with pytest.raises(EncoderError, match="the tokenizer must have a mask token"):
-        load_mask_filler(as_spec(source), 0)
+        load_masked_lm(as_spec(source), 0)

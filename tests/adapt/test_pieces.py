@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_checkpoint import as_spec, films
 
-from finetune_alf.encoder.masked import load_mask_filler
+from finetune_alf.encoder.masked_lm import load_masked_lm
 from finetune_alf.errors import EncoderError
 from finetune_alf.experiments.adapt.pieces import NO_WORD, Pieces, batches
 
@@ -16,22 +16,22 @@ TEXT = "An uneven but quietly moving film, unforgettable."
 
 
 @pytest.fixture(scope="module")
-def filler(with_head):
-    return load_mask_filler(as_spec(with_head), 0)
+def masked_lm(with_head):
+    return load_masked_lm(as_spec(with_head), 0)
 
 
-def test_a_long_text_comes_in_pieces_that_hold_all_of_it(filler):
-    vendor = filler.tokenizer
-    (whole,) = filler.pieces([TEXT], 40)
-    parts = list(filler.pieces([TEXT], 8))
+def test_a_long_text_comes_in_pieces_that_hold_all_of_it(masked_lm):
+    vendor = masked_lm.tokenizer
+    (whole,) = masked_lm.pieces([TEXT], 40)
+    parts = list(masked_lm.pieces([TEXT], 8))
     assert len(parts) > 2
     assert all(len(ids) <= 8 and (ids[0], ids[-1]) == (vendor.cls_token_id, vendor.sep_token_id) for ids, _ in parts)
     assert [token for ids, _ in parts for token in ids[1:-1]] == whole[0][1:-1]
 
 
-def test_words_are_the_tokenizers_own_and_special_tokens_have_none(filler):
-    ((ids, words),) = filler.pieces(["unforgettable film [SEP] unforgettable"], 40)
-    tokens = filler.tokenizer.convert_ids_to_tokens(ids)
+def test_words_are_the_tokenizers_own_and_special_tokens_have_none(masked_lm):
+    ((ids, words),) = masked_lm.pieces(["unforgettable film [SEP] unforgettable"], 40)
+    tokens = masked_lm.tokenizer.convert_ids_to_tokens(ids)
     assert [word for word, token in zip(words, tokens, strict=True) if token in ("[CLS]", "[SEP]")] == [-1, -1, -1]
     starts = [not token.startswith("##") for token in tokens]
     assert len(tokens) > 7
@@ -39,16 +39,16 @@ def test_words_are_the_tokenizers_own_and_special_tokens_have_none(filler):
         assert (before != after) == starts_anew
 
 
-def test_texts_longer_than_the_encoder_reads_are_refused(filler):
+def test_texts_longer_than_the_encoder_reads_are_refused(masked_lm):
     with pytest.raises(EncoderError, match=r"max_tokens: must be at most 40 .* but got 41"):
-        list(filler.pieces([TEXT], 41))
+        list(masked_lm.pieces([TEXT], 41))
 
 
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(5, 90), min_size=1, max_size=9), min_size=1, max_size=9))
 def test_padding_stands_behind_each_piece_and_words_count_from_zero(rows):
     pieces = Pieces.of((row, [NO_WORD, *range(40, 39 + len(row))]) for row in rows)
-    ids, words, is_token = pieces.padded(list(range(len(rows))), pad_id=0)
+    ids, words, is_token = pieces.padded(list(range(len(rows))), pad_token_id=0)
     for index, row in enumerate(rows):
         assert ids[index, : len(row)].tolist() == row
         assert words[index, : len(row)].tolist() == [NO_WORD, *range(len(row) - 1)]
@@ -68,8 +68,8 @@ def test_every_piece_comes_once_an_epoch_in_another_order_each_time(lengths, bat
     assert steps == list(itertools.islice(batches(torch.tensor(lengths), batch, seed), 2 * n_steps))
 
 
-def test_little_of_a_batch_is_padding(filler):
-    pieces = Pieces.of(filler.pieces(films(), 40))
+def test_little_of_a_batch_is_padding(masked_lm):
+    pieces = Pieces.of(masked_lm.pieces(films(), 40))
 
     def share_of_padding(steps):
         tables = [pieces.padded(rows, 0)[2] for rows in steps]

@@ -14,8 +14,8 @@ from finetune_alf.cost.masked import Masking, masked_work
 from finetune_alf.cost.memory import fit_memory
 from finetune_alf.cost.mixture import Part, mixture_memory, mixture_work, turns_of
 from finetune_alf.cost.work import fit_work
-from finetune_alf.encoder.adapters.install import with_adapter
-from finetune_alf.encoder.heads import HeadShape, with_heads
+from finetune_alf.encoder.adapters.inject import with_adapter
+from finetune_alf.encoder.heads import HeadShape, with_task_heads
 from finetune_alf.planning.probe import shape_of
 from finetune_alf.recipe import HoulsbyAdapter, LoraAdapter, TasksSpec
 from finetune_alf.recipe.tasks import (
@@ -67,7 +67,7 @@ def test_a_mixture_of_one_task_costs_what_its_fit_does(bare, texts, batch, opene
 def test_a_pair_apart_is_two_texts_a_row_and_the_other_heads_are_not_updated():
     encoder, _ = tiny()
     shapes = {"alone": HeadShape(3), "apart": HeadShape(1, n_parts=2)}
-    shape = shape_of(with_heads(encoder, shapes, HeadsSpec(n_common_layers=1)))
+    shape = shape_of(with_task_heads(encoder, shapes, HeadsSpec(n_common_layers=1)))
     parts = {"alone": Part(8, 1, lengths([5] * 8)), "apart": Part(8, 2, lengths([5] * 16))}
     mixed = recipe(Rates("00001"), batch=4, tasks=TasksSpec(sampling=RoundRobin()))
     work = mixture_work(shape, parts, mixed, PACKED, n_steps=4)

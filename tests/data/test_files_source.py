@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune_alf.data.distinct import distinct_rows
+from finetune_alf.data.duplicates import drop_duplicates
 from finetune_alf.data.files_source import FileRows, source_paths
 from finetune_alf.data.rows import SourceRows
 from finetune_alf.data.spec import FilesSource, TextColumns
@@ -96,13 +96,13 @@ def test_rows_that_cannot_be_used_are_refused_by_file_and_line(
 def test_an_empty_text_is_refused_by_file_and_line(tmp_path: Path, text: str) -> None:
     rows = read(tmp_path, train=f"text,label\na,1\n{text},0\n")
     with pytest.raises(DataError, match=r"train\.csv:3: must have a text, but it is empty"):
-        distinct_rows(rows)
+        drop_duplicates(rows)
 
 
 def test_half_an_empty_pair_is_refused(tmp_path: Path) -> None:
     rows = read(tmp_path, text=("first", "second"), train="first,second,label\na,b,1\nc,,0\n")
     with pytest.raises(DataError, match=r"train\.csv:3: must have a text, but it is empty"):
-        distinct_rows(rows)
+        drop_duplicates(rows)
 
 
 def test_each_text_stays_once_over_all_splits_and_the_earlier_split_keeps_it(tmp_path: Path) -> None:
@@ -112,6 +112,6 @@ def test_each_text_stays_once_over_all_splits_and_the_earlier_split_keeps_it(tmp
         validation="text,label\nb,0\nc,1\n",
         test="text,label\nc,1\nsame words,0\nSame words,1\n",
     )
-    distinct = distinct_rows(rows)
+    distinct = drop_duplicates(rows)
     assert distinct.kept == {"train": [0, 1], "validation": [1], "test": [2]}
     assert distinct.dropped == {"train": 1, "validation": 1, "test": 2}

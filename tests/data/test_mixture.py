@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from finetune_alf.data.mixture import Mixture, load_drawn
+from finetune_alf.data.mixture import Mixture, load_any_sample
 from finetune_alf.data.prepare import prepare_mixture, prepare_sample
 from finetune_alf.data.sample import Sample
 from finetune_alf.data.spec import FilesSource, MiniSource, MixtureSpec, SampleSpec
@@ -20,7 +20,7 @@ SPEC = MixtureSpec(tasks={"films": FILMS, "trips": TRAVEL})
 
 def test_a_mixture_comes_back_as_it_was_drawn(tmp_path: Path) -> None:
     card = prepare_mixture("both", SPEC, tmp_path / "both")
-    mixture = load_drawn(tmp_path / "both")
+    mixture = load_any_sample(tmp_path / "both")
     assert isinstance(mixture, Mixture)
     assert mixture.card == card
     assert list(mixture.tasks) == list(card.tasks) == ["films", "trips"]
@@ -32,8 +32,8 @@ def test_a_mixture_comes_back_as_it_was_drawn(tmp_path: Path) -> None:
 def test_each_task_is_the_sample_that_it_would_be_by_itself(tmp_path: Path) -> None:
     prepare_mixture("both", SPEC, tmp_path / "both")
     alone = prepare_sample("films", FILMS, tmp_path / "films")
-    assert load_drawn(tmp_path / "both").tasks["films"].card == alone
-    plain = load_drawn(tmp_path / "films")
+    assert load_any_sample(tmp_path / "both").tasks["films"].card == alone
+    plain = load_any_sample(tmp_path / "films")
     assert isinstance(plain, Sample)
     assert plain.tasks == {"films": plain}
 
@@ -54,7 +54,7 @@ def test_a_task_that_cannot_be_drawn_is_named_and_leaves_what_was_there(tmp_path
     spec = MixtureSpec(tasks={"films": FILMS, "lost": SampleSpec(source=broken, **COUNTS)})
     with pytest.raises(DataError, match=r"samples\.both\.tasks\.lost"):
         prepare_mixture("both", spec, tmp_path / "both")
-    assert load_drawn(tmp_path / "both").card == card
+    assert load_any_sample(tmp_path / "both").card == card
     assert sorted(path.name for path in tmp_path.iterdir()) == ["both"]
 
 
@@ -67,10 +67,10 @@ def test_a_task_has_no_name_that_results_have(name: str) -> None:
 def test_a_split_that_is_needed_and_has_no_rows_is_named(tmp_path: Path) -> None:
     spec = FILMS.model_copy(update={"n_test": 0})
     prepare_mixture("both", MixtureSpec(tasks={"films": spec}), tmp_path / "both")
-    films = load_drawn(tmp_path / "both").tasks["films"]
-    assert films.filled("validation") is films.splits["validation"]
+    films = load_any_sample(tmp_path / "both").tasks["films"]
+    assert films.nonempty_split("validation") is films.splits["validation"]
     with pytest.raises(DataError, match=r"sample films: must have rows in its test split.*n_test"):
-        films.filled("test")
+        films.nonempty_split("test")
 
 
 def test_a_task_that_was_changed_or_taken_away_is_found_out(tmp_path: Path) -> None:
@@ -78,11 +78,11 @@ def test_a_task_that_was_changed_or_taken_away_is_found_out(tmp_path: Path) -> N
     prepare_mixture("both", SPEC, folder)
     prepare_sample("trips", FILMS, folder / "trips")
     with pytest.raises(DataError, match="must hold the tasks of its card"):
-        load_drawn(folder)
+        load_any_sample(folder)
     prepare_mixture("both", SPEC, folder)
     (folder / "trips" / "card.json").unlink()
     with pytest.raises(DataError, match="trips"):
-        load_drawn(folder)
+        load_any_sample(folder)
 
 
 def test_a_broken_card_is_told_of(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_broken_card_is_told_of(tmp_path: Path) -> None:
     path = tmp_path / "both" / "card.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "tasks": ["films"]}))
     with pytest.raises(DataError, match=r"must be a mixture's card, but tasks"):
-        load_drawn(tmp_path / "both")
+        load_any_sample(tmp_path / "both")
     path.write_text("{")
     with pytest.raises(DataError, match="must be a sample's card"):
-        load_drawn(tmp_path / "both")
+        load_any_sample(tmp_path / "both")

@@ -16,7 +16,7 @@ from finetune_alf.data.files_source import FileRows
 from finetune_alf.data.hub_source import HubData, HubRows
 from finetune_alf.data.memory_source import MemoryRows
 from finetune_alf.data.mini_source import MiniRows
-from finetune_alf.data.rows import GIVEN_SPLITS
+from finetune_alf.data.rows import SOURCE_SPLITS
 from finetune_alf.data.source import Source, open_source
 from finetune_alf.data.spec import FilesSource, HubSource, MiniSource
 
@@ -98,7 +98,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
 
 def test_there_is_a_train_split_and_no_unknown_one(source: Source) -> None:
     assert "train" in source.rows().splits
-    assert set(source.rows().splits) <= set(GIVEN_SPLITS)
+    assert set(source.rows().splits) <= set(SOURCE_SPLITS)
 
 
 def test_texts_labels_and_places_are_as_many(source: Source) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from finetune_alf.encoder.adapters.install import with_adapter
+from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.encoder.adapters.save import SPEC_FILE, TENSOR_FILE, load_adapter, save_adapter
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.errors import EncoderError

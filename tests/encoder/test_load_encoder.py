@@ -118,7 +118,7 @@ def test_a_classifier_of_another_task_is_drawn_anew_and_said(checkpoint, caplog)
     change_weights(checkpoint, lambda t: t.update({"classifier.weight": torch.ones(5, 8)}))
     with caplog.at_level(logging.WARNING, "finetune_alf"):
         encoder = load(checkpoint, n_labels=2)
-    assert "classifier.weight" in encoder.first.fresh
+    assert "classifier.weight" in encoder.initial_weights.newly_initialized
     assert "classifier.weight is drawn anew" in caplog.text
 
 

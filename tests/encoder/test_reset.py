@@ -113,7 +113,7 @@ def test_training_a_frozen_body_and_resetting_touches_nothing_but_the_head(rando
 
 def test_tensors_of_the_head_that_a_checkpoint_holds_are_put_back_not_drawn(saved_checkpoint):
     encoder = load_encoder(FolderEncoder(kind="folder", path=str(saved_checkpoint)), n_labels=2)
-    assert set(encoder.first.fresh) == {"classifier.weight", "classifier.bias"}
+    assert set(encoder.initial_weights.newly_initialized) == {"classifier.weight", "classifier.bias"}
     encoder.reset(1)
     one = weights(encoder)
     disturb(encoder)

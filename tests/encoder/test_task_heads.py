@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from finetune_alf.encoder.heads import heads_of, with_heads
+from finetune_alf.encoder.heads import task_heads_of, with_task_heads
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD, UniformRates
@@ -23,7 +23,7 @@ def weights(encoder):
 
 def test_every_family_takes_heads_and_every_parameter_has_one_address(family, load):
     bare = load(family)
-    encoder = with_heads(bare, SHAPES, HeadsSpec(n_common_layers=2))
+    encoder = with_task_heads(bare, SHAPES, HeadsSpec(n_common_layers=2))
     placed = [name for names in encoder.anatomy.parameters.values() for name in names]
     assert sorted(placed) == sorted(name for name, _ in encoder.model.named_parameters())
     assert encoder.anatomy.addresses[-4:] == (HEAD, "head.keys", "head.b-2", "head.c")
@@ -32,13 +32,13 @@ def test_every_family_takes_heads_and_every_parameter_has_one_address(family, lo
     assert {rates[f"head.{task}"] for task in SHAPES} == {1e-3}
     ids = torch.ones(4, 6, dtype=torch.long)
     for task, shape in SHAPES.items():
-        heads_of(encoder.model).task = task
+        task_heads_of(encoder.model).task = task
         assert encoder.model(input_ids=ids).logits.shape == (4 // shape.n_parts, shape.n_outputs)
 
 
 def test_one_task_alone_is_drawn_as_the_plain_classifier(family, load):
     plain = load(family, 3)
-    alone = with_heads(load(family, 3), {"a": HeadShape(3)}, HeadsSpec(n_common_layers=0, dropout=None))
+    alone = with_task_heads(load(family, 3), {"a": HeadShape(3)}, HeadsSpec(n_common_layers=0, dropout=None))
     for seed in (1, 2):
         plain.reset(seed)
         alone.reset(seed)
@@ -50,8 +50,8 @@ def test_one_task_alone_is_drawn_as_the_plain_classifier(family, load):
 
 def test_a_tasks_head_starts_the_same_whatever_the_other_tasks_are(load):
     spec, one = HeadsSpec(n_common_layers=0), HeadShape(2)
-    first = with_heads(load(), {"a": one, "b": HeadShape(3)}, spec)
-    other = with_heads(load(), {"b": HeadShape(5, 4), "c": one, "a": one}, spec)
+    first = with_task_heads(load(), {"a": one, "b": HeadShape(3)}, spec)
+    other = with_task_heads(load(), {"b": HeadShape(5, 4), "c": one, "a": one}, spec)
     first.reset(7)
     other.reset(7)
     there, here = weights(first), weights(other)
@@ -63,7 +63,7 @@ def test_a_tasks_head_starts_the_same_whatever_the_other_tasks_are(load):
 
 
 def test_reset_puts_back_what_a_fit_changed(load):
-    encoder = with_heads(load(), SHAPES, HeadsSpec())
+    encoder = with_task_heads(load(), SHAPES, HeadsSpec())
     encoder.reset(3)
     before = weights(encoder)
     with torch.no_grad():
@@ -79,19 +79,19 @@ def test_the_encoder_that_was_given_keeps_its_head_and_its_dropout(load):
     bare.reset(1)
     bare.model.eval()
     before, p = bare.model(input_ids=ids).logits, bare.model.dropout.p
-    headed = with_heads(bare, SHAPES, HeadsSpec(dropout=0.6))
+    headed = with_task_heads(bare, SHAPES, HeadsSpec(dropout=0.6))
     assert headed.model.dropout.p == 0.6
     headed.reset(2)
     bare.reset(1)
     assert torch.equal(bare.model(input_ids=ids).logits, before)
     assert bare.model.dropout.p == p != 0.6
-    assert heads_of(bare.model) is None
+    assert task_heads_of(bare.model) is None
     assert headed.model.base_model is bare.model.base_model
 
 
 def test_pairs_that_were_encoded_apart_meet_at_the_output_layer(load):
-    encoder = with_heads(load(), {"pair": HeadShape(1, 2, 2), "x": HeadShape(1)}, HeadsSpec(n_common_layers=1))
-    heads = heads_of(encoder.model)
+    encoder = with_task_heads(load(), {"pair": HeadShape(1, 2, 2), "x": HeadShape(1)}, HeadsSpec(n_common_layers=1))
+    heads = task_heads_of(encoder.model)
     heads.task = "pair"
     own, width = heads.own["of_pair"], encoder.model.config.hidden_size
     assert own.output.in_features == 2 * width
@@ -103,8 +103,8 @@ def test_pairs_that_were_encoded_apart_meet_at_the_output_layer(load):
 @pytest.mark.parametrize(("activation", "is_linear"), [("none", True), ("tanh", False), ("relu", False)])
 def test_a_stack_without_activation_is_one_linear_map(load, activation, is_linear):
     spec = HeadsSpec(n_common_layers=2, activation=activation)
-    encoder = with_heads(load(), {"a": HeadShape(2, 3)}, spec)
-    heads = heads_of(encoder.model).double()
+    encoder = with_task_heads(load(), {"a": HeadShape(2, 3)}, spec)
+    heads = task_heads_of(encoder.model).double()
     x, y = torch.randn(2, 1, encoder.model.config.hidden_size, dtype=torch.float64).unbind()
     nothing = heads(torch.zeros_like(x))
     same = torch.allclose(heads(3 * x + 3 * y) - nothing, 3 * (heads(x) + heads(y) - 2 * nothing), atol=1e-12)
@@ -121,9 +121,9 @@ def test_the_paper_adds_as_many_layers_as_its_sizes_say(load):
     assert millions[2, 2] == pytest.approx(114.7, abs=0.06)
     assert millions[5, 5] == pytest.approx(121.7, abs=0.06)
     assert millions[9, 9] == pytest.approx(131.2, abs=0.06)
-    encoder = with_heads(load(), {t: HeadShape(1, 5) for t in "abc"}, HeadsSpec(n_common_layers=5))
+    encoder = with_task_heads(load(), {t: HeadShape(1, 5) for t in "abc"}, HeadsSpec(n_common_layers=5))
     width = encoder.model.config.hidden_size
-    n_hidden = sum(p.shape == (width, width) for p in heads_of(encoder.model).parameters())
+    n_hidden = sum(p.shape == (width, width) for p in task_heads_of(encoder.model).parameters())
     assert n_hidden == 5 + 3 * 4
 
 
@@ -131,4 +131,4 @@ def test_a_model_without_an_output_layer_is_refused_by_name(load):
     encoder = load(n_labels=3)
     encoder.model.config.num_labels = 4
     with pytest.raises(EncoderError, match=r"must have a linear output layer.*BertForSequenceClassification"):
-        with_heads(encoder, SHAPES, HeadsSpec())
+        with_task_heads(encoder, SHAPES, HeadsSpec())

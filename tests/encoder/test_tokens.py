@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune_alf.encoder import FolderEncoder
+from finetune_alf.encoder.hash_tokenizer import WordHashTokenizer
 from finetune_alf.encoder.load import load_encoder
-from finetune_alf.encoder.random import WordHashTokenizer
 from finetune_alf.errors import EncoderError
 
 TEXTS = ["A good film, really.", "bad", "the food was good but the film was " + "very " * 60 + "bad"]
@@ -20,7 +20,7 @@ def test_every_family_reads_its_own_tokens(random_encoder, family, pairs):
     tokens = encoder.tokenize(texts, max_tokens=encoder.n_positions)
     width = max(map(len, tokens.ids))
     assert width == encoder.n_positions
-    batch = {"input_ids": padded(tokens.ids, tokens.pad_id, width)}
+    batch = {"input_ids": padded(tokens.ids, tokens.pad_token_id, width)}
     batch["attention_mask"] = padded([(1,) * len(row) for row in tokens.ids], 0, width)
     if tokens.types is not None:
         batch["token_type_ids"] = padded(tokens.types, 0, width)
@@ -34,17 +34,17 @@ def padded(rows, value, width):
 
 
 def test_types_are_given_only_where_the_encoder_tells_them_apart(random_encoder):
-    takes = {name: load_encoder(random_encoder(name), 2).takes_types for name in ("bert", "albert", "electra")}
+    takes = {name: load_encoder(random_encoder(name), 2).takes_token_types for name in ("bert", "albert", "electra")}
     assert all(takes.values())
     without = ("distilbert", "deberta", "deberta-v2", "modernbert", "mpnet")
-    assert not any(load_encoder(random_encoder(name), 2).takes_types for name in without)
+    assert not any(load_encoder(random_encoder(name), 2).takes_token_types for name in without)
     # a table of one type, as roberta-base has it, tells nothing apart
-    assert not load_encoder(random_encoder("roberta", type_vocab_size=1), 2).takes_types
+    assert not load_encoder(random_encoder("roberta", type_vocab_size=1), 2).takes_token_types
 
 
 def test_roberta_like_encoders_pad_with_their_own_id_and_lose_two_positions(random_encoder):
     encoder = load_encoder(random_encoder("roberta"), 2)
-    assert encoder.tokenize(["x"], 8).pad_id == 1
+    assert encoder.tokenize(["x"], 8).pad_token_id == 1
     assert encoder.n_positions == 38
     assert load_encoder(random_encoder("bert"), 2).n_positions == 40
 
@@ -59,7 +59,7 @@ def test_a_checkpoints_tokenizer_marks_and_cuts_pairs(saved_checkpoint):
     encoder = load_encoder(FolderEncoder(kind="folder", path=str(saved_checkpoint)), 2)
     single = encoder.tokenize(["good film", "bad bad bad bad bad"], 5)
     assert single.ids == ((2, 4, 6, 3), (2, 5, 5, 5, 3))
-    assert single.pad_id == 0
+    assert single.pad_token_id == 0
     pairs = encoder.tokenize([("good film", "bad food"), ("bad bad bad bad", "food")], 6)
     assert pairs.ids[0] == (2, 4, 3, 5, 7, 3)
     assert pairs.types[0] == (0, 0, 0, 1, 1, 1)
@@ -84,15 +84,15 @@ WORDS = st.text(max_size=60)
 
 @given(texts=st.lists(st.tuples(WORDS, WORDS)), n_ids=st.integers(4, 60), pad=st.integers(-1, 70))
 def test_hashed_words_stay_in_the_vocabulary_and_within_length(texts, n_ids, pad):
-    tokens = WordHashTokenizer(n_ids, pad)(texts, 12, with_types=True)
+    tokens = WordHashTokenizer(n_ids, pad)(texts, 12, with_token_types=True)
     for ids, types in zip(tokens.ids, tokens.types, strict=True):
         assert len(ids) == len(types) <= 12
-        assert all(0 <= i < n_ids and i != tokens.pad_id for i in ids)
+        assert all(0 <= i < n_ids and i != tokens.pad_token_id for i in ids)
         assert list(types) == sorted(types)
 
 
 def test_a_word_has_the_same_id_in_every_process():
-    assert WordHashTokenizer(101, 0)(["Good film!"], 8, with_types=False).ids == ((1, 7, 27, 80, 2),)
+    assert WordHashTokenizer(101, 0)(["Good film!"], 8, with_token_types=False).ids == ((1, 7, 27, 80, 2),)
 
 
 def test_a_vocabulary_without_room_for_a_word_is_refused():

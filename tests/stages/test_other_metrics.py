@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from finetune_alf.cli.entry import group
 from finetune_alf.files import read_json, read_jsonl
-from finetune_alf.metrics import METRICS, majority
+from finetune_alf.metrics import METRICS, majority_baseline
 from finetune_alf.params import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.schedules.pull import pull
@@ -123,7 +123,7 @@ def test_a_transfer_is_scored_compared_and_told_by_the_metric(paths: Paths, name
     compared = read_json(paths.transfer(name) / f"{name}.json")
     said = read_json(paths.transfer(name) / f"{name}.predictions.json")
     assert compared["metric"] == metric
-    assert compared["sample"]["majority"] == majority(metric, said["truth"]) == 0.0
+    assert compared["sample"]["majority"] == majority_baseline(metric, said["truth"]) == 0.0
     for scheme, told in compared["schemes"].items():
         scores = [METRICS[metric](said["truth"], one) for one in said["predictions"][scheme].values()]
         assert told["score"]["mean"] == pytest.approx(np.mean(scores))

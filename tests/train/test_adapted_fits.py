@@ -12,7 +12,7 @@ from tiny_families import gradients, labels_of, largest, largest_difference, tab
 
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.spec import MiniSource, SampleSpec
-from finetune_alf.encoder.adapters.install import with_adapter
+from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, adapter
 from finetune_alf.recipe import GradualUnfreezing, HoulsbyAdapter, LoraAdapter
@@ -76,7 +76,7 @@ def changed(encoder, recipe, seed=1):
     """Fit, and return the addresses where some weight is not what it was at the start, with the result."""
     encoder.reset(0)
     texts = fit_texts(encoder)
-    first = {name: tensor.clone() for name, tensor in encoder.first.loaded.items()}
+    first = {name: tensor.clone() for name, tensor in encoder.initial_weights.loaded.items()}
     result = fit(encoder, texts, recipe, seed)
     now = {name: parameter.detach() for name, parameter in encoder.model.named_parameters()}
     moved = {name for name, tensor in first.items() if not torch.equal(tensor, now[name])}

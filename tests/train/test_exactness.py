@@ -114,10 +114,12 @@ def test_padded_takes_the_step_of_transformers_own_forward_text_by_text(family):
 def test_positions_start_past_the_models_padding_id_whatever_the_tokenizers_is():
     encoder = tiny_encoder("roberta")
     table = table_of(encoder, [5, 22])
-    other = dataclasses.replace(table, pad_id=N_IDS - 1, ids=table.ids % (N_IDS - 1))
+    other = dataclasses.replace(table, pad_token_id=N_IDS - 1, ids=table.ids % (N_IDS - 1))
     assert encoder.model.config.pad_token_id not in other.ids
     forward = PackedForward(encoder.model)
-    assert torch.equal(forward(other, [0, 1]), forward(dataclasses.replace(other, pad_id=table.pad_id), [0, 1]))
+    assert torch.equal(
+        forward(other, [0, 1]), forward(dataclasses.replace(other, pad_token_id=table.pad_token_id), [0, 1])
+    )
 
 
 def own_inputs(table, row):

@@ -78,7 +78,7 @@ def test_the_groups_of_a_pack_lay_every_token_in_a_place_of_its_own(rows):
 
 def test_the_padding_id_inside_a_text_takes_no_number():
     table = table_of(tiny_encoder("roberta"), [4, 3])
-    table.ids[:] = torch.tensor([5, table.pad_id, 6, 7, table.pad_id, 8, 9])
+    table.ids[:] = torch.tensor([5, table.pad_token_id, 6, 7, table.pad_token_id, 8, 9])
     assert table.counted.tolist() == [1, 0, 2, 3, 0, 1, 2]
 
 

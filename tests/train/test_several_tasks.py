@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from tiny import BAD, GOOD, TINY_BERT, tiny_recipe, tiny_spec
 
-from finetune_alf.encoder.heads import with_heads
+from finetune_alf.encoder.heads import with_task_heads
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.rates import FrozenBelow, UniformRates
@@ -54,7 +54,7 @@ def three_tasks(encoder, weights=(1.0, 1.0, 1.0)):
 
 def headed(dropout=0.0, heads=None, shapes=SHAPES, config=None):
     spec = RandomEncoder(kind="random", config={**config, "hidden_dropout_prob": dropout}, seed=1) if config else None
-    return with_heads(load_encoder(spec or tiny_spec(dropout), 1), shapes, heads or HeadsSpec(dropout=None))
+    return with_task_heads(load_encoder(spec or tiny_spec(dropout), 1), shapes, heads or HeadsSpec(dropout=None))
 
 
 def weights(encoder):
@@ -121,7 +121,7 @@ def test_one_task_alone_equals_the_plain_fit_bit_for_bit(spec, unfreezing):
     tasks = {"mood": FitTexts(*[split(plain, "classes", TEXTS)] * 3)}
     told = fit(plain, tasks, tiny_recipe(**changes), seed=4)
     for sampling in (JointSteps(), RoundRobin()):
-        alone = with_heads(load_encoder(spec, 1), {"mood": HeadShape(3)}, PLAIN_HEADS)
+        alone = with_task_heads(load_encoder(spec, 1), {"mood": HeadShape(3)}, PLAIN_HEADS)
         recipe = tiny_recipe(**changes, tasks=TasksSpec(heads=PLAIN_HEADS, sampling=sampling))
         again = fit(alone, tasks, recipe, seed=4)
         own = {"seconds", "started_ms", "tasks"}
@@ -139,7 +139,10 @@ def test_another_head_is_another_fit():
     curves = set()
     for heads in (PLAIN_HEADS, HeadsSpec(n_common_layers=1, dropout=None), HeadsSpec(n_common_layers=0, dropout=0.5)):
         result = fit(
-            with_heads(encoder, {"mood": HeadShape(3)}, heads), tasks, tiny_recipe(tasks=TasksSpec(heads=heads)), seed=4
+            with_task_heads(encoder, {"mood": HeadShape(3)}, heads),
+            tasks,
+            tiny_recipe(tasks=TasksSpec(heads=heads)),
+            seed=4,
         )
         curves.add(tuple(record.train_loss for record in result.epochs))
     assert len(curves) == 3

@@ -86,16 +86,16 @@ def tables_of(encoder, *, padding_inside=False, most=6):
 def table_of(encoder, lengths, seed=0, *, padding_inside=False):
     """Lay out texts of random ids and, where the encoder takes types, of two parts."""
     generator = torch.Generator().manual_seed(seed)
-    pad_id = encoder.tokenizer.pad_id
+    pad_token_id = encoder.tokenizer.pad_token_id
     ids, types = [], []
     for length in lengths:
-        text = [i if i != pad_id else 7 for i in torch.randint(0, N_IDS, (length,), generator=generator).tolist()]
+        text = [i if i != pad_token_id else 7 for i in torch.randint(0, N_IDS, (length,), generator=generator).tolist()]
         if padding_inside:
-            text = [pad_id if i % 3 == 0 else i for i in text]
+            text = [pad_token_id if i % 3 == 0 else i for i in text]
         n_first = int(torch.randint(1, length + 1, (), generator=generator))
         ids.append(tuple(text))
         types.append((0,) * n_first + (1,) * (length - n_first))
-    tokens = Tokens(tuple(ids), tuple(types) if encoder.takes_types else None, pad_id)
+    tokens = Tokens(tuple(ids), tuple(types) if encoder.takes_token_types else None, pad_token_id)
     return TokenTable.of(tokens, torch.device("cpu"))
 
 

@@ -9,7 +9,7 @@ from finetune_alf.experiments.transfer.cells import cells
 from finetune_alf.experiments.transfer.compare import compare
 from finetune_alf.experiments.transfer.schemes import scheme_recipes
 from finetune_alf.experiments.transfer.spec import SCHEMES, TransferSpec
-from finetune_alf.metrics import majority
+from finetune_alf.metrics import majority_baseline
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.published import published
@@ -129,7 +129,7 @@ def test_scores_are_compared_by_a_correlation_and_have_no_accuracy():
 
 
 def test_the_majority_is_the_commonest_class():
-    assert majority("accuracy", [0, 1, 1, 1]) == 0.75
+    assert majority_baseline("accuracy", [0, 1, 1, 1]) == 0.75
 
 
 def test_a_schedule_of_another_depth_is_refused():

@@ -36,11 +36,11 @@ def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -
     if name not in params.studies:
         raise ParamsError(f"studies: must have an entry {name}, but got {', '.join(params.studies) or 'none'}.")
     spec = params.studies[name]
-    from finetune_alf.encoder.adapters.install import with_adapter
+    from finetune_alf.encoder.adapters.inject import with_adapter
     from finetune_alf.encoder.load import load_encoder
-    from finetune_alf.encoder.locate import below
+    from finetune_alf.encoder.locate import resolve_folder
 
-    encoder = load_encoder(below(root, params.encoders[spec.encoder]), classes)
+    encoder = load_encoder(resolve_folder(root, params.encoders[spec.encoder]), classes)
     if spec.recipe.adapter is not None:
         encoder = with_adapter(encoder, spec.recipe.adapter)
     rates = _scheduled(schedule, root, encoder.n_layers) if schedule else spec.recipe.rates.at(encoder.n_layers)

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune_alf.data.rows import GIVEN_SPLITS, SourceRows, check_labels, ordered_names
+from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, check_labels, ordered_names
 from finetune_alf.data.spec import FilesSource
 from finetune_alf.data.table_rows import read_split
 from finetune_alf.errors import DataError
@@ -35,7 +35,7 @@ class FileRows:
 
 def source_paths(spec: FilesSource, root: Path) -> dict[str, Path]:
     """Return the file of each given split, environment variables expanded, relative paths under `root`."""
-    given = {name: getattr(spec, name) for name in GIVEN_SPLITS}
+    given = {name: getattr(spec, name) for name in SOURCE_SPLITS}
     return {name: root / expanded(path) for name, path in given.items() if path is not None}
 
 

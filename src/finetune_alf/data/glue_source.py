@@ -8,7 +8,7 @@ from finetune_alf.data.files_source import FileRows, expanded
 from finetune_alf.data.glue import GLUE, REPOSITORY, GlueTask
 from finetune_alf.data.hub_source import HubRows
 from finetune_alf.data.readers.table import READERS
-from finetune_alf.data.rows import GIVEN_SPLITS, SourceRows, SplitRows
+from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, SplitRows
 from finetune_alf.data.spec import FilesSource, GlueSource, HubSource
 from finetune_alf.errors import DataError
 
@@ -45,7 +45,7 @@ def hub_spec(spec: GlueSource) -> HubSource:
 def files_spec(spec: GlueSource, root: Path) -> FilesSource:
     """Return the files of a task's folder, one a split; DataError where train is missing, or a split is there twice."""
     task, folder = GLUE[spec.task], str(spec.files)
-    found = {split: _file_of(split, folder, root / expanded(folder)) for split in GIVEN_SPLITS}
+    found = {split: _file_of(split, folder, root / expanded(folder)) for split in SOURCE_SPLITS}
     paths = {split: f"{folder}/{name}" for split, name in found.items() if name}
     if "train" not in paths:
         raise DataError(

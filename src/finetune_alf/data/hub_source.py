@@ -7,8 +7,8 @@ from typing import Any, overload
 
 from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.rows import (
-    GIVEN_SPLITS,
     ROWS,
+    SOURCE_SPLITS,
     SourceRows,
     SplitRows,
     Text,
@@ -82,7 +82,7 @@ class HubRows:
         return rows
 
     def _chosen(self, data: HubData) -> dict[str, str]:
-        own: dict[str, str] = {name: name for name in GIVEN_SPLITS if name in data.splits or name == "train"}
+        own: dict[str, str] = {name: name for name in SOURCE_SPLITS if name in data.splits or name == "train"}
         if self.spec.splits:
             own = {str(name): split for name, split in self.spec.splits.items()}
         missing = [split for split in own.values() if split not in data.splits]
@@ -91,7 +91,7 @@ class HubRows:
                 f"{self.spec.name}: must have the split {missing[0]!r}, but has {', '.join(map(repr, data.splits))}. "
                 "Set `splits` of this source to splits that are there."
             )
-        return {name: own[name] for name in GIVEN_SPLITS if name in own}
+        return {name: own[name] for name in SOURCE_SPLITS if name in own}
 
     def _split(self, own: str, rows: Any) -> SplitRows:
         origin = f"{self.spec.name} {own}"

@@ -37,11 +37,11 @@ class Mixture:
     tasks: Mapping[str, Sample]
 
 
-Drawn = Sample | Mixture
+AnySample = Sample | Mixture
 """What `samples.<name>` stands for: both have a name, a card with a digest, and tasks."""
 
 
-def load_drawn(folder: Path) -> Drawn:
+def load_any_sample(folder: Path) -> AnySample:
     """Read a sample or a mixture; raises DataError where a file is missing or broken, or rows are not the card's."""
     kept = _read_card(folder / "card.json")
     if kept is None:
@@ -53,7 +53,7 @@ def load_drawn(folder: Path) -> Drawn:
     return Mixture(kept.name, kept, samples)
 
 
-def facts_of(drawn: Drawn) -> dict[str, TaskFacts]:
+def facts_of(drawn: AnySample) -> dict[str, TaskFacts]:
     """Return what a recipe's plans rest on, task by task."""
     return {
         task: TaskFacts(len(sample.card.label_names), not isinstance(sample.splits["train"].texts[0], str))

@@ -4,15 +4,15 @@ import logging
 from collections import Counter
 from pathlib import Path
 
-from finetune_alf.data.distinct import Distinct, distinct_rows
 from finetune_alf.data.draw import DrawnSplit, draw_splits
+from finetune_alf.data.duplicates import Distinct, drop_duplicates
 from finetune_alf.data.mixture import MixtureCard, card_of
 from finetune_alf.data.rows import ROWS, SourceRows
 from finetune_alf.data.sample import Card, Sample, Split, rows_digest, save_sample
 from finetune_alf.data.source import open_source
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.errors import DataError
-from finetune_alf.files import swap_folder, write_json
+from finetune_alf.files import replace_folder, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def prepare_mixture(name: str, spec: MixtureSpec, folder: Path, root: Path | Non
 
     Raises DataError naming the task whose sample cannot be drawn.
     """
-    with swap_folder(folder) as temporary:
+    with replace_folder(folder) as temporary:
         cards = {
             task: prepare_sample(task, one, temporary / task, root, mixture=name) for task, one in spec.tasks.items()
         }
@@ -50,7 +50,7 @@ def prepare_mixture(name: str, spec: MixtureSpec, folder: Path, root: Path | Non
 
 def draw_sample(name: str, spec: SampleSpec, rows: SourceRows) -> Sample:
     """Draw a sample from a source's rows; the same rows and spec give the same sample."""
-    distinct = distinct_rows(rows)
+    distinct = drop_duplicates(rows)
     labels = {given: split.labels for given, split in rows.splits.items()}
     drawn = draw_splits(labels, distinct.kept, rows.label_names, spec)
     splits = {split: _read(rows, part) for split, part in drawn.items()}

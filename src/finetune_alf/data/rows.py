@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from finetune_alf.errors import DataError
 
 Text = str | tuple[str, str]
-GIVEN_SPLITS = ("train", "validation", "test")
+SOURCE_SPLITS = ("train", "validation", "test")
 """The splits that a source may give, in the order in which the earlier keeps a text that two of them hold."""
 
 ROWS = "rows"

@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from finetune_alf.data.rows import Text
 from finetune_alf.errors import DataError
-from finetune_alf.files import digest, swap_folder, write_bytes, write_json
+from finetune_alf.files import digest, replace_folder, write_bytes, write_json
 from finetune_alf.spec import Spec
 
 SPLITS = ("train", "validation", "confirmation", "test")
@@ -61,7 +61,7 @@ class Sample:
         """The one task that it is, by its name, as a mixture has several."""
         return {self.name: self}
 
-    def filled(self, split: str) -> Split:
+    def nonempty_split(self, split: str) -> Split:
         """Return a split that must have rows, and does; DataError otherwise."""
         if not self.splits[split].texts:
             raise DataError(
@@ -82,7 +82,7 @@ def rows_digest(label_names: tuple[str, ...], splits: Mapping[str, Split]) -> st
 
 def save_sample(folder: Path, sample: Sample) -> None:
     """Write a sample's folder; the same rows give the same bytes."""
-    with swap_folder(folder) as temporary:
+    with replace_folder(folder) as temporary:
         for name in SPLITS:
             write_bytes(temporary / f"{name}.parquet", _parquet(sample.splits[name], sample.card.label_names))
         write_json(temporary / "card.json", sample.card.model_dump(mode="json"))

@@ -10,7 +10,7 @@ from finetune_alf.metrics import LabelKind
 from finetune_alf.paths import Name
 from finetune_alf.spec import Spec
 
-GivenSplit = Literal["train", "validation", "test"]
+SourceSplit = Literal["train", "validation", "test"]
 Column = Annotated[str, Field(min_length=1)]
 TextColumns = Column | Annotated[tuple[Column, Column], Field(strict=False)]
 """One column of texts, or two for a task over pairs; not strict, for a list is what a validator before it is given."""
@@ -25,7 +25,7 @@ class HubSource(Spec):
     revision: Annotated[str, Field(min_length=1)]
     text: TextColumns
     label: Column
-    splits: Mapping[GivenSplit, str] | None = None
+    splits: Mapping[SourceSplit, str] | None = None
     """Which of the set's own splits to use; without it those named train, validation and test."""
 
 
@@ -139,7 +139,7 @@ def glue_kind(source: object) -> LabelKind | None:
     return GLUE[task].kind if isinstance(task, str) and task in GLUE else None
 
 
-TAKEN = ("overall", "score", "loss", "accuracy")
+RESERVED_TASK_NAMES = ("overall", "score", "loss", "accuracy")
 """What stands beside the tasks' names where results are told: no task's name."""
 
 
@@ -150,8 +150,10 @@ class MixtureSpec(Spec):
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
-        if taken := [name for name in self.tasks if name in TAKEN]:
-            raise ValueError(f"tasks: must not be called {', '.join(TAKEN)} as results are, but got {', '.join(taken)}")
+        if taken := [name for name in self.tasks if name in RESERVED_TASK_NAMES]:
+            raise ValueError(
+                f"tasks: must not be called {', '.join(RESERVED_TASK_NAMES)} as results are, but got {', '.join(taken)}"
+            )
         return self
 
 

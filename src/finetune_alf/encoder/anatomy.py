@@ -2,7 +2,7 @@
 
 The rule: the body is `model.base_model`; the stack is the outermost ModuleList of the body that holds most parameters,
 and `layer.i` is its i-th module; `embeddings` are the body's children whose name holds "embed"; `head` is everything
-outside the body, and its pooler. `LEFTOVERS` places what remains. Every parameter lies at exactly one address.
+outside the body, and its pooler. `OTHER_PARAMETERS` places what remains. Every parameter lies at exactly one address.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, addresses,
 if TYPE_CHECKING:
     from torch import nn
 
-LEFTOVERS = (
+OTHER_PARAMETERS = (
     # `<class of the body>:<path inside it>`, where in the body it works
     # relative positions, and in DeBERTa v2 the norm over them; all layers read them (DeBERTa, MPNet)
     (r".*:encoder\.(rel_embeddings|relative_attention_bias)\..*|Deberta.*:encoder\.LayerNorm\..*", "embeddings"),
@@ -94,12 +94,6 @@ def layers_of(model: "nn.Module") -> "tuple[nn.Module, ...]":
     return tuple(body.get_submodule(stack.rstrip(".")).children())
 
 
-def summary(model: "nn.Module", anatomy: Anatomy) -> tuple[tuple[Address, int], ...]:
-    """Return each address with how many numbers it holds, from the input up."""
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    return tuple((address, sum(sizes[name] for name in names)) for address, names in anatomy.parameters.items())
-
-
 def _body(model: "nn.Module") -> tuple["nn.Module", str]:
     body = id(getattr(model, "base_model", None))
     for name, module in model.named_modules():
@@ -154,7 +148,7 @@ def _place(path: str, body: str, stack: str, n_layers: int) -> Iterator[Address]
         yield HEAD
     else:
         named = {"embeddings": EMBEDDINGS, "first layer": layer(0), "last layer": layer(n_layers - 1)}
-        rows = (named[at] for pattern, at in LEFTOVERS if re.fullmatch(pattern, body + path))
+        rows = (named[at] for pattern, at in OTHER_PARAMETERS if re.fullmatch(pattern, body + path))
         yield from itertools.islice(rows, 1)
 
 

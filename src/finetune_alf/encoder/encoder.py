@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finetune_alf.encoder.anatomy import Anatomy
+from finetune_alf.encoder.initial_weights import InitialWeights
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.encoder.tokens import Texts, Tokenizer, Tokens
-from finetune_alf.encoder.weights import FirstWeights
 from finetune_alf.errors import EncoderError
 from finetune_alf.recipe import Adapter
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Encoder:
     """A sequence classification model that can be put back to its first weights.
 
-    `n_positions` is the longest text, in tokens, that it can read; `takes_types` says whether it tells first and
+    `n_positions` is the longest text, in tokens, that it can read; `takes_token_types` says whether it tells first and
     second text of a pair apart by token types; `adapter` says what was built into it, if anything.
     """
 
@@ -27,9 +27,9 @@ class Encoder:
     anatomy: Anatomy
     spec: EncoderSpec
     identity: str
-    first: FirstWeights
+    initial_weights: InitialWeights
     n_positions: int
-    takes_types: bool
+    takes_token_types: bool
     adapter: Adapter | None = None
 
     @property
@@ -37,7 +37,7 @@ class Encoder:
         """How many layers have an address."""
         return self.anatomy.n_layers
 
-    def must_have(self, adapter: Adapter | None) -> None:
+    def check_adapter(self, adapter: Adapter | None) -> None:
         """Raise EncoderError unless this adapter, or none, is what was built in."""
         if adapter != self.adapter:
             raise EncoderError(
@@ -50,7 +50,7 @@ class Encoder:
 
         Head tensors that no checkpoint held are drawn from the seed; the global random state is left as it was.
         """
-        self.first.put_back(self.model, seed)
+        self.initial_weights.restore(self.model, seed)
 
     def tokenize(self, texts: Texts, max_tokens: int) -> Tokens:
         """Tokenise single texts or pairs, cut to `max_tokens`.
@@ -61,4 +61,4 @@ class Encoder:
             raise EncoderError(
                 f"max_tokens: must be at most {self.n_positions} for {self.identity}, but got {max_tokens}. Lower it."
             )
-        return self.tokenizer(texts, max_tokens, self.takes_types)
+        return self.tokenizer(texts, max_tokens, self.takes_token_types)

@@ -10,7 +10,7 @@ from torch import nn
 
 from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.encoder.encoder import Encoder
-from finetune_alf.encoder.weights import FirstWeights
+from finetune_alf.encoder.initial_weights import InitialWeights
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD, task_head
 from finetune_alf.recipe.plans import HeadShape
@@ -54,7 +54,7 @@ class _OwnHead(nn.Module):
         return outputs
 
 
-def with_heads(encoder: Encoder, shapes: Mapping[str, HeadShape], spec: HeadsSpec) -> Encoder:
+def with_task_heads(encoder: Encoder, shapes: Mapping[str, HeadShape], spec: HeadsSpec) -> Encoder:
     """Return the encoder with a head for each task in the place of its output layer.
 
     Both encoders share the body and what else they have in common: fit one after the other, never both at a time.
@@ -73,10 +73,15 @@ def with_heads(encoder: Encoder, shapes: Mapping[str, HeadShape], spec: HeadsSpe
             module.p = spec.dropout
     own = {task: f"{path}.own.{_key(task)}." for task in shapes} if len(shapes) > 1 else {}
     anatomy = _anatomy(encoder.anatomy, model, f"{path}.", own)
-    return replace(encoder, model=model, anatomy=anatomy, first=_first(encoder.first, anatomy, f"{path}.", list(own)))
+    return replace(
+        encoder,
+        model=model,
+        anatomy=anatomy,
+        initial_weights=_initial_weights(encoder.initial_weights, anatomy, f"{path}.", list(own)),
+    )
 
 
-def heads_of(model: nn.Module) -> TaskHeads | None:
+def task_heads_of(model: nn.Module) -> TaskHeads | None:
     """Return a model's heads for several tasks, if it has them."""
     return next((module for module in model.modules() if isinstance(module, TaskHeads)), None)
 
@@ -135,8 +140,10 @@ def _anatomy(before: Anatomy, model: nn.Module, inside: str, own: Mapping[str, s
     return Anatomy({**before.parameters, **shared, **of_tasks})
 
 
-def _first(before: FirstWeights, anatomy: Anatomy, inside: str, tasks: list[str]) -> FirstWeights:
+def _initial_weights(before: InitialWeights, anatomy: Anatomy, inside: str, tasks: list[str]) -> InitialWeights:
     there = {name for names in anatomy.parameters.values() for name in names}
     loaded = {name: tensor for name, tensor in before.loaded.items() if name in there}
-    fresh = tuple(name for name in anatomy.parameters[HEAD] if name in before.fresh or name.startswith(inside))
-    return FirstWeights(loaded, fresh, before.drawn, {task: anatomy.parameters[task_head(task)] for task in tasks})
+    fresh = tuple(
+        name for name in anatomy.parameters[HEAD] if name in before.newly_initialized or name.startswith(inside)
+    )
+    return InitialWeights(loaded, fresh, before.drawn, {task: anatomy.parameters[task_head(task)] for task in tasks})

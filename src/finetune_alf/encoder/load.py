@@ -10,20 +10,20 @@ import torch
 from finetune_alf.encoder.anatomy import Anatomy, anatomy_of
 from finetune_alf.encoder.checkpoint import check_config
 from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.encoder.hash_tokenizer import WordHashTokenizer
+from finetune_alf.encoder.initial_weights import InitialWeights
 from finetune_alf.encoder.locate import locate
 from finetune_alf.encoder.pretrained import (
     VENDOR_ERRORS,
     attention_of,
     line,
+    load_checkpoint,
     n_ids,
     n_positions,
     quiet,
-    read_pretrained,
 )
-from finetune_alf.encoder.random import WordHashTokenizer
 from finetune_alf.encoder.spec import EncoderSpec, RandomEncoder
 from finetune_alf.encoder.tokens import PretrainedTokenizer, Tokenizer
-from finetune_alf.encoder.weights import FirstWeights
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD
 from finetune_alf.seeds import child_seed
@@ -51,9 +51,9 @@ def load_encoder(spec: EncoderSpec, n_labels: int, device: str = "cpu") -> Encod
         anatomy=anatomy,
         spec=spec,
         identity=spec.identity(),
-        first=FirstWeights.of(model, fresh),
+        initial_weights=InitialWeights.of(model, fresh),
         n_positions=n_positions(model),
-        takes_types=_takes_types(model),
+        takes_token_types=_takes_token_types(model),
     )
     encoder.reset(0)
     return encoder
@@ -81,10 +81,10 @@ def _random(spec: RandomEncoder, n_labels: int) -> _Built:
 
 
 def _pretrained(folder: Path, n_labels: int) -> _Built:
-    read = read_pretrained(folder, "classify", n_labels)
-    return read.model, PretrainedTokenizer(read.tokenizer), read.anatomy, read.fresh
+    read = load_checkpoint(folder, "classify", n_labels)
+    return read.model, PretrainedTokenizer(read.tokenizer), read.anatomy, read.newly_initialized
 
 
-def _takes_types(model: "PreTrainedModel") -> bool:
+def _takes_token_types(model: "PreTrainedModel") -> bool:
     accepts = "token_type_ids" in inspect.signature(model.forward).parameters
     return accepts and getattr(model.config, "type_vocab_size", 0) > 1

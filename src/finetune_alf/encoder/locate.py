@@ -25,10 +25,10 @@ BESIDE_WEIGHTS = ("config.json", *_TOKENIZER)
 _WANTED = [*BESIDE_WEIGHTS, "*.safetensors", "*.safetensors.index.json"]
 
 
-def below(root: Path, spec: EncoderSpec) -> EncoderSpec:
+def resolve_folder(root: Path, spec: EncoderSpec) -> EncoderSpec:
     """Take what lies in a folder from a project's root, not from wherever the command was called."""
     if isinstance(spec, AdaptedEncoder):
-        return spec.below(root)
+        return spec.folder_in(root)
     return spec.model_copy(update={"path": str(root / spec.path)}) if isinstance(spec, FolderEncoder) else spec
 
 
@@ -42,7 +42,7 @@ def locate(spec: HubEncoder | FolderEncoder | AdaptedEncoder | PackageEncoder) -
     if isinstance(spec, PackageEncoder):
         return _from_package(spec)
     if isinstance(spec, AdaptedEncoder):
-        spec = spec.below(Path())
+        spec = spec.folder_in(Path())
     return Path(spec.path)
 
 

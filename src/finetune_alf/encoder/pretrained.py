@@ -13,7 +13,7 @@ import torch
 
 from finetune_alf.encoder.anatomy import Anatomy, anatomy_of
 from finetune_alf.encoder.checkpoint import check_checkpoint
-from finetune_alf.encoder.tensors import check_finite, fresh_tensors
+from finetune_alf.encoder.loading_info import check_finite, fresh_tensors
 from finetune_alf.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -29,16 +29,16 @@ _SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
 @dataclass(frozen=True, eq=False)
-class Pretrained:
+class LoadedCheckpoint:
     """A checkpoint in memory: its model, its tokenizer, and the tensors of the head that it does not hold."""
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerBase"
     anatomy: Anatomy
-    fresh: Collection[str]
+    newly_initialized: Collection[str]
 
 
-def read_pretrained(folder: Path, purpose: Purpose, n_labels: int = 2) -> Pretrained:
+def load_checkpoint(folder: Path, purpose: Purpose, n_labels: int = 2) -> LoadedCheckpoint:
     """Read a folder's checkpoint; a classifier has `n_labels` outputs.
 
     Raises EncoderError for a folder that is missing, unsafe, torn, of an architecture without such a model, or whose
@@ -46,7 +46,7 @@ def read_pretrained(folder: Path, purpose: Purpose, n_labels: int = 2) -> Pretra
     """
     config = _config(folder, n_labels)
     model, fresh, anatomy = _model(folder, config, purpose)
-    return Pretrained(model, _tokenizer(folder, model), anatomy, fresh)
+    return LoadedCheckpoint(model, _tokenizer(folder, model), anatomy, fresh)
 
 
 def attention_of(config: "PreTrainedConfig", source: str, purpose: Purpose) -> str:

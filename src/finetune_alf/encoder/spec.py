@@ -83,9 +83,9 @@ class AdaptedEncoder(Spec):
 
     def identity(self) -> str:
         """Return the identity of its folder below the current one; raises EncoderError when it is not made yet."""
-        return self.below(Path()).identity()
+        return self.folder_in(Path()).identity()
 
-    def below(self, root: Path) -> FolderEncoder:
+    def folder_in(self, root: Path) -> FolderEncoder:
         """Return it as the folder that it is, in a project's root.
 
         Raises EncoderError, naming the command that makes it, when it is not there.

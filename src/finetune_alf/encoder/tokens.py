@@ -19,7 +19,7 @@ class Tokens:
 
     ids: tuple[tuple[int, ...], ...]
     types: tuple[tuple[int, ...], ...] | None
-    pad_id: int
+    pad_token_id: int
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -28,7 +28,7 @@ class Tokens:
 class Tokenizer(Protocol):
     """Turns texts into Tokens: special tokens added, cut to `max_tokens`, the longer text of a pair first."""
 
-    def __call__(self, texts: Texts, max_tokens: int, with_types: bool) -> Tokens:
+    def __call__(self, texts: Texts, max_tokens: int, with_token_types: bool) -> Tokens:
         """Tokenise single texts or pairs."""
         ...
 
@@ -39,23 +39,23 @@ class PretrainedTokenizer:
     def __init__(self, vendor: "PreTrainedTokenizerBase") -> None:
         self.vendor = vendor
 
-    def __call__(self, texts: Texts, max_tokens: int, with_types: bool) -> Tokens:
+    def __call__(self, texts: Texts, max_tokens: int, with_token_types: bool) -> Tokens:
         """Tokenise single texts or pairs."""
         first, second = split_pairs(texts)
         check_room(max_tokens, self.vendor.num_special_tokens_to_add(pair=second is not None))
-        pad_id = self.vendor.pad_token_id
+        pad_token_id = self.vendor.pad_token_id
         if not first:
-            return Tokens((), () if with_types else None, pad_id)
+            return Tokens((), () if with_token_types else None, pad_token_id)
         encoded = self.vendor(
             first,
             second,
             truncation=True,
             max_length=max_tokens,
             return_attention_mask=False,
-            return_token_type_ids=with_types,
+            return_token_type_ids=with_token_types,
         )
-        types = tuple(map(tuple, encoded["token_type_ids"])) if with_types else None
-        return Tokens(tuple(map(tuple, encoded["input_ids"])), types, pad_id)
+        types = tuple(map(tuple, encoded["token_type_ids"])) if with_token_types else None
+        return Tokens(tuple(map(tuple, encoded["input_ids"])), types, pad_token_id)
 
 
 def split_pairs(texts: Texts) -> tuple[list[str], list[str] | None]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.canvas import Sheet, colour, marker, sheet
+from finetune_alf.figures.style import StyledFigure, color, marker, styled_figure
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,21 @@ def learning_curves(
 ) -> bytes:
     """Draw the loss in training and validation (left) and the measure's validation score (right) of each fit."""
     info = curves_info(fits, labels)
-    with sheet(9.0, 3.6, n_panels=2) as page:
+    with styled_figure(9.0, 3.6, n_panels=2) as drawing:
         for index, curve in enumerate(info):
-            _draw(page, index, curve)
-        loss, score = page.panels
+            _draw(drawing, index, curve)
+        loss, score = drawing.axes
         loss.set(xlabel="epoch", ylabel="loss", title="training (solid), validation (dashed)")
         score.set(xlabel="epoch", ylabel=f"validation {measure.replace('_', ' ')}", title="on the validation split")
-        for panel in page.panels:
+        for panel in drawing.axes:
             panel.xaxis.get_major_locator().set_params(integer=True)
-        page.figure.legend(*score.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-        return page.png()
+        drawing.figure.legend(*score.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        return drawing.png()
 
 
-def _draw(page: Sheet, index: int, curve: Curve) -> None:
-    loss, score = page.panels
-    style = {"color": colour(index), "marker": marker(index), "markersize": 4}
+def _draw(drawing: StyledFigure, index: int, curve: Curve) -> None:
+    loss, score = drawing.axes
+    style = {"color": color(index), "marker": marker(index), "markersize": 4}
     loss.plot(curve.epochs, _gaps(curve.train_loss), **style)
     loss.plot(curve.epochs, _gaps(curve.validation_loss), **style, linestyle="--")
     score.plot(curve.epochs, _gaps(curve.validation_score), **style, label=curve.label)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from finetune_alf.figures.canvas import GREY, colour, sheet
+from finetune_alf.figures.style import GREY, color, styled_figure
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ def history_info(scores: Mapping[int, float | None]) -> HistoryInfo:
 def optimisation_history(scores: Mapping[int, float | None], metric: str = "score") -> bytes:
     """Draw score over trial number with the best so far; trials without a score are crosses at the bottom."""
     info = history_info(scores)
-    with sheet(6.5, 3.4) as page:
-        panel = page.panels[0]
+    with styled_figure(6.5, 3.4) as drawing:
+        panel = drawing.axes[0]
         panel.plot(info.numbers, info.scores, linestyle="none", marker="o", markersize=4, color=GREY, label="trial")
-        panel.step(info.numbers, info.best, where="post", color=colour(1), linewidth=2, label="best so far")
+        panel.step(info.numbers, info.best, where="post", color=color(1), linewidth=2, label="best so far")
         if info.unscored:
             bottom = [0.03] * len(info.unscored)
             marks = {"linestyle": "none", "marker": "x", "color": "black", "transform": panel.get_xaxis_transform()}
             panel.plot(info.unscored, bottom, **marks, label="no score (failed or pruned)")
         panel.xaxis.get_major_locator().set_params(integer=True)
         panel.set(xlabel="trial number", ylabel=f"validation {metric.replace('_', ' ')}")
-        page.figure.legend(loc="outside upper center", ncols=3)
-        return page.png()
+        drawing.figure.legend(loc="outside upper center", ncols=3)
+        return drawing.png()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from finetune_alf.figures.canvas import colour, sheet
+from finetune_alf.figures.style import color, styled_figure
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,19 @@ def importance_info(record: Mapping[str, Mapping[str, Mapping[str, float]]]) -> 
 def importance_bars(record: Mapping[str, Mapping[str, Mapping[str, float]]]) -> bytes:
     """Draw the importance of each address's rate, one bar an evaluator, with 95 % intervals."""
     info = importance_info(record)
-    with sheet(max(6.0, 1.1 + 0.75 * len(info.addresses)), 3.6) as page:
-        panel = page.panels[0]
+    with styled_figure(max(6.0, 1.1 + 0.75 * len(info.addresses)), 3.6) as drawing:
+        panel = drawing.axes[0]
         width = 0.8 / max(len(info.bars), 1)
         for index, bars in enumerate(info.bars):
             middles = [at - 0.4 + width * (index + 0.5) for at in range(len(info.addresses))]
-            panel.bar(middles, bars.means, width * 0.92, color=colour(index), label=bars.evaluator)
+            panel.bar(middles, bars.means, width * 0.92, color=color(index), label=bars.evaluator)
             panel.errorbar(middles, bars.means, _reach(bars), fmt="none", ecolor="black", elinewidth=1, capsize=2)
         panel.set_xticks(range(len(info.addresses)), info.addresses, rotation=30, ha="right", rotation_mode="anchor")
         panel.set_ylim(bottom=0)
         panel.grid(axis="x", visible=False)
         panel.set(xlabel="address, from the input up", ylabel="share of importance")
-        page.figure.legend(loc="outside upper center", ncols=4, title="bars: mean; lines: 95 % interval")
-        return page.png()
+        drawing.figure.legend(loc="outside upper center", ncols=4, title="bars: mean; lines: 95 % interval")
+        return drawing.png()
 
 
 def _reach(bars: Bars) -> list[list[float]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.canvas import GREY, colour, marker, sheet
+from finetune_alf.figures.style import GREY, color, marker, styled_figure
 from finetune_alf.rates import EMBEDDINGS, HEAD, Address
 
 Schedules = Mapping[str, Mapping[str, float] | Mapping[Address, float]]
@@ -41,8 +41,8 @@ def rates_info(schedules: Schedules) -> RatesInfo:
 def rates_by_layer(schedules: Schedules) -> bytes:
     """Draw learning rate (log scale) over address; hollow marks in the grey band are frozen (rate 0)."""
     info = rates_info(schedules)
-    with sheet(max(6.0, 2.4 + 0.6 * len(info.addresses)), 3.6) as page:
-        panel = page.panels[0]
+    with styled_figure(max(6.0, 2.4 + 0.6 * len(info.addresses)), 3.6) as drawing:
+        panel = drawing.axes[0]
         panel.set_yscale("log")
         panel.axhspan(info.floor / 3, info.floor * 3, color="#eeeeee", zorder=0)
         panel.text(1.01, info.floor, "frozen\n(rate 0)", transform=panel.get_yaxis_transform(), va="center", color=GREY)
@@ -54,18 +54,18 @@ def rates_by_layer(schedules: Schedules) -> bytes:
         panel.set_yticks([tick for tick in panel.get_yticks() if tick > info.floor * 3 and tick <= _top(info)])
         panel.grid(axis="x", visible=False)
         panel.set(xlabel="address, from the input up", ylabel="learning rate (log scale)")
-        page.figure.legend(loc="outside upper center", ncols=4)
-        return page.png()
+        drawing.figure.legend(loc="outside upper center", ncols=4)
+        return drawing.png()
 
 
 def _draw(panel: Any, info: RatesInfo, index: int, name: str, rates: tuple[float | None, ...]) -> None:
     shift = 0.12 * (index - (len(info.rates) - 1) / 2)  # so that equal rates stay seen
     points = [(at + shift, info.height(rate), rate) for at, rate in enumerate(rates) if rate is not None]
-    panel.plot([x for x, _, _ in points], [y for _, y, _ in points], color=colour(index), alpha=0.35, linewidth=1)
+    panel.plot([x for x, _, _ in points], [y for _, y, _ in points], color=color(index), alpha=0.35, linewidth=1)
     for frozen in (False, True):
         shown = [(x, y) for x, y, rate in points if (rate == 0) == frozen]
         face = {"markerfacecolor": "white"} if frozen else {"label": name}
-        style = {"linestyle": "none", "marker": marker(index), "color": colour(index), "markersize": 6}
+        style = {"linestyle": "none", "marker": marker(index), "color": color(index), "markersize": 6}
         panel.plot([x for x, _ in shown], [y for _, y in shown], **style, **face)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from finetune_alf.cost.mixture import Part
 from finetune_alf.cost.shape import FitLengths
-from finetune_alf.data.mixture import Drawn
+from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.recipe import Recipe
@@ -26,7 +26,7 @@ class TextLengths:
     encoder: Encoder
     _known: dict[Hashable, _Read] = field(default_factory=dict, repr=False)
 
-    def parts(self, drawn: Drawn, recipe: Recipe, scored: str | None) -> dict[str, Part]:
+    def parts(self, drawn: AnySample, recipe: Recipe, scored: str | None) -> dict[str, Part]:
         """Return the texts of each task of a fit; where there are none to score by, the validation split is scored."""
         pairs = {task: recipe.tasks.of(task).pairs if recipe.tasks else "together" for task in drawn.tasks}
         read = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 
-from finetune_alf.data.mixture import Drawn, load_drawn
+from finetune_alf.data.mixture import AnySample, load_any_sample
 from finetune_alf.data.sample import Sample
 from finetune_alf.errors import AlfError, InputError
 from finetune_alf.experiments.adapt.planned import adapt_asked
@@ -133,7 +133,7 @@ def _predictor(ctx: Context, asked: Asked, known: Predictors) -> Predictor:
     key = canonical_json([asked.encoder, asked.samples, recipe])
     if key not in known:
         folders = {one: ctx.paths.sample(one) for one in asked.samples if command_for(ctx, one) is None}
-        samples = {one: load_drawn(folder) for one, folder in folders.items()}
+        samples = {one: load_any_sample(folder) for one, folder in folders.items()}
         by_digest = {sample.card.digest: folders[one] for one, sample in samples.items()}
         workbench = workbench_of(ctx, by_digest)
         n = _n_outputs(list(samples.values()), asked.recipe)
@@ -141,7 +141,7 @@ def _predictor(ctx: Context, asked: Asked, known: Predictors) -> Predictor:
     return known[key]
 
 
-def _n_outputs(samples: Sequence[Drawn], recipe: Recipe) -> int:
+def _n_outputs(samples: Sequence[AnySample], recipe: Recipe) -> int:
     """Return the outputs of a head for the first sample; of several tasks each has its own in the place of one."""
     if not samples:
         return 2

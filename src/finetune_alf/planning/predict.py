@@ -10,7 +10,7 @@ from finetune_alf.cost.plan import expected
 from finetune_alf.cost.shape import Engine, Shape
 from finetune_alf.cost.speed import Speed
 from finetune_alf.cost.work import Work, fit_work
-from finetune_alf.data.mixture import Drawn
+from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.spec import EncoderSpec
@@ -81,7 +81,7 @@ class Predictor:
     spec: EncoderSpec
     encoder: Encoder
     workbench: Workbench
-    samples: Mapping[str, Drawn]
+    samples: Mapping[str, AnySample]
     shape: Shape
     engine: Engine
     probe: Probe | None
@@ -139,7 +139,7 @@ class Predictor:
             spent_predicted_s=expected(done, n_workers=n_workers, between_s=BETWEEN_S).seconds if done else None,
         )
 
-    def _cost(self, drawn: Drawn, recipe: Recipe, scored: str | None) -> Cost:
+    def _cost(self, drawn: AnySample, recipe: Recipe, scored: str | None) -> Cost:
         shape, parts = self._shape_for(drawn, recipe), self.lengths.parts(drawn, recipe, scored)
         if recipe.tasks is None:
             (part,) = parts.values()
@@ -149,7 +149,7 @@ class Predictor:
         work = mixture_work(shape, parts, recipe, self.engine, n_steps)
         return Cost(work, mixture_memory(shape, parts, recipe, self.engine))
 
-    def _shape_for(self, drawn: Drawn, recipe: Recipe) -> Shape:
+    def _shape_for(self, drawn: AnySample, recipe: Recipe) -> Shape:
         """Return the encoder's sizes as a recipe has it: with an adapter, with heads for several tasks."""
         if recipe.tasks is not None:
             return shape_of(self.workbench.encoder_for(self.spec, recipe, drawn))
@@ -175,7 +175,12 @@ class Predictor:
 
 
 def predictor_of(
-    ctx: Context, spec: EncoderSpec, workbench: Workbench, samples: Mapping[str, Drawn], n_outputs: int, recipe: Recipe
+    ctx: Context,
+    spec: EncoderSpec,
+    workbench: Workbench,
+    samples: Mapping[str, AnySample],
+    n_outputs: int,
+    recipe: Recipe,
 ) -> Predictor:
     """Load an encoder with a head of this many outputs, which all its samples are taken to need."""
     encoder = workbench.encoder(spec, n_outputs)
@@ -185,7 +190,7 @@ def predictor_of(
     return Predictor(ctx, spec, encoder, workbench, samples, shape, engine, probe, TextLengths(encoder))
 
 
-def probed(drawn: Drawn) -> Sample:
+def probed(drawn: AnySample) -> Sample:
     """Return the sample whose texts a probe takes: of several tasks the largest one."""
     return max(drawn.tasks.values(), key=lambda sample: len(sample.splits["train"].texts))
 

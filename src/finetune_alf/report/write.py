@@ -4,7 +4,7 @@ from pathlib import Path
 
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.parts import experiments
-from finetune_alf.files import swap_folder
+from finetune_alf.files import replace_folder
 from finetune_alf.paths import Paths
 from finetune_alf.report.load import load_results
 from finetune_alf.report.page import page
@@ -23,7 +23,7 @@ def write_report(paths: Paths, title: str = "Adaptive layer freezing") -> Path:
             "`finetune-alf study` and the stages after it first, or all of them with `finetune-alf run`."
         )
     whole = page(title, studies, parts)
-    with swap_folder(paths.report) as folder:
+    with replace_folder(paths.report) as folder:
         (folder / FIGURES).mkdir()
         for name, png in whole.pictures.items():
             (folder / FIGURES / name).write_bytes(png)

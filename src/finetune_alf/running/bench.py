@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune_alf.data.mixture import Drawn, load_drawn
+from finetune_alf.data.mixture import AnySample, load_any_sample
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.load import Encoder
-from finetune_alf.encoder.locate import below
+from finetune_alf.encoder.locate import resolve_folder
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
 from finetune_alf.params.model import ComputeSpec
@@ -22,7 +22,7 @@ class Bench:
     """What the fits of one study on one sample, or mixture, need."""
 
     study: StudySpec
-    sample: Drawn
+    sample: AnySample
     encoder_spec: EncoderSpec
     encoder: Encoder
     workbench: Workbench
@@ -54,7 +54,7 @@ def open_bench(ctx: Context, study: str, sample: str | None = None) -> Bench:
     """
     spec = ctx.study(study)
     folder = ctx.paths.sample(sample or spec.sample)
-    loaded = load_drawn(folder)
+    loaded = load_any_sample(folder)
     encoder_spec = encoder_spec_of(ctx, spec.encoder)
     workbench = workbench_of(ctx, {loaded.card.digest: folder})
     encoder = workbench.encoder_for(encoder_spec, spec.recipe, loaded, spec.metric)
@@ -75,4 +75,4 @@ def threads_of(compute: ComputeSpec) -> int | None:
 
 def encoder_spec_of(ctx: Context, name: str) -> EncoderSpec:
     """Return the encoder of this name, its folder's path taken from the root."""
-    return below(ctx.paths.root, ctx.encoder(name))
+    return resolve_folder(ctx.paths.root, ctx.encoder(name))

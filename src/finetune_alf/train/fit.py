@@ -66,7 +66,7 @@ def fit(
     """
     started = time.time()
     tasks = {THE_TASK: tasks} if isinstance(tasks, FitTexts) else tasks
-    encoder.must_have(recipe.adapter)
+    encoder.check_adapter(recipe.adapter)
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: dropout takes no generator
     rates = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))

@@ -8,10 +8,10 @@ from typing import Literal
 
 import torch
 
-from finetune_alf.data.mixture import Drawn, facts_of, load_drawn
+from finetune_alf.data.mixture import AnySample, facts_of, load_any_sample
 from finetune_alf.data.sample import Sample
-from finetune_alf.encoder.adapters.install import with_adapter
-from finetune_alf.encoder.heads import with_heads
+from finetune_alf.encoder.adapters.inject import with_adapter
+from finetune_alf.encoder.heads import with_task_heads
 from finetune_alf.encoder.load import Encoder, load_encoder
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import AlfError, DataError
@@ -55,7 +55,7 @@ class Workbench:
     samples: Mapping[str, Path]
     device: str = "auto"
     n_threads: int | None = None
-    _loaded: dict[str, Drawn] = field(default_factory=dict, repr=False)
+    _loaded: dict[str, AnySample] = field(default_factory=dict, repr=False)
     _encoders: dict[Hashable, Encoder] = field(default_factory=dict, repr=False)
     _tokenised: dict[Hashable, Labelled] = field(default_factory=dict, repr=False)
 
@@ -79,12 +79,12 @@ class Workbench:
             else:
                 yield from self._in_lockstep(group, report)
 
-    def sample(self, digest: str) -> Drawn:
+    def sample(self, digest: str) -> AnySample:
         """Return the sample or mixture of this digest, read once; DataError when it is not at hand."""
         if digest not in self._loaded:
             if digest not in self.samples:
                 raise DataError(f"sample {digest[:8]}: must be at hand, but this worker knows no folder for it.")
-            self._loaded[digest] = load_drawn(self.samples[digest])
+            self._loaded[digest] = load_any_sample(self.samples[digest])
         return self._loaded[digest]
 
     def encoder(self, spec: EncoderSpec, n_labels: int, adapter: Adapter | None = None) -> Encoder:
@@ -101,7 +101,7 @@ class Workbench:
             )
         return self._encoders[key]
 
-    def encoder_for(self, spec: EncoderSpec, recipe: Recipe, sample: Drawn, metric: str = "accuracy") -> Encoder:
+    def encoder_for(self, spec: EncoderSpec, recipe: Recipe, sample: AnySample, metric: str = "accuracy") -> Encoder:
         """Return the encoder as a recipe fits it to a sample: with its adapter, and a head for each task."""
         return self._headed(spec, recipe, task_plans(recipe, facts_of(sample), metric))
 
@@ -113,7 +113,7 @@ class Workbench:
         key = (spec.model_dump_json(), recipe.adapter, recipe.tasks.heads, *shapes.items())
         if key not in self._encoders:
             bare = self.encoder(spec, next(iter(shapes.values())).n_outputs, recipe.adapter)
-            self._encoders[key] = with_heads(bare, shapes, recipe.tasks.heads)
+            self._encoders[key] = with_task_heads(bare, shapes, recipe.tasks.heads)
         return self._encoders[key]
 
     def _in_lockstep(self, jobs: Sequence[FitJob], report: OnMessage) -> Generator[Outcome[FitJob, FitResult]]:
@@ -160,7 +160,7 @@ class Workbench:
         objective, n_parts = OBJECTIVES[plan.loss], plan.shape.n_parts
         key = (encoder.identity, sample.card.digest, max_tokens, split, plan.loss, n_parts)
         if key not in self._tokenised:
-            rows = sample.filled(split)
+            rows = sample.nonempty_split(split)
             device = resolve_device(self.device)
             texts = rows.texts if n_parts == 1 else [part[index] for index in range(n_parts) for part in rows.texts]
             table = TokenTable.of(encoder.tokenize(texts, max_tokens), device)

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from finetune_alf.encoder.adapters.places import OUTPUTS, find
+from finetune_alf.encoder.adapters.target_modules import OUTPUTS, find
 from finetune_alf.encoder.anatomy import layers_of
-from finetune_alf.encoder.weights import Draw, draw_zeros
+from finetune_alf.encoder.initial_weights import Draw, draw_zeros
 from finetune_alf.recipe import HoulsbyAdapter
 
 SPREAD = 1e-2

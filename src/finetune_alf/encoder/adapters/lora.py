@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from finetune_alf.encoder.adapters.places import PROJECTIONS, find
+from finetune_alf.encoder.adapters.target_modules import PROJECTIONS, find
 from finetune_alf.encoder.anatomy import layers_of
-from finetune_alf.encoder.weights import Draw, draw_zeros
+from finetune_alf.encoder.initial_weights import Draw, draw_zeros
 from finetune_alf.errors import EncoderError
 from finetune_alf.recipe import LoraAdapter
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
-from finetune_alf.encoder.adapters.install import with_adapter
+from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import write_bytes, write_json

@@ -34,9 +34,9 @@ class Batch:
     n_hidden: int
 
 
-def hidden(pieces: Pieces, rows: Sequence[int], law: MaskLaw, pad_id: int, seed: int) -> Batch:
+def hidden(pieces: Pieces, rows: Sequence[int], law: MaskLaw, pad_token_id: int, seed: int) -> Batch:
     """Return pieces as a batch, hidden by the law as the seed has it."""
-    ids, words, is_token = pieces.padded(rows, pad_id)
+    ids, words, is_token = pieces.padded(rows, pad_token_id)
     masked = mask(ids, words, law, torch.Generator().manual_seed(seed))
     n_hidden = len(masked.places)
     n_fill = max(-(-n_hidden // TOLD_TOGETHER), 1) * TOLD_TOGETHER - n_hidden

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from finetune_alf.data.mixture import Drawn
+from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.adapt.spec import AdaptSpec
-from finetune_alf.metrics import METRICS, majority, metrics_of
+from finetune_alf.metrics import METRICS, majority_baseline, metrics_of
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats import score_difference, score_interval, verdict
@@ -31,7 +31,7 @@ class Cell:
     seed: int
 
 
-def comparison_metric(name: str, spec: AdaptSpec, sample: Drawn) -> str | None:
+def comparison_metric(name: str, spec: AdaptSpec, sample: AnySample) -> str | None:
     """Return what the comparison is judged by; None without one. InputError where the sample has no such metric."""
     if spec.recipe is None:
         return None
@@ -91,7 +91,12 @@ def compare(spec: AdaptSpec, metric: str, truth: Sequence[float], said: Predicti
 
     There is one comparison, so that p needs no correction.
     """
-    about = {"metric": metric, "n_test": len(truth), "majority": majority(metric, truth), "n_seeds": len(said["with"])}
+    about = {
+        "metric": metric,
+        "n_test": len(truth),
+        "majority": majority_baseline(metric, truth),
+        "n_seeds": len(said["with"]),
+    }
     if not said["with"]:
         return {**about, "sides": {}, "difference": None}
     measure, drawn = METRICS[metric], child_seed(spec.seed, "resamples")

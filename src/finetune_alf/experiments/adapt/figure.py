@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from finetune_alf.figures.canvas import colour, marker, sheet
+from finetune_alf.figures.style import color, marker, styled_figure
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ def adaptation_info(points: Sequence[Mapping[str, float]], before: float, after:
 def adaptation_plot(points: Sequence[Mapping[str, float]], before: float, after: float) -> bytes:
     """Draw the loss in nats a hidden token against the steps."""
     info = adaptation_info(points, before, after)
-    with sheet(6.5, 3.2) as page:
-        axes = page.panels[0]
-        axes.plot(*zip(*info.train, strict=True), color=colour(0), marker=marker(0), markersize=4, label="training")
+    with styled_figure(6.5, 3.2) as drawing:
+        axes = drawing.axes[0]
+        axes.plot(*zip(*info.train, strict=True), color=color(0), marker=marker(0), markersize=4, label="training")
         axes.plot(
             *zip(*info.held_out, strict=True),
-            color=colour(1),
+            color=color(1),
             marker=marker(1),
             linestyle="--",
             label="held-out texts",
@@ -39,4 +39,4 @@ def adaptation_plot(points: Sequence[Mapping[str, float]], before: float, after:
         axes.set_xlabel("step")
         axes.set_ylabel("loss, nats a hidden token")
         axes.legend()
-        return page.png()
+        return drawing.png()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from finetune_alf.encoder.masked import MaskFiller
+from finetune_alf.encoder.masked_lm import MaskedLanguageModel
 from finetune_alf.experiments.adapt.batch import TOLD_TOGETHER, Batch
 from finetune_alf.train.forward.families import Head, Module
 from finetune_alf.train.forward.packed import PackedForward
@@ -18,7 +18,7 @@ from finetune_alf.train.forward.table import TokenTable
 class MaskedForward(Protocol):
     """A model that fills masks."""
 
-    filler: MaskFiller
+    masked_lm: MaskedLanguageModel
 
     def __call__(self, batch: Batch) -> Iterator[torch.Tensor]:
         """Yield the logits at the batch's places, TOLD_TOGETHER of them at a time, (TOLD_TOGETHER, words)."""
@@ -28,44 +28,46 @@ class MaskedForward(Protocol):
 class PackedMasked:
     """The packed forward pass, and the head of the model's family upon it."""
 
-    def __init__(self, filler: MaskFiller, seed: int) -> None:
+    def __init__(self, masked_lm: MaskedLanguageModel, seed: int) -> None:
         """Take a model; the seed is that of its dropout."""
-        self.filler, self._forward = filler, PackedForward(filler.model, seed)
-        self._head = HEADS[filler.model.config.model_type]
+        self.masked_lm, self._forward = masked_lm, PackedForward(masked_lm.model, seed)
+        self._head = HEADS[masked_lm.model.config.model_type]
 
     def __call__(self, batch: Batch) -> Iterator[torch.Tensor]:
         """Yield the logits, (TOLD_TOGETHER, words) each."""
-        filler, lengths = self.filler, batch.is_token.sum(1)
-        ids = sent(batch.ids[batch.is_token], filler.device)
+        masked_lm, lengths = self.masked_lm, batch.is_token.sum(1)
+        ids = sent(batch.ids[batch.is_token], masked_lm.device)
         in_table = batch.is_token.flatten().cumsum(0) - 1
-        places = sent(in_table[batch.places], filler.device)
-        states = self._forward.tokens(TokenTable(ids, None, lengths, lengths.cumsum(0) - lengths, filler.pad_id))
+        places = sent(in_table[batch.places], masked_lm.device)
+        states = self._forward.tokens(
+            TokenTable(ids, None, lengths, lengths.cumsum(0) - lengths, masked_lm.pad_token_id)
+        )
         for some in torch.split(places, TOLD_TOGETHER):
-            yield self._head(filler.model, states[some])
+            yield self._head(masked_lm.model, states[some])
 
 
 class PaddedMasked:
     """Transformers' own forward pass; its dropout draws on torch's global state."""
 
-    def __init__(self, filler: MaskFiller) -> None:
-        self.filler = filler
+    def __init__(self, masked_lm: MaskedLanguageModel) -> None:
+        self.masked_lm = masked_lm
 
     def __call__(self, batch: Batch) -> Iterator[torch.Tensor]:
         """Yield the logits, (TOLD_TOGETHER, words) each."""
         ids, is_token, places = (
-            sent(tensor, self.filler.device) for tensor in (batch.ids, batch.is_token, batch.places)
+            sent(tensor, self.masked_lm.device) for tensor in (batch.ids, batch.is_token, batch.places)
         )
-        yield from torch.split(self.filler.logits_at(ids, is_token, places), TOLD_TOGETHER)
+        yield from torch.split(self.masked_lm.logits_at(ids, is_token, places), TOLD_TOGETHER)
 
 
-def masked_forward_of(filler: MaskFiller, seed: int) -> MaskedForward:
+def masked_forward_of(masked_lm: MaskedLanguageModel, seed: int) -> MaskedForward:
     """Return the packed forward where the family is known; the seed is that of its dropout."""
-    return PackedMasked(filler, seed) if is_packed(filler) else PaddedMasked(filler)
+    return PackedMasked(masked_lm, seed) if is_packed(masked_lm) else PaddedMasked(masked_lm)
 
 
-def is_packed(filler: MaskFiller) -> bool:
+def is_packed(masked_lm: MaskedLanguageModel) -> bool:
     """Tell whether a model's texts go packed."""
-    return filler.model.config.model_type in HEADS
+    return masked_lm.model.config.model_type in HEADS
 
 
 def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from finetune_alf import __version__
-from finetune_alf.encoder.masked import MaskFiller, load_mask_filler
+from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
 from finetune_alf.encoder.save import save_body
 from finetune_alf.encoder.spec import ADAPT_RECORD, WEIGHTS_FILE, EncoderSpec
 from finetune_alf.experiments.adapt.forward import masked_forward_of
@@ -19,7 +19,7 @@ from finetune_alf.experiments.adapt.pieces import Pieces
 from finetune_alf.experiments.adapt.record import NO_GAIN, AdaptRecord, HeadRecord, LearnedTexts, Losses
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.adapt.texts import AdaptTexts
-from finetune_alf.files import digest, file_digest, swap_folder, write_json
+from finetune_alf.files import digest, file_digest, replace_folder, write_json
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.precision import resolve_precision
 
@@ -35,13 +35,16 @@ class Further:
     def __init__(self, name: str, spec: AdaptSpec, encoder: EncoderSpec, texts: AdaptTexts, device: torch.device):
         """Load the encoder and tokenise the texts; raises EncoderError where one does not fit the other."""
         self._name, self._spec, self._texts = name, spec, texts
-        self._filler = load_mask_filler(encoder, child_seed(spec.seed, "mlm head"), str(device))
-        self._forward = masked_forward_of(self._filler, child_seed(spec.seed, "dropout"))
+        self._masked_lm = load_masked_lm(encoder, child_seed(spec.seed, "mlm head"), str(device))
+        self._forward = masked_forward_of(self._masked_lm, child_seed(spec.seed, "dropout"))
         self._learned, self._held_out = (
-            Pieces.of(self._filler.pieces(some, spec.max_tokens)) for some in (texts.learned, texts.held_out)
+            Pieces.of(self._masked_lm.pieces(some, spec.max_tokens)) for some in (texts.learned, texts.held_out)
         )
         self._law = MaskLaw(
-            spec.mask_frac, spec.whole_words, self._filler.mask_id, torch.tensor(self._filler.ordinary_ids)
+            spec.mask_frac,
+            spec.whole_words,
+            self._masked_lm.mask_token_id,
+            torch.tensor(self._masked_lm.non_special_ids),
         )
         self._precision = resolve_precision(spec.precision, device)
         self._phase, self._warm_up = self._phases()
@@ -57,13 +60,13 @@ class Further:
         Raises ParamsError where training diverges; what was in the folder before stays then.
         """
         started = time.time()
-        with _seeded(child_seed(self._spec.seed, "dropout"), self._filler.device):
+        with _seeded(child_seed(self._spec.seed, "dropout"), self._masked_lm.device):
             warm_up = self._warm_up_head(report) if self._warm_up else None
             before = warm_up.losses.after if warm_up else self._loss()
             curve = learn(self._forward, self._learned, self._law, self._phase, self._precision, report)
             after = finite(self._loss(), self._phase, "on held-out texts")
-        with swap_folder(folder) as temporary:
-            save_body(self._filler, temporary)
+        with replace_folder(folder) as temporary:
+            save_body(self._masked_lm, temporary)
             record = self._record(warm_up, Losses(before=before, after=after), curve, started, temporary)
             write_json(temporary / ADAPT_RECORD, record.model_dump(mode="json"))
         return record
@@ -73,7 +76,7 @@ class Further:
         n_steps = spec.n_steps or (spec.epochs or 1) * math.ceil(len(self._learned) / spec.batch)
         where = f"adapt.{self._name}"
         phase = Phase(n_steps, spec.batch, spec.rate, spec.warmup_frac, child_seed(spec.seed, "adapt"), f"{where}.rate")
-        if not self._filler.fresh:
+        if not self._masked_lm.newly_initialized:
             return phase, None
         head, seed = spec.warm_up_head, child_seed(spec.seed, "warm up")
         return phase, Phase(head.n_steps, spec.batch, head.rate, spec.warmup_frac, seed, f"{where}.warm_up_head.rate")
@@ -82,7 +85,7 @@ class Further:
         """Train the head alone, so that a fresh one's noise does not go down into the body."""
         assert self._warm_up is not None  # noqa: S101 - the caller's condition
         before = self._loss()
-        with _head_alone(self._filler):
+        with _head_alone(self._masked_lm):
             learn(self._forward, self._learned, self._law, self._warm_up, self._precision, report)
         after = finite(self._loss(), self._warm_up, "on held-out texts")
         return HeadRecord(
@@ -97,8 +100,8 @@ class Further:
     ) -> AdaptRecord:
         return AdaptRecord(
             name=self._name,
-            asked=asked_digest(self._spec, self._filler.identity, self._texts),
-            encoder={"name": self._spec.encoder, "identity": self._filler.identity},
+            asked=asked_digest(self._spec, self._masked_lm.identity, self._texts),
+            encoder={"name": self._spec.encoder, "identity": self._masked_lm.identity},
             texts=LearnedTexts(
                 source=self._texts.source,
                 digest=self._texts.source_digest,
@@ -117,7 +120,7 @@ class Further:
             curve=curve,
             seconds=time.time() - started,
             started_ms=round(started * 1000),
-            device=str(self._filler.device),
+            device=str(self._masked_lm.device),
             precision=self._precision,
             n_threads=torch.get_num_threads(),
             version=__version__,
@@ -126,15 +129,15 @@ class Further:
 
 
 @contextmanager
-def _head_alone(filler: MaskFiller) -> Iterator[None]:
+def _head_alone(masked_lm: MaskedLanguageModel) -> Iterator[None]:
     """Freeze all but the head for the length of a block."""
-    filler.model.requires_grad_(False)
-    for parameter in filler.head_parameters():
+    masked_lm.model.requires_grad_(False)
+    for parameter in masked_lm.head_parameters():
         parameter.requires_grad_(True)
     try:
         yield
     finally:
-        filler.model.requires_grad_(True)
+        masked_lm.model.requires_grad_(True)
 
 
 @contextmanager

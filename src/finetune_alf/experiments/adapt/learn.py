@@ -65,18 +65,18 @@ def learn(
 
     The device is waited for at these points alone. Raises ParamsError where the loss is no number any more.
     """
-    filler = forward.filler
-    optimizer = _optimizer(filler.model, phase.rate)
+    masked_lm = forward.masked_lm
+    optimizer = _optimizer(masked_lm.model, phase.rate)
     curve, order = LinearCurve(warmup_frac=phase.warmup_frac), batches(pieces.lengths, phase.batch, phase.seed)
     points: list[Point] = []
-    filler.model.train()
+    masked_lm.model.train()
     step = 0
     for end in phase.ends:
-        total, n_steps = torch.zeros((), device=filler.device), end - step
+        total, n_steps = torch.zeros((), device=masked_lm.device), end - step
         while step < end:
             for group in optimizer.param_groups:
                 group["lr"] = phase.rate * curve.at(step, phase.n_steps, 1)
-            batch = hidden(pieces, next(order), law, filler.pad_id, child_seed(phase.seed, "mask", step))
+            batch = hidden(pieces, next(order), law, masked_lm.pad_token_id, child_seed(phase.seed, "mask", step))
             total += _step(forward, batch, optimizer, precision)
             step += 1
         points.append(Point(step=end, loss=finite(total.item() / n_steps, phase, f"within step {end}")))
@@ -90,11 +90,11 @@ def held_out_loss(forward: MaskedForward, pieces: Pieces, law: MaskLaw, precisio
 
     Raises DataError where the texts are so few that none is hidden.
     """
-    filler = forward.filler
-    filler.model.eval()
-    total, n_hidden = torch.zeros((), device=filler.device), 0
+    masked_lm = forward.masked_lm
+    masked_lm.model.eval()
+    total, n_hidden = torch.zeros((), device=masked_lm.device), 0
     for index, rows in enumerate(by_length(pieces.lengths, torch.arange(len(pieces)), EVALUATION_BATCH)):
-        batch = hidden(pieces, rows, law, filler.pad_id, child_seed(seed, "held out", index))
+        batch = hidden(pieces, rows, law, masked_lm.pad_token_id, child_seed(seed, "held out", index))
         total += _loss(forward, batch, precision)
         n_hidden += batch.n_hidden
     if not n_hidden:
@@ -127,7 +127,7 @@ def _step(forward: MaskedForward, batch: Batch, optimizer: torch.optim.Optimizer
 
 def _loss(forward: MaskedForward, batch: Batch, precision: Precision) -> torch.Tensor:
     """Return the loss summed over the hidden tokens."""
-    device = forward.filler.device
+    device = forward.masked_lm.device
     truth = torch.split(sent(batch.truth, device), TOLD_TOGETHER)
     total = torch.zeros((), device=device)
     with arithmetic(device, precision):

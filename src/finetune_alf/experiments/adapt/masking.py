@@ -24,7 +24,7 @@ class MaskLaw:
 
     frac: float
     whole_words: bool
-    mask_id: int
+    mask_token_id: int
     ordinary: torch.Tensor  # (n,) int64
 
 
@@ -48,7 +48,7 @@ def mask(ids: torch.Tensor, words: torch.Tensor, law: MaskLaw, generator: torch.
     fates = torch.rand(ids.shape, generator=generator)
     shuffled = chosen & (fates >= MASKED) & (fates < MASKED + SHUFFLED)
     drawn = torch.randint(len(law.ordinary), (int(shuffled.sum()),), generator=generator)
-    hidden = ids.masked_fill(chosen & (fates < MASKED), law.mask_id)
+    hidden = ids.masked_fill(chosen & (fates < MASKED), law.mask_token_id)
     hidden[shuffled] = law.ordinary[drawn]
     places = chosen.flatten().nonzero().squeeze(1)
     return Masked(hidden, places, ids.flatten()[places])

@@ -41,14 +41,14 @@ class Pieces:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def padded(self, rows: Sequence[int], pad_id: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def padded(self, rows: Sequence[int], pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return ids, words and which of them are tokens, all (rows, L): L, in steps of BOX_UNIT, takes the longest."""
         lengths, starts = self.lengths[rows], self.starts[rows]
         rounded = -(-int(lengths.max()) // BOX_UNIT) * BOX_UNIT
         columns = torch.arange(min(rounded, int(self.lengths.max())))  # an encoder may have no position beyond
         is_token = columns < lengths[:, None]  # (rows, L)
         at = (starts[:, None] + columns).where(is_token, 0)
-        ids = self.ids[at].long().where(is_token, pad_id)
+        ids = self.ids[at].long().where(is_token, pad_token_id)
         return ids, self.words[at].long().where(is_token, NO_WORD), is_token
 
 

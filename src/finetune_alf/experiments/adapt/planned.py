@@ -10,8 +10,8 @@ import torch
 from finetune_alf.cost.masked import Masking, masked_batch_bytes, masked_work
 from finetune_alf.cost.memory import fit_memory
 from finetune_alf.cost.shape import Engine, FitLengths
-from finetune_alf.data.mixture import Drawn
-from finetune_alf.encoder.masked import MaskFiller, load_mask_filler
+from finetune_alf.data.mixture import AnySample
+from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
 from finetune_alf.encoder.spec import ADAPT_RECORD
 from finetune_alf.experiments.adapt.forward import is_packed, masked_forward_of
 from finetune_alf.experiments.adapt.learn import EVALUATION_BATCH, Phase, learn
@@ -67,37 +67,44 @@ def _alike(spec: AdaptSpec) -> Recipe:
     )
 
 
-def _further(ctx: Context, name: str, spec: AdaptSpec, predictor: Predictor, drawn: Drawn) -> tuple[Cost, float]:
+def _further(ctx: Context, name: str, spec: AdaptSpec, predictor: Predictor, drawn: AnySample) -> tuple[Cost, float]:
     """Return what further pre-training costs, and its seconds: as long as a few steps take for each operation."""
     texts, device = texts_of(name, spec, drawn, ctx.paths.root), predictor.encoder.model.device
-    filler = load_mask_filler(predictor.spec, spec.seed, str(device))
-    learned, held_out = (Pieces.of(filler.pieces(some, spec.max_tokens)) for some in (texts.learned, texts.held_out))
+    masked_lm = load_masked_lm(predictor.spec, spec.seed, str(device))
+    learned, held_out = (Pieces.of(masked_lm.pieces(some, spec.max_tokens)) for some in (texts.learned, texts.held_out))
     n_steps = spec.n_steps or (spec.epochs or 1) * math.ceil(len(learned) / spec.batch)
-    n_warm_up = spec.warm_up_head.n_steps if filler.fresh else 0
+    n_warm_up = spec.warm_up_head.n_steps if masked_lm.newly_initialized else 0
     masking = Masking(n_steps, n_warm_up, spec.batch, spec.mask_frac)
     shape, lengths = predictor.shape, tuple(learned.lengths.tolist())
-    engine = Engine(is_packed(filler), EVALUATION_BATCH, 0, predictor.engine.bytes_a_number)
+    engine = Engine(is_packed(masked_lm), EVALUATION_BATCH, 0, predictor.engine.bytes_a_number)
     work = masked_work(shape, lengths, held_out.lengths.tolist(), engine, masking)
     every_token = replace(engine, packed=False)  # packed, a fit's top layer would answer for one token alone
     memory = fit_memory(shape, FitLengths(lengths, (), None, shape.n_words), _alike(spec), every_token)
     answers = masked_batch_bytes(shape, sum(sorted(lengths)[-spec.batch :]), spec.mask_frac)
-    second_a_flop = _second_a_flop(filler, spec, learned, engine, predictor.probe)
+    second_a_flop = _second_a_flop(masked_lm, spec, learned, engine, predictor.probe)
     return Cost(work, memory.total + answers), work.flops * second_a_flop
 
 
-def _second_a_flop(filler: MaskFiller, spec: AdaptSpec, pieces: Pieces, engine: Engine, probe: Probe | None) -> float:
+def _second_a_flop(
+    masked_lm: MaskedLanguageModel, spec: AdaptSpec, pieces: Pieces, engine: Engine, probe: Probe | None
+) -> float:
     """Time the same few steps twice, the first time for warming up."""
     assert probe is not None  # noqa: S101 - there is one where the sample is prepared
     batch = probe.n_texts(spec.batch, spec.max_tokens)
     rows = torch.arange(0, len(pieces), max(len(pieces) // (N_STEPS * batch), 1))[: N_STEPS * batch]
     some = replace(pieces, lengths=pieces.lengths[rows], starts=pieces.starts[rows])
     n_steps = math.ceil(len(some) / batch)
-    law = MaskLaw(spec.mask_frac, spec.whole_words, filler.mask_id, torch.tensor(filler.ordinary_ids))
+    law = MaskLaw(spec.mask_frac, spec.whole_words, masked_lm.mask_token_id, torch.tensor(masked_lm.non_special_ids))
     phase = Phase(2 * n_steps, batch, RATE, 0.0, spec.seed, f"adapt.{spec.encoder}")
     times: list[float] = []
-    precision = resolve_precision(spec.precision, filler.device)
+    precision = resolve_precision(spec.precision, masked_lm.device)
     learn(
-        masked_forward_of(filler, spec.seed), some, law, phase, precision, lambda point: times.append(time.monotonic())
+        masked_forward_of(masked_lm, spec.seed),
+        some,
+        law,
+        phase,
+        precision,
+        lambda point: times.append(time.monotonic()),
     )
     masking = Masking(n_steps, 0, batch, spec.mask_frac)
     once = masked_work(probe.shape, some.lengths.tolist(), (), engine, masking)

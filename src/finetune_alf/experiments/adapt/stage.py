@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from finetune_alf.data.mixture import Drawn, load_drawn
+from finetune_alf.data.mixture import AnySample, load_any_sample
 from finetune_alf.encoder.spec import AdaptedEncoder, EncoderSpec
 from finetune_alf.experiments.adapt.compare import (
     Cell,
@@ -47,7 +47,7 @@ def adapt(ctx: Context, name: str) -> None:
     Raises DataError, naming the stage to run, when the sample is not there.
     """
     spec = ctx.adaptation(name)
-    sample = load_drawn(ctx.paths.sample(spec.sample))
+    sample = load_any_sample(ctx.paths.sample(spec.sample))
     metric = comparison_metric(name, spec, sample)
     tags = {"alf.adapt": name, "alf.sample": sample.name, "alf.sample.digest": sample.card.digest}
     with (
@@ -73,7 +73,7 @@ class _Adapt:
     ctx: Context
     name: str
     spec: AdaptSpec
-    sample: Drawn
+    sample: AnySample
     runs: Runs
     tags: Mapping[str, str]
 
@@ -98,7 +98,7 @@ class _Adapt:
         """Fine-tune from both encoders, write the cells, and return the comparison."""
         encoders: dict[Side, EncoderSpec] = {
             "without": encoder_spec_of(self.ctx, self.spec.encoder),
-            "with": AdaptedEncoder(kind="adapted", adapt=self.name).below(self.ctx.paths.root),
+            "with": AdaptedEncoder(kind="adapted", adapt=self.name).folder_in(self.ctx.paths.root),
         }
         grid = cells(self.spec)
         jobs = [

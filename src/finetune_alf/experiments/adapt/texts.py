@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from finetune_alf.data.mixture import Drawn
+from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.unlabelled import read_texts
 from finetune_alf.errors import DataError
 from finetune_alf.experiments.adapt.spec import AdaptSpec
@@ -41,7 +41,7 @@ class AdaptTexts:
         return digest([self.learned, self.held_out])
 
 
-def texts_of(name: str, spec: AdaptSpec, sample: Drawn, root: Path) -> AdaptTexts:
+def texts_of(name: str, spec: AdaptSpec, sample: AnySample, root: Path) -> AdaptTexts:
     """Return the texts of `adapt.<name>`; DataError where there are too few, or a file cannot be read.
 
     A text of a training pair may be scored on in another pair, or at another task: it is left out as it is of a file.
@@ -68,7 +68,7 @@ def texts_of(name: str, spec: AdaptSpec, sample: Drawn, root: Path) -> AdaptText
     )
 
 
-def _texts(sample: Drawn, *splits: str) -> Iterator[str]:
+def _texts(sample: AnySample, *splits: str) -> Iterator[str]:
     """Yield the texts of some splits, both of a pair one by one, of all tasks."""
     for task in sample.tasks.values():
         for split in splits:

@@ -55,7 +55,7 @@ def swept(name: str, spec: FreezeSpec, sample: Sample) -> SweptSample:
 
     Raises DataError for one without validation rows, and InputError for a metric that its labels do not have.
     """
-    sample.filled("validation")  # the rate is searched there
+    sample.nonempty_split("validation")  # the rate is searched there
     has_test = len(sample.splits["test"].labels) > 0
     metrics = spec.metrics.get(sample.name) or default_metrics(sample.card)
     kind = _kind(sample.card)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.canvas import GREY, Sheet, colour, marker, sheet
+from finetune_alf.figures.style import GREY, StyledFigure, color, marker, styled_figure
 
 N_COLUMNS = 5
 DODGE = 0.1
@@ -49,37 +49,37 @@ def score_against_seconds(
     samples: Mapping[str, Mapping[str, tuple[float, float]]], fronts: Mapping[str, Sequence[str]]
 ) -> bytes:
     """Draw each level's (seconds, score), by the level's name; those that no other one beats are joined by a line."""
-    with _panels(max(len(samples), 1)) as page:
-        for axes, (sample, points) in zip(page.panels, samples.items(), strict=False):
+    with _panels(max(len(samples), 1)) as drawing:
+        for axes, (sample, points) in zip(drawing.axes, samples.items(), strict=False):
             front = sorted(points[level] for level in fronts.get(sample, ()) if level in points)
             axes.step([x for x, _ in front], [y for _, y in front], where="post", color=GREY, linewidth=1)
             for level, (seconds, score) in points.items():
                 is_in_front = level in fronts.get(sample, ())
-                axes.plot([seconds], [score], "o", color=colour(0), fillstyle="full" if is_in_front else "none")
+                axes.plot([seconds], [score], "o", color=color(0), fillstyle="full" if is_in_front else "none")
                 axes.annotate(level, (seconds, score), textcoords="offset points", xytext=(4, 4), fontsize=8)
             axes.set_title(sample)
             axes.set_xlim(left=0)
-        page.figure.supxlabel("seconds of a fit (filled: no other level is quicker and as good)")
-        page.figure.supylabel("score")
-        return page.png()
+        drawing.figure.supxlabel("seconds of a fit (filled: no other level is quicker and as good)")
+        drawing.figure.supylabel("score")
+        return drawing.png()
 
 
 def _draw(panels: Sequence[LevelPanel], measure: str, *, to_full: bool) -> bytes:
     labels = list(dict.fromkeys(label for panel in panels for label, _ in panel.lines))
-    with _panels(max(len(panels), 1)) as page:
-        for axes, panel in zip(page.panels, panels, strict=False):
+    with _panels(max(len(panels), 1)) as drawing:
+        for axes, panel in zip(drawing.axes, panels, strict=False):
             _draw_panel(axes, panel, labels, to_full=to_full)
-        page.figure.supxlabel("frozen layers, embeddings with them")
-        page.figure.supylabel(measure)
+        drawing.figure.supxlabel("frozen layers, embeddings with them")
+        drawing.figure.supylabel(measure)
         if len(labels) > 1:
-            handles = {label: handle for axes in page.panels for handle, label in zip(*_legend(axes), strict=True)}
-            page.figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=6)
-        return page.png()
+            handles = {label: handle for axes in drawing.axes for handle, label in zip(*_legend(axes), strict=True)}
+            drawing.figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=6)
+        return drawing.png()
 
 
 def _draw_panel(axes: Any, panel: LevelPanel, labels: Sequence[str], *, to_full: bool) -> None:
     for number, (label, intervals) in enumerate(panel.lines):
-        style = {"color": colour(labels.index(label)), "marker": marker(labels.index(label)), "markersize": 5}
+        style = {"color": color(labels.index(label)), "marker": marker(labels.index(label)), "markersize": 5}
         aside = DODGE * (number - (len(panel.lines) - 1) / 2)  # so that no interval hides another
         shown = [(place + aside, *ends) for place, ends in enumerate(intervals) if ends is not None]
         places, means = [place for place, *_ in shown], [mean for _, mean, _, _ in shown]
@@ -94,10 +94,10 @@ def _draw_panel(axes: Any, panel: LevelPanel, labels: Sequence[str], *, to_full:
     axes.set_title(panel.sample)
 
 
-def _panels(n_panels: int) -> AbstractContextManager[Sheet]:
+def _panels(n_panels: int) -> AbstractContextManager[StyledFigure]:
     columns = min(n_panels, N_COLUMNS)
     n_rows = -(-n_panels // columns)
-    return sheet(max(5.0, 1.2 + 2.5 * columns), 1.2 + 2.6 * n_rows, n_panels, n_columns=columns)
+    return styled_figure(max(5.0, 1.2 + 2.5 * columns), 1.2 + 2.6 * n_rows, n_panels, n_columns=columns)
 
 
 def _legend(axes: Any) -> tuple[list[Any], list[str]]:

@@ -14,7 +14,7 @@ from finetune_alf.experiments.freeze.operating import margin, operating_point
 from finetune_alf.experiments.freeze.resample import BySeed, interval, scores_by_seed
 from finetune_alf.experiments.freeze.search import LineSearch
 from finetune_alf.experiments.freeze.spec import FreezeSpec
-from finetune_alf.metrics import one_answer
+from finetune_alf.metrics import constant_predictions
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats.weighted import Floats
 from finetune_alf.train.result import FitResult
@@ -88,7 +88,7 @@ def _level(spec: FreezeSpec, swept: Swept, level: Level, by_metric: Mapping[str,
 
 def _operating(spec: FreezeSpec, swept: Swept, metric: str, values: Mapping[Level, BySeed]) -> Document:
     """Return the extreme points, the full model's gain, and the operating points over both floors."""
-    full, floor = values[_full(values)], _scores(spec, swept, metric, {0: one_answer(metric, swept.truth)})[0]
+    full, floor = values[_full(values)], _scores(spec, swept, metric, {0: constant_predictions(metric, swept.truth)})[0]
     frozen = {level.n_trained: own for level, own in values.items() if level.n_frozen is not None}
     none_trained = frozen.get(0)
     told: Document = {

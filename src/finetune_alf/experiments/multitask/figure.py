@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.canvas import COLOURS, Sheet, colour, marker, sheet
+from finetune_alf.figures.style import COLORS, StyledFigure, color, marker, styled_figure
 
 
 @dataclass(frozen=True)
@@ -35,28 +35,28 @@ def scores_of_cells(
 ) -> bytes:
     """Draw validation scores by epoch (left), and the kept epoch's score on a split against seconds (right)."""
     lines = cells_info(cells, epochs)
-    with sheet(9.0, 3.8, n_panels=2) as page:
+    with styled_figure(9.0, 3.8, n_panels=2) as drawing:
         for index, line in enumerate(lines):
-            _draw(page, index, line)
-        left, right = page.panels
+            _draw(drawing, index, line)
+        left, right = drawing.axes
         left.set(xlabel="epoch", ylabel="overall score", title="validation")
         left.xaxis.get_major_locator().set_params(integer=True)
         right.set(xlabel="seconds of a fit", title=f"{split}, 95 % interval")
         right.set_xlim(0, 1.1 * max((line.seconds or 0.0 for line in lines), default=0.0) or 1.0)
-        page.figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-        return page.png()
+        drawing.figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        return drawing.png()
 
 
-def _draw(page: Sheet, index: int, line: CellLine) -> None:
-    left, right = page.panels
-    style: dict[str, Any] = {"color": colour(index), "marker": marker(index), "markersize": 4}
-    if index >= len(COLOURS):
+def _draw(drawing: StyledFigure, index: int, line: CellLine) -> None:
+    left, right = drawing.axes
+    style: dict[str, Any] = {"color": color(index), "marker": marker(index), "markersize": 4}
+    if index >= len(COLORS):
         style |= {"linestyle": "--", "fillstyle": "none"}  # colours and markers begin again
     heard = [float("nan") if score is None else score for score in line.by_epoch]
     left.plot(range(1, len(heard) + 1), heard, **style, label=line.name)
     if line.score is not None and line.seconds is not None:
         mean, low, high = line.score
-        right.plot([line.seconds, line.seconds], [low, high], color=colour(index), linewidth=2)
+        right.plot([line.seconds, line.seconds], [low, high], color=color(index), linewidth=2)
         right.plot([line.seconds], [mean], **(style | {"markersize": 7}))
 
 

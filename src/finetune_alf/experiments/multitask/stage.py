@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.data.mixture import Drawn, facts_of, load_drawn
+from finetune_alf.data.mixture import AnySample, facts_of, load_any_sample
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import EncoderError, InputError
 from finetune_alf.experiments.multitask.cells import OVERALL, Cell, cell_job, cell_record, cells
@@ -43,7 +43,7 @@ class _Mix:
 
     name: str
     spec: MultitaskSpec
-    sample: Drawn
+    sample: AnySample
     encoder_spec: EncoderSpec
     identity: str
     n_layers: int
@@ -69,7 +69,7 @@ def _open(ctx: Context, name: str, spec: MultitaskSpec) -> _Mix:
     InputError, naming the cell, for a recipe that does not suit them.
     """
     folder = ctx.paths.sample(spec.sample)
-    sample, encoder_spec = load_drawn(folder), encoder_spec_of(ctx, spec.encoder)
+    sample, encoder_spec = load_any_sample(folder), encoder_spec_of(ctx, spec.encoder)
     workbench = workbench_of(ctx, {sample.card.digest: folder})
     for cell, recipe in spec.recipes().items():
         try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from finetune_alf.experiments.multitask.cells import OVERALL
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
-from finetune_alf.metrics import METRICS, majority
+from finetune_alf.metrics import METRICS, majority_baseline
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats.combined import Values, combined, interval_of, resampled
@@ -43,7 +43,7 @@ def cells_table(spec: MultitaskSpec, truths: Truths, fits: Fits) -> dict[str, An
 
 def floor(tasks: TasksSpec, truths: Truths, metrics: Mapping[str, str]) -> dict[str, float]:
     """Return what always naming the commonest class, or the mean score, would score at each task and overall."""
-    each = {task: majority(metrics[task], truth) for task, truth in truths.items()}
+    each = {task: majority_baseline(metrics[task], truth) for task, truth in truths.items()}
     return {**each, OVERALL: tasks.score(each, metrics)}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.canvas import GREY, colour, marker, sheet
+from finetune_alf.figures.style import GREY, color, marker, styled_figure
 
 PUBLISHED = "published"
 
@@ -53,20 +53,20 @@ def schemes_plot(samples: Mapping[str, Sequence[Mapping[str, Any]]], metric: str
     """
     info = schemes_info(samples, metric)
     width, height = max(6.5, 2.2 + 2.9 * len(info.panels)), 1.7 + 0.42 * len(info.rows)
-    with sheet(width, height, n_panels=max(len(info.panels), 1), share_y=True) as page:
-        for axes, (sample, points) in zip(page.panels, info.panels, strict=False):
+    with styled_figure(width, height, n_panels=max(len(info.panels), 1), share_y=True) as drawing:
+        for axes, (sample, points) in zip(drawing.axes, info.panels, strict=False):
             for point in points:
                 _draw(axes, point, info.adapters.index(point.adapter), len(info.adapters))
             axes.set_title(sample)
             axes.locator_params(axis="x", nbins=5)
             axes.grid(axis="y", visible=False)
-        page.panels[0].set_yticks(range(len(info.rows)), info.rows)
-        page.panels[0].invert_yaxis()
-        handles = {name: handle for axes in page.panels for handle, name in zip(*_legend(axes), strict=True)}
+        drawing.axes[0].set_yticks(range(len(info.rows)), info.rows)
+        drawing.axes[0].invert_yaxis()
+        handles = {name: handle for axes in drawing.axes for handle, name in zip(*_legend(axes), strict=True)}
         names = sorted(handles, key=lambda name: name == PUBLISHED)
-        page.figure.legend([handles[name] for name in names], names, loc="outside upper center", ncols=4)
-        page.figure.supxlabel(f"validation {metric.replace('_', ' ')}, 95 % interval")
-        return page.png()
+        drawing.figure.legend([handles[name] for name in names], names, loc="outside upper center", ncols=4)
+        drawing.figure.supxlabel(f"validation {metric.replace('_', ' ')}, 95 % interval")
+        return drawing.png()
 
 
 def _draw(axes: Any, point: SchemePoint, adapter: int, n_adapters: int) -> None:
@@ -74,8 +74,8 @@ def _draw(axes: Any, point: SchemePoint, adapter: int, n_adapters: int) -> None:
     label = "no adapter" if point.adapter == "none" else point.adapter
     if point.score is not None:
         mean, low, high = point.score
-        axes.plot([low, high], [height, height], color=colour(adapter), linewidth=2)
-        axes.plot([mean], [height], marker(adapter), color=colour(adapter), markersize=6, label=label)
+        axes.plot([low, high], [height, height], color=color(adapter), linewidth=2)
+        axes.plot([mean], [height], marker(adapter), color=color(adapter), markersize=6, label=label)
     if point.published is not None:
         axes.plot([point.published], [height], "x", color=GREY, markersize=6, label=PUBLISHED)
 

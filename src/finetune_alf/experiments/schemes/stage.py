@@ -14,7 +14,7 @@ from finetune_alf.experiments.schemes.cells import SCORED_ON, Cell, cell_job, ce
 from finetune_alf.experiments.schemes.compare import compare
 from finetune_alf.experiments.schemes.spec import SchemesSpec
 from finetune_alf.files import write_json, write_jsonl
-from finetune_alf.metrics import METRICS, majority
+from finetune_alf.metrics import METRICS, majority_baseline
 from finetune_alf.running.bench import encoder_spec_of, workbench_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import Fitter, Shown
@@ -161,7 +161,7 @@ def _table(spec: SchemesSpec, sample: Sample, fits: Fits) -> dict[str, Any]:
         "digest": sample.card.digest,
         "n_train": len(sample.splits["train"].labels),
         "n_validation": len(truth),
-        "majority": majority(spec.metric, truth),
+        "majority": majority_baseline(spec.metric, truth),
         "epochs": spec.epochs_of(sample.name),
     }
     return {"sample": about, "combinations": compare(spec, sample.name, truth, fits)}

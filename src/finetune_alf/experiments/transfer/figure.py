@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.canvas import GREY, colour, marker, sheet
+from finetune_alf.figures.style import GREY, color, marker, styled_figure
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,18 @@ def transfer_plot(
     """
     info = transfer_info(samples, majority)
     width, height = max(6.5, 1.6 + 2.3 * len(info.panels)), 1.5 + 0.38 * len(info.schemes)
-    with sheet(width, height, n_panels=max(len(info.panels), 1), share_y=True) as page:
-        for axes, panel in zip(page.panels, info.panels, strict=False):
+    with styled_figure(width, height, n_panels=max(len(info.panels), 1), share_y=True) as drawing:
+        for axes, panel in zip(drawing.axes, info.panels, strict=False):
             _draw(axes, panel, info.baseline)
             axes.set_title(panel.sample)
             axes.locator_params(axis="x", nbins=5)
-        page.panels[0].set_yticks(range(len(info.schemes)), info.schemes)
-        page.panels[0].invert_yaxis()
+        drawing.axes[0].set_yticks(range(len(info.schemes)), info.schemes)
+        drawing.axes[0].invert_yaxis()
         dotted = "; dotted: the commonest class" if majority else ""
-        page.figure.supxlabel(f"test {measure.replace('_', ' ')}, 95 % interval (dashed: the baseline's mean{dotted})")
-        return page.png()
+        drawing.figure.supxlabel(
+            f"test {measure.replace('_', ' ')}, 95 % interval (dashed: the baseline's mean{dotted})"
+        )
+        return drawing.png()
 
 
 def _draw(axes: Any, panel: Panel, baseline: int | None) -> None:
@@ -67,8 +69,8 @@ def _draw(axes: Any, panel: Panel, baseline: int | None) -> None:
         (row, interval) for row, interval in enumerate(panel.intervals) if interval is not None
     ]
     for row, (mean, low, high) in shown:
-        axes.plot([low, high], [row, row], color=colour(row), linewidth=2)
-        axes.plot([mean], [row], color=colour(row), marker=marker(row), markersize=7)
+        axes.plot([low, high], [row, row], color=color(row), linewidth=2)
+        axes.plot([mean], [row], color=color(row), marker=marker(row), markersize=7)
     reference = None if baseline is None else panel.intervals[baseline]
     if reference is not None:
         axes.axvline(reference[0], color=GREY, linestyle="--", linewidth=1)

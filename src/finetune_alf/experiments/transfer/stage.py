@@ -8,7 +8,7 @@ from finetune_alf.experiments.transfer.cells import Cell, cell_job, cell_record,
 from finetune_alf.experiments.transfer.compare import compare
 from finetune_alf.experiments.transfer.schemes import scheme_recipes
 from finetune_alf.files import write_json, write_jsonl
-from finetune_alf.metrics import majority
+from finetune_alf.metrics import majority_baseline
 from finetune_alf.register.lock import locked_schedules, model_name
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
@@ -89,7 +89,7 @@ def _write(
         "name": sample.name,
         "digest": sample.card.digest,
         "n_test": len(truth),
-        "majority": majority(metric, truth),
+        "majority": majority_baseline(metric, truth),
     }
     write_json(folder / f"{sample.name}.json", {"study": study, "metric": metric, "sample": about, "schemes": compared})
     return compared

@@ -36,7 +36,7 @@ def padded(table: TokenTable, rows: Sequence[int]) -> dict[str, torch.Tensor]:
     spans = [slice(int(table.starts[row]), int(table.starts[row] + table.lengths[row])) for row in rows]
     ids = [table.ids[span] for span in spans]
     inputs = {
-        "input_ids": pad_sequence(ids, batch_first=True, padding_value=table.pad_id),
+        "input_ids": pad_sequence(ids, batch_first=True, padding_value=table.pad_token_id),
         "attention_mask": pad_sequence([torch.ones_like(text) for text in ids], batch_first=True),
     }
     if table.types is not None:

@@ -16,7 +16,7 @@ class TokenTable:
     types: torch.Tensor | None  # (T,) int64
     lengths: torch.Tensor  # (n,) int64, on the CPU: batches are planned there
     starts: torch.Tensor  # (n,) int64, on the CPU
-    pad_id: int
+    pad_token_id: int
 
     @classmethod
     def of(cls, tokens: Tokens, device: torch.device) -> "TokenTable":
@@ -27,7 +27,7 @@ class TokenTable:
             types=None if tokens.types is None else _flat(tokens.types, device),
             lengths=lengths,
             starts=lengths.cumsum(0) - lengths,
-            pad_id=tokens.pad_id,
+            pad_token_id=tokens.pad_token_id,
         )
 
     @property
@@ -38,7 +38,7 @@ class TokenTable:
     @cached_property
     def counted(self) -> torch.Tensor:
         """Each token's place in its text, from 1, (T,): padding ids inside a text are 0 and not counted (RoBERTa)."""
-        is_counted = (self.ids != self.pad_id).long()
+        is_counted = (self.ids != self.pad_token_id).long()
         upto = is_counted.cumsum(0)
         before = (upto - is_counted)[self.starts.to(self.device)]  # (n,)
         return (upto - before.repeat_interleave(self.lengths.to(self.device))) * is_counted

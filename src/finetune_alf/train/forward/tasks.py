@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from finetune_alf.encoder.heads import TaskHeads, heads_of
+from finetune_alf.encoder.heads import TaskHeads, task_heads_of
 from finetune_alf.train.forward.packed import Prefix
 from finetune_alf.train.forward.protocol import Forward
 from finetune_alf.train.forward.table import TokenTable
@@ -33,5 +33,5 @@ class TaskForward:
 
 def forwards_of(forward: Forward, model: torch.nn.Module, tasks: Iterable[str]) -> Mapping[str, Forward]:
     """Return each task's forward pass: the one given, where the model has one head for whatever it is asked."""
-    heads = heads_of(model)
+    heads = task_heads_of(model)
     return {task: TaskForward(forward, heads, task) if heads else forward for task in tasks}

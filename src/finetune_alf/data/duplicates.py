@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from finetune_alf.data.rows import GIVEN_SPLITS, SourceRows, SplitRows, Text
+from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, SplitRows, Text
 from finetune_alf.errors import DataError
 
 
@@ -16,13 +16,13 @@ class Distinct:
     dropped: Mapping[str, int]
 
 
-def distinct_rows(rows: SourceRows) -> Distinct:
+def drop_duplicates(rows: SourceRows) -> Distinct:
     """Keep the first row of every text, over train, validation and test in this order.
 
     Texts are the same when they differ in white space alone. Raises DataError at an empty text.
     """
     seen: set[bytes] = set()
-    kept = {name: _first_ones(rows.splits[name], seen) for name in GIVEN_SPLITS if name in rows.splits}
+    kept = {name: _first_ones(rows.splits[name], seen) for name in SOURCE_SPLITS if name in rows.splits}
     return Distinct(kept, {name: len(rows.splits[name].labels) - len(indices) for name, indices in kept.items()})
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Told apart by colour-blind readers: Okabe and Ito 2008, "Color Universal Design"."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -26,12 +26,12 @@ _STYLE = {
 }
 
 
-class Sheet:
+class StyledFigure:
     """A figure in the making, and its panels from left to right, row by row."""
 
-    def __init__(self, figure: Any, panels: list[Any]) -> None:
+    def __init__(self, figure: Any, axes: list[Any]) -> None:
         self.figure = figure
-        self.panels = panels
+        self.axes = axes
 
     def png(self) -> bytes:
         """Return the picture without date or version, so that the same record gives the same bytes."""
@@ -41,9 +41,9 @@ class Sheet:
 
 
 @contextmanager
-def sheet(
+def styled_figure(
     width: float, height: float, n_panels: int = 1, *, share_y: bool = False, n_columns: int | None = None
-) -> Iterator[Sheet]:
+) -> Iterator[StyledFigure]:
     """Yield an empty sheet of this size in inches, drawn in the package's style whatever the user's own.
 
     Panels stand in one row unless `n_columns` says how many fit side by side.
@@ -61,12 +61,12 @@ def sheet(
         axes = figure.subplots(-(-n_panels // columns), columns, squeeze=False, sharey=share_y).ravel()
         for unused in axes[n_panels:]:
             unused.set_visible(False)
-        yield Sheet(figure, list(axes[:n_panels]))
+        yield StyledFigure(figure, list(axes[:n_panels]))
 
 
-def colour(index: int) -> str:
+def color(index: int) -> str:
     """Return the colour of the index-th thing in a figure."""
-    return COLOURS[index % len(COLOURS)]
+    return COLORS[index % len(COLORS)]
 
 
 def marker(index: int) -> str:

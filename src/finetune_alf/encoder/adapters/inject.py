@@ -9,7 +9,7 @@ from finetune_alf.encoder.adapters.houlsby import add_bottlenecks
 from finetune_alf.encoder.adapters.lora import add_lora, bare_name
 from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.encoder.encoder import Encoder
-from finetune_alf.encoder.weights import Draw, FirstWeights
+from finetune_alf.encoder.initial_weights import Draw, InitialWeights
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD, Address, layer, rate_source
 from finetune_alf.rates import adapter as adapter_address
@@ -40,7 +40,7 @@ def with_adapter(encoder: Encoder, adapter: Adapter) -> Encoder:
         encoder,
         model=model,
         anatomy=_anatomy(encoder.anatomy, names, norms, new),
-        first=_first(encoder.first, names, new),
+        initial_weights=_initial_weights(encoder.initial_weights, names, new),
         adapter=adapter,
     )
     adapted.reset(0)
@@ -70,7 +70,9 @@ def _anatomy(
     return Anatomy({**laid_out, **adapters, **heads})
 
 
-def _first(bare: FirstWeights, names: Mapping[str, str], new: Sequence[Mapping[str, Draw]]) -> FirstWeights:
+def _initial_weights(
+    bare: InitialWeights, names: Mapping[str, str], new: Sequence[Mapping[str, Draw]]
+) -> InitialWeights:
     return replace(
         bare,
         loaded={names[name]: tensor for name, tensor in bare.loaded.items()},

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from finetune_alf.encoder.anatomy import Anatomy
+from finetune_alf.encoder.initial_weights import InitialWeights
 from finetune_alf.encoder.locate import locate
-from finetune_alf.encoder.pretrained import n_positions, quiet, read_pretrained
+from finetune_alf.encoder.pretrained import load_checkpoint, n_positions, quiet
 from finetune_alf.encoder.spec import EncoderSpec, RandomEncoder
 from finetune_alf.encoder.tokens import check_room
-from finetune_alf.encoder.weights import FirstWeights
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD
 
@@ -23,13 +23,16 @@ _TEXTS_AT_ONCE = 1000  # the tokenizer's own records are large
 
 
 @dataclass(frozen=True, eq=False)
-class MaskFiller:
-    """An encoder with a masked-language head; `fresh` names the head's tensors that the checkpoint does not hold."""
+class MaskedLanguageModel:
+    """An encoder with a masked language modelling head, a checkpoint's tokenizer and the folder of both.
+
+    `newly_initialized` names the tensors of the head that the checkpoint does not hold.
+    """
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerBase"
     anatomy: Anatomy
-    fresh: tuple[str, ...]
+    newly_initialized: tuple[str, ...]
     folder: Path
     identity: str
 
@@ -40,17 +43,17 @@ class MaskFiller:
         return device
 
     @property
-    def mask_id(self) -> int:
+    def mask_token_id(self) -> int:
         """The token that stands for a hidden one."""
         return int(self.tokenizer.mask_token_id)
 
     @property
-    def pad_id(self) -> int:
+    def pad_token_id(self) -> int:
         """The token that fills a batch up."""
         return int(self.tokenizer.pad_token_id)
 
     @property
-    def ordinary_ids(self) -> tuple[int, ...]:
+    def non_special_ids(self) -> tuple[int, ...]:
         """All tokens but the special ones."""
         special = set(self.tokenizer.all_special_ids)
         return tuple(index for index in range(len(self.tokenizer)) if index not in special)
@@ -109,7 +112,7 @@ class MaskFiller:
         check_room(max_tokens, self.tokenizer.num_special_tokens_to_add(pair=False))
 
 
-def load_mask_filler(spec: EncoderSpec, seed: int, device: str = "cpu") -> MaskFiller:
+def load_masked_lm(spec: EncoderSpec, seed: int, device: str = "cpu") -> MaskedLanguageModel:
     """Load an encoder with its masked-language head; what the checkpoint lacks of the head is drawn from the seed.
 
     Raises EncoderError as `load_encoder` does, and for a tokenizer without a mask or that cannot tell words apart.
@@ -122,13 +125,13 @@ def load_mask_filler(spec: EncoderSpec, seed: int, device: str = "cpu") -> MaskF
     folder = locate(spec)
     with quiet():
         with torch.random.fork_rng(devices=[]):
-            read = read_pretrained(folder, "fill masks")
-        FirstWeights({}, tuple(name for name, _ in read.model.named_parameters() if name in read.fresh)).put_back(
-            read.model, seed
-        )
+            read = load_checkpoint(folder, "fill masks")
+        InitialWeights(
+            {}, tuple(name for name, _ in read.model.named_parameters() if name in read.newly_initialized)
+        ).restore(read.model, seed)
     if read.tokenizer.mask_token_id is None or not read.tokenizer.is_fast:
         lacks = "mask token" if read.tokenizer.is_fast else "fast form, which tells words apart"
         raise EncoderError(f"{folder}: the tokenizer must have a {lacks}, but has none. Use another encoder.")
     read.model.to(device)
-    fresh = tuple(sorted(read.fresh))
-    return MaskFiller(read.model, read.tokenizer, read.anatomy, fresh, folder, spec.identity())
+    fresh = tuple(sorted(read.newly_initialized))
+    return MaskedLanguageModel(read.model, read.tokenizer, read.anatomy, fresh, folder, spec.identity())

@@ -22,31 +22,31 @@ def draw_zeros(values: torch.Tensor, generator: torch.Generator) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class FirstWeights:
+class InitialWeights:
     """A copy of the tensors that were loaded, and the names of those that are drawn anew for every fit.
 
-    `fresh` is drawn by the model's own initialiser, `drawn` (adapters) each by a rule of its own. `by_task` is drawn as
-    `fresh` is, but each task's own tensors from a seed of their own, whatever the other tasks are.
+    `newly_initialized` is drawn by the model's own initialiser, `drawn` (adapters) each by a rule of its own.
+    `by_task` is drawn as `newly_initialized` is, but each task's own tensors from a seed of their own.
     """
 
     loaded: dict[str, torch.Tensor]
-    fresh: tuple[str, ...]
+    newly_initialized: tuple[str, ...]
     drawn: Mapping[str, Draw] = field(default_factory=dict)
     by_task: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, model: "PreTrainedModel", fresh: Collection[str]) -> "FirstWeights":
-        """Remember a model's weights as they are now; those named `fresh` belong to the seed of a fit."""
+    def of(cls, model: "PreTrainedModel", fresh: Collection[str]) -> "InitialWeights":
+        """Remember a model's weights as they are now; those named `newly_initialized` belong to the seed of a fit."""
         loaded = {name: p.detach().clone() for name, p in model.named_parameters() if name not in fresh}
         return cls(loaded, tuple(name for name, _ in model.named_parameters() if name in fresh))
 
     @torch.no_grad()
-    def put_back(self, model: "PreTrainedModel", seed: int) -> None:
+    def restore(self, model: "PreTrainedModel", seed: int) -> None:
         """Copy the first weights in place, draw the fresh ones from the seed, and open every parameter again."""
         parameters = dict(model.named_parameters())
         for name, first in self.loaded.items():
             parameters[name].copy_(first)
-        self._draw(model, self.fresh, child_seed(seed, "head"))
+        self._draw(model, self.newly_initialized, child_seed(seed, "head"))
         for task, names in self.by_task.items():
             self._draw(model, names, child_seed(seed, "head", task))
         generator = torch.Generator().manual_seed(child_seed(seed, "adapter"))
