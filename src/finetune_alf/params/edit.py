@@ -1,184 +1,121 @@
-"""Editing params.yaml as text: what an overlay changes is replaced, all else stays, comments included.
+"""Merging one YAML text into another as a ruamel round trip: comments, quotes and the way numbers are written are kept.
 
-Only the lines that an overlay speaks of are touched, at the places where the YAML nodes say they begin and end.
+The rules are those of `document.overlay`: maps merge, lists and scalars replace, `~` removes a key.
 """
 
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import io
+from itertools import pairwise
 
-from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
-
-from finetune_alf.errors import ParamsError
-from finetune_alf.params.document import overlay
-from finetune_alf.params.reading import compose, parse_document
-
-
-@dataclass(frozen=True)
-class _Edit:
-    start: int
-    end: int
-    text: str
-    depth: int
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import CommentMark
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.representer import RoundTripRepresenter
+from ruamel.yaml.tokens import CommentToken
 
 
-def lay_over(text: str, over: str, *, source: str, over_source: str) -> str:
-    """Return a params file's text with an overlay laid over it, comments kept.
+class _Representer(RoundTripRepresenter):
+    """Writes nothing as `~`, where ruamel leaves the place empty."""
 
-    Raises ParamsError, rather than lose anything, for YAML that cannot be edited in place (anchors, `<<`).
+
+_Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "~"))
+
+
+def _round_trip() -> YAML:
+    """Return a reader and writer that gives a params file back byte for byte."""
+    yaml = YAML()
+    yaml.Representer = _Representer
+    yaml.preserve_quotes = True
+    yaml.width = 1 << 20  # no line is wrapped
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def has_aliases(text: str) -> bool:
+    """Tell whether YAML text has aliases, `*name`: to merge into one would change the others."""
+    return any(isinstance(event, AliasEvent) for event in _round_trip().parse(text))
+
+
+def merge_text(text: str, over: str) -> str:
+    """Return the text of a YAML map without aliases, with another merged into it.
+
+    A comment line belongs to the key below it.
     """
-    wanted = overlay(parse_document(text, source), parse_document(over, over_source)).value
-    text = text if text.endswith("\n") else f"{text}\n"
-    edits = _map_edits(text, compose(text, source), over, compose(over, over_source), 0)
-    # From the end up, so that places stay right; at one place removals first, then the outermost insertion.
-    for edit in sorted(edits, key=lambda edit: (-edit.start, edit.end == edit.start, edit.depth)):
-        text = text[: edit.start] + edit.text + text[edit.end :]
-    if not _reads_as(text, wanted):
-        raise ParamsError(
-            f"{source}: must be plain YAML, without anchors and `<<`, to be edited in place, but {over_source} "
-            "cannot be merged into it. Edit it by hand."
-        )
-    return text
+    yaml = _round_trip()
+    merged, changes = yaml.load(text), yaml.load(over)
+    last = _cut_lines(*_last_value(merged, next(reversed(merged)))) if merged else []
+    for document in (merged, changes):
+        _move_comments_down(document)
+    _merge(merged, changes)
+    written = io.StringIO()
+    yaml.dump(merged, written)
+    return written.getvalue() + "".join(token.value for token in last)
 
 
-def _reads_as(text: str, wanted: dict[str, Any]) -> bool:
-    try:
-        return parse_document(text, "outcome").value == wanted
-    except ParamsError:
-        return False
-
-
-def _map_edits(text: str, under: MappingNode, over: str, new: MappingNode, depth: int) -> Iterator[_Edit]:
-    if under.flow_style:
-        yield _Edit(under.start_mark.index, _end(text, under), _merged_inline(text, under, over, new), depth)
-        return
-    old = _entries(under)
-    added = [(key, value) for key, value in new.value if key.value not in old and not _is_null(value)]
-    removed = [key.value for key, value in new.value if key.value in old and _is_null(value)]
-    indent = under.value[0][0].start_mark.column
-    lines = "".join(_block(over, key, value, indent) for key, value in added)
-    if len(removed) == len(old):  # the lines of a map without keys would be read as `~`
-        start, end = under.start_mark.index, _line_end(text, _end(text, under))
-        key_line = text[:start].rstrip().rpartition("\n")[2]
-        if lines or not key_line.endswith(":") or "#" in key_line:
-            yield _Edit(start, end, lines.lstrip() or "{}\n", depth)
-        else:
-            yield _Edit(len(text[:start].rstrip()), end, " {}\n", depth)
-        return
-    for key, value in new.value:
-        if key.value not in old:
-            continue
-        below = old[key.value][1]
-        if key.value in removed:
-            yield _Edit(*_lines(text, *old[key.value]), "", depth)
-        elif isinstance(value, MappingNode) and isinstance(below, MappingNode) and (below.value or _has_null(value)):
-            yield from _map_edits(text, below, over, value, depth + 1)
-        else:
-            yield from _replacement(text, *old[key.value], over, key, value, depth)
-    if added:
-        end = _line_end(text, _end(text, under))
-        yield _Edit(end, end, lines, depth)
-
-
-def _merged_inline(text: str, under: MappingNode, over: str, new: MappingNode) -> str:
-    """Return a `{…}` map with another laid over it, in one line."""
-    old, changed = _entries(under), _entries(new)
-    parts = []
-    for name in dict.fromkeys([*old, *changed]):
-        value, below = (entries[name][1] if name in entries else None for entries in (changed, old))
+def _merge(under: CommentedMap, over: CommentedMap) -> None:
+    if not over.fa.flow_style():
+        under.fa.set_block_style()  # a map in braces has no room for comments
+    for key, value in over.items():
         if value is None:
-            parts.append(text[old[name][0].start_mark.index : _end(text, old[name][1])])
-        elif isinstance(value, MappingNode) and isinstance(below, MappingNode):
-            parts.append(f"{name}: {_merged_inline(text, below, over, value)}")
-        elif not _is_null(value):
-            parts.append(f"{name}: {_within(over, value)}")
-    return "{" + ", ".join(parts) + "}"
+            under.pop(key, None)
+            under.ca.items.pop(key, None)
+        elif isinstance(value, CommentedMap) and isinstance(under.get(key), CommentedMap) and under[key]:
+            _merge(under[key], value)
+        else:
+            _drop_nulls(value)
+            comments = over.ca.items.get(key, [None] * 4)
+            if key in under:
+                _, above, behind, _ = under.ca.items.get(key, [None] * 4)
+                comments = [None, above, behind or comments[2], None]
+            under[key] = value
+            under.ca.items[key] = comments
+    if not under:
+        under.fa.set_flow_style()
 
 
-def _entries(node: MappingNode) -> dict[str, tuple[Node, Node]]:
-    return {key.value: (key, value) for key, value in node.value}
+def _drop_nulls(value: object) -> None:
+    if isinstance(value, CommentedMap):
+        for key in [key for key, below in value.items() if below is None]:
+            del value[key]
+        for below in value.values():
+            _drop_nulls(below)
+        if not value:
+            value.fa.set_flow_style()  # `{}` on the line of its key
 
 
-def _replacement(text: str, key: Node, old: Node, over: str, new_key: Node, new: Node, depth: int) -> Iterator[_Edit]:
-    start = text.index(":", key.end_mark.index) + 1
-    end = max(start, _end(text, old))
-    if not _is_block(new) or _has_null(new):
-        yield _Edit(start, end, f" {_inline(over, new)}", depth)
+def _move_comments_down(node: CommentedMap) -> None:
+    """Hang each comment line on the key below it: ruamel hangs it on the value above."""
+    if node.fa.flow_style():
         return
-    yield _Edit(start, end, "", depth)  # a comment behind it stays with the key, and the lines come below
-    below = _line_end(text, end)
-    lines = over[_line_end(over, new_key.end_mark.index) : _lines(over, new_key, new)[1]]
-    moved = _moved(lines.splitlines(), key.start_mark.column - new_key.start_mark.column)
-    yield _Edit(below, below, moved, depth + 1)  # before what is added to this map, where that is the same place
+    for key, below in pairwise(node):
+        _hang_above(node, below, _cut_lines(*_last_value(node, key)))
+    for key, value in node.items():
+        if isinstance(value, CommentedMap) and value:
+            _hang_above(value, next(iter(value)), _cut_lines(node, key))
+            _move_comments_down(value)
 
 
-def _block(over: str, key: Node, value: Node, indent: int) -> str:
-    """Return an entry's own lines, and the comments right above it, moved to an indent."""
-    if over[: key.start_mark.index].rpartition("\n")[2].strip() or _has_null(value):
-        return f"{' ' * indent}{key.value}: {_inline(over, value)}\n"  # out of a `{…}`, or with something to leave out
-    start, end = _lines(over, key, value)
-    lines = [*_comments_above(over, start), *over[start:end].splitlines()]
-    return _moved(lines, indent - key.start_mark.column)
+def _hang_above(node: CommentedMap, key: str, lines: list[CommentToken]) -> None:
+    if lines:
+        comments = node.ca.items.setdefault(key, [None] * 4)
+        comments[1] = [*lines, *(comments[1] or ())]
 
 
-def _moved(lines: Iterable[str], shift: int) -> str:
-    """Return lines moved to the right by a number of columns, or to the left; empty ones are left out."""
-    moved = [line[-shift:] if shift < 0 else " " * shift + line for line in lines if line.strip()]
-    return "".join(f"{line}\n" for line in moved)
+def _last_value(node: CommentedMap | CommentedSeq, key: str | int) -> tuple[CommentedMap | CommentedSeq, str | int]:
+    """Return where the last value of an entry is written."""
+    value = node[key]
+    if isinstance(value, CommentedMap | CommentedSeq) and value and not value.fa.flow_style():
+        return _last_value(value, next(reversed(value)) if isinstance(value, CommentedMap) else len(value) - 1)
+    return node, key
 
 
-def _comments_above(text: str, start: int) -> list[str]:
-    above: list[str] = []
-    for line in reversed(text[:start].splitlines()):
-        if not line.lstrip().startswith("#"):
-            return above
-        above.insert(0, line)
-    return []  # the file's own heading, not this key's
-
-
-def _inline(text: str, node: Node) -> str:
-    """Return a value's own text, in one line; `~` over nothing is nothing."""
-    if isinstance(node, CollectionNode) and (not node.flow_style or _has_null(node)):
-        if isinstance(node, MappingNode):
-            there = [(key, value) for key, value in node.value if not _is_null(value)]
-            return "{" + ", ".join(f"{key.value}: {_within(text, value)}" for key, value in there) + "}"
-        return "[" + ", ".join(_within(text, item) for item in node.value) + "]"
-    return text[node.start_mark.index : _end(text, node)]
-
-
-def _within(text: str, node: Node) -> str:
-    """Return a value's own text for a place within brackets, where a plain scalar may hold none: `${VAR}/file` say."""
-    if isinstance(node, ScalarNode) and node.style is None and set("{}[],") & set(node.value):
-        return json.dumps(node.value, ensure_ascii=False)
-    return _inline(text, node)
-
-
-def _lines(text: str, key: Node, value: Node) -> tuple[int, int]:
-    start = text.rfind("\n", 0, key.start_mark.index) + 1
-    return start, _line_end(text, max(_end(text, value), key.end_mark.index))
-
-
-def _line_end(text: str, index: int) -> int:
-    end = text.find("\n", index)
-    return len(text) if end < 0 else end + 1
-
-
-def _end(text: str, node: Node) -> int:
-    """Return where a value's text really ends: a block's own mark lies behind the comments that follow it."""
-    if _is_block(node) and node.value:
-        last = node.value[-1]
-        return _end(text, last[1] if isinstance(last, tuple) else last)
-    return len(text[: node.end_mark.index].rstrip()) if isinstance(node, ScalarNode) else int(node.end_mark.index)
-
-
-def _is_block(node: Node) -> bool:
-    return isinstance(node, CollectionNode) and not node.flow_style
-
-
-def _has_null(node: Node) -> bool:
-    return isinstance(node, MappingNode) and any(_is_null(value) or _has_null(value) for _, value in node.value)
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+def _cut_lines(node: CommentedMap | CommentedSeq, key: str | int) -> list[CommentToken]:
+    """Take the comment lines below a value, or below the key of a map, off it; the comment behind it stays."""
+    comments = node.ca.items.get(key, [None] * 4)
+    place = 2 if isinstance(node, CommentedMap) else 0
+    lines, comments[3] = comments[3] or [], None
+    if comments[place] is not None:
+        behind, _, below = comments[place].value.partition("\n")
+        comments[place] = CommentToken(f"{behind}\n", comments[place].start_mark) if behind else None
+        lines = [CommentToken(below, CommentMark(0)), *lines] if below else lines
+    return lines

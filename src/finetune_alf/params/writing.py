@@ -8,7 +8,8 @@ from ruamel.yaml import YAML
 
 from finetune_alf.errors import ParamsError
 from finetune_alf.files import write_text
-from finetune_alf.params.edit import lay_over
+from finetune_alf.params.document import overlay
+from finetune_alf.params.edit import has_aliases, merge_text
 from finetune_alf.params.load import validate
 from finetune_alf.params.model import Params
 from finetune_alf.params.presets import find_source
@@ -22,16 +23,25 @@ def use_presets(path: Path, presets: Sequence[str], *, anew: bool = False) -> Pa
     outcome would not be valid.
     """
     text = find_source("default").text if anew or not path.exists() else read_source(path)
-    for name in presets:
-        over = find_source(name)
-        text = lay_over(text, over.text, source=str(path), over_source=over.shown)
+    document = parse_document(text, str(path))
+    over = [find_source(name) for name in presets]
+    for source in over:
+        document = overlay(document, parse_document(source.text, source.shown))
     try:
-        params = validate(parse_document(text, str(path)))
+        params = validate(document)
     except ParamsError as error:
         raise ParamsError(
-            f"{path}: must be valid with {', '.join(presets)} merged into it, but would have faults; it is unchanged. "
+            f"{path}: cannot merge {', '.join(presets)}, the parameters would not be valid. The file is unchanged. "
             f"To start from the default parameters: finetune-alf params use --anew {' '.join(presets)}\n{error}"
         ) from None
+    if any(map(has_aliases, (text, *(source.text for source in over)))):
+        raise ParamsError(
+            f"{path}: cannot merge YAML with aliases such as `*name`. The file is unchanged. Edit it by hand."
+        )
+    for source in over:
+        text = merge_text(text, source.text)
+    if parse_document(text, str(path)).value != document.value:
+        raise ParamsError(f"{path}: cannot merge {', '.join(presets)}. The file is unchanged. Edit it by hand.")
     write_text(path, text)
     return params
 
