@@ -1,4 +1,4 @@
-"""Files, locks, seeds and metrics: what everything else stands on."""
+"""Files, locks, seeds and metrics."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from finetune_alf.errors import InputError, LockedError
+from finetune_alf.errors import InputError, LockedError, StorageError
 from finetune_alf.files import canonical_json, digest, hold_lock, read_jsonl, replace_folder, write_bytes, write_json
 from finetune_alf.metrics import METRICS
 from finetune_alf.seeds import child_seed
@@ -23,7 +23,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_canonical_json_loses_nothing_and_is_its_own_canon(value):
+def test_canonical_json_round_trips(value):
     text = canonical_json(value)
     assert json.loads(text) == value
     assert canonical_json(json.loads(text)) == text
@@ -37,8 +37,8 @@ def test_the_digest_does_not_see_the_order_of_keys():
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "kept.json"
     write_json(path, {"old": 1})
-    monkeypatch.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(StorageError, match=rf"^cannot write {path}: no space left on device\. Free space"):
         write_bytes(path, b"new")
     assert json.loads(path.read_text()) == {"old": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["kept.json"]
@@ -54,6 +54,17 @@ def test_a_folder_is_swapped_whole_or_not_at_all(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_folder_that_cannot_be_made_is_named_with_the_reason(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match=rf"^cannot write {tmp_path}/file/x\.json: (not a directory|file exists)\."):
+        write_json(tmp_path / "file" / "x.json", {})
+
+
+def test_a_missing_file_names_the_way_to_it(tmp_path):
+    with pytest.raises(InputError, match=r"^cannot read .*rows\.jsonl: no such file\. Run the stage"):
+        read_jsonl(tmp_path / "rows.jsonl")
+
+
 def test_a_broken_line_is_named_by_file_and_line(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n{"a": \n')
@@ -61,7 +72,7 @@ def test_a_broken_line_is_named_by_file_and_line(tmp_path):
         read_jsonl(path)
 
 
-def test_a_second_holder_is_refused_and_told_who_has_the_lock(tmp_path):
+def test_a_second_process_is_refused_by_the_name_of_the_owner(tmp_path):
     named = f"process {os.getpid()} on .* since "
     with hold_lock(tmp_path / "x.lock"), pytest.raises(LockedError, match=named), hold_lock(tmp_path / "x.lock"):
         pass

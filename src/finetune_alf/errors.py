@@ -1,20 +1,21 @@
 """Every error that the package raises on purpose, as one tree.
 
     AlfError                     1
-    ├── InputError               3   what was given cannot be used
+    ├── InputError               3   an input cannot be used
     │   ├── ParamsError              params.yaml, an overlay, a preset
     │   ├── RatesError               learning rates, or their number
-    │   ├── DataError                a source, its files and rows
-    │   ├── EncoderError             a checkpoint, its anatomy
-    │   └── ScheduleError            a schedule, its digest, the registry's answer
-    ├── StorageError             4   where things are kept fails
+    │   ├── DataError                a source of rows, its files and rows
+    │   ├── EncoderError             a checkpoint, or the layout of its parameters
+    │   └── ScheduleError            a schedule, its digest, or its version in the registry
+    ├── StorageError             4   a file, folder or store cannot be read or written
     │   ├── StudyError               a study's database
     │   ├── TrackingError            MLflow
-    │   └── LockedError              somebody else is writing
+    │   └── LockedError              another process is writing
     └── PartialError             5   some of the work was done, the rest failed
 
-The numbers are the exit codes of the command line. A message reads
-`<path or thing>: must <condition>, but got <value>.` and one sentence on the way out.
+The numbers are the exit codes of the command line. A message about a value reads
+`<path or field>: must <condition>, but got <value>.`; a failure at run time reads `cannot <action>: <reason>.` One
+sentence on the way out follows.
 """
 
 
@@ -25,7 +26,7 @@ class AlfError(Exception):
 
 
 class InputError(AlfError):
-    """What was given cannot be used."""
+    """An input that cannot be used."""
 
     exit_code = 3
 
@@ -35,7 +36,7 @@ class ParamsError(InputError):
 
 
 class RatesError(InputError):
-    """Learning rates that cannot be, or do not fit the encoder's depth."""
+    """Invalid learning rates, or rates that do not fit the encoder's depth."""
 
 
 class DataError(InputError):
@@ -43,15 +44,15 @@ class DataError(InputError):
 
 
 class EncoderError(InputError):
-    """A checkpoint that cannot be loaded or laid out by addresses."""
+    """A checkpoint that cannot be loaded, or whose parameters cannot be assigned to addresses."""
 
 
 class ScheduleError(InputError):
-    """A schedule that is not what it says it is."""
+    """A schedule that is invalid, or not the one that its digest names."""
 
 
 class StorageError(AlfError):
-    """A place where results are kept fails."""
+    """A file, folder or store that cannot be read or written."""
 
     exit_code = 4
 
@@ -65,7 +66,7 @@ class TrackingError(StorageError):
 
 
 class LockedError(StorageError):
-    """Another process is writing here."""
+    """A lock that another process holds."""
 
 
 class PartialError(AlfError):

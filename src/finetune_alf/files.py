@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all, digests, and locks that die with their holder."""
+"""Atomic writes of files and folders, JSON and JSON Lines, digests, and file locks."""
 
 import contextlib
 import datetime
+import errno
 import fcntl
 import hashlib
 import json
@@ -13,71 +14,82 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from finetune_alf.errors import InputError, LockedError
+from finetune_alf.errors import InputError, LockedError, StorageError
+
+_WAYS_OUT = {
+    errno.ENOSPC: "Free space on that disk, then run the same command again.",
+    errno.EDQUOT: "Free space in your quota, then run the same command again.",
+    errno.EACCES: "Check the permissions of the file and of its folder.",
+    errno.EPERM: "Check the permissions of the file and of its folder.",
+    errno.EROFS: "Use a folder on a file system that can be written.",
+    errno.ENOENT: "Check the path.",
+}
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file through a temporary one beside it, so that readers see the old content or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Write a file atomically, through a temporary file in the same folder.
+
+    Raises StorageError, naming the path, when the system refuses; the old content is kept.
+    """
+    with _named("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text, whole or not at all."""
+    """Write UTF-8 text atomically."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write one JSON document, indented for people."""
+    """Write one JSON document atomically, indented."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[object]) -> None:
-    """Write one JSON document a line."""
+    """Write one JSON document a line, atomically."""
     write_text(path, "".join(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n" for row in rows))
 
 
 def append_jsonl(path: Path, row: object) -> None:
-    """Write one JSON document as a line more."""
-    with path.open("a", encoding="utf-8") as file:
+    """Append one JSON document as a line; raises StorageError, naming the path, when the system refuses."""
+    with _named("write", path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read one JSON document; InputError names the file and line."""
+    """Read one JSON document; raises InputError, naming the file, when it is missing or not JSON."""
     try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: must exist. Run the stage that writes it.") from None
+        return json.loads(_read(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: must be JSON, but got {error}. Run the stage that writes it again.") from None
 
 
 def read_jsonl(path: Path) -> list[Any]:
-    """Read one JSON document a line; InputError names the file and line."""
-    if not path.exists():
-        raise InputError(f"{path}: must exist. Run the stage that writes it.")
+    """Read one JSON document a line; raises InputError, naming file and line, when it is missing or not JSON."""
     rows = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(_read(path).splitlines(), start=1):
         try:
             rows.append(json.loads(line))
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}:{number}: must be JSON, but got {error}.") from None
+            raise InputError(
+                f"{path}:{number}: must be JSON, but got {error}. Run the stage that writes it again."
+            ) from None
     return rows
 
 
 def canonical_json(value: object) -> str:
-    """Return the one JSON text of a value: keys sorted, no spaces, no NaN."""
+    """Return the canonical JSON text of a value: keys sorted, no spaces, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
 
@@ -94,49 +106,84 @@ def file_digest(path: Path) -> str:
 
 @contextlib.contextmanager
 def replace_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `path` once the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    """Yield an empty temporary folder, and replace `path` by it once the block ends without an error.
+
+    Raises StorageError, naming the path, when the system refuses.
+    """
+    with _named("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
-        temporary.chmod(0o755)
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        with _named("write", path):
+            temporary.chmod(0o755)
+            if path.exists():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def hold_lock(path: Path) -> Iterator[int]:
-    """Hold an exclusive lock, which the system frees when this process ends, however it ends.
+    """Hold an exclusive lock on a file; the system releases it when this process ends, even by a kill.
 
-    Yields the lock's file descriptor. Raises LockedError, naming the holder, when somebody else has it.
+    Yields the lock's file descriptor. Raises LockedError, naming the owner, when another process holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with _named("lock", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LockedError(
-                f"{path}: must be free, but {_holder(path)} holds it. Wait for that process, or stop it."
+                f"cannot lock {path}: {_owner(path)} holds the lock. Wait for that process to end, or stop it."
             ) from None
-        _sign(descriptor)
+        _write_owner(descriptor)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _sign(descriptor: int) -> None:
+def os_error_message(error: OSError, action: str = "access", path: Path | None = None) -> str:
+    """Return `cannot <action> <path>: <reason>.` and one sentence on the way out."""
+    reason = (error.strerror or str(error) or type(error).__name__).rstrip(".")
+    reason = reason[0].lower() + reason[1:] if reason[1:2].islower() else reason
+    place = path or error.filename
+    way_out = _WAYS_OUT.get(error.errno or 0, "Check the path and the disk, then run the same command again.")
+    return f"{f'cannot {action} {place}' if place else 'the operating system refused'}: {reason}. {way_out}"
+
+
+@contextlib.contextmanager
+def _named(action: str, path: Path) -> Iterator[None]:
+    """Raise StorageError, naming action and path, for an error of the operating system in the block."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(os_error_message(error, action, path)) from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise InputError(f"cannot read {path}: no such file. Run the stage that writes it.") from None
+    except OSError as error:
+        raise StorageError(os_error_message(error, "read", path)) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: must be UTF-8, but got {error}. Run the stage that writes it again.") from None
+
+
+def _write_owner(descriptor: int) -> None:
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now}).encode(), 0)
 
 
-def _holder(path: Path) -> str:
+def _owner(path: Path) -> str:
     try:
-        holder = json.loads(path.read_text())
-        return f"process {holder['pid']} on {holder['host']}, since {holder['since']},"
+        owner = json.loads(path.read_text())
+        return f"process {owner['pid']} on {owner['host']}, since {owner['since']},"
     except (ValueError, KeyError, TypeError, OSError):
         return "another process"

@@ -59,10 +59,8 @@ def test_debug_shows_the_traceback_too() -> None:
 
 def test_the_systems_own_errors_are_storage_errors() -> None:
     result = ended(raising(OSError(28, "No space left on device", "results/x.json")))
-    assert (result.exit_code, result.stderr) == (
-        4,
-        "results/x.json: must be usable, but got: No space left on device.\n",
-    )
+    assert result.exit_code == 4
+    assert result.stderr.startswith("cannot access results/x.json: no space left on device. Free space")
 
 
 def test_a_fault_of_the_program_keeps_its_traceback() -> None:
@@ -130,7 +128,7 @@ def test_a_full_disk_behind_standard_output_is_named() -> None:
             finetune_alf("params", "schema"), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
         )
     assert done.returncode == 4
-    assert "No space left on device" in done.stderr
+    assert "no space left on device" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -160,7 +160,7 @@ def test_an_unknown_name_is_answered_with_those_there_are(done):
 
 def test_two_processes_do_not_write_one_sample(tmp_path):
     ctx = small_context(tmp_path / "one")
-    with hold_lock(ctx.paths.studies / "prepare-films.lock"), pytest.raises(LockedError, match="holds it"):
+    with hold_lock(ctx.paths.studies / "prepare-films.lock"), pytest.raises(LockedError, match="holds the lock"):
         prepare(ctx, "films")
     assert not ctx.paths.sample("films").exists()
 

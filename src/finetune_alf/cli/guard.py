@@ -10,6 +10,7 @@ import click
 
 from finetune_alf.cli.stops import Stopped, listening
 from finetune_alf.errors import AlfError, StorageError
+from finetune_alf.files import os_error_message
 
 _BROKEN_PIPE = 141  # 128 + SIGPIPE, as `head` and its like leave it
 
@@ -43,8 +44,7 @@ class GuardedGroup(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(_BROKEN_PIPE)
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            _tell(ctx, f"{where}must be usable, but got: {error.strerror or error}.")
+            _tell(ctx, os_error_message(error))
             ctx.exit(StorageError.exit_code)
 
 
