@@ -137,7 +137,7 @@ def _verdict(kind: str, levels: Sequence[Document]) -> str:
 
 def _context(root: Path, asked: argparse.Namespace) -> Any:
     """Return the default project with a larger sample of films, and batches as the paper has them."""
-    from finetune_alf.params import load_params
+    from finetune_alf.experiments.registry import load_params
     from finetune_alf.paths import Paths
     from finetune_alf.running.context import Context
 
@@ -171,10 +171,10 @@ def _predict(bench: Any) -> tuple[dict[str, Any], dict[str, float]]:
     from finetune_alf.cost.work import fit_work
     from finetune_alf.planning.lengths import fit_lengths
     from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
-    from finetune_alf.running.context import SilentTeller
+    from finetune_alf.running.context import SilentConsole
 
     shape, engine = shape_of(bench.encoder), engine_of(bench.encoder, bench.study.recipe)
-    with SilentTeller().bar("probe", N_PROBES) as bar:
+    with SilentConsole().bar("probe", N_PROBES) as bar:
         speed = Probe(bench.encoder, bench.study.recipe, bench.only, bench.workbench.n_threads).speed(bar)
     lengths = fit_lengths(bench.encoder, bench.only, bench.study.recipe.max_tokens, None)
     works = {

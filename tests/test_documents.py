@@ -11,7 +11,7 @@ import click
 import pytest
 
 from finetune_alf.cli.entry import group
-from finetune_alf.params import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.params.presets import preset_names
 from finetune_alf.schedules.published import published
 

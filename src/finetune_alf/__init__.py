@@ -26,7 +26,7 @@ _HOMES = {
     "fit": "finetune_alf.train.fit",
     "Paths": "finetune_alf.paths",
     "AlfError": "finetune_alf.errors",
-    "load_params": "finetune_alf.params",
+    "load_params": "finetune_alf.experiments.registry",
 }
 
 __all__ = ["__version__", *_HOMES]

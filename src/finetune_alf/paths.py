@@ -56,25 +56,18 @@ class Paths:
         """Return the lock file of a study's registered schedules."""
         return self.results / "schedules" / f"{name}.json"
 
-    def transfer(self, study: str) -> Path:
-        """Return the folder of a study's transfer cells."""
-        return self.results / "transfer" / study
+    def experiment(self, key: str) -> Path:
+        """Return the folder of an experiment's documents and cells."""
+        return self.results / key
 
-    def freeze(self, name: str) -> Path:
-        """Return the tables of a freeze sweep; its cells lie beside them."""
-        return self.results / "freeze" / f"{name}.json"
+    def document(self, key: str, *names: str) -> Path:
+        """Return the document of what an experiment ran under these names."""
+        *folders, name = names
+        return self.experiment(key).joinpath(*folders, f"{name}.json")
 
-    def schemes(self, name: str) -> Path:
-        """Return the tables of a testbed of schemes; its cells lie beside them."""
-        return self.results / "schemes" / f"{name}.json"
-
-    def multitask(self, name: str) -> Path:
-        """Return the table of a multi-task experiment; its cells lie beside it."""
-        return self.results / "multitask" / f"{name}.json"
-
-    def adapt(self, name: str) -> Path:
-        """Return what an adaptation did and gained; the cells of its comparison lie beside it."""
-        return self.results / "adapt" / f"{name}.json"
+    def cells(self, key: str, *names: str) -> Path:
+        """Return the cells beside a document, one a line."""
+        return self.document(key, *names).with_suffix(".jsonl")
 
     def encoder_card(self, name: str) -> Path:
         """Return the file that says which encoder a name stands for."""

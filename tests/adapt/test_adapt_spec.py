@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from finetune_alf.experiments.adapt.spec import AdaptSpec
-from finetune_alf.params import load_params
+from finetune_alf.experiments.registry import load_params
 
 
 def asked(**changes: object) -> AdaptSpec:

@@ -5,7 +5,7 @@ from tiny_checkpoint import save_checkpoint
 
 from finetune_alf.errors import DataError
 from finetune_alf.experiments.adapt.stage import adapt
-from finetune_alf.params.load import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import Plan, plan
 from finetune_alf.running.context import Context

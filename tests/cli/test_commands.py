@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from finetune_alf.cli.entry import group
-from finetune_alf.params import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.params.presets import find_source, preset_names
 from finetune_alf.schedules.pull import read_schedule
 

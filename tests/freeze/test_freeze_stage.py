@@ -17,10 +17,10 @@ from finetune_alf.errors import DataError
 from finetune_alf.experiments.freeze.bench import swept
 from finetune_alf.experiments.freeze.stage import _in_short, freeze
 from finetune_alf.files import read_json, read_jsonl, write_json
-from finetune_alf.params import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.report.write import write_report
-from finetune_alf.running.context import Context, SilentTeller
+from finetune_alf.running.context import Context, SilentConsole
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.train.job import Workbench
 
@@ -216,7 +216,7 @@ def test_too_many_frozen_layers_are_refused_by_the_sweeps_own_name(done: Path, t
     assert (told.exit_code, told.stderr.partition(":")[0]) == (3, "freeze.tiny.n_frozen")
 
 
-class Listening(SilentTeller):
+class Listening(SilentConsole):
     """Keeps what stands beside the bar, and what is said at the end."""
 
     def __init__(self) -> None:
@@ -238,12 +238,12 @@ def test_beside_the_bar_stand_validation_scores_and_a_sweep_that_is_done_fits_no
     done: Path, cells: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Workbench, "__call__", lambda *given: pytest.fail("nothing is left to fit"))
-    teller = Listening()
-    freeze(Context(load_params(done / "params.yaml"), Paths(done), teller), "tiny")
-    assert [note.partition(" ")[2] for note in teller.notes[-12:]] == [
+    console = Listening()
+    freeze(Context(load_params(done / "params.yaml"), Paths(done), console), "tiny")
+    assert [note.partition(" ")[2] for note in console.notes[-12:]] == [
         f"{row['validation_score']:.3f} on validation" for row in cells
     ]
-    assert [line.partition(":")[0] for line in teller.said] == ["tiny, cola-like", "tiny, scored"]
+    assert [line.partition(":")[0] for line in console.said] == ["tiny, cola-like", "tiny, scored"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from finetune_alf.errors import ParamsError
-from finetune_alf.params import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.params.presets import find_source
 
 DEFAULT = find_source("default").text

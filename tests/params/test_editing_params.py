@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from finetune_alf.errors import ParamsError
-from finetune_alf.params import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.params.document import overlay
 from finetune_alf.params.edit import merge_text
 from finetune_alf.params.presets import find_source, preset_names

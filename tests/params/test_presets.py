@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from finetune_alf.params import Params, load_params
+from finetune_alf.experiments.registry import load_params, model_of
+from finetune_alf.params import Params
 from finetune_alf.params.presets import find_source, preset_names
 from finetune_alf.params.reading import parse_document
 from finetune_alf.params.schema import params_schema

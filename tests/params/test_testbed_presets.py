@@ -3,7 +3,7 @@
 import pytest
 
 from finetune_alf.experiments.schemes.published import TABLES, published_scores
-from finetune_alf.params import load_params
+from finetune_alf.experiments.registry import load_params
 
 
 @pytest.mark.parametrize("name", ["testbed", "testbed-small"])

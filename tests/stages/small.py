@@ -1,6 +1,6 @@
 """A project so small that every stage takes seconds: a random encoder of two layers on the corpus of the package."""
 
-from finetune_alf.params.load import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Context
 
@@ -60,15 +60,15 @@ transfer:
 
 
 class Notebook:
-    """A teller that remembers."""
+    """A console that remembers."""
 
     def __init__(self):
         self.lines, self.notes = [], []
 
-    def say(self, text):
+    def log(self, text):
         self.lines.append(text)
 
-    def bar(self, label, total):
+    def progress(self, label, total):
         return _Bar(self.notes)
 
 

@@ -10,7 +10,7 @@ from finetune_alf.cli.entry import group
 from finetune_alf.errors import InputError, ParamsError
 from finetune_alf.experiments.multitask.stage import multitask
 from finetune_alf.files import read_json, read_jsonl
-from finetune_alf.params.load import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.register.lock import locked_schedules

@@ -12,7 +12,7 @@ from finetune_alf.errors import ScheduleError
 from finetune_alf.experiments.freeze.stage import freeze
 from finetune_alf.experiments.multitask.stage import multitask
 from finetune_alf.experiments.schemes.stage import schemes
-from finetune_alf.params.load import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan, plans
 from finetune_alf.running.context import Context

@@ -10,7 +10,7 @@ from words import write_words
 from finetune_alf.cli.entry import group
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.encoder.spec import HubEncoder, RandomEncoder
-from finetune_alf.params.load import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.params.presets import preset_names
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plans

@@ -13,7 +13,7 @@ from finetune_alf.errors import EncoderError, InputError
 from finetune_alf.experiments.schemes.page import schemes_part
 from finetune_alf.experiments.schemes.stage import schemes
 from finetune_alf.files import read_json, read_jsonl, write_json
-from finetune_alf.params.load import load_params
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.rates import ListedRates
 from finetune_alf.recipe import Recipe
@@ -205,7 +205,7 @@ def test_a_testbed_that_was_stopped_goes_on_and_ends_as_one_that_was_not(done, p
     shutil.copytree(prepared, root)
     shutil.copytree(done[0] / "mlruns", root / "mlruns")  # a ready store takes seconds less
     ctx = context(root)
-    ctx.teller.bar = lambda label, total: Stopper(after=3)
+    ctx.console.bar = lambda label, total: Stopper(after=3)
     with pytest.raises(KeyboardInterrupt):
         schemes(ctx, "bed")
     assert len(cells_of(root)) == 3  # each line was there as soon as its fit was done

@@ -9,9 +9,11 @@ import click
 from finetune_alf import __version__
 from finetune_alf.cli import params_commands, schedule_commands, stage_commands
 from finetune_alf.cli.anatomy_command import anatomy
+from finetune_alf.cli.experiment_commands import command_of
 from finetune_alf.cli.guard import GuardedGroup
 from finetune_alf.cli.plan_command import plan
 from finetune_alf.cli.ui_command import ui
+from finetune_alf.experiments.registry import registry
 
 _QUIET = {
     "DO_NOT_TRACK": "1",
@@ -49,14 +51,9 @@ def group(debug: bool, verbose: bool) -> None:
 for command in (
     stage_commands.prepare,
     stage_commands.encoder,
-    stage_commands.adapt,
     stage_commands.study,
     stage_commands.importance,
     stage_commands.register,
-    stage_commands.transfer,
-    stage_commands.freeze,
-    stage_commands.schemes,
-    stage_commands.multitask,
     stage_commands.report,
     stage_commands.run,
     plan,
@@ -64,6 +61,7 @@ for command in (
     anatomy,
     schedule_commands.schedules,
     ui,
+    *map(command_of, registry()),
 ):
     group.add_command(command)
 

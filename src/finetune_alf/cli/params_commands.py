@@ -7,8 +7,6 @@ import click
 
 from finetune_alf.cli.project import overlays_option, params_path, read_params, root_option
 
-_NAMED = ("encoders", "samples", "studies", "adapt", "freeze", "schemes", "multitask")
-
 
 @click.group()
 def params() -> None:
@@ -21,7 +19,9 @@ def params() -> None:
 def check(overlays: tuple[str, ...], root: Path) -> None:
     """Say whether the parameters are valid, or everything that is wrong with them."""
     checked = read_params(root, overlays)
-    sizes = [f"{name} {', '.join(getattr(checked, name))}" for name in _NAMED if getattr(checked, name)]
+    sizes = [
+        f"{name} {', '.join(getattr(checked, name))}" for name in checked.named_sections() if getattr(checked, name)
+    ]
     path = params_path(root)
     read = [*([str(path)] if path.exists() else []), *overlays]
     click.echo(f"{' + '.join(read)}: valid; {'; '.join(sizes)}")
@@ -30,9 +30,10 @@ def check(overlays: tuple[str, ...], root: Path) -> None:
 @params.command(epilog="Example: finetune-alf params schema > params.schema.json")
 def schema() -> None:
     """Print the JSON schema of params.yaml, for editors."""
+    from finetune_alf.experiments.registry import model_of
     from finetune_alf.params.schema import params_schema
 
-    click.echo(json.dumps(params_schema(), indent=1))
+    click.echo(json.dumps(params_schema(model_of()), indent=1))
 
 
 @params.command(epilog="Example: finetune-alf params diff --params thesis-bert")
@@ -68,8 +69,9 @@ class _NamesPresets(click.Command):
 @root_option
 def use(presets: tuple[str, ...], anew: bool, root: Path) -> None:
     """Merge presets into params.yaml, its comments kept."""
+    from finetune_alf.experiments.registry import model_of
     from finetune_alf.params.writing import use_presets
 
     path = params_path(root)
-    use_presets(path, presets, anew=anew)
+    use_presets(path, presets, model=model_of(), anew=anew)
     click.echo(f"{path}: now with {', '.join(presets)}")

@@ -34,9 +34,10 @@ def plan(name: str | None, as_json: bool, overlays: tuple[str, ...], root: Path)
     has run already is shown beside it, with the ratio of the time that it took to the time predicted.
     """
     context = open_context(root, overlays)
-    from finetune_alf.planning.plan import plans as run_stage
+    from finetune_alf.experiments.registry import plannables
+    from finetune_alf.planning.plan import plans
 
-    made, failed = run_stage(context, name)
+    made, failed = plans(context, plannables(), name)
     if made or not failed:
         _print(made, as_json, with_commands=not overlays)
     way = _way_on(name, overlays, root) if overlays and _lacks_a_sample(made, failed) else []

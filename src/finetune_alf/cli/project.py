@@ -1,13 +1,13 @@
 """What commands share: the folder they work in, its parameters, its MLflow store."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from finetune_alf.cli.teller import ConsoleTeller
+from finetune_alf.cli.console import TerminalConsole
 from finetune_alf.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def params_path(root: Path) -> Path:
 
 def read_params(root: Path, overlays: Sequence[str] = ()) -> "Params":
     """Read a folder's params.yaml with overlays; ParamsError with every fault."""
-    from finetune_alf.params import load_params
+    from finetune_alf.experiments.registry import load_params
 
     path, ran = params_path(root), root / "results" / "params.yaml"
     if not overlays and not path.exists() and ran.exists():
@@ -48,11 +48,11 @@ def read_params(root: Path, overlays: Sequence[str] = ()) -> "Params":
 
 def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
     """Return what stages work with, in this folder."""
-    params = read_params(root, overlays)  # faults are told before anything heavy is loaded
+    params = read_params(root, overlays)  # faults are found before anything heavy is loaded
     from finetune_alf.paths import Paths
     from finetune_alf.running.context import Context
 
-    return Context(params, Paths(root), ConsoleTeller())
+    return Context(params, Paths(root), TerminalConsole())
 
 
 def store_uri(root: Path, uri: str | None = None) -> str:
@@ -62,3 +62,11 @@ def store_uri(root: Path, uri: str | None = None) -> str:
     if uri is None and params_path(root).exists():
         uri = read_params(root).tracking.uri
     return tracking_uri(root, uri or os.environ.get("MLFLOW_TRACKING_URI") or None)
+
+
+def entries(name: str | None, there: Iterable[str]) -> list[str]:
+    """Return the name that was given, or all that there are; where there are none, print that."""
+    names = [name] if name else list(there)
+    if not names:
+        click.echo(f"{click.get_current_context().info_name}: nothing to do, params.yaml names none.")
+    return names

@@ -1,11 +1,10 @@
-"""One command a stage; each reads params.yaml alone, as DVC does."""
+"""One command a stage; each reads params.yaml alone, as DVC does. Those of experiments are made by their registry."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from finetune_alf.cli.project import open_context, overlays_option, root_option
+from finetune_alf.cli.project import entries, open_context, overlays_option, root_option
 
 
 @click.command(short_help="Draw a sample out of its source.", epilog="Example: finetune-alf prepare films")
@@ -16,7 +15,7 @@ def prepare(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.running.prepare import prepare as run_stage
 
-    for one in _asked(name, context.params.samples):
+    for one in entries(name, context.params.samples):
         run_stage(context, one)
 
 
@@ -28,22 +27,7 @@ def encoder(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.running.encoder import encoder as run_stage
 
-    for one in _asked(name, context.params.encoders):
-        run_stage(context, one)
-
-
-@click.command(short_help="Train an encoder further on the texts of a task.", epilog="Example: finetune-alf adapt imdb")
-@click.argument("name", required=False)
-@root_option
-def adapt(name: str | None, root: Path) -> None:
-    """Train the encoder of adaptation NAME further, on texts without labels; without a name, of all of them.
-
-    What is done already, under the same settings, encoder and texts, is not done again.
-    """
-    context = open_context(root)
-    from finetune_alf.experiments.adapt.stage import adapt as run_stage
-
-    for one in _asked(name, context.params.adapt):
+    for one in entries(name, context.params.encoders):
         run_stage(context, one)
 
 
@@ -53,12 +37,12 @@ def adapt(name: str | None, root: Path) -> None:
 def study(name: str | None, root: Path) -> None:
     """Search for the best rates in study NAME; without a name, in all of them.
 
-    Stopped and started again, it goes on where it was. More trials: raise n_trials in params.yaml.
+    Run the same command again to resume. For more trials, raise n_trials in params.yaml.
     """
     context = open_context(root)
     from finetune_alf.running.study import study as run_stage
 
-    for one in _asked(name, context.params.studies):
+    for one in entries(name, context.params.studies):
         run_stage(context, one)
 
 
@@ -70,7 +54,7 @@ def importance(name: str | None, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.running.importance import importance as run_stage
 
-    for one in _asked(name, context.params.studies):
+    for one in entries(name, context.params.studies):
         run_stage(context, one)
 
 
@@ -85,72 +69,8 @@ def register(name: str | None, from_lock: bool, root: Path) -> None:
     context = open_context(root)
     from finetune_alf.running.register import register as run_stage
 
-    for one in _asked(name, context.params.studies):
+    for one in entries(name, context.params.studies):
         run_stage(context, one, from_lock=from_lock)
-
-
-@click.command(
-    short_help="Try the registered schedules on other samples.",
-    epilog="Example: finetune-alf transfer minilm restaurants",
-)
-@click.argument("study", required=False)
-@click.argument("sample", required=False)
-@root_option
-def transfer(study: str | None, sample: str | None, root: Path) -> None:
-    """Try the registered schedules of STUDY on SAMPLE; what is not named is all that params.yaml names there."""
-    context = open_context(root)
-    from finetune_alf.experiments.transfer.stage import transfer as run_stage
-
-    for one in _asked(study, context.params.transfer.studies):
-        for target in _asked(sample, context.params.transfer.samples):
-            run_stage(context, one, target)
-
-
-@click.command(short_help="Say how many layers must learn.", epilog="Example: finetune-alf freeze elsa")
-@click.argument("name", required=False)
-@root_option
-def freeze(name: str | None, root: Path) -> None:
-    """Freeze the encoder of sweep NAME from the input up, sample by sample; without a name, of all of them.
-
-    Stopped and started again, it does the fits that are missing.
-    """
-    context = open_context(root)
-    from finetune_alf.experiments.freeze.stage import freeze as run_stage
-
-    for one in _asked(name, context.params.freeze):
-        run_stage(context, one)
-
-
-@click.command(short_help="Put fine-tuning schemes side by side.", epilog="Example: finetune-alf schemes testbed")
-@click.argument("name", required=False)
-@root_option
-def schemes(name: str | None, root: Path) -> None:
-    """Fine-tune under each scheme, adapter and curve of testbed NAME; without a name, of all of them.
-
-    Stopped and started again, it does the fits that are missing.
-    """
-    context = open_context(root)
-    from finetune_alf.experiments.schemes.stage import schemes as run_stage
-
-    for one in _asked(name, context.params.schemes):
-        run_stage(context, one)
-
-
-@click.command(
-    short_help="Fit one encoder at several tasks.", epilog="Example: finetune-alf multitask minbert-unfreeze"
-)
-@click.argument("name", required=False)
-@root_option
-def multitask(name: str | None, root: Path) -> None:
-    """Fit one encoder, a head for each task, under every recipe of experiment NAME; without a name, of all of them.
-
-    Stopped and started again, it does the fits that are missing.
-    """
-    context = open_context(root)
-    from finetune_alf.experiments.multitask.stage import multitask as run_stage
-
-    for one in _asked(name, context.params.multitask):
-        run_stage(context, one)
 
 
 @click.command(short_help="Write the tables and figures.", epilog="Example: finetune-alf report")
@@ -158,9 +78,10 @@ def multitask(name: str | None, root: Path) -> None:
 def report(root: Path) -> None:
     """Write results/report/report.md: tables and figures of all that was run."""
     context = open_context(root)
+    from finetune_alf.experiments.registry import registry
     from finetune_alf.running.report import report as run_stage
 
-    run_stage(context)
+    run_stage(context, [experiment.part for experiment in registry()])
 
 
 @click.command(
@@ -175,16 +96,9 @@ def run(overlays: tuple[str, ...], root: Path) -> None:
     What it ran with is kept in results/params.yaml.
     """
     context = open_context(root, overlays)
+    from finetune_alf.experiments.registry import registry
     from finetune_alf.experiments.run_all import run_all
     from finetune_alf.params.writing import write_params
 
     write_params(root / "results" / "params.yaml", context.params)
-    run_all(context)
-
-
-def _asked(name: str | None, there: Iterable[str]) -> list[str]:
-    """Return the name that was given, or all that there are; where there are none, say so."""
-    names = [name] if name else list(there)
-    if not names:
-        click.echo(f"{click.get_current_context().info_name}: nothing to do, params.yaml names none.")
-    return names
+    run_all(context, registry())

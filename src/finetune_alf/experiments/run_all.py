@@ -1,10 +1,9 @@
 """All stages in order, in a folder of their own, without git or DVC."""
 
-from finetune_alf.experiments.adapt.stage import adapt
-from finetune_alf.experiments.freeze.stage import freeze
-from finetune_alf.experiments.multitask.stage import multitask
-from finetune_alf.experiments.schemes.stage import schemes
-from finetune_alf.experiments.transfer.stage import transfer
+from collections.abc import Sequence
+from itertools import product
+
+from finetune_alf.experiments.experiment import Experiment
 from finetune_alf.running.context import Context
 from finetune_alf.running.importance import importance
 from finetune_alf.running.prepare import prepare
@@ -13,23 +12,20 @@ from finetune_alf.running.report import report
 from finetune_alf.running.study import study
 
 
-def run_all(ctx: Context) -> None:
+def run_all(ctx: Context, experiments: Sequence[Experiment]) -> None:
     """Run every stage for all that params.yaml names. What an interrupted run has finished is not done again."""
     for sample in ctx.params.samples:
         prepare(ctx, sample)
-    for name in ctx.params.adapt:  # before all that may fine-tune an adapted encoder
-        adapt(ctx, name)
+    _run(ctx, [experiment for experiment in experiments if experiment.before_studies])
     for name in ctx.params.studies:
         study(ctx, name)
         importance(ctx, name)
         register(ctx, name)
-    for name in ctx.params.transfer.studies:
-        for sample in ctx.params.transfer.samples:
-            transfer(ctx, name, sample)
-    for name in ctx.params.freeze:
-        freeze(ctx, name)
-    for name in ctx.params.schemes:
-        schemes(ctx, name)
-    for name in ctx.params.multitask:
-        multitask(ctx, name)
-    report(ctx)
+    _run(ctx, [experiment for experiment in experiments if not experiment.before_studies])
+    report(ctx, [experiment.part for experiment in experiments])
+
+
+def _run(ctx: Context, experiments: Sequence[Experiment]) -> None:
+    for experiment in experiments:
+        for arguments in product(*experiment.choices(ctx.params)):
+            experiment.run(ctx, *arguments)

@@ -1,6 +1,6 @@
 """params.yaml: what it may say (model), reading it with all faults at once (load), overlays and presets, editing it.
 
-Every package brings its own spec; here they are put together. Who acts on them is `stages/`.
+Every package brings its own spec, and every experiment its own section; here they are put together.
 """
 
 from finetune_alf.params.load import load_params

@@ -17,12 +17,12 @@ from finetune_alf.params.reading import parse_document, read_document
 from finetune_alf.params.schema import known_keys, known_kinds
 
 
-def load_params(path: Path | str = "params.yaml", overlays: Sequence[str] = ()) -> Params:
-    """Read a params file with overlays, files or presets' names, laid over it in order.
+def load_params(path: Path | str, overlays: Sequence[str] = (), *, model: type[Params]) -> Params:
+    """Read a params file with overlays, files or presets' names, laid over it in order; `model` knows its sections.
 
     Raises ParamsError with every fault, each with its file, line, column and YAML path.
     """
-    return validate(read_merged(Path(path), overlays))
+    return validate(read_merged(Path(path), overlays), model)
 
 
 def read_merged(path: Path, overlays: Sequence[str] = ()) -> Document:
@@ -46,16 +46,16 @@ def read_overlay(name: str) -> Document:
     return parse_document(source.text, source.shown)
 
 
-def validate(document: Document) -> Params:
+def validate(document: Document, model: type[Params]) -> Params:
     """Turn a document into Params; ParamsError with every fault."""
     faults = list(document.faults)
     unread = {fault.path for fault in faults}
     found: list[tuple[KeyPath, str]] = []
     params = None
     try:
-        params = Params.model_validate_json(json.dumps(document.value))
+        params = model.model_validate_json(json.dumps(document.value))
     except ValidationError as error:
-        found = [*_told(error, document.value), *disagreements(document.value)]
+        found = [*_messages(error, document.value, model), *disagreements(document.value, model.sections)]
     faults += [
         Fault(document.place(path), path, message)
         for path, message in _joined(found).items()
@@ -82,15 +82,15 @@ def _joined(found: list[tuple[KeyPath, str]]) -> dict[KeyPath, str]:
     return joined
 
 
-def _told(error: ValidationError, value: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+def _messages(error: ValidationError, value: dict[str, Any], model: type[Params]) -> Iterator[tuple[KeyPath, str]]:
     for one in error.errors(include_url=False):
-        if one["type"] == "disagreement":  # told with their places by `disagreements`
+        if one["type"] == "disagreement":  # `disagreements` gives them with their places
             continue
         path = _yaml_path(one["loc"], value)
         context = one.get("ctx", {})
         match one["type"]:
             case "extra_forbidden":
-                yield path, _unknown_key(path, value)
+                yield path, _unknown_key(path, value, model)
             case "missing":
                 yield path, "must be given, but is missing"
             case "union_tag_invalid":
@@ -100,7 +100,8 @@ def _told(error: ValidationError, value: dict[str, Any]) -> Iterator[tuple[KeyPa
             case "union_tag_not_found":
                 yield (
                     path,
-                    f"must name its kind, one of {', '.join(known_kinds(path, value))}, but got {_shown(one['input'])}",
+                    f"must name its kind, one of {', '.join(known_kinds(model, path, value))}, "
+                    f"but got {_shown(one['input'])}",
                 )
             case "value_error":
                 yield path, str(context["error"])
@@ -114,8 +115,8 @@ def _told(error: ValidationError, value: dict[str, Any]) -> Iterator[tuple[KeyPa
 
 
 def _must(message: str) -> str:
-    told = re.sub(r"^(Input|String|Value|List|Tuple|Dictionary) should", "must", message)
-    return re.sub(r" after validation, not \d+$", "", told)
+    must = re.sub(r"^(Input|String|Value|List|Tuple|Dictionary) should", "must", message)
+    return re.sub(r" after validation, not \d+$", "", must)
 
 
 def _shown(value: object) -> str:
@@ -146,7 +147,7 @@ def _holds(value: object, part: str | int) -> bool:
     return isinstance(value, dict) and part in value
 
 
-def _unknown_key(path: KeyPath, value: dict[str, Any]) -> str:
-    known = known_keys(path[:-1], value)
+def _unknown_key(path: KeyPath, value: dict[str, Any], model: type[Params]) -> str:
+    known = known_keys(model, path[:-1], value)
     near = did_you_mean(str(path[-1]), known)
     return f"unknown key{near}" if near else f"unknown key; the known ones are {', '.join(known)}"

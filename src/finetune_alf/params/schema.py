@@ -9,22 +9,22 @@ from finetune_alf.params.model import Params
 _Schema = dict[str, Any]
 
 
-def params_schema() -> _Schema:
+def params_schema(model: type[Params]) -> _Schema:
     """Return the JSON schema of params.yaml."""
-    schema = Params.model_json_schema(by_alias=True)
+    schema = model.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def known_keys(path: KeyPath, value: object) -> list[str]:
+def known_keys(model: type[Params], path: KeyPath, value: object) -> list[str]:
     """Return the keys that may stand at a path of these parameters."""
-    root = params_schema()
+    root = params_schema(model)
     node, value = _follow(root, path, value)
     return [key for option in _options(root, node, value) for key in option.get("properties", {})]
 
 
-def known_kinds(path: KeyPath, value: object) -> list[str]:
+def known_kinds(model: type[Params], path: KeyPath, value: object) -> list[str]:
     """Return the kinds to choose among at a path of these parameters."""
-    node, _ = _follow(params_schema(), path, value)
+    node, _ = _follow(params_schema(model), path, value)
     return sorted(node.get("discriminator", {}).get("mapping", {}))
 
 

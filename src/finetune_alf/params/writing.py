@@ -16,7 +16,7 @@ from finetune_alf.params.presets import find_source
 from finetune_alf.params.reading import parse_document, read_source
 
 
-def use_presets(path: Path, presets: Sequence[str], *, anew: bool = False) -> Params:
+def use_presets(path: Path, presets: Sequence[str], *, model: type[Params], anew: bool = False) -> Params:
     """Merge presets, or files, into a params file with its comments kept.
 
     With `anew`, or where there is no file, they go over the default. Raises ParamsError, the file untouched, when the
@@ -28,7 +28,7 @@ def use_presets(path: Path, presets: Sequence[str], *, anew: bool = False) -> Pa
     for source in over:
         document = overlay(document, parse_document(source.text, source.shown))
     try:
-        params = validate(document)
+        params = validate(document, model)
     except ParamsError as error:
         raise ParamsError(
             f"{path}: cannot merge {', '.join(presets)}, the parameters would not be valid. The file is unchanged. "

@@ -64,11 +64,6 @@ def register_spent(paths: Paths, name: str) -> Spent | None:
     return _spent(seconds, [(start, start + took) for start, took in zip(starts, seconds, strict=True)])
 
 
-def transfer_spent(paths: Paths, study: str, sample: str) -> Spent | None:
-    """Return what the cells of a transfer took; None where there are none yet."""
-    return spent_on(cells_done(paths.transfer(study) / f"{sample}.jsonl", lambda cell: str(cell["scheme"])))
-
-
 def cells_done(path: Path, kind_of: Callable[[Mapping[str, Any]], str | None]) -> list[Done]:
     """Return the fits among a file of cells, one a line; cells that have no kind are left out."""
     cells = [(kind_of(cell), cell) for cell in read_jsonl(path)] if path.exists() else []

@@ -2,22 +2,19 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
 from finetune_alf.data.mixture import AnySample, load_any_sample
 from finetune_alf.data.sample import Sample
 from finetune_alf.errors import AlfError, InputError
-from finetune_alf.experiments.adapt.planned import adapt_asked
-from finetune_alf.experiments.freeze.bench import n_outputs
 from finetune_alf.files import canonical_json
 from finetune_alf.params import Params
-from finetune_alf.planning.asked import Asked, freeze_asked, multitask_asked, schemes_asked
+from finetune_alf.planning.planned import Plannable, PlannedFits
 from finetune_alf.planning.predict import Predictor, StagePlan, command_for, predictor_of
-from finetune_alf.planning.study import study_asked
 from finetune_alf.recipe import Recipe
-from finetune_alf.running.bench import encoder_spec_of, workbench_of
+from finetune_alf.running.bench import encoder_spec_of, n_outputs, workbench_of
 from finetune_alf.running.context import Context
 from finetune_alf.spec import Spec
 
@@ -25,16 +22,7 @@ START_S = 8.0
 """What a stage takes before its first fit: libraries, encoder, sample, MLflow's store. Seen on a 2-core Xeon."""
 
 BUSY = 0.5
-"""The share of the cores that may have been wanted in the minute before, and a plan says nothing of it."""
-
-SECTIONS: Mapping[str, Callable[[Context, str], Asked]] = {
-    "adapt": adapt_asked,
-    "studies": study_asked,
-    "freeze": freeze_asked,
-    "schemes": schemes_asked,
-    "multitask": multitask_asked,
-}
-"""The sections of params.yaml whose entries have fits, in the order of the work."""
+"""The load average a core from which on a plan says that the machine was busy."""
 
 _PROBED = ("batch", "micro_batch", "max_tokens", "optimizer", "clip", "precision")
 """What of a recipe a probe depends on."""
@@ -69,26 +57,26 @@ class Plan(Spec):
 Predictors = dict[str, Predictor]
 
 
-def plans(ctx: Context, name: str | None = None) -> tuple[list[Plan], list[AlfError]]:
-    """Plan all studies and experiments, or those of this name; what cannot be planned is told by its error.
+def plans(ctx: Context, plannables: Sequence[Plannable], name: str | None = None) -> tuple[list[Plan], list[AlfError]]:
+    """Plan all studies and experiments, or those of this name; return the errors of those that cannot be planned.
 
     Raises InputError where nothing has the name.
     """
     known: Predictors = {}
     load = _load()  # later on, the probes themselves would be among what kept the cores busy
     made, failed = [], []
-    for section, one in named(ctx.params, name):
+    for plannable, one in named(ctx.params, plannables, name):
         try:
-            made.append(plan(ctx, section, one, known, load))
+            made.append(plan(ctx, plannable, one, known, load))
         except AlfError as error:
             failed.append(error)
     return made, failed
 
 
-def named(params: Params, name: str | None) -> list[tuple[str, str]]:
-    """Return the section and name of everything that can be planned, or of what has this name."""
-    there = [(section, one) for section in SECTIONS for one in getattr(params, section)]
-    found = [(section, one) for section, one in there if name in (None, one)]
+def named(params: Params, plannables: Sequence[Plannable], name: str | None) -> list[tuple[Plannable, str]]:
+    """Return everything that can be planned with its name, or what has this name."""
+    there = [(plannable, one) for plannable in plannables for one in plannable.choices(params)[0]]
+    found = [(plannable, one) for plannable, one in there if name in (None, one)]
     if name is not None and not found:
         names = ", ".join(dict.fromkeys(one for _, one in there)) or "none"
         raise InputError(
@@ -97,23 +85,25 @@ def named(params: Params, name: str | None) -> list[tuple[str, str]]:
     return found
 
 
-def plan(ctx: Context, section: str, name: str, known: Predictors | None = None, load: float | None = None) -> Plan:
-    """Time a few steps of such fits as are asked for, and work out what all of them will take.
+def plan(
+    ctx: Context, plannable: Plannable, name: str, known: Predictors | None = None, load: float | None = None
+) -> Plan:
+    """Time a few steps of such fits as are planned, and work out what all of them will take.
 
-    Predictors that are `known` are used again; a new one is added to them. `load` is how many programs wanted to run
-    in the minute before, on average; it is looked up unless given. Raises DataError, naming the stage to run,
-    where the sample of a study is not prepared, and EncoderError for the encoder.
+    Predictors that are `known` are used again; a new one is added to them. `load` is the load average of the minute
+    before; it is looked up unless given. Raises DataError, naming the stage to run, where the sample of a study is not
+    prepared, and EncoderError for the encoder.
     """
-    asked = SECTIONS[section](ctx, name)
+    planned = plannable.planned(ctx, name)
     started = time.monotonic()
     load = _load() if load is None else load
-    predictor = _predictor(ctx, asked, {} if known is None else known)
-    stages = tuple(asked.stages(predictor))
+    predictor = _predictor(ctx, planned, {} if known is None else known)
+    stages = tuple(planned.stages(predictor))
     n_planned = sum(stage.seconds is not None for stage in stages)
     return Plan(
-        section=section,
+        section=plannable.key,
         name=name,
-        title=asked.title,
+        title=planned.title,
         encoder=predictor.encoder.identity,
         device=str(predictor.encoder.model.device),
         precision="bf16" if predictor.engine.bytes_a_number == 2 else "fp32",
@@ -121,23 +111,23 @@ def plan(ctx: Context, section: str, name: str, known: Predictors | None = None,
         n_workers=ctx.params.compute.n_workers,
         probe_s=time.monotonic() - started,
         start_s=START_S,
-        n_starts=min(n_planned, 1) if asked.is_one_command else n_planned,
+        n_starts=min(n_planned, 1) if planned.is_one_command else n_planned,
         stages=stages,
-        notes=(*(_notes(ctx, asked, load) if n_planned else ()), *asked.notes),
+        notes=(*(_notes(ctx, planned, load) if n_planned else ()), *planned.notes),
     )
 
 
-def _predictor(ctx: Context, asked: Asked, known: Predictors) -> Predictor:
+def _predictor(ctx: Context, planned: PlannedFits, known: Predictors) -> Predictor:
     """Load encoder and samples, or find them loaded and the speed of such fits known."""
-    recipe = asked.recipe.model_dump(mode="json", include=set(_PROBED))
-    key = canonical_json([asked.encoder, asked.samples, recipe])
+    recipe = planned.recipe.model_dump(mode="json", include=set(_PROBED))
+    key = canonical_json([planned.encoder, planned.samples, recipe])
     if key not in known:
-        folders = {one: ctx.paths.sample(one) for one in asked.samples if command_for(ctx, one) is None}
+        folders = {one: ctx.paths.sample(one) for one in planned.samples if command_for(ctx, one) is None}
         samples = {one: load_any_sample(folder) for one, folder in folders.items()}
         by_digest = {sample.card.digest: folders[one] for one, sample in samples.items()}
         workbench = workbench_of(ctx, by_digest)
-        n = _n_outputs(list(samples.values()), asked.recipe)
-        known[key] = predictor_of(ctx, encoder_spec_of(ctx, asked.encoder), workbench, samples, n, asked.recipe)
+        n = _n_outputs(list(samples.values()), planned.recipe)
+        known[key] = predictor_of(ctx, encoder_spec_of(ctx, planned.encoder), workbench, samples, n, planned.recipe)
     return known[key]
 
 
@@ -152,15 +142,12 @@ def _load() -> float:
     return os.getloadavg()[0]
 
 
-def _notes(ctx: Context, asked: Asked, load: float) -> Iterable[str]:
+def _notes(ctx: Context, planned: PlannedFits, load: float) -> Iterable[str]:
     """Yield what the numbers leave aside."""
     compute, n_cores = ctx.params.compute, os.cpu_count() or 1
     if load > BUSY * n_cores:
-        yield (
-            f"In the minute before, {load:.1f} programs on average wanted the {n_cores} cores. "
-            "If some still run, everything takes less without them."
-        )
-    if asked.recipe.stopping is not None:
+        yield f"The load average was {load:.1f} on {n_cores} cores: fits take less time on an idle machine."
+    if planned.recipe.stopping is not None:
         yield "recipe.stopping may end fits earlier: these are the most they can take."
     if compute.n_workers > 1:
         yield "The probe ran alone: several workers slow each other down by what it cannot tell."

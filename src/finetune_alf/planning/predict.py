@@ -162,7 +162,7 @@ class Predictor:
         """Return the speed of fits on a sample, timed when it is first asked for."""
         assert self.probe is not None  # noqa: S101 - there is one as soon as any sample is prepared
         if not self.speeds:
-            with self.ctx.teller.bar("probe", N_PROBES) as bar:
+            with self.ctx.console.progress("probe", N_PROBES) as bar:
                 self.speeds[""] = self.probe.speed(bar)
         if sample not in self.speeds:
             self.speeds[sample] = self.probe.speed_on(probed(self.samples[sample]), self.speeds[""])

@@ -15,7 +15,7 @@ from finetune_alf.data.sample import Sample, Split
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.rates import HEAD, LayerRates, adapter
 from finetune_alf.recipe import ImmediateUnfreezing, Recipe
-from finetune_alf.running.context import Bar
+from finetune_alf.running.context import ProgressBar
 from finetune_alf.train.batches import Labelled
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.fit import FitTexts, fit
@@ -129,7 +129,7 @@ class Probe:
         self.shape, self.engine = shape_of(encoder), engine_of(encoder, recipe)
         self.fits_s: list[float] = []
 
-    def speed(self, bar: Bar) -> Speed:
+    def speed(self, bar: ProgressBar) -> Speed:
         """Time fits of a few steps on texts of the probe's own sample."""
         whole, texts = self.recipe.max_tokens, self.sample.splits["train"].texts
         some = texts[:: len(texts) // ENOUGH_TEXTS or 1]

@@ -1,9 +1,10 @@
 """Which addresses matter, how sure that is, and in which direction."""
 
+from finetune_alf.documents import Estimate
 from finetune_alf.figures import importance_bars
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import NONE, counted, estimate, signed_estimate
-from finetune_alf.report.records import Direction, Estimate, ImportanceRecord
+from finetune_alf.report.records import Direction, ImportanceRecord
 from finetune_alf.report.section import Section
 
 
@@ -11,20 +12,20 @@ def what_matters(results: StudyResults, record: ImportanceRecord) -> Section:
     """Return the importance bars, the table behind them, and what they do not say."""
     section = Section()
     shares = {evaluator: {a: e.model_dump() for a, e in by.items()} for evaluator, by in record.evaluators.items()}
-    section.show(
+    section.figure(
         f"{results.name}-importance.png",
         f"Importance of each address's rate for the score of {results.name}, by evaluator, with 95 % intervals",
         importance_bars(shares),
     )
-    section.tabulate(
+    section.table(
         ("address", *record.evaluators, "rate against score (rank correlation)", "reads as"),
         [_row(record, address) for address in _addresses(record)],
     )
     firsts = [first_place(evaluator, by) for evaluator, by in record.evaluators.items() if by]
     section.paragraphs.append("\n".join(f"- {sentence}" for sentence in firsts))
-    section.say(agreement(record))
-    section.say(_directions(record))
-    section.say(_grounds(results, record))
+    section.text(agreement(record))
+    section.text(_directions(record))
+    section.text(_grounds(results, record))
     return section
 
 

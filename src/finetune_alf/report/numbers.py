@@ -1,6 +1,6 @@
 """How the report writes numbers: one way for each kind, everywhere."""
 
-from finetune_alf.report.records import Estimate
+from finetune_alf.documents import Estimate
 
 NONE = "–"
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from finetune_alf.experiments.transfer.page import how_it_transfers, verdicts
-from finetune_alf.experiments.transfer.published import beside_the_thesis
+from finetune_alf.documents import Estimate
 from finetune_alf.report.importance import agreement, first_place, what_matters
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, estimate, score
 from finetune_alf.report.part import Part
-from finetune_alf.report.records import Estimate, ImportanceRecord
+from finetune_alf.report.records import ImportanceRecord
 from finetune_alf.report.registered import what_was_registered
 from finetune_alf.report.search import confirmed, how_it_went, what_was_run, words
 from finetune_alf.report.section import Section, plain
@@ -17,47 +16,42 @@ from finetune_alf.report.section import Section, plain
 def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = ()) -> Section:
     """Return the page: its Markdown and all of its pictures; `parts` are those of other experiments."""
     section = Section()
-    section.say(f"# {plain(title)}")
-    section.say(
+    section.text(f"# {plain(title)}")
+    section.text(
         "Learning rates by layer: searched, explained, confirmed and tried elsewhere. Every number comes from the "
         "files under `results/`. Square brackets hold 95 % intervals."
     )
-    section.say("## In short")
+    section.text("## In short")
     lines = [line for results in studies for line in _in_short(results)]
     lines += [line for part in parts for line in part.in_short]
     section.paragraphs.append("\n".join(f"- {line}" for line in lines))
     for results in studies:
-        section.take(_study(results))
+        section.append(_study(results))
     for part in parts:
-        section.take(part.section)
+        section.append(part.section)
     return section
 
 
 def _study(results: StudyResults) -> Section:
     section = Section()
-    section.say(f"## Study `{results.name}`")
-    section.say("### What was run")
-    section.take(what_was_run(results.search) if results.search else _missing("study", results.name))
+    section.text(f"## Study `{results.name}`")
+    section.text("### What was run")
+    section.append(what_was_run(results.search) if results.search else _missing("study", results.name))
     if results.search:
-        section.say("### The search")
-        section.take(how_it_went(results, results.search))
-    section.say("### Which layers matter")
-    section.take(
+        section.text("### The search")
+        section.append(how_it_went(results, results.search))
+    section.text("### Which layers matter")
+    section.append(
         what_matters(results, results.importance) if results.importance else _missing("importance", results.name)
     )
-    section.say("### Registered schedules")
-    section.take(what_was_registered(results, results.lock) if results.lock else _missing("register", results.name))
-    section.say("### Transfer")
-    section.take(how_it_transfers(results) if results.transfers else _missing("transfer", f"{results.name} SAMPLE"))
-    if published := beside_the_thesis(results):
-        section.say("### Beside the thesis")
-        section.take(published)
+    section.text("### Registered schedules")
+    section.append(what_was_registered(results, results.lock) if results.lock else _missing("register", results.name))
     return section
 
 
 def _missing(stage: str, arguments: str) -> Section:
     section = Section()
-    section.say(f"Not run yet: `finetune-alf {stage} {arguments}`.")
+    section.text(f"Not run yet: `finetune-alf {stage} {arguments}`.")
     return section
 
 
@@ -76,11 +70,7 @@ def _in_short(results: StudyResults) -> Iterator[str]:
         yield from _registered_in_short(results)
     if results.importance:
         yield from _importance_in_short(results.name, results.importance)
-    for alias in ("alf-1", "alf-2"):
-        if said_of := verdicts(results.transfers, alias):
-            by_sample = "; ".join(f"`{sample}`: {word}" for sample, word in said_of.items())
-            yield f"`{alias}` of `{results.name}` against the baseline, by test sample: {by_sample}."
-    if not (results.search or results.lock or results.importance or results.transfers):
+    if not (results.search or results.lock or results.importance):
         yield f"**`{results.name}`**: nothing to tell yet."
 
 

@@ -1,16 +1,15 @@
 """What an experiment beside the studies adds to the page, and how its documents are read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from finetune_alf.files import read_json
-from finetune_alf.report.load import checked
-from finetune_alf.report.records import Record
+from finetune_alf.documents import Document
+from finetune_alf.paths import Paths
 from finetune_alf.report.section import Section
 
-R = TypeVar("R", bound=Record)
+D = TypeVar("D", bound=Document)
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,11 @@ class Part:
     section: Section
 
 
-def documents(folder: Path, kind: type[R]) -> Iterator[R]:
+MakePart = Callable[[Paths], Part | None]
+"""Reads an experiment's documents into its part; None where it has not run."""
+
+
+def documents(folder: Path, kind: type[D]) -> Iterator[D]:
     """Yield the documents of a stage's folder by name; InputError names a broken file."""
     for path in sorted(folder.glob("[!.]*.json")):
-        yield checked(read_json(path), kind, str(path))
+        yield kind.read(path)

@@ -1,6 +1,5 @@
 """The confirmed candidates, the registered schedules with their rates, and how their trials learned."""
 
-from finetune_alf.experiments.transfer.published import published_rates
 from finetune_alf.figures import learning_curves, rates_by_layer
 from finetune_alf.rates import LayerRates
 from finetune_alf.report.load import StudyResults
@@ -8,6 +7,7 @@ from finetune_alf.report.numbers import NONE, estimate, rate, score
 from finetune_alf.report.records import Candidate, LockRecord
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
+from finetune_alf.schedules.published import published_rates
 
 ROUNDED_AWAY = 2e-9
 """At this rate and below, fp32 rounds away 12-99 % of AdamW's updates: the address is all but frozen."""
@@ -16,24 +16,24 @@ ROUNDED_AWAY = 2e-9
 def what_was_registered(results: StudyResults, lock: LockRecord) -> Section:
     """Return the candidates' confirmation, the rates of each schedule, and the registered trials' learning curves."""
     section = Section()
-    section.tabulate(
+    section.table(
         ("trial", f"search {words(lock.metric)}", "confirmed", "by seed", "grid steps from ALF-1", "registered as"),
         [_candidate_row(lock, candidate) for candidate in lock.candidates],
     )
-    section.say(
+    section.text(
         "Confirmed: fitted again over fresh seeds, scored on the confirmation split, which no trial has seen.",
         _apart(lock),
         "The best of a few confirmed scores is again a little lucky; the transfer's test texts are the fair judge.",
     )
-    section.tabulate(
+    section.table(
         ("schedule", "model version", "digest"),
         [
             (f"`{alias}`", f"`{lock.model}` version {one.version}", f"`{one.digest[:12]}`")
             for alias, one in lock.schedules.items()
         ],
     )
-    section.take(_rates(results, lock))
-    section.take(_curves(results, lock))
+    section.append(_rates(results, lock))
+    section.append(_curves(results, lock))
     return section
 
 
@@ -62,13 +62,13 @@ def _rates(results: StudyResults, lock: LockRecord) -> Section:
         rates = {"baseline": about.recipe.rates.at(about.encoder.n_layers), **rates}
         rates |= published_rates(about.encoder.identity)
     addresses = max(rates.values(), key=len)
-    section.say("Learning rate at each address, 0 = frozen:")
-    section.tabulate(
+    section.text("Learning rate at each address, 0 = frozen:")
+    section.table(
         ("schedule", *(f"`{address}`" for address in addresses)),
         [(f"`{name}`", *(rate(own[a]) if a in own else NONE for a in addresses)) for name, own in rates.items()],
     )
-    section.say(_all_but_frozen(rates))
-    section.show(
+    section.text(_all_but_frozen(rates))
+    section.figure(
         f"{results.name}-rates.png",
         f"Learning rate by address of the schedules of {results.name}; hollow marks are frozen",
         rates_by_layer(rates),
@@ -95,5 +95,5 @@ def _curves(results: StudyResults, lock: LockRecord) -> Section:
         caption = (
             f"Learning curves of the registered trials of {results.name}: losses and validation {measure} by epoch"
         )
-        section.show(f"{results.name}-curves.png", caption, learning_curves(fits, labels, measure))
+        section.figure(f"{results.name}-curves.png", caption, learning_curves(fits, labels, measure))
     return section

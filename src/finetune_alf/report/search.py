@@ -29,7 +29,7 @@ def what_was_run(search: Searched) -> Section:
         ("time", f"{duration(about.seconds)}, {counted(about.n_workers, 'worker')}{f', {device}' if device else ''}"),
         ("versions", ", ".join(f"{name} {version or 'absent'}" for name, version in about.versions.items())),
     ]
-    section.tabulate(("what", "value"), rows)
+    section.table(("what", "value"), rows)
     return section
 
 
@@ -37,22 +37,22 @@ def how_it_went(results: StudyResults, search: Searched) -> Section:
     """Return the optimisation history, the best trial, and a caution about its score."""
     section, metric = Section(), search.about.metric
     scores = {trial.number: trial.score for trial in search.trials}
-    section.show(
+    section.figure(
         f"{results.name}-history.png",
         f"Optimisation history of {results.name}: validation {metric} by trial, and the best so far",
         optimisation_history(scores, metric),
     )
     best = search.best
     if best is None or best.score is None:
-        section.say("No trial ended with a score.")
+        section.text("No trial ended with a score.")
     else:
-        section.say(
+        section.text(
             f"The best of {counted(len(search.scored), 'scored trial')} is trial {best.number}: "
             f"**validation {words(metric)} {score(best.score)}**.",
             _baseline_trial(search),
         )
-        section.say(_caution(results, search, best.number, best.score))
-    section.say(_failures(search))
+        section.text(_caution(results, search, best.number, best.score))
+    section.text(_failures(search))
     return section
 
 

@@ -21,21 +21,21 @@ class Section:
         """The Markdown of all paragraphs."""
         return "\n\n".join(self.paragraphs)
 
-    def say(self, *sentences: str | None) -> None:
+    def text(self, *sentences: str | None) -> None:
         """Add a paragraph of those sentences that there are."""
-        if said := " ".join(sentence for sentence in sentences if sentence):
-            self.paragraphs.append(said)
+        if text := " ".join(sentence for sentence in sentences if sentence):
+            self.paragraphs.append(text)
 
-    def show(self, file_name: str, caption: str, png: bytes) -> None:
+    def figure(self, file_name: str, caption: str, png: bytes) -> None:
         """Add a picture with what it shows below it."""
         self.pictures[file_name] = png
         self.paragraphs += [f"![{caption}]({FIGURES}/{file_name})", f"*{caption}.*"]
 
-    def tabulate(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Add a table."""
         self.paragraphs.append(table(header, rows))
 
-    def take(self, other: "Section") -> None:
+    def append(self, other: "Section") -> None:
         """Add all of another section."""
         self.paragraphs += other.paragraphs
         self.pictures |= other.pictures

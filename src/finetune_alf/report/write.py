@@ -1,28 +1,29 @@
 """Put the report in place: the page and its figures, whole or not at all."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from finetune_alf.errors import InputError
-from finetune_alf.experiments.parts import experiments
 from finetune_alf.files import replace_folder
 from finetune_alf.paths import Paths
 from finetune_alf.report.load import load_results
 from finetune_alf.report.page import page
+from finetune_alf.report.part import MakePart
 from finetune_alf.report.section import FIGURES
 
 
-def write_report(paths: Paths, title: str = "Adaptive layer freezing") -> Path:
+def write_report(paths: Paths, title: str = "Adaptive layer freezing", parts: Sequence[MakePart] = ()) -> Path:
     """Write results/report/report.md with its figures beside it, and return the page's path.
 
     Raises InputError, and leaves an earlier report as it was, when no stage has run or a file of one is broken.
     """
-    studies, parts = load_results(paths), experiments(paths)
-    if not (studies or parts):
+    studies, made = load_results(paths), [part for make in parts if (part := make(paths))]
+    if not (studies or made):
         raise InputError(
             f"{paths.results}: must hold what a stage has written, but got nothing. Run `finetune-alf prepare`, "
             "`finetune-alf study` and the stages after it first, or all of them with `finetune-alf run`."
         )
-    whole = page(title, studies, parts)
+    whole = page(title, studies, made)
     with replace_folder(paths.report) as folder:
         (folder / FIGURES).mkdir()
         for name, png in whole.pictures.items():

@@ -1,12 +1,12 @@
 """The workbench of a stage: a study's encoder and the samples it needs, loaded and checked."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from finetune_alf.data.mixture import AnySample, load_any_sample
-from finetune_alf.data.sample import Sample
+from finetune_alf.data.sample import Card, Sample, load_sample
 from finetune_alf.encoder.load import Encoder
 from finetune_alf.encoder.locate import resolve_folder
 from finetune_alf.encoder.spec import EncoderSpec
@@ -59,6 +59,37 @@ def open_bench(ctx: Context, study: str, sample: str | None = None) -> Bench:
     workbench = workbench_of(ctx, {loaded.card.digest: folder})
     encoder = workbench.encoder_for(encoder_spec, spec.recipe, loaded, spec.metric)
     return Bench(spec, loaded, encoder_spec, encoder, workbench)
+
+
+@dataclass(frozen=True)
+class SamplesBench:
+    """What fits on several samples need; `encoder` has a head for the first one."""
+
+    samples: Mapping[str, Sample]
+    encoder_spec: EncoderSpec
+    encoder: Encoder
+    workbench: Workbench
+
+    @property
+    def n_outputs(self) -> int:
+        """The outputs of that head."""
+        return n_outputs(next(iter(self.samples.values())).card)
+
+
+def open_samples(ctx: Context, encoder: str, samples: Sequence[str]) -> SamplesBench:
+    """Load samples of one task each, and an encoder with a head for the first one.
+
+    Raises DataError, naming the stage to run, when a sample is not there, and EncoderError for the encoder.
+    """
+    loaded = {name: load_sample(ctx.paths.sample(name)) for name in samples}
+    workbench = workbench_of(ctx, {sample.card.digest: ctx.paths.sample(name) for name, sample in loaded.items()})
+    spec = encoder_spec_of(ctx, encoder)
+    return SamplesBench(loaded, spec, workbench.encoder(spec, n_outputs(loaded[samples[0]].card)), workbench)
+
+
+def n_outputs(card: Card) -> int:
+    """Return how many outputs a head has for a sample: one a class, or one for a score."""
+    return len(card.label_names) or 1
 
 
 def workbench_of(ctx: Context, folders: Mapping[str, Path]) -> Workbench:

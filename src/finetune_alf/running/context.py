@@ -1,67 +1,61 @@
-"""What every stage is given: parameters, paths, and somebody to tell how it goes."""
+"""What every stage is given: parameters, paths, and a console for its log and progress."""
 
 import ctypes
 import os
 import platform
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.encoder.spec import EncoderSpec
-from finetune_alf.errors import InputError
 from finetune_alf.execute.jobs import Executor
-from finetune_alf.experiments.adapt.spec import AdaptSpec
-from finetune_alf.experiments.freeze.spec import FreezeSpec
-from finetune_alf.experiments.multitask.spec import MultitaskSpec
-from finetune_alf.experiments.schemes.spec import SchemesSpec
 from finetune_alf.files import hold_lock
 from finetune_alf.params import Params
+from finetune_alf.params.section import entry
 from finetune_alf.paths import Paths
 from finetune_alf.study.spec import StudySpec
 
-T = TypeVar("T")
 
-
-class Bar(Protocol):
+class ProgressBar(Protocol):
     """Progress of something long."""
 
     def advance(self, note: str = "") -> None:
-        """Move on by one; the note says how it stands."""
+        """Move on by one; the note is shown beside the bar."""
         ...
 
 
-class Teller(Protocol):
-    """Whoever runs a stage and wants to know how it goes."""
+class Console(Protocol):
+    """Where a stage logs what it did and shows its progress."""
 
-    def say(self, text: str) -> None:
-        """Tell one line."""
+    def log(self, text: str) -> None:
+        """Log one line."""
         ...
 
-    def bar(self, label: str, total: int) -> AbstractContextManager[Bar]:
-        """Tell of progress towards a total."""
+    def progress(self, label: str, total: int) -> AbstractContextManager[ProgressBar]:
+        """Show progress towards a total."""
         ...
 
 
-class SilentTeller:
-    """Tells nobody: for use from Python."""
+class SilentConsole:
+    """Shows nothing: for use from Python."""
 
-    def say(self, text: str) -> None:
-        """Keep quiet."""
+    def log(self, text: str) -> None:
+        """Drop the line."""
 
     @contextmanager
-    def bar(self, label: str, total: int) -> Iterator[Bar]:
-        """Yield a bar that nobody sees."""
+    def progress(self, label: str, total: int) -> Iterator[ProgressBar]:
+        """Yield a bar that is not shown."""
         yield _SilentBar()
 
 
 class _SilentBar:
     def advance(self, note: str = "") -> None:
-        """Keep quiet."""
+        """Show nothing."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ class Context:
 
     params: Params
     paths: Paths
-    teller: Teller = field(default_factory=SilentTeller)
+    console: Console = field(default_factory=SilentConsole)
 
     @contextmanager
     def lock(self, stage: str) -> Iterator[None]:
@@ -97,45 +91,21 @@ class Context:
 
     def study(self, name: str) -> StudySpec:
         """Return the study of this name; InputError names those there are."""
-        return _entry("studies", self.params.studies, name)
+        return entry("studies", self.params.studies, name)
 
     def sample(self, name: str) -> SampleSpec | MixtureSpec:
         """Return the sample or mixture of this name; InputError names those there are."""
-        return _entry("samples", self.params.samples, name)
-
-    def sweep(self, name: str) -> FreezeSpec:
-        """Return the freeze sweep of this name; InputError names those there are."""
-        return _entry("freeze", self.params.freeze, name)
-
-    def testbed(self, name: str) -> SchemesSpec:
-        """Return the testbed of schemes of this name; InputError names those there are."""
-        return _entry("schemes", self.params.schemes, name)
-
-    def mixing(self, name: str) -> MultitaskSpec:
-        """Return the multi-task experiment of this name; InputError names those there are."""
-        return _entry("multitask", self.params.multitask, name)
-
-    def adaptation(self, name: str) -> AdaptSpec:
-        """Return the adaptation of this name; InputError names those there are."""
-        return _entry("adapt", self.params.adapt, name)
+        return entry("samples", self.params.samples, name)
 
     def encoder(self, name: str) -> EncoderSpec:
         """Return the encoder of this name; InputError names those there are."""
-        return _entry("encoders", self.params.encoders, name)
-
-
-def _entry(section: str, there: Mapping[str, T], name: str) -> T:
-    if name not in there:
-        raise InputError(
-            f"{section}: must have an entry `{name}`, but got {', '.join(there) or 'none'}. Check params.yaml."
-        )
-    return there[name]
+        return entry("encoders", self.params.encoders, name)
 
 
 def git_commit(root: Path) -> str | None:
     """Return the commit of the repository that holds this folder, if there is one."""
     try:
-        asked = subprocess.run(  # noqa: S603 - a fixed command
+        completed = subprocess.run(  # noqa: S603 - a fixed command
             ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607 - the user's own git
             capture_output=True,
             text=True,
@@ -143,4 +113,4 @@ def git_commit(root: Path) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return asked.stdout.strip() or None if asked.returncode == 0 else None
+    return completed.stdout.strip() or None if completed.returncode == 0 else None

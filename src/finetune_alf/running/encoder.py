@@ -14,4 +14,4 @@ def encoder(ctx: Context, name: str) -> None:
     with ctx.lock(f"encoder-{name}"):
         identity = encoder_spec_of(ctx, name).identity()
         write_json(ctx.paths.encoder_card(name), {"name": name, "kind": kind, "identity": identity})
-    ctx.teller.say(f"{name}: {identity}")
+    ctx.console.log(f"{name}: {identity}")

@@ -1,26 +1,33 @@
-"""The fits of a stage: each out of the ledger or done, then told to MLflow, to the results and to the bar."""
+"""The fits of a stage: each is taken out of the ledger or done, then logged to MLflow, the results and the bar.
 
-from collections.abc import Callable, Mapping, Sequence
+This is the one way to run fits, and the one way to write cells.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
-from finetune_alf.files import append_jsonl, write_text
-from finetune_alf.running.context import Bar, Context
-from finetune_alf.running.mirrored import Runs
+from finetune_alf.documents import Document
+from finetune_alf.files import append_jsonl, write_jsonl, write_text
+from finetune_alf.running.context import Context, ProgressBar
+from finetune_alf.running.mirrored import Runs, parent_run
 from finetune_alf.running.runs import fit_run
 from finetune_alf.tracking.record import RunRecord
 from finetune_alf.train.job import FitJob, Workbench
 from finetune_alf.train.ledger import Ledger, do_jobs
 from finetune_alf.train.result import FitResult
 
+C = TypeVar("C")
+
 
 @dataclass(frozen=True)
-class Shown:
-    """What is told of a fit besides what is told of every one.
+class LoggedFields:
+    """What is logged of a fit besides what is logged of every one.
 
-    `scores` are its final ones, by the names that its run has for them, None where it diverged; `note` is what the bar
-    tells, the fit's score unless it is given.
+    `scores` are its final ones, by the names of the run's metrics, None where it diverged; `note` stands beside the
+    bar, the fit's score unless it is given.
     """
 
     scores: Mapping[str, float | None]
@@ -28,8 +35,13 @@ class Shown:
     note: str = ""
 
 
-Show = Callable[[FitJob, FitResult], Shown]
-Line = Callable[[FitJob, FitResult], Mapping[str, Any]]
+@dataclass(frozen=True)
+class CellKind(Generic[C]):
+    """How the cells of a stage become jobs with keys of their own, lines of results, and fields of MLflow's runs."""
+
+    job: Callable[[C], FitJob]
+    line: Callable[[C, FitResult], Document]
+    logged: Callable[[C, FitResult], LoggedFields]
 
 
 @dataclass(frozen=True)
@@ -42,36 +54,70 @@ class Fitter:
     workbench: Workbench
     n_layers: int
     runs: Runs
-    bar: Bar
+    bar: ProgressBar
 
-    def do(self, jobs: Sequence[FitJob], show: Show) -> dict[str, FitResult]:
-        """Do the jobs that are not done yet, and return all results by the jobs' keys.
+    def fit(self, cells: Sequence[C], kind: CellKind[C], path: Path | None = None) -> list[tuple[C, FitResult]]:
+        """Fit the cells that are not done yet, and return all of them with their results.
 
-        Raises PartialError, naming the reasons, when a job failed; the others are done and kept.
+        With a `path`, each is a line of that JSONL file as soon as it is done, and at the end the lines have the order
+        of the cells. Raises PartialError, naming the reasons, when a fit failed; the others are done and kept.
         """
+        by_key = {kind.job(cell).key: cell for cell in cells}
+        if path is not None:
+            write_text(path, "")
 
-        def tell(job: FitJob, result: FitResult) -> None:
-            shown = show(job, result)
-            self.runs.put(self._run(job, result, shown))
-            self.bar.advance(f"{job.key} {shown.note or score_note(result.score)}")
+        def logged(job: FitJob, result: FitResult) -> LoggedFields:
+            if path is not None:
+                append_jsonl(path, kind.line(by_key[job.key], result).as_json())
+            return kind.logged(by_key[job.key], result)
 
-        return do_jobs(jobs, self.ctx.executor(), self.workbench, self.ledger, tell)
+        results = self.fit_jobs([kind.job(cell) for cell in cells], logged)
+        fits = [(cell, results[key]) for key, cell in by_key.items()]
+        if path is not None:
+            write_jsonl(path, [kind.line(cell, result).as_json() for cell, result in fits])
+        return fits
 
-    def fill(self, path: Path, jobs: Sequence[FitJob], show: Show, line: Line) -> dict[str, FitResult]:
-        """Do the jobs, and write each as a line of a JSONL file as soon as it is done, whichever comes first."""
-        write_text(path, "")
+    def fit_jobs(
+        self, jobs: Sequence[FitJob], logged: Callable[[FitJob, FitResult], LoggedFields]
+    ) -> dict[str, FitResult]:
+        """Do the jobs that are not done yet, and return all results by the jobs' keys; raises as `fit` does."""
 
-        def kept(job: FitJob, result: FitResult) -> Shown:
-            append_jsonl(path, line(job, result))
-            return show(job, result)
+        def on_result(job: FitJob, result: FitResult) -> None:
+            fields = logged(job, result)
+            self.runs.put(self._run(job, result, fields))
+            self.bar.advance(f"{job.key} {fields.note or score_note(result.score)}")
 
-        return self.do(jobs, kept)
+        return do_jobs(jobs, self.ctx.executor(), self.workbench, self.ledger, on_result)
 
-    def _run(self, job: FitJob, result: FitResult, shown: Shown) -> RunRecord:
+    def _run(self, job: FitJob, result: FitResult, fields: LoggedFields) -> RunRecord:
         key = f"{self.stage}/{self.ledger.identity(job)[:16]}/{job.key}"
-        return fit_run(key, job.key, job.recipe, self.n_layers, result, scores=shown.scores, tags=shown.tags)
+        return fit_run(key, job.key, job.recipe, self.n_layers, result, scores=fields.scores, tags=fields.tags)
+
+
+@contextmanager
+def fitting(
+    ctx: Context,
+    stage: str,
+    *names: str,
+    workbench: Workbench,
+    n_layers: int,
+    n_fits: int,
+    tags: Mapping[str, str],
+    ledger: str | None = None,
+) -> Iterator[Fitter]:
+    """Open the parent run of a stage for an entry of params.yaml, and yield what does its fits.
+
+    `tags` are those of the parent run. The finished fits are kept in a ledger of the same name, unless stages share
+    one.
+    """
+    own = "-".join((stage, *names))
+    with (
+        parent_run(ctx, "/".join((stage, *names)), " ".join((stage, *names)), tags) as runs,
+        ctx.console.progress(" ".join((stage, *names)), n_fits) as bar,
+    ):
+        yield Fitter(ctx, own, Ledger(ctx.paths.ledger(ledger or own)), workbench, n_layers, runs, bar)
 
 
 def score_note(score: float | None) -> str:
-    """Return a score as the bar tells it; None is a fit that diverged."""
+    """Return a score as it stands beside the bar; None is a fit that diverged."""
     return "diverged" if score is None else f"{score:.3f}"

@@ -18,4 +18,4 @@ def importance(ctx: Context, name: str) -> None:
         write_bytes(path.with_suffix(".png"), importance_bars(value["evaluators"]))
         write_json(path, value)
     first = max(value["evaluators"]["fanova"].items(), key=lambda entry: entry[1]["mean"])
-    ctx.teller.say(f"{name}: fANOVA gives {first[0]} the largest share, {first[1]['mean']:.2f}.")
+    ctx.console.log(f"{name}: fANOVA gives {first[0]} the largest share, {first[1]['mean']:.2f}.")

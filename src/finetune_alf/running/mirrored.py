@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from finetune_alf.documents import Machine
 from finetune_alf.errors import TrackingError
 from finetune_alf.running.context import Context, git_commit
 from finetune_alf.tracking.mirror import Mirror
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.record import ParentStatus, RunRecord
+from finetune_alf.train.result import FitResult
 
 
 @dataclass
@@ -49,6 +51,11 @@ def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> It
         _close(ctx, runs, status)
 
 
+def machine_of(result: FitResult) -> Machine:
+    """Return where a fit ran."""
+    return Machine(device=result.device, precision=result.precision, n_threads=result.n_threads)
+
+
 def tracking_store(ctx: Context) -> str | None:
     """Return the MLflow store that params.yaml or the environment names; None for the project's own."""
     return ctx.params.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or None
@@ -57,11 +64,11 @@ def tracking_store(ctx: Context) -> str | None:
 def _close(ctx: Context, runs: Runs, status: ParentStatus) -> None:
     failures = runs.mirror.close()
     if failures:
-        ctx.teller.say(
+        ctx.console.log(
             f"{len(failures)} runs are not in MLflow yet: {failures[0].reason} "
             "Run the same command again to write them."
         )
     try:
         runs.tracker.close_parent(runs.parent_id, status, runs.metrics)
     except TrackingError as error:
-        ctx.teller.say(f"The parent run could not be ended: {error}")
+        ctx.console.log(f"The parent run could not be ended: {error}")

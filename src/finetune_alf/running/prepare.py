@@ -13,11 +13,11 @@ def prepare(ctx: Context, name: str) -> None:
     with ctx.lock(f"prepare-{name}"):
         if isinstance(spec, MixtureSpec):
             mixed = prepare_mixture(name, spec, folder, root)
-            ctx.teller.say(f"{name}, of {', '.join(mixed.tasks)}: {_sizes(mixed.counts)}.")
+            ctx.console.log(f"{name}, of {', '.join(mixed.tasks)}: {_sizes(mixed.counts)}.")
             return
         card = prepare_sample(name, spec, folder, root)
     dropped = sum(card.duplicates_dropped.values())
-    ctx.teller.say(f"{name}: {_sizes(card.counts)}; {dropped} of {card.n_source_rows} rows dropped as repeated texts.")
+    ctx.console.log(f"{name}: {_sizes(card.counts)}; {dropped} of {card.n_source_rows} rows dropped as repeated texts.")
 
 
 def _sizes(counts: Mapping[str, Mapping[str, int]]) -> str:

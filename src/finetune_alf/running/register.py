@@ -9,7 +9,7 @@ from finetune_alf.register.confirm import at_least_two, confirmation_jobs, confi
 from finetune_alf.register.lock import lock_record, locked_schedules, model_name, register_all
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
-from finetune_alf.running.fitter import Fitter, Shown
+from finetune_alf.running.fitter import Fitter, LoggedFields
 from finetune_alf.running.mirrored import Runs, parent_run
 from finetune_alf.running.schedule_of import schedule_of
 from finetune_alf.running.study import study_key, trial_key
@@ -36,7 +36,7 @@ def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
             register_all(registry, name, locked_schedules(ctx.paths.schedules(name)), runs.parent_id)
         else:
             _confirm_and_register(ctx, name, registry, runs)
-    ctx.teller.say(f"{name}: registered {model_name(name)}@alf-1 and {model_name(name)}@alf-2.")
+    ctx.console.log(f"{name}: registered {model_name(name)}@alf-1 and {model_name(name)}@alf-2.")
 
 
 def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Runs) -> None:
@@ -68,15 +68,15 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
 
 
 def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs: Runs) -> Mapping[str, FitResult]:
-    def show(job: FitJob, result: FitResult) -> Shown:
-        return Shown(
+    def logged(job: FitJob, result: FitResult) -> LoggedFields:
+        return LoggedFields(
             {f"confirmation.{bench.study.score_name}": result.score}, {**bench.tags, "alf.seed": str(job.seed)}
         )
 
-    with ctx.teller.bar(f"confirm {name}", len(jobs)) as bar:
+    with ctx.console.progress(f"confirm {name}", len(jobs)) as bar:
         ledger = Ledger(ctx.paths.ledger(f"register-{name}"))
         fitter = Fitter(ctx, f"register-{name}", ledger, bench.workbench, bench.encoder.n_layers, runs, bar)
-        return fitter.do(jobs, show)
+        return fitter.fit_jobs(jobs, logged)
 
 
 def _confirmed(bench: Bench, candidate: Candidate) -> ConfirmedScore:

@@ -19,7 +19,7 @@ def study(ctx: Context, name: str) -> None:
     commit = git_commit(ctx.paths.root)
     ctx.die_with_dvc()
     with (
-        ctx.teller.bar(f"study {name}", spec.n_trials) as bar,
+        ctx.console.progress(f"study {name}", spec.n_trials) as bar,
         parent_run(ctx, key, f"study {name}", {**bench.tags, "alf.study": name}) as runs,
     ):
         best = float("-inf")
@@ -50,7 +50,7 @@ def study(ctx: Context, name: str) -> None:
             },
         )
         runs.metrics.update({"best.score": result.best.score or 0.0, "n_trials": len(result.records)})
-    ctx.teller.say(
+    ctx.console.log(
         f"{name}: {len(result.records)} trials, the best is {result.best.number} with {spec.score_name} "
         f"{result.best.score:.3f} on the validation split. Database: {result.database}"
     )

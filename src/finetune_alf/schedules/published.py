@@ -8,6 +8,7 @@ import json
 from importlib.resources import files
 
 from finetune_alf.errors import ScheduleError
+from finetune_alf.rates import LayerRates
 from finetune_alf.schedules.schedule import Schedule
 
 PUBLISHED_NAMES = (
@@ -18,6 +19,13 @@ PUBLISHED_NAMES = (
     "roberta-alf-1",
     "roberta-alf-2",
 )
+
+THESIS_ENCODERS = {
+    "distilbert-base-uncased": "distilbert",
+    "bert-base-uncased": "bert",
+    "roberta-base": "roberta",
+}
+"""Hub name, without its owner -> the thesis's name for it."""
 
 _DATA = files("finetune_alf.schedules").joinpath("thesis")
 
@@ -37,3 +45,14 @@ def published_accuracies() -> list[dict[str, str | float]]:
     """
     rows: list[dict[str, str | float]] = json.loads(_DATA.joinpath("accuracies.json").read_bytes())
     return rows
+
+
+def thesis_encoder(identity: str) -> str | None:
+    """Return the thesis's name of an encoder, by its hub name; None for any other."""
+    return THESIS_ENCODERS.get(identity.partition("@")[0].rpartition("/")[2].lower())
+
+
+def published_rates(identity: str) -> dict[str, LayerRates]:
+    """Return the rates that the thesis published for this encoder, by the schedules' names."""
+    encoder = thesis_encoder(identity)
+    return {name: published(name).rates for name in PUBLISHED_NAMES if encoder and name.startswith(f"{encoder}-")}

@@ -1,26 +1,24 @@
 """Does it help: the sample fine-tuned from the plain encoder and from the adapted one, under the same seeds."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
+from finetune_alf.documents import Estimate
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
+from finetune_alf.experiments.adapt.document import AdaptLine, Comparison, Side, SidesDifference
 from finetune_alf.experiments.adapt.spec import AdaptSpec
-from finetune_alf.metrics import METRICS, majority_baseline, metrics_of
+from finetune_alf.experiments.cell_line import fields_of
+from finetune_alf.experiments.comparison import Predictions, compare_with, score_of
+from finetune_alf.metrics import majority_baseline, metrics_of
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
-from finetune_alf.stats import score_difference, score_interval, verdict
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
 
-Side = Literal["without", "with"]
 SIDES: tuple[Side, ...] = ("without", "with")
-
-Predictions = Mapping[Side, Mapping[int, Sequence[float]]]
-"""side -> fit seed -> what was predicted for each test text; diverged fits predicted nothing."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,13 @@ class Cell:
     """A fit from one of the two encoders, under one fit seed."""
 
     side: Side
+    index: int
     seed: int
+
+    @property
+    def key(self) -> str:
+        """The cell's name."""
+        return f"{self.side}/seed-{self.index}"
 
 
 def comparison_metric(name: str, spec: AdaptSpec, sample: AnySample) -> str | None:
@@ -51,61 +55,51 @@ def comparison_metric(name: str, spec: AdaptSpec, sample: AnySample) -> str | No
     return metric
 
 
-def cells(spec: AdaptSpec) -> dict[str, Cell]:
-    """Return the cells by key, both sides under the same seeds."""
-    return {
-        f"{side}/seed-{index}": Cell(side, child_seed(spec.seed, "compare", index))
-        for side in SIDES
-        for index in range(spec.n_seeds)
-    }
+def cells(spec: AdaptSpec) -> list[Cell]:
+    """Return the cells, both sides under the same seeds."""
+    return [
+        Cell(side, index, child_seed(spec.seed, "compare", index)) for side in SIDES for index in range(spec.n_seeds)
+    ]
 
 
-def cell_job(key: str, recipe: Recipe, encoder: EncoderSpec, sample: str, seed: int, metric: str) -> FitJob:
+def cell_job(cell: Cell, recipe: Recipe, encoder: EncoderSpec, sample: str, metric: str) -> FitJob:
     """Return a cell as a job, scored on the test split."""
-    return FitJob(key, recipe, encoder, sample, seed, "test", metric)
+    return FitJob(cell.key, recipe, encoder, sample, cell.seed, "test", metric)
 
 
-def cell_record(cell: Cell, result: FitResult) -> dict[str, Any]:
+def cell_line(cell: Cell, result: FitResult) -> AdaptLine:
     """Return a cell's line in the results."""
-    told = result.model_dump(mode="json", include={"score", "loss", "seconds", "stopped", "epochs"})
-    return {"side": cell.side, "seed": cell.seed, **told}
+    return AdaptLine(side=cell.side, seed=cell.seed, **fields_of(result))
 
 
-def diverged(grid: Mapping[str, Cell], results: Mapping[str, FitResult]) -> list[str]:
-    """Return the keys of the cells that have no score."""
-    return [key for key in grid if not results[key].predictions]
-
-
-def predictions_of(grid: Mapping[str, Cell], results: Mapping[str, FitResult]) -> Predictions:
-    """Return what was predicted under the seeds that converged on both sides."""
-    said: dict[Side, dict[int, Sequence[float]]] = {side: {} for side in SIDES}
-    for key, cell in grid.items():
-        if results[key].predictions:
-            said[cell.side][cell.seed] = results[key].predictions
-    shared = set(said["without"]) & set(said["with"])
-    return {side: {seed: own[seed] for seed in sorted(shared)} for side, own in said.items()}
-
-
-def compare(spec: AdaptSpec, metric: str, truth: Sequence[float], said: Predictions) -> dict[str, Any]:
+def compare(spec: AdaptSpec, metric: str, truth: Sequence[float], fits: Sequence[tuple[Cell, FitResult]]) -> Comparison:
     """Return both sides' scores and their paired difference, with minus without; None where no seed converged.
 
-    There is one comparison, so that p needs no correction.
+    Seeds that converged on both sides are compared. There is one comparison, so that p needs no correction.
     """
-    about = {
-        "metric": metric,
-        "n_test": len(truth),
-        "majority": majority_baseline(metric, truth),
-        "n_seeds": len(said["with"]),
+    predictions = _predictions(fits)
+    seed, n_resamples = child_seed(spec.seed, "resamples"), spec.n_resamples
+    differences = compare_with("without", metric, truth, predictions, n_resamples, lambda side: seed)
+    tested = differences.get("with")
+    scores: dict[Side, Estimate] = {
+        side: score_of(metric, truth, own, n_resamples, seed) for side, own in predictions.items() if own
     }
-    if not said["with"]:
-        return {**about, "sides": {}, "difference": None}
-    measure, drawn = METRICS[metric], child_seed(spec.seed, "resamples")
-    rows = {side: list(own.values()) for side, own in said.items()}
-    difference = score_difference(measure, truth, rows["with"], rows["without"], drawn, spec.n_resamples)
-    return {
-        **about,
-        "sides": {
-            side: asdict(score_interval(measure, truth, own, spec.n_resamples, drawn)) for side, own in rows.items()
-        },
-        "difference": {**asdict(difference), "verdict": verdict(difference, difference.p)},
-    }
+    return Comparison(
+        metric=metric,
+        n_test=len(truth),
+        majority=majority_baseline(metric, truth),
+        n_seeds=len(predictions["with"]),
+        diverged=tuple(cell.key for cell, result in fits if not result.predictions),
+        sides=scores,
+        difference=SidesDifference(**tested.model_dump()) if tested else None,
+    )
+
+
+def _predictions(fits: Sequence[tuple[Cell, FitResult]]) -> dict[Side, Predictions]:
+    """Return what was predicted for each test text under the seeds that converged on both sides."""
+    predictions: dict[Side, dict[int, Sequence[float]]] = {side: {} for side in SIDES}
+    for cell, result in fits:
+        if result.predictions:
+            predictions[cell.side][cell.seed] = result.predictions
+    shared = set(predictions["without"]) & set(predictions["with"])
+    return {side: {seed: own[seed] for seed in sorted(shared)} for side, own in predictions.items()}

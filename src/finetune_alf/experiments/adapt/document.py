@@ -1,58 +1,12 @@
-"""What the report takes from results/adapt/<name>.json."""
+"""results/adapt/<name>.json: what further pre-training did, and what fine-tuning gained by it."""
 
-from finetune_alf.report.records import Estimate, Record
+from typing import Literal
 
+from finetune_alf.documents import Document, Estimate
+from finetune_alf.experiments.adapt.record import AdaptRecord
+from finetune_alf.experiments.cell_line import CellLine
 
-class AdaptedFrom(Record):
-    """Which encoder was trained further, exactly."""
-
-    name: str
-    identity: str
-
-
-class AdaptTextsRecord(Record):
-    """Which texts it learned from, and which it was measured on."""
-
-    source: str
-    n_texts: int
-    n_pieces: int
-    n_tokens: int
-    held_out_from: str
-    n_held_out: int
-    n_left_out: int
-
-
-class TrainingRecord(Record):
-    """The settings that are printed."""
-
-    batch: int
-    max_tokens: int
-    rate: float
-    warmup_frac: float
-    mask_frac: float
-    whole_words: bool
-
-
-class LossesRecord(Record):
-    """The loss on held-out texts."""
-
-    before: float
-    after: float
-
-
-class WarmUpRecord(Record):
-    """How a fresh head was warmed up."""
-
-    n_steps: int
-    rate: float
-    losses: LossesRecord
-
-
-class CurvePoint(Record):
-    """The training loss up to a step."""
-
-    step: int
-    loss: float
+Side = Literal["without", "with"]
 
 
 class SidesDifference(Estimate):
@@ -62,32 +16,26 @@ class SidesDifference(Estimate):
     verdict: str
 
 
-class ComparisonRecord(Record):
+class Comparison(Document):
     """The fine-tuned scores; no difference where no seed converged on both sides."""
 
     metric: str
     n_test: int
+    majority: float
     n_seeds: int
     diverged: tuple[str, ...]
-    sides: dict[str, Estimate]
+    sides: dict[Side, Estimate]
     difference: SidesDifference | None
 
 
-class AdaptDocument(Record):
+class AdaptDocument(Document):
     """An adaptation, and what fine-tuning gained where that was asked."""
 
-    name: str
-    encoder: AdaptedFrom
-    texts: AdaptTextsRecord
-    training: TrainingRecord
-    warm_up: WarmUpRecord | None
-    note: str | None
-    n_steps: int
-    losses: LossesRecord
-    curve: tuple[CurvePoint, ...]
-    seconds: float
-    device: str
-    precision: str
-    n_threads: int
-    sha256: str
-    comparison: ComparisonRecord | None
+    record: AdaptRecord
+    comparison: Comparison | None
+
+
+class AdaptLine(CellLine):
+    """A cell's line in the results."""
+
+    side: Side

@@ -1,4 +1,4 @@
-"""What an adaptation asks for, as `plan` sees it: further pre-training, and the fits that show whether it helps."""
+"""Further pre-training and the fits that show whether it helps, planned."""
 
 import math
 import time
@@ -13,15 +13,18 @@ from finetune_alf.cost.shape import Engine, FitLengths
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
 from finetune_alf.encoder.spec import ADAPT_RECORD
+from finetune_alf.experiments.adapt.document import AdaptDocument
 from finetune_alf.experiments.adapt.forward import is_packed, masked_forward_of
 from finetune_alf.experiments.adapt.learn import EVALUATION_BATCH, Phase, learn
 from finetune_alf.experiments.adapt.masking import MaskLaw
 from finetune_alf.experiments.adapt.pieces import Pieces
+from finetune_alf.experiments.adapt.record import AdaptRecord
+from finetune_alf.experiments.adapt.section import SECTION
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.adapt.texts import texts_of
-from finetune_alf.files import read_json
-from finetune_alf.planning.asked import Asked
+from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import Done, cells_done, spent_on
+from finetune_alf.planning.planned import PlannedFits
 from finetune_alf.planning.predict import Cost, Fits, Predictor, StagePlan
 from finetune_alf.planning.probe import RATE, Probe
 from finetune_alf.rates import UniformRates
@@ -35,9 +38,9 @@ N_STEPS = 3
 """Steps that are timed; of so few, twice over, each one is reported."""
 
 
-def adapt_asked(ctx: Context, name: str) -> Asked:
-    """Return what `adapt.<name>` asks for."""
-    spec = ctx.adaptation(name)
+def adapt_planned(ctx: Context, name: str) -> PlannedFits:
+    """Return the training and the fits of `adapt.<name>`."""
+    spec = entry("adapt", SECTION.of(ctx.params), name)
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
         spent = spent_on(_trained_already(ctx, name))
@@ -47,11 +50,11 @@ def adapt_asked(ctx: Context, name: str) -> Asked:
             cost, seconds = _further(ctx, name, spec, predictor, drawn)
             yield predictor.told(FURTHER, spec.sample, {FURTHER: 1}, {FURTHER: [cost]}, spent, {FURTHER: seconds})
         if spec.recipe is not None:
-            compared = cells_done(ctx.paths.adapt(name).with_suffix(".jsonl"), lambda cell: str(cell["side"]))
+            compared = cells_done(ctx.paths.cells("adapt", name), lambda cell: str(cell["side"]))
             fits = [Fits(side, [spec.recipe], spec.n_seeds) for side in ("without", "with")]
             yield predictor.stage("comparison", spec.sample, fits, "test", spent_on(compared))
 
-    return Asked(f"adapt {name}", spec.encoder, spec.recipe or _alike(spec), (spec.sample,), stages)
+    return PlannedFits(f"adapt {name}", spec.encoder, spec.recipe or _alike(spec), (spec.sample,), stages)
 
 
 def _alike(spec: AdaptSpec) -> Recipe:
@@ -113,8 +116,11 @@ def _second_a_flop(
 
 def _trained_already(ctx: Context, name: str) -> list[Done]:
     """Return the training, from the results or, before the comparison is made, from what lies beside the weights."""
-    for path in (ctx.paths.adapt(name), ctx.paths.adapted(name) / ADAPT_RECORD):
-        if path.exists():
-            record = read_json(path)
-            return [Done(kind=FURTHER, started=record["started_ms"] / 1000, seconds=record["seconds"])]
-    return []
+    document, beside_weights = ctx.paths.document("adapt", name), ctx.paths.adapted(name) / ADAPT_RECORD
+    if document.exists():
+        record = AdaptDocument.read(document).record
+    elif beside_weights.exists():
+        record = AdaptRecord.model_validate_json(beside_weights.read_bytes())
+    else:
+        return []
+    return [Done(kind=FURTHER, started=record.started_ms / 1000, seconds=record.seconds)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from finetune_alf.data.glue import GLUE
-from finetune_alf.data.sample import Card, Sample, load_sample
+from finetune_alf.data.sample import Card, Sample
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
@@ -12,7 +12,7 @@ from finetune_alf.experiments.freeze.cells import SweptSample
 from finetune_alf.experiments.freeze.levels import Level, levels
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.metrics import METRICS, LabelKind, metrics_of
-from finetune_alf.running.bench import encoder_spec_of, workbench_of
+from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.train.job import Workbench
 
@@ -35,19 +35,10 @@ def open_sweep(ctx: Context, name: str, spec: FreezeSpec) -> SweepBench:
     the encoder, RatesError when it has fewer layers than are to be frozen, and InputError for a metric that a sample's
     labels do not have.
     """
-    loaded = {each: load_sample(ctx.paths.sample(each)) for each in spec.samples}
-    folders = {sample.card.digest: ctx.paths.sample(each) for each, sample in loaded.items()}
-    encoder_spec = encoder_spec_of(ctx, spec.encoder)
-    workbench = workbench_of(ctx, folders)
-    samples = {swept(name, spec, sample): sample for sample in loaded.values()}
-    encoder = workbench.encoder(encoder_spec, n_outputs(loaded[spec.samples[0]].card))
-    grid = levels(spec.n_frozen, encoder.n_layers, f"freeze.{name}.n_frozen")
-    return SweepBench(samples, grid, encoder_spec, encoder, workbench)
-
-
-def n_outputs(card: Card) -> int:
-    """Return how many outputs a head has for a sample: one a class, or one for a score."""
-    return len(card.label_names) or 1
+    bench = open_samples(ctx, spec.encoder, spec.samples)
+    samples = {swept(name, spec, sample): sample for sample in bench.samples.values()}
+    grid = levels(spec.n_frozen, bench.encoder.n_layers, f"freeze.{name}.n_frozen")
+    return SweepBench(samples, grid, bench.encoder_spec, bench.encoder, bench.workbench)
 
 
 def swept(name: str, spec: FreezeSpec, sample: Sample) -> SweptSample:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.freeze.levels import Level
 from finetune_alf.experiments.freeze.search import validation_score
 from finetune_alf.experiments.freeze.spec import FreezeSpec
@@ -71,19 +71,28 @@ def cell_job(spec: FreezeSpec, cell: Cell, encoder: EncoderSpec) -> FitJob:
     return FitJob(cell.key, recipe, encoder, sample.digest, cell.seed, sample.scored_on, sample.metrics[0])
 
 
-def cell_record(cell: Cell, result: FitResult, scores: Mapping[str, float]) -> dict[str, Any]:
-    """Return a cell's line in the results; no scores where the fit diverged."""
-    told = result.model_dump(
-        mode="json", include={"loss", "seconds", "stopped", "epochs", "n_trainable_parameters", "frozen_dropout"}
+class FreezeLine(CellLine):
+    """A cell's line in the results; no scores where the fit diverged."""
+
+    sample: str
+    n_frozen: int | None
+    n_trained: int
+    rate: float
+    scored_on: str
+    scores: dict[str, float]
+    validation_score: float | None
+
+
+def cell_line(cell: Cell, result: FitResult, scores: Mapping[str, float]) -> FreezeLine:
+    """Return a cell's line in the results."""
+    return FreezeLine(
+        sample=cell.sample.name,
+        n_frozen=cell.level.n_frozen,
+        n_trained=cell.level.n_trained,
+        rate=cell.rate,
+        seed=cell.seed,
+        scored_on=cell.sample.scored_on,
+        scores=dict(scores),
+        validation_score=validation_score(result),
+        **fields_of(result),
     )
-    return {
-        "sample": cell.sample.name,
-        "n_frozen": cell.level.n_frozen,
-        "n_trained": cell.level.n_trained,
-        "rate": cell.rate,
-        "seed": cell.seed,
-        "scored_on": cell.sample.scored_on,
-        "scores": dict(scores),
-        "validation_score": validation_score(result),
-        **told,
-    }

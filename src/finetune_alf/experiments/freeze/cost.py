@@ -7,6 +7,7 @@ from finetune_alf.cost.memory import fit_memory
 from finetune_alf.cost.shape import Engine, FitLengths, Shape
 from finetune_alf.cost.speed import Timed, speed_of
 from finetune_alf.cost.work import Work, fit_work
+from finetune_alf.experiments.freeze.document import CostFit
 from finetune_alf.recipe import Recipe
 
 
@@ -29,18 +30,6 @@ def level_cost(shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine
     return LevelCost(work.flops, work.train_calls + work.evaluation_calls, memory.total)
 
 
-@dataclass(frozen=True)
-class CostFit:
-    """Seconds by formula: those of 1e12 operations, and of a layer run through.
-
-    `worst` is how far the farthest level lies off, as a part of what was measured.
-    """
-
-    tera_s: float
-    call_s: float
-    worst: float
-
-
 def cost_fit(costs: Mapping[str, LevelCost], seconds: Mapping[str, float]) -> CostFit | None:
     """Return the prices, neither of them negative, that come nearest by relative error; None for fewer than 3 levels.
 
@@ -52,7 +41,7 @@ def cost_fit(costs: Mapping[str, LevelCost], seconds: Mapping[str, float]) -> Co
     timed = [Timed(_work(costs[level]), seconds[level]) for level in levels]
     speed = speed_of(timed, fit_s=0.0)
     worst = max(abs(speed.seconds(one.work) / one.seconds - 1) for one in timed)
-    return CostFit(speed.price.train_flops, speed.price.train_calls, worst)
+    return CostFit(tera_s=speed.price.train_flops, call_s=speed.price.train_calls, worst=worst)
 
 
 def _work(cost: LevelCost) -> Work:

@@ -10,9 +10,9 @@ of at least 0. A margin needs no division, so that its interval is sound where a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from finetune_alf.experiments.freeze.resample import BySeed, interval
+from finetune_alf.experiments.comparison import SeedValues, seeds_interval
+from finetune_alf.experiments.freeze.document import OperatingPoint
 from finetune_alf.stats import Interval
 from finetune_alf.stats.weighted import Floats
 
@@ -20,27 +20,13 @@ ROUNDING = 1e-9
 """Scores as near as this are equal: the mean of equal ones over seeds may be off in its last digit."""
 
 
-@dataclass(frozen=True)
-class OperatingPoint:
-    """What keeps the part asked for, among the levels tried; None where none of them does.
-
-    `n_trained` is the smallest number of trained layers whose mean keeps it; `n_sure` the smallest from which on the
-    whole interval of every margin lies at or above 0: between the two the seeds and texts seen do not tell.
-    `is_steady` says that every larger number tried keeps it too.
-    """
-
-    n_trained: int | None
-    n_sure: int | None
-    is_steady: bool
-
-
-def margin(score: BySeed, full: BySeed, *, keep: float, floor: float | Floats, seed: int) -> Interval | None:
+def margin(score: SeedValues, full: SeedValues, *, keep: float, floor: float | Floats, seed: int) -> Interval | None:
     """Return the interval of a level's margin over the seeds that it shares with the full model; None without any.
 
     The floor is one for all resamples of the texts, or one for each, (1 + n_resamples,), as scores are.
     """
     shared = {each: score[each] - keep * full[each] - (1 - keep) * floor for each in score if each in full}
-    return interval(shared, seed) if shared else None
+    return seeds_interval(shared, seed) if shared else None
 
 
 def operating_point(margins: Mapping[int, Interval | None], *, full: float, floor: float) -> OperatingPoint | None:
@@ -54,7 +40,7 @@ def operating_point(margins: Mapping[int, Interval | None], *, full: float, floo
     keeping = [n for n, own in known.items() if own is not None and own.mean >= -ROUNDING]
     least = keeping[0] if keeping else None
     larger = [n for n in known if least is not None and n >= least]
-    return OperatingPoint(least, _sure(known), is_steady=keeping == larger)
+    return OperatingPoint(n_trained=least, n_sure=_sure(known), is_steady=keeping == larger)
 
 
 def _sure(margins: Mapping[int, Interval | None]) -> int | None:

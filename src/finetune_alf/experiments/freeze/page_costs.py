@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from finetune_alf.experiments.freeze.document import FreezeRecord, LevelRecord, SweptRecord
+from finetune_alf.experiments.freeze.document import FreezeDocument, LevelResult, SampleTable
 from finetune_alf.experiments.freeze.figure import score_against_seconds
 from finetune_alf.report.numbers import NONE, duration, score
 from finetune_alf.report.section import Section
 
 
-def what_it_costs(sweep: FreezeRecord) -> Section:
+def what_it_costs(sweep: FreezeDocument) -> Section:
     """Return seconds and memory by level, the front of score against seconds, and how near the formula comes."""
     section = Section()
-    section.show(
+    section.figure(
         f"{sweep.name}-seconds.png",
         f"Score against the seconds of a fit for {sweep.name}, by the number of frozen layers",
         score_against_seconds(
@@ -19,11 +19,11 @@ def what_it_costs(sweep: FreezeRecord) -> Section:
             {one.title: one.front for one in sweep.samples.values()},
         ),
     )
-    section.tabulate(
+    section.table(
         ("sample", "frozen", "score", "a fit", "time to full", "operations to full", "memory", "worth it"),
         [row for name, one in sweep.samples.items() for row in _rows(name, one)],
     )
-    section.say(
+    section.text(
         "Score: by the metric that chose the rate. A fit: the median over seeds of its whole time, evaluations "
         "included. Operations: those of matrix products, by the cost formula. Memory: a fit at its fullest, by the "
         "formula too, libraries not counted. Worth it: no other level is as quick and as good.",
@@ -32,16 +32,16 @@ def what_it_costs(sweep: FreezeRecord) -> Section:
         if sweep.n_at_once > 1
         else None,
     )
-    section.say(_by_formula(sweep))
+    section.text(_by_formula(sweep))
     return section
 
 
-def _points(one: SweptRecord) -> dict[str, tuple[float, float]]:
+def _points(one: SampleTable) -> dict[str, tuple[float, float]]:
     scored = {name: (own, own.scores[one.metric]) for name, own in one.levels.items()}
     return {name: (own.seconds, at.mean) for name, (own, at) in scored.items() if at and own.seconds is not None}
 
 
-def _rows(name: str, one: SweptRecord) -> Iterator[list[str]]:
+def _rows(name: str, one: SampleTable) -> Iterator[list[str]]:
     full = one.levels["none"]
     for level, own in one.levels.items():
         at = own.scores[one.metric]
@@ -61,11 +61,11 @@ def _ratio(own: float | None, full: float | None) -> str:
     return NONE if own is None or not full else f"{own / full:.2f}"
 
 
-def _memory(own: LevelRecord) -> str:
+def _memory(own: LevelResult) -> str:
     return f"{own.memory_bytes / 2**20:,.0f} MiB"
 
 
-def _by_formula(sweep: FreezeRecord) -> str | None:
+def _by_formula(sweep: FreezeDocument) -> str | None:
     told = [
         f"`{name}` {own.worst:.0%} (at {own.tera_s:.3g} s for 10^12 operations and {1000 * own.call_s:.2g} ms for a "
         "layer run through)"

@@ -27,8 +27,8 @@ class LineSearch:
     @property
     def means(self) -> dict[float, float]:
         """The mean score of each rate at which no fit diverged."""
-        heard = {rate: [score for score in own if score is not None] for rate, own in self.scores.items()}
-        return {rate: fmean(own) for rate, own in heard.items() if own and len(own) == len(self.scores[rate])}
+        converged = {rate: [score for score in own if score is not None] for rate, own in self.scores.items()}
+        return {rate: fmean(own) for rate, own in converged.items() if own and len(own) == len(self.scores[rate])}
 
     @property
     def is_at_edge(self) -> bool:

@@ -1,9 +1,10 @@
 """The cells of a multi-task experiment: every recipe under every seed, all recipes under the same seeds."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from finetune_alf.documents import Document
 from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
@@ -20,31 +21,56 @@ class Cell:
 
     name: str
     recipe: Recipe
+    index: int
     seed: int
 
+    @property
+    def key(self) -> str:
+        """The cell's name."""
+        return f"{self.name}/seed-{self.index}"
 
-def cells(spec: MultitaskSpec) -> dict[str, Cell]:
-    """Return the cells by key."""
-    return {
-        f"{name}/seed-{index}": Cell(name, recipe, child_seed(spec.seed, "multitask", index))
+
+class TaskLine(Document):
+    """One task's part of a cell's line."""
+
+    metric: str
+    score: float
+    loss: float
+
+
+class MultitaskLine(CellLine):
+    """A cell's line in the results."""
+
+    cell: str
+    kept_epoch: int | None
+    n_steps: int
+    tasks: dict[str, TaskLine]
+    rates: dict[str, float]
+
+
+def cells(spec: MultitaskSpec) -> list[Cell]:
+    """Return the cells, in order."""
+    return [
+        Cell(name, recipe, index, child_seed(spec.seed, "multitask", index))
         for name, recipe in spec.recipes().items()
         for index in range(spec.n_seeds)
-    }
+    ]
 
 
-def cell_job(key: str, cell: Cell, spec: MultitaskSpec, encoder: EncoderSpec, sample: str) -> FitJob:
+def cell_job(cell: Cell, spec: MultitaskSpec, encoder: EncoderSpec, sample: str) -> FitJob:
     """Return a cell as a job."""
-    return FitJob(key, cell.recipe, encoder, sample, cell.seed, spec.score_on, OVERALL)
+    return FitJob(cell.key, cell.recipe, encoder, sample, cell.seed, spec.score_on, OVERALL)
 
 
-def cell_record(cell: Cell, result: FitResult, n_layers: int) -> dict[str, Any]:
+def cell_line(cell: Cell, result: FitResult, n_layers: int) -> MultitaskLine:
     """Return a cell's line in the results."""
-    told = result.model_dump(
-        mode="json",
-        include={"score", "loss", "seconds", "stopped", "kept_epoch", "n_steps", "n_trainable_parameters", "epochs"},
+    tasks = result.tasks or {}
+    return MultitaskLine(
+        cell=cell.name,
+        seed=cell.seed,
+        kept_epoch=result.kept_epoch,
+        n_steps=result.n_steps,
+        tasks={task: TaskLine(metric=one.metric, score=one.score, loss=one.loss) for task, one in tasks.items()},
+        rates={str(address): rate for address, rate in cell.recipe.rates_at(n_layers).items()},
+        **fields_of(result),
     )
-    tasks = {
-        task: one.model_dump(mode="json", include={"metric", "score", "loss"})
-        for task, one in (result.tasks or {}).items()
-    }
-    return {"cell": cell.name, "seed": cell.seed, **told, "tasks": tasks, "rates": cell.recipe.rates_at(n_layers)}

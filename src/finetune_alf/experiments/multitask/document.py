@@ -1,10 +1,9 @@
-"""What the report takes from results/multitask/<name>.json and <name>.jsonl."""
+"""results/multitask/<name>.json: what the cells of a multi-task experiment scored and cost."""
 
 from pydantic import Field, JsonValue
 
+from finetune_alf.documents import Document, EncoderIdentity, Estimate, Machine, SampleIdentity
 from finetune_alf.recipe import Recipe
-from finetune_alf.report.records import Estimate, Record, SeenEncoder, SeenSample
-from finetune_alf.train.result import EpochMetrics
 
 
 class TaskScore(Estimate):
@@ -13,37 +12,42 @@ class TaskScore(Estimate):
     metric: str
 
 
-class CellScores(Record):
-    """A row of the table; without scores where every fit diverged, without relations in the baseline itself."""
+class CellScores(Document):
+    """The scores of one cell, and what they cost.
+
+    `validation` is the overall score on the validation split of the epoch that counts, `kept_epoch` that epoch; all
+    are means over seeds, `seconds` a median.
+    """
+
+    overall: Estimate
+    tasks: dict[str, TaskScore]
+    validation: float
+    kept_epoch: float
+    seconds: float
+    n_trainable_parameters: int
+
+
+class CellResult(Document):
+    """A row of the table; without scores where every fit diverged, without relations in the baseline itself.
+
+    `saved` is the share of the baseline's time that the cell saves, `kept` the share of its score that it keeps.
+    """
 
     n_seeds: int
     n_diverged: int
-    overall: Estimate | None = None
-    tasks: dict[str, TaskScore] = Field(default_factory=dict)
-    validation: float | None = None
-    kept_epoch: float | None = None
-    seconds: float | None = None
-    n_trainable_parameters: int | None = None
     n_parameters: int
-    saved: float | None
-    kept: float | None
-    difference: Estimate | None
+    scores: CellScores | None
+    saved: float | None = None
+    kept: float | None = None
+    difference: Estimate | None = None
 
 
-class Machine(Record):
-    """Where the fits ran."""
-
-    device: str
-    precision: str
-    n_threads: int
-
-
-class MultitaskRecord(Record):
+class MultitaskDocument(Document):
     """The whole table; `floor` is what naming the commonest class, or the mean score, would score."""
 
     name: str
-    encoder: SeenEncoder
-    sample: SeenSample
+    encoder: EncoderIdentity
+    sample: SampleIdentity
     recipe: Recipe
     vary: dict[str, dict[str, JsonValue]]
     baseline: str
@@ -53,12 +57,4 @@ class MultitaskRecord(Record):
     metrics: dict[str, str]
     floor: dict[str, float]
     machine: Machine
-    cells: dict[str, CellScores]
-
-
-class CellLine(Record):
-    """A line of the cells' file, as far as it is drawn."""
-
-    cell: str
-    seed: int
-    epochs: tuple[EpochMetrics, ...]
+    cells: dict[str, CellResult] = Field(min_length=1)

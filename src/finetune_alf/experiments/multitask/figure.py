@@ -8,8 +8,8 @@ from finetune_alf.figures.style import COLORS, StyledFigure, color, marker, styl
 
 
 @dataclass(frozen=True)
-class CellLine:
-    """One cell: its score after each epoch, None where it was not heard, and its seconds with the final interval."""
+class DrawnCell:
+    """One cell: its score after each epoch, None where it has none, and its seconds with the final interval."""
 
     name: str
     by_epoch: tuple[float | None, ...]
@@ -19,13 +19,13 @@ class CellLine:
 
 def cells_info(
     cells: Mapping[str, Mapping[str, Any]], epochs: Mapping[str, Sequence[Sequence[float | None]]]
-) -> tuple[CellLine, ...]:
+) -> tuple[DrawnCell, ...]:
     """Sort cells, `{name: {seconds, overall: {mean, low, high}}}`, and each seed's scores by epoch into lines.
 
     A cell's line is the mean over its seeds, as far as all of them went.
     """
     return tuple(
-        CellLine(name, _means(epochs.get(name, ())), one.get("seconds"), _ends(one.get("overall")))
+        DrawnCell(name, _means(epochs.get(name, ())), one.get("seconds"), _ends(one.get("overall")))
         for name, one in cells.items()
     )
 
@@ -47,13 +47,13 @@ def scores_of_cells(
         return drawing.png()
 
 
-def _draw(drawing: StyledFigure, index: int, line: CellLine) -> None:
+def _draw(drawing: StyledFigure, index: int, line: DrawnCell) -> None:
     left, right = drawing.axes
     style: dict[str, Any] = {"color": color(index), "marker": marker(index), "markersize": 4}
     if index >= len(COLORS):
         style |= {"linestyle": "--", "fillstyle": "none"}  # colours and markers begin again
-    heard = [float("nan") if score is None else score for score in line.by_epoch]
-    left.plot(range(1, len(heard) + 1), heard, **style, label=line.name)
+    scores = [float("nan") if score is None else score for score in line.by_epoch]
+    left.plot(range(1, len(scores) + 1), scores, **style, label=line.name)
     if line.score is not None and line.seconds is not None:
         mean, low, high = line.score
         right.plot([line.seconds, line.seconds], [low, high], color=color(index), linewidth=2)

@@ -3,68 +3,65 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from finetune_alf.experiments.multitask.document import CellLine, CellScores, MultitaskRecord
+from finetune_alf.experiments.multitask.cells import OVERALL, MultitaskLine
+from finetune_alf.experiments.multitask.document import CellResult, MultitaskDocument
 from finetune_alf.experiments.multitask.figure import scores_of_cells
 from finetune_alf.experiments.multitask.published import PUBLISHED, REMARKS, TABLES
-from finetune_alf.files import read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import TaskSampling
-from finetune_alf.report.load import checked
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 
-OVERALL = "overall"
 KEPT = {"best": "of the epoch that did best on the validation split", "last": "of the last epoch"}
 """Which epoch's weights are scored, by `keep` of the recipe."""
 
 
 def multitask_part(paths: Paths) -> Part | None:
     """Return the experiments that have run, one after another."""
-    records = tuple(documents(paths.multitask("x").parent, MultitaskRecord))
+    records = tuple(documents(paths.experiment("multitask"), MultitaskDocument))
     if not records:
         return None
     section = Section()
     for record in records:
-        section.take(_experiment(record, _lines(paths, record.name)))
+        section.append(_experiment(record, MultitaskLine.read_lines(paths.cells("multitask", record.name))))
     return Part(tuple(map(_in_short, records)), section)
 
 
-def _lines(paths: Paths, name: str) -> list[CellLine]:
-    path = paths.multitask(name).with_suffix(".jsonl")
-    return [checked(row, CellLine, f"{path}:{line}") for line, row in enumerate(read_jsonl(path), start=1)]
-
-
-def _experiment(record: MultitaskRecord, lines: Sequence[CellLine]) -> Section:
+def _experiment(record: MultitaskDocument, lines: Sequence[MultitaskLine]) -> Section:
     section = Section()
-    section.say(f"## Several tasks `{record.name}`")
-    section.take(_what_was_run(record))
-    section.say(f"**Scores on the {record.score_on} split**, {KEPT[record.recipe.keep]}")
-    section.tabulate(
+    section.text(f"## Several tasks `{record.name}`")
+    section.append(_what_was_run(record))
+    section.text(f"**Scores on the {record.score_on} split**, {KEPT[record.recipe.keep]}")
+    section.table(
         ("cell", OVERALL, *(f"{task}, {words(metric)}" for task, metric in record.metrics.items()), "validation"),
         [*(_scores(record, name, one) for name, one in record.cells.items()), _floor(record)],
     )
     epochs: dict[str, list[list[float | None]]] = {}
     for line in lines:
         epochs.setdefault(line.cell, []).append([epoch.validation_score for epoch in line.epochs])
-    section.show(
+    section.figure(
         f"{record.name}-multitask.png",
         f"Overall score of the cells of {record.name}, by epoch and against the seconds of a fit",
-        scores_of_cells({name: one.model_dump() for name, one in record.cells.items()}, epochs, record.score_on),
+        scores_of_cells(
+            {name: one.scores.as_json() if one.scores else {} for name, one in record.cells.items()},
+            epochs,
+            record.score_on,
+        ),
     )
-    section.say(f"**Beside `{record.baseline}`**: what each cell costs, and what it scores")
-    section.tabulate(
+    section.text(f"**Beside `{record.baseline}`**: what each cell costs, and what it scores")
+    section.table(
         ("cell", "time of a fit", "time saved", "score kept", "difference", "parameters", "learning"),
         [_relation(name, one) for name, one in record.cells.items()],
     )
-    section.say(_how_judged(record))
-    section.take(_beside_the_paper(record))
+    section.text(_how_judged(record))
+    section.append(_beside_the_paper(record))
     return section
 
 
-def _what_was_run(record: MultitaskRecord) -> Section:
+def _what_was_run(record: MultitaskDocument) -> Section:
     section, tasks = Section(), record.recipe.tasks
     sizes = "; ".join(
         f"{split} {', '.join(f'{task} {n:,}' for task, n in rows.items())}"
@@ -79,7 +76,7 @@ def _what_was_run(record: MultitaskRecord) -> Section:
         ("seeds", f"{record.n_seeds} a cell"),
         ("machine", f"{record.machine.device} in {record.machine.precision}, {record.machine.n_threads} threads"),
     ]
-    section.tabulate(("what", "value"), rows)
+    section.table(("what", "value"), rows)
     return section
 
 
@@ -126,31 +123,28 @@ def _dropout(p: float | None) -> str:
     return "as the encoder's own" if p is None else f"{p:g}"
 
 
-def _scores(record: MultitaskRecord, name: str, one: CellScores) -> list[str]:
-    tasks = (one.tasks.get(task) for task in record.metrics)
-    return [
-        f"`{name}`",
-        estimate(one.overall) if one.overall else "diverged",
-        *(estimate(own) if own else NONE for own in tasks),
-        score(one.validation),
-    ]
+def _scores(record: MultitaskDocument, name: str, one: CellResult) -> list[str]:
+    if one.scores is None:
+        return [f"`{name}`", "diverged", *(NONE for _ in record.metrics), NONE]
+    tasks = (estimate(one.scores.tasks[task]) for task in record.metrics)
+    return [f"`{name}`", estimate(one.scores.overall), *tasks, score(one.scores.validation)]
 
 
-def _floor(record: MultitaskRecord) -> list[str]:
+def _floor(record: MultitaskDocument) -> list[str]:
     each = [score(record.floor.get(task)) for task in record.metrics]
     return ["the commonest answer", score(record.floor.get(OVERALL)), *each, NONE]
 
 
-def _relation(name: str, one: CellScores) -> list[str]:
-    gap = one.difference
+def _relation(name: str, one: CellResult) -> list[str]:
+    gap, scores = one.difference, one.scores
     return [
         f"`{name}`",
-        NONE if one.seconds is None else duration(one.seconds),
+        NONE if scores is None else duration(scores.seconds),
         NONE if one.saved is None else f"{one.saved:.0%}",
         NONE if one.kept is None else f"{one.kept:.1%}",
         NONE if gap is None else signed_estimate(gap.mean, gap.low, gap.high),
         _millions(one.n_parameters),
-        NONE if one.n_trainable_parameters is None else _millions(one.n_trainable_parameters),
+        NONE if scores is None else _millions(scores.n_trainable_parameters),
     ]
 
 
@@ -158,7 +152,7 @@ def _millions(n: int) -> str:
     return f"{n / 1e6:.1f} M" if n >= 50_000 else f"{n:,}"
 
 
-def _how_judged(record: MultitaskRecord) -> str:
+def _how_judged(record: MultitaskDocument) -> str:
     clear = [
         f"`{name}` {'above' if one.difference.low > 0 else 'below'}"
         for name, one in record.cells.items()
@@ -176,13 +170,13 @@ def _how_judged(record: MultitaskRecord) -> str:
     )
 
 
-def _beside_the_paper(record: MultitaskRecord) -> Section:
+def _beside_the_paper(record: MultitaskDocument) -> Section:
     section = Section()
     known = {name: PUBLISHED[name] for name in record.cells if name in PUBLISHED}
     tasks = list(record.metrics)
     if known:
-        section.say(f"**Beside the paper** (minBERT multi-task, {TABLES})")
-        section.tabulate(
+        section.text(f"**Beside the paper** (minBERT multi-task, {TABLES})")
+        section.table(
             (
                 "cell",
                 *(f"{what}, {whose}" for what in (OVERALL, *tasks) for whose in ("paper", "ours")),
@@ -192,7 +186,7 @@ def _beside_the_paper(record: MultitaskRecord) -> Section:
         )
     remarks = [REMARKS[name] for name in record.cells if name in REMARKS]
     if known or remarks:
-        section.say(
+        section.text(
             *remarks,
             "Theirs is BERT-base on all of the data; encoder and sizes of ours stand above. Their scores are on "
             "the split that chose the epoch, which flatters them; what ours score there is under `validation`.",
@@ -200,25 +194,24 @@ def _beside_the_paper(record: MultitaskRecord) -> Section:
     return section
 
 
-def _published(record: MultitaskRecord, name: str) -> Iterator[str]:
+def _published(record: MultitaskDocument, name: str) -> Iterator[str]:
     theirs, ours = PUBLISHED[name], record.cells[name]
     yield f"`{name}`"
-    yield from (score(theirs.overall), score(ours.overall.mean if ours.overall else None))
+    yield from (score(theirs.overall), score(ours.scores.overall.mean if ours.scores else None))
     for task in record.metrics:
-        own = ours.tasks.get(task)
-        yield from (score(theirs.of(task)), score(own.mean if own else None))
+        yield from (score(theirs.of(task)), score(ours.scores.tasks[task].mean if ours.scores else None))
     yield NONE if theirs.n_millions is None else f"{theirs.n_millions:.1f} M"
 
 
-def _in_short(record: MultitaskRecord) -> str:
-    scored = {name: one for name, one in record.cells.items() if one.overall}
-    if not scored:
+def _in_short(record: MultitaskDocument) -> str:
+    overall = {name: one.scores.overall for name, one in record.cells.items() if one.scores}
+    if not overall:
         return f"Several tasks **`{record.name}`**: every fit diverged."
-    best, one = max(scored.items(), key=lambda item: item[1].overall.mean if item[1].overall else 0.0)
-    said = f"highest overall {estimate(one.overall) if one.overall else NONE} with `{best}`"
+    best = max(overall, key=lambda name: overall[name].mean)
     quick = [
         f"`{name}` keeps {own.kept:.0%} of the score of `{record.baseline}` in {own.saved:.0%} less time"
-        for name, own in scored.items()
+        for name, own in record.cells.items()
         if own.saved is not None and own.kept is not None and own.saved >= 0.1
     ]
-    return f"Several tasks **`{record.name}`**: {'; '.join([said, *quick])}."
+    highest = f"highest overall {estimate(overall[best])} with `{best}`"
+    return f"Several tasks **`{record.name}`**: {'; '.join([highest, *quick])}."

@@ -6,9 +6,10 @@ from functools import partial
 from statistics import fmean, median
 from typing import Any
 
-import numpy as np
-
+from finetune_alf.documents import Estimate
+from finetune_alf.experiments.comparison import SeedValues, seeds_interval
 from finetune_alf.experiments.multitask.cells import OVERALL
+from finetune_alf.experiments.multitask.document import CellResult, CellScores, TaskScore
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
 from finetune_alf.metrics import METRICS, majority_baseline
 from finetune_alf.recipe import TasksSpec
@@ -23,22 +24,28 @@ Fits = Mapping[str, Mapping[int, FitResult]]
 """cell -> fit seed -> result; diverged fits too."""
 
 
-def cells_table(spec: MultitaskSpec, truths: Truths, fits: Fits) -> dict[str, Any]:
+def cells_table(
+    spec: MultitaskSpec, truths: Truths, fits: Fits, n_parameters: Mapping[str, int]
+) -> dict[str, CellResult]:
     """Return each cell's scores with intervals, what they cost, and both relative to the baseline.
 
     Texts are resampled task by task, the same ones for all cells; seeds are compared where both cells have them. A cell
     without a fit that converged has no scores.
     """
-    held = {name: _converged(by_seed) for name, by_seed in fits.items()}
-    values = {name: _values(spec, truths, by_seed) if by_seed else {} for name, by_seed in held.items()}
-    rows = {
-        name: {"n_seeds": len(held[name]), "n_diverged": len(by_seed) - len(held[name])}
-        | (_scores(spec, held[name], values[name]) if held[name] else {})
+    converged = {name: _converged(by_seed) for name, by_seed in fits.items()}
+    values = {name: _values(spec, truths, by_seed) if by_seed else {} for name, by_seed in converged.items()}
+    scores = {name: _scores(spec, by_seed, values[name]) if by_seed else None for name, by_seed in converged.items()}
+    overall = {name: _overall(by_seed, values[name]) for name, by_seed in converged.items()}
+    return {
+        name: CellResult(
+            n_seeds=len(converged[name]),
+            n_diverged=len(by_seed) - len(converged[name]),
+            n_parameters=n_parameters[name],
+            scores=scores[name],
+            **_relative(spec, name, scores, overall),
+        )
         for name, by_seed in fits.items()
     }
-    for name, row in rows.items():
-        row |= _relative(spec, row, rows[spec.baseline], *(_overall(held[n], values[n]) for n in (name, spec.baseline)))
-    return rows
 
 
 def floor(tasks: TasksSpec, truths: Truths, metrics: Mapping[str, str]) -> dict[str, float]:
@@ -60,25 +67,25 @@ def _values(spec: MultitaskSpec, truths: Truths, by_seed: Mapping[int, FitResult
     metrics = metrics_of_fit(next(iter(by_seed.values())))
     values = {}
     for task, metric in metrics.items():
-        said = [(fit.tasks or {})[task].predictions for fit in by_seed.values()]
+        predictions = [(fit.tasks or {})[task].predictions for fit in by_seed.values()]
         seed = child_seed(spec.seed, "texts", task)
-        values[task] = resampled(METRICS[metric], truths[task], said, spec.n_resamples, seed)
+        values[task] = resampled(METRICS[metric], truths[task], predictions, spec.n_resamples, seed)
     assert spec.recipe.tasks  # noqa: S101 - the spec checks it
     return {**values, OVERALL: combined(values, partial(spec.recipe.tasks.score, metrics=metrics))}
 
 
-def _scores(spec: MultitaskSpec, by_seed: Mapping[int, FitResult], values: Mapping[str, Values]) -> dict[str, Any]:
+def _scores(spec: MultitaskSpec, by_seed: Mapping[int, FitResult], values: Mapping[str, Values]) -> CellScores:
     fits = list(by_seed.values())
     metrics, seed = metrics_of_fit(fits[0]), child_seed(spec.seed, "seeds")
-    told = {name: asdict(interval_of(own, seed)) for name, own in values.items()}
-    return {
-        OVERALL: told[OVERALL],
-        "tasks": {task: {"metric": metric, **told[task]} for task, metric in metrics.items()},
-        "validation": fmean(_kept(fit) for fit in fits),
-        "kept_epoch": fmean(fit.kept_epoch or 0 for fit in fits),
-        "n_trainable_parameters": fits[0].n_trainable_parameters,
-        "seconds": median(fit.seconds for fit in fits),
-    }
+    intervals = {name: asdict(interval_of(own, seed)) for name, own in values.items()}
+    return CellScores(
+        overall=Estimate(**intervals[OVERALL]),
+        tasks={task: TaskScore(metric=metric, **intervals[task]) for task, metric in metrics.items()},
+        validation=fmean(_kept(fit) for fit in fits),
+        kept_epoch=fmean(fit.kept_epoch or 0 for fit in fits),
+        seconds=median(fit.seconds for fit in fits),
+        n_trainable_parameters=fits[0].n_trainable_parameters,
+    )
 
 
 def _kept(fit: FitResult) -> float:
@@ -87,27 +94,27 @@ def _kept(fit: FitResult) -> float:
 
 
 def _overall(by_seed: Mapping[int, FitResult], values: Mapping[str, Values]) -> dict[int, Values]:
-    return {seed: values[OVERALL][:, [column]] for column, seed in enumerate(by_seed)}
+    return {seed: values[OVERALL][:, column] for column, seed in enumerate(by_seed)}
 
 
 def _relative(
     spec: MultitaskSpec,
-    row: Mapping[str, Any],
-    base: Mapping[str, Any],
-    own: Mapping[int, Values],
-    of_base: Mapping[int, Values],
+    name: str,
+    scores: Mapping[str, CellScores | None],
+    overall: Mapping[str, SeedValues],
 ) -> dict[str, Any]:
     """Return time saved, score kept, and the paired difference from the baseline; none where one has no scores.
 
     There is no share to keep of a score that is not above 0.
     """
-    shared = [seed for seed in own if seed in of_base]
-    if not shared or row is base:
-        return {"saved": None, "kept": None, "difference": None}
-    differences = np.concatenate([own[seed] - of_base[seed] for seed in shared], axis=1)
-    score = base[OVERALL]["mean"]
+    own, base = scores[name], scores[spec.baseline]
+    values, of_base = overall[name], overall[spec.baseline]
+    shared = [seed for seed in values if seed in of_base]
+    if name == spec.baseline or not (own and base and shared):
+        return {}
+    differences = {seed: values[seed] - of_base[seed] for seed in shared}
     return {
-        "saved": 1 - row["seconds"] / base["seconds"],
-        "kept": row[OVERALL]["mean"] / score if score > 0 else None,
-        "difference": asdict(interval_of(differences, child_seed(spec.seed, "seeds"))),
+        "saved": 1 - own.seconds / base.seconds,
+        "kept": own.overall.mean / base.overall.mean if base.overall.mean > 0 else None,
+        "difference": Estimate(**asdict(seeds_interval(differences, child_seed(spec.seed, "seeds")))),
     }

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
+from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.schemes.combination import Combination
 from finetune_alf.experiments.schemes.rules import changes
 from finetune_alf.experiments.schemes.spec import SchemesSpec
@@ -81,28 +81,28 @@ def cell_job(cell: Cell, encoder: EncoderSpec, sample_digest: str, metric: str) 
     return FitJob(cell.key, cell.recipe, encoder, sample_digest, cell.seed, SCORED_ON, metric)
 
 
-def cell_record(cell: Cell, result: FitResult, n_layers: int) -> dict[str, Any]:
-    """Return a cell's line in the results; no loss and no score where the fit diverged."""
-    told = result.model_dump(
-        mode="json",
-        include={
-            "loss",
-            "score",
-            "accuracy",
-            "seconds",
-            "stopped",
-            "epochs",
-            "n_trainable_parameters",
-            "n_steps",
-            "frozen_dropout",
-        },
+class SchemesLine(CellLine):
+    """A cell's line in the results."""
+
+    sample: str
+    scheme: str
+    adapter: str
+    curve: str
+    accuracy: float | None
+    n_steps: int
+    rates: dict[str, float]
+
+
+def cell_line(cell: Cell, result: FitResult, n_layers: int) -> SchemesLine:
+    """Return a cell's line in the results."""
+    return SchemesLine(
+        sample=cell.sample,
+        scheme=cell.combination.scheme,
+        adapter=cell.combination.adapter_name,
+        curve=cell.combination.curve.kind,
+        seed=cell.seed,
+        accuracy=result.accuracy,
+        n_steps=result.n_steps,
+        rates={str(address): rate for address, rate in cell.recipe.rates_at(n_layers).items()},
+        **fields_of(result),
     )
-    return {
-        "sample": cell.sample,
-        "scheme": cell.combination.scheme,
-        "adapter": cell.combination.adapter_name,
-        "curve": cell.combination.curve.kind,
-        "seed": cell.seed,
-        **told,
-        "rates": cell.recipe.rates_at(n_layers),
-    }

@@ -1,55 +1,57 @@
-"""What the report takes from results/schemes/<name>.json."""
+"""results/schemes/<name>.json: a testbed's tables."""
 
-from finetune_alf.experiments.freeze.document import Machine
+from finetune_alf.documents import Document, EncoderIdentity, Machine
+from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.recipe import Adapter, Curve, Recipe
-from finetune_alf.report.records import Compared, Estimate, Record, SeenEncoder
 from finetune_alf.report.search import words
 from finetune_alf.report.section import code
 
 
-class SizedEncoder(SeenEncoder):
+class SizedEncoder(EncoderIdentity):
     """Which encoder was fitted, and how many weights it has, head included."""
 
     n_parameters: int
 
 
-class ComparedSample(Record):
+class SampleOfTestbed(Document):
     """A sample, and what always naming its commonest class, or its mean score, would score."""
 
     name: str
+    digest: str
     n_train: int
     n_validation: int
     majority: float
     epochs: int
 
 
-class MeanLoss(Record):
+class MeanLoss(Document):
     """A mean over seeds, with their standard deviation where there are several."""
 
     mean: float
     sd_seeds: float | None
 
 
-class PublishedRecord(Record):
+class PublishedScores(Document):
     """The survey's own validation loss and accuracy."""
 
     loss: float
     accuracy: float
 
 
-class CombinationRecord(Record):
+class CombinationResult(Document):
     """One row: no loss and no score where every fit diverged."""
 
     scheme: str
     adapter: str
     curve: str
+    n_seeds: int
     n_diverged: int
     loss: MeanLoss | None
-    score: Estimate | None
+    score: SeedsScore | None
     seconds: float
     n_trainable_parameters: int
-    difference: Compared | None
-    published: PublishedRecord | None
+    difference: ComparedDifference | None
+    published: PublishedScores | None
 
     @property
     def shown(self) -> str:
@@ -57,15 +59,15 @@ class CombinationRecord(Record):
         return f"{code(self.scheme)} ({self.adapter}, {words(self.curve)})"
 
 
-class SampleTable(Record):
+class SampleTable(Document):
     """The rows of one sample, in order."""
 
-    sample: ComparedSample
-    combinations: tuple[CombinationRecord, ...]
+    sample: SampleOfTestbed
+    combinations: tuple[CombinationResult, ...]
 
 
-class SchemesRecord(Record):
-    """results/schemes/<name>.json; adapters and curves with their settings, and how many fits ran at a time."""
+class SchemesDocument(Document):
+    """A testbed; adapters and curves with their settings, and how many fits ran at a time."""
 
     name: str
     encoder: SizedEncoder

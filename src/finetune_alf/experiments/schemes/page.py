@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from finetune_alf.experiments.schemes.document import CombinationRecord, SampleTable, SchemesRecord
+from finetune_alf.experiments.schemes.document import CombinationResult, SampleTable, SchemesDocument
 from finetune_alf.experiments.schemes.figure import schemes_plot
 from finetune_alf.metrics import METRICS
 from finetune_alf.paths import Paths
@@ -18,40 +18,40 @@ from finetune_alf.stats import NO_EVIDENCE
 
 def schemes_part(paths: Paths) -> Part | None:
     """Return the testbeds that have run, one after another."""
-    testbeds = tuple(documents(paths.schemes("x").parent, SchemesRecord))
+    testbeds = tuple(documents(paths.experiment("schemes"), SchemesDocument))
     if not testbeds:
         return None
     section = Section()
     for testbed in testbeds:
-        section.take(_testbed(testbed))
+        section.append(_testbed(testbed))
     return Part(tuple(line for testbed in testbeds for line in _in_short(testbed)), section)
 
 
-def _testbed(testbed: SchemesRecord) -> Section:
+def _testbed(testbed: SchemesDocument) -> Section:
     section = Section()
-    section.say(f"## Schemes `{testbed.name}`")
-    section.say(_grounds(testbed))
-    section.tabulate(("what", "value"), _what_was_run(testbed))
-    section.show(
+    section.text(f"## Schemes `{testbed.name}`")
+    section.text(_grounds(testbed))
+    section.table(("what", "value"), _what_was_run(testbed))
+    section.figure(
         f"{testbed.name}-schemes.png",
         f"Validation {words(testbed.metric)} of each scheme of {testbed.name}, with 95 % intervals",
         schemes_plot({name: _points(one) for name, one in testbed.samples.items()}, testbed.metric),
     )
     for name, one in testbed.samples.items():
-        section.say(
+        section.text(
             f"**`{name}`**: {one.sample.n_train:,} training texts, {counted(one.sample.epochs, 'epoch')}, "
             f"{one.sample.n_validation:,} validation texts; naming {_one_answer(testbed)} every time scores "
             f"{score(one.sample.majority)}."
         )
-        section.tabulate(_header(testbed, one), [_row(testbed, one, row) for row in one.combinations])
-    section.say(*_cautions(testbed))
+        section.table(_header(testbed, one), [_row(testbed, one, row) for row in one.combinations])
+    section.text(*_cautions(testbed))
     if testbed.left_out:
         reasons = "; ".join(f"{code(name)}: {reason}" for name, reason in testbed.left_out.items())
-        section.say(f"Left out, as they make no sense: {reasons}.")
+        section.text(f"Left out, as they make no sense: {reasons}.")
     return section
 
 
-def _grounds(testbed: SchemesRecord) -> str:
+def _grounds(testbed: SchemesDocument) -> str:
     grounds = (
         "Each combination of scheme, adapter and curve is one recipe, fitted from the pre-trained weights "
         f"({counted(testbed.n_seeds, 'seed')} each, the same for all) and scored on the validation split, as in the "
@@ -62,7 +62,7 @@ def _grounds(testbed: SchemesRecord) -> str:
     return grounds + (compared if is_compared else "")
 
 
-def _what_was_run(testbed: SchemesRecord) -> list[tuple[str, str]]:
+def _what_was_run(testbed: SchemesDocument) -> list[tuple[str, str]]:
     recipe, machine, encoder = testbed.recipe, testbed.machine, testbed.encoder
     rates = recipe.rates.at(encoder.n_layers)
     adapters = "" if testbed.adapter_rate is None else f", adapters {rate(testbed.adapter_rate)}"
@@ -90,11 +90,11 @@ def _setting(value: float | str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _one_answer(testbed: SchemesRecord) -> str:
+def _one_answer(testbed: SchemesDocument) -> str:
     return "the commonest class" if METRICS[testbed.metric].of == "classes" else "the mean score"
 
 
-def _header(testbed: SchemesRecord, one: SampleTable) -> tuple[str, ...]:
+def _header(testbed: SchemesDocument, one: SampleTable) -> tuple[str, ...]:
     published = ("published loss", "published accuracy") if _has_published(one) else ()
     return (
         *("scheme", "adapter", "curve", "validation loss", f"validation {words(testbed.metric)}"),
@@ -103,7 +103,7 @@ def _header(testbed: SchemesRecord, one: SampleTable) -> tuple[str, ...]:
     )
 
 
-def _row(testbed: SchemesRecord, one: SampleTable, row: CombinationRecord) -> list[str]:
+def _row(testbed: SchemesDocument, one: SampleTable, row: CombinationResult) -> list[str]:
     gap, loss, published = row.difference, row.loss, row.published
     spread = "" if loss is None or loss.sd_seeds is None else f" (sd {loss.sd_seeds:.3f})"
     cells = [
@@ -132,7 +132,7 @@ def _points(one: SampleTable) -> list[dict[str, Any]]:
     return [row.model_dump(include=wanted) for row in one.combinations]
 
 
-def _cautions(testbed: SchemesRecord) -> Iterator[str]:
+def _cautions(testbed: SchemesDocument) -> Iterator[str]:
     at_chance = list(filter(None, (_at_chance(name, one) for name, one in testbed.samples.items())))
     diverged = [
         f"{row.shown} on `{name}` {row.n_diverged} x"
@@ -171,7 +171,7 @@ def _at_chance(name: str, one: SampleTable) -> str | None:
     return f"on `{name}` {'all of them' if len(low) == len(scored) else '; '.join(low)}"
 
 
-def _in_short(testbed: SchemesRecord) -> Iterator[str]:
+def _in_short(testbed: SchemesDocument) -> Iterator[str]:
     for name, one in testbed.samples.items():
         scored = [(row.score, row) for row in one.combinations if row.score]
         if not scored:

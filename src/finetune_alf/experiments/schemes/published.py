@@ -5,17 +5,8 @@ BERT; the text names neither its size nor the optimizer. Validation splits of GL
 about .010 on SST-2 and .012 on CoLA.
 """
 
-from dataclasses import dataclass
-
 from finetune_alf.experiments.schemes.combination import Combination
-
-
-@dataclass(frozen=True)
-class PublishedScores:
-    """Validation loss, in nats a text, and accuracy."""
-
-    loss: float
-    accuracy: float
+from finetune_alf.experiments.schemes.document import PublishedScores
 
 
 def _rows(*scores: tuple[float, float]) -> dict[tuple[str, str, str], PublishedScores]:
@@ -31,7 +22,9 @@ def _rows(*scores: tuple[float, float]) -> dict[tuple[str, str, str], PublishedS
         ("gradual", "none", "constant"),
         ("gradual", "houlsby", "constant"),
     ]
-    return {key: PublishedScores(*pair) for key, pair in zip(keys, scores, strict=True)}
+    return {
+        key: PublishedScores(loss=loss, accuracy=accuracy) for key, (loss, accuracy) in zip(keys, scores, strict=True)
+    }
 
 
 TABLES = {

@@ -1,10 +1,10 @@
 """The cells of a transfer: every scheme under every seed, all schemes under the same seeds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.transfer.spec import SchemeName
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
@@ -18,38 +18,54 @@ class Cell:
 
     scheme: SchemeName
     recipe: Recipe
+    index: int
     seed: int
 
+    @property
+    def key(self) -> str:
+        """The cell's name."""
+        return f"{self.scheme}/seed-{self.index}"
 
-def cells(recipes: Mapping[SchemeName, Recipe], n_seeds: int, seed: int) -> dict[str, Cell]:
-    """Return the cells by key."""
-    return {
-        f"{scheme}/seed-{index}": Cell(scheme, recipe, child_seed(seed, "transfer", index))
+
+class TransferLine(CellLine):
+    """A cell's line in the results."""
+
+    scheme: str
+    accuracy: float | None
+    balanced_accuracy: float | None
+    rates: dict[str, float]
+
+
+def cells(recipes: Mapping[SchemeName, Recipe], n_seeds: int, seed: int) -> list[Cell]:
+    """Return the cells, in order."""
+    return [
+        Cell(scheme, recipe, index, child_seed(seed, "transfer", index))
         for scheme, recipe in recipes.items()
         for index in range(n_seeds)
-    }
+    ]
 
 
-def cell_job(key: str, cell: Cell, encoder: EncoderSpec, sample: str, metric: str) -> FitJob:
+def cell_job(cell: Cell, encoder: EncoderSpec, sample: str, metric: str) -> FitJob:
     """Return a cell as a job, scored on the test split."""
-    return FitJob(key, cell.recipe, encoder, sample, cell.seed, "test", metric)
+    return FitJob(cell.key, cell.recipe, encoder, sample, cell.seed, "test", metric)
 
 
-def cell_record(cell: Cell, result: FitResult, n_layers: int) -> dict[str, Any]:
+def cell_line(cell: Cell, result: FitResult, n_layers: int) -> TransferLine:
     """Return a cell's line in the results."""
-    told = result.model_dump(
-        mode="json",
-        include={"score", "accuracy", "balanced_accuracy", "loss", "seconds", "stopped", "epochs", "frozen_dropout"},
+    return TransferLine(
+        scheme=cell.scheme,
+        seed=cell.seed,
+        accuracy=result.accuracy,
+        balanced_accuracy=result.balanced_accuracy,
+        rates={str(address): rate for address, rate in cell.recipe.rates.at(n_layers).items()},
+        **fields_of(result),
     )
-    return {"scheme": cell.scheme, "seed": cell.seed, **told, "rates": dict(cell.recipe.rates.at(n_layers))}
 
 
-def predictions_by_scheme(
-    grid: Mapping[str, Cell], results: Mapping[str, FitResult]
-) -> dict[str, dict[int, tuple[float, ...]]]:
+def predictions_by_scheme(fits: Iterable[tuple[Cell, FitResult]]) -> dict[str, dict[int, tuple[float, ...]]]:
     """Return what each scheme predicted for each test text, by fit seed; diverged fits predicted nothing."""
     predictions: dict[str, dict[int, tuple[float, ...]]] = {}
-    for key, cell in grid.items():
-        if results[key].predictions:
-            predictions.setdefault(cell.scheme, {})[cell.seed] = results[key].predictions
+    for cell, result in fits:
+        if result.predictions:
+            predictions.setdefault(cell.scheme, {})[cell.seed] = result.predictions
     return predictions

@@ -1,4 +1,4 @@
-"""The cells of one sample, compared: each scheme's score, and its difference from the baseline."""
+"""The schemes on one sample, compared: each one's score, and its difference from the baseline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -6,71 +6,53 @@ from typing import Any
 
 import numpy as np
 
+from finetune_alf.documents import Estimate
+from finetune_alf.experiments.comparison import Predictions, compare_with, score_of, with_spread
+from finetune_alf.experiments.transfer.document import SchemeResult
 from finetune_alf.experiments.transfer.spec import TransferSpec
 from finetune_alf.metrics import METRICS
 from finetune_alf.seeds import child_seed
-from finetune_alf.stats import Difference, crossed_bootstrap, holm, score_difference, score_interval, verdict
+from finetune_alf.stats import crossed_bootstrap
 
 BASELINE = "baseline"
 
-Predictions = Mapping[str, Mapping[int, Sequence[float]]]
-"""scheme -> fit seed -> the class or score predicted for each test text."""
-
 
 def compare(
-    truth: Sequence[float], predictions: Predictions, spec: TransferSpec, metric: str = "accuracy"
-) -> dict[str, Any]:
+    truth: Sequence[float], predictions: Mapping[str, Predictions], spec: TransferSpec, metric: str = "accuracy"
+) -> dict[str, SchemeResult]:
     """Return each scheme's scores with intervals, and by the metric its paired difference from the baseline.
 
     `score` and `difference` are by the metric; where labels are classes, `accuracy` and `balanced_accuracy` stand
     beside them. p values are corrected (Holm 1979) over all schemes of this sample. A scheme without a seed that
     converged is left out; seeds are compared where both schemes have them.
     """
-    held = {scheme: by_seed for scheme, by_seed in predictions.items() if by_seed}
-    differences = _differences(truth, held, spec, metric)
-    adjusted = dict(zip(differences, holm([difference.p for difference in differences.values()]), strict=True))
+    converged = {scheme: by_seed for scheme, by_seed in predictions.items() if by_seed}
+
+    def difference_seed(scheme: str) -> int:
+        return child_seed(spec.seed, "difference", scheme)
+
+    differences = compare_with(BASELINE, metric, truth, converged, spec.n_resamples, difference_seed)
     return {
-        scheme: _scores(truth, by_seed, spec, metric)
-        | {"difference": _told(differences[scheme], adjusted[scheme]) if scheme in differences else None}
-        for scheme, by_seed in held.items()
+        scheme: SchemeResult(
+            n_seeds=len(by_seed), difference=differences.get(scheme), **_scores(truth, by_seed, spec, metric)
+        )
+        for scheme, by_seed in converged.items()
     }
 
 
-def _differences(
-    truth: Sequence[float], predictions: Predictions, spec: TransferSpec, metric: str
-) -> dict[str, Difference]:
-    differences = {}
-    for scheme in predictions if BASELINE in predictions else ():
-        shared = sorted(set(predictions[scheme]) & set(predictions[BASELINE]))
-        if scheme == BASELINE or not shared:
-            continue
-        ours, theirs = ([predictions[name][seed] for seed in shared] for name in (scheme, BASELINE))
-        seed = child_seed(spec.seed, "difference", scheme)
-        differences[scheme] = score_difference(METRICS[metric], truth, ours, theirs, seed, spec.n_resamples)
-    return differences
-
-
-def _scores(
-    truth: Sequence[float], by_seed: Mapping[int, Sequence[float]], spec: TransferSpec, metric: str
-) -> dict[str, Any]:
-    said = [by_seed[seed] for seed in sorted(by_seed)]
-    seed = child_seed(spec.seed, "accuracy")
-    told: dict[str, Any] = {"n_seeds": len(said)}
-    if METRICS[metric].of == "classes":
-        correct = np.equal(said, truth).astype(np.int64)  # (seeds, texts)
-        told["accuracy"] = asdict(crossed_bootstrap(correct, spec.n_resamples, seed)) | _spread(
-            correct.mean(axis=1).tolist()
-        )
-        told["balanced_accuracy"] = asdict(crossed_bootstrap(correct, spec.n_resamples, seed, classes=truth))
+def _scores(truth: Sequence[float], by_seed: Predictions, spec: TransferSpec, metric: str) -> dict[str, Any]:
+    accuracies = _accuracies(truth, by_seed, spec) if METRICS[metric].of == "classes" else {}
     if metric == "accuracy":
-        return told | {"score": told["accuracy"]}
-    interval = score_interval(METRICS[metric], truth, said, spec.n_resamples, child_seed(spec.seed, "score"))
-    return told | {"score": asdict(interval) | _spread([METRICS[metric](truth, one) for one in said])}
+        score = accuracies["accuracy"]
+    else:
+        score = score_of(metric, truth, by_seed, spec.n_resamples, child_seed(spec.seed, "score"))
+    return {"accuracy": None, "balanced_accuracy": None, **accuracies, "score": score}
 
 
-def _spread(scores: Sequence[float]) -> dict[str, float | None]:
-    return {"sd_seeds": float(np.std(scores, ddof=1)) if len(scores) > 1 else None}
-
-
-def _told(difference: Difference, p_holm: float) -> dict[str, Any]:
-    return asdict(difference) | {"p_holm": p_holm, "verdict": str(verdict(difference, p_holm))}
+def _accuracies(truth: Sequence[float], by_seed: Predictions, spec: TransferSpec) -> dict[str, Any]:
+    seed, n_resamples = child_seed(spec.seed, "accuracy"), spec.n_resamples
+    correct = np.equal([by_seed[each] for each in sorted(by_seed)], truth).astype(np.int64)  # (seeds, texts)
+    return {
+        "accuracy": with_spread(crossed_bootstrap(correct, n_resamples, seed), correct.mean(axis=1).tolist()),
+        "balanced_accuracy": Estimate(**asdict(crossed_bootstrap(correct, n_resamples, seed, classes=truth))),
+    }

@@ -1,43 +1,89 @@
 """Does a schedule help elsewhere: scores by scheme and sample, and the differences from the baseline, tested."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
+from finetune_alf.documents import Estimate
+from finetune_alf.experiments.transfer.cells import TransferLine
+from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument
 from finetune_alf.experiments.transfer.figure import transfer_plot
+from finetune_alf.experiments.transfer.published import beside_the_thesis
 from finetune_alf.metrics import METRICS
-from finetune_alf.report.load import StudyResults, Transferred
+from finetune_alf.paths import Paths
 from finetune_alf.report.numbers import NONE, chance, counted, duration, estimate, score, signed_estimate
-from finetune_alf.report.records import Estimate, SchemeResult
+from finetune_alf.report.part import Part
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 from finetune_alf.stats import NO_EVIDENCE
 
+
+@dataclass(frozen=True)
+class Transferred:
+    """One sample's transfer: the comparison, and the cells behind it."""
+
+    compared: TransferDocument
+    cells: tuple[TransferLine, ...]
+
+
 Transfers = tuple[Transferred, ...]
 
 
-def how_it_transfers(results: StudyResults) -> Section:
+def transfer_part(paths: Paths) -> Part | None:
+    """Return the transfers of all studies that have some, one study after another."""
+    folders = sorted(folder for folder in paths.experiment("transfer").glob("[!.]*") if folder.is_dir())
+    studies = {folder.name: read for folder in folders if (read := tuple(_read(paths, folder)))}
+    if not studies:
+        return None
+    section, in_short = Section(), []
+    for study, transfers in studies.items():
+        section.append(how_it_transfers(study, transfers))
+        if published := beside_the_thesis([one.compared for one in transfers]):
+            section.text("### Beside the thesis")
+            section.append(published)
+        in_short += list(_in_short(study, transfers))
+    return Part(tuple(in_short), section)
+
+
+def _read(paths: Paths, folder: Path) -> Iterator[Transferred]:
+    for file in sorted(folder.glob("[!.]*.json")):
+        if not file.name.endswith(".predictions.json"):
+            lines = TransferLine.read_lines(paths.cells("transfer", folder.name, file.stem))
+            yield Transferred(TransferDocument.read(file), lines)
+
+
+def _in_short(study: str, transfers: Transfers) -> Iterator[str]:
+    for alias in ("alf-1", "alf-2"):
+        if by_sample := verdicts(transfers, alias):
+            shown = "; ".join(f"`{sample}`: {verdict}" for sample, verdict in by_sample.items())
+            yield f"`{alias}` of `{study}` against the baseline, by test sample: {shown}."
+
+
+def how_it_transfers(study: str, transfers: Transfers) -> Section:
     """Return the transfer tables and figure; rows are schemes, columns samples, as in the thesis."""
-    section, transfers, measure = Section(), results.transfers, _measure(results.transfers)
-    section.say(_grounds(transfers))
-    section.say(f"**Test {measure}**")
-    section.tabulate(
+    section, measure = Section(), _measure(transfers)
+    section.text(f"## Transfer of `{study}`")
+    section.text(_grounds(transfers))
+    section.text(f"**Test {measure}**")
+    section.table(
         ("scheme", *_samples(transfers), "time of a fit"),
         [[*row, _fit_time(transfers, scheme)] for scheme, row in _rows(transfers, lambda one: one.score)],
     )
-    section.show(
-        f"{results.name}-transfer.png",
-        f"Test {measure} of each scheme of {results.name} on each sample, with 95 % intervals",
+    section.figure(
+        f"{study}-transfer.png",
+        f"Test {measure} of each scheme of {study} on each sample, with 95 % intervals",
         _plot(transfers, measure),
     )
-    section.say(*_warnings(transfers))
-    section.say(f"**Differences from the baseline** ({measure}, on the same texts and seeds)")
-    section.tabulate(("sample", "scheme", "difference", "p", "p, corrected", "verdict"), _difference_rows(transfers))
-    section.say(overall(transfers), _how_judged(transfers))
+    section.text(*_warnings(transfers))
+    section.text(f"**Differences from the baseline** ({measure}, on the same texts and seeds)")
+    section.table(("sample", "scheme", "difference", "p", "p, corrected", "verdict"), _difference_rows(transfers))
+    section.text(overall(transfers), _how_judged(transfers))
     for title, own, pick in BESIDE:
         there = [pick(result) for one in transfers for result in one.compared.schemes.values()]
         if own != measure and any(there):
-            section.say(title)
-            section.tabulate(("scheme", *_samples(transfers)), [row for _, row in _rows(transfers, pick)])
+            section.text(title)
+            section.table(("scheme", *_samples(transfers)), [row for _, row in _rows(transfers, pick)])
     return section
 
 

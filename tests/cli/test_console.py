@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from finetune_alf.cli.teller import ConsoleTeller
+from finetune_alf.cli.console import TerminalConsole
 
 
 class Terminal(io.StringIO):
@@ -15,8 +15,8 @@ class Terminal(io.StringIO):
 
 
 def test_a_log_gets_about_ten_lines_and_the_last(capsys: pytest.CaptureFixture[str]) -> None:
-    teller = ConsoleTeller()
-    with teller.bar("study minilm", 45) as bar:
+    console = TerminalConsole()
+    with console.progress("study minilm", 45) as bar:
         for trial in range(45):
             bar.advance(f"best {trial / 100:.2f}")
     lines = capsys.readouterr().err.splitlines()
@@ -26,7 +26,7 @@ def test_a_log_gets_about_ten_lines_and_the_last(capsys: pytest.CaptureFixture[s
 
 
 def test_a_short_way_gets_a_line_a_step(capsys: pytest.CaptureFixture[str]) -> None:
-    with ConsoleTeller().bar("transfer", 2) as bar:
+    with TerminalConsole().bar("transfer", 2) as bar:
         bar.advance()
         bar.advance()
     assert capsys.readouterr().err == "transfer: 1/2\ntransfer: 2/2\n"
@@ -38,10 +38,10 @@ def test_a_terminal_gets_a_bar_with_the_note(
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    teller = ConsoleTeller()
-    with teller.bar("study minilm", 3) as bar:
+    console = TerminalConsole()
+    with console.progress("study minilm", 3) as bar:
         bar.advance("best 0.71")
-        teller.say("one trial failed")
+        console.log("one trial failed")
         bar.advance()
         bar.advance()
     assert "3/3" in terminal.getvalue()
@@ -53,11 +53,11 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setenv("TERM", "dumb")
-    with ConsoleTeller().bar("study", 1) as bar:
+    with TerminalConsole().bar("study", 1) as bar:
         bar.advance("best 0.5")
     assert terminal.getvalue() == "study: 1/1 best 0.5\n"
 
 
 def test_what_is_said_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    ConsoleTeller().say("done")
+    TerminalConsole().say("done")
     assert capsys.readouterr() == ("done\n", "")

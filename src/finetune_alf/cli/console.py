@@ -1,4 +1,4 @@
-"""How stages tell on a console: a progress bar on a terminal, plain lines anywhere else."""
+"""The console of the command line: a progress bar on a terminal, plain lines anywhere else."""
 
 import os
 import sys
@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 
-class ConsoleTeller:
-    """Says lines on standard output and shows progress on standard error."""
+class TerminalConsole:
+    """Logs lines on standard output and shows progress on standard error."""
 
     def __init__(self) -> None:
         self._in_bar = False
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
         if self._in_bar:
             from tqdm import tqdm
@@ -25,7 +25,7 @@ class ConsoleTeller:
             click.echo(text)
 
     @contextmanager
-    def bar(self, label: str, total: int) -> Iterator["_Bar | _Lines"]:
+    def progress(self, label: str, total: int) -> Iterator["_Bar | _Lines"]:
         """Show progress towards a total."""
         if not (sys.stderr.isatty() and os.environ.get("TERM") != "dumb"):
             yield _Lines(label, total)

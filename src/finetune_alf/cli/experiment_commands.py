@@ -1,0 +1,30 @@
+"""The commands of the experiments, one each, made from the registry."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import click
+
+from finetune_alf.cli.project import entries, open_context, root_option
+from finetune_alf.experiments.experiment import Experiment
+
+
+def command_of(experiment: Experiment) -> click.Command:
+    """Return an experiment's command: its arguments by name, all of them optional."""
+
+    def run(root: Path, **given: str | None) -> None:
+        context = open_context(root)
+        choices = zip(experiment.arguments, experiment.choices(context.params), strict=True)
+        for arguments in product(*(entries(given[argument], there) for argument, there in choices)):
+            experiment.run(context, *arguments)
+
+    callback: Any = root_option(run)
+    for argument in reversed(experiment.arguments):
+        callback = click.argument(argument, required=False)(callback)
+    return click.command(
+        experiment.key,
+        help=experiment.help.long,
+        short_help=experiment.help.short,
+        epilog=f"Example: finetune-alf {experiment.key} {experiment.help.example}",
+    )(callback)

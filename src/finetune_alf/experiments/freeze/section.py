@@ -1,0 +1,19 @@
+"""The section `freeze` of params.yaml, and what must agree between it and the others."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from finetune_alf.experiments.freeze.spec import FreezeSpec
+from finetune_alf.params.checks import Disagreement, RawParams, check_fits, unsuitable_metric
+from finetune_alf.params.section import named_section
+
+
+def _check(raw: RawParams, name: str, sweep: dict[str, Any]) -> Iterator[Disagreement]:
+    yield from check_fits(raw, ("freeze", name), sweep)
+    metrics = sweep.get("metrics")
+    for sample, own in metrics.items() if isinstance(metrics, dict) else ():
+        for index, metric in enumerate(own if isinstance(own, list) else ()):
+            yield from unsuitable_metric(raw, ("freeze", name, "metrics", sample, index), metric, sample)
+
+
+SECTION = named_section("freeze", FreezeSpec, _check)

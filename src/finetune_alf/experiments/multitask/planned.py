@@ -1,0 +1,30 @@
+"""The fits of a multi-task experiment, planned: every cell on the mixture."""
+
+from collections.abc import Iterator
+
+from finetune_alf.experiments.multitask.section import SECTION
+from finetune_alf.params.section import entry
+from finetune_alf.planning.elapsed import cells_done, spent_on
+from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
+from finetune_alf.planning.predict import Fits, Predictor, StagePlan
+from finetune_alf.running.context import Context
+
+SHARED_NOTE = "A recipe that two multi-task experiments have in common is fitted once, but counted in both."
+
+
+def multitask_planned(ctx: Context, name: str) -> PlannedFits:
+    """Return the fits of `multitask.<name>`."""
+    experiments = SECTION.of(ctx.params)
+    spec = entry("multitask", experiments, name)
+    scored = None if spec.score_on == "validation" else spec.score_on
+    recipes = spec.recipes()
+
+    def stages(predictor: Predictor) -> Iterator[StagePlan]:
+        done = cells_done(ctx.paths.cells("multitask", name), lambda cell: str(cell["cell"]))
+        for cell, recipe in recipes.items():
+            spent = spent_on(fit for fit in done if fit.kind == cell)
+            yield predictor.stage(cell, spec.sample, [Fits(cell, [recipe], spec.n_seeds)], scored, spent)
+
+    notes = [ADAPTERS_NOTE] if any(recipe.adapter for recipe in recipes.values()) else []
+    notes += [SHARED_NOTE] if len(experiments) > 1 else []
+    return PlannedFits(f"multitask {name}", spec.encoder, spec.recipe, (spec.sample,), stages, tuple(notes))

@@ -1,0 +1,16 @@
+"""The section `multitask` of params.yaml, and what must agree between it and the others."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from finetune_alf.experiments.multitask.spec import MultitaskSpec
+from finetune_alf.params.checks import Disagreement, RawParams, check_fits
+from finetune_alf.params.section import named_section
+
+
+def _check(raw: RawParams, name: str, experiment: dict[str, Any]) -> Iterator[Disagreement]:
+    splits = ("validation", str(experiment.get("score_on", "test")))
+    yield from check_fits(raw, ("multitask", name), experiment, splits=splits)
+
+
+SECTION = named_section("multitask", MultitaskSpec, _check)

@@ -1,0 +1,15 @@
+"""The section `schemes` of params.yaml, and what must agree between it and the others."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from finetune_alf.experiments.schemes.spec import SchemesSpec
+from finetune_alf.params.checks import Disagreement, RawParams, check_fits, metric_of
+from finetune_alf.params.section import named_section
+
+
+def _check(raw: RawParams, name: str, testbed: dict[str, Any]) -> Iterator[Disagreement]:
+    yield from check_fits(raw, ("schemes", name), testbed, metric=metric_of(testbed))
+
+
+SECTION = named_section("schemes", SchemesSpec, _check)

@@ -1,0 +1,55 @@
+"""Transfers as an experiment of the registry."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from finetune_alf.experiments.experiment import Help
+from finetune_alf.experiments.transfer.section import SECTION
+from finetune_alf.params import Params
+from finetune_alf.params.section import Section
+from finetune_alf.paths import Paths
+
+if TYPE_CHECKING:
+    from finetune_alf.planning.planned import PlannedFits
+    from finetune_alf.report.part import Part
+    from finetune_alf.running.context import Context
+
+
+class TransferExperiment:
+    """Runs, plans and reports transfers: every study that `transfer` names on every sample that it names."""
+
+    key: ClassVar[str] = SECTION.key
+    section: ClassVar[Section[Any]] = SECTION
+    help: ClassVar[Help] = Help(
+        short="Try the registered schedules on other samples.",
+        long="Try the registered schedules of STUDY on SAMPLE; what is not named is all that params.yaml names there.",
+        example="minilm restaurants",
+    )
+    arguments: ClassVar[tuple[str, ...]] = ("study", "sample")
+    before_studies: ClassVar[bool] = False
+
+    def choices(self, params: Params) -> tuple[Sequence[str], ...]:
+        """Return the studies and the samples; without one of them there is no transfer."""
+        transfer = SECTION.of(params)
+        return (transfer.studies if transfer.samples else (), transfer.samples)
+
+    def run(self, ctx: "Context", *arguments: str) -> None:
+        """Do the cells of one study on one sample that are not done yet."""
+        from finetune_alf.experiments.transfer.stage import transfer
+
+        transfer(ctx, *arguments)
+
+    def planned(self, ctx: "Context", name: str) -> "PlannedFits":
+        """Return the cells of a study on all samples."""
+        from finetune_alf.experiments.transfer.planned import transfer_planned
+
+        return transfer_planned(ctx, name)
+
+    def part(self, paths: Paths) -> "Part | None":
+        """Return the part of the report about all transfers that have run."""
+        from finetune_alf.experiments.transfer.page import transfer_part
+
+        return transfer_part(paths)
+
+
+TRANSFER = TransferExperiment()

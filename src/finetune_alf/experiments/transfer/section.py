@@ -1,0 +1,30 @@
+"""The section `transfer` of params.yaml, and what must agree between it and the others."""
+
+from collections.abc import Iterator
+
+from finetune_alf.experiments.transfer.spec import TransferSpec
+from finetune_alf.metrics import METRICS
+from finetune_alf.params.checks import LABELS, Disagreement, RawParams, metric_of, names_in, unknown_each
+from finetune_alf.params.section import Section
+
+
+def _check(raw: RawParams) -> Iterator[Disagreement]:
+    transfer, studies = raw.section("transfer"), raw.section("studies")
+    named = names_in(transfer, "studies")
+    for key in ("studies", "samples"):
+        yield from unknown_each(raw, ("transfer", key), transfer.get(key), key)
+    for name, spec in raw.entries("studies"):
+        if name in named and raw.tasks(spec.get("sample")):
+            yield ("transfer", "studies"), f"must name studies of one task, but that of {name} is a mixture of several"
+    for index, sample in enumerate(names_in(transfer, "samples")):
+        kind = raw.label_kind(sample)
+        for study in named:
+            metric = metric_of(studies.get(study)) or ""
+            if metric in METRICS and kind and METRICS[metric].of != kind:
+                yield (
+                    ("transfer", "samples", index),
+                    f"must have labels for the {metric} of study {study}, but those of {sample} are {LABELS[kind]}",
+                )
+
+
+SECTION: Section[TransferSpec] = Section("transfer", TransferSpec, TransferSpec, _check)

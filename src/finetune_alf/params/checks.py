@@ -1,0 +1,171 @@
+"""What must agree between sections of params.yaml: names that are there, labels that suit metrics, batches that fit.
+
+All checks read the parameters as they stand in the file, so that every fault is found at once, whatever else is wrong.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_alf.data.spec import glue_kind
+from finetune_alf.metrics import METRICS, LabelKind, metrics_of
+from finetune_alf.params.document import KeyPath
+from finetune_alf.params.nearest import did_you_mean
+
+LABELS: Mapping[LabelKind, str] = {"classes": "classes", "score": "scores"}
+
+Disagreement = tuple[KeyPath, str]
+"""Where in params.yaml, and what is wrong there."""
+
+
+@dataclass(frozen=True)
+class RawParams:
+    """Parameters as read, before any of them is checked."""
+
+    value: Mapping[str, Any]
+
+    def section(self, key: str) -> dict[str, Any]:
+        """Return a section; empty where it is missing or no map."""
+        return _map(self.value, key)
+
+    def entries(self, key: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return the entries of a section that are maps, by name."""
+        return [(name, entry) for name, entry in self.section(key).items() if isinstance(entry, dict)]
+
+    @property
+    def encoders(self) -> dict[str, Any]:
+        """The encoders by name."""
+        return self.section("encoders")
+
+    @property
+    def samples(self) -> dict[str, Any]:
+        """The samples by name."""
+        return self.section("samples")
+
+    def tasks(self, sample: object) -> dict[str, Any]:
+        """Return a mixture's tasks; none for a plain sample, or for what is no sample."""
+        return _map(_map(self.samples, str(sample)), "tasks")
+
+    def label_kind(self, sample: object) -> LabelKind | None:
+        """Return what the labels of a sample are; None for a mixture, and for what is not known."""
+        spec = self.samples.get(sample) if isinstance(sample, str) else None
+        if not isinstance(spec, dict) or "source" not in spec:
+            return None
+        kind = spec.get("task") or glue_kind(spec["source"]) or "classes"
+        return kind if kind in LABELS else None
+
+
+def check_study(raw: RawParams, name: str, study: dict[str, Any]) -> Iterator[Disagreement]:
+    """Yield what of a study does not agree with the encoders and samples."""
+    yield from check_fits(raw, ("studies", name), study, metric=metric_of(study))
+    if has_tasks(study) and (metric := study.get("metric", "accuracy")) != "accuracy":
+        yield ("studies", name, "metric"), f"must be left out where recipe.tasks has each task's, but got {metric}"
+
+
+def check_fits(
+    raw: RawParams,
+    path: KeyPath,
+    entry: Mapping[str, Any],
+    *,
+    splits: Iterable[str] = ("validation",),
+    metric: object = None,
+) -> Iterator[Disagreement]:
+    """Yield what does not agree in an entry that names an encoder, a sample or several `samples`, and a recipe.
+
+    Its fits are scored on `splits`, by `metric` where it is one for all samples. Each of several samples must have one
+    task.
+    """
+    yield from unknown(raw, (*path, "encoder"), entry.get("encoder"), "encoders")
+    if "samples" in entry:
+        yield from unknown_each(raw, (*path, "samples"), entry["samples"], "samples")
+        targets = names_in(entry, "samples")
+    else:
+        yield from unknown(raw, (*path, "sample"), entry.get("sample"), "samples")
+        yield from unsuitable_tasks(raw, (*path, "recipe", "tasks"), entry)
+        targets = [str(entry.get("sample"))]
+    for sample in targets:
+        yield from batch_too_large(raw, (*path, "recipe", "batch"), entry, sample)
+        yield from empty_splits(raw, ".".join(map(str, path)), sample, splits)
+        yield from unsuitable_metric(raw, (*path, "metric"), metric, sample)
+
+
+def unknown(raw: RawParams, path: KeyPath, name: object, key: str) -> Iterator[Disagreement]:
+    """Yield a name that is no entry of a section."""
+    yield from _not_among(path, name, f"an entry of {key}", raw.section(key))
+
+
+def unknown_each(raw: RawParams, path: KeyPath, names: object, key: str) -> Iterator[Disagreement]:
+    """Yield names that are no entry of a section, named twice, or mixtures."""
+    entries: list[Any] = names if isinstance(names, list) else []
+    for index, entry in enumerate(entries):
+        yield from unknown(raw, (*path, index), entry, key)
+        if entry in entries[:index]:
+            yield (*path, index), f"must name {entry} once, but names it again"
+        if key == "samples" and isinstance(entry, str) and raw.tasks(entry):
+            yield (*path, index), f"must name what has one task, but {entry} is a mixture of several"
+
+
+def unsuitable_tasks(raw: RawParams, path: KeyPath, entry: Mapping[str, Any]) -> Iterator[Disagreement]:
+    """Yield tasks that a recipe names and its sample does not have, or that it must name and does not."""
+    name = str(entry.get("sample"))
+    there, given = raw.tasks(name), _map(entry, "recipe").get("tasks")
+    if there and given is None:
+        yield path, f"must be given, `tasks: {{}}` for the defaults, since sample {name} is a mixture, but is missing"
+    for task in _map(given, "each") if name in raw.samples and isinstance(given, dict) else ():
+        where = f"samples.{name}.tasks" if there else f"the tasks of sample {name}"
+        yield from _not_among((*path, "each", task), task, f"an entry of {where}", there or {name: None})
+
+
+def batch_too_large(raw: RawParams, path: KeyPath, entry: Mapping[str, Any], sample: object) -> Iterator[Disagreement]:
+    """Yield a batch that is larger than the training split."""
+    batch, n_train = _map(entry, "recipe").get("batch"), _map(raw.samples, str(sample)).get("n_train")
+    if isinstance(batch, int) and isinstance(n_train, int) and batch > n_train:
+        yield path, f"must be at most the n_train of sample {sample}, {n_train}, but got {batch}"
+
+
+def empty_splits(raw: RawParams, what: str, sample: object, splits: Iterable[str]) -> Iterator[Disagreement]:
+    """Yield the numbers of rows that are 0 though the fits of `what` are scored on them."""
+    own, path = _map(raw.samples, str(sample)), ("samples", str(sample))
+    each: dict[KeyPath, Any] = {(*path, "tasks", task): spec for task, spec in _map(own, "tasks").items()}
+    for place, spec in (each or {path: own}).items():
+        for key in dict.fromkeys(f"n_{split}" for split in splits):
+            if isinstance(spec, dict) and spec.get(key) == 0:
+                yield (*place, key), f"must be above 0, since {what} is scored on these rows, but got 0"
+
+
+def unsuitable_metric(raw: RawParams, path: KeyPath, metric: object, sample: object) -> Iterator[Disagreement]:
+    """Yield a metric that is not for the labels of its sample."""
+    kind = raw.label_kind(sample)
+    if kind and isinstance(metric, str) and metric in METRICS and METRICS[metric].of != kind:
+        suited = " or ".join(metrics_of(kind))
+        yield path, f"must be {suited}, as the labels of sample {sample} are {LABELS[kind]}, but got {metric}"
+
+
+def metric_of(entry: object) -> str | None:
+    """Return the metric of an entry, accuracy where it names none; None where a recipe of several tasks has its own."""
+    if not isinstance(entry, dict) or has_tasks(entry):
+        return None
+    metric = entry.get("metric", "accuracy")
+    return metric if isinstance(metric, str) else None
+
+
+def has_tasks(entry: Mapping[str, Any]) -> bool:
+    """Say whether an entry's recipe is one for several tasks."""
+    return _map(entry, "recipe").get("tasks") is not None
+
+
+def names_in(section: object, key: str) -> list[str]:
+    """Return the names in a list of a section; none where it is no list."""
+    given = section.get(key) if isinstance(section, Mapping) else None
+    return [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
+
+
+def _not_among(path: KeyPath, name: object, what: str, there: Mapping[str, Any]) -> Iterator[Disagreement]:
+    if isinstance(name, str) and name not in there:
+        names = ", ".join(there) or "none there"
+        yield path, f"must be {what} ({names}), but got {name}{did_you_mean(name, there)}"
+
+
+def _map(section: object, key: str) -> dict[str, Any]:
+    value = section.get(key) if isinstance(section, Mapping) else None
+    return value if isinstance(value, dict) else {}
