@@ -4,18 +4,18 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
-from small import PARAMS, Notebook
 
 from finetune_alf.cli.entry import group
 from finetune_alf.errors import InputError, ParamsError
 from finetune_alf.experiments.multitask.stage import multitask
-from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.experiments.registry import load_params
+from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.register.lock import locked_schedules
 from finetune_alf.running.context import Context
 from finetune_alf.tracking.mlflow import MlflowTracker
+from small_project import PARAMS, RecordingConsole
 
 MIX = """
   mix:
@@ -110,7 +110,7 @@ def command(root, *words):
 
 
 def context(root):
-    return Context(load_params(root / "params.yaml"), Paths(root), Notebook())
+    return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from finetune_alf.cli.entry import group
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.metrics import METRICS, majority_baseline
-from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.schedules.pull import pull
 from finetune_alf.tracking.mlflow import MlflowTracker

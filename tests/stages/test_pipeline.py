@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from small import Notebook, small_context
 
 from finetune_alf.errors import AlfError, InputError, LockedError, ScheduleError
 from finetune_alf.experiments.run_all import run_all
@@ -26,6 +25,7 @@ from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.registry import Registry
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.store import tracking_uri
+from small_project import RecordingConsole, small_context
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def done(tmp_path_factory):
 def copied(done, tmp_path):
     """The finished project with its MLflow store, on which a test may do harm."""
     shutil.copytree(done.paths.root, tmp_path / "copy")
-    return Context(done.params, Paths(tmp_path / "copy"), Notebook())
+    return Context(done.params, Paths(tmp_path / "copy"), RecordingConsole())
 
 
 def runs(ctx, condition):
@@ -177,7 +177,7 @@ def test_an_mlflow_store_that_cannot_be_written_stops_a_study_before_its_first_t
 STUDY = """
 import sys, pathlib
 sys.path.insert(0, {tests!r})
-from small import small_context
+from small_project import small_context
 from finetune_alf.running.study import study
 study(small_context(pathlib.Path({root!r}), **{changes!r}), "tiny")
 """
@@ -192,7 +192,7 @@ def test_a_study_killed_again_and_again_ends_as_one_that_was_not(done, tmp_path)
         shutil.copytree(done.paths.root / "data", root / "data")
         if name == "killed":  # a ready store, so that the kills hit trials
             shutil.copytree(tmp_path / "whole" / "mlruns", root / "mlruns")
-        script = STUDY.format(tests=str(Path(__file__).parent), root=str(root), changes=SLOWER)
+        script = STUDY.format(tests=str(Path(__file__).parent.parent), root=str(root), changes=SLOWER)
         for kill in range(n_kills + 1):
             process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": "1"})
             if kill < n_kills:
@@ -205,7 +205,7 @@ def test_a_study_killed_again_and_again_ends_as_one_that_was_not(done, tmp_path)
         results.append([(row["number"], row["state"], row["score"], row["rates"]) for row in rows])
     assert results[0] == results[1]
     assert [row[0] for row in results[1]] == list(range(12))
-    ctx = Context(done.params, Paths(tmp_path / "killed"), Notebook())
+    ctx = Context(done.params, Paths(tmp_path / "killed"), RecordingConsole())
     (parent,) = [run for run in runs(ctx, "attributes.run_name = 'study tiny'") if run.info.status != "DELETED"]
     nested = runs(ctx, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     assert sorted(int(run.data.tags["alf.trial"]) for run in nested) == list(range(12))

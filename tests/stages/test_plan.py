@@ -4,7 +4,6 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from small import PARAMS, small_context
 
 from finetune_alf.cli.entry import group
 from finetune_alf.errors import DataError
@@ -15,6 +14,7 @@ from finetune_alf.planning.plan import plan as plan_one
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register
 from finetune_alf.running.study import study
+from small_project import PARAMS, small_context
 
 
 def run(root, *words):

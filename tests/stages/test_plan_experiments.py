@@ -4,19 +4,19 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from small import Notebook
-from words import write_words
 
 from finetune_alf.cli.entry import group
 from finetune_alf.errors import ScheduleError
 from finetune_alf.experiments.freeze.stage import freeze
 from finetune_alf.experiments.multitask.stage import multitask
-from finetune_alf.experiments.schemes.stage import schemes
 from finetune_alf.experiments.registry import load_params
+from finetune_alf.experiments.schemes.stage import schemes
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan, plans
 from finetune_alf.running.context import Context
 from finetune_alf.running.prepare import prepare
+from small_project import RecordingConsole
+from word_pairs import write_word_pairs
 
 CONFIG = """
       model_type: bert
@@ -95,12 +95,12 @@ freeze:
 def write_project(root, params=PARAMS):
     root.mkdir()
     (root / "params.yaml").write_text(params)
-    write_words(root / "words.csv")
+    write_word_pairs(root / "words.csv")
     return root
 
 
 def context(root):
-    return Context(load_params(root / "params.yaml"), Paths(root), Notebook())
+    return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())
 
 
 def run(root, *words):
@@ -266,11 +266,11 @@ def test_a_schedule_that_only_the_registry_knows_is_planned_as_one_that_opens_al
     cells = ({"scheme": "fixed"}, {"scheme": "alf-tiny@alf-1"})
     spec = ready.params.schemes["bed"]
     spec = type(spec).model_validate({**spec.model_dump(exclude={"cells"}), "cells": cells})
-    ctx = Context(ready.params.model_copy(update={"schemes": {"bed": spec}}), ready.paths, Notebook())
+    ctx = Context(ready.params.model_copy(update={"schemes": {"bed": spec}}), ready.paths, RecordingConsole())
     told = plan(ctx, "schemes", "bed")
     assert told.notes[-1].startswith("alf-tiny@alf-1: counted as if everything learned")
     missing = spec.model_copy(update={"cells": (spec.cells[0].model_copy(update={"scheme": "no.json"}),)})
-    ctx = Context(ready.params.model_copy(update={"schemes": {"bed": missing}}), ready.paths, Notebook())
+    ctx = Context(ready.params.model_copy(update={"schemes": {"bed": missing}}), ready.paths, RecordingConsole())
     with pytest.raises(ScheduleError, match=r"no\.json"):
         plan(ctx, "schemes", "bed")
 
@@ -316,6 +316,6 @@ def test_busy_cores_are_told_as_what_was_before_the_first_probe(ready, monkeypat
 
 def test_fits_in_lockstep_are_not_what_was_timed(ready):
     compute = ready.params.compute.model_copy(update={"n_fused": 4})
-    ctx = Context(ready.params.model_copy(update={"compute": compute}), ready.paths, Notebook())
+    ctx = Context(ready.params.model_copy(update={"compute": compute}), ready.paths, RecordingConsole())
     assert any("compute.n_fused" in note and "4 times" in note for note in plan(ctx, "schemes", "bed").notes)
     assert not any("n_fused" in note for note in plan(ready, "schemes", "bed").notes)

@@ -4,8 +4,6 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from small import Notebook
-from words import write_words
 
 from finetune_alf.cli.entry import group
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
@@ -16,6 +14,8 @@ from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plans
 from finetune_alf.running.context import Context
 from finetune_alf.running.prepare import prepare
+from small_project import RecordingConsole
+from word_pairs import write_word_pairs
 
 
 @pytest.fixture(autouse=True)
@@ -81,14 +81,14 @@ def test_every_preset_out_of_the_hub_is_among_those_that_are_planned(tmp_path):
 @pytest.mark.parametrize("preset", FULL_PRESETS)
 def test_the_full_presets_can_be_planned(preset, tmp_path, monkeypatch):
     monkeypatch.setattr("finetune_alf.planning.study.N_DRAWS", 5)
-    source = write_words(tmp_path / "words.csv")
+    source = write_word_pairs(tmp_path / "words.csv")
     params = load_params(tmp_path / "none.yaml", [preset])
     changes = {
         "encoders": {name: small_encoder(name) for name in params.encoders},
         "samples": {name: local(name, spec, source) for name, spec in params.samples.items()},
         "compute": params.compute.model_copy(update={"n_threads": 1}),
     }
-    ctx = Context(params.model_copy(update=changes), Paths(tmp_path), Notebook())
+    ctx = Context(params.model_copy(update=changes), Paths(tmp_path), RecordingConsole())
     for name in ctx.params.samples:
         prepare(ctx, name)
     made, failed = plans(ctx)

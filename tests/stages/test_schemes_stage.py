@@ -6,20 +6,20 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from small import PARAMS, Notebook
 
 from finetune_alf.cli.entry import group
 from finetune_alf.errors import EncoderError, InputError
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.schemes.page import schemes_part
 from finetune_alf.experiments.schemes.stage import schemes
 from finetune_alf.files import read_json, read_jsonl, write_json
-from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.rates import ListedRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 from finetune_alf.schedules.schedule import Provenance, Schedule
 from finetune_alf.tracking.mlflow import MlflowTracker
+from small_project import PARAMS, RecordingConsole
 
 BED = """
 schemes:
@@ -58,7 +58,7 @@ def command(root, *words):
 
 
 def context(root):
-    return Context(load_params(root / "params.yaml"), Paths(root), Notebook())
+    return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())
 
 
 @pytest.fixture(scope="module")

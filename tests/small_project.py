@@ -59,8 +59,8 @@ transfer:
 """
 
 
-class Notebook:
-    """A console that remembers."""
+class RecordingConsole:
+    """A console that keeps what was logged."""
 
     def __init__(self):
         self.lines, self.notes = [], []
@@ -92,4 +92,4 @@ def small_context(root, **changes):
     for old, new in changes.items():
         text = text.replace(old, new)
     (root / "params.yaml").write_text(text)
-    return Context(load_params(root / "params.yaml"), Paths(root), Notebook())
+    return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())

@@ -7,7 +7,7 @@ from pathlib import Path
 ROWS = 240
 
 
-def write_words(path: Path) -> Path:
+def write_word_pairs(path: Path) -> Path:
     """Write a table with the columns a, b, kind and score."""
     draw = random.Random(1)
     with path.open("w", newline="") as file:
