@@ -1,0 +1,11 @@
+"""Golden files: a whole page kept beside its test. `UPDATE_GOLDEN=1 pytest FILE` writes them anew."""
+
+import os
+from pathlib import Path
+
+
+def golden(path: Path, text: str) -> str:
+    """Return the text kept in a file, for `assert text == golden(path, text)`."""
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text + "\n", encoding="utf-8")
+    return path.read_text("utf-8").removesuffix("\n")
