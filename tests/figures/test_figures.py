@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from finetune_alf.experiments.multitask.figure import cells_info, scores_of_cells
-from finetune_alf.experiments.transfer.figure import transfer_info, transfer_plot
 from finetune_alf.figures import (
     importance_bars,
     learning_curves,
@@ -38,10 +37,6 @@ EPOCHS = [
     {"epoch": 0, "train_loss": 0.7, "validation_loss": 0.6, "validation_accuracy": 0.5},
     {"epoch": 1, "train_loss": 0.5, "validation_loss": None, "validation_accuracy": None},
 ]
-TRANSFER = {
-    "imdb": {"baseline": {"mean": 0.7, "low": 0.6, "high": 0.8}, "alf-1": {"mean": 0.8, "low": 0.7, "high": 0.9}},
-    "yelp": {"alf-1": {"mean": 0.9, "low": 0.8, "high": 0.95}},
-}
 
 DRAWINGS = {
     "importance": lambda: importance_bars(IMPORTANCE),
@@ -50,7 +45,6 @@ DRAWINGS = {
     "history": lambda: optimisation_history(SCORES, "accuracy"),
     "no score": lambda: optimisation_history({0: None}),
     "curves": lambda: learning_curves([EPOCHS, EPOCHS[:1]], ["alf-1", "alf-2"]),
-    "transfer": lambda: transfer_plot(TRANSFER, {"imdb": 0.5}),
 }
 
 
@@ -109,15 +103,6 @@ def test_cells_are_means_over_their_seeds_as_far_as_all_of_them_went() -> None:
     assert (whole.seconds, whole.score) == (4.0, (0.6, 0.5, 0.7))
     assert (lost.by_epoch, lost.score) == ((), None)
     assert scores_of_cells(cells, {"all": [[0.5, 0.6]]}, "test").startswith(b"\x89PNG")
-
-
-def test_transfer_has_a_panel_for_each_sample_and_knows_the_baseline() -> None:
-    info = transfer_info(TRANSFER, {"imdb": 0.5})
-    assert info.schemes == ("baseline", "alf-1")
-    assert info.baseline == 0
-    assert info.panels[0].intervals == ((0.7, 0.6, 0.8), (0.8, 0.7, 0.9))
-    assert info.panels[1].intervals == (None, (0.9, 0.8, 0.95))
-    assert [panel.majority for panel in info.panels] == [0.5, None]
 
 
 def test_matplotlib_waits_for_the_first_drawing() -> None:

@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from finetune_alf.cli.entry import group
 from finetune_alf.experiments.registry import load_params
+from finetune_alf.experiments.transfer.cells import TransferLine
+from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.metrics import METRICS, majority_baseline
 from finetune_alf.paths import Paths
@@ -118,32 +120,33 @@ def test_confirmed_schedules_have_the_metric_with_an_interval(paths: Paths, name
 
 
 @pytest.mark.parametrize("name", METRIC)
-def test_a_transfer_is_scored_compared_and_told_by_the_metric(paths: Paths, name: str) -> None:
+def test_a_transfer_is_scored_and_compared_by_the_metric(paths: Paths, name: str) -> None:
     metric = METRIC[name]
-    compared = read_json(paths.transfer(name) / f"{name}.json")
-    said = read_json(paths.transfer(name) / f"{name}.predictions.json")
-    assert compared["metric"] == metric
-    assert compared["sample"]["majority"] == majority_baseline(metric, said["truth"]) == 0.0
-    for scheme, told in compared["schemes"].items():
-        scores = [METRICS[metric](said["truth"], one) for one in said["predictions"][scheme].values()]
-        assert told["score"]["mean"] == pytest.approx(np.mean(scores))
-        assert ("accuracy" in told) == (name == "rte")
-        assert (told["difference"] is None) == (scheme == "baseline")
-    cells = read_jsonl(paths.transfer(name) / f"{name}.jsonl")
-    assert {cell["scheme"] for cell in cells} == {"baseline", "alf-1"}
-    assert all((cell["accuracy"] is None) == (name == "sts") for cell in cells)
+    path = paths.document("transfer", name, name)
+    document, predicted = TransferDocument.read(path), read_json(path.with_suffix(".predictions.json"))
+    assert document.metric == metric
+    assert document.sample.majority_baseline == majority_baseline(metric, predicted["truth"]) == 0.0
+    for scheme, result in document.schemes.items():
+        scores = [METRICS[metric](predicted["truth"], row) for row in predicted["predictions"][scheme].values()]
+        assert result.score.mean == pytest.approx(np.mean(scores))
+        assert (result.accuracy is None) == (name == "sts")
+        assert (result.difference is None) == (scheme == "baseline")
+    cells = TransferLine.read_lines(paths.cells("transfer", name, name))
+    assert {cell.scheme for cell in cells} == {"baseline", "alf-1"}
+    assert all((cell.accuracy is None) == (name == "sts") for cell in cells)
 
 
 def test_the_report_shows_the_metrics_tables_and_accuracies_beside_for_classes(paths: Paths) -> None:
-    of = dict(zip(METRIC, (paths.report / "report.md").read_text().split("## Study `")[1:], strict=True))
+    text = (paths.report / "report.md").read_text()
+    studies, transfers = (
+        dict(zip(METRIC, text.split(f"## {title} `")[1:], strict=True)) for title in ("Study", "Transfer of")
+    )
     for name, metric in METRIC.items():
         best = read_json(paths.study_results(name) / "best.json")["score"]
-        assert f"**validation {metric} {best:.3f}**".replace("0.", ".", 1) in of[name]
-        assert f"**Test {metric}**" in of[name]
-        assert f"**Differences from the baseline** ({metric}," in of[name]
-        assert "exchanged text by text" in of[name]
-    assert "**Accuracy**" in of["rte"]
-    assert "accuracy" not in of["sts"].lower()
+        assert f"**validation {metric} {best:.3f}**".replace("0.", ".", 1) in studies[name]
+        assert f"**Test {metric}**" in transfers[name]
+    assert "**Accuracy**" in transfers["rte"]
+    assert "accuracy" not in transfers["sts"].lower()
 
 
 @pytest.mark.parametrize("name", METRIC)

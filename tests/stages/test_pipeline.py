@@ -13,6 +13,7 @@ import pytest
 
 from finetune_alf.errors import AlfError, InputError, LockedError, ScheduleError
 from finetune_alf.experiments.run_all import run_all
+from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.stage import transfer
 from finetune_alf.files import hold_lock, read_json, read_jsonl
 from finetune_alf.paths import Paths
@@ -100,13 +101,13 @@ def test_confirmation_uses_texts_and_seeds_that_no_trial_saw(done):
 
 def test_every_cell_of_the_grid_is_there_with_predictions_for_every_test_text(done):
     for sample in ("films", "travel"):
-        rows = read_jsonl(done.paths.transfer("tiny") / f"{sample}.jsonl")
-        assert len({(row["scheme"], row["seed"]) for row in rows}) == len(rows) == 5 * 2
-        said = read_json(done.paths.transfer("tiny") / f"{sample}.predictions.json")
-        for row in rows:
-            predictions = said["predictions"][row["scheme"]][str(row["seed"])]
-            hits = sum(p == t for p, t in zip(predictions, said["truth"], strict=True))
-            assert row["accuracy"] == pytest.approx(hits / 40)
+        path = done.paths.cells("transfer", "tiny", sample)
+        cells, predicted = TransferLine.read_lines(path), read_json(path.with_suffix(".predictions.json"))
+        assert len({(cell.scheme, cell.seed) for cell in cells}) == len(cells) == 5 * 2
+        for cell in cells:
+            predictions = predicted["predictions"][cell.scheme][str(cell.seed)]
+            hits = sum(p == t for p, t in zip(predictions, predicted["truth"], strict=True))
+            assert cell.accuracy == pytest.approx(hits / 40)
 
 
 def test_doing_it_all_again_fits_nothing_and_changes_no_result(copied):

@@ -1,1 +1,1 @@
-"""Do the schedules hold elsewhere? Each against feature extraction, plain fine-tuning and layer-wise decay."""
+"""Registered schedules on other samples, against feature extraction, plain fine-tuning and layer-wise decay."""

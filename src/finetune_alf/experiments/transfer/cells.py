@@ -63,7 +63,7 @@ def cell_line(cell: Cell, result: FitResult, n_layers: int) -> TransferLine:
 
 
 def predictions_by_scheme(fits: Iterable[tuple[Cell, FitResult]]) -> dict[str, dict[int, tuple[float, ...]]]:
-    """Return what each scheme predicted for each test text, by fit seed; diverged fits predicted nothing."""
+    """Return each scheme's predictions for the test texts by fit seed; diverged fits have none."""
     predictions: dict[str, dict[int, tuple[float, ...]]] = {}
     for cell, result in fits:
         if result.predictions:

@@ -1,4 +1,4 @@
-"""The schemes on one sample, compared: each one's score, and its difference from the baseline."""
+"""Comparison of the schemes on one sample: each one's score, and its difference from the baseline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -20,11 +20,11 @@ BASELINE = "baseline"
 def compare(
     truth: Sequence[float], predictions: Mapping[str, Predictions], spec: TransferSpec, metric: str = "accuracy"
 ) -> dict[str, SchemeResult]:
-    """Return each scheme's scores with intervals, and by the metric its paired difference from the baseline.
+    """Return each scheme's scores with intervals, and its paired difference from the baseline.
 
-    `score` and `difference` are by the metric; where labels are classes, `accuracy` and `balanced_accuracy` stand
-    beside them. p values are corrected (Holm 1979) over all schemes of this sample. A scheme without a seed that
-    converged is left out; seeds are compared where both schemes have them.
+    `score` and `difference` are by the metric; `accuracy` and `balanced_accuracy` are added where labels are classes.
+    p values are corrected (Holm 1979) over all schemes of this sample. A scheme whose every fit diverged is left out;
+    seeds are compared where both schemes have them.
     """
     converged = {scheme: by_seed for scheme, by_seed in predictions.items() if by_seed}
 

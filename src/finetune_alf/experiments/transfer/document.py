@@ -1,22 +1,23 @@
-"""results/transfer/<study>/<sample>.json: what the schemes scored on one sample, and their differences."""
+"""results/transfer/<study>/<sample>.json: the scores of the schemes on one sample, and their differences."""
 
 from finetune_alf.documents import Document, EncoderIdentity, Estimate
 from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
+from finetune_alf.metrics import MetricName
 
 
-class TestSample(Document):
-    """The sample that a transfer was tested on; `majority` is what its commonest class, or its mean score, scores."""
+class TransferSample(Document):
+    """The sample of a transfer; `majority_baseline` is what one prediction for all its test texts would score."""
 
     name: str
     digest: str
     n_test: int
-    majority: float
+    majority_baseline: float
 
 
 class SchemeResult(Document):
     """A scheme's test scores on one sample: by the metric, and accuracies where labels are classes.
 
-    There is no difference for the baseline itself.
+    The baseline itself has no difference.
     """
 
     n_seeds: int
@@ -27,10 +28,10 @@ class SchemeResult(Document):
 
 
 class TransferDocument(Document):
-    """The schemes on one sample; those of which no seed converged are left out."""
+    """The schemes on one sample; one whose every fit diverged is left out."""
 
     study: str
     encoder: EncoderIdentity
-    metric: str
-    sample: TestSample
+    metric: MetricName
+    sample: TransferSample
     schemes: dict[str, SchemeResult]

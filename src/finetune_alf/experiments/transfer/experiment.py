@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 class TransferExperiment:
-    """Runs, plans and reports transfers: every study that `transfer` names on every sample that it names."""
+    """Runs, plans and reports transfers: every study of `transfer.studies` on every sample of `transfer.samples`."""
 
     key: ClassVar[str] = SECTION.key
     section: ClassVar[Section[Any]] = SECTION
     help: ClassVar[Help] = Help(
         short="Try the registered schedules on other samples.",
-        long="Try the registered schedules of STUDY on SAMPLE; what is not named is all that params.yaml names there.",
+        long="Try the registered schedules of STUDY on SAMPLE; by default, all that params.yaml names.",
         example="minilm restaurants",
     )
     arguments: ClassVar[tuple[str, ...]] = ("study", "sample")
     before_studies: ClassVar[bool] = False
 
     def choices(self, params: Params) -> tuple[Sequence[str], ...]:
-        """Return the studies and the samples; without one of them there is no transfer."""
+        """Return the studies and the samples; there is no transfer without both."""
         transfer = SECTION.of(params)
         return (transfer.studies if transfer.samples else (), transfer.samples)
 
     def run(self, ctx: "Context", *arguments: str) -> None:
-        """Do the cells of one study on one sample that are not done yet."""
+        """Fit the cells of one study on one sample that are not done yet."""
         from finetune_alf.experiments.transfer.stage import transfer
 
         transfer(ctx, *arguments)

@@ -1,83 +1,74 @@
-"""Each scheme's accuracy with its interval, a panel a sample."""
+"""Each scheme's test score with its interval, a panel for each sample."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finetune_alf.documents import Estimate
+from finetune_alf.experiments.transfer.compare import BASELINE
+from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.figures.style import GREY, color, marker, styled_figure
+from finetune_alf.metrics import METRICS
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One sample's points: mean and interval by scheme, None where a scheme was not run."""
+    """The scores on one sample by scheme; None where a scheme was not run, or there is no baseline to draw."""
 
     sample: str
-    intervals: tuple[tuple[float, float, float] | None, ...]
-    majority: float | None
+    scores: tuple[Estimate | None, ...]
+    majority_baseline: float | None
 
 
 @dataclass(frozen=True)
 class TransferInfo:
-    """What the figure shows: schemes from the top down, and a panel a sample."""
+    """What the figure shows: schemes from the top down, and a panel for each sample."""
 
     schemes: tuple[str, ...]
     panels: tuple[Panel, ...]
-    baseline: int | None
 
 
-def transfer_info(
-    samples: Mapping[str, Mapping[str, Mapping[str, float]]],
-    majority: Mapping[str, float] | None = None,
-    baseline: str = "baseline",
-) -> TransferInfo:
-    """Sort `{sample: {scheme: {mean, low, high}}}` into panels; `majority` is the commonest class's share."""
-    schemes = tuple(dict.fromkeys(scheme for cells in samples.values() for scheme in cells))
-    panels = tuple(
-        Panel(sample, tuple(_ends(cells.get(scheme)) for scheme in schemes), (majority or {}).get(sample))
-        for sample, cells in samples.items()
-    )
-    return TransferInfo(schemes, panels, schemes.index(baseline) if baseline in schemes else None)
+def transfer_info(documents: Sequence[TransferDocument]) -> TransferInfo:
+    """Sort a study's documents into panels; the majority baseline is drawn for classes only."""
+    schemes = tuple(dict.fromkeys(scheme for document in documents for scheme in document.schemes))
+
+    def panel(document: TransferDocument) -> Panel:
+        results = [document.schemes.get(scheme) for scheme in schemes]
+        scores = tuple(result.score if result else None for result in results)
+        is_of_classes = METRICS[document.metric].of == "classes"
+        return Panel(document.sample.name, scores, document.sample.majority_baseline if is_of_classes else None)
+
+    return TransferInfo(schemes, tuple(map(panel, documents)))
 
 
-def transfer_plot(
-    samples: Mapping[str, Mapping[str, Mapping[str, float]]],
-    majority: Mapping[str, float] | None = None,
-    measure: str = "accuracy",
-) -> bytes:
-    """Draw test accuracy by scheme, a panel a sample: point, 95 % interval, the baseline's mean as a dashed line.
+def transfer_plot(documents: Sequence[TransferDocument], metric: str) -> bytes:
+    """Draw test scores by scheme, a panel for each sample: mean and 95 % interval.
 
-    A dotted line marks what naming the commonest class every time would score.
+    A dashed line is the baseline's mean, a dotted one the majority baseline.
     """
-    info = transfer_info(samples, majority)
+    info = transfer_info(documents)
     width, height = max(6.5, 1.6 + 2.3 * len(info.panels)), 1.5 + 0.38 * len(info.schemes)
     with styled_figure(width, height, n_panels=max(len(info.panels), 1), share_y=True) as drawing:
         for axes, panel in zip(drawing.axes, info.panels, strict=False):
-            _draw(axes, panel, info.baseline)
+            _draw(axes, info.schemes, panel)
             axes.set_title(panel.sample)
             axes.locator_params(axis="x", nbins=5)
         drawing.axes[0].set_yticks(range(len(info.schemes)), info.schemes)
         drawing.axes[0].invert_yaxis()
-        dotted = "; dotted: the commonest class" if majority else ""
-        drawing.figure.supxlabel(
-            f"test {measure.replace('_', ' ')}, 95 % interval (dashed: the baseline's mean{dotted})"
-        )
+        has_majority = any(panel.majority_baseline is not None for panel in info.panels)
+        dotted = "; dotted: the majority baseline" if has_majority else ""
+        drawing.figure.supxlabel(f"test {metric}, 95 % interval (dashed: the baseline's mean{dotted})")
         return drawing.png()
 
 
-def _draw(axes: Any, panel: Panel, baseline: int | None) -> None:
-    shown: Sequence[tuple[int, tuple[float, float, float]]] = [
-        (row, interval) for row, interval in enumerate(panel.intervals) if interval is not None
-    ]
-    for row, (mean, low, high) in shown:
-        axes.plot([low, high], [row, row], color=color(row), linewidth=2)
-        axes.plot([mean], [row], color=color(row), marker=marker(row), markersize=7)
-    reference = None if baseline is None else panel.intervals[baseline]
-    if reference is not None:
-        axes.axvline(reference[0], color=GREY, linestyle="--", linewidth=1)
-    if panel.majority is not None:
-        axes.axvline(panel.majority, color=GREY, linestyle=":", linewidth=1.5)
+def _draw(axes: Any, schemes: Sequence[str], panel: Panel) -> None:
+    for row, (scheme, score) in enumerate(zip(schemes, panel.scores, strict=True)):
+        if score is None:
+            continue
+        axes.plot([score.low, score.high], [row, row], color=color(row), linewidth=2)
+        axes.plot([score.mean], [row], color=color(row), marker=marker(row), markersize=7)
+        if scheme == BASELINE:
+            axes.axvline(score.mean, color=GREY, linestyle="--", linewidth=1)
+    if panel.majority_baseline is not None:
+        axes.axvline(panel.majority_baseline, color=GREY, linestyle=":", linewidth=1.5)
     axes.grid(axis="y", visible=False)
-
-
-def _ends(cell: Mapping[str, float] | None) -> tuple[float, float, float] | None:
-    return None if cell is None else (float(cell["mean"]), float(cell["low"]), float(cell["high"]))

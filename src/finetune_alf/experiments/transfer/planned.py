@@ -1,4 +1,4 @@
-"""The cells of a study's transfers, planned."""
+"""The planned fits of a study's transfers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,7 +15,7 @@ from finetune_alf.study.spec import StudySpec
 
 
 def transfer_planned(ctx: Context, name: str) -> PlannedFits:
-    """Return the cells of study `name` on every sample of `transfer.samples`."""
+    """Return the cells of a study on every sample of `transfer.samples`."""
     spec, transfer = ctx.study(name), SECTION.of(ctx.params)
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
@@ -30,7 +30,7 @@ def transfer_planned(ctx: Context, name: str) -> PlannedFits:
 
 
 def _fits(spec: StudySpec, transfer: TransferSpec, n_layers: int, searched: Sequence[Recipe]) -> list[Fits]:
-    """Return the schemes of a transfer; which schedules a study will register is not known before."""
+    """Return the fits of each scheme; for a schedule to be registered, any recipe of the study's space."""
     known = [scheme for scheme in transfer.schemes if not scheme.startswith("alf-")]
     recipes = scheme_recipes(known, spec.recipe, {}, n_layers, transfer.decay)
     return [

@@ -1,4 +1,4 @@
-"""The schemes that a transfer compares, as recipes that differ in their rates alone."""
+"""The schemes that a transfer compares, as recipes that differ in their rates."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,9 +13,9 @@ def scheme_recipes(
 ) -> dict[SchemeName, Recipe]:
     """Return each scheme's recipe at the encoder's depth.
 
-    `baseline` is the study's own recipe, its rates those of plain fine-tuning. Feature extraction trains the head
-    alone, at the baseline's head rate, on features computed once, without dropout in the encoder. Layer-wise decay
-    starts from the baseline's highest rate.
+    `baseline` is the study's own recipe, with the rates of plain fine-tuning. Feature extraction trains only the head,
+    at the baseline's head rate, on features computed once, without dropout in the encoder. Layer-wise decay starts from
+    the baseline's highest rate.
     """
     head, top = baseline.rates.at(n_layers)[HEAD], baseline.rates.highest
 

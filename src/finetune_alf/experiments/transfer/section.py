@@ -1,4 +1,4 @@
-"""The section `transfer` of params.yaml, and what must agree between it and the others."""
+"""The section `transfer` of params.yaml, checked against the other sections."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What params.yaml says about transfer."""
+"""The spec of the section `transfer` in params.yaml."""
 
 from typing import Annotated, Literal
 
@@ -12,10 +12,10 @@ SCHEMES: tuple[SchemeName, ...] = ("feature_extraction", "baseline", "alf-1", "a
 
 
 class TransferSpec(Spec):
-    """Which studies' schedules are tried on which samples, against what, over how many seeds.
+    """The studies whose schedules are tried, the samples, the schemes compared there, and the number of seeds.
 
-    With no studies, or no samples, there is none. `decay` is the factor of layer-wise decay, from the baseline's rate
-    at the top (Sun et al. 2019, figure 2.1 of the thesis); `n_resamples` those of the bootstrap.
+    Without studies or without samples there is no transfer. `decay` is the factor of layer-wise decay, from the
+    baseline's rate at the top (Sun et al. 2019, figure 2.1 of the thesis); `n_resamples` is that of the bootstrap.
     """
 
     studies: tuple[Name, ...] = ()

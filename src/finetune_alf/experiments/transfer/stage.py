@@ -13,7 +13,7 @@ from finetune_alf.experiments.transfer.cells import (
     predictions_by_scheme,
 )
 from finetune_alf.experiments.transfer.compare import compare
-from finetune_alf.experiments.transfer.document import TestSample, TransferDocument
+from finetune_alf.experiments.transfer.document import TransferDocument, TransferSample
 from finetune_alf.experiments.transfer.schemes import scheme_recipes
 from finetune_alf.experiments.transfer.section import SECTION
 from finetune_alf.files import write_json
@@ -30,7 +30,7 @@ Fits = Sequence[tuple[Cell, FitResult]]
 
 
 def transfer(ctx: Context, study: str, sample: str) -> None:
-    """Fill the cells of one study and one sample, and write them, their predictions and the comparison."""
+    """Fit the missing cells of one study on one sample; write all cells, their predictions and the document."""
     ctx.sample(sample)
     bench, spec = open_bench(ctx, study, sample), SECTION.of(ctx.params)
     with (
@@ -46,7 +46,7 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
             tags={**bench.tags, "alf.study": study},
         ) as fitter,
     ):
-        schedules = _pull(ctx, study, Registry(fitter.runs.tracker.uri)) if _wants_schedules(spec.schemes) else {}
+        schedules = _pull(ctx, study, Registry(fitter.runs.tracker.uri)) if _has_schedules(spec.schemes) else {}
         recipes = scheme_recipes(spec.schemes, bench.study.recipe, schedules, bench.encoder.n_layers, spec.decay)
         grid = cells(recipes, spec.n_seeds, spec.seed)
         fits = fitter.fit(grid, _kind(bench), ctx.paths.cells("transfer", study, sample))
@@ -57,12 +57,12 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
     ctx.console.log(f"{study} to {sample}, {document.metric.replace('_', ' ')}: {by_scheme}")
 
 
-def _wants_schedules(schemes: Sequence[str]) -> bool:
+def _has_schedules(schemes: Sequence[str]) -> bool:
     return any(scheme.startswith("alf-") for scheme in schemes)
 
 
 def _pull(ctx: Context, study: str, registry: Registry) -> dict[str, Schedule]:
-    """Return the study's schedules from the registry, each the very one that the lock file names."""
+    """Pull the study's schedules from the registry; ScheduleError for one that is not the lock file's."""
     schedules = {}
     for alias, locked in locked_schedules(ctx.paths.schedules(study)).items():
         pulled = registry.pull(f"{model_name(study)}@{alias}").schedule
@@ -91,7 +91,7 @@ def _kind(bench: Bench) -> CellKind[Cell]:
 
 
 def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocument:
-    """Write the predictions and the comparison, and return it."""
+    """Write the predictions and the document, and return the document."""
     sample, metric, encoder = bench.only, bench.study.metric, bench.encoder
     truth, predictions = sample.splits["test"].labels, predictions_by_scheme(fits)
     path = ctx.paths.document("transfer", study, sample.name)
@@ -99,8 +99,11 @@ def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocume
         study=study,
         encoder=EncoderIdentity(name=bench.study.encoder, identity=encoder.identity, n_layers=encoder.n_layers),
         metric=metric,
-        sample=TestSample(
-            name=sample.name, digest=sample.card.digest, n_test=len(truth), majority=majority_baseline(metric, truth)
+        sample=TransferSample(
+            name=sample.name,
+            digest=sample.card.digest,
+            n_test=len(truth),
+            majority_baseline=majority_baseline(metric, truth),
         ),
         schemes=compare(truth, predictions, SECTION.of(ctx.params), metric),
     )

@@ -1,0 +1,63 @@
+"""Transfers in the report: the whole page beside this test, and what its figure shows."""
+
+from pathlib import Path
+
+import pytest
+from golden import golden
+from planted_transfers import DOCUMENTS, write_transfers
+
+from finetune_alf.errors import InputError
+from finetune_alf.experiments.transfer.figure import transfer_info, transfer_plot
+from finetune_alf.experiments.transfer.page import transfer_part
+from finetune_alf.paths import Paths
+from finetune_alf.report.evidence import few_seeds
+
+
+def test_the_page_is_what_the_documents_and_cells_say(tmp_path):
+    paths = Paths(tmp_path)
+    write_transfers(paths)
+    part = transfer_part(paths)
+    page = "\n\n".join([*part.in_short, part.section.markdown])
+    assert page == golden(Path(__file__).with_name("transfer_page.md"), page)
+    assert list(part.section.pictures) == ["bert-transfer.png", "scores-transfer.png"]
+
+
+def test_without_a_transfer_there_is_no_part(tmp_path):
+    assert transfer_part(Paths(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda path: path.with_suffix(".jsonl").write_text("{}\n"), r"films\.jsonl:1: .*seed"),
+        (lambda path: path.with_suffix(".jsonl").unlink(), r"films\.jsonl"),
+        (lambda path: path.write_text('{"study": "bert"}'), r"films\.json: .*encoder"),
+    ],
+    ids=["another line", "no lines", "another document"],
+)
+def test_a_broken_file_is_named(tmp_path, harm, message):
+    paths = Paths(tmp_path)
+    write_transfers(paths)
+    harm(paths.document("transfer", "bert", "films"))
+    with pytest.raises(InputError, match=message):
+        transfer_part(paths)
+
+
+def test_one_or_two_seeds_have_a_caution():
+    assert [few_seeds(n) is None for n in (1, 2, 3)] == [False, False, True]
+
+
+def test_the_figure_has_a_panel_for_each_sample_with_gaps_and_the_majority_baseline_of_classes():
+    info = transfer_info(DOCUMENTS[:2])
+    assert info.schemes == tuple(DOCUMENTS[1].schemes)
+    films, imdb = info.panels
+    assert films.scores[:4] == tuple(result.score for result in DOCUMENTS[0].schemes.values())
+    assert films.scores[4] is None
+    assert (imdb.sample, imdb.majority_baseline) == ("imdb-small", 0.52)
+    assert transfer_info(DOCUMENTS[2:]).panels[0].majority_baseline is None
+
+
+def test_the_same_documents_give_the_same_picture():
+    png = transfer_plot(DOCUMENTS[:2], "accuracy")
+    assert png.startswith(b"\x89PNG")
+    assert png == transfer_plot(DOCUMENTS[:2], "accuracy")
