@@ -1,8 +1,7 @@
-"""Scores of predictions against the truth, by name: from scikit-learn and SciPy, imported when a metric needs them.
+"""Metrics by name, from scikit-learn and SciPy, which are imported when a metric needs them.
 
-An undefined metric is 0.0, never NaN: who names one class for every text, or one score, has told no text from another,
-and a correlation of 0 says just that. A search can go on from such a score. What intervals and tests want of a metric,
-many resamples at once, is `stats/weighted.py`.
+A metric that is undefined, such as a correlation of constant predictions, is 0.0 and never NaN: a search needs a score
+of every trial. Metrics of many bootstrap resamples at once are in `stats/weighted.py`.
 """
 
 import warnings
@@ -23,20 +22,20 @@ MetricName = Literal["accuracy", "balanced_accuracy", "f1", "matthews", "pearson
 
 
 def accuracy(truth: Sequence[float], predicted: Sequence[float]) -> float:
-    """Return the share of texts whose class was predicted, in [0, 1]."""
+    """Return the fraction of texts whose class is predicted, in [0, 1]."""
     return float(np.mean(np.asarray(truth) == np.asarray(predicted)))
 
 
 def balanced_accuracy(truth: Sequence[float], predicted: Sequence[float]) -> float:
-    """Return the mean over the classes that occur of each one's recall, in [0, 1]."""
-    true, said = np.asarray(truth), np.asarray(predicted)
-    return float(np.mean([np.mean(said[true == label] == label) for label in np.unique(true)]))
+    """Return the mean recall of the classes in `truth`, in [0, 1]."""
+    true, guessed = np.asarray(truth), np.asarray(predicted)
+    return float(np.mean([np.mean(guessed[true == label] == label) for label in np.unique(true)]))
 
 
 def f1(truth: Sequence[float], predicted: Sequence[float]) -> float:
-    """Return F1 of the second class, 1, where the classes are 0 and 1, else its mean over those that occur, in [0, 1].
+    """Return F1 of class 1 where the classes are 0 and 1, else macro F1 over the classes that occur, in [0, 1].
 
-    Undefined, so 0.0: class 1 is neither true nor predicted anywhere.
+    It is 0.0 where undefined: class 1 is neither true nor predicted anywhere.
     """
     from sklearn.metrics import f1_score
 
@@ -45,9 +44,9 @@ def f1(truth: Sequence[float], predicted: Sequence[float]) -> float:
 
 
 def matthews(truth: Sequence[float], predicted: Sequence[float]) -> float:
-    """Return the Matthews correlation of classes, in [-1, 1].
+    """Return Matthews' correlation of classes, in [-1, 1].
 
-    Undefined, so 0.0: one class alone is true, or predicted.
+    It is 0.0 where undefined: all true classes are the same, or all predicted ones.
     """
     from sklearn.metrics import matthews_corrcoef
 
@@ -55,9 +54,9 @@ def matthews(truth: Sequence[float], predicted: Sequence[float]) -> float:
 
 
 def pearson(truth: Sequence[float], predicted: Sequence[float]) -> float:
-    """Return the linear correlation of scores, in [-1, 1].
+    """Return Pearson's linear correlation of scores, in [-1, 1].
 
-    Undefined, so 0.0: all true scores are the same, or all predicted.
+    It is 0.0 where undefined: all true scores are the same, or all predicted ones.
     """
     from scipy.stats import pearsonr
 
@@ -65,9 +64,9 @@ def pearson(truth: Sequence[float], predicted: Sequence[float]) -> float:
 
 
 def spearman(truth: Sequence[float], predicted: Sequence[float]) -> float:
-    """Return the rank correlation of scores, in [-1, 1].
+    """Return Spearman's rank correlation of scores, in [-1, 1].
 
-    Undefined, so 0.0: all true scores are the same, or all predicted.
+    It is 0.0 where undefined: all true scores are the same, or all predicted ones.
     """
     from scipy.stats import spearmanr
 
@@ -112,7 +111,7 @@ METRICS: dict[str, Metric] = {
     "pearson": Metric("score", pearson, weighted.pearson, aligned=_standardised),
     "spearman": Metric("score", spearman, weighted.spearman, aligned=_ranked),
 }
-"""What a study can maximise, by its name; for all of them more is better."""
+"""The metrics that a study can maximise, by name."""
 
 
 def metrics_of(kind: LabelKind) -> tuple[str, ...]:
@@ -121,22 +120,22 @@ def metrics_of(kind: LabelKind) -> tuple[str, ...]:
 
 
 def majority_baseline(metric: str, truth: Sequence[float]) -> float:
-    """Return what always naming the commonest class would score, or the mean score: what has to be beaten."""
+    """Return the score of constant predictions, the baseline of every comparison."""
     return METRICS[metric](truth, constant_predictions(metric, truth))
 
 
 def constant_predictions(metric: str, truth: Sequence[float]) -> list[float]:
-    """Return the commonest class for every text, or the mean score: what `majority` scores."""
-    guess = Counter(truth).most_common(1)[0][0] if METRICS[metric].of == "classes" else float(np.mean(truth))
-    return [guess] * len(truth)
+    """Return the most frequent class, or the mean score, as the prediction for every text."""
+    constant = Counter(truth).most_common(1)[0][0] if METRICS[metric].of == "classes" else float(np.mean(truth))
+    return [constant] * len(truth)
 
 
-def _is_constant(*answers: Sequence[float]) -> bool:
-    return any(np.ptp(np.asarray(values)) == 0 for values in answers)
+def _is_constant(*columns: Sequence[float]) -> bool:
+    return any(np.ptp(np.asarray(values)) == 0 for values in columns)
 
 
 def _finite(correlation: Callable[..., Any], truth: Sequence[float], predicted: Sequence[float]) -> float:
-    """Return SciPy's correlation; 0.0 where numbers so large or so close that it has none came in."""
+    """Return SciPy's correlation, or 0.0 where it overflows or underflows to NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         value = float(correlation(truth, predicted).statistic)

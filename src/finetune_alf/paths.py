@@ -1,4 +1,4 @@
-"""Where each stage reads and writes, below one root."""
+"""Paths of the files and folders that stages read and write, below one root."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +8,12 @@ from pydantic import Field
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-"""A name that params.yaml gives: it becomes a folder, a stage's key and a part of a registered model's name."""
+"""A name in params.yaml, used in folders, DVC stages and names of registered models."""
 
 
 @dataclass(frozen=True)
 class Paths:
-    """The folders of a project; names are checked by the params before they come here."""
+    """The files and folders of a project; the params models validate the names."""
 
     root: Path
 
@@ -23,25 +23,25 @@ class Paths:
 
     @property
     def encoders(self) -> Path:
-        """Encoders that were trained further."""
+        """The folder of all adapted encoders."""
         return self.root / "data" / "encoders"
 
     def adapted(self, name: str) -> Path:
-        """Return the folder of an encoder that was trained further, by the name of its adaptation."""
+        """Return the folder of the encoder that an adaptation makes."""
         return self.encoders / name
 
     @property
     def studies(self) -> Path:
-        """The studies' own databases and locks."""
+        """The folder of studies' databases, ledgers and locks."""
         return self.root / "studies"
 
     def ledger(self, stage: str) -> Path:
-        """Return the file that keeps a stage's finished fits while it runs."""
+        """Return the ledger of a stage's finished fits."""
         return self.studies / f"{stage}.jobs.jsonl"
 
     @property
     def results(self) -> Path:
-        """The small files that stages hand on."""
+        """The folder of all results."""
         return self.root / "results"
 
     def study_results(self, name: str) -> Path:
@@ -49,7 +49,7 @@ class Paths:
         return self.results / "study" / name
 
     def importance(self, name: str) -> Path:
-        """Return the record of a study's importance; its figure lies beside it."""
+        """Return the file of a study's importance; its figure is in the same folder."""
         return self.results / "importance" / f"{name}.json"
 
     def schedules(self, name: str) -> Path:
@@ -70,15 +70,15 @@ class Paths:
         return self.document(key, *names).with_suffix(".jsonl")
 
     def encoder_card(self, name: str) -> Path:
-        """Return the file that says which encoder a name stands for."""
+        """Return the file with the identity of a named encoder."""
         return self.results / "encoder" / f"{name}.json"
 
     @property
     def report(self) -> Path:
-        """The report's folder."""
+        """The folder of the report."""
         return self.results / "report"
 
     @property
     def mlruns(self) -> Path:
-        """MLflow's database and artifacts, unless a server is named."""
+        """The folder of MLflow's database and artifacts, unless a tracking server is configured."""
         return self.root / "mlruns"

@@ -1,8 +1,7 @@
-"""Matplotlib's door: a plain record in, a PNG out.
+"""Figures, drawn with matplotlib: a plain record in, the bytes of a PNG out.
 
-Each figure is made in two steps: `<figure>_info` sorts a record into what will be seen, and the figure's own
-function draws that and returns the PNG's bytes, the same bytes for the same record. Matplotlib is imported when the
-first figure is drawn. Nothing here reads or writes files.
+Each figure takes two steps, as in Optuna: `<figure>_info` computes what is shown, and the figure's own function draws
+it. Equal records give equal bytes. Matplotlib is imported when the first figure is drawn. No file is read or written.
 """
 
 from finetune_alf.figures.curves import learning_curves

@@ -1,4 +1,4 @@
-"""Learning curves: losses and validation score, epoch by epoch."""
+"""Learning curves: training loss, validation loss and validation score by epoch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from finetune_alf.figures.style import StyledFigure, color, marker, styled_figur
 
 @dataclass(frozen=True)
 class Curve:
-    """One fit's epochs; None where a value was not measured."""
+    """The epochs of one fit; None where a value was not measured."""
 
     label: str
     epochs: tuple[int, ...]
@@ -19,7 +19,7 @@ class Curve:
 
 
 def curves_info(fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[str]) -> tuple[Curve, ...]:
-    """Sort fits, each a list of epoch records, into curves under their labels."""
+    """Return one labelled curve for each fit, from its epoch records."""
 
     def column(epochs: Sequence[Mapping[str, Any]], name: str) -> tuple[float | None, ...]:
         return tuple(epoch.get(name) for epoch in epochs)
@@ -30,7 +30,7 @@ def curves_info(fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[st
             tuple(int(epoch["epoch"]) for epoch in epochs),
             column(epochs, "train_loss"),
             column(epochs, "validation_loss"),
-            # Epochs of earlier versions have an accuracy alone.
+            # Records of earlier versions have `validation_accuracy` only.
             column(epochs, "validation_score" if any(map(_has_score, epochs)) else "validation_accuracy"),
         )
         for label, epochs in zip(labels, fits, strict=True)
@@ -38,18 +38,18 @@ def curves_info(fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[st
 
 
 def learning_curves(
-    fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[str], measure: str = "accuracy"
+    fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[str], metric: str = "accuracy"
 ) -> bytes:
-    """Draw the loss in training and validation (left) and the measure's validation score (right) of each fit."""
+    """Draw training and validation loss (left) and the validation score (right) of each fit."""
     info = curves_info(fits, labels)
-    with styled_figure(9.0, 3.6, n_panels=2) as drawing:
+    with styled_figure(9.0, 3.6, n_axes=2) as drawing:
         for index, curve in enumerate(info):
             _draw(drawing, index, curve)
         loss, score = drawing.axes
         loss.set(xlabel="epoch", ylabel="loss", title="training (solid), validation (dashed)")
-        score.set(xlabel="epoch", ylabel=f"validation {measure.replace('_', ' ')}", title="on the validation split")
-        for panel in drawing.axes:
-            panel.xaxis.get_major_locator().set_params(integer=True)
+        score.set(xlabel="epoch", ylabel=f"validation {metric.replace('_', ' ')}", title="on the validation split")
+        for axes in drawing.axes:
+            axes.xaxis.get_major_locator().set_params(integer=True)
         drawing.figure.legend(*score.get_legend_handles_labels(), loc="outside lower center", ncols=4)
         return drawing.png()
 
@@ -57,14 +57,14 @@ def learning_curves(
 def _draw(drawing: StyledFigure, index: int, curve: Curve) -> None:
     loss, score = drawing.axes
     style = {"color": color(index), "marker": marker(index), "markersize": 4}
-    loss.plot(curve.epochs, _gaps(curve.train_loss), **style)
-    loss.plot(curve.epochs, _gaps(curve.validation_loss), **style, linestyle="--")
-    score.plot(curve.epochs, _gaps(curve.validation_score), **style, label=curve.label)
+    loss.plot(curve.epochs, _none_to_nan(curve.train_loss), **style)
+    loss.plot(curve.epochs, _none_to_nan(curve.validation_loss), **style, linestyle="--")
+    score.plot(curve.epochs, _none_to_nan(curve.validation_score), **style, label=curve.label)
 
 
 def _has_score(epoch: Mapping[str, Any]) -> bool:
     return epoch.get("validation_score") is not None
 
 
-def _gaps(values: tuple[float | None, ...]) -> list[float]:
+def _none_to_nan(values: tuple[float | None, ...]) -> list[float]:
     return [float("nan") if value is None else value for value in values]

@@ -1,4 +1,4 @@
-"""The learning rate at each address, schedule by schedule, frozen ones in a band of their own."""
+"""The learning rate at each address, for several schedules; frozen addresses are in a band of their own."""
 
 import math
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from finetune_alf.figures.style import GREY, color, marker, styled_figure
 from finetune_alf.rates import EMBEDDINGS, HEAD, Address
 
 Schedules = Mapping[str, Mapping[str, float] | Mapping[Address, float]]
-"""Rates by schedule and address, such as LayerRates."""
+"""Rates by schedule and address; LayerRates is such a mapping."""
 
 
 @dataclass(frozen=True)
 class RatesInfo:
-    """What the figure shows: addresses from the input up; rates by schedule, None where it has no such address.
+    """Addresses from the input up, and the rates of each schedule, None where it lacks the address.
 
-    `floor` is where frozen addresses are drawn, a decade and more below the lowest rate above 0.
+    `floor` is the height of frozen addresses, at least a decade below the lowest positive rate.
     """
 
     addresses: tuple[str, ...]
@@ -24,55 +24,55 @@ class RatesInfo:
     floor: float
 
     def height(self, rate: float) -> float:
-        """Return where a rate lies on the axis."""
+        """Return the y coordinate of a rate."""
         return rate if rate > 0 else self.floor
 
 
 def rates_info(schedules: Schedules) -> RatesInfo:
-    """Sort `{schedule: {address: rate}}` by address; schedules of another depth leave gaps."""
+    """Sort `{schedule: {address: rate}}` by address; shallower schedules have gaps."""
     plain = {name: {str(a): float(rate) for a, rate in rates.items()} for name, rates in schedules.items()}
-    addresses = tuple(sorted({address for rates in plain.values() for address in rates}, key=_place))
+    addresses = tuple(sorted({address for rates in plain.values() for address in rates}, key=_position))
     by_schedule = {name: tuple(rates.get(address) for address in addresses) for name, rates in plain.items()}
-    above_zero = [rate for rates in by_schedule.values() for rate in rates if rate]
-    lowest = min(above_zero, default=1e-5)
+    positive = [rate for rates in by_schedule.values() for rate in rates if rate]
+    lowest = min(positive, default=1e-5)
     return RatesInfo(addresses, by_schedule, 10.0 ** (math.floor(math.log10(lowest)) - 1.5))
 
 
 def rates_by_layer(schedules: Schedules) -> bytes:
-    """Draw learning rate (log scale) over address; hollow marks in the grey band are frozen (rate 0)."""
+    """Draw learning rate (log scale) over address; hollow markers in the grey band are frozen (rate 0)."""
     info = rates_info(schedules)
     with styled_figure(max(6.0, 2.4 + 0.6 * len(info.addresses)), 3.6) as drawing:
-        panel = drawing.axes[0]
-        panel.set_yscale("log")
-        panel.axhspan(info.floor / 3, info.floor * 3, color="#eeeeee", zorder=0)
-        panel.text(1.01, info.floor, "frozen\n(rate 0)", transform=panel.get_yaxis_transform(), va="center", color=GREY)
+        axes = drawing.axes[0]
+        axes.set_yscale("log")
+        axes.axhspan(info.floor / 3, info.floor * 3, color="#eeeeee", zorder=0)
+        axes.text(1.01, info.floor, "frozen\n(rate 0)", transform=axes.get_yaxis_transform(), va="center", color=GREY)
         for index, (name, rates) in enumerate(info.rates.items()):
-            _draw(panel, info, index, name, rates)
-        panel.set_xticks(range(len(info.addresses)), info.addresses, rotation=30, ha="right", rotation_mode="anchor")
-        panel.set_ylim(bottom=info.floor / 3)
-        panel.minorticks_off()
-        panel.set_yticks([tick for tick in panel.get_yticks() if tick > info.floor * 3 and tick <= _top(info)])
-        panel.grid(axis="x", visible=False)
-        panel.set(xlabel="address, from the input up", ylabel="learning rate (log scale)")
+            _draw(axes, info, index, name, rates)
+        axes.set_xticks(range(len(info.addresses)), info.addresses, rotation=30, ha="right", rotation_mode="anchor")
+        axes.set_ylim(bottom=info.floor / 3)
+        axes.minorticks_off()
+        axes.set_yticks([tick for tick in axes.get_yticks() if tick > info.floor * 3 and tick <= _top(info)])
+        axes.grid(axis="x", visible=False)
+        axes.set(xlabel="address, from the input up", ylabel="learning rate (log scale)")
         drawing.figure.legend(loc="outside upper center", ncols=4)
         return drawing.png()
 
 
-def _draw(panel: Any, info: RatesInfo, index: int, name: str, rates: tuple[float | None, ...]) -> None:
-    shift = 0.12 * (index - (len(info.rates) - 1) / 2)  # so that equal rates stay seen
+def _draw(axes: Any, info: RatesInfo, index: int, name: str, rates: tuple[float | None, ...]) -> None:
+    shift = 0.12 * (index - (len(info.rates) - 1) / 2)  # so that equal rates do not hide each other
     points = [(at + shift, info.height(rate), rate) for at, rate in enumerate(rates) if rate is not None]
-    panel.plot([x for x, _, _ in points], [y for _, y, _ in points], color=color(index), alpha=0.35, linewidth=1)
+    axes.plot([x for x, _, _ in points], [y for _, y, _ in points], color=color(index), alpha=0.35, linewidth=1)
     for frozen in (False, True):
         shown = [(x, y) for x, y, rate in points if (rate == 0) == frozen]
         face = {"markerfacecolor": "white"} if frozen else {"label": name}
         style = {"linestyle": "none", "marker": marker(index), "color": color(index), "markersize": 6}
-        panel.plot([x for x, _ in shown], [y for _, y in shown], **style, **face)
+        axes.plot([x for x, _ in shown], [y for _, y in shown], **style, **face)
 
 
 def _top(info: RatesInfo) -> float:
     return 10 * max(info.height(rate) for rates in info.rates.values() for rate in rates if rate is not None)
 
 
-def _place(address: str) -> tuple[int, int]:
+def _position(address: str) -> tuple[int, int]:
     kind, _, index = address.partition(".")
     return {EMBEDDINGS: 0, HEAD: 2}.get(Address(kind), 1), int(index) if index.isdigit() else 0

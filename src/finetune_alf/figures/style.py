@@ -1,4 +1,4 @@
-"""The sheet every figure is drawn on: its style, its colours, and the way to PNG bytes."""
+"""The style of all figures: matplotlib settings, colors and markers, and rendering to PNG."""
 
 import io
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Told apart by colour-blind readers: Okabe and Ito 2008, "Color Universal Design"."""
+"""Distinct for colour-blind readers: Okabe and Ito 2008, "Color Universal Design"."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#6b6b6b"
@@ -27,14 +27,14 @@ _STYLE = {
 
 
 class StyledFigure:
-    """A figure in the making, and its panels from left to right, row by row."""
+    """A matplotlib figure and its axes, row by row."""
 
     def __init__(self, figure: Any, axes: list[Any]) -> None:
         self.figure = figure
         self.axes = axes
 
     def png(self) -> bytes:
-        """Return the picture without date or version, so that the same record gives the same bytes."""
+        """Render the figure, without date and version, so that equal figures give equal bytes."""
         buffer = io.BytesIO()
         self.figure.savefig(buffer, format="png", metadata={"Software": None})
         return buffer.getvalue()
@@ -42,11 +42,11 @@ class StyledFigure:
 
 @contextmanager
 def styled_figure(
-    width: float, height: float, n_panels: int = 1, *, share_y: bool = False, n_columns: int | None = None
+    width: float, height: float, n_axes: int = 1, *, share_y: bool = False, n_columns: int | None = None
 ) -> Iterator[StyledFigure]:
-    """Yield an empty sheet of this size in inches, drawn in the package's style whatever the user's own.
+    """Yield an empty figure of this size in inches, in the package's style and not the user's rcParams.
 
-    Panels stand in one row unless `n_columns` says how many fit side by side.
+    All axes are in one row, unless `n_columns` is given.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -57,18 +57,18 @@ def styled_figure(
         mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
-        columns = min(n_panels, n_columns or n_panels)
-        axes = figure.subplots(-(-n_panels // columns), columns, squeeze=False, sharey=share_y).ravel()
-        for unused in axes[n_panels:]:
+        columns = min(n_axes, n_columns or n_axes)
+        axes = figure.subplots(-(-n_axes // columns), columns, squeeze=False, sharey=share_y).ravel()
+        for unused in axes[n_axes:]:
             unused.set_visible(False)
-        yield StyledFigure(figure, list(axes[:n_panels]))
+        yield StyledFigure(figure, list(axes[:n_axes]))
 
 
 def color(index: int) -> str:
-    """Return the colour of the index-th thing in a figure."""
+    """Return the color of the index-th series of a figure."""
     return COLORS[index % len(COLORS)]
 
 
 def marker(index: int) -> str:
-    """Return the marker of the index-th thing, so that no figure rests on colour alone."""
+    """Return the marker of the index-th series, so that series differ by more than color."""
     return MARKERS[index % len(MARKERS)]

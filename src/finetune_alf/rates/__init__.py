@@ -1,6 +1,6 @@
-"""How fast each part of an encoder may learn: addresses, a rate at each, and rules that give rates at any depth.
+"""Per-layer learning rates: addresses, a rate at each of them, and policies that give rates at any depth.
 
-Pure: nothing here knows torch. Where the rates meet an optimizer is `train/lr.py`.
+Nothing here imports torch; `train/` builds the optimizer's parameter groups from the rates.
 """
 
 from finetune_alf.rates.address import (

@@ -1,4 +1,4 @@
-"""The names of an encoder's parts, from the input up: `embeddings`, `layer.0` … `layer.N-1`, `head`.
+"""Addresses of an encoder's parameters, from the input up: `embeddings`, `layer.0` … `layer.N-1`, `head`.
 
 A module that is added to an encoder has its own address and takes the rate of another one: `adapter.i` that of
 `layer.i`, and `head.<task>`, the head of one task among several, that of `head`.
@@ -18,17 +18,17 @@ def layer(index: int) -> Address:
 
 
 def adapter(index: int) -> Address:
-    """Return the address of what adapts the layer with this index."""
+    """Return the address of the adapter in the layer with this index."""
     return Address(f"adapter.{index}")
 
 
 def task_head(task: str) -> Address:
-    """Return the address of one task's own part of the head."""
+    """Return the address of the head layers of one task."""
     return Address(f"head.{task}")
 
 
 def is_adapter(address: Address) -> bool:
-    """Say whether this is the address of an adapter."""
+    """Return whether this is the address of an adapter."""
     return address.startswith("adapter.")
 
 

@@ -1,4 +1,4 @@
-"""LayerRates: one learning rate at each address of an encoder."""
+"""LayerRates: one learning rate for each address of an encoder."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,12 +9,12 @@ from finetune_alf.rates.address import EMBEDDINGS, HEAD, Address, addresses
 
 
 class LayerRates(Mapping[Address, float]):
-    """Learning rates by address, from the input up; a rate of 0 freezes its address."""
+    """Learning rates by address, from the input up; a rate of 0 freezes the parameters at its address."""
 
     __slots__ = ("_rates",)
 
     def __init__(self, rates: Mapping[str, float]) -> None:
-        """Take a rate for every address of some depth.
+        """Check and store one rate for each address.
 
         Raises RatesError when an address is missing or unknown, or a rate is negative or not finite.
         """
@@ -51,7 +51,7 @@ class LayerRates(Mapping[Address, float]):
 
     @property
     def n_layers(self) -> int:
-        """How many layers the encoder has."""
+        """The number of layers of the encoder."""
         return len(self._rates) - 2
 
     @property
@@ -61,16 +61,16 @@ class LayerRates(Mapping[Address, float]):
 
     @property
     def frozen(self) -> tuple[Address, ...]:
-        """The addresses that do not learn."""
+        """The addresses with a rate of 0."""
         return tuple(address for address, rate in self._rates.items() if rate == 0)
 
     def stretch(self, n_layers: int) -> "LayerRates":
-        """Carry the rates over to another depth.
+        """Return rates for another depth, by nearest-neighbour interpolation over the relative depth of the layers.
 
-        Layer i of n takes the rate of the layer at the same relative height, the nearest one; no rate is
-        invented between two, so that frozen stays frozen. Embeddings and head keep theirs.
+        No rate is averaged, so that a frozen layer stays frozen. Embeddings and head keep their rates. Raises
+        RatesError when either depth is 0.
         """
         if n_layers < 1 or self.n_layers < 1:
             raise RatesError(f"n_layers: must be at least 1 to stretch, but got {self.n_layers} to {n_layers}.")
-        picked = [self.layers[(2 * i + 1) * self.n_layers // (2 * n_layers)] for i in range(n_layers)]
-        return LayerRates.of(self[EMBEDDINGS], picked, self[HEAD])
+        layers = [self.layers[(2 * i + 1) * self.n_layers // (2 * n_layers)] for i in range(n_layers)]
+        return LayerRates.of(self[EMBEDDINGS], layers, self[HEAD])

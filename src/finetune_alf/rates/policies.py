@@ -1,4 +1,4 @@
-"""Policies: rules that give LayerRates at any depth, as they stand in params.yaml under `rates`."""
+"""Policies: rules that give LayerRates at any depth; the specs of `rates` in params.yaml."""
 
 from typing import Annotated, Literal, Self
 
@@ -13,7 +13,7 @@ Rate = Annotated[float, Field(ge=0)]
 
 
 class UniformRates(Spec):
-    """One rate for embeddings and layers; the head takes its own, or the same."""
+    """One rate for embeddings and layers; the head has its own rate, or the same."""
 
     kind: Literal["uniform"] = "uniform"
     rate: Rate
@@ -30,7 +30,7 @@ class UniformRates(Spec):
 
 
 class DecayedRates(Spec):
-    """Layer-wise decay: the top layer learns at `rate`, each one below at `decay` times the one above it.
+    """Layer-wise learning rate decay: the top layer has `rate`, each layer below `decay` times the rate above it.
 
     Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?", section 5.3.3: decay .85-1 at 2e-5 and 2.5e-5.
     """
@@ -41,7 +41,7 @@ class DecayedRates(Spec):
     head: Rate | None = None
 
     def at(self, n_layers: int) -> LayerRates:
-        """Return the rates at this depth; the embeddings lie one step below layer 0."""
+        """Return the rates at this depth; the embeddings are one step of decay below layer 0."""
         down = [self.rate * self.decay**steps for steps in range(n_layers, -1, -1)]
         return LayerRates.of(down[0], down[1:], self.rate if self.head is None else self.head)
 
@@ -52,7 +52,7 @@ class DecayedRates(Spec):
 
 
 class SpreadRates(Spec):
-    """From `low` at the embeddings to `high` at the top layer, in equal ratios."""
+    """A geometric sequence from `low` at the embeddings to `high` at the top layer."""
 
     kind: Literal["spread"] = "spread"
     low: Annotated[float, Field(gt=0)]
@@ -72,9 +72,9 @@ class SpreadRates(Spec):
 
 
 class FrozenBelow(Spec):
-    """Embeddings and the lowest `n_frozen` layers stand still, the rest learns at one rate.
+    """Embeddings and the lowest `n_frozen` layers are frozen, the others have one rate.
 
-    With `all` only the head learns: feature extraction.
+    With `all` only the head is trained: feature extraction.
     """
 
     kind: Literal["frozen_below"] = "frozen_below"
@@ -83,7 +83,7 @@ class FrozenBelow(Spec):
     head: Rate | None = None
 
     def at(self, n_layers: int) -> LayerRates:
-        """Return the rates at this depth; RatesError when there are fewer layers than are to be frozen."""
+        """Return the rates at this depth; raises RatesError when `n_frozen` is more than the number of layers."""
         n_frozen = n_layers if self.n_frozen == "all" else self.n_frozen
         if n_frozen > n_layers:
             raise RatesError(f"rates.n_frozen: must be at most the encoder's {n_layers} layers, but got {n_frozen}.")
@@ -97,7 +97,7 @@ class FrozenBelow(Spec):
 
 
 class ListedRates(Spec):
-    """A rate for each address, written out: what a study finds and a schedule keeps."""
+    """An explicit rate for each address, as studies and schedules store them."""
 
     kind: Literal["listed"] = "listed"
     embeddings: Rate
@@ -106,15 +106,15 @@ class ListedRates(Spec):
 
     @classmethod
     def from_rates(cls, rates: LayerRates) -> Self:
-        """Write rates out."""
+        """Build from LayerRates."""
         return cls(embeddings=rates[EMBEDDINGS], layers=rates.layers, head=rates[HEAD])
 
     def at(self, n_layers: int) -> LayerRates:
-        """Return the rates; RatesError when the encoder has another number of layers."""
+        """Return the rates; raises RatesError when the encoder has another number of layers."""
         if n_layers != len(self.layers):
             raise RatesError(
                 f"rates.layers: must hold {n_layers} rates, one for each layer of the encoder, but got "
-                f"{len(self.layers)}. To carry rates over to another depth, use LayerRates.stretch({n_layers})."
+                f"{len(self.layers)}. For rates at another depth, use LayerRates.stretch({n_layers})."
             )
         return LayerRates.of(self.embeddings, self.layers, self.head)
 

@@ -35,7 +35,7 @@ def scores_of_cells(
 ) -> bytes:
     """Draw validation scores by epoch (left), and the kept epoch's score on a split against seconds (right)."""
     lines = cells_info(cells, epochs)
-    with styled_figure(9.0, 3.8, n_panels=2) as drawing:
+    with styled_figure(9.0, 3.8, n_axes=2) as drawing:
         for index, line in enumerate(lines):
             _draw(drawing, index, line)
         left, right = drawing.axes

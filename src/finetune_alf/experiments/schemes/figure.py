@@ -53,7 +53,7 @@ def schemes_plot(samples: Mapping[str, Sequence[Mapping[str, Any]]], metric: str
     """
     info = schemes_info(samples, metric)
     width, height = max(6.5, 2.2 + 2.9 * len(info.panels)), 1.7 + 0.42 * len(info.rows)
-    with styled_figure(width, height, n_panels=max(len(info.panels), 1), share_y=True) as drawing:
+    with styled_figure(width, height, n_axes=max(len(info.panels), 1), share_y=True) as drawing:
         for axes, (sample, points) in zip(drawing.axes, info.panels, strict=False):
             for point in points:
                 _draw(axes, point, info.adapters.index(point.adapter), len(info.adapters))

@@ -48,7 +48,7 @@ def transfer_plot(documents: Sequence[TransferDocument], metric: str) -> bytes:
     """
     info = transfer_info(documents)
     width, height = max(6.5, 1.6 + 2.3 * len(info.panels)), 1.5 + 0.38 * len(info.schemes)
-    with styled_figure(width, height, n_panels=max(len(info.panels), 1), share_y=True) as drawing:
+    with styled_figure(width, height, n_axes=max(len(info.panels), 1), share_y=True) as drawing:
         for axes, panel in zip(drawing.axes, info.panels, strict=False):
             _draw(axes, info.schemes, panel)
             axes.set_title(panel.sample)
