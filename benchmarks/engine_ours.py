@@ -140,7 +140,7 @@ class _Bench:
             n_steps=sum(fit.n_steps for fit in fits),
             n_trained=counter.n_trained,
             n_evaluated=counter.n_evaluated,
-            n_tokens=sum(len(ids) for tokens in splits for ids in tokens.ids),
+            n_tokens=sum(len(ids) for tokens in splits for ids in tokens.input_ids),
         )
 
     def _step_s(self) -> float:

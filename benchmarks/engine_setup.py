@@ -121,8 +121,8 @@ def features_of(encoder: Encoder, split: Split, max_tokens: int) -> Features:
     """Return texts as transformers' collators take them, not padded."""
     tokens = encoder.tokenize(split.texts, max_tokens)
     rows: Features = [
-        {"input_ids": list(ids), "labels": label} for ids, label in zip(tokens.ids, split.labels, strict=True)
+        {"input_ids": list(ids), "labels": label} for ids, label in zip(tokens.input_ids, split.labels, strict=True)
     ]
-    for row, types in zip(rows, tokens.types or (), strict=False):
+    for row, types in zip(rows, tokens.token_type_ids or (), strict=False):
         row["token_type_ids"] = list(types)
     return rows

@@ -80,7 +80,7 @@ def test_before_it_has_run_its_encoder_names_the_command(prepared: Path, tmp_pat
     for words in (["anatomy", "minilm"], ["study", "minilm"], ["encoder", "further"]):
         told = run(copy, *words)
         assert told.exit_code == 3
-        assert f"{copy}/data/encoders/films: must hold the encoder that adapt.films makes" in told.stderr
+        assert f"{copy}/data/encoders/films: must contain the encoder of adapt.films" in told.stderr
         assert told.stderr.endswith("Run `finetune-alf adapt films` first.\n")
 
 

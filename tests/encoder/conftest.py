@@ -1,4 +1,4 @@
-"""Tiny encoders of every supported family, and a whole checkpoint on disk."""
+"""Tiny encoders of every supported family, and a checkpoint on disk."""
 
 import json
 from pathlib import Path

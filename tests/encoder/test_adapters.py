@@ -1,4 +1,4 @@
-"""An encoder with adapters: the bare one until they learn, put back to the bit, saved apart."""
+"""An encoder with adapters: equal outputs until they are trained, exact resets, saved without the encoder."""
 
 import json
 import sys
@@ -32,16 +32,16 @@ def logits(encoder):
         return encoder.model.eval()(input_ids=IDS).logits
 
 
-def learnt(encoder):
+def trained_names(encoder):
     addresses = [one for one in encoder.anatomy.addresses if one.startswith(("adapter.", "head"))]
     return {name for address in addresses for name in encoder.anatomy.parameters[address]}
 
 
-def disturb(encoder, seed=0):
-    """Stand in for a fit: other weights wherever an adapted encoder learns."""
+def change_weights(encoder, seed=0):
+    """Change all trained weights, as a fit would."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for name in sorted(learnt(encoder)):
+        for name in sorted(trained_names(encoder)):
             parameter = encoder.model.get_parameter(name)
             parameter.add_(torch.randn(parameter.shape, generator=generator))
 
@@ -56,7 +56,7 @@ def spec(request):
     return request.param
 
 
-def test_an_adapted_encoder_of_any_family_answers_as_the_bare_one_until_it_learns(random_encoder, family, spec):
+def test_an_untrained_adapter_changes_no_output_in_any_family(random_encoder, family, spec):
     encoder = load_encoder(random_encoder(family), n_labels=3)
     if spec is LORA and family in FUSED_QUERY:
         with pytest.raises(EncoderError, match="must have query and value as linear layers"):
@@ -66,11 +66,11 @@ def test_an_adapted_encoder_of_any_family_answers_as_the_bare_one_until_it_learn
     encoder.reset(5)
     adapted.reset(5)
     assert torch.equal(logits(adapted), logits(encoder))
-    disturb(adapted)
+    change_weights(adapted)
     assert not torch.allclose(logits(adapted), logits(encoder))
 
 
-def test_every_parameter_of_any_family_lies_at_one_address(random_encoder, family):
+def test_every_parameter_of_an_adapted_encoder_has_one_address(random_encoder, family):
     encoder = load_encoder(random_encoder(family), n_labels=3)
     adapted = with_adapter(encoder, HOULSBY)
     laid_out = [name for names in adapted.anatomy.parameters.values() for name in names]
@@ -81,7 +81,7 @@ def test_every_parameter_of_any_family_lies_at_one_address(random_encoder, famil
     assert adapted.anatomy.addresses == (EMBEDDINGS, *layers, HEAD)
 
 
-def test_a_bottleneck_sits_behind_both_projections_and_learns_with_the_norms(bert):
+def test_bottlenecks_follow_both_output_projections_and_share_their_address_with_the_norms(bert):
     adapted = with_adapter(bert, HOULSBY)
     inside = {name.partition("layer.1.")[2] for name in adapted.anatomy.parameters[adapter(1)]}
     places = [f"{output}.adapter.{part}" for output in ("attention.output.dense", "output.dense") for part in PARTS]
@@ -94,7 +94,7 @@ def test_a_bottleneck_sits_behind_both_projections_and_learns_with_the_norms(ber
 PARTS = ("down.weight", "down.bias", "up.weight", "up.bias")
 
 
-def test_low_rank_matrices_sit_at_query_and_value_and_the_norms_stand_still(bert):
+def test_lora_adapts_query_and_value_and_leaves_the_norms_frozen(bert):
     adapted = with_adapter(bert, LORA)
     inside = {name.partition("layer.1.")[2] for name in adapted.anatomy.parameters[adapter(1)]}
     assert inside == {
@@ -103,7 +103,7 @@ def test_low_rank_matrices_sit_at_query_and_value_and_the_norms_stand_still(bert
     assert sum("LayerNorm" in name for name in adapted.anatomy.parameters[layer(1)]) == 4
 
 
-def test_an_adapter_learns_at_its_layers_rate_and_all_below_the_head_stands_still(bert, spec):
+def test_an_adapter_has_its_layers_rate_and_the_body_is_frozen(bert, spec):
     rates = with_adapter(bert, spec).anatomy.rates(LayerRates.of(1.0, [2.0, 0.0, 4.0], 5.0))
     assert {address: rate for address, rate in rates.items() if rate} == {
         adapter(0): 2.0,
@@ -112,11 +112,11 @@ def test_an_adapter_learns_at_its_layers_rate_and_all_below_the_head_stands_stil
     }
 
 
-def test_the_encoder_that_is_given_stays_bare(bert, spec):
+def test_the_original_encoder_is_unchanged(bert, spec):
     names = list(bert.model.state_dict())
     before = weights(bert)
     adapted = with_adapter(bert, spec)
-    disturb(adapted)
+    change_weights(adapted)
     assert list(bert.model.state_dict()) == names
     assert same(before, weights(bert))
     assert bert.adapter is None
@@ -124,11 +124,11 @@ def test_the_encoder_that_is_given_stays_bare(bert, spec):
     assert adapted.identity == bert.identity
 
 
-def test_reset_gives_back_the_same_bits_and_another_seed_other_adapters(bert, spec):
+def test_reset_is_exact_and_another_seed_gives_other_adapters(bert, spec):
     adapted = with_adapter(bert, spec)
     adapted.reset(5)
     before = weights(adapted)
-    disturb(adapted)
+    change_weights(adapted)
     adapted.reset(5)
     assert same(before, weights(adapted))
     adapted.reset(6)
@@ -138,7 +138,7 @@ def test_reset_gives_back_the_same_bits_and_another_seed_other_adapters(bert, sp
     assert in_adapters == {name for name in before if name.endswith(("down.weight", "lora_A.default.weight"))}
 
 
-def test_down_projections_start_small_and_up_projections_at_nothing(bert):
+def test_down_projections_start_small_and_up_projections_at_0(bert):
     adapted = with_adapter(bert, HoulsbyAdapter(width=500))
     parameters = weights(adapted)
     down = torch.cat([p.flatten() for name, p in parameters.items() if name.endswith("down.weight")])
@@ -147,26 +147,26 @@ def test_down_projections_start_small_and_up_projections_at_nothing(bert):
     assert not any(p.any() for name, p in parameters.items() if ".up." in name or name.endswith("down.bias"))
 
 
-def test_building_in_leaves_the_global_random_state_alone(bert, spec):
+def test_adding_an_adapter_leaves_the_global_random_state_unchanged(bert, spec):
     before = torch.random.get_rng_state()
     with_adapter(bert, spec)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_one_adapter_is_enough(bert, spec):
-    with pytest.raises(EncoderError, match=f"must be without an adapter, but has {spec.kind}"):
+def test_a_second_adapter_is_refused(bert, spec):
+    with pytest.raises(EncoderError, match=f"must have no adapter, but got {spec.kind}"):
         with_adapter(with_adapter(bert, spec), HOULSBY)
 
 
-def test_without_peft_lora_names_the_way_to_it(bert, monkeypatch):
+def test_lora_without_peft_says_how_to_install_it(bert, monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(EncoderError, match=r"lora needs PEFT.*pip install \"finetune-alf\[peft\]\""):
+    with pytest.raises(EncoderError, match=r"PEFT is not installed.*pip install \"finetune-alf\[peft\]\""):
         with_adapter(bert, LORA)
 
 
-def test_a_saved_adapter_comes_back_to_the_bit_on_a_fresh_encoder(bert, spec, tmp_path):
+def test_a_saved_adapter_loads_exactly(bert, spec, tmp_path):
     adapted = with_adapter(bert, spec)
-    disturb(adapted)
+    change_weights(adapted)
     save_adapter(adapted, tmp_path / "tuned")
     bert.reset(77)  # another head: what was saved brings its own
     again = load_adapter(bert, tmp_path / "tuned")
@@ -175,12 +175,12 @@ def test_a_saved_adapter_comes_back_to_the_bit_on_a_fresh_encoder(bert, spec, tm
     assert torch.equal(logits(adapted), logits(again))
 
 
-def test_the_files_hold_what_learns_and_no_more(random_encoder, spec, tmp_path):
+def test_the_files_contain_the_trained_parameters_only(random_encoder, spec, tmp_path):
     encoder = load_encoder(random_encoder("bert", vocab_size=5000, hidden_size=32), n_labels=2)
     adapted = with_adapter(encoder, spec)
     save_adapter(adapted, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {SPEC_FILE, TENSOR_FILE}
-    assert set(load_file(tmp_path / TENSOR_FILE)) == learnt(adapted)
+    assert set(load_file(tmp_path / TENSOR_FILE)) == trained_names(adapted)
     n_bytes = sum(file.stat().st_size for file in tmp_path.iterdir())
     assert n_bytes < 0.1 * sum(4 * parameter.numel() for parameter in encoder.model.parameters())
 
@@ -198,16 +198,16 @@ def test_a_head_for_other_classes_is_refused(bert, random_encoder, tmp_path):
         load_adapter(load_encoder(random_encoder("bert"), n_labels=2), tmp_path)
 
 
-def test_a_bare_encoder_has_nothing_to_save(bert, tmp_path):
+def test_an_encoder_without_an_adapter_has_nothing_to_save(bert, tmp_path):
     with pytest.raises(EncoderError, match="must have an adapter to save"):
         save_adapter(bert, tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("harm", "message"),
     [
-        (lambda folder: (folder / SPEC_FILE).unlink(), "must be there"),
+        (lambda folder: (folder / SPEC_FILE).unlink(), "cannot read .*adapter.json"),
         (lambda folder: (folder / TENSOR_FILE).unlink(), "must be a whole safetensors file"),
         (lambda folder: (folder / TENSOR_FILE).write_bytes(b"torn"), "must be a whole safetensors file"),
         (lambda folder: (folder / SPEC_FILE).write_text("{"), "must be as save_adapter writes it"),
@@ -215,14 +215,14 @@ def test_a_bare_encoder_has_nothing_to_save(bert, tmp_path):
         (lambda folder: rewrite(folder, adapter={"kind": "houlsby", "width": 0}), "adapter.houlsby.width"),
         (lambda folder: rewrite(folder, adapter={"kind": "houlsby", "width": 4}), "must have the shape"),
         (lambda folder: change(folder, lambda tensors: tensors.popitem()), "is missing"),
-        (lambda folder: change(folder, lambda tensors: tensors.update(other=torch.ones(1))), "belongs to nothing"),
+        (lambda folder: change(folder, lambda tensors: tensors.update(other=torch.ones(1))), "is none of them"),
         (lambda folder: change(folder, lambda tensors: next(iter(tensors.values())).fill_(torch.nan)), "finite"),
     ],
 )
-def test_a_folder_that_is_not_whole_is_refused(bert, tmp_path, harm, said):
+def test_an_invalid_folder_is_refused(bert, tmp_path, harm, message):
     save_adapter(with_adapter(bert, HOULSBY), tmp_path)
     harm(tmp_path)
-    with pytest.raises(EncoderError, match=said):
+    with pytest.raises(EncoderError, match=message):
         load_adapter(bert, tmp_path)
 
 

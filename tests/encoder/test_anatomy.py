@@ -1,4 +1,4 @@
-"""Every parameter of every supported family lies at exactly one address."""
+"""Every parameter of every supported family has exactly one address."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def encoder(random_encoder, family):
     return load_encoder(random_encoder(family), n_labels=3)
 
 
-def test_every_parameter_lies_at_exactly_one_address(encoder):
+def test_every_parameter_has_exactly_one_address(encoder):
     placed = [name for names in encoder.anatomy.parameters.values() for name in names]
     assert sorted(placed) == sorted(name for name, _ in encoder.model.named_parameters())
 
@@ -59,14 +59,14 @@ def test_layers_of_one_stack_are_alike(encoder, family):
     assert all(one == shapes[0] for one in shapes)
 
 
-def test_word_embeddings_and_classifier_lie_where_they_should(encoder):
+def test_word_embeddings_and_classifier_have_the_expected_address(encoder):
     (words,) = (n for n, p in encoder.model.named_parameters() if p is encoder.model.get_input_embeddings().weight)
     assert words in encoder.anatomy.parameters[EMBEDDINGS]
     assert all("embed" not in name for name in encoder.anatomy.parameters[HEAD])
     assert any(name.startswith("classifier") for name in encoder.anatomy.parameters[HEAD])
 
 
-def test_leftovers_of_the_body_lie_where_they_work(encoder, family):
+def test_other_parameters_of_the_body_have_the_address_of_their_table_row(encoder, family):
     for name, address in OTHER_PARAMETERS[family]:
         assert name in encoder.anatomy.parameters[address]
 
@@ -78,7 +78,7 @@ def test_the_pooler_belongs_to_the_head(random_encoder, family, pooler):
     assert pooler in load_encoder(random_encoder(family), 2).anatomy.parameters[HEAD]
 
 
-def test_a_model_of_the_users_own_is_laid_out_too():
+def test_a_model_built_by_the_user_has_addresses_too():
     from transformers import BertConfig, BertForSequenceClassification, BertModel
 
     config = BertConfig(
@@ -90,7 +90,7 @@ def test_a_model_of_the_users_own_is_laid_out_too():
     assert anatomy_of(BertModel(config)).parameters[HEAD] == ("pooler.dense.weight", "pooler.dense.bias")
 
 
-def test_an_output_layer_tied_to_the_embeddings_lies_at_the_embeddings_once():
+def test_an_output_layer_tied_to_the_embeddings_has_their_address():
     from transformers import BertConfig, BertForMaskedLM
 
     model = BertForMaskedLM(
@@ -110,20 +110,20 @@ def test_a_weight_tied_between_two_layers_is_refused_by_name(random_encoder):
         anatomy_of(model)
 
 
-def test_a_parameter_that_no_rule_places_is_refused_by_name(random_encoder):
+def test_a_parameter_without_an_address_is_refused_by_name(random_encoder):
     model = load_encoder(random_encoder(), 2).model
     model.bert.encoder.gate = nn.Parameter(torch.zeros(3))
     with pytest.raises(EncoderError, match=r"exactly one address, but got bert\.encoder\.gate \(none\)"):
         anatomy_of(model)
 
 
-def test_a_model_without_a_base_model_is_told_what_was_looked_for():
+def test_a_model_without_a_base_model_is_refused_with_the_rule():
     with pytest.raises(EncoderError, match=r"must be a transformers model.*outermost ModuleList"):
         anatomy_of(nn.Sequential(nn.Linear(2, 2)))
 
 
-def test_a_model_without_a_list_of_layers_is_told_what_was_looked_for():
+def test_a_model_without_a_list_of_layers_is_refused_with_the_rule():
     model = nn.Module()
     model.base_model = nn.Linear(2, 2)
-    with pytest.raises(EncoderError, match=r"must hold a list of layers, but none was found.*ModuleList"):
+    with pytest.raises(EncoderError, match=r"must have a ModuleList of layers"):
         anatomy_of(model)

@@ -1,4 +1,4 @@
-"""Nothing in a checkpoint is executed, and a torn one is refused by the name of its file."""
+"""Nothing in a checkpoint is executed, and an invalid one is refused by the name of its file."""
 
 import json
 
@@ -21,12 +21,12 @@ def test_pickled_weights_are_refused_with_the_way_to_convert_them(checkpoint, na
 
 def test_a_folder_without_weights_is_refused(checkpoint):
     (checkpoint / "model.safetensors").unlink()
-    with pytest.raises(EncoderError, match="there are no weights"):
+    with pytest.raises(EncoderError, match="has no weights"):
         check_checkpoint(checkpoint)
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100, 0.5, 0.999])
-def test_torn_weights_are_refused_by_file(checkpoint, kept):
+def test_truncated_weights_are_refused_by_file(checkpoint, kept):
     file = checkpoint / "model.safetensors"
     data = file.read_bytes()
     file.write_bytes(data[: kept if isinstance(kept, int) else int(len(data) * kept)])
@@ -79,19 +79,19 @@ def test_a_config_of_megabytes_is_refused(checkpoint):
 
 def test_a_missing_config_is_named(checkpoint):
     (checkpoint / "config.json").unlink()
-    with pytest.raises(EncoderError, match=r"config\.json: must exist"):
+    with pytest.raises(EncoderError, match=r"cannot read .*config\.json"):
         check_checkpoint(checkpoint)
 
 
 def test_a_missing_tokenizer_is_refused(checkpoint):
     (checkpoint / "tokenizer.json").unlink()
-    with pytest.raises(EncoderError, match=r"must hold a tokenizer, but has none of tokenizer\.json"):
+    with pytest.raises(EncoderError, match=r"must contain a tokenizer"):
         check_checkpoint(checkpoint)
 
 
-def test_an_adapter_is_no_encoder(checkpoint):
+def test_a_peft_adapter_is_refused(checkpoint):
     (checkpoint / "adapter_config.json").write_text("{}")
-    with pytest.raises(EncoderError, match="must be a whole encoder, but got an adapter"):
+    with pytest.raises(EncoderError, match="got a PEFT adapter"):
         check_checkpoint(checkpoint)
 
 
@@ -108,13 +108,13 @@ def test_weights_in_several_files_are_all_checked(checkpoint):
 @pytest.mark.parametrize("name", ["../model-1.safetensors", "/etc/passwd", "a/b.safetensors", "code.bin"])
 def test_an_index_cannot_choose_a_path(checkpoint, name):
     shard(checkpoint, {"a": name})
-    with pytest.raises(EncoderError, match="must name safetensors files beside it"):
+    with pytest.raises(EncoderError, match="must name safetensors files of the same folder"):
         check_checkpoint(checkpoint)
 
 
 def test_a_missing_shard_is_named(checkpoint):
     shard(checkpoint, {"a": "model-1.safetensors", "b": "model-2.safetensors"})
-    with pytest.raises(EncoderError, match=r"lacks model-2\.safetensors"):
+    with pytest.raises(EncoderError, match=r"model-2\.safetensors is missing"):
         check_checkpoint(checkpoint)
 
 

@@ -1,4 +1,4 @@
-"""What stands under `encoders.<name>` in params.yaml."""
+"""The specs of `encoders.<name>` in params.yaml."""
 
 import json
 
@@ -23,7 +23,7 @@ def test_a_hub_encoder_is_its_name_at_a_commit():
 
 @pytest.mark.parametrize("revision", ["main", "v1.0", REVISION[:12], REVISION.upper(), REVISION + "\n"])
 def test_a_branch_tag_or_short_hash_is_refused(revision):
-    with pytest.raises(ValidationError, match="must be a whole commit hash of 40 hex digits"):
+    with pytest.raises(ValidationError, match="must be a full commit hash of 40 hex digits"):
         read(kind="hub", name="distilbert/distilbert-base-uncased", revision=revision)
 
 
@@ -57,7 +57,7 @@ def test_a_random_encoders_identity_is_its_config_and_seed(random_encoder):
     assert random_encoder("bert").identity() != random_encoder("roberta").identity()
 
 
-def test_a_folders_identity_follows_its_contents_not_its_place(checkpoint, saved_checkpoint):
+def test_a_folders_identity_depends_on_its_contents_only(checkpoint, saved_checkpoint):
     def identity(path):
         return FolderEncoder(kind="folder", path=str(path)).identity()
 
@@ -69,8 +69,8 @@ def test_a_folders_identity_follows_its_contents_not_its_place(checkpoint, saved
     assert identity(checkpoint) != identity(saved_checkpoint)
 
 
-def test_a_folder_that_is_not_there_has_no_identity(tmp_path):
-    with pytest.raises(EncoderError, match=r"must be the folder of an encoder, but there is none"):
+def test_a_missing_folder_has_no_identity(tmp_path):
+    with pytest.raises(EncoderError, match=r"must be the folder of an encoder"):
         FolderEncoder(kind="folder", path=str(tmp_path / "none")).identity()
 
 

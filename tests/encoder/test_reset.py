@@ -1,4 +1,4 @@
-"""Before every fit the first weights are back, to the bit, and the head is the seed's."""
+"""Reset restores the initial weights exactly and initializes the head from the seed."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def same(one, other, names=None):
     return all(torch.equal(one[name], other[name]) for name in names or one)
 
 
-def disturb(encoder):
+def change_weights(encoder):
     with torch.no_grad():
         for parameter in encoder.model.parameters():
             parameter.add_(torch.randn_like(parameter))
@@ -28,15 +28,15 @@ def encoder(random_encoder, family):
     return load_encoder(random_encoder(family), n_labels=3)
 
 
-def test_reset_gives_back_the_same_bits(encoder):
+def test_reset_is_exact(encoder):
     encoder.reset(5)
     before = weights(encoder)
-    disturb(encoder)
+    change_weights(encoder)
     encoder.reset(5)
     assert same(before, weights(encoder))
 
 
-def test_another_seed_draws_another_head_and_leaves_the_body(encoder):
+def test_another_seed_changes_the_head_only(encoder):
     head = set(encoder.anatomy.parameters[HEAD])
     encoder.reset(1)
     one = weights(encoder)
@@ -48,7 +48,7 @@ def test_another_seed_draws_another_head_and_leaves_the_body(encoder):
     assert all(not torch.equal(one[name], other[name]) for name in drawn)
 
 
-def test_the_head_is_drawn_as_the_architecture_draws_it(random_encoder):
+def test_the_head_is_initialized_as_the_architecture_does(random_encoder):
     encoder = load_encoder(random_encoder("bert", hidden_size=256, initializer_range=0.05), 2)
     model = encoder.model
     assert model.bert.pooler.dense.weight.std().item() == pytest.approx(0.05, rel=0.05)
@@ -59,11 +59,11 @@ def test_the_head_is_drawn_as_the_architecture_draws_it(random_encoder):
     assert modern.classifier.weight.std().item() == pytest.approx(0.88 * 256**-0.5, rel=0.1)
 
 
-def test_reset_keeps_the_tensors_and_opens_them(encoder):
+def test_reset_keeps_the_tensors_and_requires_their_gradients(encoder):
     places = {name: parameter.data_ptr() for name, parameter in encoder.model.named_parameters()}
     for parameter in encoder.model.parameters():
         parameter.grad = torch.ones_like(parameter)
-    disturb(encoder)
+    change_weights(encoder)
     encoder.reset(0)
     for name, parameter in encoder.model.named_parameters():
         assert parameter.data_ptr() == places[name]
@@ -72,7 +72,7 @@ def test_reset_keeps_the_tensors_and_opens_them(encoder):
         assert parameter.dtype == torch.float32
 
 
-def test_reset_and_load_leave_the_global_random_state_alone(random_encoder):
+def test_reset_and_load_leave_the_global_random_state_unchanged(random_encoder):
     torch.manual_seed(11)
     before = torch.random.get_rng_state()
     load_encoder(random_encoder(), 2).reset(3)
@@ -89,13 +89,13 @@ def test_reset_does_not_depend_on_the_global_random_state(random_encoder):
     assert same(one, weights(encoder))
 
 
-def test_two_loads_of_one_spec_are_the_same_bits(random_encoder):
+def test_two_loads_of_one_spec_are_equal(random_encoder):
     one, other = (load_encoder(random_encoder(seed=7), 2) for _ in range(2))
     assert same(weights(one), weights(other))
     assert not same(weights(one), weights(load_encoder(random_encoder(seed=8), 2)))
 
 
-def test_training_a_frozen_body_and_resetting_touches_nothing_but_the_head(random_encoder):
+def test_training_a_frozen_body_and_resetting_changes_the_head_only(random_encoder):
     encoder = load_encoder(random_encoder(), 2)
     head = set(encoder.anatomy.parameters[HEAD])
     before = weights(encoder)
@@ -111,12 +111,12 @@ def test_training_a_frozen_body_and_resetting_touches_nothing_but_the_head(rando
     assert same(before, weights(encoder))
 
 
-def test_tensors_of_the_head_that_a_checkpoint_holds_are_put_back_not_drawn(saved_checkpoint):
+def test_tensors_of_the_head_in_the_checkpoint_are_restored(saved_checkpoint):
     encoder = load_encoder(FolderEncoder(kind="folder", path=str(saved_checkpoint)), n_labels=2)
     assert set(encoder.initial_weights.newly_initialized) == {"classifier.weight", "classifier.bias"}
     encoder.reset(1)
     one = weights(encoder)
-    disturb(encoder)
+    change_weights(encoder)
     encoder.reset(2)
     other = weights(encoder)
     assert {name for name in one if not torch.equal(one[name], other[name])} == {"classifier.weight"}

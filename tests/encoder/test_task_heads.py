@@ -21,13 +21,13 @@ def weights(encoder):
     return {name: parameter.detach().clone() for name, parameter in encoder.model.named_parameters()}
 
 
-def test_every_family_takes_heads_and_every_parameter_has_one_address(family, load):
-    bare = load(family)
-    encoder = with_task_heads(bare, SHAPES, HeadsSpec(n_common_layers=2))
+def test_every_family_takes_task_heads_and_every_parameter_has_one_address(family, load):
+    plain = load(family)
+    encoder = with_task_heads(plain, SHAPES, HeadsSpec(n_common_layers=2))
     placed = [name for names in encoder.anatomy.parameters.values() for name in names]
     assert sorted(placed) == sorted(name for name, _ in encoder.model.named_parameters())
     assert encoder.anatomy.addresses[-4:] == (HEAD, "head.keys", "head.b-2", "head.c")
-    assert encoder.n_layers == bare.n_layers
+    assert encoder.n_layers == plain.n_layers
     rates = encoder.anatomy.rates(UniformRates(rate=1e-5, head=1e-3).at(encoder.n_layers))
     assert {rates[f"head.{task}"] for task in SHAPES} == {1e-3}
     ids = torch.ones(4, 6, dtype=torch.long)
@@ -36,7 +36,7 @@ def test_every_family_takes_heads_and_every_parameter_has_one_address(family, lo
         assert encoder.model(input_ids=ids).logits.shape == (4 // shape.n_parts, shape.n_outputs)
 
 
-def test_one_task_alone_is_drawn_as_the_plain_classifier(family, load):
+def test_a_single_task_is_initialized_as_the_plain_classifier(family, load):
     plain = load(family, 3)
     alone = with_task_heads(load(family, 3), {"a": HeadShape(3)}, HeadsSpec(n_common_layers=0, dropout=None))
     for seed in (1, 2):
@@ -48,7 +48,7 @@ def test_one_task_alone_is_drawn_as_the_plain_classifier(family, load):
     assert list(alone.anatomy.parameters) == list(plain.anatomy.parameters)
 
 
-def test_a_tasks_head_starts_the_same_whatever_the_other_tasks_are(load):
+def test_a_tasks_initial_head_does_not_depend_on_the_other_tasks(load):
     spec, one = HeadsSpec(n_common_layers=0), HeadShape(2)
     first = with_task_heads(load(), {"a": one, "b": HeadShape(3)}, spec)
     other = with_task_heads(load(), {"b": HeadShape(5, 4), "c": one, "a": one}, spec)
@@ -62,7 +62,7 @@ def test_a_tasks_head_starts_the_same_whatever_the_other_tasks_are(load):
     assert not torch.equal(c, a)  # the same shape, another name
 
 
-def test_reset_puts_back_what_a_fit_changed(load):
+def test_reset_restores_the_heads(load):
     encoder = with_task_heads(load(), SHAPES, HeadsSpec())
     encoder.reset(3)
     before = weights(encoder)
@@ -73,23 +73,23 @@ def test_reset_puts_back_what_a_fit_changed(load):
     assert all(torch.equal(before[name], now) for name, now in weights(encoder).items())
 
 
-def test_the_encoder_that_was_given_keeps_its_head_and_its_dropout(load):
-    bare = load(n_labels=3)
+def test_the_original_encoder_keeps_its_head_and_dropout(load):
+    plain = load(n_labels=3)
     ids = torch.ones(2, 5, dtype=torch.long)
-    bare.reset(1)
-    bare.model.eval()
-    before, p = bare.model(input_ids=ids).logits, bare.model.dropout.p
-    headed = with_task_heads(bare, SHAPES, HeadsSpec(dropout=0.6))
+    plain.reset(1)
+    plain.model.eval()
+    before, p = plain.model(input_ids=ids).logits, plain.model.dropout.p
+    headed = with_task_heads(plain, SHAPES, HeadsSpec(dropout=0.6))
     assert headed.model.dropout.p == 0.6
     headed.reset(2)
-    bare.reset(1)
-    assert torch.equal(bare.model(input_ids=ids).logits, before)
-    assert bare.model.dropout.p == p != 0.6
-    assert task_heads_of(bare.model) is None
-    assert headed.model.base_model is bare.model.base_model
+    plain.reset(1)
+    assert torch.equal(plain.model(input_ids=ids).logits, before)
+    assert plain.model.dropout.p == p != 0.6
+    assert task_heads_of(plain.model) is None
+    assert headed.model.base_model is plain.model.base_model
 
 
-def test_pairs_that_were_encoded_apart_meet_at_the_output_layer(load):
+def test_texts_of_separately_encoded_pairs_are_concatenated_at_the_output_layer(load):
     encoder = with_task_heads(load(), {"pair": HeadShape(1, 2, 2), "x": HeadShape(1)}, HeadsSpec(n_common_layers=1))
     heads = task_heads_of(encoder.model)
     heads.task = "pair"
@@ -101,7 +101,7 @@ def test_pairs_that_were_encoded_apart_meet_at_the_output_layer(load):
 
 
 @pytest.mark.parametrize(("activation", "is_linear"), [("none", True), ("tanh", False), ("relu", False)])
-def test_a_stack_without_activation_is_one_linear_map(load, activation, is_linear):
+def test_layers_without_activation_are_one_linear_map(load, activation, is_linear):
     spec = HeadsSpec(n_common_layers=2, activation=activation)
     encoder = with_task_heads(load(), {"a": HeadShape(2, 3)}, spec)
     heads = task_heads_of(encoder.model).double()
@@ -111,7 +111,7 @@ def test_a_stack_without_activation_is_one_linear_map(load, activation, is_linea
     assert same == is_linear
 
 
-def test_the_paper_adds_as_many_layers_as_its_sizes_say(load):
+def test_the_number_of_parameters_is_that_of_the_paper(load):
     # minBERT multi-task, section 5.3.4: 111.7, 114.7, 121.7 and 131.2 M parameters for 0+1, 2+2, 5+5 and 9+9 layers
     millions = {}
     for common, own in ((0, 1), (1, 1), (2, 2), (5, 5), (9, 9)):

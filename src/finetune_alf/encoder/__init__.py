@@ -1,8 +1,8 @@
-"""The door to transformers: a checkpoint in, an Encoder with addresses, tokenizer and first weights out.
+"""Encoders: checkpoints loaded through transformers, with an address for each parameter and resettable weights.
 
-`spec` says which encoder is meant, `locate` finds its folder, `checkpoint` refuses what must not be loaded,
-`pretrained` reads the rest, `load` builds the Encoder of it, `anatomy` lays its parameters out by address, `weights`
-puts the first weights back. `masked` gives a checkpoint a head that fills masks instead, and `save` writes its body.
+`spec` names an encoder, `locate` finds its folder, `checkpoint` checks its files, `pretrained` loads config, weights
+and tokenizer, and `load` builds the Encoder. `anatomy` gives every parameter an address, `initial_weights` resets it.
+`masked_lm` loads a checkpoint with a masked language modelling head, and `save` writes its body.
 """
 
 from finetune_alf.encoder.spec import (

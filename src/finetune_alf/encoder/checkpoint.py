@@ -1,4 +1,4 @@
-"""What a checkpoint's folder must hold before transformers reads it: nothing in it is executed, or chooses a path."""
+"""Checks of a checkpoint's files before transformers reads them: no code, no pickles, no paths outside the folder."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ TOKENIZER_FILES = (
     "tokenizer.model",
 )
 MAX_CONFIG_BYTES = 1 << 20
-# Keys by which a config has code or kernels fetched and run, or weights read by another path than ours.
+# Keys of a config that download and run code or kernels, or read the weights in another format.
 REFUSED_KEYS = frozenset(
     {"auto_map", "trust_remote_code", "custom_pipelines", "_attn_implementation_internal", "quantization_config"}
 )
@@ -27,15 +27,17 @@ ATTENTION_KEYS = frozenset({"attn_implementation", "_attn_implementation", "expe
 
 
 def check_checkpoint(folder: Path) -> dict[str, Any]:
-    """Refuse a folder that is no whole, plain checkpoint, and return its config.
+    """Return the config of a checkpoint after checking all of its files.
 
-    Raises EncoderError that names the file: no config, keys that load code, pickled weights, torn or missing
-    safetensors, no tokenizer.
+    Raises EncoderError, naming the file, for a missing config, keys that load code, pickled weights, missing or
+    truncated safetensors, and a missing tokenizer.
     """
     if not folder.is_dir():
-        raise EncoderError(f"{folder}: must be the folder of an encoder, but there is none. Check the path.")
+        raise EncoderError(f"{folder}: must be the folder of an encoder, but is no folder. Check the path.")
     if (folder / "adapter_config.json").exists():
-        raise EncoderError(f"{folder}: must be a whole encoder, but got an adapter. Merge it into its encoder first.")
+        raise EncoderError(
+            f"{folder}: must be a whole encoder, but got a PEFT adapter. Merge it into its encoder first."
+        )
     config = _read_config(folder / "config.json")
     if (folder / "tokenizer_config.json").exists():
         _read_config(folder / "tokenizer_config.json")
@@ -43,14 +45,14 @@ def check_checkpoint(folder: Path) -> dict[str, Any]:
         _check_header(file)
     if not any((folder / name).exists() for name in TOKENIZER_FILES):
         raise EncoderError(
-            f"{folder}: must hold a tokenizer, but has none of {', '.join(TOKENIZER_FILES)}. "
-            "Save the encoder's tokenizer beside its weights."
+            f"{folder}: must contain a tokenizer, but has none of {', '.join(TOKENIZER_FILES)}. "
+            "Save the encoder's tokenizer in the same folder."
         )
     return config
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
-    """Return the safetensors files that transformers will read; EncoderError when there are none, or not all."""
+    """Return the safetensors files of a checkpoint; raises EncoderError when there are none, or a shard is missing."""
     if (folder / WEIGHTS_FILE).exists():
         return (folder / WEIGHTS_FILE,)
     if not (folder / INDEX_FILE).exists():
@@ -58,18 +60,20 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     names = _shard_names(folder / INDEX_FILE)
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise EncoderError(f"{folder}: must hold all files of {INDEX_FILE}, but lacks {missing[0]}. Fetch it again.")
+        raise EncoderError(
+            f"{folder}: must contain all files of {INDEX_FILE}, but {missing[0]} is missing. Download it again."
+        )
     return tuple(folder / name for name in names)
 
 
 def check_config(config: dict[str, Any], source: str) -> None:
-    """Raise EncoderError when a config, at any depth, asks for code, kernels or other than plain weights."""
+    """Raise EncoderError when a config, at any depth, loads code, kernels or weights of another format."""
     for key, value in _items(config):
-        kernel = key in ATTENTION_KEYS and "/" in json.dumps(value)
-        if key in REFUSED_KEYS or kernel:
+        is_kernel = key in ATTENTION_KEYS and "/" in json.dumps(value)
+        if key in REFUSED_KEYS or is_kernel:
             raise EncoderError(
                 f"{source}: must be a plain config, but has {key!r}, which makes loading run code or read other "
-                "weights. Use an encoder whose architecture transformers has itself, and drop the key."
+                "weights. Use an architecture of transformers itself, and remove the key."
             )
 
 
@@ -88,15 +92,17 @@ def _read_config(file: Path) -> dict[str, Any]:
 
 def _read_object(file: Path) -> dict[str, Any]:
     if not file.is_file():
-        raise EncoderError(f"{file}: must exist. Give a folder as save_pretrained writes it.")
+        raise EncoderError(f"cannot read {file}: no such file. Give a folder as save_pretrained writes it.")
     if file.stat().st_size > MAX_CONFIG_BYTES and file.name != INDEX_FILE:
-        raise EncoderError(f"{file}: must be at most {MAX_CONFIG_BYTES} bytes, but is larger. Fetch it again.")
+        raise EncoderError(
+            f"{file}: must be at most {MAX_CONFIG_BYTES} bytes, but got {file.stat().st_size}. Download it again."
+        )
     try:
         value = json.loads(file.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise EncoderError(f"{file}: must be JSON, but got {error}. Fetch it again.") from None
+        raise EncoderError(f"{file}: must be JSON, but got {error}. Download it again.") from None
     if not isinstance(value, dict):
-        raise EncoderError(f"{file}: must hold a JSON object, but got {type(value).__name__}. Fetch it again.")
+        raise EncoderError(f"{file}: must be a JSON object, but got {type(value).__name__}. Download it again.")
     return value
 
 
@@ -104,20 +110,24 @@ def _shard_names(index: Path) -> list[str]:
     weight_map = _read_object(index).get("weight_map")
     names = sorted(set(map(str, weight_map.values()))) if isinstance(weight_map, dict) else []
     if not names:
-        raise EncoderError(f"{index}: must map tensors to files under 'weight_map', but does not. Fetch it again.")
+        raise EncoderError(
+            f"{index}: must map tensors to files under 'weight_map', but got {weight_map!r}. Download it again."
+        )
     for name in names:
         if Path(name).name != name or "\\" in name or not name.endswith(".safetensors"):
-            raise EncoderError(f"{index}: must name safetensors files beside it, but got {name!r}. Fetch it again.")
+            raise EncoderError(
+                f"{index}: must name safetensors files of the same folder, but got {name!r}. Download it again."
+            )
     return names
 
 
 def _refuse_pickles(folder: Path) -> None:
     pickles = sorted(file.name for file in folder.iterdir() if file.suffix in {".bin", ".pt", ".pth", ".ckpt"})
     if not pickles:
-        raise EncoderError(f"{folder}: must hold {WEIGHTS_FILE}, but there are no weights. Fetch the encoder again.")
+        raise EncoderError(f"{folder}: must contain {WEIGHTS_FILE}, but has no weights. Download the encoder again.")
     raise EncoderError(
-        f"{folder}: must hold {WEIGHTS_FILE}, but got only {', '.join(pickles)}. Pickled weights can run code and are "
-        'never read; where you trust them, convert them once: python -c "from transformers import AutoModel as M, '
+        f"{folder}: must contain {WEIGHTS_FILE}, but got only {', '.join(pickles)}. Pickled weights can run code and "
+        'are never read. If you trust them, convert them once: python -c "from transformers import AutoModel as M, '
         f"AutoTokenizer as T; [c.from_pretrained('{folder}').save_pretrained('{folder}-safe') for c in (M, T)]\""
     )
 
@@ -126,7 +136,7 @@ def _check_header(file: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(file, "pt"):  # checks that the header is sound and the offsets end where the file does
+        with safe_open(file, "pt"):  # checks the header, and that the offsets end at the end of the file
             pass
     except (SafetensorError, OSError) as error:
-        raise EncoderError(f"{file}: must be a whole safetensors file, but got {error}. Fetch it again.") from None
+        raise EncoderError(f"{file}: must be a whole safetensors file, but got {error}. Download it again.") from None

@@ -1,4 +1,4 @@
-"""Encoder: model, tokenizer and anatomy, the one live object that crosses floors."""
+"""Encoder: a transformers model with its tokenizer, the addresses of its parameters, and its initial weights."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """A sequence classification model that can be put back to its first weights.
+    """A sequence classification model that can be reset to its initial weights.
 
-    `n_positions` is the longest text, in tokens, that it can read; `takes_token_types` says whether it tells first and
-    second text of a pair apart by token types; `adapter` says what was built into it, if anything.
+    `n_positions` is the maximum number of tokens of an input. `takes_token_types` is whether the model has token type
+    embeddings for the two texts of a pair. `adapter` is the adapter in its layers, if any.
     """
 
     model: "PreTrainedModel"
@@ -34,28 +34,28 @@ class Encoder:
 
     @property
     def n_layers(self) -> int:
-        """How many layers have an address."""
+        """The number of layers that have an address."""
         return self.anatomy.n_layers
 
     def check_adapter(self, adapter: Adapter | None) -> None:
-        """Raise EncoderError unless this adapter, or none, is what was built in."""
+        """Raise EncoderError unless the encoder has this adapter, or none."""
         if adapter != self.adapter:
             raise EncoderError(
                 f"{self.identity}: must have the recipe's adapter ({adapter or 'none'}), "
-                f"but has {self.adapter or 'none'}. Build it in with with_adapter, or change the recipe."
+                f"but got {self.adapter or 'none'}. Add it with with_adapter, or change the recipe."
             )
 
     def reset(self, seed: int) -> None:
-        """Put the first weights back in place: the same tensors, open, without gradients.
+        """Restore the initial weights in place; every parameter requires gradients and has none.
 
-        Head tensors that no checkpoint held are drawn from the seed; the global random state is left as it was.
+        Tensors that the checkpoint does not hold are initialized from the seed. The global random state is unchanged.
         """
         self.initial_weights.restore(self.model, seed)
 
     def tokenize(self, texts: Texts, max_tokens: int) -> Tokens:
-        """Tokenise single texts or pairs, cut to `max_tokens`.
+        """Tokenize single texts or pairs, truncated to `max_tokens`.
 
-        Raises EncoderError when the encoder cannot read texts that long.
+        Raises EncoderError when the model has fewer positions than that.
         """
         if max_tokens > self.n_positions:
             raise EncoderError(

@@ -1,4 +1,4 @@
-"""Load an encoder: safetensors only, float32, no code from the checkpoint, nothing on stderr."""
+"""Load an encoder for classification: safetensors only, float32, no code of the checkpoint, no output on stderr."""
 
 import inspect
 from collections.abc import Collection
@@ -14,13 +14,13 @@ from finetune_alf.encoder.hash_tokenizer import WordHashTokenizer
 from finetune_alf.encoder.initial_weights import InitialWeights
 from finetune_alf.encoder.locate import locate
 from finetune_alf.encoder.pretrained import (
-    VENDOR_ERRORS,
+    TRANSFORMERS_ERRORS,
     attention_of,
-    line,
+    first_line,
     load_checkpoint,
-    n_ids,
     n_positions,
     quiet,
+    vocab_size,
 )
 from finetune_alf.encoder.spec import EncoderSpec, RandomEncoder
 from finetune_alf.encoder.tokens import PretrainedTokenizer, Tokenizer
@@ -35,13 +35,13 @@ __all__ = ["Encoder", "load_encoder"]
 
 
 def load_encoder(spec: EncoderSpec, n_labels: int, device: str = "cpu") -> Encoder:
-    """Load an encoder with a classifier of `n_labels` classes, its weights as `reset(0)` leaves them.
+    """Load an encoder with a classification head of `n_labels` outputs, its weights as `reset(0)` leaves them.
 
-    Raises EncoderError, before anything is trained, for a checkpoint that is missing, unsafe, torn, of an unknown
-    architecture, or whose tensors do not fit: only tensors of the head may be new.
+    Raises EncoderError for a checkpoint that is missing, unsafe, truncated, of an unknown architecture, or whose
+    tensors do not fit the model: only tensors of the head may be newly initialized.
     """
     with quiet(), torch.random.fork_rng(devices=[]):
-        model, tokenizer, anatomy, fresh = (
+        model, tokenizer, anatomy, newly_initialized = (
             _random(spec, n_labels) if isinstance(spec, RandomEncoder) else _pretrained(locate(spec), n_labels)
         )
     model.to(device)
@@ -51,7 +51,7 @@ def load_encoder(spec: EncoderSpec, n_labels: int, device: str = "cpu") -> Encod
         anatomy=anatomy,
         spec=spec,
         identity=spec.identity(),
-        initial_weights=InitialWeights.of(model, fresh),
+        initial_weights=InitialWeights.of(model, newly_initialized),
         n_positions=n_positions(model),
         takes_token_types=_takes_token_types(model),
     )
@@ -59,10 +59,11 @@ def load_encoder(spec: EncoderSpec, n_labels: int, device: str = "cpu") -> Encod
     return encoder
 
 
-_Built = tuple["PreTrainedModel", Tokenizer, Anatomy, Collection[str]]
+_Loaded = tuple["PreTrainedModel", Tokenizer, Anatomy, Collection[str]]
+"""A model, its tokenizer, its anatomy and the names of the newly initialized tensors."""
 
 
-def _random(spec: RandomEncoder, n_labels: int) -> _Built:
+def _random(spec: RandomEncoder, n_labels: int) -> _Loaded:
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     check_config(spec.config, "config")
@@ -70,19 +71,19 @@ def _random(spec: RandomEncoder, n_labels: int) -> _Built:
     torch.default_generator.manual_seed(child_seed(spec.seed, "body"))
     try:
         config = AutoConfig.for_model(spec.config["model_type"], **arguments, num_labels=n_labels)
-        attention = attention_of(config, "config", "classify")
+        attention = attention_of(config, "config", "sequence classification")
         model = AutoModelForSequenceClassification.from_config(config, attn_implementation=attention)
-    except VENDOR_ERRORS as error:
+    except TRANSFORMERS_ERRORS as error:
         raise EncoderError(
-            f"config: must describe an encoder that transformers can build, but got {line(error)}."
+            f"config: must describe an encoder that transformers can build, but got: {first_line(error)}."
         ) from error
     anatomy = anatomy_of(model)
-    return model, WordHashTokenizer(n_ids(model), config.pad_token_id), anatomy, anatomy.parameters[HEAD]
+    return model, WordHashTokenizer(vocab_size(model), config.pad_token_id), anatomy, anatomy.parameters[HEAD]
 
 
-def _pretrained(folder: Path, n_labels: int) -> _Built:
-    read = load_checkpoint(folder, "classify", n_labels)
-    return read.model, PretrainedTokenizer(read.tokenizer), read.anatomy, read.newly_initialized
+def _pretrained(folder: Path, n_labels: int) -> _Loaded:
+    loaded = load_checkpoint(folder, "sequence classification", n_labels)
+    return loaded.model, PretrainedTokenizer(loaded.tokenizer), loaded.anatomy, loaded.newly_initialized
 
 
 def _takes_token_types(model: "PreTrainedModel") -> bool:

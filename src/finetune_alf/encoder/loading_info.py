@@ -1,4 +1,4 @@
-"""Whether a checkpoint's tensors fit the model: judged by name, before anything is trained."""
+"""Checks of transformers' loading info: missing, mismatched and unexpected keys, and weights that are not finite."""
 
 import logging
 import re
@@ -18,37 +18,44 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def fresh_tensors(folder: Path, model: "PreTrainedModel", info: Mapping[str, Any], anatomy: Anatomy) -> Collection[str]:
-    """Return the head tensors that the checkpoint does not hold in this shape; EncoderError for any other."""
+def newly_initialized(
+    folder: Path, model: "PreTrainedModel", info: Mapping[str, Any], anatomy: Anatomy
+) -> Collection[str]:
+    """Return the tensors of the head that the checkpoint lacks, or has in another shape.
+
+    Raises EncoderError when a tensor of the body is missing or of another shape.
+    """
     names = {name for name, _ in model.named_parameters()}
     shapes = {name: (tuple(got), tuple(want)) for name, got, want in info["mismatched_keys"] if name in names}
     missing = {name for name in info["missing_keys"] if name in names}
     for name in sorted((missing | set(shapes)) - set(anatomy.parameters[HEAD])):
-        wrong = "is missing" if name in missing else "has the shape {}, not {}".format(*shapes[name])
+        fault = "is missing" if name in missing else "has the shape {}, not {}".format(*shapes[name])
         raise EncoderError(
-            f"{folder}: every tensor of the body must be in the checkpoint and fit config.json, but {name} {wrong}. "
-            "Use the config.json that the weights were saved with."
+            f"{folder}: every tensor of the body must be in the checkpoint and fit config.json, but {name} {fault}. "
+            "Use the config.json that was saved with the weights."
         )
     _check_depth(folder, info["unexpected_keys"], anatomy)
     for name in sorted(shapes):
-        log.warning("%s: %s is drawn anew, its shape is %s in the file and %s here", folder, name, *shapes[name])
+        log.warning("%s: %s is newly initialized, because its shape is %s and must be %s", folder, name, *shapes[name])
     return missing | set(shapes)
 
 
 def _check_depth(folder: Path, unexpected: Collection[str], anatomy: Anatomy) -> None:
-    """Refuse weights of more layers than config.json names, which transformers would drop in silence."""
+    """Refuse weights of more layers than config.json has, which transformers would drop silently."""
     first = tuple(f".{name}" for name in anatomy.parameters[layer(0)])
     for key in sorted(unexpected):
-        as_first = re.sub(r"\.\d+\.", ".0.", f".{key}", count=1)
-        if any(name.endswith(as_first) for name in first):
+        in_first_layer = re.sub(r"\.\d+\.", ".0.", f".{key}", count=1)
+        if any(name.endswith(in_first_layer) for name in first):
             raise EncoderError(
-                f"{folder}: config.json must name as many layers as there are weights, but it makes "
-                f"{anatomy.n_layers} and the checkpoint holds {key}. Use the config.json that the weights came with."
+                f"{folder}: config.json must have as many layers as the weights, but got {anatomy.n_layers} layers "
+                f"and weights with {key}. Use the config.json that was saved with the weights."
             )
 
 
-def check_finite(folder: Path, model: "PreTrainedModel", fresh: Collection[str]) -> None:
-    """Raise EncoderError when a weight that was loaded is NaN or infinite."""
+def check_finite(folder: Path, model: "PreTrainedModel", newly_initialized: Collection[str]) -> None:
+    """Raise EncoderError when a loaded weight is NaN or infinite."""
     for name, parameter in model.named_parameters():
-        if name not in fresh and not bool(torch.isfinite(parameter).all()):
-            raise EncoderError(f"{folder}: weights must be finite, but {name} holds NaN or infinity. Fetch it again.")
+        if name not in newly_initialized and not bool(torch.isfinite(parameter).all()):
+            raise EncoderError(
+                f"{folder}: weights must be finite, but {name} has NaN or infinite values. Download it again."
+            )

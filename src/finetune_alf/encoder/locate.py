@@ -1,4 +1,4 @@
-"""Where an encoder's files lie on this machine: the hub's cache, a folder, an installed package."""
+"""The folder of an encoder's files: in the hub's cache, on disk, or in an installed package."""
 
 import importlib.util
 import logging
@@ -19,23 +19,23 @@ from finetune_alf.files import file_digest
 log = logging.getLogger(__name__)
 
 _TOKENIZER = ("tokenizer*", "vocab.*", "merges.txt", "*.model", "special_tokens_map.json", "added_tokens.json")
-BESIDE_WEIGHTS = ("config.json", *_TOKENIZER)
-"""Patterns of the files that a checkpoint needs besides its weights."""
+CONFIG_AND_TOKENIZER = ("config.json", *_TOKENIZER)
+"""Glob patterns of the files that a checkpoint needs besides its weights."""
 
-_WANTED = [*BESIDE_WEIGHTS, "*.safetensors", "*.safetensors.index.json"]
+_DOWNLOADED = [*CONFIG_AND_TOKENIZER, "*.safetensors", "*.safetensors.index.json"]
 
 
 def resolve_folder(root: Path, spec: EncoderSpec) -> EncoderSpec:
-    """Take what lies in a folder from a project's root, not from wherever the command was called."""
+    """Return the spec with its relative folder resolved against a project's root; other kinds are unchanged."""
     if isinstance(spec, AdaptedEncoder):
         return spec.folder_in(root)
     return spec.model_copy(update={"path": str(root / spec.path)}) if isinstance(spec, FolderEncoder) else spec
 
 
 def locate(spec: HubEncoder | FolderEncoder | AdaptedEncoder | PackageEncoder) -> Path:
-    """Return the folder of an encoder, fetched first if it is on the hub and not in the cache.
+    """Return the folder of an encoder; an encoder of the hub is downloaded if the cache does not have it.
 
-    Raises EncoderError when it is not there, cannot be fetched, or is not what its digest says.
+    Raises EncoderError when it is missing, cannot be downloaded, or has another digest.
     """
     if isinstance(spec, HubEncoder):
         return _from_hub(spec)
@@ -48,18 +48,19 @@ def locate(spec: HubEncoder | FolderEncoder | AdaptedEncoder | PackageEncoder) -
 
 def _from_package(spec: PackageEncoder) -> Path:
     spec.version()
-    # find_spec does not import the package, which may drag half a framework in.
+    # find_spec does not import the package, which may import heavy dependencies.
     found = importlib.util.find_spec(spec.package)
     folders = list(found.submodule_search_locations or ()) if found else []
     weights = Path(folders[0]) / spec.path / WEIGHTS_FILE if folders else None
     if weights is None or not weights.is_file():
         raise EncoderError(
-            f"{spec.package}: must hold {spec.path}/{WEIGHTS_FILE}, but does not. Check `path`, or install it again."
+            f"{spec.package}: must contain {spec.path}/{WEIGHTS_FILE}, but got no such file. "
+            "Check `path`, or install the package again."
         )
     if (got := file_digest(weights)) != spec.sha256:
         raise EncoderError(
-            f"{weights}: must have the SHA-256 {spec.sha256}, but has {got}. "
-            f"Install {spec.package} again in the version that requirements.lock names."
+            f"{weights}: must have the SHA-256 {spec.sha256}, but got {got}. "
+            f"Install {spec.package} again in the version of requirements.lock."
         )
     return weights.parent
 
@@ -72,14 +73,14 @@ def _from_hub(spec: HubEncoder) -> Path:
         return cached
     if constants.HF_HUB_OFFLINE:
         raise EncoderError(
-            f"{spec.identity()}: must be in the cache {constants.HF_HUB_CACHE} when HF_HUB_OFFLINE is set, but is not. "
-            "Fetch it on a machine with a network and copy the cache, or use kind: folder or kind: package."
+            f"{spec.identity()}: must be in the cache {constants.HF_HUB_CACHE} where HF_HUB_OFFLINE is set, but is "
+            "not. Download it on a machine with a network and copy the cache, or use kind: folder or kind: package."
         )
-    return _fetch(spec)
+    return _download(spec)
 
 
 def _cached(spec: HubEncoder) -> Path | None:
-    """Return the snapshot in the cache if it is whole; a fetch that was cut short leaves a part."""
+    """Return the snapshot in the cache if it is complete; an interrupted download leaves a part of it."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -88,20 +89,22 @@ def _cached(spec: HubEncoder) -> Path | None:
         weight_files(folder)
     except (LocalEntryNotFoundError, EncoderError):
         return None
-    whole = (folder / "config.json").exists() and any((folder / name).exists() for name in TOKENIZER_FILES)
-    return folder if whole else None
+    is_complete = (folder / "config.json").exists() and any((folder / name).exists() for name in TOKENIZER_FILES)
+    return folder if is_complete else None
 
 
-def _fetch(spec: HubEncoder) -> Path:
+def _download(spec: HubEncoder) -> Path:
     from huggingface_hub import snapshot_download
 
-    log.info("fetching %s from the hub", spec.identity())
+    log.info("downloading %s from the hub", spec.identity())
     try:
-        folder = snapshot_download(spec.name, revision=spec.revision, allow_patterns=_WANTED, ignore_patterns=["*/*"])
-    except Exception as error:  # the hub's own errors, httpx's and the file system's share no ancestor
+        folder = snapshot_download(
+            spec.name, revision=spec.revision, allow_patterns=_DOWNLOADED, ignore_patterns=["*/*"]
+        )
+    except Exception as error:  # the errors of the hub, httpx and the file system have no common base class
         reason = next(iter(str(error).removeprefix("Got: ").strip().splitlines()), type(error).__name__)
         raise EncoderError(
-            f"{spec.identity()}: must be on the hub and reachable, but got {reason}. "
+            f"cannot download {spec.identity()}: {reason}. "
             "Check name, revision and network, or use kind: folder or kind: package."
         ) from error
     return Path(folder)

@@ -1,4 +1,4 @@
-"""Texts as the ids an encoder reads, and the tokenizer of a checkpoint behind one small interface."""
+"""Token ids of texts, and the interface of tokenizers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,38 +15,38 @@ Texts = Sequence[str] | Sequence[tuple[str, str]] | Sequence[str | tuple[str, st
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token ids of texts, a tuple a text, not padded; types (0 first text, 1 second) where the encoder takes them."""
+    """Token ids of texts, one tuple a text, without padding; `token_type_ids` (0 first text, 1 second) if taken."""
 
-    ids: tuple[tuple[int, ...], ...]
-    types: tuple[tuple[int, ...], ...] | None
+    input_ids: tuple[tuple[int, ...], ...]
+    token_type_ids: tuple[tuple[int, ...], ...] | None
     pad_token_id: int
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.input_ids)
 
 
 class Tokenizer(Protocol):
-    """Turns texts into Tokens: special tokens added, cut to `max_tokens`, the longer text of a pair first."""
+    """Tokenizes texts with special tokens, truncated to `max_tokens`, the longer text of a pair first."""
 
     def __call__(self, texts: Texts, max_tokens: int, with_token_types: bool) -> Tokens:
-        """Tokenise single texts or pairs."""
+        """Tokenize single texts or pairs."""
         ...
 
 
 class PretrainedTokenizer:
-    """The tokenizer that came with a checkpoint."""
+    """The tokenizer of a checkpoint."""
 
-    def __init__(self, vendor: "PreTrainedTokenizerBase") -> None:
-        self.vendor = vendor
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
+        self.tokenizer = tokenizer
 
     def __call__(self, texts: Texts, max_tokens: int, with_token_types: bool) -> Tokens:
-        """Tokenise single texts or pairs."""
+        """Tokenize single texts or pairs."""
         first, second = split_pairs(texts)
-        check_room(max_tokens, self.vendor.num_special_tokens_to_add(pair=second is not None))
-        pad_token_id = self.vendor.pad_token_id
+        check_max_tokens(max_tokens, self.tokenizer.num_special_tokens_to_add(pair=second is not None))
+        pad_token_id = self.tokenizer.pad_token_id
         if not first:
             return Tokens((), () if with_token_types else None, pad_token_id)
-        encoded = self.vendor(
+        encoded = self.tokenizer(
             first,
             second,
             truncation=True,
@@ -59,7 +59,7 @@ class PretrainedTokenizer:
 
 
 def split_pairs(texts: Texts) -> tuple[list[str], list[str] | None]:
-    """Return first texts and second ones, None for single texts; EncoderError when both kinds are mixed."""
+    """Return first and second texts, None for single texts; raises EncoderError when both kinds are mixed."""
     pairs = [text for text in texts if not isinstance(text, str)]
     if not pairs:
         return [text for text in texts if isinstance(text, str)], None
@@ -71,8 +71,8 @@ def split_pairs(texts: Texts) -> tuple[list[str], list[str] | None]:
     return [first for first, _ in pairs], [second for _, second in pairs]
 
 
-def check_room(max_tokens: int, n_special: int) -> None:
-    """Raise EncoderError when the special tokens alone fill `max_tokens`."""
+def check_max_tokens(max_tokens: int, n_special: int) -> None:
+    """Raise EncoderError when `max_tokens` leaves no token for the text."""
     if max_tokens <= n_special:
         raise EncoderError(
             f"max_tokens: must be more than the {n_special} special tokens of a text, but got {max_tokens}. Raise it."

@@ -62,7 +62,7 @@ def fit_lengths(encoder: Encoder, sample: Sample, max_tokens: int, scored: str |
 
 def _read_split(encoder: Encoder, sample: Sample, split: str, max_tokens: int, apart: bool = False) -> _Read:
     texts = sample.splits[split].texts
-    ids = encoder.tokenize([part for text in texts for part in text] if apart else texts, max_tokens).ids
+    ids = encoder.tokenize([part for text in texts for part in text] if apart else texts, max_tokens).input_ids
     return _Read(tuple(map(len, ids)), _united(ids))
 
 

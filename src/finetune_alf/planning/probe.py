@@ -133,7 +133,7 @@ class Probe:
         """Time fits of a few steps on texts of the probe's own sample."""
         whole, texts = self.recipe.max_tokens, self.sample.splits["train"].texts
         some = texts[:: len(texts) // ENOUGH_TEXTS or 1]
-        length = int(median(map(len, self.encoder.tokenize(some, whole).ids)))
+        length = int(median(map(len, self.encoder.tokenize(some, whole).input_ids)))
         half, quarter = max(length // 2, MIN_TOKENS), max(length // 4, MIN_TOKENS)
         timed, ends = [], time.monotonic() + ENOUGH_S
         for turn in range(N_ROUNDS):

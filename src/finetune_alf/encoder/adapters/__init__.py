@@ -1,1 +1,1 @@
-"""Adapters in a live encoder: built in by `install`, saved apart from the encoder by `save`."""
+"""Adapters: `inject` adds them to an encoder, `save` writes and reads them without the encoder."""

@@ -1,6 +1,6 @@
-"""Adapters in a folder of their own: what has learnt, megabytes, and the name of the encoder it belongs to.
+"""Save and load adapters without the encoder: `adapter.json` names the encoder, `adapter.safetensors` has the tensors.
 
-Two files, `adapter.json` and `adapter.safetensors`; nothing in them names a path or is executed.
+Nothing in the files is a path or is executed.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import EncoderError
-from finetune_alf.files import write_bytes, write_json
+from finetune_alf.files import os_error_message, write_bytes, write_json
 from finetune_alf.rates import HEAD, is_adapter, rate_source
 from finetune_alf.recipe import Adapter
 from finetune_alf.spec import Spec
@@ -26,7 +26,7 @@ MAX_SPEC_BYTES = 1 << 16
 
 
 class SavedAdapter(Spec):
-    """adapter.json: which adapter, of which encoder."""
+    """adapter.json: the adapter and the identity of its encoder."""
 
     format: Literal[1] = 1
     encoder: str
@@ -34,7 +34,7 @@ class SavedAdapter(Spec):
 
 
 def save_adapter(encoder: Encoder, folder: Path) -> None:
-    """Write what an encoder with an adapter has learnt: its adapters, the norms that learn with them, and its head.
+    """Save the trained parameters of an encoder with an adapter: adapters, the norms trained with them, and the head.
 
     Raises EncoderError for an encoder without an adapter.
     """
@@ -42,18 +42,18 @@ def save_adapter(encoder: Encoder, folder: Path) -> None:
 
     if encoder.adapter is None:
         raise EncoderError(
-            f"{encoder.identity}: must have an adapter to save, but has none. Build one in with with_adapter."
+            f"{encoder.identity}: must have an adapter to save, but has none. Add one with with_adapter."
         )
-    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in _learnt(encoder).items()}
+    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in _trained(encoder).items()}
     write_bytes(folder / TENSOR_FILE, save(tensors))
     saved = SavedAdapter(encoder=encoder.identity, adapter=encoder.adapter)
     write_json(folder / SPEC_FILE, saved.model_dump(mode="json"))
 
 
 def load_adapter(encoder: Encoder, folder: Path) -> Encoder:
-    """Return a copy of a bare encoder with the adapter of this folder in it, as it was saved; `reset` unlearns it.
+    """Return a copy of an encoder with the saved adapter of a folder; `reset` initializes it anew.
 
-    Raises EncoderError for an adapter of another encoder, or for files that are missing, torn or of another shape.
+    Raises EncoderError for an adapter of another encoder, and for files that are missing, invalid or of another shape.
     """
     saved = _read_spec(folder / SPEC_FILE)
     if saved.encoder != encoder.identity:
@@ -61,14 +61,14 @@ def load_adapter(encoder: Encoder, folder: Path) -> Encoder:
             f"{folder}: must be an adapter of {encoder.identity}, but got one of {saved.encoder}. Load that encoder."
         )
     adapted = with_adapter(encoder, saved.adapter)
-    wanted, tensors = _learnt(adapted), _read_tensors(folder / TENSOR_FILE)
-    _check(folder / TENSOR_FILE, tensors, wanted)
-    for name, parameter in wanted.items():
+    parameters, tensors = _trained(adapted), _read_tensors(folder / TENSOR_FILE)
+    _check_tensors(folder / TENSOR_FILE, tensors, parameters)
+    for name, parameter in parameters.items():
         parameter.data.copy_(tensors[name])
     return adapted
 
 
-def _learnt(encoder: Encoder) -> dict[str, "torch.nn.Parameter"]:
+def _trained(encoder: Encoder) -> dict[str, "torch.nn.Parameter"]:
     addresses = [one for one in encoder.anatomy.addresses if is_adapter(one) or rate_source(one) == HEAD]
     names = [name for address in addresses for name in encoder.anatomy.parameters[address]]
     return {name: encoder.model.get_parameter(name) for name in names}
@@ -79,10 +79,10 @@ def _read_spec(file: Path) -> SavedAdapter:
         with file.open("rb") as opened:
             return SavedAdapter.model_validate_json(opened.read(MAX_SPEC_BYTES))
     except OSError as error:
-        raise EncoderError(f"{file}: must be there, but got: {error.strerror}. Save the adapter again.") from None
+        raise EncoderError(os_error_message(error, "read", file)) from None
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, fault["loc"])) or "the whole"
+        where = ".".join(map(str, fault["loc"])) or "the file"
         raise EncoderError(
             f"{file}: must be as save_adapter writes it, but got {where}: {fault['msg']}. Save the adapter again."
         ) from None
@@ -101,15 +101,19 @@ def _read_tensors(file: Path) -> dict[str, "torch.Tensor"]:
     return tensors
 
 
-def _check(file: Path, tensors: Mapping[str, "torch.Tensor"], wanted: Mapping[str, "torch.nn.Parameter"]) -> None:
-    for name in sorted({*tensors} ^ {*wanted}):
-        wrong = "is missing" if name in wanted else "belongs to nothing in it"
-        raise EncoderError(f"{file}: must hold what learns in this encoder, but {name} {wrong}. Save it again.")
-    for name, parameter in wanted.items():
+def _check_tensors(
+    file: Path, tensors: Mapping[str, "torch.Tensor"], parameters: Mapping[str, "torch.nn.Parameter"]
+) -> None:
+    for name in sorted({*tensors} ^ {*parameters}):
+        fault = "is missing" if name in parameters else "is none of them"
+        raise EncoderError(
+            f"{file}: must contain the trained parameters of this encoder, but {name} {fault}. Save it again."
+        )
+    for name, parameter in parameters.items():
         if tensors[name].shape != parameter.shape:
             raise EncoderError(
                 f"{file}: {name} must have the shape {tuple(parameter.shape)}, but got {tuple(tensors[name].shape)}. "
-                "Load the encoder with as many classes as the adapter was saved with."
+                "Load the encoder with the number of classes that the adapter was saved with."
             )
         if not bool(tensors[name].isfinite().all()):
-            raise EncoderError(f"{file}: weights must be finite, but {name} holds NaN or infinity. Save it again.")
+            raise EncoderError(f"{file}: weights must be finite, but {name} has NaN or infinite values. Save it again.")

@@ -21,10 +21,10 @@ class TokenTable:
     @classmethod
     def of(cls, tokens: Tokens, device: torch.device) -> "TokenTable":
         """Lay a split's tokens out on a device."""
-        lengths = torch.tensor([len(text) for text in tokens.ids])
+        lengths = torch.tensor([len(text) for text in tokens.input_ids])
         return cls(
-            ids=_flat(tokens.ids, device),
-            types=None if tokens.types is None else _flat(tokens.types, device),
+            ids=_flat(tokens.input_ids, device),
+            types=None if tokens.token_type_ids is None else _flat(tokens.token_type_ids, device),
             lengths=lengths,
             starts=lengths.cumsum(0) - lengths,
             pad_token_id=tokens.pad_token_id,
