@@ -12,8 +12,8 @@ from finetune_alf.data.sample import Sample, Split, load_sample, rows_digest, sa
 from finetune_alf.encoder.load import Encoder, load_encoder
 from finetune_alf.encoder.locate import locate
 from finetune_alf.encoder.spec import FolderEncoder, PackageEncoder
-from finetune_alf.files import write_json
 from finetune_alf.experiments.registry import load_params
+from finetune_alf.files import write_json
 from finetune_alf.spec import Spec
 
 HERE = Path(__file__).resolve().parent.parent

@@ -85,10 +85,10 @@ def test_what_was_trained_and_compared_is_shown_beside_it(ctx: Context) -> None:
     prepare(ctx, "films")
     adapt(ctx, "films")
     for stage in plan(ctx, "adapt", "films").stages:
-        assert stage.spent
-        assert stage.spent.n_fits == stage.n_fits
-        assert stage.spent_predicted_s == pytest.approx(stage.seconds)
+        assert stage.elapsed
+        assert stage.elapsed.n_fits == stage.n_fits
+        assert stage.elapsed_predicted_s == pytest.approx(stage.seconds)
     ctx.paths.adapt("films").unlink()
     trained, compared = plan(ctx, "adapt", "films").stages
-    assert trained.spent  # the record beside the weights tells it before the comparison is made
-    assert compared.spent
+    assert trained.elapsed  # the record beside the weights tells it before the comparison is made
+    assert compared.elapsed

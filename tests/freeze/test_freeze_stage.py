@@ -16,8 +16,8 @@ from finetune_alf.data.sample import Split, load_sample
 from finetune_alf.errors import DataError
 from finetune_alf.experiments.freeze.bench import swept
 from finetune_alf.experiments.freeze.stage import _in_short, freeze
-from finetune_alf.files import read_json, read_jsonl, write_json
 from finetune_alf.experiments.registry import load_params
+from finetune_alf.files import read_json, read_jsonl, write_json
 from finetune_alf.paths import Paths
 from finetune_alf.report.write import write_report
 from finetune_alf.running.context import Context, SilentConsole

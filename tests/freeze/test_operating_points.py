@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from finetune_alf.experiments.freeze.resample import interval, scores_by_seed
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from finetune_alf.experiments.freeze.operating import ROUNDING, OperatingPoint, margin, operating_point
-from finetune_alf.experiments.freeze.resample import interval, scores_by_seed
 from finetune_alf.metrics import METRICS
 from finetune_alf.stats import Interval
 

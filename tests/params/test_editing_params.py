@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from finetune_alf.errors import ParamsError
-from finetune_alf.experiments.registry import load_params
+from finetune_alf.experiments.registry import load_params, model_of
 from finetune_alf.params.document import overlay
 from finetune_alf.params.edit import merge_text
 from finetune_alf.params.presets import find_source, preset_names
@@ -63,7 +63,7 @@ def test_only_what_an_overlay_names_changes(text: str, over: str, expected: str)
 def test_comments_of_the_file_and_of_the_preset_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("# mine\n" + DEFAULT.replace("n_trials: 40", "n_trials: 40 # enough"))
-    use_presets(path, ["real-small"])
+    use_presets(path, ["real-small"], model=model_of())
     text = path.read_text()
     assert text.startswith("# mine\n")
     assert "n_trials: 32 # enough" in text
@@ -76,12 +76,12 @@ def test_comments_of_the_file_and_of_the_preset_are_kept(tmp_path: Path) -> None
 
 def test_an_invalid_outcome_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    use_presets(path, ["real-small"])
+    use_presets(path, ["real-small"], model=model_of())
     before = path.read_bytes()
     with pytest.raises(ParamsError, match=r"unchanged.*--anew thesis-bert"):
-        use_presets(path, ["thesis-bert"])
+        use_presets(path, ["thesis-bert"], model=model_of())
     assert path.read_bytes() == before
-    use_presets(path, ["thesis-bert"], anew=True)
+    use_presets(path, ["thesis-bert"], model=model_of(), anew=True)
     assert list(load_params(path).studies) == ["bert"]
     assert list(tmp_path.iterdir()) == [path]
 
@@ -92,7 +92,7 @@ def test_a_file_with_aliases_is_refused_and_left_as_it_was(tmp_path: Path) -> No
     assert load_params(path).transfer.seed == 3
     before = path.read_bytes()
     with pytest.raises(ParamsError, match="aliases"):
-        use_presets(path, ["real-small"])
+        use_presets(path, ["real-small"], model=model_of())
     assert path.read_bytes() == before
 
 

@@ -1,8 +1,9 @@
-"""A metric that does not suit the labels of its sample is told where it stands, in every section that has one."""
+"""A metric that does not suit the labels of its sample is found where it stands, in every section that has one."""
 
 import pytest
 
-from finetune_alf.params.model import disagreements
+from finetune_alf.experiments.registry import model_of
+from finetune_alf.params.model import disagreements as all_disagreements
 
 SAMPLES = {
     "films": {"source": {"kind": "mini", "domain": "films"}},
@@ -13,7 +14,11 @@ SAMPLES = {
 }
 
 
-def told(**sections: object) -> list[str]:
+def disagreements(raw: dict[str, object]) -> list[tuple[tuple[str | int, ...], str]]:
+    return list(all_disagreements(raw, model_of().sections))
+
+
+def found_in(**sections: object) -> list[str]:
     found = disagreements({"samples": SAMPLES, "encoders": {"e": {}}, **sections})
     return [f"{'.'.join(map(str, place))}: {message}" for place, message in found if "labels" in message]
 
@@ -34,15 +39,15 @@ def told(**sections: object) -> list[str]:
 def test_each_section_is_held_to_its_samples_labels(sample: str, metric: str | None, suits: bool) -> None:
     asked = {"encoder": "e", **({"metric": metric} if metric else {})}
     study, testbed = {**asked, "sample": sample}, {**asked, "samples": [sample]}
-    found = told(studies={"s": study}, schemes={"t": testbed})
+    found = found_in(studies={"s": study}, schemes={"t": testbed})
     assert [line.partition(":")[0] for line in found] == ([] if suits else ["studies.s.metric", "schemes.t.metric"])
     assert all(f"sample {sample} are" in line and f"but got {metric or 'accuracy'}" in line for line in found)
 
 
-def test_a_sweeps_metrics_are_told_by_sample_and_an_adaptations_where_it_names_one() -> None:
+def test_a_sweeps_metrics_are_checked_by_sample_and_an_adaptations_where_it_names_one() -> None:
     sweep = {"encoder": "e", "samples": ["rte", "stsb"], "metrics": {"rte": ["f1", "pearson"], "stsb": ["pearson"]}}
     adapt = {"a": {"encoder": "e", "sample": "stsb"}, "b": {"encoder": "e", "sample": "stsb", "metric": "accuracy"}}
-    assert [line.partition(":")[0] for line in told(freeze={"f": sweep}, adapt=adapt)] == [
+    assert [line.partition(":")[0] for line in found_in(freeze={"f": sweep}, adapt=adapt)] == [
         "adapt.b.metric",
         "freeze.f.metrics.rte.1",
     ]
@@ -50,14 +55,14 @@ def test_a_sweeps_metrics_are_told_by_sample_and_an_adaptations_where_it_names_o
 
 def test_a_mixture_has_metrics_of_its_own() -> None:
     study = {"encoder": "e", "sample": "mix", "recipe": {"tasks": {"overall": "mean"}}}
-    assert told(studies={"s": study}) == []
+    assert found_in(studies={"s": study}) == []
     found = disagreements({"samples": SAMPLES, "encoders": {"e": {}}, "studies": {"s": {**study, "metric": "f1"}}})
     assert (("studies", "s", "metric"), "must be left out where recipe.tasks has each task's, but got f1") in found
 
 
 def test_a_transfer_to_samples_of_other_labels_is_refused() -> None:
     studies = {"s": {"encoder": "e", "sample": "rte", "metric": "matthews"}}
-    (line,) = told(studies=studies, transfer={"studies": ["s"], "samples": ["films", "stsb"]})
+    (line,) = found_in(studies=studies, transfer={"studies": ["s"], "samples": ["films", "stsb"]})
     assert line == "transfer.samples.1: must have labels for the matthews of study s, but those of stsb are scores"
 
 
@@ -66,4 +71,4 @@ def test_a_transfer_to_samples_of_other_labels_is_refused() -> None:
     [{"studies": {"s": None, "t": {"sample": ["rte"], "metric": 3}}}, {"freeze": []}, {"transfer": {"samples": 3}}],
 )
 def test_what_is_no_params_at_all_is_left_to_others(broken: dict[str, object]) -> None:
-    assert told(**broken) == []
+    assert found_in(**broken) == []

@@ -153,7 +153,7 @@ def test_dvc_finds_every_key_that_it_watches() -> None:
 
 
 def test_the_schema_knows_every_section_by_its_name_in_yaml() -> None:
-    schema = params_schema()
+    schema = params_schema(model_of())
     assert "register" in schema["properties"]
     assert "register_" not in schema["properties"]
     assert schema["additionalProperties"] is False

@@ -2,8 +2,8 @@
 
 import pytest
 
-from finetune_alf.experiments.schemes.published import TABLES, published_scores
 from finetune_alf.experiments.registry import load_params
+from finetune_alf.experiments.schemes.published import TABLES, published_scores
 
 
 @pytest.mark.parametrize("name", ["testbed", "testbed-small"])

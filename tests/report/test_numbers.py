@@ -2,7 +2,7 @@
 
 import pytest
 
-from finetune_alf.report.numbers import chance, counted, duration, estimate, rate, score, signed
+from finetune_alf.report.numbers import counted, duration, estimate, p_value, rate, score, signed
 from finetune_alf.report.records import Estimate
 from finetune_alf.report.section import plain, table
 
@@ -19,9 +19,9 @@ from finetune_alf.report.section import plain, table
         (signed(-0.0001), ".000"),
         (signed(1.0), "+1.000"),
         (estimate(Estimate(mean=0.812, low=0.771, high=0.851)), ".812 [.771, .851]"),
-        (chance(0.0004), "< .001"),
-        (chance(0.032), ".032"),
-        (chance(1.0), "1.000"),
+        (p_value(0.0004), "< .001"),
+        (p_value(0.032), ".032"),
+        (p_value(1.0), "1.000"),
         (rate(0.0), "0"),
         (rate(2e-5), "2e-5"),
         (rate(4.75e-5), "4.75e-5"),

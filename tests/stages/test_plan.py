@@ -111,17 +111,17 @@ def test_a_space_with_zero_is_cheaper_than_one_that_freezes_nothing(ready, tmp_p
 def test_what_is_done_is_shown_beside_it_with_the_ratio(done):
     told = plan(done, "tiny")
     by_name = {stage.stage: stage for stage in told.stages}
-    assert {name: stage.spent.n_fits for name, stage in by_name.items() if stage.spent} == {
+    assert {name: stage.elapsed.n_fits for name, stage in by_name.items() if stage.elapsed} == {
         "study": 6,
         "register": 4,
         "transfer to films": 10,
     }
     for stage in by_name.values():
-        if stage.spent:
-            assert stage.spent.fit_s > 0
-            assert stage.spent.seconds >= stage.spent.fit_s * stage.spent.n_fits * 0.99
+        if stage.elapsed:
+            assert stage.elapsed.fit_s > 0
+            assert stage.elapsed.seconds >= stage.elapsed.fit_s * stage.elapsed.n_fits * 0.99
             assert stage.ratio == pytest.approx(
-                stage.spent.seconds / stage.spent.n_fits / (stage.seconds / stage.n_fits)
+                stage.elapsed.seconds / stage.elapsed.n_fits / (stage.seconds / stage.n_fits)
             )
     printed = run(done.paths.root).stdout
     assert printed.splitlines()[1].split()[-3:] == ["done", "took", "took/predicted"]

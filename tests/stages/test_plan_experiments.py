@@ -280,12 +280,12 @@ def test_what_is_done_is_shown_beside_each_row_and_the_search_counts(done):
     assert not failed
     for told in made:
         for stage in told.stages:
-            assert stage.spent.n_fits == stage.n_fits, f"{told.title}: {stage.stage}"
-            assert stage.spent.seconds > 0
-            assert stage.spent_predicted_s == pytest.approx(stage.seconds)
-            assert stage.ratio == stage.spent.seconds / stage.spent_predicted_s
+            assert stage.elapsed.n_fits == stage.n_fits, f"{told.title}: {stage.stage}"
+            assert stage.elapsed.seconds > 0
+            assert stage.elapsed_predicted_s == pytest.approx(stage.seconds)
+            assert stage.ratio == stage.elapsed.seconds / stage.elapsed_predicted_s
     (freeze_plan, *_) = made
-    assert freeze_plan.stages[0].spent.kinds == {"none": 3, "1": 2}
+    assert freeze_plan.stages[0].elapsed.kinds == {"none": 3, "1": 2}
 
 
 def test_what_is_half_done_is_set_beside_what_just_that_would_take(done):
@@ -296,7 +296,7 @@ def test_what_is_half_done_is_set_beside_what_just_that_would_take(done):
         for line in lines.splitlines():
             path.write_text(line + "\n")
             (stage,) = plan(done, "schemes", "bed", known).stages
-            alone |= dict.fromkeys(stage.spent.kinds, stage.spent_predicted_s)
+            alone |= dict.fromkeys(stage.elapsed.kinds, stage.elapsed_predicted_s)
     finally:
         path.write_text(lines)
     assert list(alone) == ["fixed/none/constant", "fixed/houlsby/constant", "gradual/none/constant"]

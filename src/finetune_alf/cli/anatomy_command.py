@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 )
 @click.argument("study", required=False)
 @click.option("--schedule", metavar="REF", help="Rates of a schedule (a published name, FILE.json, MODEL@ALIAS).")
-@click.option("--classes", type=click.IntRange(2), default=2, show_default=True, help="How many the head tells apart.")
+@click.option("--classes", type=click.IntRange(2), default=2, show_default=True, help="Classes of the head.")
 @root_option
 def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -> None:
     """Print address, parameters, rate, open or frozen, for the encoder and the baseline rates of STUDY.
@@ -30,9 +30,7 @@ def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -
     params = read_params(root)
     name = study or next(iter(params.studies), None)
     if name is None:
-        raise ParamsError(
-            "anatomy: must have a study to take encoder and rates from, but got none. Add one to params.yaml."
-        )
+        raise ParamsError("anatomy: params.yaml has no study to take encoder and rates from. Add one.")
     if name not in params.studies:
         raise ParamsError(f"studies: must have an entry {name}, but got {', '.join(params.studies) or 'none'}.")
     spec = params.studies[name]

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from functools import cached_property
 
 import click
 
@@ -13,6 +14,7 @@ from finetune_alf.cli.experiment_commands import command_of
 from finetune_alf.cli.guard import GuardedGroup
 from finetune_alf.cli.plan_command import plan
 from finetune_alf.cli.ui_command import ui
+from finetune_alf.errors import AlfError
 from finetune_alf.experiments.registry import registry
 
 _QUIET = {
@@ -31,8 +33,26 @@ Everything that is trained is described by params.yaml in the current folder:
 """
 
 
+class _Commands(GuardedGroup):
+    """The package's own commands, and one for each experiment of the registry."""
+
+    @cached_property
+    def _of_experiments(self) -> dict[str, click.Command]:
+        return {experiment.key: command_of(experiment) for experiment in registry()}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List commands in the order of the work; experiments stand before the report."""
+        own = super().list_commands(ctx)
+        place = own.index("report")
+        return [*own[:place], *self._of_experiments, *own[place:]]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of this name; InputError where an experiment cannot be loaded."""
+        return super().get_command(ctx, cmd_name) or self._of_experiments.get(cmd_name)
+
+
 @click.group(
-    cls=GuardedGroup,
+    cls=_Commands,
     help=_HELP,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 done, 1 a fault of the program, 2 usage, 3 input, 4 storage, 5 partly done, 130/143 stopped.",
@@ -61,7 +81,6 @@ for command in (
     anatomy,
     schedule_commands.schedules,
     ui,
-    *map(command_of, registry()),
 ):
     group.add_command(command)
 
@@ -72,4 +91,8 @@ def main() -> None:
         # A terminal that cannot show a character shows another one, rather than ending the command.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    group(prog_name="finetune-alf")
+    try:
+        group(prog_name="finetune-alf")
+    except AlfError as error:  # of an experiment that cannot be loaded, before any command runs
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)

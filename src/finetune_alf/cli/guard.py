@@ -23,7 +23,7 @@ class GuardedGroup(click.Group):
         return list(self.commands)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the words of the command line, to say how to go on."""
+        """Keep the words of the command line, for the message that says how to resume."""
         ctx.meta["words"] = list(args)
         return super().parse_args(ctx, args)
 
@@ -33,22 +33,23 @@ class GuardedGroup(click.Group):
             with listening():
                 return super().invoke(ctx)
         except AlfError as error:
-            _tell(ctx, str(error))
+            _print_error(ctx, str(error))
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as stop:
             name, code = (stop.name, stop.exit_code) if isinstance(stop, Stopped) else ("SIGINT", 130)
-            _tell(ctx, f"Stopped by {name}. To go on: {shlex.join(['finetune-alf', *ctx.meta['words']])}")
+            command = shlex.join(["finetune-alf", *ctx.meta["words"]])
+            _print_error(ctx, f"Stopped by {name}. Run the same command again to resume: {command}")
             ctx.exit(code)
         except BrokenPipeError:
-            # Nobody reads any more: what is still buffered goes nowhere, quietly.
+            # The reader is gone: drop what is still buffered.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(_BROKEN_PIPE)
         except OSError as error:
-            _tell(ctx, os_error_message(error))
+            _print_error(ctx, os_error_message(error))
             ctx.exit(StorageError.exit_code)
 
 
-def _tell(ctx: click.Context, message: str) -> None:
+def _print_error(ctx: click.Context, message: str) -> None:
     if ctx.params.get("debug"):
         traceback.print_exc()
     click.echo(message, err=True)

@@ -1,4 +1,4 @@
-"""`finetune-alf plan`: what studies and experiments will take, and what they took."""
+"""`finetune-alf plan`: predicted time and memory of studies and experiments, beside the time of finished fits."""
 
 import json
 import shlex
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from finetune_alf.planning.plan import Plan
     from finetune_alf.planning.predict import StagePlan
 
-_SPENT = ("done", "took", "took/predicted")
-_HEADINGS = ("", "fits", "s a fit", "in all", "memory", *_SPENT)
+_ELAPSED = ("done", "took", "took/predicted")
+_HEADINGS = ("", "fits", "s a fit", "in all", "memory", *_ELAPSED)
 
 
 @click.command(
@@ -30,8 +30,8 @@ _HEADINGS = ("", "fits", "s a fit", "in all", "memory", *_SPENT)
 def plan(name: str | None, as_json: bool, overlays: tuple[str, ...], root: Path) -> None:
     """Predict time and memory of study or experiment NAME; without a name, of all that params.yaml has.
 
-    A study comes with registering and its transfers. A few steps are timed on the first sample that is prepared. What
-    has run already is shown beside it, with the ratio of the time that it took to the time predicted.
+    A study is planned with its registration. A few steps are timed on the first sample that is prepared. Finished fits
+    are shown beside the plan, with the ratio of the time that they took to the time predicted.
     """
     context = open_context(root, overlays)
     from finetune_alf.experiments.registry import plannables
@@ -40,7 +40,7 @@ def plan(name: str | None, as_json: bool, overlays: tuple[str, ...], root: Path)
     made, failed = plans(context, plannables(), name)
     if made or not failed:
         _print(made, as_json, with_commands=not overlays)
-    way = _way_on(name, overlays, root) if overlays and _lacks_a_sample(made, failed) else []
+    way = _commands_to_prepare(name, overlays, root) if overlays and _lacks_a_sample(made, failed) else []
     _raise_what_is_missing(made, failed, way)
     if way and not as_json:
         click.echo("\n".join(way))
@@ -53,7 +53,7 @@ def _print(plans: "list[Plan]", as_json: bool, *, with_commands: bool) -> None:
     if not plans:
         click.echo("There is no study and no experiment to plan.")
     for one in plans:
-        for line in _told(one, with_commands):
+        for line in _lines(one, with_commands):
             click.echo(line)
 
 
@@ -63,41 +63,41 @@ def _lacks_a_sample(made: "list[Plan]", failed: list[AlfError]) -> bool:
     )
 
 
-def _way_on(name: str | None, overlays: Sequence[str], root: Path) -> list[str]:
-    """Return the commands that make a plan under overlays a whole one: `prepare` does not know overlays."""
+def _commands_to_prepare(name: str | None, overlays: Sequence[str], root: Path) -> list[str]:
+    """Return the commands that prepare what a plan under overlays lacks: `prepare` reads params.yaml alone."""
     where = ["--root", str(root)] if root != Path() else []
     commands = [["params", "use", *overlays], ["prepare"], ["plan", *([name] if name else [])]]
-    told = [shlex.join(["finetune-alf", *words, *where]) for words in commands]
+    shown = [shlex.join(["finetune-alf", *words, *where]) for words in commands]
     return [
         "Stages read params.yaml alone. To prepare samples that are missing, and plan again:",
-        *(f"  {one}" for one in told),
+        *(f"  {one}" for one in shown),
     ]
 
 
 def _raise_what_is_missing(made: "list[Plan]", failed: list[AlfError], way: Sequence[str]) -> None:
-    """End with the faults, each told once, and the way on; as a partial success where anything was predicted."""
+    """Raise the faults, each once, with the commands that resolve them; PartialError where something was predicted."""
     predicted = any(stage.seconds is not None for one in made for stage in one.stages)
     reasons = list(dict.fromkeys(map(str, failed)))
     if made and not predicted and not failed:
         out = "" if way else " Run `finetune-alf prepare` first."
-        reasons = [f"plan: must have a prepared sample to time fits on, but there is none.{out}"]
+        reasons = [f"plan: no sample is prepared, so that no fit can be timed.{out}"]
     if reasons:
         raise (PartialError if predicted else InputError)("\n".join([*reasons, *way]))
 
 
 def _record(plan: "Plan") -> dict[str, object]:
-    told = plan.model_dump(mode="json")
-    stages = [{**stage, "ratio": one.ratio} for stage, one in zip(told["stages"], plan.stages, strict=True)]
-    return {**told, "stages": stages, "seconds": plan.seconds}
+    record = plan.model_dump(mode="json")
+    stages = [{**stage, "ratio": one.ratio} for stage, one in zip(record["stages"], plan.stages, strict=True)]
+    return {**record, "stages": stages, "seconds": plan.seconds}
 
 
-def _told(plan: "Plan", with_commands: bool) -> list[str]:
+def _lines(plan: "Plan", with_commands: bool) -> list[str]:
     device = f"{plan.device}, {plan.precision}, {plan.n_threads} threads"
     workers = f", {plan.n_workers} workers" if plan.n_workers > 1 else ""
     probed = f"probed in {plan.probe_s:.0f} s" if plan.n_starts else "not probed"
     head = f"{plan.title}: {plan.encoder.split(':')[0]} on {device}{workers}; {probed}"
     rows = [_HEADINGS, *(_row(stage) for stage in plan.stages), *_totals(plan)]
-    shown = len(_HEADINGS) if any(stage.spent for stage in plan.stages) else len(_HEADINGS) - len(_SPENT)
+    shown = len(_HEADINGS) if any(stage.elapsed for stage in plan.stages) else len(_HEADINGS) - len(_ELAPSED)
     return [head, *_aligned([row[:shown] for row in rows]), *_missing(plan, with_commands), *plan.notes]
 
 
@@ -125,15 +125,15 @@ def _row(stage: "StagePlan") -> tuple[str, ...]:
     planned: tuple[str, ...] = (str(stage.n_fits), "?", "?", "?")
     if stage.fit_s is not None and stage.seconds is not None and stage.memory_bytes is not None:
         planned = (str(stage.n_fits), f"{stage.fit_s:.2f}", duration(stage.seconds), _memory(stage.memory_bytes))
-    spent: tuple[str, ...] = ("", "", "")
-    if stage.spent is not None:
+    elapsed: tuple[str, ...] = ("", "", "")
+    if stage.elapsed is not None:
         ratio = "" if stage.ratio is None else f"{stage.ratio:.2f}"
-        spent = (str(stage.spent.n_fits), duration(stage.spent.seconds), ratio)
-    return (stage.stage, *planned, *spent)
+        elapsed = (str(stage.elapsed.n_fits), duration(stage.elapsed.seconds), ratio)
+    return (stage.stage, *planned, *elapsed)
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them: 8.4 s, 2 min 5 s, 3 h 20 min."""
+    """Return seconds in words: 8.4 s, 2 min 5 s, 3 h 20 min."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, left = divmod(round(seconds), 60)

@@ -42,7 +42,7 @@ def read_params(root: Path, overlays: Sequence[str] = ()) -> "Params":
 
     path, ran = params_path(root), root / "results" / "params.yaml"
     if not overlays and not path.exists() and ran.exists():
-        raise ParamsError(f"{path}: must be there, but is not. `run` kept what it ran with: cp {ran} {path}")
+        raise ParamsError(f"{path} does not exist. `finetune-alf run` kept its parameters: cp {ran} {path}")
     return load_params(path, overlays)
 
 

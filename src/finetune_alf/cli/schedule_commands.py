@@ -56,7 +56,7 @@ def show(ref: str, uri: str | None, root: Path) -> None:
 def pull(ref: str, out: Path, force: bool, uri: str | None, root: Path) -> None:
     """Write schedule REF to a file, its digest checked."""
     if out.exists() and not force:
-        raise InputError(f"{out}: must not be there yet, but is. Name another file, or pass --force.")
+        raise InputError(f"{out} exists already. Name another file, or pass --force.")
     from finetune_alf.files import write_text
 
     text = _pulled(ref, uri, root)

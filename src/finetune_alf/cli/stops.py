@@ -26,13 +26,13 @@ def listening() -> Iterator[None]:
         yield
         return
     kept = {number: signal.getsignal(number) for number in _SIGNALS}
-    heard = [number for number, handler in kept.items() if handler is not signal.SIG_IGN]
-    for number in heard:
+    caught = [number for number, handler in kept.items() if handler is not signal.SIG_IGN]
+    for number in caught:
         signal.signal(number, _stop)
     try:
         yield
     finally:
-        for number in heard:
+        for number in caught:
             signal.signal(number, kept[number])
 
 

@@ -27,7 +27,7 @@ def ui(port: int, root: Path) -> None:
         click.echo(f"The runs are on a server: {shown(uri)}")
         return
     if not path.exists():
-        raise InputError(f"{path}: must be there to be shown, but is not. Run a study first.")
+        raise InputError(f"{path} does not exist yet. Run a study first.")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
     click.echo(f"{shlex.join(command)}\nhttp://127.0.0.1:{port}")
     sys.stdout.flush()

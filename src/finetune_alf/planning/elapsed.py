@@ -1,4 +1,4 @@
-"""What the fits of a stage took, read from the files that it left."""
+"""The time that finished fits took, read from the files of their stage."""
 
 import json
 from collections import Counter
@@ -17,43 +17,43 @@ from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
 
 PAUSE_S = 60.0
-"""A stage that did nothing for longer had been stopped."""
+"""A longer gap between two fits counts as a pause: the stage was stopped."""
 
 Span = tuple[float, float]
 
 
-class Spent(Spec):
-    """How many fits a stage has done, a fit's seconds on average, and those of all of them, pauses left out.
+class ElapsedTime(Spec):
+    """How many fits of a stage are finished, the mean seconds of one, and those of all, without pauses.
 
-    `kinds` says how many are of each kind, where that can be told.
+    `kinds` is the number of each kind, where it is known.
     """
 
     n_fits: int
     fit_s: float
     seconds: float
-    kinds: dict[str, int] = Field(default={})
+    kinds: dict[str, int] = Field(default_factory=dict)
 
 
-class Done(Spec):
-    """A fit that was done: what kind of fit, when it began, in seconds since 1970, and how long it took."""
+class FinishedFit(Spec):
+    """A finished fit: its kind, when it began in seconds since 1970, and how many seconds it took."""
 
     kind: str
     started: float
     seconds: float
 
 
-def study_spent(paths: Paths, name: str) -> Spent | None:
-    """Return what a study's trials took; None where there are none yet."""
+def study_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
+    """Return the time of a study's trials; None before the first."""
     path = paths.study_results(name) / "trials.jsonl"
     if not path.exists():
         return None
     done = [record for record in read_records(path) if record.result is not None]
     spans = [(record.started_ms / 1000, record.ended_ms / 1000) for record in done]
-    return _spent([record.result.seconds for record in done if record.result], spans)
+    return _elapsed([record.result.seconds for record in done if record.result], spans)
 
 
-def register_spent(paths: Paths, name: str) -> Spent | None:
-    """Return what confirming a study's candidates took: the latest fits of the ledger, as many as the lock has."""
+def register_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
+    """Return the time of a study's confirmations: the latest fits of the ledger, as many as the lock file has."""
     lock, ledger = paths.schedules(name), paths.ledger(f"register-{name}")
     if not (lock.exists() and ledger.exists()):
         return None
@@ -61,32 +61,32 @@ def register_spent(paths: Paths, name: str) -> Spent | None:
     results = list(_results(ledger))[-n_fits:]
     starts = [result.started_ms / 1000 for result in results]
     seconds = [result.seconds for result in results]
-    return _spent(seconds, [(start, start + took) for start, took in zip(starts, seconds, strict=True)])
+    return _elapsed(seconds, [(start, start + took) for start, took in zip(starts, seconds, strict=True)])
 
 
-def cells_done(path: Path, kind_of: Callable[[Mapping[str, Any]], str | None]) -> list[Done]:
-    """Return the fits among a file of cells, one a line; cells that have no kind are left out."""
+def finished_cells(path: Path, kind_of: Callable[[Mapping[str, Any]], str | None]) -> list[FinishedFit]:
+    """Return the fits of a file of cells, one a line; cells without a kind are left out."""
     cells = [(kind_of(cell), cell) for cell in read_jsonl(path)] if path.exists() else []
-    return [_done(kind, cell) for kind, cell in cells if kind is not None]
+    return [_finished(kind, cell) for kind, cell in cells if kind is not None]
 
 
-def _done(kind: str, cell: Mapping[str, Any]) -> Done:
+def _finished(kind: str, cell: Mapping[str, Any]) -> FinishedFit:
     first = cell["epochs"][0]
-    return Done(kind=kind, started=first["ended_ms"] / 1000 - first["seconds"], seconds=cell["seconds"])
+    return FinishedFit(kind=kind, started=first["ended_ms"] / 1000 - first["seconds"], seconds=cell["seconds"])
 
 
-def ledger_done(path: Path, jobs: Iterable[FitJob], kind: str) -> list[Done]:
-    """Return those of the jobs, all of one kind, that a ledger holds."""
+def finished_in_ledger(path: Path, jobs: Iterable[FitJob], kind: str) -> list[FinishedFit]:
+    """Return the jobs, all of one kind, whose results are in a ledger."""
     ledger = Ledger(path)
     results = [result for job in jobs if (result := ledger.find(job)) is not None]
-    return [_done(kind, result.model_dump(mode="json", include={"seconds", "epochs"})) for result in results]
+    return [_finished(kind, result.model_dump(mode="json", include={"seconds", "epochs"})) for result in results]
 
 
-def spent_on(done: Iterable[Done]) -> Spent | None:
-    """Return what these fits took together; None where there are none."""
-    fits = list(done)
-    spent = _spent([fit.seconds for fit in fits], [(fit.started, fit.started + fit.seconds) for fit in fits])
-    return spent and spent.model_copy(update={"kinds": dict(Counter(fit.kind for fit in fits))})
+def elapsed_of(finished: Iterable[FinishedFit]) -> ElapsedTime | None:
+    """Return the time of these fits together; None without any."""
+    fits = list(finished)
+    elapsed = _elapsed([fit.seconds for fit in fits], [(fit.started, fit.started + fit.seconds) for fit in fits])
+    return elapsed and elapsed.model_copy(update={"kinds": dict(Counter(fit.kind for fit in fits))})
 
 
 def _results(ledger: Path) -> Iterable[FitResult]:
@@ -97,10 +97,10 @@ def _results(ledger: Path) -> Iterable[FitResult]:
             continue  # empty, torn by a kill, or of another version: the ledger itself passes over it too
 
 
-def _spent(seconds: list[float], spans: list[Span]) -> Spent | None:
+def _elapsed(seconds: list[float], spans: list[Span]) -> ElapsedTime | None:
     if not seconds:
         return None
-    return Spent(n_fits=len(seconds), fit_s=sum(seconds) / len(seconds), seconds=busy_seconds(spans))
+    return ElapsedTime(n_fits=len(seconds), fit_s=sum(seconds) / len(seconds), seconds=busy_seconds(spans))
 
 
 def busy_seconds(spans: Iterable[Span]) -> float:

@@ -1,4 +1,4 @@
-"""How long the texts of a fit are, for the formulas of `cost/`."""
+"""Token counts of the texts of a fit, for the formulas of `cost/`."""
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from finetune_alf.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class _Read:
-    """The tokens of each text of a split, and the words that occur."""
+class _TokenCounts:
+    """The number of tokens of each text of a split, and the token ids that occur."""
 
     lengths: tuple[int, ...]
     words: frozenset[int]
@@ -21,13 +21,13 @@ class _Read:
 
 @dataclass
 class TextLengths:
-    """The lengths of texts as one encoder reads them; every split is read once."""
+    """Token counts of texts under one encoder's tokenizer; every split is tokenised once."""
 
     encoder: Encoder
-    _known: dict[Hashable, _Read] = field(default_factory=dict, repr=False)
+    _known: dict[Hashable, _TokenCounts] = field(default_factory=dict, repr=False)
 
     def parts(self, drawn: AnySample, recipe: Recipe, scored: str | None) -> dict[str, Part]:
-        """Return the texts of each task of a fit; where there are none to score by, the validation split is scored."""
+        """Return the token counts of each task of a fit; without a split to score, the validation split is scored."""
         pairs = {task: recipe.tasks.of(task).pairs if recipe.tasks else "together" for task in drawn.tasks}
         read = {
             task: {
@@ -46,7 +46,7 @@ class TextLengths:
             for task, splits in read.items()
         }
 
-    def _split(self, sample: Sample, name: str, max_tokens: int, apart: bool) -> _Read:
+    def _split(self, sample: Sample, name: str, max_tokens: int, apart: bool) -> _TokenCounts:
         key = (sample.card.digest, name, max_tokens, apart)
         if key not in self._known:
             self._known[key] = _read_split(self.encoder, sample, name, max_tokens, apart)
@@ -60,13 +60,13 @@ def fit_lengths(encoder: Encoder, sample: Sample, max_tokens: int, scored: str |
     return _lengths(read, scored, len(_united(split.words for split in read.values())))
 
 
-def _read_split(encoder: Encoder, sample: Sample, split: str, max_tokens: int, apart: bool = False) -> _Read:
+def _read_split(encoder: Encoder, sample: Sample, split: str, max_tokens: int, apart: bool = False) -> _TokenCounts:
     texts = sample.splits[split].texts
     ids = encoder.tokenize([part for text in texts for part in text] if apart else texts, max_tokens).input_ids
-    return _Read(tuple(map(len, ids)), _united(ids))
+    return _TokenCounts(tuple(map(len, ids)), _united(ids))
 
 
-def _lengths(read: dict[str, _Read], scored: str | None, n_words: int) -> FitLengths:
+def _lengths(read: dict[str, _TokenCounts], scored: str | None, n_words: int) -> FitLengths:
     last = read[scored].lengths if scored in read and scored != "validation" else None
     return FitLengths(read["train"].lengths, read["validation"].lengths, last, n_words)
 

@@ -1,4 +1,4 @@
-"""Stage `plan`: what studies and experiments will take, and what they took."""
+"""Stage `plan`: predict time and memory of studies and experiments, beside the time that finished fits took."""
 
 import os
 import time
@@ -19,13 +19,13 @@ from finetune_alf.running.context import Context
 from finetune_alf.spec import Spec
 
 START_S = 8.0
-"""What a stage takes before its first fit: libraries, encoder, sample, MLflow's store. Seen on a 2-core Xeon."""
+"""Start-up of a stage: importing libraries, loading encoder and sample, opening MLflow's store. On a 2-core Xeon."""
 
 BUSY = 0.5
 """The load average a core from which on a plan says that the machine was busy."""
 
 _PROBED = ("batch", "micro_batch", "max_tokens", "optimizer", "clip", "precision")
-"""What of a recipe a probe depends on."""
+"""The fields of a recipe on which a probe depends."""
 
 
 class Plan(Spec):
@@ -118,7 +118,7 @@ def plan(
 
 
 def _predictor(ctx: Context, planned: PlannedFits, known: Predictors) -> Predictor:
-    """Load encoder and samples, or find them loaded and the speed of such fits known."""
+    """Load encoder and samples, or take them from those that are loaded already."""
     recipe = planned.recipe.model_dump(mode="json", include=set(_PROBED))
     key = canonical_json([planned.encoder, planned.samples, recipe])
     if key not in known:
@@ -143,16 +143,16 @@ def _load() -> float:
 
 
 def _notes(ctx: Context, planned: PlannedFits, load: float) -> Iterable[str]:
-    """Yield what the numbers leave aside."""
+    """Yield what the numbers do not include."""
     compute, n_cores = ctx.params.compute, os.cpu_count() or 1
     if load > BUSY * n_cores:
         yield f"The load average was {load:.1f} on {n_cores} cores: fits take less time on an idle machine."
     if planned.recipe.stopping is not None:
-        yield "recipe.stopping may end fits earlier: these are the most they can take."
+        yield "recipe.stopping may end fits earlier: these are upper bounds."
     if compute.n_workers > 1:
-        yield "The probe ran alone: several workers slow each other down by what it cannot tell."
+        yield "The probe ran alone. Several workers slow each other down, which it does not measure."
     if compute.n_fused > 1:
         yield (
-            "The probe ran fits one by one: with compute.n_fused they may take less time, and up to "
+            "The probe ran fits one at a time: with compute.n_fused they may take less time, and up to "
             f"{compute.n_fused} times the memory."
         )

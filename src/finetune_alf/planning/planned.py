@@ -1,4 +1,4 @@
-"""Planned fits: what `plan` needs to know of a study or an experiment, and who can be asked for it."""
+"""Planned fits: the input of `plan`, and the protocol of studies and experiments that provide it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from finetune_alf.planning.predict import Predictor, StagePlan
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 
-ADAPTERS_NOTE = "Fits with adapters are planned at the speed of those without, the adapters' own operations added."
+ADAPTERS_NOTE = "FitGroup with adapters are planned at the speed of those without, the adapters' own operations added."
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What fits will take: their work by the formulas of `cost/`, at the speed that a probe found."""
+"""Predicting fits: their operations by the formulas of `cost/`, at the speed that a probe measured."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.spec import EncoderSpec
-from finetune_alf.planning.elapsed import Spent
+from finetune_alf.planning.elapsed import ElapsedTime
 from finetune_alf.planning.lengths import TextLengths
 from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
 from finetune_alf.recipe import Recipe
@@ -24,7 +24,7 @@ from finetune_alf.train.job import Workbench
 from finetune_alf.train.stream import n_steps_per_epoch
 
 BETWEEN_S = 0.05
-"""What passes between two fits: proposing, writing, handing over to MLflow. `benchmarks/overhead.py` prints it."""
+"""The time between two fits: proposing, writing, logging to MLflow. `benchmarks/overhead.py` prints it."""
 
 LIBRARIES_BYTES = 900 << 20
 """What a process holds besides its fits on a CPU: Python, PyTorch, transformers, MLflow. Seen at MiniLM's peak."""
@@ -33,8 +33,8 @@ LIBRARIES_BYTES = 900 << 20
 class StagePlan(Spec):
     """Some fits: how many, a fit's useful floating-point operations and seconds, all seconds, bytes at its fullest.
 
-    Without its sample only the fits are counted, and `missing` is the command to run first. `spent` is what was done,
-    `spent_predicted_s` what was to be expected of just that.
+    Without its sample only the fits are counted, and `missing` is the command to run first. `elapsed` is the time of
+    finished fits, `elapsed_predicted_s` the prediction for just those.
     """
 
     stage: str
@@ -45,20 +45,20 @@ class StagePlan(Spec):
     seconds: float | None = None
     memory_bytes: int | None = None
     missing: str | None = None
-    spent: Spent | None = None
-    spent_predicted_s: float | None = None
+    elapsed: ElapsedTime | None = None
+    elapsed_predicted_s: float | None = None
 
     @property
     def ratio(self) -> float | None:
-        """The seconds that were spent over those predicted for the same fits, with what lies between them."""
-        if self.spent is None or not self.spent_predicted_s:
+        """The seconds that finished fits took over those predicted for them, the time between fits included."""
+        if self.elapsed is None or not self.elapsed_predicted_s:
             return None
-        return self.spent.seconds / self.spent_predicted_s
+        return self.elapsed.seconds / self.elapsed_predicted_s
 
 
 @dataclass(frozen=True)
-class Fits:
-    """Fits of one kind. Each has one of the recipes, nobody knows which one: all are as probable."""
+class FitGroup:
+    """FitGroup of one kind, `n` of them. Each has one of the recipes, all of them equally probable."""
 
     kind: str
     recipes: Sequence[Recipe]
@@ -94,31 +94,38 @@ class Predictor:
         return self.encoder.n_layers
 
     def stage(
-        self, stage: str, sample: str, fits: Sequence[Fits], scored: str | None = None, spent: Spent | None = None
+        self,
+        stage: str,
+        sample: str,
+        groups: Sequence[FitGroup],
+        scored: str | None = None,
+        elapsed: ElapsedTime | None = None,
     ) -> StagePlan:
         """Plan fits on a sample; without `scored` they are scored on the validation split."""
         if sample not in self.samples:
-            return self.without(stage, sample, sum(some.n for some in fits), spent)
-        drawn = self.samples[sample]
-        costs = {some.kind: [self._cost(drawn, recipe, scored) for recipe in some.recipes] for some in fits}
-        return self.told(stage, sample, {some.kind: some.n for some in fits}, costs, spent)
+            return self.unprepared(stage, sample, sum(group.n for group in groups), elapsed)
+        loaded = self.samples[sample]
+        costs = {group.kind: [self._cost(loaded, recipe, scored) for recipe in group.recipes] for group in groups}
+        return self.planned(stage, sample, {group.kind: group.n for group in groups}, costs, elapsed)
 
-    def without(self, stage: str, sample: str, n_fits: int, spent: Spent | None = None) -> StagePlan:
-        """Return what is known of fits on a sample that is not prepared."""
-        return StagePlan(stage=stage, sample=sample, n_fits=n_fits, missing=command_for(self.ctx, sample), spent=spent)
+    def unprepared(self, stage: str, sample: str, n_fits: int, elapsed: ElapsedTime | None = None) -> StagePlan:
+        """Return the plan of fits on a sample that is not prepared: their number."""
+        return StagePlan(
+            stage=stage, sample=sample, n_fits=n_fits, missing=command_for(self.ctx, sample), elapsed=elapsed
+        )
 
-    def told(
+    def planned(
         self,
         stage: str,
         sample: str,
         n_fits: Mapping[str, int],
         costs: Mapping[str, Sequence[Cost]],
-        spent: Spent | None = None,
+        elapsed: ElapsedTime | None = None,
         seconds: Mapping[str, float] | None = None,
     ) -> StagePlan:
-        """Plan fits on a prepared sample, so many of each kind, each of which costs one of those named.
+        """Plan `n_fits` of each kind on a prepared sample; a fit of a kind has one of its costs.
 
-        Their seconds follow from that, unless they are known.
+        Their seconds follow from the probe's speed, unless they are given.
         """
         if seconds is None:
             speed = self._speed_on(sample)
@@ -126,7 +133,7 @@ class Predictor:
         n_workers = self.ctx.params.compute.n_workers
         whole = expected(_each(n_fits, seconds), n_workers=n_workers, between_s=BETWEEN_S)
         flops = {kind: fmean(one.work.flops for one in some) for kind, some in costs.items()}
-        done = spent and (_each(spent.kinds, seconds, whole.fit_s) or [whole.fit_s] * spent.n_fits)
+        done = elapsed and (_each(elapsed.kinds, seconds, whole.fit_s) or [whole.fit_s] * elapsed.n_fits)
         return StagePlan(
             stage=stage,
             sample=sample,
@@ -135,12 +142,12 @@ class Predictor:
             fit_s=whole.fit_s,
             seconds=whole.seconds,
             memory_bytes=self._memory(max(one.memory_bytes for some in costs.values() for one in some)),
-            spent=spent,
-            spent_predicted_s=expected(done, n_workers=n_workers, between_s=BETWEEN_S).seconds if done else None,
+            elapsed=elapsed,
+            elapsed_predicted_s=expected(done, n_workers=n_workers, between_s=BETWEEN_S).seconds if done else None,
         )
 
-    def _cost(self, drawn: AnySample, recipe: Recipe, scored: str | None) -> Cost:
-        shape, parts = self._shape_for(drawn, recipe), self.lengths.parts(drawn, recipe, scored)
+    def _cost(self, sample: AnySample, recipe: Recipe, scored: str | None) -> Cost:
+        shape, parts = self._shape_for(sample, recipe), self.lengths.parts(sample, recipe, scored)
         if recipe.tasks is None:
             (part,) = parts.values()
             work = fit_work(shape, part.lengths, recipe, self.engine)
@@ -149,17 +156,17 @@ class Predictor:
         work = mixture_work(shape, parts, recipe, self.engine, n_steps)
         return Cost(work, mixture_memory(shape, parts, recipe, self.engine))
 
-    def _shape_for(self, drawn: AnySample, recipe: Recipe) -> Shape:
+    def _shape_for(self, sample: AnySample, recipe: Recipe) -> Shape:
         """Return the encoder's sizes as a recipe has it: with an adapter, with heads for several tasks."""
         if recipe.tasks is not None:
-            return shape_of(self.workbench.encoder_for(self.spec, recipe, drawn))
+            return shape_of(self.workbench.encoder_for(self.spec, recipe, sample))
         if recipe.adapter is not None:
             n_outputs = int(self.encoder.model.config.num_labels)  # adapters go into the encoder that is loaded already
             return shape_of(self.workbench.encoder(self.spec, n_outputs, recipe.adapter))
         return self.shape
 
     def _speed_on(self, sample: str) -> Speed:
-        """Return the speed of fits on a sample, timed when it is first asked for."""
+        """Return the speed of fits on a sample, measured at the first call."""
         assert self.probe is not None  # noqa: S101 - there is one as soon as any sample is prepared
         if not self.speeds:
             with self.ctx.console.progress("probe", N_PROBES) as bar:
@@ -182,7 +189,7 @@ def predictor_of(
     n_outputs: int,
     recipe: Recipe,
 ) -> Predictor:
-    """Load an encoder with a head of this many outputs, which all its samples are taken to need."""
+    """Load an encoder with a head of `n_outputs`, and assume that all samples need such a head."""
     encoder = workbench.encoder(spec, n_outputs)
     first = next(iter(samples.values()), None)
     probe = Probe(encoder, recipe, probed(first), workbench.n_threads) if first else None
@@ -190,9 +197,9 @@ def predictor_of(
     return Predictor(ctx, spec, encoder, workbench, samples, shape, engine, probe, TextLengths(encoder))
 
 
-def probed(drawn: AnySample) -> Sample:
+def probed(sample: AnySample) -> Sample:
     """Return the sample whose texts a probe takes: of several tasks the largest one."""
-    return max(drawn.tasks.values(), key=lambda sample: len(sample.splits["train"].texts))
+    return max(sample.tasks.values(), key=lambda task: len(task.splits["train"].texts))
 
 
 def command_for(ctx: Context, sample: str) -> str | None:

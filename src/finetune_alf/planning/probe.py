@@ -1,4 +1,4 @@
-"""A few real steps and evaluations, timed: how fast this machine runs fits of one encoder. The sums are in `cost/`."""
+"""Probe: a few real steps and evaluations, timed, give the speed of one encoder's fits. The formulas are in `cost/`."""
 
 import random
 import time
@@ -26,35 +26,35 @@ from finetune_alf.train.prefixes import PREFIX_BYTES
 from finetune_alf.train.result import EpochMetrics
 
 N_EPOCHS = 3
-"""Epochs of a probe, of one or two steps; the first one is for warming up and makes the prefixes."""
+"""Epochs of a probe, of one or two steps; the first is for warming up and fills the cache of frozen features."""
 
 N_ROUNDS = 3
-"""How often each probe is made, in turn, so that a busy moment of the machine does not fall on one kind alone.
+"""Rounds over all kinds of probes, so that a busy moment of the machine does not hit one kind alone.
 
 The first round is for warming up: a CPU's library of matrix products prepares itself for each new number of tokens,
 which takes a fifth of a fit the first time, and the trials of a study have the same batches.
 """
 
 N_PROBES = N_ROUNDS * 7
-"""How often a probe tells of its progress."""
+"""Steps of the progress bar."""
 
 ENOUGH_TEXTS = 1000
-"""So many texts, or twice that, tell how long texts are."""
+"""About so many texts are tokenised to measure how long texts are."""
 
 MIN_TOKENS = 8
 """No text is cut shorter: the special tokens of a pair take three."""
 
 PATIENCE_S = 2.0
-"""After so long one probe has epochs enough, if it has two: one to warm up and one to time."""
+"""After this time a probe ends, once it has two epochs: one to warm up and one to time."""
 
 ENOUGH_S = 20.0
-"""After so long all of them have rounds enough, if they have two."""
+"""After this time no further round begins, once there are two."""
 
 CPU_FLOPS = 3e11
-"""A probe's batch is no larger than this on a CPU: one or two seconds, and long since as fast as it will get."""
+"""Operations of a probe's batch on a CPU at most: one or two seconds, enough to reach full speed."""
 
 RATE = 1e-7
-"""The rate of what is open: no rate is quicker than another, and this one cannot diverge."""
+"""The learning rate of open addresses: it does not change the speed, and this one cannot diverge."""
 
 
 def shape_of(encoder: Encoder) -> Shape:
@@ -84,7 +84,7 @@ def shape_of(encoder: Encoder) -> Shape:
 
 
 def engine_of(encoder: Encoder, recipe: Recipe) -> Engine:
-    """Say how fits of an encoder are run."""
+    """Return how fits of an encoder are run."""
     packed = encoder.model.config.model_type in FAMILIES
     bf16 = resolve_precision(recipe.precision, encoder.model.device) == "bf16"
     return Engine(packed, EVALUATION_BATCH, PREFIX_BYTES, bytes_a_number=2 if bf16 else 4)
@@ -92,9 +92,9 @@ def engine_of(encoder: Encoder, recipe: Recipe) -> Engine:
 
 @dataclass(frozen=True)
 class _Kind:
-    """A probe: steps and evaluated texts of an epoch, how long texts are at most, and how many layers stand still.
+    """A kind of probe: steps and evaluated texts of an epoch, tokens of a text at most, number of frozen layers.
 
-    Where layers are frozen so are the embeddings; `frozen_dropout` as in a Recipe.
+    Where layers are frozen, embeddings are too; `frozen_dropout` as in a Recipe.
     """
 
     max_tokens: int
@@ -106,7 +106,7 @@ class _Kind:
 
 
 def _kinds(whole: int, half: int, quarter: int, n_layers: int) -> tuple[_Kind, ...]:
-    """Return probes that tell steps from evaluations, and what either costs however small from what operations do."""
+    """Return the kinds that separate steps from evaluations, and fixed costs from costs by operation."""
     return (
         _Kind(whole, 2, 1, quarter),
         _Kind(half, 2, 1, quarter),
@@ -119,10 +119,10 @@ def _kinds(whole: int, half: int, quarter: int, n_layers: int) -> tuple[_Kind, .
 
 
 class Probe:
-    """What was timed so far of fits of one encoder without adapters, of such batches and lengths as a recipe has."""
+    """Times fits of one encoder without adapters, with the batches and text lengths of a recipe."""
 
     def __init__(self, encoder: Encoder, recipe: Recipe, sample: Sample, n_threads: int | None) -> None:
-        """Take what will be timed; `n_threads` are those that the fits will have, None leaves them as they are."""
+        """Prepare a probe; `n_threads` is the number of threads of a fit, None leaves it unchanged."""
         if n_threads:
             torch.set_num_threads(n_threads)
         self.encoder, self.recipe, self.sample = encoder, recipe, sample
@@ -146,7 +146,7 @@ class Probe:
         return speed_of(timed, median(self.fits_s))
 
     def speed_on(self, sample: Sample, speed: Speed) -> Speed:
-        """Return a speed as it is on another sample: batches of texts of many lengths take longer."""
+        """Return the speed on another sample: batches of mixed text lengths take longer."""
         if sample.card.digest == self.sample.card.digest:
             return speed
         whole = self.recipe.max_tokens
@@ -187,7 +187,7 @@ class Probe:
         return self.recipe.with_rates(rates).model_copy(update=changes)
 
     def _step_work(self, train: Labelled, validation: Labelled, recipe: Recipe) -> Work:
-        """Return the work of an epoch after the first, which makes the prefixes."""
+        """Return the work of an epoch after the first, which fills the cache of frozen features."""
         splits = [split.table.lengths.tolist() for split in (train, validation)]
         words = torch.unique(torch.cat([split.table.ids for split in (train, validation)]))
         lengths = FitLengths(tuple(splits[0]), tuple(splits[1]), None, len(words))
@@ -198,14 +198,14 @@ class Probe:
         return twice - once
 
     def n_texts(self, wanted: int, max_tokens: int) -> int:
-        """Return how many texts a probe takes: fewer on a CPU where so many would take long."""
+        """Return the texts of a probe: at most `wanted`, fewer on a CPU where they would take long."""
         if self.encoder.model.device.type != "cpu":
             return wanted
         text = evaluation_work(self.shape, [max_tokens], self.engine, 1).evaluation_flops
         return max(1, min(wanted, int(CPU_FLOPS / (3 * text))))
 
     def _draw(self, split: Split, n_texts: int, max_tokens: int) -> Labelled:
-        """Draw texts, always the same. What class they are of takes no time: all of the first."""
+        """Draw texts, always the same ones. Labels do not change the speed: all are of the first class."""
         draw, device = random.Random(0), self.encoder.model.device  # noqa: S311 - no secret
         n_texts = min(n_texts, len(split.texts))
         table = TokenTable.of(self.encoder.tokenize(draw.sample(split.texts, n_texts), max_tokens), device)

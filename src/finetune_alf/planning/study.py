@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from finetune_alf.errors import DataError
 from finetune_alf.params import Params
-from finetune_alf.planning.elapsed import register_spent, study_spent
+from finetune_alf.planning.elapsed import register_elapsed, study_elapsed
 from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
-from finetune_alf.planning.predict import Fits, Predictor, StagePlan, command_for
+from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan, command_for
 from finetune_alf.rates import HEAD, DecayedRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
@@ -34,11 +34,11 @@ class StudyPlan:
         require_sample(ctx, spec.sample)
 
         def stages(predictor: Predictor) -> Iterator[StagePlan]:
-            searched, own = searched_recipes(spec, predictor.n_layers), spec.sample
+            searched, own = recipes_of_space(spec, predictor.n_layers), spec.sample
             trials = _trials(spec, predictor.n_layers, searched)
-            yield predictor.stage("study", own, trials, None, study_spent(paths, name))
-            confirmed = [Fits("confirmation", searched, ctx.params.register_.n_top * ctx.params.register_.n_seeds)]
-            yield predictor.stage("register", own, confirmed, "confirmation", register_spent(paths, name))
+            yield predictor.stage("study", own, trials, None, study_elapsed(paths, name))
+            confirmed = [FitGroup("confirmation", searched, ctx.params.register_.n_top * ctx.params.register_.n_seeds)]
+            yield predictor.stage("register", own, confirmed, "confirmation", register_elapsed(paths, name))
 
         notes = tuple(_notes(spec))
         return PlannedFits(name, spec.encoder, spec.recipe, (spec.sample,), stages, notes, is_one_command=False)
@@ -48,28 +48,28 @@ def require_sample(ctx: Context, sample: str) -> None:
     """Raise DataError, naming the command to run, where a sample is not prepared."""
     if (command := command_for(ctx, sample)) is not None:
         folder = ctx.paths.sample(sample)
-        raise DataError(f"{folder}: must be there to plan with, but is not. Run `{command}` first.")
+        raise DataError(f"{folder} does not exist yet, and a plan needs it. Run `{command}` first.")
 
 
 def _notes(spec: StudySpec) -> Iterator[str]:
     if spec.pruner is not None:
-        yield "The pruner may end trials earlier: these are the most they can take."
+        yield "The pruner may end trials earlier: these are upper bounds."
     if spec.recipe.adapter is not None:
         yield ADAPTERS_NOTE
 
 
-def _trials(spec: StudySpec, n_layers: int, searched: Sequence[Recipe]) -> list[Fits]:
+def _trials(spec: StudySpec, n_layers: int, searched: Sequence[Recipe]) -> list[FitGroup]:
     """Return what each trial may be: what is enqueued, then anything out of the space."""
     baseline = spec.recipe.rates.at(n_layers)
     decayed = DecayedRates(rate=spec.recipe.rates.highest, decay=DECAY, head=baseline[HEAD])
     rates = {"baseline": baseline, "decayed": decayed.at(n_layers)}
-    first = [Fits(each, [spec.recipe.with_rates(rates[each])]) for each in spec.enqueue[: spec.n_trials]]
+    first = [FitGroup(each, [spec.recipe.with_rates(rates[each])]) for each in spec.enqueue[: spec.n_trials]]
     n_left = spec.n_trials - len(first)
-    return [*first, *([Fits("searched", searched, n_left)] if n_left else [])]
+    return [*first, *([FitGroup("searched", searched, n_left)] if n_left else [])]
 
 
-def searched_recipes(spec: StudySpec, n_layers: int) -> list[Recipe]:
-    """Return recipes out of a study's space, each as probable as any: a sampler's own taste is not known before."""
+def recipes_of_space(spec: StudySpec, n_layers: int) -> list[Recipe]:
+    """Return recipes drawn uniformly from a study's space: which rates the sampler will propose is not known before."""
     head = spec.recipe.rates.at(n_layers)[HEAD]
     draw = random.Random(child_seed(spec.seed, "plan"))  # noqa: S311 - a draw of rates
     names = list(spec.space.parameters(n_layers))

@@ -8,8 +8,8 @@ from finetune_alf.report.records import Direction, ImportanceRecord
 from finetune_alf.report.section import Section
 
 
-def what_matters(results: StudyResults, record: ImportanceRecord) -> Section:
-    """Return the importance bars, the table behind them, and what they do not say."""
+def importance_section(results: StudyResults, record: ImportanceRecord) -> Section:
+    """Return the importance bars, the table behind them, and their limits."""
     section = Section()
     shares = {evaluator: {a: e.model_dump() for a, e in by.items()} for evaluator, by in record.evaluators.items()}
     section.figure(
@@ -41,13 +41,13 @@ def rivals(shares: dict[str, Estimate]) -> list[str]:
 
 
 def first_place(evaluator: str, shares: dict[str, Estimate]) -> str:
-    """Say which address an evaluator puts first, and which others may as well stand there."""
+    """Return the sentence that names the address that an evaluator ranks first, and those that overlap with it."""
     first, close = ranked(shares)[0], rivals(shares)
-    said = f"{evaluator} puts `{first}` first, at {estimate(shares[first])}"
+    first_share = f"{evaluator} ranks `{first}` first, at {estimate(shares[first])}"
     if not close:
-        return f"{said}, clear of all others."
+        return f"{first_share}, above the intervals of all others."
     named = "all others" if len(close) == len(shares) - 1 else ", ".join(f"`{address}`" for address in close)
-    return f"{said}; its interval overlaps with that of {named}, so that no order among them is shown."
+    return f"{first_share}; its interval overlaps with that of {named}, so that their order is not clear."
 
 
 def agreement(record: ImportanceRecord) -> str | None:
@@ -57,11 +57,11 @@ def agreement(record: ImportanceRecord) -> str | None:
         return None
     if len(set(firsts.values())) == 1:
         return f"All {len(firsts)} evaluators agree on the first place."
-    return "**The evaluators disagree on the first place**: believe none of them alone."
+    return "**The evaluators disagree on the first place**: do not rely on one of them alone."
 
 
-def reading(direction: Direction | None) -> str:
-    """Say what a rank correlation means, if it means anything."""
+def direction_in_words(direction: Direction | None) -> str:
+    """Return a rank correlation in words; NONE for a rate that never changed."""
     if direction is None or direction.rho is None or direction.low is None or direction.high is None:
         return NONE
     if direction.low > 0:
@@ -78,26 +78,28 @@ def _row(record: ImportanceRecord, address: str) -> list[str]:
     cells = [estimate(shares[address]) if address in shares else NONE for shares in record.evaluators.values()]
     rho = signed_estimate(direction.rho, direction.low, direction.high) if direction else NONE
     tied = "".join(f", `{other}`" for other in record.blocks.get(address, ())[1:])
-    return [f"`{address}`{tied}", *cells, rho, reading(direction)]
+    return [f"`{address}`{tied}", *cells, rho, direction_in_words(direction)]
 
 
 def _directions(record: ImportanceRecord) -> str:
     clear = {
-        address: reading(way) for address, way in record.direction.items() if reading(way).endswith("score higher")
+        address: direction_in_words(way)
+        for address, way in record.direction.items()
+        if direction_in_words(way).endswith("score higher")
     }
     if not clear:
         return "Importance has no sign: for no address is it clear whether higher or lower rates score higher."
-    told = "; ".join(f"`{address}`: {way}" for address, way in clear.items())
-    return f"Importance has no sign. A clear direction is seen for {told}."
+    directions = "; ".join(f"`{address}`: {way}" for address, way in clear.items())
+    return f"Importance has no sign. The direction is clear for {directions}."
 
 
 def _grounds(results: StudyResults, record: ImportanceRecord) -> str:
-    said = f"Computed from {counted(record.n_trials, 'trial')}"
+    grounds = f"Computed from {counted(record.n_trials, 'trial')}"
     if results.search is None:
-        return f"{said}."
+        return f"{grounds}."
     if len(results.search.scored) != record.n_trials:
-        said += f" of {len(results.search.scored)} scored ones (the others lie outside the space, or came later)"
-    said += "."
+        grounds += f" of {len(results.search.scored)} scored ones (the others lie outside the space, or came later)"
+    grounds += "."
     if results.search.about.sampler.get("kind") == "tpe":
-        said += " TPE crowds round what scored well, so shares are less sure than for a study with `sampler: random`."
-    return said
+        grounds += " TPE samples mostly near good scores, so shares are less certain than with `sampler: random`."
+    return grounds

@@ -15,7 +15,7 @@ D = TypeVar("D", bound=Document)
 
 @dataclass(frozen=True)
 class Searched:
-    """A study that has run: what was asked, and its trials."""
+    """A study that has run: its settings and its trials."""
 
     about: StudyRecord
     trials: tuple[TrialRecord, ...]

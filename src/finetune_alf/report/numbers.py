@@ -28,7 +28,7 @@ def signed_estimate(mean: float | None, low: float | None, high: float | None) -
     return NONE if mean is None else f"{signed(mean)} [{signed(low)}, {signed(high)}]"
 
 
-def chance(p: float) -> str:
+def p_value(p: float) -> str:
     """Write a p-value to three places."""
     return "< .001" if p < 0.001 else score(p)
 
@@ -40,7 +40,7 @@ def rate(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write seconds so that a person sees how long that is."""
+    """Write seconds in words: 8.4 s, 2 min 5 s, 3 h 20 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from finetune_alf.documents import Estimate
-from finetune_alf.report.importance import agreement, first_place, what_matters
+from finetune_alf.report.importance import agreement, first_place, importance_section
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, estimate, score
 from finetune_alf.report.part import Part
 from finetune_alf.report.records import ImportanceRecord
-from finetune_alf.report.registered import what_was_registered
-from finetune_alf.report.search import confirmed, how_it_went, what_was_run, words
+from finetune_alf.report.registered import registered_section
+from finetune_alf.report.search import confirmed, history_section, settings_section, words
 from finetune_alf.report.section import Section, plain
 
 
@@ -36,16 +36,16 @@ def _study(results: StudyResults) -> Section:
     section = Section()
     section.text(f"## Study `{results.name}`")
     section.text("### What was run")
-    section.append(what_was_run(results.search) if results.search else _missing("study", results.name))
+    section.append(settings_section(results.search) if results.search else _missing("study", results.name))
     if results.search:
         section.text("### The search")
-        section.append(how_it_went(results, results.search))
+        section.append(history_section(results, results.search))
     section.text("### Which layers matter")
     section.append(
-        what_matters(results, results.importance) if results.importance else _missing("importance", results.name)
+        importance_section(results, results.importance) if results.importance else _missing("importance", results.name)
     )
     section.text("### Registered schedules")
-    section.append(what_was_registered(results, results.lock) if results.lock else _missing("register", results.name))
+    section.append(registered_section(results, results.lock) if results.lock else _missing("register", results.name))
     return section
 
 
@@ -71,7 +71,7 @@ def _in_short(results: StudyResults) -> Iterator[str]:
     if results.importance:
         yield from _importance_in_short(results.name, results.importance)
     if not (results.search or results.lock or results.importance):
-        yield f"**`{results.name}`**: nothing to tell yet."
+        yield f"**`{results.name}`**: no results yet."
 
 
 def _registered_in_short(results: StudyResults) -> Iterator[str]:

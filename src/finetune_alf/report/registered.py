@@ -10,10 +10,10 @@ from finetune_alf.report.section import Section
 from finetune_alf.schedules.published import published_rates
 
 ROUNDED_AWAY = 2e-9
-"""At this rate and below, fp32 rounds away 12-99 % of AdamW's updates: the address is all but frozen."""
+"""At this rate and below, fp32 rounds away 12-99 % of AdamW's updates: the address is practically frozen."""
 
 
-def what_was_registered(results: StudyResults, lock: LockRecord) -> Section:
+def registered_section(results: StudyResults, lock: LockRecord) -> Section:
     """Return the candidates' confirmation, the rates of each schedule, and the registered trials' learning curves."""
     section = Section()
     section.table(
@@ -23,7 +23,7 @@ def what_was_registered(results: StudyResults, lock: LockRecord) -> Section:
     section.text(
         "Confirmed: fitted again over fresh seeds, scored on the confirmation split, which no trial has seen.",
         _apart(lock),
-        "The best of a few confirmed scores is again a little lucky; the transfer's test texts are the fair judge.",
+        "The best of a few confirmed scores is still a little too high; the test scores of the transfer are not.",
     )
     section.table(
         ("schedule", "model version", "digest"),

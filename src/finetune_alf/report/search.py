@@ -1,4 +1,4 @@
-"""What was run, how the search went, and how far its best score may be trusted."""
+"""The settings of a study, its optimisation history, and how far its best score may be trusted."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from finetune_alf.report.records import Candidate, StudyRecord
 from finetune_alf.report.section import Section, plain
 
 
-def what_was_run(search: Searched) -> Section:
+def settings_section(search: Searched) -> Section:
     """Return the table of all that a reader needs to judge or repeat the study."""
     about, section = search.about, Section()
     states = Counter(trial.state for trial in search.trials)
@@ -33,7 +33,7 @@ def what_was_run(search: Searched) -> Section:
     return section
 
 
-def how_it_went(results: StudyResults, search: Searched) -> Section:
+def history_section(results: StudyResults, search: Searched) -> Section:
     """Return the optimisation history, the best trial, and a caution about its score."""
     section, metric = Section(), search.about.metric
     scores = {trial.number: trial.score for trial in search.trials}
@@ -100,8 +100,8 @@ def _baseline_trial(search: Searched) -> str | None:
 
 def _failures(search: Searched) -> str | None:
     reasons = Counter(trial.reason for trial in search.trials if trial.reason)
-    told = "; ".join(f"{plain(reason)[:200]} ({n} x)" for reason, n in reasons.most_common(3))
-    return f"Failed trials: {told}{'; and others' if len(reasons) > 3 else ''}." if told else None
+    shown = "; ".join(f"{plain(reason)[:200]} ({n} x)" for reason, n in reasons.most_common(3))
+    return f"Failed trials: {shown}{'; and others' if len(reasons) > 3 else ''}." if shown else None
 
 
 def _sizes(search: Searched) -> str:

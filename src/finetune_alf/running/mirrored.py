@@ -34,7 +34,7 @@ def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> It
     """Open the parent run of this key, found again if a stage goes on, and end it with the block.
 
     Raises TrackingError when the store cannot be written to begin with. Once work has begun, a store that fails is
-    only told of: results are in the stage's own files, and the next start writes what is missing.
+    only logged: results are in the stage's own files, and the next start writes what is missing.
     """
     tracker = MlflowTracker(ctx.paths.root, tracking_store(ctx), ctx.params.tracking.experiment)
     commit = git_commit(ctx.paths.root)

@@ -16,7 +16,7 @@ def schedule_of(
     commit: str | None,
     confirmed: ConfirmedScore | None = None,
 ) -> Schedule:
-    """Return the schedule of a trial, the same one whenever it is asked for: nothing in it is of today."""
+    """Return the schedule of a trial; equal at every call, since all times in it are the trial's."""
     created = datetime.datetime.fromtimestamp(trial.ended_ms / 1000, datetime.UTC)
     return Schedule(
         name=name,

@@ -24,7 +24,7 @@ def study(ctx: Context, name: str) -> None:
     ):
         best = float("-inf")
 
-        def tell(record: TrialRecord) -> None:
+        def on_trial(record: TrialRecord) -> None:
             nonlocal best
             best = max(best, record.score if record.score is not None else best)
             schedule = schedule_of(name, f"{name}-trial-{record.number}", bench, record, commit)
@@ -43,7 +43,7 @@ def study(ctx: Context, name: str) -> None:
             executor=ctx.executor(),
             work=bench.workbench,
             paths=ctx.paths,
-            on_trial=tell,
+            on_trial=on_trial,
             about={
                 "sample": {"name": spec.sample, "digest": bench.sample.card.digest, "counts": bench.sample.card.counts},
                 "git_commit": commit,

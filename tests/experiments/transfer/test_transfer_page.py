@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from golden import golden
 from planted_transfers import DOCUMENTS, write_transfers
 
 from finetune_alf.errors import InputError
@@ -11,6 +10,7 @@ from finetune_alf.experiments.transfer.figure import transfer_info, transfer_plo
 from finetune_alf.experiments.transfer.page import transfer_part
 from finetune_alf.paths import Paths
 from finetune_alf.report.evidence import few_seeds
+from golden import golden
 
 
 def test_the_page_is_what_the_documents_and_cells_say(tmp_path):

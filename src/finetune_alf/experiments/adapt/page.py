@@ -6,7 +6,7 @@ from finetune_alf.experiments.adapt.document import AdaptDocument
 from finetune_alf.experiments.adapt.figure import adaptation_plot
 from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.paths import Paths
-from finetune_alf.report.numbers import NONE, chance, counted, duration, estimate, rate, signed_estimate
+from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, plain
@@ -117,7 +117,7 @@ def _comparison_rows(done: Sequence[AdaptDocument]) -> Iterator[tuple[str, ...]]
             *told,
             *(estimate(compared.sides[side]) for side in ("without", "with")),
             signed_estimate(difference.mean, difference.low, difference.high),
-            chance(difference.p),
+            p_value(difference.p),
             verdict if verdict == NO_EVIDENCE else f"**{verdict}**",
         )
 

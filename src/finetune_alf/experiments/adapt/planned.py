@@ -23,9 +23,9 @@ from finetune_alf.experiments.adapt.section import SECTION
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.adapt.texts import texts_of
 from finetune_alf.params.section import entry
-from finetune_alf.planning.elapsed import Done, cells_done, spent_on
+from finetune_alf.planning.elapsed import FinishedFit, elapsed_of, finished_cells
 from finetune_alf.planning.planned import PlannedFits
-from finetune_alf.planning.predict import Cost, Fits, Predictor, StagePlan
+from finetune_alf.planning.predict import Cost, FitGroup, Predictor, StagePlan
 from finetune_alf.planning.probe import RATE, Probe
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
@@ -43,16 +43,16 @@ def adapt_planned(ctx: Context, name: str) -> PlannedFits:
     spec = entry("adapt", SECTION.of(ctx.params), name)
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
-        spent = spent_on(_trained_already(ctx, name))
+        elapsed = elapsed_of(_trained_already(ctx, name))
         if (drawn := predictor.samples.get(spec.sample)) is None:
-            yield predictor.without(FURTHER, spec.sample, 1, spent)
+            yield predictor.unprepared(FURTHER, spec.sample, 1, elapsed)
         else:
             cost, seconds = _further(ctx, name, spec, predictor, drawn)
-            yield predictor.told(FURTHER, spec.sample, {FURTHER: 1}, {FURTHER: [cost]}, spent, {FURTHER: seconds})
+            yield predictor.planned(FURTHER, spec.sample, {FURTHER: 1}, {FURTHER: [cost]}, elapsed, {FURTHER: seconds})
         if spec.recipe is not None:
-            compared = cells_done(ctx.paths.cells("adapt", name), lambda cell: str(cell["side"]))
-            fits = [Fits(side, [spec.recipe], spec.n_seeds) for side in ("without", "with")]
-            yield predictor.stage("comparison", spec.sample, fits, "test", spent_on(compared))
+            compared = finished_cells(ctx.paths.cells("adapt", name), lambda cell: str(cell["side"]))
+            fits = [FitGroup(side, [spec.recipe], spec.n_seeds) for side in ("without", "with")]
+            yield predictor.stage("comparison", spec.sample, fits, "test", elapsed_of(compared))
 
     return PlannedFits(f"adapt {name}", spec.encoder, spec.recipe or _alike(spec), (spec.sample,), stages)
 
@@ -114,7 +114,7 @@ def _second_a_flop(
     return (times[-1] - times[n_steps - 1]) / once.flops
 
 
-def _trained_already(ctx: Context, name: str) -> list[Done]:
+def _trained_already(ctx: Context, name: str) -> list[FinishedFit]:
     """Return the training, from the results or, before the comparison is made, from what lies beside the weights."""
     document, beside_weights = ctx.paths.document("adapt", name), ctx.paths.adapted(name) / ADAPT_RECORD
     if document.exists():
@@ -123,4 +123,4 @@ def _trained_already(ctx: Context, name: str) -> list[Done]:
         record = AdaptRecord.model_validate_json(beside_weights.read_bytes())
     else:
         return []
-    return [Done(kind=FURTHER, started=record.started_ms / 1000, seconds=record.seconds)]
+    return [FinishedFit(kind=FURTHER, started=record.started_ms / 1000, seconds=record.seconds)]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from finetune_alf.experiments.multitask.section import SECTION
 from finetune_alf.params.section import entry
-from finetune_alf.planning.elapsed import cells_done, spent_on
+from finetune_alf.planning.elapsed import elapsed_of, finished_cells
 from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
-from finetune_alf.planning.predict import Fits, Predictor, StagePlan
+from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan
 from finetune_alf.running.context import Context
 
 SHARED_NOTE = "A recipe that two multi-task experiments have in common is fitted once, but counted in both."
@@ -20,10 +20,10 @@ def multitask_planned(ctx: Context, name: str) -> PlannedFits:
     recipes = spec.recipes()
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
-        done = cells_done(ctx.paths.cells("multitask", name), lambda cell: str(cell["cell"]))
+        done = finished_cells(ctx.paths.cells("multitask", name), lambda cell: str(cell["cell"]))
         for cell, recipe in recipes.items():
-            spent = spent_on(fit for fit in done if fit.kind == cell)
-            yield predictor.stage(cell, spec.sample, [Fits(cell, [recipe], spec.n_seeds)], scored, spent)
+            elapsed = elapsed_of(fit for fit in done if fit.kind == cell)
+            yield predictor.stage(cell, spec.sample, [FitGroup(cell, [recipe], spec.n_seeds)], scored, elapsed)
 
     notes = [ADAPTERS_NOTE] if any(recipe.adapter for recipe in recipes.values()) else []
     notes += [SHARED_NOTE] if len(experiments) > 1 else []

@@ -9,7 +9,7 @@ from finetune_alf.metrics import METRICS
 from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD
 from finetune_alf.recipe import Adapter, Curve
-from finetune_alf.report.numbers import NONE, chance, counted, duration, estimate, rate, score, signed_estimate
+from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, code
@@ -113,7 +113,7 @@ def _row(testbed: SchemesDocument, one: SampleTable, row: CombinationResult) -> 
         NONE if loss is None else f"{loss.mean:.3f}{spread}",
         estimate(row.score) if row.score else "diverged",
         NONE if gap is None else signed_estimate(gap.mean, gap.low, gap.high),
-        NONE if gap is None else chance(gap.p_holm),
+        NONE if gap is None else p_value(gap.p_holm),
         NONE if gap is None else gap.verdict if gap.verdict == NO_EVIDENCE else f"**{gap.verdict}**",
         duration(row.seconds),
         f"{row.n_trainable_parameters:,} ({row.n_trainable_parameters / testbed.encoder.n_parameters:.1%})",

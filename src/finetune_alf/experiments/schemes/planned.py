@@ -9,9 +9,9 @@ from finetune_alf.experiments.schemes.combination import Combination
 from finetune_alf.experiments.schemes.rules import FIXED, parts_of
 from finetune_alf.experiments.schemes.section import SECTION
 from finetune_alf.params.section import entry
-from finetune_alf.planning.elapsed import cells_done, spent_on
+from finetune_alf.planning.elapsed import elapsed_of, finished_cells
 from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
-from finetune_alf.planning.predict import Fits, Predictor, StagePlan
+from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan
 from finetune_alf.running.context import Context
 from finetune_alf.schedules.pull import pull
 
@@ -28,11 +28,13 @@ def schemes_planned(ctx: Context, name: str) -> PlannedFits:
         cells = ctx.paths.cells("schemes", name)
         for sample in spec.samples:
             fits = [
-                Fits(one.name, [recipe_of(spec, stand_in, sample, schedules, predictor.n_layers)], spec.n_seeds)
+                FitGroup(one.name, [recipe_of(spec, stand_in, sample, schedules, predictor.n_layers)], spec.n_seeds)
                 for one in spec.combinations
                 for stand_in in [_without(one, in_registry)]
             ]
-            yield predictor.stage(sample, sample, fits, spent=spent_on(cells_done(cells, _combination_on(sample))))
+            yield predictor.stage(
+                sample, sample, fits, elapsed=elapsed_of(finished_cells(cells, _combination_on(sample)))
+            )
 
     notes = [ADAPTERS_NOTE] if adapted else []
     if in_registry:

@@ -12,7 +12,7 @@ from finetune_alf.experiments.transfer.figure import transfer_plot
 from finetune_alf.experiments.transfer.published import thesis_section
 from finetune_alf.paths import Paths
 from finetune_alf.report.evidence import constant_baseline, few_seeds, verdict_cell
-from finetune_alf.report.numbers import NONE, chance, counted, duration, estimate, score, signed_estimate
+from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, score, signed_estimate
 from finetune_alf.report.part import Part
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
@@ -146,8 +146,8 @@ def _difference_rows(transfers: Transfers) -> list[list[str]]:
             f"`{transfer.document.sample.name}`",
             f"`{scheme}`",
             signed_estimate(difference.mean, difference.low, difference.high),
-            chance(difference.p),
-            chance(difference.p_holm),
+            p_value(difference.p),
+            p_value(difference.p_holm),
             verdict_cell(difference.verdict),
         ]
         for transfer in transfers

@@ -1,0 +1,129 @@
+"""An experiment that another package brings: the same recipe with batches of several sizes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from finetune_alf.documents import Document, Machine
+from finetune_alf.experiments.cell_line import CellLine, fields_of
+from finetune_alf.experiments.experiment import Help, NamedExperiment
+from finetune_alf.params.checks import Disagreement, RawParams, check_fits
+from finetune_alf.params.section import entry, named_section
+from finetune_alf.paths import Name, Paths
+from finetune_alf.planning.elapsed import elapsed_of, finished_cells
+from finetune_alf.planning.planned import PlannedFits
+from finetune_alf.planning.predict import FitGroup
+from finetune_alf.recipe import Recipe
+from finetune_alf.report.part import Part, documents
+from finetune_alf.report.section import Section
+from finetune_alf.running.bench import open_samples
+from finetune_alf.running.context import Context
+from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
+from finetune_alf.running.mirrored import machine_of
+from finetune_alf.seeds import child_seed
+from finetune_alf.spec import Spec
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.result import FitResult
+
+
+class BatchesSpec(Spec):
+    """A recipe, and the sizes of batches that take the place of its own."""
+
+    encoder: Name
+    sample: Name
+    recipe: Recipe
+    batches: tuple[int, ...]
+    n_seeds: int = 1
+
+    def recipe_of(self, batch: int) -> Recipe:
+        return self.recipe.model_copy(update={"batch": batch})
+
+
+@dataclass(frozen=True)
+class Cell:
+    batch: int
+    seed: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.batch}/seed-{self.seed}"
+
+
+class BatchesLine(CellLine):
+    batch: int
+
+
+class BatchesDocument(Document):
+    name: str
+    machine: Machine
+    scores: dict[str, float]
+
+
+def check(raw: RawParams, name: str, spec: dict[str, Any]) -> Iterator[Disagreement]:
+    yield from check_fits(raw, ("batches", name), spec)
+
+
+class BatchesExperiment(NamedExperiment):
+    key = "batches"
+    section = named_section("batches", BatchesSpec, check)
+    help = Help("Compare sizes of batches.", "Fit the recipe of NAME with each size of its batches.", "small")
+
+    def run(self, ctx: Context, *arguments: str) -> None:
+        (name,) = arguments
+        spec = entry(self.key, self.section.of(ctx.params), name)
+        with ctx.lock(f"batches-{name}"):
+            bench = open_samples(ctx, spec.encoder, [spec.sample])
+            digest = bench.samples[spec.sample].card.digest
+            grid = [Cell(batch, seed) for batch in spec.batches for seed in range(spec.n_seeds)]
+
+            def job(cell: Cell) -> FitJob:
+                seed = child_seed(cell.seed, "batches")
+                return FitJob(cell.key, spec.recipe_of(cell.batch), bench.encoder_spec, digest, seed, "test")
+
+            def line(cell: Cell, result: FitResult) -> BatchesLine:
+                return BatchesLine(batch=cell.batch, seed=cell.seed, **fields_of(result))
+
+            def logged(cell: Cell, result: FitResult) -> LoggedFields:
+                return LoggedFields({"test.accuracy": result.score}, {"alf.batch": str(cell.batch)})
+
+            with fitting(
+                ctx,
+                self.key,
+                name,
+                workbench=bench.workbench,
+                n_layers=bench.encoder.n_layers,
+                n_fits=len(grid),
+                tags={"alf.batches": name},
+            ) as fitter:
+                fits = fitter.fit(grid, CellKind(job, line, logged), ctx.paths.cells(self.key, name))
+                scores = {
+                    str(batch): fmean(result.score or 0.0 for cell, result in fits if cell.batch == batch)
+                    for batch in spec.batches
+                }
+                document = BatchesDocument(name=name, machine=machine_of(fits[0][1]), scores=scores)
+                document.write(ctx.paths.document(self.key, name))
+        ctx.console.log(f"{name}: {scores}")
+
+    def planned(self, ctx: Context, name: str) -> PlannedFits:
+        spec = entry(self.key, self.section.of(ctx.params), name)
+
+        def stages(predictor: Any) -> Iterator[Any]:
+            done = finished_cells(ctx.paths.cells(self.key, name), lambda cell: str(cell["batch"]))
+            fits = [FitGroup(str(batch), [spec.recipe_of(batch)], spec.n_seeds) for batch in spec.batches]
+            yield predictor.stage(spec.sample, spec.sample, fits, "test", elapsed_of(done))
+
+        return PlannedFits(f"batches {name}", spec.encoder, spec.recipe, (spec.sample,), stages)
+
+    def part(self, paths: Paths) -> Part | None:
+        done = list(documents(paths.experiment(self.key), BatchesDocument))
+        if not done:
+            return None
+        section = Section()
+        for one in done:
+            section.text(f"## Batches `{one.name}`")
+            section.table(("batch", "accuracy"), [(size, f"{score:.3f}") for size, score in one.scores.items()])
+        return Part(tuple(f"Batches `{one.name}`: {len(one.scores)} sizes." for one in done), section)
+
+
+BATCHES = BatchesExperiment()
