@@ -1,29 +1,39 @@
-"""What the documents say is so: their code runs, their commands, files and links exist, their map is whole."""
+"""What the documents say holds: their code runs, their settings are valid, what they name exists, numbers are ours."""
 
-import os
 import re
+import runpy
 import shlex
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from ruamel.yaml import YAML
 
 from finetune_alf.cli.entry import group
-from finetune_alf.experiments.registry import load_params
+from finetune_alf.experiments.freeze.published import POINTS
+from finetune_alf.experiments.multitask.published import PUBLISHED
+from finetune_alf.experiments.registry import BUILT_IN, load_params
+from finetune_alf.experiments.schemes.published import TABLES
 from finetune_alf.params.presets import preset_names
-from finetune_alf.schedules.published import published
+from finetune_alf.report.numbers import score
+from finetune_alf.schedules.published import published, published_accuracies
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "finetune_alf"
-README = ROOT / "README.md"
-DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+README, CONTRIBUTING, DOCS = ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs"
+DOCUMENTS = [README, CONTRIBUTING, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+PAGES = {experiment.key: DOCS / "experiments" / f"{experiment.key}.md" for experiment in BUILT_IN}
+PLACES = (ROOT, PACKAGE, PACKAGE / "experiments" / "freeze")  # CONTRIBUTING.md names the modules of the last
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+MAX_LINES = 200
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TOP = "|".join(("src", "tests", "docs", "examples", "benchmarks", r"\.ci"))
 FILE = re.compile(rf"(?:(?:{TOP})/[\w./-]*|[a-z_]+/[a-z_/]+\.py|[a-z_]+\.py|(?:Makefile|Dockerfile|compose\.yaml))")
 
@@ -32,18 +42,24 @@ def blocks(path: Path, language: str) -> list[str]:
     return [text for named, text in BLOCK.findall(path.read_text("utf-8")) if named == language]
 
 
+def blocks_of_all(language: str) -> list[object]:
+    found = [(path, index, text) for path in DOCUMENTS for index, text in enumerate(blocks(path, language))]
+    return [pytest.param(path, text, id=f"{path.relative_to(ROOT)}-{index}") for path, index, text in found]
+
+
 def inline(path: Path) -> list[str]:
     return INLINE.findall(BLOCK.sub("", path.read_text("utf-8")))
 
 
 def lines_of_shell(path: Path) -> list[str]:
     lines = [line for block in blocks(path, "sh") for line in block.splitlines()] + inline(path)
-    return [line.partition(" # ")[0].strip() for line in lines]
+    return [re.split(r"\s#\s", line)[0].strip() for line in lines]
 
 
-def commands() -> list[str]:
-    named = [line for path in DOCUMENTS for line in lines_of_shell(path) if line.startswith("finetune-alf ")]
-    return list(dict.fromkeys(named))
+def commands(program: str, *paths: Path) -> list[list[str]]:
+    """The words of each command line of a program, without its name, each once."""
+    lines = [line for path in paths or DOCUMENTS for line in lines_of_shell(path) if line.startswith(f"{program} ")]
+    return [shlex.split(line)[1:] for line in dict.fromkeys(lines)]
 
 
 def parse(command: click.Command, words: list[str]) -> None:
@@ -57,59 +73,113 @@ def parse(command: click.Command, words: list[str]) -> None:
     command.make_context(str(command.name), words)
 
 
-@pytest.mark.parametrize("line", commands())
-def test_a_command_that_a_document_names_exists_with_its_options(line: str) -> None:
-    parse(group, shlex.split(line)[1:])
+@pytest.mark.parametrize("words", commands("finetune-alf"), ids=" ".join)
+def test_a_command_in_a_document_exists_with_its_options(words: list[str]) -> None:
+    parse(group, list(words))
 
 
-def test_documents_name_every_command_of_the_pipeline() -> None:
-    told = "\n".join(path.read_text("utf-8") for path in DOCUMENTS)
-    missing = [name for name in group.commands if f"finetune-alf {name}" not in told and f"`{name}`" not in told]
+def test_documents_name_every_command() -> None:
+    named = {words[0] for words in commands("finetune-alf")} | {name for path in DOCUMENTS for name in inline(path)}
+    assert set(group.commands) <= named
+
+
+def test_make_targets_and_stages_of_dvc_in_documents_exist() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {words[0] for words in commands("make")} <= set(targets)
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    named = [word for words in commands("dvc repro") for word in words[1:] if not word.startswith("-")]
+    assert named
+    assert {name.partition("@")[0] for name in named} <= set(stages)
+
+
+def anchors(path: Path) -> set[str]:
+    headings = HEADING.findall(BLOCK.sub("", path.read_text("utf-8")))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def is_there(path: Path, link: str) -> bool:
+    name, _, anchor = link.partition("#")
+    target = path.parent / name if name else path
+    return target.exists() and (not anchor or anchor in anchors(target))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
+def test_links_and_files_in_a_document_exist(path: Path) -> None:
+    links = [link for link in LINK.findall(path.read_text("utf-8")) if "://" not in link]
+    files = [text for text in inline(path) if FILE.fullmatch(text)]
+    missing = [link for link in links if not is_there(path, link)]
+    missing += [file for file in files if not any((place / file).exists() for place in PLACES)]
     assert missing == []
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_links_and_files_that_a_document_names_exist(path: Path) -> None:
-    links = [link.partition("#")[0] for link in LINK.findall(path.read_text("utf-8")) if "://" not in link]
-    named = [text for text in inline(path) if FILE.fullmatch(text)]
-    missing = [link for link in links if link and not (path.parent / link).exists()]
-    missing += [text for text in named if not any((above / text).exists() for above in (ROOT, PACKAGE))]
-    assert missing == []
+def test_every_page_is_reached_from_the_index() -> None:
+    index = [DOCS / "README.md", DOCS / "experiments" / "README.md"]
+    links = [page.parent / link.partition("#")[0] for page in index for link in LINK.findall(page.read_text("utf-8"))]
+    linked = {link.resolve() for link in links}
+    assert {path for path in DOCS.rglob("*.md") if path != index[0]} <= linked
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_a_make_target_that_a_document_names_exists(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {match[1] for line in lines_of_shell(path) if (match := re.match(r"make ([a-z-]+)", line))}
-    assert named <= targets
+def test_the_readme_is_short_and_installs_before_it_shows_code() -> None:
+    text = README.read_text("utf-8")
+    assert len(text.splitlines()) < MAX_LINES
+    assert text.index("pip install") < text.index("```python")
+    assert "make repro" in text
+    assert "make test" in text
 
 
-def test_every_package_and_module_of_the_top_is_on_the_map() -> None:
-    top = {f"{entry.name}/" for entry in PACKAGE.iterdir() if entry.is_dir() and entry.name != "__pycache__"}
+def test_the_architecture_names_every_package_and_module_at_the_top() -> None:
+    top = {f"{entry.name}/" for entry in PACKAGE.iterdir() if (entry / "__init__.py").exists()}
     top |= {entry.name for entry in PACKAGE.glob("*.py") if entry.name != "__init__.py"}
-    code_map = README.read_text("utf-8").partition("## The map of the code")[2]
-    assert {name for name in top if f"`{name}`" not in code_map} == set()
+    assert top <= set(inline(DOCS / "architecture.md"))
 
 
-def test_the_readme_names_every_preset() -> None:
-    settings = README.read_text("utf-8").partition("## Settings")[2]
-    assert [name for name in preset_names() if f"`{name}`" not in settings] == []
+def test_the_readme_has_a_row_for_every_preset() -> None:
+    first_cells = re.findall(r"^\| (.*?) \|", README.read_text("utf-8").partition("## Presets")[2], re.MULTILINE)
+    assert set(preset_names()) <= {name for cell in first_cells for name in INLINE.findall(cell)}
 
 
 def test_pictures_are_small_pngs() -> None:
-    for picture in (ROOT / "docs" / "pictures").glob("*.png"):
+    for picture in (DOCS / "pictures").glob("*.png"):
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert picture.stat().st_size < 200 * 1024
 
 
-def test_the_parameters_for_your_own_csv_are_valid(tmp_path: Path) -> None:
-    block, by_another_metric, *_ = blocks(README, "yaml")
-    assert len(block.splitlines()) <= 10
-    for name, sample, text in (("mine", "mine", block), ("rte", "rte", by_another_metric)):
-        (tmp_path / f"{name}.yaml").write_text(text)
-        params = load_params(tmp_path / "params.yaml", ["default", str(tmp_path / f"{name}.yaml")])
-        assert params.studies["minilm"].sample == sample
-    assert params.studies["minilm"].metric == "matthews"
+@pytest.mark.parametrize(("path", "block"), blocks_of_all("yaml"))
+def test_settings_in_documents_are_valid_over_the_default(path: Path, block: str, tmp_path: Path) -> None:
+    (tmp_path / "block.yaml").write_text(block)
+    params = load_params(tmp_path / "params.yaml", ["default", str(tmp_path / "block.yaml")])
+    given = YAML(typ="safe").load(block)
+    if "metric" in given.get("studies", {}).get("minilm", {}):
+        assert params.studies["minilm"].metric == given["studies"]["minilm"]["metric"]
+    if path == README:
+        assert len(block.splitlines()) <= 10
+
+
+@pytest.mark.parametrize("experiment", BUILT_IN, ids=lambda experiment: experiment.key)
+def test_a_page_of_an_experiment_runs_an_entry_of_its_settings(experiment, tmp_path: Path) -> None:
+    page = PAGES[experiment.key]
+    assert page.name in (DOCS / "experiments" / "README.md").read_text()
+    (tmp_path / "block.yaml").write_text(blocks(page, "yaml")[0])
+    params = load_params(tmp_path / "params.yaml", ["default", str(tmp_path / "block.yaml")])
+    [names] = [words[1:] for words in commands("finetune-alf", page) if words[0] == experiment.key]
+    for name, choices in zip(names, experiment.choices(params), strict=True):
+        assert name in choices
+    stages = [word for words in commands("dvc repro", page) for word in words[1:] if not word.startswith("-")]
+    assert set(stages) == {f"{experiment.key}@{'-'.join(names)}"}
+
+
+def published_numbers() -> Iterator[tuple[str, str]]:
+    """The page that shows a published number, and the number."""
+    yield from (("transfer", score(float(row["accuracy"]))) for row in published_accuracies())
+    yield from (("freeze", point.told) for point in POINTS)
+    yield from (("schemes", score(row.accuracy)) for rows in TABLES.values() for row in rows.values())
+    for cell in PUBLISHED.values():
+        yield from (("multitask", f"{value:g}"[1:]) for value in (cell.overall, cell.sst5, cell.quora, cell.sts))
+
+
+def test_pages_show_the_published_numbers_that_the_report_shows() -> None:
+    texts = {key: page.read_text("utf-8") for key, page in PAGES.items()}
+    assert [(key, number) for key, number in published_numbers() if number not in texts[key]] == []
 
 
 @pytest.fixture(scope="module")
@@ -126,36 +196,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("block", blocks(README, "python"))
-def test_python_in_the_readme_runs(block: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("path", "block"), blocks_of_all("python"))
+def test_python_in_documents_runs(path: Path, block: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     transformers = pytest.importorskip("transformers")
+    from finetune_alf import load_encoder
+
     config = transformers.DistilBertConfig(vocab_size=50, dim=8, hidden_dim=16, n_heads=2)
     model = transformers.DistilBertForSequenceClassification(config)
+    encoder = load_encoder(load_params(ROOT / "examples" / "tiny.yaml").encoders["tiny"], n_labels=2)
     monkeypatch.chdir(folder)
-    names = {"model": model}
-    exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - the README's own
+    names = {"model": model, "encoder": encoder}
+    exec(compile(block, path.name, "exec"), names)  # noqa: S102 - the documents' own
     if "optimizer" in names:
         assert {group["address"] for group in names["optimizer"].param_groups} >= {"embeddings", "layer.3", "head"}
         assert not any(parameter.requires_grad for parameter in model.distilbert.transformer.layer[1].parameters())
+    if "adapted" in names:
+        assert "adapter.1" in names["adapted"].anatomy.addresses
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_python_in_documents_compiles(path: Path) -> None:
-    for block in blocks(path, "python"):
-        compile(block, path.name, "exec")
-
-
-def run(*words: str | Path) -> str:
-    done = subprocess.run(
-        [sys.executable, *map(str, words)],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, script: str, *words: object) -> str:
+    """Run an example in this process, where torch is loaded already, and return what it printed."""
+    path = ROOT / "examples" / script
+    monkeypatch.setattr(sys, "argv", [str(path), *map(str, words)])
+    runpy.run_path(str(path), run_name="__main__")
+    return capsys.readouterr().out
 
 
 def test_every_example_is_short_and_run_here() -> None:
@@ -164,15 +228,15 @@ def test_every_example_is_short_and_run_here() -> None:
         assert 5 <= len(path.read_text().splitlines()) <= 15
 
 
-def test_the_example_that_applies_a_schedule_shows_its_rates() -> None:
-    told = run(ROOT / "examples" / "apply_published.py")
-    assert "layer.3     2e-05" in told
-    assert told.endswith("frozen: layer.1\n")
+def test_the_example_that_applies_a_schedule_shows_its_rates(capsys, monkeypatch) -> None:
+    shown = run(capsys, monkeypatch, "apply_published.py")
+    assert "layer.3     2e-05" in shown
+    assert shown.endswith("frozen: layer.1\n")
 
 
-def test_the_examples_search_and_read_what_was_found(tmp_path: Path) -> None:
-    run(ROOT / "examples" / "search_from_python.py", tmp_path)
-    told = run(ROOT / "examples" / "best_rates.py", tmp_path, "tiny")
+def test_the_examples_search_and_read_the_best_rates(tmp_path: Path, capsys, monkeypatch) -> None:
+    run(capsys, monkeypatch, "search_from_python.py", tmp_path)
+    shown = run(capsys, monkeypatch, "best_rates.py", tmp_path, "tiny")
     n_trials = load_params(ROOT / "examples" / "tiny.yaml").studies["tiny"].n_trials
-    assert told.startswith(f"{n_trials} trials, best ")
-    assert [line.split()[0] for line in told.splitlines()[1:]] == ["embeddings", "layer.0", "layer.1", "head"]
+    assert shown.startswith(f"{n_trials} trials, best ")
+    assert [line.split()[0] for line in shown.splitlines()[1:]] == ["embeddings", "layer.0", "layer.1", "head"]
