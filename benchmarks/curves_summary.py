@@ -25,8 +25,8 @@ import numpy as np
 from curves_records import PAIRED, QUANTITIES, SAME, SEEDED, Arm
 from numpy.typing import NDArray
 
-from finetune_alf.stats import SIGNIFICANCE, holm
-from finetune_alf.stats.intervals import LEVEL
+from finetune_alf.stats import SIGNIFICANCE_LEVEL, holm
+from finetune_alf.stats.intervals import CONFIDENCE_LEVEL
 
 COMPARISONS: tuple[tuple[Arm, Arm], ...] = (
     ("trainer-2", "trainer"),
@@ -72,7 +72,7 @@ def _comparison(
     ]
     _correct(rows)
     for row in rows:
-        row["within"] = bool(abs(row["difference"]) <= row["seeds_95"] and row["p_holm"] >= SIGNIFICANCE)
+        row["within"] = bool(abs(row["difference"]) <= row["seeds_95"] and row["p_holm"] >= SIGNIFICANCE_LEVEL)
     return {"of": one, "against": other, "rows": rows, "n_within": sum(row["within"] for row in rows)}
 
 
@@ -133,7 +133,7 @@ def paired_difference(apart: Matrix) -> dict[str, float]:
     from scipy.stats import t
 
     n, mean = len(apart), float(apart.mean())
-    half = float(t.ppf((1 + LEVEL) / 2, n - 1) * apart.std(ddof=1) / math.sqrt(n))
+    half = float(t.ppf((1 + CONFIDENCE_LEVEL) / 2, n - 1) * apart.std(ddof=1) / math.sqrt(n))
     sums = np.zeros(1)  # of all signs, 2**n in the end
     for one in apart:
         sums = np.concatenate([sums + one, sums - one])
@@ -150,7 +150,7 @@ def _interval(a: Matrix, b: Matrix) -> tuple[float, float]:
     if variance == 0:
         return middle, middle
     freedom = variance**2 / (parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1))
-    half = float(t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(variance)
+    half = float(t.ppf((1 + CONFIDENCE_LEVEL) / 2, freedom)) * math.sqrt(variance)
     return middle - half, middle + half
 
 

@@ -26,7 +26,7 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.coordinator import StudyResult, run_study
 from finetune_alf.study.identity import identity_of
-from finetune_alf.study.sampler import propose
+from finetune_alf.study.sampler import suggest
 from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import open_store
@@ -106,12 +106,12 @@ class _Bench:
         """Ask for a proposal and commit the listed rates, for each trial. Returns the seconds that it took."""
         identity = identity_of(self.spec, self.asked.drawn.digest, encoder.identity)
         space, n_layers = self.spec.space, encoder.n_layers
-        propose(self.spec.sampler, space, n_layers, (), self.spec.seed, 0)  # the first one loads Optuna's parts
+        suggest(self.spec.sampler, space, n_layers, (), self.spec.seed, 0)  # the first one loads Optuna's parts
         with open_store(self.paths.studies, self.work.name, identity) as store:
             started = time.perf_counter()
             for number, rates in enumerate(self.vectors):
-                propose(self.spec.sampler, space, n_layers, (), self.spec.seed, number)
-                store.begin(space.params_of(rates) or {}, space.distributions(n_layers), rates)
+                suggest(self.spec.sampler, space, n_layers, (), self.spec.seed, number)
+                store.create_trial(space.params_of(rates) or {}, space.distributions(n_layers), rates)
             return time.perf_counter() - started
 
     def _study(self, encoder: Encoder) -> tuple[StudyResult, float]:

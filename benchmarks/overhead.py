@@ -17,7 +17,7 @@ from pathlib import Path
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.files import read_json
 from finetune_alf.paths import Paths
-from finetune_alf.study.records import TrialRecord, read_records
+from finetune_alf.study.records import TrialRecord, read_trials
 
 HERE = Path(__file__).resolve().parent.parent
 
@@ -44,7 +44,7 @@ def overhead(root: Path, study: str) -> dict[str, float]:
     folder = Paths(root).study_results(study)
     if read_json(folder / "study.json")["n_workers"] != 1:
         sys.exit("the study ran several fits at once: its overhead cannot be told from its results")
-    records = [record for record in read_records(folder / "trials.jsonl") if record.result and record.repeats is None]
+    records = [record for record in read_trials(folder / "trials.jsonl") if record.result and record.repeats is None]
     total_s = (records[-1].ended_ms - records[0].started_ms) / 1000
     fits_s = sum(record.result.seconds for record in records if record.result)
     return {

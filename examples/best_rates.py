@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 from finetune_alf import Paths
-from finetune_alf.study.records import best_of, read_records
+from finetune_alf.study.records import best_trial, read_trials
 
-trials = read_records(Paths(Path(sys.argv[1])).study_results(sys.argv[2]) / "trials.jsonl")
-best = best_of(trials)
+trials = read_trials(Paths(Path(sys.argv[1])).study_results(sys.argv[2]) / "trials.jsonl")
+best = best_trial(trials)
 print(f"{len(trials)} trials, best {best.number}: {best.score:.3f} on the validation split, not confirmed yet")
 for address, rate in best.layer_rates.items():
     print(f"{address:<12}{rate:g}", "frozen" if rate == 0 else "")

@@ -1,7 +1,10 @@
-"""What holds for every test."""
+"""Fixtures for all tests."""
 
 import os
+import shutil
 import signal
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +19,31 @@ def interruptible():
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite store without experiments of ours; copying it is much faster than creating one."""
+    from finetune_alf.tracking.store import open_store, tracking_uri
+
+    root = tmp_path_factory.mktemp("store")
+    open_store(tracking_uri(root))
+    return root
+
+
+@pytest.fixture
+def new_root(empty_store: Path, tmp_path: Path) -> Callable[[], Path]:
+    """Return a function that creates a project root with a store."""
+    numbers = iter(range(100))
+
+    def create() -> Path:
+        root = tmp_path / f"root-{next(numbers)}"
+        shutil.copytree(empty_store, root)
+        return root
+
+    return create
+
+
+@pytest.fixture
+def root(new_root: Callable[[], Path]) -> Path:
+    return new_root()

@@ -191,7 +191,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("readme")
     tracker = MlflowTracker(folder / "mine")
-    run_id = tracker.open_parent("register/minilm", "register minilm", {})
+    run_id = tracker.start_parent_run("register/minilm", "register minilm", {})
     Registry(tracker.uri).register("alf-minilm", published("distilbert-alf-1"), "alf-1", run_id)
     return folder
 

@@ -77,16 +77,16 @@ def spearman(truth: Sequence[float], predicted: Sequence[float]) -> float:
 class Metric:
     """A metric: `METRICS[name](truth, predicted)` is its value.
 
-    `of` says what labels it is for. `weighted` gives it for many resamples at once; `right` says, of a metric that is a
-    mean over texts, whether each text is right; `aligned` puts predictions on the scale that all schemes share, which
-    leaves the metric as it is. These three are what `stats/measured.py` asks for.
+    `of` is the kind of labels it is for. The other three are what `stats/bootstrap.py` needs: `weighted` computes it on
+    many resamples at once; `is_correct`, for a metric that is a mean over texts, says whether each prediction is
+    correct; `rescale` brings predictions to a scale that all schemes share and does not change the metric.
     """
 
     of: LabelKind
     value: Callable[[Sequence[float], Sequence[float]], float]
-    weighted: weighted.Weighted
-    right: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None = None
-    aligned: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray
+    weighted: weighted.WeightedMetric
+    is_correct: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None = None
+    rescale: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray
 
     def __call__(self, truth: Sequence[float], predicted: Sequence[float]) -> float:
         """Return the metric of these predictions."""
@@ -104,12 +104,12 @@ def _ranked(scores: NDArray[Any]) -> NDArray[Any]:
 
 
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric("classes", accuracy, weighted.share_right, right=np.equal),
-    "balanced_accuracy": Metric("classes", balanced_accuracy, weighted.mean_recall),
+    "accuracy": Metric("classes", accuracy, weighted.accuracy, is_correct=np.equal),
+    "balanced_accuracy": Metric("classes", balanced_accuracy, weighted.balanced_accuracy),
     "f1": Metric("classes", f1, weighted.f1),
     "matthews": Metric("classes", matthews, weighted.matthews),
-    "pearson": Metric("score", pearson, weighted.pearson, aligned=_standardised),
-    "spearman": Metric("score", spearman, weighted.spearman, aligned=_ranked),
+    "pearson": Metric("score", pearson, weighted.pearson, rescale=_standardised),
+    "spearman": Metric("score", spearman, weighted.spearman, rescale=_ranked),
 }
 """The metrics that a study can maximise, by name."""
 

@@ -5,10 +5,10 @@ import random
 from pathlib import Path
 from typing import Any
 
+from fake_results import fake_result
 from finetune_alf.experiments.freeze.cells import SweptSample
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.train.result import EpochMetrics, FitResult
-from planted_results import planted
 
 RECIPE = {"rates": {"kind": "uniform", "rate": 1e-5}, "epochs": 2, "batch": 8, "max_tokens": 16}
 SAMPLE = SweptSample("words", "d" * 64, ("accuracy", "f1"), "test")
@@ -81,7 +81,7 @@ def fitted(
         seconds=seconds,
         ended_ms=1,
     )
-    return planted(
+    return fake_result(
         epochs=(record,),
         score=scored,
         loss=None,

@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from fake_results import fake_result
 from finetune_alf.experiments.multitask.cells import Cell, cell_record, cells
 from finetune_alf.experiments.multitask.published import PUBLISHED
 from finetune_alf.experiments.multitask.spec import MultitaskSpec, merge
@@ -10,7 +11,6 @@ from finetune_alf.rates import FrozenBelow, UniformRates
 from finetune_alf.recipe import LoraAdapter, Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import RoundRobin
 from finetune_alf.train.result import EpochMetrics, TaskResult
-from planted_results import planted
 
 RECIPE = Recipe(rates=FrozenBelow(n_frozen=1, rate=2e-5), epochs=2, batch=8, max_tokens=16, tasks=TasksSpec())
 VARY = {
@@ -49,7 +49,7 @@ def result(seconds=2.0, said=GUESSES, diverged=False):
         )
         for epoch in range(2)
     )
-    return planted(
+    return fake_result(
         epochs=epochs,
         kept_epoch=1,
         score=overall,

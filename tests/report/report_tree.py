@@ -79,7 +79,7 @@ def write_study(paths: Paths, name: str = "minilm", identity: str = "sentence-en
         "sample": {"name": "films", "digest": DIGEST},
         "metric": "accuracy",
         "space": {"kind": "choices", "rates": list(GRID), "blocks": None},
-        "sampler": {"kind": "tpe", "n_startup": 10},
+        "sampler": {"kind": "tpe", "n_startup_trials": 10},
         "pruner": None,
         "seed": 1,
         "recipe": RECIPE,

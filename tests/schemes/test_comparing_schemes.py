@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from fake_results import fake_result
 from finetune_alf.experiments.schemes.cells import cells
 from finetune_alf.experiments.schemes.compare import compare
 from finetune_alf.experiments.schemes.spec import SchemesSpec
-from planted_results import planted
 
 TRUTH = [0, 1] * 40
 SPEC = SchemesSpec.model_validate_json(
@@ -28,7 +28,7 @@ SPEC = SchemesSpec.model_validate_json(
 
 def fitted(predictions, loss=0.5, seconds=2.0):
     stopped = "epochs" if predictions else "diverged"
-    return planted(
+    return fake_result(
         loss=loss, predictions=tuple(predictions), stopped=stopped, seconds=seconds, n_trainable_parameters=100
     )
 

@@ -12,7 +12,7 @@ from finetune_alf.experiments.registry import load_params
 from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import TasksSpec
-from finetune_alf.register.lock import locked_schedules
+from finetune_alf.register.lock import read_locked_schedules
 from finetune_alf.running.context import Context
 from finetune_alf.tracking.mlflow import MlflowTracker
 from small_project import PARAMS, RecordingConsole
@@ -209,7 +209,7 @@ def test_schedules_of_a_mixture_are_searched_confirmed_and_registered(done):
     trials = read_jsonl(done.paths.study_results("mixed") / "trials.jsonl")
     assert best["score"] == max(trial["score"] for trial in trials)
     assert all(set(trial["result"]["tasks"]) == set(TASKS) for trial in trials)
-    for schedule in locked_schedules(done.paths.schedules("mixed")).values():
+    for schedule in read_locked_schedules(done.paths.schedules("mixed")).values():
         assert schedule.recipe.tasks == done.params.studies["mixed"].recipe.tasks
         assert schedule.confirmed.metric == "overall"
         assert schedule.confirmed.low <= schedule.confirmed.mean <= schedule.confirmed.high

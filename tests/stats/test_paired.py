@@ -1,4 +1,4 @@
-"""The paired difference: its test against the exact McNemar test and against counting every flip."""
+"""The paired difference: its p against the exact McNemar test and against an enumeration of all sign flips."""
 
 import itertools
 
@@ -27,14 +27,14 @@ def test_with_one_seed_p_is_mcnemars_exact(both: np.ndarray) -> None:
 
 
 @given(both=st.tuples(st.integers(1, 3), st.integers(1, 8)).flatmap(lambda shape: pairs(*shape)))
-def test_p_is_the_share_of_all_sign_flips_that_reach_as_far(both: np.ndarray) -> None:
+def test_p_is_the_share_of_all_sign_flips_that_are_as_extreme(both: np.ndarray) -> None:
     sums = (both[0] - both[1]).sum(axis=0)
     flips = [abs(int((sums * signs).sum())) for signs in itertools.product([-1, 1], repeat=len(sums))]
     assert sign_flip_p(both[0] - both[1]) == pytest.approx(np.mean(np.array(flips) >= abs(sums.sum())))
 
 
 @given(both=st.tuples(st.integers(1, 3), st.integers(1, 30)).flatmap(lambda shape: pairs(*shape)))
-def test_changing_sides_changes_the_sign_alone(both: np.ndarray) -> None:
+def test_swapping_the_schemes_only_changes_the_sign(both: np.ndarray) -> None:
     there, back = paired_difference(both[0], both[1], 1, 50), paired_difference(both[1], both[0], 1, 50)
     assert (there.mean, there.low, there.high) == pytest.approx((-back.mean, -back.high, -back.low))
     assert there.p == pytest.approx(back.p)
@@ -47,19 +47,19 @@ def test_a_scheme_does_not_differ_from_itself() -> None:
     assert (difference.mean, difference.low, difference.high, difference.p) == (0, 0, 0, 1)
 
 
-def answers(rng: np.random.Generator, hardness: np.ndarray, n_seeds: int, gain: float) -> np.ndarray:
+def correctness(rng: np.random.Generator, hardness: np.ndarray, n_seeds: int, gain: float) -> np.ndarray:
     logits = 1.5 + gain + rng.normal(0, 0.15, (n_seeds, 1)) + rng.normal(0, 1, (n_seeds, hardness.size)) + hardness
     return (rng.random(logits.shape) < 1 / (1 + np.exp(-logits))).astype(int)
 
 
 @pytest.mark.parametrize("n_seeds", [2, 3])
-def test_two_schemes_alike_but_for_their_seeds_are_rarely_called_different(n_seeds: int) -> None:
+def test_equal_schemes_with_different_seeds_are_rarely_called_different(n_seeds: int) -> None:
     rng = np.random.default_rng(11)
     called = []
     for index in range(200):
         hardness = rng.normal(0, 1.5, 300)
         difference = paired_difference(
-            answers(rng, hardness, n_seeds, 0), answers(rng, hardness, n_seeds, 0), index, 200
+            correctness(rng, hardness, n_seeds, 0), correctness(rng, hardness, n_seeds, 0), index, 200
         )
         called.append(verdict(difference, difference.p) != NO_EVIDENCE)
     assert np.mean(called) <= 0.05
@@ -68,7 +68,7 @@ def test_two_schemes_alike_but_for_their_seeds_are_rarely_called_different(n_see
 def test_a_clear_gain_is_found() -> None:
     rng = np.random.default_rng(5)
     hardness = rng.normal(0, 1.5, 500)
-    difference = paired_difference(answers(rng, hardness, 3, 1.5), answers(rng, hardness, 3, 0), 1, 500)
+    difference = paired_difference(correctness(rng, hardness, 3, 1.5), correctness(rng, hardness, 3, 0), 1, 500)
     assert verdict(difference, difference.p) == "better"
 
 
@@ -77,6 +77,6 @@ def test_many_discordant_texts_do_not_overflow() -> None:
     assert 0 <= sign_flip_p(differences) < 1e-40
 
 
-def test_other_texts_are_refused() -> None:
+def test_different_texts_are_refused() -> None:
     with pytest.raises(InputError, match=r"same seeds and texts, but got shapes \(1, 2\) and \(1, 3\)"):
         paired_difference([[0, 1]], [[0, 1, 1]])

@@ -1,4 +1,4 @@
-"""Holm's correction by its definition, and what is said of a comparison."""
+"""Holm's correction against its definition, and the verdict on a comparison."""
 
 import pytest
 from hypothesis import given
@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from finetune_alf.errors import InputError
 from finetune_alf.stats import NO_EVIDENCE, Difference, holm, verdict
 
-chances = st.lists(st.floats(0, 1), max_size=8)
+p_value_lists = st.lists(st.floats(0, 1), max_size=8)
 
 
 def rejected_at(level: float, p_values: list[float]) -> set[int]:
-    """Holm's procedure as he wrote it: step down from the smallest p until one is not small enough."""
+    """Holm's step-down procedure as published: from the smallest p until one is not small enough."""
     rejected: set[int] = set()
     for index in sorted(range(len(p_values)), key=p_values.__getitem__):
         if p_values[index] * (len(p_values) - len(rejected)) > level:
@@ -20,29 +20,29 @@ def rejected_at(level: float, p_values: list[float]) -> set[int]:
     return rejected
 
 
-@given(p_values=chances, level=st.floats(0.001, 0.999))
-def test_adjusted_p_values_call_what_the_procedure_rejects(p_values: list[float], level: float) -> None:
+@given(p_values=p_value_lists, level=st.floats(0.001, 0.999))
+def test_adjusted_p_values_reject_what_the_procedure_rejects(p_values: list[float], level: float) -> None:
     assert {index for index, p in enumerate(holm(p_values)) if p <= level} == rejected_at(level, p_values)
 
 
-@given(p_values=chances)
+@given(p_values=p_value_lists)
 def test_holm_lies_between_the_raw_p_and_bonferronis(p_values: list[float]) -> None:
     for raw, adjusted in zip(p_values, holm(p_values), strict=True):
         assert raw <= adjusted <= min(1.0, raw * len(p_values)) or adjusted == pytest.approx(raw)
 
 
-@given(p_values=chances)
+@given(p_values=p_value_lists)
 def test_the_order_of_the_tests_does_not_matter(p_values: list[float]) -> None:
     assert holm(p_values[::-1]) == holm(p_values)[::-1]
 
 
-def test_what_is_no_chance_is_refused() -> None:
+def test_p_values_outside_0_to_1_are_refused() -> None:
     with pytest.raises(InputError, match=r"lie in \[0, 1\]"):
         holm([0.5, float("nan")])
 
 
 @pytest.mark.parametrize(
-    ("difference", "p_holm", "said"),
+    ("difference", "p_holm", "expected"),
     [
         (Difference(0.05, 0.01, 0.09, 0.001), 0.004, "better"),
         (Difference(-0.05, -0.09, -0.01, 0.001), 0.004, "worse"),
@@ -51,5 +51,5 @@ def test_what_is_no_chance_is_refused() -> None:
         (Difference(0.0, 0.0, 0.0, 1.0), 1.0, NO_EVIDENCE),
     ],
 )
-def test_better_needs_both_the_test_and_the_interval(difference: Difference, p_holm: float, said: str) -> None:
-    assert verdict(difference, p_holm) == said
+def test_better_needs_both_the_test_and_the_interval(difference: Difference, p_holm: float, expected: str) -> None:
+    assert verdict(difference, p_holm) == expected

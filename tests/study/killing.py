@@ -1,7 +1,7 @@
-"""Kill studies at random moments, in a process of its own: python -c "import killing; killing.main()" ARGUMENTS.
+"""Kill studies at random moments, in a separate process: python -c "import killing; killing.main()" ARGUMENTS.
 
-Imports once and forks for every start. Prints what survived, as JSON. Every committed trial is also acknowledged in a
-file that no study reads.
+It imports once and forks a child for each start of a study. It prints the numbers of kills and studies as JSON. Each
+child writes the trials that were committed to a file `acknowledged`, which no study reads.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import time
 import traceback
 from pathlib import Path
 
-from planted import LightPool, Planted, study, study_spec
+from fake_studies import FakeFit, LightPool, study, study_spec
 
 from finetune_alf.execute import Executor, SerialExecutor
 from finetune_alf.study.records import TrialRecord
@@ -32,53 +32,56 @@ def main() -> None:
         parser.add_argument(name, type=int)
     for name in ("latest_s", "epoch_s"):
         parser.add_argument(name, type=float)
-    asked = parser.parse_args()
-    rng, n_kills, n_rounds = random.Random(asked.seed), 0, 0
-    while n_kills < asked.n_kills:
-        n_kills += _one_study(Path(asked.root) / str(n_rounds), asked, rng, asked.n_kills - n_kills)
-        n_rounds += 1
-    print(json.dumps({"n_kills": n_kills, "n_rounds": n_rounds}))
+    args = parser.parse_args()
+    rng, n_kills, n_studies = random.Random(args.seed), 0, 0
+    while n_kills < args.n_kills:
+        n_kills += _run_with_kills(Path(args.root) / str(n_studies), args, rng, args.n_kills - n_kills)
+        n_studies += 1
+    print(json.dumps({"n_kills": n_kills, "n_studies": n_studies}))
 
 
-def _one_study(root: Path, asked: argparse.Namespace, rng: random.Random, most: int) -> int:
-    """Start a study until it ends by itself, killed on the way, at most so often. Returns how often."""
+def _run_with_kills(root: Path, args: argparse.Namespace, rng: random.Random, max_kills: int) -> int:
+    """Start a study and kill it, up to `max_kills` times, until it ends by itself. Return the number of kills."""
     for n_kills in range(500):
         child = os.fork()
         if child == 0:
-            _run(root, asked)
-        if n_kills < most:
-            _wait_for_a_moment(root, asked, rng, child)
+            _run_study(root, args)
+        if n_kills < max_kills:
+            _wait(root, args, rng, child)
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        if os.WIFEXITED(status):  # it was a zombie by then
+        if os.WIFEXITED(status):  # it ended before the kill
             if os.WEXITSTATUS(status):
                 raise SystemExit(f"a study failed in {root}")
             return n_kills
     raise SystemExit(f"{root}: no progress under 500 kills")
 
 
-def _wait_for_a_moment(root: Path, asked: argparse.Namespace, rng: random.Random, child: int) -> None:
-    """Half the time any moment; else one soon after a trial or two more, so that a slow machine gets on too."""
+def _wait(root: Path, args: argparse.Namespace, rng: random.Random, child: int) -> None:
+    """Wait until the kill: half of the time for a random time, else until one or two more trials are finished.
+
+    The second way makes progress on slow machines too.
+    """
     if rng.random() < 0.5:
-        time.sleep(rng.uniform(0, asked.latest_s))
+        time.sleep(rng.uniform(0, args.latest_s))
         return
-    wanted = _n_acknowledged(root) + rng.choice((1, 2))
-    while _n_acknowledged(root) < wanted and os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+    target = _n_acknowledged(root) + rng.choice((1, 2))
+    while _n_acknowledged(root) < target and os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         time.sleep(0.005)
     time.sleep(rng.uniform(0, 0.1))
 
 
 def _n_acknowledged(root: Path) -> int:
-    """Count trials: each start acknowledges the finished ones once more."""
+    """Return the number of trials; each start acknowledges the finished ones again."""
     path = root / "acknowledged"
     return len(set(path.read_text().split("\n"))) if path.exists() else 0
 
 
-def _run(root: Path, asked: argparse.Namespace) -> None:
-    executor: Executor = SerialExecutor() if asked.n_workers == 1 else LightPool(asked.n_workers)
+def _run_study(root: Path, args: argparse.Namespace) -> None:
+    executor: Executor = SerialExecutor() if args.n_workers == 1 else LightPool(args.n_workers)
     try:
-        spec = spec_of(asked.n_trials, asked.sampler)
-        study(root, spec, Planted(asked.epoch_s), executor, on_trial=lambda record: _acknowledge(root, record))
+        spec = spec_of(args.n_trials, args.sampler)
+        study(root, spec, FakeFit(args.epoch_s), executor, on_trial=lambda record: _acknowledge(root, record))
     except BaseException:
         traceback.print_exc()
         os._exit(1)

@@ -1,29 +1,29 @@
-"""Proposals: a pure function of (seed, number) and of what is finished."""
+"""Suggested params are a pure function of (seed, number) and of the observations."""
 
 import math
 from collections import Counter
 
 import numpy as np
 import pytest
+from fake_studies import N_LAYERS, RATES, score_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import N_LAYERS, RATES, score_of
 
-from finetune_alf.study.sampler import Tried, propose
+from finetune_alf.study.sampler import Observation, suggest
 from finetune_alf.study.space import AnySpace, ChoicesSpace, LogSpace
 from finetune_alf.study.spec import AnySampler, QmcSampler, RandomSampler, TpeSampler
 
 GRID = ChoicesSpace(rates=RATES)
 LOG = LogSpace(low=1e-8, high=1e-4)
-SAMPLERS = [TpeSampler(n_startup=4), RandomSampler(), QmcSampler()]
+SAMPLERS = [TpeSampler(n_startup_trials=4), RandomSampler(), QmcSampler()]
 
 
-def searched(sampler: AnySampler, space: AnySpace, n_trials: int, seed: int) -> list[Tried]:
-    tried: list[Tried] = []
+def searched(sampler: AnySampler, space: AnySpace, n_trials: int, seed: int) -> list[Observation]:
+    observations: list[Observation] = []
     for number in range(n_trials):
-        params = propose(sampler, space, N_LAYERS, tried, seed, number)
-        tried.append(Tried(params, score_of(space.layer_rates(params, N_LAYERS, 1e-3))))
-    return tried
+        params = suggest(sampler, space, N_LAYERS, observations, seed, number)
+        observations.append(Observation(params, score_of(space.layer_rates(params, N_LAYERS, 1e-3))))
+    return observations
 
 
 @pytest.mark.parametrize("space", [GRID, LOG])
@@ -36,39 +36,39 @@ def test_a_search_repeats_to_the_bit_and_another_seed_gives_another(sampler: Any
 
 @pytest.mark.parametrize("space", [GRID, LOG])
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_proposals_differ_from_number_to_number(sampler: AnySampler, space: AnySpace) -> None:
+def test_trials_differ_from_each_other(sampler: AnySampler, space: AnySpace) -> None:
     assert len({tuple(trial.params.items()) for trial in searched(sampler, space, 12, seed=3)}) > 9
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**31), number=st.integers(0, 2000), space=st.sampled_from([GRID, LOG]))
-def test_every_proposal_lies_in_the_space(seed: int, number: int, space: AnySpace) -> None:
+def test_suggested_params_lie_in_the_space(seed: int, number: int, space: AnySpace) -> None:
     for sampler in SAMPLERS:
-        params = propose(sampler, space, N_LAYERS, [], seed, number)
+        params = suggest(sampler, space, N_LAYERS, [], seed, number)
         assert space.params_of(space.layer_rates(params, N_LAYERS, 1e-3)) == params
 
 
-def test_random_and_qmc_do_not_look_at_what_is_finished() -> None:
-    tried = searched(RandomSampler(), GRID, 5, seed=1)
+def test_random_and_qmc_ignore_the_observations() -> None:
+    observations = searched(RandomSampler(), GRID, 5, seed=1)
     for sampler in (RandomSampler(), QmcSampler()):
-        assert propose(sampler, GRID, N_LAYERS, tried, 1, 9) == propose(sampler, GRID, N_LAYERS, [], 1, 9)
+        assert suggest(sampler, GRID, N_LAYERS, observations, 1, 9) == suggest(sampler, GRID, N_LAYERS, [], 1, 9)
 
 
 def test_qmc_spreads_each_address_evenly_over_the_grid() -> None:
-    drawn = [propose(QmcSampler(), GRID, N_LAYERS, [], 5, number) for number in range(7 * 8)]
-    for name in GRID.parameters(N_LAYERS):
+    drawn = [suggest(QmcSampler(), GRID, N_LAYERS, [], 5, number) for number in range(7 * 8)]
+    for name in GRID.param_addresses(N_LAYERS):
         assert all(6 <= count <= 10 for count in Counter(params[name] for params in drawn).values())
 
 
 def test_qmc_spreads_each_address_evenly_over_the_decades() -> None:
-    drawn = [propose(QmcSampler(), LOG, N_LAYERS, [], 5, number) for number in range(64)]
-    for name in LOG.parameters(N_LAYERS):
+    drawn = [suggest(QmcSampler(), LOG, N_LAYERS, [], 5, number) for number in range(64)]
+    for name in LOG.param_addresses(N_LAYERS):
         decades = Counter(math.floor(math.log10(params[name])) for params in drawn)
         assert set(decades) == {-8, -7, -6, -5}
         assert max(decades.values()) <= 17
 
 
-def test_tpe_finds_better_rates_than_chance() -> None:
+def test_tpe_finds_better_rates_than_random_search() -> None:
     late = {
         type(sampler): np.mean([trial.score for trial in searched(sampler, GRID, 60, seed=2)[30:]])
         for sampler in (TpeSampler(), RandomSampler())

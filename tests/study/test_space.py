@@ -1,4 +1,4 @@
-"""Spaces of rates: what they hold, how they tie, and how far apart two vectors are."""
+"""Search spaces: their rates, tied blocks, and the distance of two sets of rates."""
 
 import json
 import math
@@ -30,12 +30,12 @@ def parsed(text: dict[str, object]) -> ChoicesSpace | LogSpace:
     return space
 
 
-def test_parameters_are_named_after_addresses_and_leave_out_the_head() -> None:
+def test_params_are_named_after_addresses_without_the_head() -> None:
     assert list(GRID.distributions(2)) == ["rates.embeddings", "rates.layer.0", "rates.layer.1"]
 
 
-def test_a_blocks_parameter_is_named_after_its_lowest_address_and_moves_all_of_it() -> None:
-    assert TIED.parameters(DEPTH) == {
+def test_a_blocks_param_is_named_after_its_lowest_address_and_sets_all_of_them() -> None:
+    assert TIED.param_addresses(DEPTH) == {
         "rates.embeddings": ("embeddings", "layer.0"),
         "rates.layer.1": ("layer.1",),
         "rates.layer.2": ("layer.2", "layer.3"),
@@ -44,17 +44,17 @@ def test_a_blocks_parameter_is_named_after_its_lowest_address_and_moves_all_of_i
     assert TIED.layer_rates(params, DEPTH, head=1e-3) == LayerRates.of(0.0, [0.0, 1e-5, 1e-4, 1e-4], 1e-3)
 
 
-def test_a_log_space_draws_rates_evenly_by_their_logarithm() -> None:
-    assert LOG.at(0.5) == pytest.approx(1e-6)
+def test_a_log_space_is_log_uniform() -> None:
+    assert LOG.rate_at(0.5) == pytest.approx(1e-6)
     distribution = LOG.distributions(1)["rates.layer.0"]
     assert (distribution.low, distribution.high, distribution.log) == (1e-8, 1e-4, True)  # type: ignore[attr-defined]
 
 
 @given(space=spaces, units=st.lists(st.floats(0, 1, exclude_max=True), min_size=DEPTH + 1, max_size=DEPTH + 1))
-def test_rates_in_the_space_and_their_parameters_stand_for_each_other(
+def test_rates_in_the_space_and_their_params_convert_into_each_other(
     space: ChoicesSpace | LogSpace, units: list[float]
 ) -> None:
-    params = {name: space.at(unit) for name, unit in zip(space.parameters(DEPTH), units, strict=False)}
+    params = {name: space.rate_at(unit) for name, unit in zip(space.param_addresses(DEPTH), units, strict=False)}
     rates = space.layer_rates(params, DEPTH, head=1e-3)
     assert space.params_of(rates) == params
     distributions = space.distributions(DEPTH)
@@ -62,24 +62,24 @@ def test_rates_in_the_space_and_their_parameters_stand_for_each_other(
         assert distributions[name]._contains(distributions[name].to_internal_repr(rate))
 
 
-def test_rates_outside_the_space_stand_for_no_parameters() -> None:
+def test_rates_outside_the_space_have_no_params() -> None:
     assert GRID.params_of(UniformRates(rate=3e-6).at(DEPTH)) is None
     assert LOG.params_of(UniformRates(rate=0.0).at(DEPTH)) is None
-    assert TIED.params_of(LayerRates.of(0.0, [1e-5, 0.0, 0.0, 0.0], 1e-3)) is None  # unties the lowest block
+    assert TIED.params_of(LayerRates.of(0.0, [1e-5, 0.0, 0.0, 0.0], 1e-3)) is None  # the lowest block is not tied
 
 
 @given(space=spaces, a=vectors, b=vectors, c=vectors)
-def test_distance_is_one(space: ChoicesSpace | LogSpace, a: LayerRates, b: LayerRates, c: LayerRates) -> None:
-    there = space.grid_step_distance(a, b)
-    assert there >= 0
-    assert math.isfinite(there)
-    assert there == pytest.approx(space.grid_step_distance(b, a))
+def test_distance_is_a_metric(space: ChoicesSpace | LogSpace, a: LayerRates, b: LayerRates, c: LayerRates) -> None:
+    ab = space.grid_step_distance(a, b)
+    assert ab >= 0
+    assert math.isfinite(ab)
+    assert ab == pytest.approx(space.grid_step_distance(b, a))
     assert space.grid_step_distance(a, a) == 0
-    assert space.grid_step_distance(a, c) <= there + space.grid_step_distance(b, c) + 1e-9
+    assert space.grid_step_distance(a, c) <= ab + space.grid_step_distance(b, c) + 1e-9
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=DEPTH + 1, max_size=DEPTH + 1))
-def test_distance_on_the_grid_counts_its_steps(steps: list[tuple[int, int]]) -> None:
+def test_distance_on_the_grid_counts_steps(steps: list[tuple[int, int]]) -> None:
     a, b = ([GRID.rates[pair[side]] for pair in steps] for side in (0, 1))
     distance = GRID.grid_step_distance(LayerRates.of(a[0], a[1:], 1e-3), LayerRates.of(b[0], b[1:], 5e-3))
     assert distance == pytest.approx(sum(abs(i - j) for i, j in steps) / (DEPTH + 1))
@@ -106,7 +106,7 @@ def test_distance_between_depths_is_refused() -> None:
 
 def test_a_block_beyond_the_encoders_depth_is_refused() -> None:
     with pytest.raises(RatesError, match=r"layers 0 to 1, but got layer\.3"):
-        TIED.parameters(2)
+        TIED.param_addresses(2)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,6 @@ def test_a_block_beyond_the_encoders_depth_is_refused() -> None:
         ({"kind": "choices", "rates": [0, 1], "blocks": [[]]}, "at least 1"),
     ],
 )
-def test_a_space_that_cannot_be_is_refused(given_space: dict[str, object], reason: str) -> None:
+def test_an_invalid_space_is_refused(given_space: dict[str, object], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         parsed(given_space)

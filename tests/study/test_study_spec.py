@@ -1,14 +1,14 @@
-"""What a study may be asked for, and what is refused with a reason."""
+"""The params of a study, and the reasons for which some are refused."""
 
 import json
 from typing import Any
 
 import pytest
-from planted import study_spec
+from fake_studies import study_spec
 from pydantic import TypeAdapter, ValidationError
 
 from finetune_alf.metrics import METRICS
-from finetune_alf.study.spec import REFUSED_PRUNERS, REFUSED_SAMPLERS, StudySpec, TpeSampler
+from finetune_alf.study.spec import UNSUPPORTED_PRUNERS, UNSUPPORTED_SAMPLERS, StudySpec, TpeSampler
 
 
 def test_the_default_is_the_thesiss_sampler_without_a_pruner() -> None:
@@ -23,21 +23,21 @@ def test_a_bare_name_stands_for_a_sampler_of_that_kind(kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["CmaEsSampler", "cmaes", "grid", "nsgaii", "NSGAIII", "gp", "brute_force"])
-def test_a_sampler_that_is_not_there_is_refused_by_name_with_the_reason(name: str) -> None:
+def test_an_unsupported_sampler_is_refused_with_the_reason(name: str) -> None:
     with pytest.raises(ValidationError, match=f"must be tpe or random or qmc, but got {name}: .+"):
         study_spec(sampler=name)
     with pytest.raises(ValidationError, match=f"but got {name}: .+"):
         study_spec(sampler={"kind": name})
 
 
-@pytest.mark.parametrize("name", sorted(REFUSED_PRUNERS))
-def test_a_pruner_that_is_not_there_is_refused_by_name_with_the_reason(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(UNSUPPORTED_PRUNERS))
+def test_an_unsupported_pruner_is_refused_with_the_reason(name: str) -> None:
     with pytest.raises(ValidationError, match=f"but got {name}: .+"):
         study_spec(pruner=name)
 
 
-def test_an_unheard_of_sampler_is_refused_with_those_there_are() -> None:
-    assert "simulated_annealing" not in REFUSED_SAMPLERS
+def test_an_unknown_sampler_is_refused_with_the_supported_ones() -> None:
+    assert "simulated_annealing" not in UNSUPPORTED_SAMPLERS
     with pytest.raises(ValidationError, match="must be tpe or random or qmc, but got simulated_annealing"):
         study_spec(sampler="simulated_annealing")
 
@@ -51,7 +51,7 @@ def test_rates_at_which_an_encoder_forgets_are_refused_unless_allowed(space: dic
     assert study_spec(space=space, recipe={**recipe, "optimizer": {"kind": "sgd"}}).space.highest == 4e-4
 
 
-def test_every_metric_can_be_searched_for() -> None:
+def test_every_metric_can_be_maximized() -> None:
     for metric in METRICS:
         assert study_spec(metric=metric).metric == metric
 

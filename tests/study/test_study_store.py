@@ -1,4 +1,4 @@
-"""A study's database: sound or refused, locked for one writer, readable by Optuna's own tools."""
+"""A study's database: intact or refused, locked for one writer, readable by Optuna's own tools."""
 
 import json
 import os
@@ -15,14 +15,14 @@ from wsgiref.util import setup_testing_defaults
 
 import optuna
 import pytest
-from planted import outcome_of, study, study_spec
+from fake_studies import outcome_of, study, study_spec
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from finetune_alf.errors import LockedError, StudyError
 from finetune_alf.files import hold_lock
-from finetune_alf.study.identity import changes, databases, identity_of
-from finetune_alf.study.store import check, open_store
+from finetune_alf.study.identity import changed_fields, identity_of, study_databases
+from finetune_alf.study.store import check_database, open_store
 
 HALF = study_spec(n_trials=3)
 
@@ -40,25 +40,25 @@ def root(half_done: Path, tmp_path: Path) -> Path:
 
 
 def database(root: Path) -> Path:
-    (found,) = databases(root / "studies", "small")
+    (found,) = study_databases(root / "studies", "small")
     return found
 
 
-def test_n_trials_and_the_names_of_encoder_and_sample_are_no_part_of_the_identity() -> None:
+def test_the_identity_has_no_n_trials_and_no_names_of_encoder_and_sample() -> None:
     one = identity_of(study_spec(n_trials=3, encoder="a", sample="a"), "5a", "random:0")
     assert one == identity_of(study_spec(n_trials=9, encoder="b", sample="b"), "5a", "random:0")
 
 
 def test_changes_name_the_field_and_both_values() -> None:
     old, new = ({"space": {"low": 1.0, "high": high}, "seed": 1} for high in (2.0, 3.0))
-    assert changes(old, new) == ["space.high: 2.0 -> 3.0"]
-    assert changes(old, old) == []
+    assert changed_fields(old, new) == ["space.high: 2.0 -> 3.0"]
+    assert changed_fields(old, old) == []
 
 
-def test_databases_of_a_longer_name_are_not_taken_for_this_ones(tmp_path: Path) -> None:
+def test_the_databases_of_a_longer_name_are_not_listed(tmp_path: Path) -> None:
     for name in ("small-00000000.db", "small-one-00000000.db", "small-0000000.db", "small-00000000.db-journal"):
         (tmp_path / name).touch()
-    assert [path.name for path in databases(tmp_path, "small")] == ["small-00000000.db"]
+    assert [path.name for path in study_databases(tmp_path, "small")] == ["small-00000000.db"]
 
 
 @pytest.mark.parametrize(
@@ -70,26 +70,26 @@ def test_databases_of_a_longer_name_are_not_taken_for_this_ones(tmp_path: Path) 
         pytest.param(lambda content: b"", id="empty"),
     ],
 )
-def test_a_damaged_database_is_refused_with_a_way_out_and_left_as_it_is(root: Path, damage: Any) -> None:
+def test_a_damaged_database_is_refused_and_left_as_it_is(root: Path, damage: Any) -> None:
     path = database(root)
     path.write_bytes(damage(path.read_bytes()))
     before = path.read_bytes()
-    with pytest.raises(StudyError, match=r"must be a study's sound database.*move it\s+away"):
+    with pytest.raises(StudyError, match="must be an intact study database"):
         study(root, HALF)
     assert path.read_bytes() == before
 
 
-def test_a_database_of_something_else_is_refused(root: Path) -> None:
+def test_a_foreign_database_is_refused(root: Path) -> None:
     path = database(root)
     path.unlink()
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE things (id INTEGER)")
     connection.close()
-    with pytest.raises(StudyError, match="sound database"):
+    with pytest.raises(StudyError, match="intact study database"):
         study(root, HALF)
 
 
-def test_a_full_disk_is_named_and_what_was_finished_stays(root: Path) -> None:
+def test_a_full_disk_is_named_and_finished_trials_are_kept(root: Path) -> None:
     path = database(root)
     n_bytes = path.stat().st_size
 
@@ -98,19 +98,19 @@ def test_a_full_disk_is_named_and_what_was_finished_stays(root: Path) -> None:
         connection.execute(f"PRAGMA max_page_count = {n_bytes // 4096 + 1}")
 
     try:
-        with open_store(root / "studies", "small", check(path)) as store:
-            done = store.finished()[0]
-            begun = store.begin({}, {}, done.layer_rates)
-            assert done.result is not None
-            much = done.result.model_copy(update={"predictions": (1,) * 50_000})
-            with pytest.raises(StudyError, match=r"must be readable and writable.*database or disk is full.*goes on"):
-                store.finish(done.model_copy(update={"number": begun.number, "result": much}))
+        with open_store(root / "studies", "small", check_database(path)) as store:
+            finished = store.finished_trials()[0]
+            pending = store.create_trial({}, {}, finished.layer_rates)
+            assert finished.result is not None
+            large = finished.result.model_copy(update={"predictions": (1,) * 50_000})
+            with pytest.raises(StudyError, match=r"cannot read or write .*database or disk is full"):
+                store.finish_trial(finished.model_copy(update={"number": pending.number, "result": large}))
     finally:
         event.remove(Engine, "connect", limit)
     assert study(root, study_spec(n_trials=4)).records[:3] == study(root, HALF).records[:3]
 
 
-def test_a_half_made_database_is_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_creation_leaves_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError("no space left")
 
@@ -120,7 +120,7 @@ def test_a_half_made_database_is_no_database(tmp_path: Path, monkeypatch: pytest
     assert not [path for path in (tmp_path / "studies").iterdir() if path.suffix != ".lock"]
 
 
-def test_the_rollback_journal_is_kept_even_where_somebody_chose_wal(root: Path) -> None:
+def test_write_ahead_logging_is_turned_off(root: Path) -> None:
     connection = sqlite3.connect(database(root))
     assert connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal"
     connection.close()
@@ -130,7 +130,7 @@ def test_the_rollback_journal_is_kept_even_where_somebody_chose_wal(root: Path) 
     connection.close()
 
 
-def test_a_path_with_odd_characters_holds_a_study(tmp_path: Path) -> None:
+def test_the_path_may_have_special_characters(tmp_path: Path) -> None:
     root = tmp_path / "a {b} 100%? c#d é"
     assert outcome_of(study(root, HALF)) == outcome_of(study(root, HALF))
     assert database(root).exists()
@@ -138,8 +138,8 @@ def test_a_path_with_odd_characters_holds_a_study(tmp_path: Path) -> None:
 
 def test_a_second_coordinator_is_refused_at_once_naming_the_first(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from planted import Planted, study, study_spec\n"
-        "study(pathlib.Path(sys.argv[1]), study_spec(n_trials=1), Planted(epoch_s=60))"
+        "import sys, pathlib; from fake_studies import FakeFit, study, study_spec\n"
+        "study(pathlib.Path(sys.argv[1]), study_spec(n_trials=1), FakeFit(epoch_s=60))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment) as first:
@@ -147,12 +147,12 @@ def test_a_second_coordinator_is_refused_at_once_naming_the_first(tmp_path: Path
         while not list(tmp_path.glob("studies/*.db")):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        asked = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(LockedError, match=rf"process {first.pid} on {socket.gethostname()}, since \d{{4}}-"):
             study(tmp_path, study_spec(n_trials=1))
-        assert time.monotonic() - asked < 2
+        assert time.monotonic() - start < 2
         first.kill()
-    assert len(study(tmp_path, study_spec(n_trials=1)).records) == 1  # its lock died with it
+    assert len(study(tmp_path, study_spec(n_trials=1)).records) == 1  # the lock of a dead process is free
 
 
 def test_the_lock_is_free_after_a_study(tmp_path: Path) -> None:

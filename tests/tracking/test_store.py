@@ -16,7 +16,7 @@ from finetune_alf.errors import TrackingError
 from finetune_alf.files import hold_lock
 from finetune_alf.tracking import RunRecord
 from finetune_alf.tracking.mlflow import MlflowTracker
-from finetune_alf.tracking.store import open_store, scrubbed, shown, tracking_uri
+from finetune_alf.tracking.store import open_store, redact, redacted_uri, tracking_uri
 
 
 def run(code: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -34,24 +34,24 @@ from finetune_alf.tracking import RunRecord
 from finetune_alf.tracking.mlflow import MlflowTracker
 root, key = Path(sys.argv[1]), sys.argv[2]
 tracker = MlflowTracker(root)
-parent = tracker.open_parent("study:" + key, "minilm", {})
-tracker.record(parent, RunRecord(key, key, 1, 2, artifacts={"a.txt": b"a"}))
-tracker.close_parent(parent, "FINISHED", {})
+parent = tracker.start_parent_run("study:" + key, "minilm", {})
+tracker.log_run(parent, RunRecord(key, key, 1, 2, artifacts={"a.txt": b"a"}))
+tracker.end_parent_run(parent, "FINISHED", {})
 """
 
 
-def test_four_processes_that_open_a_fresh_store_at_once_all_write_to_it(tmp_path: Path) -> None:
+def test_four_processes_can_create_a_store_at_once(tmp_path: Path) -> None:
     commands = [[sys.executable, "-c", OPEN_AND_RECORD, str(tmp_path), f"key-{n}"] for n in range(4)]
     environment = {**os.environ, "PYTHONPATH": str(Path(finetune_alf.__file__).parents[1])}
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) for command in commands]
-    answers = [process.communicate()[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0, 0], answers
+    errors = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0, 0], errors
     tracker = MlflowTracker(tmp_path)
-    assert all(tracker.find(f"key-{n}") for n in range(4))
-    assert len(tracker.client.search_experiments()) == 2  # MLflow's own default and ours
+    assert all(tracker.find_run(f"key-{n}") for n in range(4))
+    assert len(tracker.client.search_experiments()) == 2  # MLflow's default experiment and ours
 
 
-def test_a_store_whose_making_was_killed_is_made_anew(tmp_path: Path) -> None:
+def test_a_store_whose_creation_was_killed_is_created_again(tmp_path: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
@@ -65,7 +65,7 @@ MlflowTracker(Path(sys.argv[1]))
     assert {path.name for path in (tmp_path / "mlruns").iterdir()} == {"mlflow.db", ".mlflow.db.lock", "artifacts"}
 
 
-def test_a_fresh_store_is_made_in_silence_and_leaves_nothing_in_the_working_folder(tmp_path: Path) -> None:
+def test_creating_a_store_prints_nothing_and_leaves_the_working_directory_empty(tmp_path: Path) -> None:
     root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = run(OPEN_AND_RECORD, elsewhere, str(root), "key")
@@ -102,7 +102,7 @@ def test_importing_tracking_does_not_import_mlflow(tmp_path: Path) -> None:
         ("http://[::1]:5000", "http://[::1]:5000"),
     ],
 )
-def test_the_address_of_a_store_is_absolute(given: str | None, expected: str) -> None:
+def test_the_uri_of_a_store_is_absolute(given: str | None, expected: str) -> None:
     assert tracking_uri(Path("/here"), given) == expected
 
 
@@ -120,100 +120,100 @@ def test_the_address_of_a_store_is_absolute(given: str | None, expected: str) ->
     ],
 )
 def test_other_kinds_of_stores_are_refused(given: str) -> None:
-    with pytest.raises(TrackingError, match="must be sqlite:///PATH or a server's") as caught:
+    with pytest.raises(TrackingError, match="must be sqlite:///PATH or a server") as caught:
         tracking_uri(Path("/here"), given)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["a folder", "großes Haus", "50%", "a#b", "a+b&c"])
-def test_any_folder_name_will_do(new_root: Callable[[], Path], tmp_path: Path, name: str) -> None:
+def test_a_store_works_in_a_folder_of_any_name(new_root: Callable[[], Path], tmp_path: Path, name: str) -> None:
     root = new_root().rename(tmp_path / name)
     tracker = MlflowTracker(root)
-    parent = tracker.open_parent("study:abc", "minilm", {})
-    tracker.attach(parent, "a/b.txt", b"x")
+    parent = tracker.start_parent_run("study:abc", "minilm", {})
+    tracker.log_artifact(parent, "a/b.txt", b"x")
     (path,) = root.rglob("b.txt")
     assert path.read_bytes() == b"x"
     assert {path.name for path in tmp_path.iterdir()} == {name}
 
 
-def test_a_moved_checkout_gets_runs_and_artifacts_of_its_own(new_root: Callable[[], Path], tmp_path: Path) -> None:
+def test_a_moved_checkout_gets_new_runs_and_artifacts(new_root: Callable[[], Path], tmp_path: Path) -> None:
     root = new_root()
-    old = MlflowTracker(root).open_parent("study:abc", "minilm", {})
+    old = MlflowTracker(root).start_parent_run("study:abc", "minilm", {})
     moved = root.rename(tmp_path / "moved")
     tracker = MlflowTracker(moved)
-    parent = tracker.open_parent("study:abc", "minilm", {})
-    tracker.attach(parent, "b.txt", b"x")
+    parent = tracker.start_parent_run("study:abc", "minilm", {})
+    tracker.log_artifact(parent, "b.txt", b"x")
     assert parent != old
     assert list(moved.rglob("b.txt"))
     assert not root.exists()
-    assert MlflowTracker(moved).open_parent("study:abc", "minilm", {}) == parent
+    assert MlflowTracker(moved).start_parent_run("study:abc", "minilm", {}) == parent
 
 
-def fails(uri: str, says: str, root: Path = Path("/nowhere")) -> None:
+def assert_opening_fails(uri: str, message: str, root: Path = Path("/nowhere")) -> None:
     start = time.monotonic()
-    with pytest.raises(TrackingError, match=says) as caught:
+    with pytest.raises(TrackingError, match=message) as caught:
         MlflowTracker(root, uri)
     assert time.monotonic() - start < 10
-    assert shown(uri) in str(caught.value)
+    assert redacted_uri(uri) in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "someone" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / "m.db").write_text("These are notes, not a database. " * 50)
-    fails(f"sqlite:///{tmp_path}/m.db", "file is not a database")
+    assert_opening_fails(f"sqlite:///{tmp_path}/m.db", "file is not a database")
     assert (tmp_path / "m.db").read_text().startswith("These are notes")
 
 
-def test_a_folder_in_the_place_of_the_database_is_named(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.db").mkdir()
-    fails(f"sqlite:///{tmp_path}/m.db", "unable to open database file")
+    assert_opening_fails(f"sqlite:///{tmp_path}/m.db", "unable to open database file")
 
 
-def test_a_folder_that_cannot_be_made_or_written_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_or_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    fails(f"sqlite:///{tmp_path}/file/m.db", "exists|Not a directory")
-    fails("sqlite:////proc/mlruns/m.db", "folder writable")
+    assert_opening_fails(f"sqlite:///{tmp_path}/file/m.db", "exists|Not a directory")
+    assert_opening_fails("sqlite:////proc/mlruns/m.db", "/proc/mlruns")
 
 
-def test_a_database_that_somebody_keeps_locked_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finetune_alf.tracking.database.PROBE_S", 0.3)
+def test_a_database_that_stays_locked_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finetune_alf.tracking.database.PROBE_TIMEOUT_S", 0.3)
     path = root / "mlruns" / "mlflow.db"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:
-        fails(f"sqlite:///{path}", "database is locked")
+        assert_opening_fails(f"sqlite:///{path}", "database is locked")
     finally:
         other.close()
 
 
-def test_opening_waits_for_whoever_makes_the_store(root: Path) -> None:
-    held, started = threading.Event(), time.monotonic()
+def test_opening_waits_while_another_process_creates_the_store(root: Path) -> None:
+    locked, start = threading.Event(), time.monotonic()
 
-    def make() -> None:
+    def create() -> None:
         with hold_lock(root / "mlruns" / ".mlflow.db.lock"):
-            held.set()
+            locked.set()
             time.sleep(0.5)
 
-    maker = threading.Thread(target=make)
-    maker.start()
-    held.wait()
+    creator = threading.Thread(target=create)
+    creator.start()
+    locked.wait()
     MlflowTracker(root)
-    maker.join()
-    assert time.monotonic() - started >= 0.5
+    creator.join()
+    assert time.monotonic() - start >= 0.5
 
 
-def test_a_newer_database_is_left_alone_and_kept(root: Path) -> None:
+def test_a_newer_database_is_refused_with_a_backup(root: Path) -> None:
     path = root / "mlruns" / "mlflow.db"
     with sqlite3.connect(path) as db:
         db.execute("UPDATE alembic_version SET version_num = 'fedcba987654'")
     db.close()
-    with pytest.raises(TrackingError, match=r"must be a database that this MLflow can migrate, but got.*fedcba987654"):
+    with pytest.raises(TrackingError, match=r"cannot migrate .*fedcba987654"):
         MlflowTracker(root)
     assert list((root / "mlruns").glob("mlflow.db.before-*"))
 
 
-def test_an_older_database_is_migrated_with_a_copy_kept(tmp_path: Path) -> None:
+def test_an_older_database_is_migrated_with_a_backup(tmp_path: Path) -> None:
     import sqlalchemy
     from alembic import command
     from alembic.script import ScriptDirectory
@@ -230,23 +230,23 @@ def test_an_older_database_is_migrated_with_a_copy_kept(tmp_path: Path) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, str(previous))
     engine.dispose()
-    with pytest.raises(TrackingError, match="must have this MLflow's schema to be read"):
+    with pytest.raises(TrackingError, match="must have the schema of MLflow"):
         open_store(uri, create=False)
     tracker = MlflowTracker(tmp_path)
-    assert tracker.open_parent("study:abc", "minilm", {})
+    assert tracker.start_parent_run("study:abc", "minilm", {})
     assert list((tmp_path / "mlruns").glob("mlflow.db.before-*"))
 
 
-def test_a_dead_server_is_named_within_seconds() -> None:
+def test_a_server_that_is_down_is_refused_within_seconds() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    fails(f"http://someone:secret@127.0.0.1:{port}/mlflow?token=secret", "Connection refused")
+    assert_opening_fails(f"http://someone:secret@127.0.0.1:{port}/mlflow?token=secret", "Connection refused")
 
 
-def test_a_silent_server_is_named_within_seconds() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        fails(f"http://someone:secret@127.0.0.1:{silent.getsockname()[1]}", "timed out")
+def test_a_server_without_a_response_is_refused_within_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert_opening_fails(f"http://someone:secret@127.0.0.1:{server.getsockname()[1]}", "timed out")
 
 
 class LoginPage(http.server.BaseHTTPRequestHandler):
@@ -255,9 +255,9 @@ class LoginPage(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"<html><body>Please log in</body></html>")
 
-    do_POST = do_GET  # noqa: N815 - the base class's names
+    do_POST = do_GET  # noqa: N815 - names of the base class
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - name of the base class
         pass
 
 
@@ -271,37 +271,35 @@ def login_page() -> Iterator[int]:
         thread.join()
 
 
-def test_a_login_page_is_no_store(login_page: int) -> None:
-    fails(f"http://someone:secret@127.0.0.1:{login_page}", "must be an MLflow store that can be used")
+def test_a_login_page_is_refused(login_page: int) -> None:
+    assert_opening_fails(f"http://someone:secret@127.0.0.1:{login_page}", "cannot use the MLflow store")
 
 
-def test_a_store_that_fails_later_says_so_too(root: Path) -> None:
+def test_a_store_that_fails_later_is_named(root: Path) -> None:
     tracker = MlflowTracker(root)
-    parent = tracker.open_parent("study:abc", "minilm", {})
+    parent = tracker.start_parent_run("study:abc", "minilm", {})
     with sqlite3.connect(root / "mlruns" / "mlflow.db") as db:
         db.execute("DROP TABLE params")
     db.close()
-    with pytest.raises(TrackingError, match=r"mlflow.db: must be an MLflow store that can be used"):
-        tracker.record(parent, RunRecord("key", "key", 1, 2, params={"a": "1"}))
+    with pytest.raises(TrackingError, match=r"cannot use the MLflow store .*mlflow\.db"):
+        tracker.log_run(parent, RunRecord("key", "key", 1, 2, params={"a": "1"}))
 
 
-def test_reading_a_missing_store_makes_nothing(tmp_path: Path) -> None:
+def test_reading_a_missing_store_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match="no such file"):
         open_store(tracking_uri(tmp_path), create=False)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_secrets_are_taken_out_of_addresses_and_messages() -> None:
-    uri = "https://someone:secret@host:5000/x?token=hush"
-    assert shown(uri) == "https://host:5000/x"
+def test_credentials_are_removed_from_uris_and_messages() -> None:
+    uri = "https://someone:secret@host:5000/x?token=key"
+    assert redacted_uri(uri) == "https://host:5000/x"
     text = f"401 for {uri}: user someone, password secret, http://other:word@elsewhere/"
-    assert not {"someone", "secret", "hush", "word"} & set(
-        scrubbed(text, uri).replace("/", " ").replace(":", " ").split()
-    )
+    assert not {"someone", "secret", "key", "word"} & set(redact(text, uri).replace("/", " ").replace(":", " ").split())
 
 
 @pytest.mark.long
-def test_a_server_takes_runs_and_schedules_as_the_file_does(root: Path, tmp_path: Path) -> None:
+def test_a_server_stores_runs_and_schedules_like_a_file(root: Path, tmp_path: Path) -> None:
     from finetune_alf.schedules.published import published
     from finetune_alf.schedules.registry import Registry
 
@@ -309,29 +307,29 @@ def test_a_server_takes_runs_and_schedules_as_the_file_does(root: Path, tmp_path
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", tracking_uri(root), "--artifacts-destination", str(tmp_path / "served")]
+    command += ["--backend-store-uri", tracking_uri(root), "--artifacts-destination", str(tmp_path / "artifacts")]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
     try:
         tracker = _wait_for(f"http://127.0.0.1:{port}", tmp_path)
-        parent = tracker.open_parent("study:abc", "minilm", {})
+        parent = tracker.start_parent_run("study:abc", "minilm", {})
         record = RunRecord("key", "trial 0", 1, 2, params={"a": "1"}, artifacts={"b/c.txt": b"c"})
-        assert tracker.record(parent, record) == tracker.record(parent, record) == tracker.find("key")
+        assert tracker.log_run(parent, record) == tracker.log_run(parent, record) == tracker.find_run("key")
         registry = Registry(tracker.uri)
         schedule = published("bert-alf-1")
         assert [registry.register("alf-minilm", schedule, "alf-1", parent).version for _ in range(2)] == [1, 1]
         assert registry.pull("alf-minilm@alf-1").schedule == schedule
-        assert list((tmp_path / "served").rglob("c.txt"))
+        assert list((tmp_path / "artifacts").rglob("c.txt"))
     finally:
         server.terminate()
         server.wait()
 
 
 def _wait_for(uri: str, root: Path) -> MlflowTracker:
-    until = time.monotonic() + 60
+    deadline = time.monotonic() + 60
     while True:
         try:
             return MlflowTracker(root, uri)
         except TrackingError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)

@@ -21,13 +21,13 @@ def schedules() -> None:
 def list_all(uri: str | None, root: Path) -> None:
     """List the published schedules and those of the registry."""
     from finetune_alf.schedules.published import PUBLISHED_NAMES, published
-    from finetune_alf.tracking.store import database
+    from finetune_alf.tracking.store import sqlite_path
 
     for name in PUBLISHED_NAMES:
         found = published(name)
         click.echo(f"{name:<28}{found.digest[:12]}  {found.rates.n_layers} layers, published")
     store = store_uri(root, uri)
-    path = database(store)
+    path = sqlite_path(store)
     if path is not None and not path.exists():
         click.echo(f"{path}: nothing registered yet")
         return

@@ -17,14 +17,14 @@ from finetune_alf.errors import InputError
 def ui(port: int, root: Path) -> None:
     """Open the runs and schedules in MLflow's pages, at http://127.0.0.1:PORT."""
     from finetune_alf.paths import Paths
-    from finetune_alf.tracking.store import database, shown
+    from finetune_alf.tracking.store import redacted_uri, sqlite_path
 
     uri = store_uri(root)
-    path = database(uri)
+    path = sqlite_path(uri)
     for study in sorted(Paths(root).studies.glob("*.db")):
         click.echo(f"The study in Optuna's pages: optuna-dashboard sqlite:///{study}")
     if path is None:
-        click.echo(f"The runs are on a server: {shown(uri)}")
+        click.echo(f"The runs are on a server: {redacted_uri(uri)}")
         return
     if not path.exists():
         raise InputError(f"{path} does not exist yet. Run a study first.")

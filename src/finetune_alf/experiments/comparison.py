@@ -9,7 +9,7 @@ import numpy as np
 from finetune_alf.documents import Estimate
 from finetune_alf.metrics import METRICS
 from finetune_alf.stats import Difference, Interval, holm, score_difference, score_interval, verdict
-from finetune_alf.stats.measured import interval_of, resampled
+from finetune_alf.stats.bootstrap import bootstrap_interval, bootstrap_replicates
 from finetune_alf.stats.weighted import Floats
 
 K = TypeVar("K")
@@ -84,17 +84,17 @@ def resampled_scores(
     """
     if not predictions:
         return {}
-    values = resampled(METRICS[metric], truth, list(predictions.values()), n_resamples, seed)
+    values = bootstrap_replicates(METRICS[metric], truth, list(predictions.values()), n_resamples, seed)
     return dict(zip(predictions, values.T, strict=True))
 
 
 def seeds_interval(values: SeedValues, seed: int) -> Interval:
-    """Return the mean over seeds on all texts, and the 95 % interval from resampling seeds and texts (`interval_of`).
+    """Return the mean over seeds on all texts, and its 95 % `bootstrap_interval` from resampling seeds and texts.
 
     One seed says nothing of seeds, and the interval is over texts alone. What is to be compared with another interval
     must have the same seeds and the same `seed`.
     """
-    return interval_of(np.stack(list(values.values()), axis=1), seed)
+    return bootstrap_interval(np.stack(list(values.values()), axis=1), seed)
 
 
 def _by_seed(predictions: Predictions) -> list[Sequence[float]]:

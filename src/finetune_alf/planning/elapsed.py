@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.spec import Spec
-from finetune_alf.study.records import read_records
+from finetune_alf.study.records import read_trials
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
@@ -47,7 +47,7 @@ def study_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
     path = paths.study_results(name) / "trials.jsonl"
     if not path.exists():
         return None
-    done = [record for record in read_records(path) if record.result is not None]
+    done = [record for record in read_trials(path) if record.result is not None]
     spans = [(record.started_ms / 1000, record.ended_ms / 1000) for record in done]
     return _elapsed([record.result.seconds for record in done if record.result], spans)
 

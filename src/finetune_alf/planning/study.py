@@ -12,7 +12,7 @@ from finetune_alf.rates import HEAD, DecayedRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 from finetune_alf.seeds import child_seed
-from finetune_alf.study.coordinator import DECAY
+from finetune_alf.study.coordinator import LAYERWISE_DECAY
 from finetune_alf.study.spec import StudySpec
 
 N_DRAWS = 100
@@ -61,7 +61,7 @@ def _notes(spec: StudySpec) -> Iterator[str]:
 def _trials(spec: StudySpec, n_layers: int, searched: Sequence[Recipe]) -> list[FitGroup]:
     """Return what each trial may be: what is enqueued, then anything out of the space."""
     baseline = spec.recipe.rates.at(n_layers)
-    decayed = DecayedRates(rate=spec.recipe.rates.highest, decay=DECAY, head=baseline[HEAD])
+    decayed = DecayedRates(rate=spec.recipe.rates.highest, decay=LAYERWISE_DECAY, head=baseline[HEAD])
     rates = {"baseline": baseline, "decayed": decayed.at(n_layers)}
     first = [FitGroup(each, [spec.recipe.with_rates(rates[each])]) for each in spec.enqueue[: spec.n_trials]]
     n_left = spec.n_trials - len(first)
@@ -72,6 +72,6 @@ def recipes_of_space(spec: StudySpec, n_layers: int) -> list[Recipe]:
     """Return recipes drawn uniformly from a study's space: which rates the sampler will propose is not known before."""
     head = spec.recipe.rates.at(n_layers)[HEAD]
     draw = random.Random(child_seed(spec.seed, "plan"))  # noqa: S311 - a draw of rates
-    names = list(spec.space.parameters(n_layers))
-    drawn = [{name: spec.space.at(draw.random()) for name in names} for _ in range(N_DRAWS)]
+    names = list(spec.space.param_addresses(n_layers))
+    drawn = [{name: spec.space.rate_at(draw.random()) for name in names} for _ in range(N_DRAWS)]
     return [spec.recipe.with_rates(spec.space.layer_rates(params, n_layers, head)) for params in drawn]

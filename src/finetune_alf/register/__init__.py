@@ -1,1 +1,1 @@
-"""From a study's trials to registered schedules: confirm the best over fresh seeds, choose two, register them."""
+"""From a study's trials to registered schedules: confirm the best trials with new seeds and register two of them."""

@@ -1,4 +1,4 @@
-"""Which trials are worth confirming, and which of them become schedules."""
+"""Select the trials that are confirmed, and from those the two that become schedules."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,11 +8,11 @@ from finetune_alf.spec import Spec
 from finetune_alf.study.records import TrialRecord
 
 Distance = Callable[[LayerRates, LayerRates], float]
-"""How far apart two sets of rates are, in grid steps a searched rate."""
+"""The distance of two sets of rates, in grid steps per searched rate."""
 
 
 class Candidate(Spec):
-    """A trial fitted again over fresh seeds: its scores on the confirmation split, their mean and 95 % interval.
+    """A trial fitted again with new seeds: its scores on the confirmation split, their mean and 95 % interval.
 
     `distance` is the mean distance of its rates from those of ALF-1, in grid steps.
     """
@@ -27,42 +27,40 @@ class Candidate(Spec):
     distance: float | None = None
 
 
-def pick_trials(
+def select_trials(
     records: Sequence[TrialRecord], baseline: LayerRates, n_top: int, distance: Distance, min_distance: float
 ) -> list[TrialRecord]:
-    """Return the best trial, then the next best that differ clearly from all picked before.
+    """Return the best `n_top` trials that are at least `min_distance` apart from each other.
 
-    Near copies of the best trial are passed over: TPE crowds around its best, and a second schedule that hardly
-    differs from the first would tell nobody anything. So is the baseline itself, which every schedule is compared
-    with. Raises InputError when fewer than two differ enough.
+    TPE samples many near copies of its best trial, and a second schedule that hardly differs from the first adds
+    nothing. The baseline is left out, because every schedule is compared with it. Raises InputError when fewer than two
+    trials are far enough apart.
     """
-    done = [record for record in records if record.score is not None and record.layer_rates != baseline]
-    picked: list[TrialRecord] = []
-    for record in sorted(done, key=lambda record: (-(record.score or 0.0), record.number)):
-        rates = LayerRates(record.rates)
-        if all(distance(rates, LayerRates(other.rates)) >= min_distance for other in picked):
-            picked.append(record)
-        if len(picked) == n_top:
+    complete = [record for record in records if record.score is not None and record.layer_rates != baseline]
+    selected: list[TrialRecord] = []
+    for record in sorted(complete, key=lambda record: (-(record.score or 0.0), record.number)):
+        if all(distance(record.layer_rates, other.layer_rates) >= min_distance for other in selected):
+            selected.append(record)
+        if len(selected) == n_top:
             break
-    if len(picked) < 2:
+    if len(selected) < 2:
         raise InputError(
-            f"register.min_distance: must leave two trials that differ clearly, but {min_distance:g} grid steps leave "
-            f"{len(picked)} of {len(done)}. Lower it, or raise n_trials."
+            f"register.min_distance: must leave two trials or more, but {min_distance:g} grid steps leave "
+            f"{len(selected)} of {len(complete)}. Lower it, or raise n_trials."
         )
-    return picked
+    return selected
 
 
-def ranked(candidates: Sequence[Candidate], distance: Distance) -> list[Candidate]:
-    """Return the candidates by confirmed score, the earlier trial first among equals, each with its distance."""
+def rank_candidates(candidates: Sequence[Candidate], distance: Distance) -> list[Candidate]:
+    """Return the candidates by mean score, of equal ones the earlier trial first, each with its distance."""
     by_score = sorted(candidates, key=lambda candidate: (-candidate.mean, candidate.trial))
-    first = LayerRates(by_score[0].rates)
+    best = LayerRates(by_score[0].rates)
     return [
-        candidate.model_copy(update={"distance": distance(LayerRates(candidate.rates), first)})
-        for candidate in by_score
+        candidate.model_copy(update={"distance": distance(LayerRates(candidate.rates), best)}) for candidate in by_score
     ]
 
 
-def choose(by_score: Sequence[Candidate], min_distance: float) -> dict[str, Candidate]:
-    """Return ALF-1, the best of ranked candidates, and ALF-2, the best that differs clearly from it, by alias."""
+def choose_schedules(by_score: Sequence[Candidate], min_distance: float) -> dict[str, Candidate]:
+    """Return alias -> candidate: ALF-1 is the best, ALF-2 the best of those at least `min_distance` from it."""
     first, *rest = by_score
     return {"alf-1": first, "alf-2": next(c for c in rest if (c.distance or 0.0) >= min_distance)}

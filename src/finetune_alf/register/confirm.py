@@ -1,4 +1,4 @@
-"""Confirmation: the picked trials fitted again over fresh seeds and scored on texts that no trial saw."""
+"""Confirmation: fit the selected trials again with new seeds, and score them on a split that no trial was scored on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,15 +11,21 @@ from finetune_alf.metrics import METRICS
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.register.candidates import Candidate
 from finetune_alf.seeds import child_seed
-from finetune_alf.stats import Interval, mean_interval, score_interval
-from finetune_alf.stats.combined import combined, interval_of, resampled
+from finetune_alf.stats import Interval, accuracy_interval, score_interval
+from finetune_alf.stats.bootstrap import bootstrap_interval, bootstrap_replicates, combine_replicates
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
 
+N_RESAMPLES = 2000
+"""Bootstrap resamples for the interval of a score that is no mean over texts."""
 
-def confirmation_jobs(picked: Sequence[TrialRecord], template: FitJob, n_seeds: int, seed: int) -> list[FitJob]:
-    """Return a job for each picked trial and seed, all trials under the same seeds, none of them the study's."""
+LabelsByTask = Mapping[str, Sequence[float]]
+"""task -> the class or score of each text of the confirmation split; a plain sample is its own only task."""
+
+
+def confirmation_jobs(selected: Sequence[TrialRecord], template: FitJob, n_seeds: int, seed: int) -> list[FitJob]:
+    """Return a job for each selected trial and seed; all trials have the same seeds, none of them the study's."""
     return [
         replace(
             template,
@@ -28,16 +34,9 @@ def confirmation_jobs(picked: Sequence[TrialRecord], template: FitJob, n_seeds: 
             seed=child_seed(seed, "confirmation", index),
             score_on="confirmation",
         )
-        for record in picked
+        for record in selected
         for index in range(n_seeds)
     ]
-
-
-N_RESAMPLES = 2000
-"""Of the bootstrap, for a score that is no mean over texts."""
-
-Truths = Mapping[str, Sequence[float]]
-"""task -> the class or score of each text of the confirmation split; a plain sample is its own one task."""
 
 
 def job_key(trial: int, seed_index: int) -> str:
@@ -45,16 +44,16 @@ def job_key(trial: int, seed_index: int) -> str:
     return f"trial-{trial}/seed-{seed_index}"
 
 
-def confirmed(
-    record: TrialRecord, results: Mapping[str, FitResult], template: FitJob, n_seeds: int, truths: Truths
+def confirmed_candidate(
+    record: TrialRecord, results: Mapping[str, FitResult], template: FitJob, n_seeds: int, labels: LabelsByTask
 ) -> Candidate | None:
-    """Return a trial's scores over its seeds, with the 95 % interval of their mean; None if one diverged."""
-    mine = [results[job_key(record.number, index)] for index in range(n_seeds)]
-    scores = [result.score for result in mine if result.score is not None]
+    """Return a trial's scores over its seeds, with the 95 % interval of their mean; None if any fit diverged."""
+    fits = [results[job_key(record.number, index)] for index in range(n_seeds)]
+    scores = [fit.score for fit in fits if fit.score is not None]
     if len(scores) < n_seeds or record.score is None:
         return None
     tasks = template.recipe.tasks
-    interval = _overall(tasks, mine, truths) if tasks else _single(template.metric, mine, truths)
+    interval = _overall_interval(tasks, fits, labels) if tasks else _task_interval(template.metric, fits, labels)
     return Candidate(
         trial=record.number,
         rates=record.rates,
@@ -66,32 +65,33 @@ def confirmed(
     )
 
 
-def _single(metric: str, fits: Sequence[FitResult], truths: Truths) -> Interval:
-    """Return the interval of one task's metric: in closed form for the accuracy, else by resampling."""
-    (truth,) = truths.values()
-    said = [fit.predictions for fit in fits]
-    if metric == "accuracy":
-        return mean_interval(np.array([np.equal(one, truth) for one in said], dtype=float))
-    return score_interval(METRICS[metric], truth, said, N_RESAMPLES, child_seed(0, "confirmed"))
-
-
-def _overall(tasks: TasksSpec, fits: Sequence[FitResult], truths: Truths) -> Interval:
-    """Return the interval of several tasks' overall score, texts resampled task by task."""
-    metrics = {task: one.metric for task, one in (fits[0].tasks or {}).items()}
-    said = {task: [(fit.tasks or {})[task].predictions for fit in fits] for task in metrics}
-    values = {
-        task: resampled(METRICS[metric], truths[task], said[task], N_RESAMPLES, child_seed(0, "confirmed", task))
-        for task, metric in metrics.items()
-    }
-    return interval_of(combined(values, partial(tasks.score, metrics=metrics)), child_seed(0, "confirmed"))
-
-
-def at_least_two(study: str, candidates: Sequence[Candidate | None]) -> list[Candidate]:
-    """Return those that did not diverge; PartialError when fewer than two are left."""
-    left = [candidate for candidate in candidates if candidate is not None]
-    if len(left) < 2:
+def require_two(study: str, candidates: Sequence[Candidate | None]) -> list[Candidate]:
+    """Return the candidates that did not diverge. Raises PartialError for fewer than two."""
+    confirmed = [candidate for candidate in candidates if candidate is not None]
+    if len(confirmed) < 2:
         raise PartialError(
-            f"studies.{study}: must have two trials that hold over fresh seeds, but {len(left)} of {len(candidates)} "
-            "did not diverge. Raise register.n_top, or search lower rates."
+            f"studies.{study}: two trials must be confirmed, but only {len(confirmed)} of {len(candidates)} did not "
+            "diverge. Raise register.n_top, or search lower rates."
         )
-    return left
+    return confirmed
+
+
+def _task_interval(metric: str, fits: Sequence[FitResult], labels: LabelsByTask) -> Interval:
+    """Return the interval of one task's metric: in closed form for the accuracy, else by bootstrap."""
+    (truth,) = labels.values()
+    predictions = [fit.predictions for fit in fits]
+    if metric == "accuracy":
+        return accuracy_interval(np.array([np.equal(one, truth) for one in predictions], dtype=float))
+    return score_interval(METRICS[metric], truth, predictions, N_RESAMPLES, child_seed(0, "confirmed"))
+
+
+def _overall_interval(tasks: TasksSpec, fits: Sequence[FitResult], labels: LabelsByTask) -> Interval:
+    """Return the interval of several tasks' overall score, with texts resampled within each task."""
+    metrics = {task: result.metric for task, result in (fits[0].tasks or {}).items()}
+    replicates = {}
+    for task, metric in metrics.items():
+        predictions = [(fit.tasks or {})[task].predictions for fit in fits]
+        seed = child_seed(0, "confirmed", task)
+        replicates[task] = bootstrap_replicates(METRICS[metric], labels[task], predictions, N_RESAMPLES, seed)
+    overall = combine_replicates(replicates, partial(tasks.score, metrics=metrics))
+    return bootstrap_interval(overall, child_seed(0, "confirmed"))

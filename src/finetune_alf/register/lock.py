@@ -1,4 +1,4 @@
-"""The lock file: what was registered, schedules and all, so that another machine's registry can be given it again."""
+"""The lock file of a registration: the registered schedules in full, so that another registry can be filled from it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from finetune_alf.errors import InputError
 from finetune_alf.files import canonical_json, read_json
 from finetune_alf.register.candidates import Candidate
-from finetune_alf.schedules.registry import Registry, Version
+from finetune_alf.schedules.registry import Registry, ScheduleVersion
 from finetune_alf.schedules.schedule import Schedule
 
 
@@ -16,14 +16,14 @@ def model_name(study: str) -> str:
     return f"alf-{study}"
 
 
-def lock_record(
+def lock_document(
     study: str,
     metric: str,
     schedules: Mapping[str, Schedule],
-    versions: Mapping[str, Version],
+    versions: Mapping[str, ScheduleVersion],
     candidates: Sequence[Candidate],
 ) -> dict[str, Any]:
-    """Return the lock file's content; schedules by alias."""
+    """Return the lock file's content; schedules and versions are by alias."""
     return {
         "study": study,
         "model": model_name(study),
@@ -42,17 +42,17 @@ def lock_record(
     }
 
 
-def locked_schedules(path: Path) -> dict[str, Schedule]:
-    """Return a lock file's schedules by alias, each checked against its digest; InputError names what is wrong."""
-    record = read_json(path)
+def read_locked_schedules(path: Path) -> dict[str, Schedule]:
+    """Return a lock file's schedules by alias, each checked against its digest. Raises InputError with the file."""
+    document = read_json(path)
     schedules = {}
     try:
-        for alias, entry in record["schedules"].items():
+        for alias, entry in document["schedules"].items():
             schedule = Schedule.from_json(canonical_json(entry["schedule"]), f"{path}: {alias}")
             if schedule.digest != entry["digest"]:
                 raise InputError(
                     f"{path}: {alias}: must have the digest {entry['digest'][:12]} it was registered with, but has "
-                    f"{schedule.digest[:12]}: it was changed. Run the register stage again."
+                    f"{schedule.digest[:12]}: the file was edited. Run the register stage again."
                 )
             schedules[alias] = schedule
     except (KeyError, TypeError, AttributeError) as error:
@@ -60,8 +60,10 @@ def locked_schedules(path: Path) -> dict[str, Schedule]:
     return schedules
 
 
-def register_all(registry: Registry, study: str, schedules: Mapping[str, Schedule], run_id: str) -> dict[str, Version]:
-    """Put schedules into the registry under their aliases, as artifacts of a run."""
+def register_schedules(
+    registry: Registry, study: str, schedules: Mapping[str, Schedule], run_id: str
+) -> dict[str, ScheduleVersion]:
+    """Register schedules under their aliases, as artifacts of a run; return their versions by alias."""
     return {
         alias: registry.register(model_name(study), schedule, alias, run_id) for alias, schedule in schedules.items()
     }

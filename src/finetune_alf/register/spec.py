@@ -1,4 +1,4 @@
-"""What params.yaml says about registering."""
+"""The params of registering: `register` in params.yaml."""
 
 from typing import Annotated
 
@@ -8,11 +8,11 @@ from finetune_alf.spec import Spec
 
 
 class RegisterSpec(Spec):
-    """How a study's schedules are confirmed and chosen.
+    """How a study's trials are confirmed and chosen as schedules.
 
-    The `n_top` trials by search score are fitted again over `n_seeds` fresh seeds and scored on the confirmation
-    split. ALF-1 is the best of them; ALF-2 the best whose rates differ from it by at least `min_distance` grid
-    steps on average over the searched rates.
+    The `n_top` trials with the best score are fitted again with `n_seeds` new seeds and scored on the confirmation
+    split. ALF-1 is the best of them. ALF-2 is the best whose rates differ from those of ALF-1 by at least
+    `min_distance` grid steps, as a mean over the searched rates.
     """
 
     n_top: Annotated[int, Field(ge=2)] = 3

@@ -8,7 +8,7 @@ from typing import TypeVar
 from finetune_alf.documents import Document
 from finetune_alf.paths import Paths
 from finetune_alf.report.records import ImportanceRecord, LockRecord, StudyRecord
-from finetune_alf.study.records import TrialRecord, best_of, read_records
+from finetune_alf.study.records import TrialRecord, best_trial, read_trials
 
 D = TypeVar("D", bound=Document)
 
@@ -28,7 +28,7 @@ class Searched:
     @property
     def best(self) -> TrialRecord | None:
         """The trial with the highest score."""
-        return best_of(self.trials)
+        return best_trial(self.trials)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _names(paths: Paths) -> Iterator[str]:
 
 def _search(folder: Path) -> Searched | None:
     about = _read_if_there(folder / "study.json", StudyRecord)
-    return None if about is None else Searched(about, tuple(read_records(folder / "trials.jsonl")))
+    return None if about is None else Searched(about, tuple(read_trials(folder / "trials.jsonl")))
 
 
 def _read_if_there(path: Path, kind: type[D]) -> D | None:

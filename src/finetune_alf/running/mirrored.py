@@ -10,7 +10,7 @@ from finetune_alf.errors import TrackingError
 from finetune_alf.running.context import Context, git_commit
 from finetune_alf.tracking.mirror import Mirror
 from finetune_alf.tracking.mlflow import MlflowTracker
-from finetune_alf.tracking.record import ParentStatus, RunRecord
+from finetune_alf.tracking.record import RunRecord, RunStatus
 from finetune_alf.train.result import FitResult
 
 
@@ -39,8 +39,8 @@ def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> It
     tracker = MlflowTracker(ctx.paths.root, tracking_store(ctx), ctx.params.tracking.experiment)
     commit = git_commit(ctx.paths.root)
     source = {"mlflow.source.git.commit": commit} if commit else {}
-    runs = Runs(tracker, tracker.open_parent(key, name, {**tags, **source}), Mirror(tracker), source)
-    status: ParentStatus = "FAILED"
+    runs = Runs(tracker, tracker.start_parent_run(key, name, {**tags, **source}), Mirror(tracker), source)
+    status: RunStatus = "FAILED"
     try:
         yield runs
         status = "FINISHED"
@@ -61,7 +61,7 @@ def tracking_store(ctx: Context) -> str | None:
     return ctx.params.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or None
 
 
-def _close(ctx: Context, runs: Runs, status: ParentStatus) -> None:
+def _close(ctx: Context, runs: Runs, status: RunStatus) -> None:
     failures = runs.mirror.close()
     if failures:
         ctx.console.log(
@@ -69,6 +69,6 @@ def _close(ctx: Context, runs: Runs, status: ParentStatus) -> None:
             "Run the same command again to write them."
         )
     try:
-        runs.tracker.close_parent(runs.parent_id, status, runs.metrics)
+        runs.tracker.end_parent_run(runs.parent_id, status, runs.metrics)
     except TrackingError as error:
         ctx.console.log(f"The parent run could not be ended: {error}")

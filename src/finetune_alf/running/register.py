@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from finetune_alf.figures import learning_curves
 from finetune_alf.files import write_json
-from finetune_alf.register.candidates import Candidate, choose, pick_trials, ranked
-from finetune_alf.register.confirm import at_least_two, confirmation_jobs, confirmed
-from finetune_alf.register.lock import lock_record, locked_schedules, model_name, register_all
+from finetune_alf.register.candidates import Candidate, choose_schedules, rank_candidates, select_trials
+from finetune_alf.register.confirm import confirmation_jobs, confirmed_candidate, require_two
+from finetune_alf.register.lock import lock_document, model_name, read_locked_schedules, register_schedules
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import Fitter, LoggedFields
@@ -15,7 +15,7 @@ from finetune_alf.running.schedule_of import schedule_of
 from finetune_alf.running.study import study_key, trial_key
 from finetune_alf.schedules.registry import Registry
 from finetune_alf.schedules.schedule import ConfirmedScore
-from finetune_alf.study.records import TrialRecord, read_records, read_study
+from finetune_alf.study.records import TrialRecord, read_study, read_trials
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
@@ -33,7 +33,7 @@ def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
     ):
         registry = Registry(runs.tracker.uri)
         if from_lock:
-            register_all(registry, name, locked_schedules(ctx.paths.schedules(name)), runs.parent_id)
+            register_schedules(registry, name, read_locked_schedules(ctx.paths.schedules(name)), runs.parent_id)
         else:
             _confirm_and_register(ctx, name, registry, runs)
     ctx.console.log(f"{name}: registered {model_name(name)}@alf-1 and {model_name(name)}@alf-2.")
@@ -42,16 +42,18 @@ def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
 def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Runs) -> None:
     bench, spec = open_bench(ctx, name), ctx.params.register_
     folder = ctx.paths.study_results(name)
-    records, distance = read_records(folder / "trials.jsonl"), bench.study.space.grid_step_distance
+    records, distance = read_trials(folder / "trials.jsonl"), bench.study.space.grid_step_distance
     baseline = bench.study.recipe.rates.at(bench.encoder.n_layers)
-    picked = pick_trials(records, baseline, spec.n_top, distance, spec.min_distance)
+    picked = select_trials(records, baseline, spec.n_top, distance, spec.min_distance)
     study, digest = bench.study, bench.sample.card.digest
     template = FitJob("", study.recipe, bench.encoder_spec, digest, 0, metric=study.metric)
     results = _confirm(ctx, name, bench, confirmation_jobs(picked, template, spec.n_seeds, spec.seed), runs)
     truths = {task: sample.splits["confirmation"].labels for task, sample in bench.sample.tasks.items()}
-    held = at_least_two(name, [confirmed(record, results, template, spec.n_seeds, truths) for record in picked])
-    by_score = ranked(held, distance)
-    chosen = choose(by_score, spec.min_distance)
+    held = require_two(
+        name, [confirmed_candidate(record, results, template, spec.n_seeds, truths) for record in picked]
+    )
+    by_score = rank_candidates(held, distance)
+    chosen = choose_schedules(by_score, spec.min_distance)
     trials = {record.number: record for record in records}
     about = read_study(folder)
     schedules = {
@@ -60,11 +62,11 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
         )
         for alias, candidate in chosen.items()
     }
-    versions = register_all(registry, name, schedules, runs.parent_id)
+    versions = register_schedules(registry, name, schedules, runs.parent_id)
     key = study_key(name, about["digest"])
     _attach_curves(runs, key, [trials[candidate.trial] for candidate in chosen.values()], study.score_name)
     runs.metrics.update({f"{alias}.confirmed": candidate.mean for alias, candidate in chosen.items()})
-    write_json(ctx.paths.schedules(name), lock_record(name, study.score_name, schedules, versions, by_score))
+    write_json(ctx.paths.schedules(name), lock_document(name, study.score_name, schedules, versions, by_score))
 
 
 def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs: Runs) -> Mapping[str, FitResult]:
@@ -93,8 +95,8 @@ def _confirmed(bench: Bench, candidate: Candidate) -> ConfirmedScore:
 def _attach_curves(runs: Runs, key: str, trials: Sequence[TrialRecord], measure: str) -> None:
     """Put a picture of its learning curves into the run of each trial that was registered."""
     for trial in trials:
-        run_id = runs.tracker.find(trial_key(key, trial.number))
+        run_id = runs.tracker.find_run(trial_key(key, trial.number))
         if run_id and trial.result:
             epochs = [record.model_dump() for record in trial.result.epochs]
             curves = learning_curves([epochs], [f"trial {trial.number}"], measure)
-            runs.tracker.attach(run_id, "curves.png", curves)
+            runs.tracker.log_artifact(run_id, "curves.png", curves)

@@ -44,7 +44,7 @@ def study(ctx: Context, name: str) -> None:
             work=bench.workbench,
             paths=ctx.paths,
             on_trial=on_trial,
-            about={
+            provenance={
                 "sample": {"name": spec.sample, "digest": bench.sample.card.digest, "counts": bench.sample.card.counts},
                 "git_commit": commit,
             },

@@ -1,7 +1,7 @@
-"""Schedules: what a study found, as a record that anyone can pull, check and apply.
+"""Schedules: learning rates that a study found, as a document to pull, verify and apply.
 
-`schedule` has the record and its hardened reader, `published` the six of the thesis, `registry` the registered models
-of an MLflow store, `pull` the one function over all three. Only the registry needs MLflow.
+`schedule.py` has the document and its strict reader, `published.py` the six schedules of the thesis, `registry.py` the
+registered models of an MLflow store, `pull.py` one function for all three. Only the registry needs MLflow.
 """
 
 from finetune_alf.schedules.schedule import ConfirmedScore, Provenance, Schedule

@@ -1,4 +1,4 @@
-"""The six schedules of the thesis and its accuracies, as data that ships with the package.
+"""The six schedules and the accuracies that the thesis published, as data in the package.
 
 R. Figueroa Parra, "Evaluating Adaptive Layer Freezing through Hyperparameter Optimization for Enhanced Fine-Tuning
 Performance of Language Models", MIT, 2024: rates from tables 4.2, 4.4 and 4.6, accuracies from 4.1, 4.3 and 4.5.
@@ -25,34 +25,34 @@ THESIS_ENCODERS = {
     "bert-base-uncased": "bert",
     "roberta-base": "roberta",
 }
-"""Hub name, without its owner -> the thesis's name for it."""
+"""Name of a checkpoint on the Hub, without its owner -> its name in the thesis."""
 
-_DATA = files("finetune_alf.schedules").joinpath("thesis")
+_THESIS = files("finetune_alf.schedules").joinpath("thesis")
 
 
 def published(name: str) -> Schedule:
-    """Return a schedule of the thesis; ScheduleError names those there are."""
+    """Return a schedule of the thesis. Raises ScheduleError for a name that is not in PUBLISHED_NAMES."""
     if name not in PUBLISHED_NAMES:
         raise ScheduleError(f"schedule: must be one of {', '.join(PUBLISHED_NAMES)}, but got {name[:80]!r}.")
-    return Schedule.from_json(_DATA.joinpath(f"{name}.json").read_bytes(), name)
+    return Schedule.from_json(_THESIS.joinpath(f"{name}.json").read_bytes(), name)
 
 
 def published_accuracies() -> list[dict[str, str | float]]:
-    """Return the published accuracies, a row for each encoder, scheme and set, with its table.
+    """Return the published accuracies, one row for each encoder, scheme and test set, with its table's number.
 
-    Encoders: distilbert, bert, roberta. Schemes: feature_extraction, baseline, alf-1, alf-2. Sets: imdb, yelp, sst2,
-    amazon. Each is one run on 480, 544 or 992 texts: a standard error of 0.8 to 1.7 points.
+    Encoders: distilbert, bert, roberta. Schemes: feature_extraction, baseline, alf-1, alf-2. Test sets: imdb, yelp,
+    sst2, amazon. Each is one run on 480, 544 or 992 texts: its standard error is 0.8 to 1.7 points.
     """
-    rows: list[dict[str, str | float]] = json.loads(_DATA.joinpath("accuracies.json").read_bytes())
+    rows: list[dict[str, str | float]] = json.loads(_THESIS.joinpath("accuracies.json").read_bytes())
     return rows
 
 
 def thesis_encoder(identity: str) -> str | None:
-    """Return the thesis's name of an encoder, by its hub name; None for any other."""
+    """Return an encoder's name in the thesis, or None for an encoder that is not in it."""
     return THESIS_ENCODERS.get(identity.partition("@")[0].rpartition("/")[2].lower())
 
 
 def published_rates(identity: str) -> dict[str, LayerRates]:
-    """Return the rates that the thesis published for this encoder, by the schedules' names."""
+    """Return schedule name -> rates, for the published schedules of this encoder."""
     encoder = thesis_encoder(identity)
     return {name: published(name).rates for name in PUBLISHED_NAMES if encoder and name.startswith(f"{encoder}-")}

@@ -1,4 +1,4 @@
-"""Pulling: one function for a published schedule, a file, or a version in an MLflow registry."""
+"""Pull a schedule: one that the thesis published, a file, or a version in an MLflow registry."""
 
 import os
 import re
@@ -12,38 +12,38 @@ from finetune_alf.schedules.schedule import Schedule
 
 
 def pull(ref: str, uri: str | None = None, *, allow_forgetting: bool = False) -> Schedule:
-    """Return a schedule by its published name (`distilbert-alf-1`), a path to a .json file, or `model@alias`.
+    """Return a schedule by its published name (`distilbert-alf-1`), the path of a .json file, or `model@alias`.
 
-    `uri` is the registry's MLflow store; None means $MLFLOW_TRACKING_URI, or `mlruns/mlflow.db` in the working folder.
-    Raises ScheduleError for what is not a schedule, and for one whose own recipe lifts the forgetting bound unless
-    `allow_forgetting`; TrackingError when the store fails.
+    `uri` is the tracking URI of the registry; the default is $MLFLOW_TRACKING_URI, or `mlruns/mlflow.db` in the working
+    directory. Raises ScheduleError for anything that is not a schedule, and for a schedule with rates above the
+    forgetting bound unless `allow_forgetting`; TrackingError when the store fails.
     """
-    schedule = _pull(ref, uri)
+    schedule = _load(ref, uri)
     highest = schedule.recipe.rates.highest
     if schedule.recipe.allow_forgetting and highest > FORGETTING_BOUND and not allow_forgetting:
         raise ScheduleError(
-            f"{ref}: must keep embeddings and layers at {FORGETTING_BOUND:g} or below, but reaches {highest:g} with "
-            "`allow_forgetting: true` of its own. Pass allow_forgetting=True if that is meant."
+            f"{ref}: must have rates of at most {FORGETTING_BOUND:g} for embeddings and layers, but got {highest:g}, "
+            "with `allow_forgetting: true` in its recipe. Pass allow_forgetting=True to accept it."
         )
     return schedule
 
 
 def read_schedule(path: Path) -> Schedule:
-    """Read a schedule's file; ScheduleError names it. No more than a megabyte is read, whatever the file is."""
+    """Read a schedule from a file of at most one megabyte. Raises ScheduleError with the path."""
     try:
         with path.open("rb") as file:
             return Schedule.from_json(file.read(MAX_BYTES + 1), str(path))
     except (OSError, ValueError) as error:
-        raise ScheduleError(f"{path}: must be a file that can be read, but got {error}.") from None
+        raise ScheduleError(f"{path}: must be a readable file, but got {error}.") from None
 
 
-def _pull(ref: str, uri: str | None) -> Schedule:
+def _load(ref: str, uri: str | None) -> Schedule:
     if ref in PUBLISHED_NAMES:
         return published(ref)
     if ref.endswith(".json"):
         return read_schedule(Path(ref))
     if re.fullmatch(r"[^@/\\]+@[^@/\\]+", ref):
-        # The registry brings MLflow, which the core installation is without.
+        # The registry imports MLflow, which the core installation lacks.
         from finetune_alf.schedules.registry import Registry
         from finetune_alf.tracking.store import tracking_uri
 

@@ -1,4 +1,4 @@
-"""Whether two schemes differ on the same texts under the same seeds."""
+"""The paired difference of two schemes' accuracies on the same texts under the same seeds, with its exact test."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finetune_alf.errors import InputError
-from finetune_alf.stats.intervals import Floats, as_answers, crossed_bootstrap
+from finetune_alf.stats.intervals import Floats, as_binary, crossed_bootstrap
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more often a is right than b, in [-1, 1], with its 95 % interval and the paired test's p."""
+    """How much higher a scores than b, in [-1, 1], with its 95 % confidence interval and the paired test's p."""
 
     mean: float
     low: float
@@ -22,13 +22,12 @@ class Difference:
 def paired_difference(correct_a: ArrayLike, correct_b: ArrayLike, seed: int = 0, n_resamples: int = 2000) -> Difference:
     """Return the difference a - b of two schemes' accuracies over the same seeds and texts.
 
-    Both are 0 or 1, (n_seeds, n_texts); row i of both was fitted with the same seed. The interval answers: where may
-    the difference lie, over fresh seeds and fresh texts (`crossed_bootstrap` of the paired differences)? p answers
-    another question: were these very models equally good on texts like these, how often would the texts alone show
-    a difference as large (`sign_flip_p`)? With few seeds p can be small where other seeds would disagree; so
-    `verdict` asks for both.
+    Both are 0 or 1, (n_seeds, n_texts); row i of both was fitted with the same seed. The interval covers the
+    difference over new seeds and new texts (`crossed_bootstrap` of the paired differences). p tests whether these
+    fitted models are equally good on texts like these (`sign_flip_p`). With few seeds p can be small where other seeds
+    would disagree; so `verdict` asks for both.
     """
-    a, b = as_answers(correct_a), as_answers(correct_b)
+    a, b = as_binary(correct_a), as_binary(correct_b)
     if a.shape != b.shape:
         raise InputError(
             f"correct_a, correct_b: must have the same seeds and texts, but got shapes {a.shape} and {b.shape}."
@@ -40,25 +39,25 @@ def paired_difference(correct_a: ArrayLike, correct_b: ArrayLike, seed: int = 0,
 def sign_flip_p(differences: ArrayLike) -> float:
     """Return the exact two-sided p of the sign-flip permutation test over texts.
 
-    `differences` is -1, 0 or 1, (n_seeds, n_texts). Were two schemes equally good, each text's difference summed
-    over the seeds would be as likely with the other sign. All 2**n_texts flips are counted, not sampled: the sums
-    are whole numbers, so their distribution is a convolution of one binomial for each size of difference. One seed
-    gives McNemar's exact test.
+    `differences` is -1, 0 or 1, (n_seeds, n_texts). If two schemes are equally good, each text's difference, summed
+    over the seeds, is as likely with the other sign. All 2**n_texts flips are counted, not sampled: the sums are
+    integers, so their distribution is a convolution of one binomial for each size of difference. One seed gives
+    McNemar's exact test.
     """
     sums = np.abs(np.asarray(differences).sum(axis=0)).astype(np.int64)
     observed = abs(int(np.asarray(differences).sum()))
-    chances = np.ones(1)
+    probabilities = np.ones(1)
     for size in range(1, int(sums.max(initial=0)) + 1):
-        chances = np.convolve(chances, _flipped_sum(size, int((sums == size).sum())))
-    reach = len(chances) // 2  # the sums run from -reach to reach
-    return min(1.0, float(chances[np.abs(np.arange(-reach, reach + 1)) >= observed].sum()))
+        probabilities = np.convolve(probabilities, _flipped_sum(size, int((sums == size).sum())))
+    largest = len(probabilities) // 2  # the sums range from -largest to largest
+    return min(1.0, float(probabilities[np.abs(np.arange(-largest, largest + 1)) >= observed].sum()))
 
 
 def _flipped_sum(size: int, n_texts: int) -> Floats:
-    """Return the chances of every sum, from -size * n_texts up, of n_texts numbers +-size with fair signs."""
-    chances = np.zeros(2 * size * n_texts + 1)
-    chances[:: 2 * size] = _fair_binomial(n_texts)
-    return chances
+    """Return the probability of every sum, from -size * n_texts up, of n_texts numbers +-size with random signs."""
+    probabilities = np.zeros(2 * size * n_texts + 1)
+    probabilities[:: 2 * size] = _fair_binomial(n_texts)
+    return probabilities
 
 
 def _fair_binomial(n: int) -> Floats:

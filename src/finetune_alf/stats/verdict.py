@@ -1,4 +1,4 @@
-"""What may be said after several comparisons: corrected p-values, and one word for each."""
+"""Several comparisons at once: corrected p-values, and a verdict for each comparison."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,8 +8,8 @@ import numpy as np
 from finetune_alf.errors import InputError
 from finetune_alf.stats.paired import Difference
 
-SIGNIFICANCE = 0.05
-"""The chance, over all comparisons corrected together, of calling any difference that is none."""
+SIGNIFICANCE_LEVEL = 0.05
+"""The family-wise error rate: the probability of any false positive among comparisons that are corrected together."""
 
 Verdict = Literal["better", "worse", "no evidence of a difference"]
 NO_EVIDENCE: Verdict = "no evidence of a difference"
@@ -18,8 +18,8 @@ NO_EVIDENCE: Verdict = "no evidence of a difference"
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return Holm's adjusted p-values, in the order given.
 
-    Answers: at which level, kept over all these tests together, would this one be called? The smallest p is
-    multiplied by their number, the next by one less, and none may fall below the one before it (Holm 1979).
+    Each is the smallest family-wise error rate at which its test is rejected. The smallest p is multiplied by the
+    number of tests, the next by one less, and none may be below the one before it (Holm 1979).
     """
     values = np.asarray(p_values, dtype=np.float64)
     if not ((values >= 0) & (values <= 1)).all():
@@ -32,18 +32,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def verdict(difference: Difference, p_holm: float) -> Verdict:
-    """Say in words what a comparison shows.
+    """Return the verdict on a comparison.
 
-    "better" or "worse" needs two things: the corrected p is below SIGNIFICANCE (the texts alone do not explain
-    the difference), and the interval over seeds and texts leaves 0 out (nor do the seeds seen). Everything else is
-    no evidence of a difference, which is not evidence that there is none.
+    "better" or "worse" needs two things: the corrected p is below SIGNIFICANCE_LEVEL (the texts alone do not explain
+    the difference), and the interval over seeds and texts excludes 0 (the seeds do not explain it either). Everything
+    else is no evidence of a difference, which is not evidence that there is none.
 
-    Simulated with equal schemes whose accuracy seeds move by about 2 points, and 500 texts: p alone calls 20 % of them
-    different, both conditions together 2.5 % with two or three seeds. One seed cannot tell (17 %), and where texts are
-    ten times as many, three seeds are few (12 %).
+    In a simulation of equal schemes whose accuracy varies by about 2 points between seeds, with 500 texts, p alone
+    gives 20 % false positives, both conditions together 2.5 % with two or three seeds. One seed is not enough (17 %),
+    and with ten times as many texts three seeds are few (12 %).
     """
-    if p_holm < SIGNIFICANCE and difference.low > 0:
+    if p_holm < SIGNIFICANCE_LEVEL and difference.low > 0:
         return "better"
-    if p_holm < SIGNIFICANCE and difference.high < 0:
+    if p_holm < SIGNIFICANCE_LEVEL and difference.high < 0:
         return "worse"
     return NO_EVIDENCE

@@ -1,8 +1,8 @@
-"""Metrics of many weighted sets of answers at once, pure numpy: what resampling and exchanging answers both come to.
+"""Metrics with weights on the texts, for many weight vectors at once, in pure numpy: the kernel of all resampling.
 
-Each function takes the truth (n,), what was predicted (n,), and weights (n_sets, n), how often each text counts in each
-set, and returns the metric of every set, (n_sets,). Where it is undefined it is 0, as in `metrics.py`, whose functions
-these agree with on texts repeated as often as they weigh.
+Each function takes the true labels (n,), the predictions (n,) and weights (n_sets, n), and returns the metric of every
+weighted set, (n_sets,). An undefined metric is 0, as in `metrics.py`: with whole-number weights the values are those of
+`metrics.py` on texts repeated as often as their weight.
 """
 
 from collections.abc import Callable
@@ -12,87 +12,86 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Answers = NDArray[Any]
-Weighted = Callable[[Answers, Answers, Floats], Floats]
+Labels = NDArray[Any]
+"""True or predicted labels: classes, or scores."""
 
-_ROUNDING = 1e-12  # a variance below this part of the largest square is that of a constant
+WeightedMetric = Callable[[Labels, Labels, Floats], Floats]
+
+_EPSILON = 1e-12  # values whose variance is below this part of their largest square are constant
 
 
-def share_right(truth: Answers, predicted: Answers, weights: Floats) -> Floats:
+def accuracy(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
     """Return the share of texts whose class was predicted."""
     return _ratio(weights @ (truth == predicted), weights.sum(1))
 
 
-def mean_recall(truth: Answers, predicted: Answers, weights: Floats) -> Floats:
-    """Return the mean, over the classes that occur in a set, of each one's recall."""
-    right, true, _ = _counts(truth, predicted, weights)
-    return _ratio(_ratio(right, true).sum(1), (true > 0).sum(1))
+def balanced_accuracy(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
+    """Return the mean recall over the classes that occur in a set."""
+    hits, true, _ = _class_weights(truth, predicted, weights)
+    return _ratio(_ratio(hits, true).sum(1), (true > 0).sum(1))
 
 
-def f1(truth: Answers, predicted: Answers, weights: Floats) -> Floats:
+def f1(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
     """Return the F1 of class 1 where the classes are 0 and 1, else the mean over those that occur or are predicted."""
-    right, true, said = _counts(truth, predicted, weights)
-    each = _ratio(2 * right, true + said)
+    hits, true, positive = _class_weights(truth, predicted, weights)
+    by_class = _ratio(2 * hits, true + positive)
     if not _is_binary(truth, predicted):
-        return _ratio(each.sum(1), (true + said > 0).sum(1))
-    return each[:, 1] if each.shape[1] > 1 else _class_1_alone(truth, predicted, each[:, 0])
+        return _ratio(by_class.sum(1), (true + positive > 0).sum(1))
+    if by_class.shape[1] > 1:
+        return by_class[:, 1]
+    return by_class[:, 0] if truth[0] == 1 else np.zeros_like(by_class[:, 0])  # only one class occurs at all
 
 
-def matthews(truth: Answers, predicted: Answers, weights: Floats) -> Floats:
-    """Return the Matthews correlation, of several classes in Gorodkin's form (2004)."""
-    right, true, said = _counts(truth, predicted, weights)
+def matthews(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
+    """Return the Matthews correlation; for several classes in Gorodkin's form (2004)."""
+    hits, true, positive = _class_weights(truth, predicted, weights)
     total = weights.sum(1)
-    shared = right.sum(1) * total - (true * said).sum(1)
-    spread = (total**2 - (true**2).sum(1)) * (total**2 - (said**2).sum(1))
-    return _ratio(shared, np.sqrt(spread))
+    covariance = hits.sum(1) * total - (true * positive).sum(1)
+    variances = (total**2 - (true**2).sum(1)) * (total**2 - (positive**2).sum(1))
+    return _ratio(covariance, np.sqrt(variances))
 
 
-def pearson(truth: Answers, predicted: Answers, weights: Floats) -> Floats:
+def pearson(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
     """Return the linear correlation."""
     x, y = (values - values.mean() for values in (truth, predicted))
     return _correlation(x[None], y[None], weights)
 
 
-def spearman(truth: Answers, predicted: Answers, weights: Floats) -> Floats:
-    """Return the rank correlation; in each set ties share their mean rank."""
+def spearman(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
+    """Return the rank correlation; ties share their mean rank in each set."""
     return _correlation(_ranks(truth, weights), _ranks(predicted, weights), weights)
 
 
-def _counts(truth: Answers, predicted: Answers, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return how much weight each class has where it is right, where it is true, and where it is predicted."""
+def _class_weights(truth: Labels, predicted: Labels, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the weight of each class's true positives, of its true labels, and of its predictions."""
     classes = np.union1d(truth, predicted)
-    true, said = (answers[:, None] == classes for answers in (truth, predicted))  # (n, classes)
-    return weights @ (true & said), weights @ true, weights @ said  # (n_sets, classes) each
+    true, positive = (labels[:, None] == classes for labels in (truth, predicted))  # (n, classes)
+    return weights @ (true & positive), weights @ true, weights @ positive  # (n_sets, classes) each
 
 
-def _is_binary(truth: Answers, predicted: Answers) -> bool:
+def _is_binary(truth: Labels, predicted: Labels) -> bool:
     return bool(max(truth.max(), predicted.max()) <= 1)
 
 
-def _class_1_alone(truth: Answers, predicted: Answers, value: Floats) -> Floats:
-    """Return the F1 of class 1 where one class alone occurs: its own, or 0 if it is the other."""
-    return value if truth[0] == 1 else np.zeros_like(value)
-
-
-def _ranks(values: Answers, weights: Floats) -> Floats:
-    """Return each text's rank in each set, (n_sets, n), as if it stood there as often as it weighs."""
+def _ranks(values: Labels, weights: Floats) -> Floats:
+    """Return each text's rank in each set, (n_sets, n), as if it occurred as often as its weight."""
     order = np.argsort(values, kind="stable")
     starts = np.flatnonzero(np.diff(values[order], prepend=np.nan) != 0)  # of each group of equal values
     group = np.add.reduceat(weights[:, order], starts, axis=1)  # (n_sets, groups)
-    middle = np.cumsum(group, axis=1) - (group - 1) / 2
-    place = np.empty(len(values), dtype=np.intp)
-    place[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(values)))
-    return np.asarray(middle[:, place])
+    mean_rank = np.cumsum(group, axis=1) - (group - 1) / 2
+    group_of = np.empty(len(values), dtype=np.intp)
+    group_of[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(values)))
+    return np.asarray(mean_rank[:, group_of])
 
 
 def _correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
     total = weights.sum(1, keepdims=True)
-    one, other = (values - _ratio((weights * values).sum(1, keepdims=True), total) for values in (x, y))
-    both, first, second = ((weights * product).sum(1) for product in (one * other, one**2, other**2))
+    dx, dy = (values - _ratio((weights * values).sum(1, keepdims=True), total) for values in (x, y))
+    covariance, var_x, var_y = ((weights * product).sum(1) for product in (dx * dy, dx**2, dy**2))
     is_constant = [
-        square <= _ROUNDING * total[:, 0] * np.abs(values).max(1) ** 2 for square, values in ((first, x), (second, y))
+        variance <= _EPSILON * total[:, 0] * np.abs(values).max(1) ** 2 for variance, values in ((var_x, x), (var_y, y))
     ]
-    return np.where(is_constant[0] | is_constant[1], 0.0, _ratio(both, np.sqrt(first * second)))
+    return np.where(is_constant[0] | is_constant[1], 0.0, _ratio(covariance, np.sqrt(var_x * var_y)))
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The search for good rates and what it says about the layers: space, sampler, pruner, coordinator, importance.
+"""The search for learning rates and the importance of each address: search space, sampler, pruner, trials, database.
 
-Optuna stays in here. Who fits is `train/`, where fits run is `execute/`, what is done with the best is `register/`.
+Only this package imports Optuna. `train/` fits, `execute/` runs fits in parallel, `register/` registers the best.
 """

@@ -1,4 +1,7 @@
-"""The one writer of a study: proposes, hands out, records. Workers get a job and give a result, and see no database."""
+"""Run a study: suggest params, submit fits to an executor, and record trials in the database.
+
+Only this process writes to the database. Workers receive a job and return a result.
+"""
 
 import contextlib
 import itertools
@@ -20,21 +23,20 @@ from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.identity import identity_of
-from finetune_alf.study.pruner import Judge
-from finetune_alf.study.records import TrialRecord, TrialState, best_of, seconds_of, write_results
-from finetune_alf.study.sampler import Tried, propose
+from finetune_alf.study.pruner import StudyPruner
+from finetune_alf.study.records import TrialRecord, TrialState, best_trial, elapsed_s, write_results
+from finetune_alf.study.sampler import observations_of, suggest
 from finetune_alf.study.spec import StudySpec
-from finetune_alf.study.store import Begun, StudyStore, open_store
+from finetune_alf.study.store import PendingTrial, StudyStore, open_store
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import EpochMetrics, FitResult
 
 logger = logging.getLogger(__name__)
 
-MAX_FAILURES = 5
-"""How many trials may fail in a row before the study stops."""
+MAX_FAILURES_IN_A_ROW = 5
 
-DECAY = 0.95
-"""Layer-wise decay of the enqueued `decayed` vector (Sun et al. 2019, section 5.3.3: the best of .85 to 1)."""
+LAYERWISE_DECAY = 0.95
+"""Layer-wise decay of the enqueued `decayed` rates (Sun et al. 2019, section 5.3.3: the best of .85 to 1)."""
 
 OnTrial = Callable[[TrialRecord], None]
 OnEpoch = Callable[[int, EpochMetrics], None]
@@ -42,7 +44,7 @@ OnEpoch = Callable[[int, EpochMetrics], None]
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A study that has all its trials."""
+    """The trials of a study that has all of them."""
 
     records: tuple[TrialRecord, ...]
     best: TrialRecord
@@ -63,18 +65,18 @@ def run_study(
     paths: Paths,
     on_trial: OnTrial | None = None,
     on_epoch: OnEpoch | None = None,
-    about: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> StudyResult:
-    """Bring a study to its number of trials, from wherever it stands, and write its results.
+    """Run or resume a study until it has `n_trials`, and write its results.
 
-    `about` is what else study.json shall say: the sample's sizes, the commit.
-
-    `on_trial` gets every finished trial of the database at the start, in the order of their numbers, and then each new
-    one once it is committed: what it does with them can be repeated. Failed and pruned trials count. Trials begun
-    before a kill are finished under their own numbers, even if n_trials has been lowered since.
+    `on_trial` is called with every finished trial: first with those in the database, in the order of their numbers,
+    then with each new one after it is committed. `on_epoch` is called with a trial's number and each of its epochs.
+    `provenance` holds further fields of study.json, such as the sample's sizes and the git commit. Failed and pruned
+    trials count. Pending trials of an interrupted run are finished under their own numbers, even if `n_trials` has been
+    lowered since.
 
     Raises LockedError while another process runs this study, StudyError when its database cannot be used, and
-    PartialError when trials keep failing; whatever happens, finished trials are kept.
+    PartialError when too many trials fail. Finished trials are kept in every case.
     """
     identity = identity_of(spec, sample_digest, encoder_identity)
     with (
@@ -87,10 +89,10 @@ def run_study(
         coordinator = _Coordinator(name, spec, n_layers, store, template, on_trial or _ignore, on_epoch or _ignore)
         coordinator.run(executor, work)
         records = coordinator.records
-        best = best_of(records)
+        best = best_trial(records)
         if best is None:
-            raise PartialError(f"studies.{name}: must have a trial that ends well, but got {_cause(records)}")
-        told = {
+            raise PartialError(f"studies.{name}: no trial is complete. {_most_frequent_reason(records)}")
+        document = {
             "name": name,
             "digest": digest(identity),
             "encoder": {"name": spec.encoder, "identity": encoder_identity, "n_layers": n_layers},
@@ -98,15 +100,15 @@ def run_study(
             **json.loads(spec.model_dump_json(exclude={"encoder", "sample"})),
             "metric": spec.score_name,
             "n_workers": executor.n_workers,
-            "n_fused": getattr(executor, "n_fused", 1),  # trials proposed at a time; only one executor fuses
-            **(about or {}),
+            "n_fused": getattr(executor, "n_fused", 1),  # trials suggested at a time; only one executor fuses
+            **(provenance or {}),
         }
-        write_results(paths.study_results(name), records, told)
-        return StudyResult(tuple(records), best, store.path, seconds_of(records))
+        write_results(paths.study_results(name), records, document)
+        return StudyResult(tuple(records), best, store.path, elapsed_s(records))
 
 
 class _Coordinator:
-    """Proposes, hands out and records the trials of one study."""
+    """Suggests, submits and records the trials of one study."""
 
     def __init__(
         self,
@@ -120,10 +122,10 @@ class _Coordinator:
     ) -> None:
         self.name, self.spec, self.n_layers, self.store, self.template = name, spec, n_layers, store, template
         self.on_trial, self.on_epoch = on_trial, on_epoch
-        self.finished = {record.number: record for record in store.finished()}
-        self.judge = Judge(spec.pruner, self.records) if spec.pruner else None
-        self.running: dict[str, tuple[Begun, int]] = {}  # job key -> trial, when it was handed out (ms)
-        self.n_failures = 0
+        self.finished = {record.number: record for record in store.finished_trials()}
+        self.pruner = StudyPruner(spec.pruner, self.records) if spec.pruner else None
+        self.running: dict[str, tuple[PendingTrial, int]] = {}  # job key -> trial, submission time (ms)
+        self.n_failures_in_a_row = 0
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -133,97 +135,92 @@ class _Coordinator:
     def run(self, executor: Executor, work: Work[FitJob, FitResult]) -> None:
         for record in self.records:
             self.on_trial(record)
-        with contextlib.closing(executor.run(self._jobs(), work, self._hear)) as outcomes:
+        with contextlib.closing(executor.run(self._jobs(), work, self._report_epoch)) as outcomes:
             for outcome in outcomes:
-                self._record(outcome)
+                trial, started_ms = self.running.pop(outcome.job.key)
+                self._finish(_trial_record(trial, outcome, started_ms))
 
     def _jobs(self) -> Iterator[FitJob]:
-        left_over = self.store.begun()
-        n_begun = len(self.finished) + len(left_over)
-        fresh = (self._begin(number) for number in range(n_begun, self.spec.n_trials))
-        for begun in itertools.chain(left_over, fresh):
-            twin = self._twin(begun)
-            if twin is None:
-                yield self._job(begun)
+        pending = self.store.pending_trials()
+        n_created = len(self.finished) + len(pending)
+        new = (self._create_trial(number) for number in range(n_created, self.spec.n_trials))
+        for trial in itertools.chain(pending, new):
+            equal = self._equal_trial(trial)
+            if equal is None:
+                yield self._job(trial)
             else:
                 now = _now_ms()
-                repeated = {"number": begun.number, "repeats": twin.number, "started_ms": now, "ended_ms": now}
-                self._finish(twin.model_copy(update=repeated))
+                update = {"number": trial.number, "repeats": equal.number, "started_ms": now, "ended_ms": now}
+                self._finish(equal.model_copy(update=update))
 
-    def _twin(self, begun: Begun) -> TrialRecord | None:
-        """Return a complete trial with the same rates: all else being the same, its result is this one's to the bit.
+    def _equal_trial(self, trial: PendingTrial) -> TrialRecord | None:
+        """Return a complete trial with the same rates: a fit of `trial` would give its result to the bit.
 
-        Where a pruner judges, what became of a trial depends on when it ran, and it is run again.
+        Under a pruner there is none, because the end of a trial depends on the trials before it.
         """
-        if self.judge:
+        if self.pruner:
             return None
-        same = (r for r in self.records if r.rates == begun.rates and r.state == "complete" and r.repeats is None)
-        return next(same, None)
+        equal = (r for r in self.records if r.rates == trial.rates and r.state == "complete" and r.repeats is None)
+        return next(equal, None)
 
-    def _begin(self, number: int) -> Begun:
-        """Commit the next trial: an enqueued vector, as long as there are some, then the sampler's."""
+    def _create_trial(self, number: int) -> PendingTrial:
+        """Commit the next trial, with enqueued rates as long as there are any, then with suggested ones."""
         space, baseline = self.spec.space, self.spec.recipe.rates.at(self.n_layers)
         if number < len(self.spec.enqueue):
             rates = baseline if self.spec.enqueue[number] == "baseline" else self._decayed(baseline[HEAD])
-            params = space.params_of(rates) or {}  # off the grid it runs as it is, and the sampler learns nothing
+            params = space.params_of(rates) or {}  # rates off the grid have no params, and are no observation
         else:
-            params = propose(self.spec.sampler, space, self.n_layers, self._tried(), self.spec.seed, number)
+            observations = observations_of(self.records, space)
+            params = suggest(self.spec.sampler, space, self.n_layers, observations, self.spec.seed, number)
             rates = space.layer_rates(params, self.n_layers, baseline[HEAD])
-        return self.store.begin(params, space.distributions(self.n_layers), rates)
+        return self.store.create_trial(params, space.distributions(self.n_layers), rates)
 
     def _decayed(self, head: float) -> LayerRates:
-        return DecayedRates(rate=self.spec.recipe.rates.highest, decay=DECAY, head=head).at(self.n_layers)
+        return DecayedRates(rate=self.spec.recipe.rates.highest, decay=LAYERWISE_DECAY, head=head).at(self.n_layers)
 
-    def _tried(self) -> list[Tried]:
-        by_params = [(self.spec.space.params_of(record.layer_rates), record.score) for record in self.records]
-        return [Tried(params, score) for params, score in by_params if params is not None and score is not None]
+    def _job(self, trial: PendingTrial) -> FitJob:
+        key = f"studies.{self.name}/{self.store.path.stem}/{trial.number}"
+        self.running[key] = (trial, _now_ms())
+        return replace(self.template, key=key, recipe=self.spec.recipe.with_rates(LayerRates(trial.rates)))
 
-    def _job(self, begun: Begun) -> FitJob:
-        key = f"studies.{self.name}/{self.store.path.stem}/{begun.number}"
-        self.running[key] = (begun, _now_ms())
-        return replace(self.template, key=key, recipe=self.spec.recipe.with_rates(LayerRates(begun.rates)))
-
-    def _hear(self, job: FitJob, epoch: EpochMetrics) -> bool:
+    def _report_epoch(self, job: FitJob, epoch: EpochMetrics) -> bool:
+        """Report a trial's epoch; return whether the trial goes on."""
         number = self.running[job.key][0].number
         self.on_epoch(number, epoch)
-        return self.judge is None or self.judge.go_on(number, epoch)
-
-    def _record(self, outcome: Outcome[FitJob, FitResult]) -> None:
-        """Commit a trial's end first; everything else follows and can be repeated."""
-        begun, started_ms = self.running.pop(outcome.job.key)
-        self._finish(_record_of(begun, outcome, started_ms))
+        return self.pruner is None or not self.pruner.should_prune(number, epoch)
 
     def _finish(self, record: TrialRecord) -> None:
-        self.store.finish(record)
+        """Commit a finished trial before anything else sees it."""
+        self.store.finish_trial(record)
         self.finished[record.number] = record
-        if self.judge:
-            self.judge.finish(record)
+        if self.pruner:
+            self.pruner.tell(record)
         self.on_trial(record)
-        self._count_failure(record)
+        self._check_failures(record)
 
-    def _count_failure(self, record: TrialRecord) -> None:
-        self.n_failures = self.n_failures + 1 if record.state == "failed" else 0
+    def _check_failures(self, record: TrialRecord) -> None:
+        self.n_failures_in_a_row = self.n_failures_in_a_row + 1 if record.state == "failed" else 0
         if record.reason:
             logger.warning("studies.%s: trial %d failed: %s.", self.name, record.number, record.reason)
-        if self.n_failures > MAX_FAILURES:
+        if self.n_failures_in_a_row > MAX_FAILURES_IN_A_ROW:
             failed = [record for record in self.records if record.state == "failed"]
             raise PartialError(
-                f"studies.{self.name}: must not fail more than {MAX_FAILURES} times in a row, but got {_cause(failed)} "
-                "Remove the cause; started again, the study goes on."
+                f"studies.{self.name}: stopped after {self.n_failures_in_a_row} failed trials in a row. "
+                f"{_most_frequent_reason(failed)} Fix the cause, then run the same command again to resume."
             )
 
 
-def _record_of(begun: Begun, outcome: Outcome[FitJob, FitResult], started_ms: int) -> TrialRecord:
-    """Judge a job's outcome: Optuna itself would take an infinite score for the best."""
+def _trial_record(trial: PendingTrial, outcome: Outcome[FitJob, FitResult], started_ms: int) -> TrialRecord:
+    """Return the finished trial. One without a finite score has failed: Optuna would take an infinite score as best."""
     result, reason = outcome.result, outcome.failure
     state: TrialState = "pruned" if result is not None and result.stopped == "pruned" else "complete"
     if result is not None and state == "complete" and (result.score is None or not math.isfinite(result.score)):
         reason = f"{result.stopped} after {len(result.epochs)} epochs, with the score {result.score}"
         result = result if result.score is None else None  # JSON has no NaN
     return TrialRecord(
-        number=begun.number,
+        number=trial.number,
         state="failed" if reason else state,
-        rates=begun.rates,
+        rates=trial.rates,
         score=result.score if result and state == "complete" else None,
         reason=reason,
         started_ms=started_ms,
@@ -232,10 +229,9 @@ def _record_of(begun: Begun, outcome: Outcome[FitJob, FitResult], started_ms: in
     )
 
 
-def _cause(records: Sequence[TrialRecord]) -> str:
-    reasons = Counter(record.reason or "pruned" for record in records)
-    reason, times = reasons.most_common(1)[0]
-    return f"{len(records)} without a score, {times} of them because of: {reason}."
+def _most_frequent_reason(records: Sequence[TrialRecord]) -> str:
+    reason, n = Counter(record.reason or "pruned" for record in records).most_common(1)[0]
+    return f"Most frequent reason, in {n} of {len(records)} trials: {reason}."
 
 
 def _now_ms() -> int:

@@ -1,4 +1,4 @@
-"""What makes a study the same study: all that its scores hang on, but not how many trials it has."""
+"""The identity of a study: everything that its scores depend on, except the number of trials and the code."""
 
 import json
 import re
@@ -9,32 +9,32 @@ from typing import Any
 from finetune_alf.files import canonical_json, digest
 from finetune_alf.study.spec import StudySpec
 
-_PARTS = {"space", "recipe", "seed", "sampler", "pruner", "metric", "enqueue"}
+_SPEC_FIELDS = {"space", "recipe", "seed", "sampler", "pruner", "metric", "enqueue"}
 
 
 def identity_of(spec: StudySpec, sample_digest: str, encoder_identity: str) -> dict[str, Any]:
-    """Return the parts of a study's identity: its spec, and what sample and encoder names stand for.
+    """Return a study's identity: fields of its spec, with sample and encoder by digest instead of by name.
 
-    Not in it: n_trials, so that raising it goes on, and the code, whose version is recorded beside the results.
+    `n_trials` is not in it, so that raising it resumes the study. The version of the code is recorded in study.json.
     """
-    parts: dict[str, Any] = json.loads(spec.model_dump_json(include=_PARTS))
-    return {**parts, "sample": sample_digest, "encoder": encoder_identity}
+    fields: dict[str, Any] = json.loads(spec.model_dump_json(include=_SPEC_FIELDS))
+    return {**fields, "sample": sample_digest, "encoder": encoder_identity}
 
 
 def database_path(folder: Path, name: str, identity: Mapping[str, Any]) -> Path:
-    """Return where the study of this name and identity lies: `<name>-<digest8>.db`."""
+    """Return the path of the database for this name and identity: `<name>-<digest8>.db`."""
     return folder / f"{name}-{digest(identity)[:8]}.db"
 
 
-def databases(folder: Path, name: str) -> list[Path]:
-    """Return all databases that studies of this name have had, the latest written first."""
-    pattern = re.compile(re.escape(name) + r"-[0-9a-f]{8}\.db")  # not those of a study called <name>-…
-    found = [path for path in folder.glob(f"{name}-*.db") if pattern.fullmatch(path.name)]
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+def study_databases(folder: Path, name: str) -> list[Path]:
+    """Return the databases of all studies of this name, the most recently written first."""
+    pattern = re.compile(re.escape(name) + r"-[0-9a-f]{8}\.db")  # the glob also matches those of a study `<name>-…`
+    paths = [path for path in folder.glob(f"{name}-*.db") if pattern.fullmatch(path.name)]
+    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Say which fields differ between two identities, one `field: old -> new` each."""
+def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the fields that differ between two identities, each as `field: old -> new`."""
     before, after = dict(_leaves(old)), dict(_leaves(new))
     names = [*before, *(name for name in after if name not in before)]
     return [

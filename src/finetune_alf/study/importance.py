@@ -1,8 +1,8 @@
-"""Which addresses' rates decide the score, how surely, and in which direction.
+"""Param importance: which addresses' rates decide the score, with confidence intervals, and in which direction.
 
-An evaluator's single number misleads: forests vary, and TPE's trials are skewed. So each importance is a mean with an
-interval over bootstrap resamples of the trials, each with a forest seed of its own, and stands beside the rank
-correlation of the rate with the score.
+A single importance value misleads: the trees of a forest are random, and TPE's trials are not uniform over the space.
+So each importance is a mean with an interval over bootstrap resamples of the trials, each with a new forest seed. The
+rank correlation of rate and score gives the direction.
 """
 
 import math
@@ -25,33 +25,33 @@ from finetune_alf.rates import LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.spec import Spec
 from finetune_alf.study.records import TrialRecord
-from finetune_alf.study.sampler import Tried, memory_study
-from finetune_alf.study.space import PREFIX, AnySpace, LogSpace
+from finetune_alf.study.sampler import Observation, in_memory_study, observations_of
+from finetune_alf.study.space import PARAM_PREFIX, AnySpace, LogSpace
 
 MIN_TRIALS = 8
-"""Fewer leave a forest nothing to split."""
+"""A forest cannot split fewer trials."""
 
 PERCENTILES = (2.5, 97.5)
 
-# Named one by one: Optuna's own default changed from fANOVA to PED-ANOVA in version 5.
-EVALUATORS: Mapping[str, Callable[[int, int], BaseImportanceEvaluator]] = {  # of a forest seed and a number of trials
+# Named explicitly: Optuna's default evaluator changed from fANOVA to PED-ANOVA in version 5.
+EVALUATORS: Mapping[str, Callable[[int, int], BaseImportanceEvaluator]] = {  # (forest seed, number of trials)
     "fanova": lambda seed, n: FanovaImportanceEvaluator(seed=seed),
     "mdi": lambda seed, n: MeanDecreaseImpurityImportanceEvaluator(seed=seed),
-    # Its own documentation asks for 5 trials or more above the quantile.
+    # Optuna recommends 5 trials or more above the quantile.
     "ped_anova": lambda seed, n: PedAnovaImportanceEvaluator(target_quantile=max(0.1, 5 / n)),
 }
 
 
 class Estimate(Spec):
-    """A share of the importance in [0, 1]: mean and 95 % interval over the resamples."""
+    """An importance in [0, 1]; the importances of all addresses add up to 1. Mean and 95 % interval over resamples."""
 
     mean: float
     low: float
     high: float
 
 
-class Direction(Spec):
-    """Spearman's rank correlation of a rate with the score; None for a rate that never changed."""
+class RankCorrelation(Spec):
+    """Spearman's rank correlation of a rate with the score, with its 95 % interval; None if the rate is constant."""
 
     rho: float | None
     low: float | None
@@ -59,13 +59,13 @@ class Direction(Spec):
 
 
 class LayerImportance(Spec):
-    """What a study says about each address. `blocks` holds, by its first address, what else a tied rate moves."""
+    """The importance of each address, by evaluator. `blocks` maps a block's lowest address to all its addresses."""
 
     study: str
     n_trials: int
     n_resamples: int
     evaluators: dict[str, dict[str, Estimate]]
-    direction: dict[str, Direction]
+    direction: dict[str, RankCorrelation]
     blocks: dict[str, tuple[str, ...]]
 
 
@@ -77,100 +77,101 @@ def layer_importance(
     seed: int,
     n_resamples: int = 30,
 ) -> LayerImportance:
-    """Estimate the importance of each address, or of each tied block at its first address.
+    """Estimate the importance of each address; a block of tied addresses is listed under its lowest one.
 
-    Counts the complete trials that lie in the space: an enqueued vector off its grid says nothing about it.
-    Raises InputError for fewer than 8 of them, or scores that are all the same.
+    Uses the complete trials whose rates lie in the space. Raises InputError for fewer than 8 of them, or when all
+    scores are equal.
     """
-    tried = _tried(records, space)
-    if len(tried) < MIN_TRIALS:
+    observations = observations_of(records, space)
+    if len(observations) < MIN_TRIALS:
         raise InputError(
             f"studies.{study}: must have {MIN_TRIALS} complete trials or more within its space for their importance, "
-            f"but got {len(tried)}. Raise n_trials."
+            f"but got {len(observations)}. Raise n_trials."
         )
-    if len({trial.score for trial in tried}) == 1:
+    if len({observed.score for observed in observations}) == 1:
         raise InputError(
-            f"studies.{study}: must have scores that differ for their importance, but got {tried[0].score:g} "
-            f"from all {len(tried)} trials. Look at whether the fits learn, and at how many texts score them."
+            f"studies.{study}: must have scores that differ for their importance, but got {observations[0].score:g} "
+            f"from all {len(observations)} trials. Check whether the fits learn, and how many texts score them."
         )
-    parameters = space.parameters(LayerRates(records[0].rates).n_layers)
-    resamples = [_resample(tried, child_seed(seed, "resample", index)) for index in range(n_resamples)]
+    param_addresses = space.param_addresses(LayerRates(records[0].rates).n_layers)
+    names = list(param_addresses)
+    resamples = [_resample(observations, child_seed(seed, "resample", index)) for index in range(n_resamples)]
     return LayerImportance(
         study=study,
-        n_trials=len(tried),
+        n_trials=len(observations),
         n_resamples=n_resamples,
-        evaluators={name: _importance(name, resamples, space, list(parameters), seed) for name in EVALUATORS},
-        direction={_address(name): _direction(name, tried, resamples) for name in parameters},
-        blocks={_address(name): tuple(tied) for name, tied in parameters.items() if len(tied) > 1},
+        evaluators={evaluator: _importance(evaluator, resamples, space, names, seed) for evaluator in EVALUATORS},
+        direction={_address(name): _rank_correlation(name, observations, resamples) for name in names},
+        blocks={_address(name): tuple(tied) for name, tied in param_addresses.items() if len(tied) > 1},
     )
 
 
-def _tried(records: Sequence[TrialRecord], space: AnySpace) -> list[Tried]:
-    by_params = [(space.params_of(LayerRates(record.rates)), record.score) for record in records]
-    return [Tried(params, score) for params, score in by_params if params is not None and score is not None]
-
-
-def _resample(tried: Sequence[Tried], seed: int) -> list[Tried]:
-    """Draw as many trials with replacement; again if they all have one score, which no forest can split."""
+def _resample(observations: Sequence[Observation], seed: int) -> list[Observation]:
+    """Draw a bootstrap resample, again while all its scores are equal, which no forest can split."""
     rng = np.random.default_rng(seed)
     while True:
-        drawn = [tried[index] for index in rng.integers(len(tried), size=len(tried))]
-        if len({trial.score for trial in drawn}) > 1:
+        drawn = [observations[index] for index in rng.integers(len(observations), size=len(observations))]
+        if len({observed.score for observed in drawn}) > 1:
             return drawn
 
 
 def _importance(
-    evaluator: str, resamples: Sequence[Sequence[Tried]], space: AnySpace, names: list[str], seed: int
+    evaluator: str, resamples: Sequence[Sequence[Observation]], space: AnySpace, names: list[str], seed: int
 ) -> dict[str, Estimate]:
-    shares = []
-    for index, tried in enumerate(resamples):
-        made = EVALUATORS[evaluator](child_seed(seed, evaluator, "forest", index), len(tried))
-        with warnings.catch_warnings():  # of scores so alike that PED-ANOVA gives equal shares: so be it
+    rows = []
+    for index, resample in enumerate(resamples):
+        seeded = EVALUATORS[evaluator](child_seed(seed, evaluator, "forest", index), len(resample))
+        with warnings.catch_warnings():  # PED-ANOVA gives equal importances when nearly all scores are equal
             warnings.filterwarnings("ignore", message="Target and region quantiles select the same set")
-            by_name = optuna.importance.get_param_importances(_memory(tried, space, names), evaluator=made)
-        shares.append([by_name[name] for name in names])
-    columns = np.asarray(shares)  # (n_resamples, n_parameters)
-    lows, highs = np.percentile(columns, PERCENTILES, axis=0)
+            by_name = optuna.importance.get_param_importances(_study_of(resample, space, names), evaluator=seeded)
+        rows.append([by_name[name] for name in names])
+    importances = np.asarray(rows)  # (n_resamples, n_params)
+    lows, highs = np.percentile(importances, PERCENTILES, axis=0)
     return {
         _address(name): Estimate(mean=float(mean), low=float(low), high=float(high))
-        for name, mean, low, high in zip(names, columns.mean(axis=0), lows, highs, strict=True)
+        for name, mean, low, high in zip(names, importances.mean(axis=0), lows, highs, strict=True)
     }
 
 
-def _memory(tried: Sequence[Tried], space: AnySpace, names: list[str]) -> optuna.Study:
-    """Put trials into a study in memory; log rates as their logarithm, over which Optuna's forests measure evenly."""
+def _study_of(observations: Sequence[Observation], space: AnySpace, names: list[str]) -> optuna.Study:
+    """Return an Optuna study of these trials, with the logarithm of log-uniform rates as params.
+
+    Optuna's forests measure variance evenly over a param's range.
+    """
     is_log = isinstance(space, LogSpace)
     distribution: BaseDistribution = (
         FloatDistribution(math.log10(space.low), math.log10(space.high))
         if isinstance(space, LogSpace)
         else CategoricalDistribution(space.rates)
     )
-    memory = memory_study()
-    memory.add_trials(
+    study = in_memory_study()
+    study.add_trials(
         optuna.create_trial(
-            params={name: math.log10(trial.params[name]) if is_log else trial.params[name] for name in names},
+            params={name: math.log10(observed.params[name]) if is_log else observed.params[name] for name in names},
             distributions=dict.fromkeys(names, distribution),
-            value=trial.score,
+            value=observed.score,
         )
-        for trial in tried
+        for observed in observations
     )
-    return memory
+    return study
 
 
-def _direction(name: str, tried: Sequence[Tried], resamples: Sequence[Sequence[Tried]]) -> Direction:
-    drawn = [rho for resample in resamples if (rho := _spearman(name, resample)) is not None]
-    if not drawn:
-        return Direction(rho=None, low=None, high=None)
-    low, high = np.percentile(drawn, PERCENTILES)
-    return Direction(rho=_spearman(name, tried), low=float(low), high=float(high))
+def _rank_correlation(
+    name: str, observations: Sequence[Observation], resamples: Sequence[Sequence[Observation]]
+) -> RankCorrelation:
+    resampled = [rho for resample in resamples if (rho := _spearman(name, resample)) is not None]
+    if not resampled:
+        return RankCorrelation(rho=None, low=None, high=None)
+    low, high = np.percentile(resampled, PERCENTILES)
+    return RankCorrelation(rho=_spearman(name, observations), low=float(low), high=float(high))
 
 
-def _spearman(name: str, tried: Sequence[Tried]) -> float | None:
-    """Return Spearman's rho, ties at their mean rank; None for a rate that never changes."""
-    rates = rankdata([trial.params[name] for trial in tried])
-    scores = rankdata([trial.score for trial in tried])
+def _spearman(name: str, observations: Sequence[Observation]) -> float | None:
+    """Return Spearman's rho, with the mean rank for ties; None if the rate is constant."""
+    rates = rankdata([observed.params[name] for observed in observations])
+    scores = rankdata([observed.score for observed in observations])
     return float(np.corrcoef(rates, scores)[0, 1]) if np.ptp(rates) > 0 else None
 
 
-def _address(parameter: str) -> str:
-    return parameter.removeprefix(PREFIX)
+def _address(param: str) -> str:
+    return param.removeprefix(PARAM_PREFIX)

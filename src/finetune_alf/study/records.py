@@ -1,4 +1,4 @@
-"""A study's trials as records, and the small files in which they are handed on."""
+"""A study's trials as records, and the result files that hold them: trials.jsonl, best.json, study.json."""
 
 import json
 from collections.abc import Sequence
@@ -17,14 +17,15 @@ from finetune_alf.train.result import FitResult
 
 TrialState = Literal["complete", "failed", "pruned"]
 
-VENDORS = ("optuna", "torch", "transformers")
+RECORDED_PACKAGES = ("optuna", "torch", "transformers")
+"""Packages whose versions study.json records."""
 
 
 class TrialRecord(Spec):
     """A finished trial: one line of trials.jsonl.
 
-    `rates` holds a rate for every address; `score` is there only if the trial is complete, `reason` only if it failed.
-    `repeats` is the number of the trial with the same rates whose result this one took without a fit of its own.
+    `rates` has a rate for every address. Only a complete trial has a `score`, only a failed one a `reason`. `repeats`
+    is the number of an earlier trial with the same rates, whose result this trial has without a fit of its own.
     """
 
     number: int
@@ -39,54 +40,54 @@ class TrialRecord(Spec):
 
     @property
     def layer_rates(self) -> LayerRates:
-        """The rates, as the other packages take them."""
+        """The rates as LayerRates."""
         return LayerRates(self.rates)
 
 
-def best_of(records: Sequence[TrialRecord]) -> TrialRecord | None:
-    """Return the complete trial with the highest score, the earliest of equals."""
-    scored = [record for record in records if record.score is not None]
-    return max(scored, key=lambda record: (record.score or 0.0, -record.number), default=None)
+def best_trial(records: Sequence[TrialRecord]) -> TrialRecord | None:
+    """Return the complete trial with the highest score; of equal ones, the earliest."""
+    complete = [record for record in records if record.score is not None]
+    return max(complete, key=lambda record: (record.score or 0.0, -record.number), default=None)
 
 
-def seconds_of(records: Sequence[TrialRecord]) -> float:
-    """Return the seconds from the start of the first trial to the end of the last one, pauses between runs included."""
+def elapsed_s(records: Sequence[TrialRecord]) -> float:
+    """Return the seconds from the start of the first trial to the end of the last one, interruptions included."""
     if not records:
         return 0.0
     return (max(record.ended_ms for record in records) - min(record.started_ms for record in records)) / 1000
 
 
 def write_results(folder: Path, records: Sequence[TrialRecord], study: dict[str, Any]) -> None:
-    """Write trials.jsonl, best.json and, last of all, study.json, each whole or not at all."""
-    best = best_of(records)
+    """Write trials.jsonl, best.json and, last, study.json, each atomically."""
+    best = best_trial(records)
     write_jsonl(folder / "trials.jsonl", [record.model_dump(mode="json") for record in records])
     if best is not None:
         write_json(folder / "best.json", {"number": best.number, "score": best.score, "rates": best.rates})
-    versions = {"finetune_alf": __version__, **{name: _version(name) for name in VENDORS}}
-    write_json(folder / "study.json", {**study, "versions": versions, "seconds": seconds_of(records)})
+    versions = {"finetune_alf": __version__, **{name: _version(name) for name in RECORDED_PACKAGES}}
+    write_json(folder / "study.json", {**study, "versions": versions, "seconds": elapsed_s(records)})
 
 
-def read_records(path: Path) -> list[TrialRecord]:
-    """Read trials.jsonl, in the order of the trials' numbers. Raises InputError that names the file and line."""
+def read_trials(path: Path) -> list[TrialRecord]:
+    """Read trials.jsonl, in the order of the trials' numbers. Raises InputError with the file and line."""
     records = []
     for line, row in enumerate(read_jsonl(path), start=1):
         try:
-            records.append(record_of(row))
+            records.append(parse_trial(row))
         except ValidationError as error:
             raise InputError(
-                f"{path}:{line}: must be a trial, but got {error.errors()[0]['msg']}. Run the study's stage again."
+                f"{path}:{line}: must be a trial, but got {error.errors()[0]['msg']}. Run the study again."
             ) from None
     return records
 
 
 def read_study(folder: Path) -> dict[str, Any]:
-    """Read study.json: what was asked of the study, and its digest. Raises InputError that names the file."""
+    """Read study.json: the study's params and its digest. Raises InputError with the file."""
     study: dict[str, Any] = read_json(folder / "study.json")
     return study
 
 
-def record_of(row: object) -> TrialRecord:
-    """Return the record that this JSON stands for. Raises pydantic's ValidationError."""
+def parse_trial(row: object) -> TrialRecord:
+    """Return the record in a JSON value. Raises pydantic's ValidationError."""
     return TrialRecord.model_validate_json(json.dumps(row))
 
 

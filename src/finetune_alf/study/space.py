@@ -1,4 +1,4 @@
-"""Which rates a study may try, and how far apart two of them are."""
+"""The search space of a study: which learning rates a trial may have, and the distance between two of them."""
 
 import math
 from abc import ABC, abstractmethod
@@ -20,27 +20,27 @@ Block = Annotated[tuple[Annotated[str, Field(pattern=r"^(embeddings|layer\.(0|[1
 
 Rate = Annotated[float, Field(ge=0)]
 
-PREFIX = "rates."
-"""What stands before the address in the name of a parameter."""
+PARAM_PREFIX = "rates."
+"""A param's name is this prefix and an address."""
 
 
 class _TiedSpace(Spec, ABC):
-    """Embeddings and layers with a rate each, or one a block where blocks tie them; the head is not searched."""
+    """A rate for the embeddings and for each layer, or one per block of tied addresses. The head is not searched."""
 
     blocks: tuple[Block, ...] | None = None
 
     @field_validator("blocks")
     @classmethod
-    def _refuse_repeats(cls, blocks: tuple[Block, ...] | None) -> tuple[Block, ...] | None:
+    def _check_blocks_are_disjoint(cls, blocks: tuple[Block, ...] | None) -> tuple[Block, ...] | None:
         named = [address for block in blocks or () for address in block]
         if twice := sorted({address for address in named if named.count(address) > 1}):
             raise ValueError(f"must name each address once, but got {', '.join(twice)} more than once")
         return blocks
 
-    def parameters(self, n_layers: int) -> dict[str, tuple[Address, ...]]:
-        """Return the addresses that each parameter sets, from the input up.
+    def param_addresses(self, n_layers: int) -> dict[str, tuple[Address, ...]]:
+        """Return the addresses whose rate each param sets, from the embeddings up.
 
-        A block's parameter has the name of its lowest address. Raises RatesError when the encoder lacks an address.
+        The param of a block is named after its lowest address. Raises RatesError when the encoder lacks an address.
         """
         searched = addresses(n_layers)[:-1]
         block_of = {address: block for block in self.blocks or () for address in block}
@@ -49,51 +49,51 @@ class _TiedSpace(Spec, ABC):
         tied: dict[tuple[str, ...], list[Address]] = {}
         for address in searched:
             tied.setdefault(block_of.get(address, (address,)), []).append(address)
-        return {f"{PREFIX}{block[0]}": tuple(block) for block in tied.values()}
+        return {f"{PARAM_PREFIX}{block[0]}": tuple(block) for block in tied.values()}
 
     def layer_rates(self, params: Mapping[str, float], n_layers: int, head: float) -> LayerRates:
-        """Return the rates that these parameters stand for."""
-        tied = self.parameters(n_layers).items()
+        """Return the rates that these params set, with `head` at the head."""
+        tied = self.param_addresses(n_layers).items()
         return LayerRates({HEAD: head, **{address: params[name] for name, block in tied for address in block}})
 
     def params_of(self, rates: LayerRates) -> dict[str, float] | None:
-        """Return the parameters that stand for these rates; None when the space does not hold them."""
+        """Return the params that set these rates, or None when the rates lie outside the space."""
         params = {}
-        for name, tied in self.parameters(rates.n_layers).items():
+        for name, tied in self.param_addresses(rates.n_layers).items():
             values = {rates[address] for address in tied}
-            if len(values) > 1 or not self._holds(rates[tied[0]]):
+            if len(values) > 1 or not self._contains(rates[tied[0]]):
                 return None
             params[name] = rates[tied[0]]
         return params
 
     def grid_step_distance(self, a: LayerRates, b: LayerRates) -> float:
-        """Return how many grid steps (decades, in a log space) two vectors lie apart, on average over the addresses.
+        """Return the mean distance of two sets of rates over the searched addresses, in grid steps (LogSpace: decades).
 
-        Rates off the grid lie between its steps, by their logarithm. Raises RatesError for different depths.
+        Rates off the grid are interpolated by their logarithm. Raises RatesError for different depths.
         """
         if a.n_layers != b.n_layers:
             raise RatesError(f"rates: must be of one depth to compare, but got {a.n_layers} and {b.n_layers} layers.")
         searched = addresses(a.n_layers)[:-1]
-        return sum(abs(self._place(a[address]) - self._place(b[address])) for address in searched) / len(searched)
+        return sum(abs(self._position(a[address]) - self._position(b[address])) for address in searched) / len(searched)
 
     @abstractmethod
-    def _holds(self, rate: float) -> bool:
-        """Say whether a trial may get this rate."""
+    def _contains(self, rate: float) -> bool:
+        """Return whether a trial may have this rate."""
 
     @abstractmethod
-    def _place(self, rate: float) -> float:
-        """Return a rate's place among those of the space, in its own steps."""
+    def _position(self, rate: float) -> float:
+        """Return the position of a rate on the space's scale, in grid steps or decades."""
 
 
 class ChoicesSpace(_TiedSpace):
-    """A rate out of a rising list for each address: the thesis's space, with 0 for frozen."""
+    """One of several rates, in rising order, for each address, as in the thesis; 0 freezes."""
 
     kind: Literal["choices"] = "choices"
     rates: Annotated[tuple[Rate, ...], Field(min_length=2)]
 
     @field_validator("rates")
     @classmethod
-    def _refuse_disorder(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+    def _check_rates_rise(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
         if any(low >= high for low, high in pairwise(rates)):
             raise ValueError(
                 f"must rise from each rate to the next, but got {', '.join(f'{rate:g}' for rate in rates)}"
@@ -102,24 +102,24 @@ class ChoicesSpace(_TiedSpace):
 
     @property
     def highest(self) -> float:
-        """The highest rate that a trial may get."""
+        """The highest rate that a trial may have."""
         return self.rates[-1]
 
     def distributions(self, n_layers: int) -> dict[str, "BaseDistribution"]:
-        """Return Optuna's distribution of each parameter."""
+        """Return the Optuna distribution of each param."""
         from optuna.distributions import CategoricalDistribution
 
-        return {name: CategoricalDistribution(self.rates) for name in self.parameters(n_layers)}
+        return {name: CategoricalDistribution(self.rates) for name in self.param_addresses(n_layers)}
 
-    def at(self, unit: float) -> float:
-        """Return the rate at a place in [0, 1)."""
+    def rate_at(self, unit: float) -> float:
+        """Map a number in [0, 1) to a rate, uniformly over the space."""
         return self.rates[int(unit * len(self.rates))]
 
-    def _holds(self, rate: float) -> bool:
+    def _contains(self, rate: float) -> bool:
         return rate in self.rates
 
-    def _place(self, rate: float) -> float:
-        """Return a rate's place on the grid, in steps: a choice at its index, 0 at its own or one below the lowest."""
+    def _position(self, rate: float) -> float:
+        """Return the index of a rate on the grid; 0 has its own index, or one below the lowest rate."""
         lowest = 0 if self.rates[0] > 0 else 1
         positive = self.rates[lowest:]
         if rate < positive[0]:
@@ -133,38 +133,38 @@ class ChoicesSpace(_TiedSpace):
 
 
 class LogSpace(_TiedSpace):
-    """Any rate between two, their logarithm uniform; nothing is frozen."""
+    """Any rate from `low` to `high`, log-uniform; nothing is frozen."""
 
     kind: Literal["log"] = "log"
     low: Annotated[float, Field(gt=0)]
     high: Annotated[float, Field(gt=0)]
 
     @model_validator(mode="after")
-    def _refuse_disorder(self) -> Self:
+    def _check_low_is_below_high(self) -> Self:
         if self.low >= self.high:
             raise ValueError(f"low must be below high, but got {self.low:g} and {self.high:g}")
         return self
 
     @property
     def highest(self) -> float:
-        """The highest rate that a trial may get."""
+        """The highest rate that a trial may have."""
         return self.high
 
     def distributions(self, n_layers: int) -> dict[str, "BaseDistribution"]:
-        """Return Optuna's distribution of each parameter."""
+        """Return the Optuna distribution of each param."""
         from optuna.distributions import FloatDistribution
 
-        return {name: FloatDistribution(self.low, self.high, log=True) for name in self.parameters(n_layers)}
+        return {name: FloatDistribution(self.low, self.high, log=True) for name in self.param_addresses(n_layers)}
 
-    def at(self, unit: float) -> float:
-        """Return the rate at a place in [0, 1)."""
+    def rate_at(self, unit: float) -> float:
+        """Map a number in [0, 1) to a rate, uniformly over the logarithm."""
         return float(min(self.high, self.low * (self.high / self.low) ** unit))
 
-    def _holds(self, rate: float) -> bool:
+    def _contains(self, rate: float) -> bool:
         return self.low <= rate <= self.high
 
-    def _place(self, rate: float) -> float:
-        """Return a rate's place, in decades; one so low that it is frozen lies a decade below `low`."""
+    def _position(self, rate: float) -> float:
+        """Return the common logarithm of a rate; 0, which is frozen, counts as one decade below `low`."""
         return math.log10(max(rate, self.low / 10))
 
 

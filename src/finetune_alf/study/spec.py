@@ -1,4 +1,4 @@
-"""What is asked of a study, as it stands in params.yaml under `studies.<name>`."""
+"""The params of a study and of its importance: `studies.<name>` and `importance` in params.yaml."""
 
 import re
 from collections.abc import Mapping
@@ -15,91 +15,99 @@ from finetune_alf.study.space import Space
 
 Count = Annotated[int, Field(ge=1)]
 
-_KEEPS_STATE = "keeps state between proposals, which a resumed study cannot repeat"
+_STATEFUL = "it keeps state between trials, which a resumed study cannot restore"
 
-REFUSED_SAMPLERS = {
-    "cmaes": _KEEPS_STATE,
-    "grid": f"{_KEEPS_STATE}, and a grid over all layers has no end",
-    "bruteforce": "a grid over all layers has no end",
-    "nsgaii": f"{_KEEPS_STATE}, and a study has one metric",
-    "nsgaiii": f"{_KEEPS_STATE}, and a study has one metric",
-    "gp": "its model takes longer than the fit it saves",
-    "partialfixed": "fixed addresses belong into the space",
+UNSUPPORTED_SAMPLERS = {
+    "cmaes": _STATEFUL,
+    "grid": f"{_STATEFUL}, and a grid over all layers is too large",
+    "bruteforce": "a grid over all layers is too large",
+    "nsgaii": f"{_STATEFUL}, and a study has one objective",
+    "nsgaiii": f"{_STATEFUL}, and a study has one objective",
+    "gp": "fitting its model takes longer than the fit that it saves",
+    "partialfixed": "put fixed rates into the space",
 }
+"""Optuna's other samplers, and why they are not supported."""
 
-REFUSED_PRUNERS = {
-    "hyperband": "its brackets hang on what else ran, which a resumed study cannot repeat",
-    "percentile": "`median` is the one kept",
-    "patient": "stopping a fit is the recipe's matter: `recipe.stopping`",
-    "threshold": "stopping a fit is the recipe's matter: `recipe.stopping`",
-    "wilcoxon": "it compares scores over instances, and an epoch is none",
+UNSUPPORTED_PRUNERS = {
+    "hyperband": "its brackets depend on the other trials of a run, which a resumed study cannot restore",
+    "percentile": "use `median`",
+    "patient": "early stopping is part of the recipe: `recipe.stopping`",
+    "threshold": "early stopping is part of the recipe: `recipe.stopping`",
+    "wilcoxon": "it compares scores of problem instances, which epochs are not",
 }
+"""Optuna's other pruners, and why they are not supported."""
 
 
 class TpeSampler(Spec):
-    """Optuna's tree-structured Parzen estimator, each parameter by itself (`multivariate=False`): the thesis's."""
+    """Optuna's tree-structured Parzen estimator, univariate (`multivariate=False`), as in the thesis."""
 
     kind: Literal["tpe"] = "tpe"
-    n_startup: Annotated[int, Field(ge=0)] = 10
+    n_startup_trials: Annotated[int, Field(ge=0)] = 10
 
 
 class RandomSampler(Spec):
-    """Every vector drawn by itself: what a study for importance wants."""
+    """Optuna's random sampler: independent rates, best for importance."""
 
     kind: Literal["random"] = "random"
 
 
 class QmcSampler(Spec):
-    """A scrambled Sobol' sequence, whose point n is trial n: random, but evenly spread."""
+    """A scrambled Sobol' sequence, whose point n is trial n: quasi-random, spread more evenly than random rates."""
 
     kind: Literal["qmc"] = "qmc"
 
 
 class MedianPruner(Spec):
-    """Stop a trial whose best epoch so far is below the median of the finished trials at the same epoch."""
+    """Optuna's median pruner: prune a trial whose best epoch so far is below the median of the finished trials.
+
+    The median is over the scores that the finished trials had at the same epoch.
+    """
 
     kind: Literal["median"] = "median"
-    n_startup: Annotated[int, Field(ge=0)] = 5
+    n_startup_trials: Annotated[int, Field(ge=0)] = 5
     n_warmup_epochs: Annotated[int, Field(ge=0)] = 0
 
 
 class SuccessiveHalvingPruner(Spec):
-    """Let one in `factor` trials go on from each rung; rungs lie at `min_epochs` times powers of `factor`."""
+    """Optuna's asynchronous successive halving: at each rung, one in `reduction_factor` trials goes on.
+
+    Rungs lie at `min_epochs` times powers of `reduction_factor`.
+    """
 
     kind: Literal["successive_halving"] = "successive_halving"
     min_epochs: Count = 1
-    factor: Annotated[int, Field(ge=2)] = 2
+    reduction_factor: Annotated[int, Field(ge=2)] = 2
 
 
-def _named(asked: Any, refused: Mapping[str, str]) -> BeforeValidator:
-    """Take a bare name for the mapping with that kind, and say why a known one is not there."""
-    allowed = [spec.model_fields["kind"].default for spec in get_args(asked)]
+def _kind_or_mapping(spec_types: Any, unsupported: Mapping[str, str]) -> BeforeValidator:
+    """Accept the bare name of a kind in place of a mapping, and say why an unsupported Optuna class is refused."""
+    allowed = [spec_type.model_fields["kind"].default for spec_type in get_args(spec_types)]
 
-    def to_mapping(given: Any) -> Any:
-        mapping = {"kind": given} if isinstance(given, str) else given
+    def to_mapping(value: Any) -> Any:
+        mapping = {"kind": value} if isinstance(value, str) else value
         kind = mapping.get("kind") if isinstance(mapping, Mapping) else None
         if isinstance(kind, str) and kind not in allowed:
             plain = re.sub(r"[-_]|(sampler|pruner)$", "", kind.lower())
-            why = f": {refused[plain]}" if plain in refused else ""
+            why = f": {unsupported[plain]}" if plain in unsupported else ""
             raise ValueError(f"must be {' or '.join(allowed)}, but got {kind}{why}")
         return mapping
 
-    return BeforeValidator(to_mapping, json_schema_input_type=Literal[*allowed] | asked)
+    return BeforeValidator(to_mapping, json_schema_input_type=Literal[*allowed] | spec_types)
 
 
 AnySampler = TpeSampler | RandomSampler | QmcSampler
 AnyPruner = MedianPruner | SuccessiveHalvingPruner
 
-Sampler = Annotated[AnySampler, Field(discriminator="kind"), _named(AnySampler, REFUSED_SAMPLERS)]
-Pruner = Annotated[AnyPruner, Field(discriminator="kind"), _named(AnyPruner, REFUSED_PRUNERS)]
+Sampler = Annotated[AnySampler, Field(discriminator="kind"), _kind_or_mapping(AnySampler, UNSUPPORTED_SAMPLERS)]
+Pruner = Annotated[AnyPruner, Field(discriminator="kind"), _kind_or_mapping(AnyPruner, UNSUPPORTED_PRUNERS)]
 Enqueued = Literal["baseline", "decayed"]
 
 
 class StudySpec(Spec):
-    """A search for the rates that score best on the validation split.
+    """A search for the learning rates with the best score on the validation split.
 
-    The recipe's own rates are the baseline; its head rate is every trial's. `enqueue` names vectors to try first:
-    `baseline`, and `decayed`, the baseline's highest rate under layer-wise decay.
+    The recipe's own rates are the baseline, and every trial has the baseline's head rate. `enqueue` names rates to try
+    first: `baseline`, and `decayed`, the baseline's highest rate with layer-wise decay.
     """
 
     encoder: Name
@@ -115,18 +123,18 @@ class StudySpec(Spec):
 
     @property
     def score_name(self) -> str:
-        """What is maximised: the metric, or the overall score where the recipe is one of several tasks."""
+        """The name of the score that is maximized: the metric, or `overall` for a recipe of several tasks."""
         return "overall" if self.recipe.tasks else self.metric
 
     @model_validator(mode="after")
-    def _refuse_forgetting(self) -> Self:
+    def _check_highest_rate(self) -> Self:
         if self.recipe.may_forget_at(self.space.highest):
             raise ValueError(forgetting_message("space", self.space.highest))
         return self
 
 
 class ImportanceSpec(Spec):
-    """How surely importance is asked for: bootstrap resamples of the trials, each with a forest of its own."""
+    """The bootstrap of a study's importance: `n_resamples` resamples of its trials, seeded by `seed`."""
 
     n_resamples: Annotated[int, Field(ge=2)] = 30
     seed: Annotated[int, Field(ge=0)] = 0

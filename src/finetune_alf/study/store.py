@@ -1,7 +1,7 @@
-"""A study's own database: SQLite through Optuna's tables, written by one coordinator alone.
+"""A study's database: SQLite with Optuna's tables, written by one process and readable by Optuna's own tools.
 
-A trial appears with its parameters in one transaction, and is finished once its state is; its result is written before.
-What a kill leaves RUNNING is taken over under its own number. Optuna's own tools can read all of it at any time.
+A new trial is committed together with its params, in state RUNNING. Its result is written before its final state. A
+trial that a killed process left RUNNING is pending: it is fitted again under its own number.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from finetune_alf.errors import StudyError
 from finetune_alf.rates import LayerRates
-from finetune_alf.study.identity import changes, database_path, databases
-from finetune_alf.study.records import TrialRecord, record_of
+from finetune_alf.study.identity import changed_fields, database_path, study_databases
+from finetune_alf.study.records import TrialRecord, parse_trial
 
 logger = logging.getLogger(__name__)
 
-WAIT_S = 300.0
-"""How long a write waits for somebody who reads the database: a dashboard, a backup."""
+BUSY_TIMEOUT_S = 300.0
+"""How long a write waits while another process reads the database, such as a dashboard or a backup."""
 
 _STATES: Mapping[str, TrialState] = {
     "complete": TrialState.COMPLETE,
@@ -38,80 +38,79 @@ _STATES: Mapping[str, TrialState] = {
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A trial that has its rates, but no end yet."""
+class PendingTrial:
+    """A trial that has its rates but is not finished."""
 
     number: int
     rates: dict[str, float]
 
 
 class StudyStore:
-    """An open database. Keeps no state of its own but the ids of trials: what is in the file is the truth."""
+    """The open database of one study."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
-        with mapped(path):
-            self._storage = _storage(path)
+        with storage_errors(path):
+            self._storage = _rdb_storage(path)
             self._study_id = self._storage.get_study_id_from_name(name)
 
-    def finished(self) -> list[TrialRecord]:
+    def finished_trials(self) -> list[TrialRecord]:
         """Return all finished trials, in the order of their numbers."""
-        with mapped(self.path):
-            return [_record(trial) for trial in self._trials() if trial.state.is_finished()]
+        with storage_errors(self.path):
+            return [_trial_record(trial) for trial in self._all_trials() if trial.state.is_finished()]
 
-    def begun(self) -> list[Begun]:
-        """Return the trials that were begun and not finished."""
-        with mapped(self.path):
-            return [_begun(trial) for trial in self._trials() if not trial.state.is_finished()]
+    def pending_trials(self) -> list[PendingTrial]:
+        """Return all trials that are not finished, in the order of their numbers."""
+        with storage_errors(self.path):
+            return [_pending_trial(trial) for trial in self._all_trials() if not trial.state.is_finished()]
 
-    def begin(
+    def create_trial(
         self,
         params: Mapping[str, float],
         distributions: Mapping[str, optuna.distributions.BaseDistribution],
         rates: LayerRates,
-    ) -> Begun:
-        """Add a trial under the next number, with its parameters and rates, in one transaction."""
+    ) -> PendingTrial:
+        """Add a trial under the next number, with its params and rates, in one transaction."""
         template = optuna.create_trial(
             state=TrialState.RUNNING,
             params=dict(params),
             distributions={name: distributions[name] for name in params},
             user_attrs={"rates": {str(address): rate for address, rate in rates.items()}},
         )
-        with mapped(self.path):
+        with storage_errors(self.path):
             trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
-            return _begun(self._storage.get_trial(trial_id))
+            return _pending_trial(self._storage.get_trial(trial_id))
 
-    def finish(self, record: TrialRecord) -> None:
-        """Write a begun trial's end: its result first, then the state that makes it finished."""
+    def finish_trial(self, record: TrialRecord) -> None:
+        """Finish a pending trial: write its result, then its state and score."""
         outcome = record.model_dump(mode="json", include={"reason", "result", "started_ms", "ended_ms", "repeats"})
-        with mapped(self.path):
+        with storage_errors(self.path):
             trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, record.number)
             self._storage.set_trial_user_attr(trial_id, "outcome", outcome)
             values = None if record.score is None else [record.score]
             self._storage.set_trial_state_values(trial_id, _STATES[record.state], values)
 
     def close(self) -> None:
-        """Let the file go."""
-        self._storage.remove_session()
-        self._storage.engine.dispose()
+        """Close all connections to the file."""
+        _close(self._storage)
 
-    def _trials(self) -> list[FrozenTrial]:
+    def _all_trials(self) -> list[FrozenTrial]:
         return self._storage.get_all_trials(self._study_id, deepcopy=False)
 
 
 @contextlib.contextmanager
 def open_store(folder: Path, name: str, identity: Mapping[str, Any]) -> Iterator[StudyStore]:
-    """Open the database of the study with this identity, made if there is none; the caller holds the study's lock.
+    """Open the database of the study with this identity, or create it; the caller holds the study's lock.
 
-    Raises StudyError for a database that is damaged or not ours. When the study of this name was another one before,
-    a warning says what changed.
+    Raises StudyError for a damaged or foreign database. If the latest study of this name had another identity, a
+    warning names the fields that changed.
     """
     path = database_path(folder, name, identity)
     if path.exists():
-        check(path)
+        check_database(path)
     else:
-        _say_what_changed(folder, name, identity)
-        _create(path, name, identity)
+        _warn_of_changes(folder, name, identity)
+        _create_database(path, name, identity)
     store = StudyStore(path, name)
     try:
         yield store
@@ -119,86 +118,90 @@ def open_store(folder: Path, name: str, identity: Mapping[str, Any]) -> Iterator
         store.close()
 
 
-def check(path: Path) -> dict[str, Any]:
-    """Return the identity of the study in a database. Raises StudyError when the file is damaged or not ours.
+def check_database(path: Path) -> dict[str, Any]:
+    """Return the identity of the study in a database. Raises StudyError if the file is damaged or not a study's.
 
-    Finishes what a killed writer left half done, as SQLite does on opening.
+    Opening the file completes or rolls back the transaction of a killed process.
     """
-    with mapped(path), contextlib.closing(sqlite3.connect(path, timeout=WAIT_S)) as connection:
+    with storage_errors(path), contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
         connection.execute("PRAGMA journal_mode=DELETE")  # WAL has a corruption bug before SQLite 3.51.3
         row = connection.execute("SELECT value_json FROM study_user_attributes WHERE key = 'identity'").fetchone()
         if row is None:
-            raise sqlite3.DatabaseError("no study in it")
+            raise sqlite3.DatabaseError("it contains no study")
         identity: dict[str, Any] = json.loads(row[0])
         return identity
 
 
 @contextlib.contextmanager
-def mapped(path: Path) -> Iterator[None]:
-    """Turn what SQLite, SQLAlchemy and Optuna raise into a StudyError that tells the way out."""
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite, SQLAlchemy and Optuna into a StudyError."""
     try:
         yield
     except (sqlite3.OperationalError, sqlalchemy.exc.OperationalError, optuna.exceptions.StorageInternalError) as error:
         if "no such table" in str(error):
-            raise _unusable(path, error) from error
+            raise _damaged(path, error) from error
         raise StudyError(
-            f"{path}: must be readable and writable, but got {_cause(error)}. Look at the disk's space, the file's "
-            "rights and who else has it open; started again, the study goes on with what is finished."
+            f"cannot read or write the study's database {path}: {_root_cause(error)}. Check the free disk space, the "
+            "file's permissions and which processes have it open, then run the same command again to resume."
         ) from error
     except (sqlite3.DatabaseError, sqlalchemy.exc.SQLAlchemyError, RuntimeError, KeyError, ValueError) as error:
-        raise _unusable(path, error) from error
+        raise _damaged(path, error) from error
 
 
-def _unusable(path: Path, error: BaseException) -> StudyError:
+def _damaged(path: Path, error: BaseException) -> StudyError:
     return StudyError(
-        f"{path}: must be a study's sound database, but got {_cause(error)}. Put a backup in its place, or move it "
-        "away to begin the study anew."
+        f"{path}: must be an intact study database, but got {_root_cause(error)}. Restore a backup, or move the file "
+        "away to start the study from the beginning."
     )
 
 
-def _cause(error: BaseException) -> str:
-    while error.__cause__ is not None:  # Optuna's own text blames the data
+def _root_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:  # Optuna's own message does not name the cause
         error = error.__cause__
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def _create(path: Path, name: str, identity: Mapping[str, Any]) -> None:
-    """Make the tables and the study aside: a database that exists is complete."""
+def _create_database(path: Path, name: str, identity: Mapping[str, Any]) -> None:
+    """Create the tables and the study in a temporary folder, so that a database at `path` is always complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mapped(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        storage = _storage(Path(folder) / path.name)
+    with storage_errors(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        storage = _rdb_storage(Path(folder) / path.name)
         study_id = storage.create_new_study([StudyDirection.MAXIMIZE], study_name=name)
         storage.set_study_user_attr(study_id, "identity", dict(identity))
-        storage.remove_session()
-        storage.engine.dispose()
+        _close(storage)
         os.replace(Path(folder) / path.name, path)
 
 
-def _storage(path: Path) -> optuna.storages.RDBStorage:
+def _rdb_storage(path: Path) -> optuna.storages.RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = sqlalchemy.URL.create("sqlite", database=str(path)).render_as_string()
-    escaped = url.replace("{", "{{").replace("}", "}}")  # Optuna fills in braces
-    return optuna.storages.RDBStorage(escaped, engine_kwargs={"connect_args": {"timeout": WAIT_S}})
+    escaped = url.replace("{", "{{").replace("}", "}}")  # Optuna formats the URL
+    return optuna.storages.RDBStorage(escaped, engine_kwargs={"connect_args": {"timeout": BUSY_TIMEOUT_S}})
 
 
-def _say_what_changed(folder: Path, name: str, identity: Mapping[str, Any]) -> None:
-    for other in databases(folder, name)[:1]:
+def _close(storage: optuna.storages.RDBStorage) -> None:
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def _warn_of_changes(folder: Path, name: str, identity: Mapping[str, Any]) -> None:
+    for latest in study_databases(folder, name)[:1]:
         try:
-            told = "; ".join(changes(check(other), identity))
+            changes = "; ".join(changed_fields(check_database(latest), identity))
         except StudyError as error:
-            told = str(error)
-        logger.warning("studies.%s: a new study begins, and %s stays as it is. Changed: %s.", name, other.name, told)
+            changes = str(error)
+        logger.warning("studies.%s: starting a new study; %s is kept. Changed: %s.", name, latest.name, changes)
 
 
-def _begun(trial: FrozenTrial) -> Begun:
-    return Begun(trial.number, trial.user_attrs["rates"])
+def _pending_trial(trial: FrozenTrial) -> PendingTrial:
+    return PendingTrial(trial.number, trial.user_attrs["rates"])
 
 
-def _record(trial: FrozenTrial) -> TrialRecord:
+def _trial_record(trial: FrozenTrial) -> TrialRecord:
     outcome = trial.user_attrs["outcome"]
     state = next(name for name, state in _STATES.items() if state == trial.state)
     rates = trial.user_attrs["rates"]
-    return record_of({"number": trial.number, "state": state, "rates": rates, "score": trial.value, **outcome})
+    return parse_trial({"number": trial.number, "state": state, "rates": rates, "score": trial.value, **outcome})

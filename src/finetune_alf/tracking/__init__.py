@@ -1,12 +1,13 @@
-"""The door to MLflow: runs of a study and of a transfer, mirrored for people. Files and studies stay the truth.
+"""MLflow tracking: a parent run for each stage, with a nested run for each fit.
 
-`record` has what is written, `tracker` the protocol, `memory` its public twin, `mlflow` the real one over `store`,
-and `mirror` the thread that keeps training from waiting. MLflow itself is imported with the first store opened.
+`record.py` has the records of runs, `tracker.py` the protocol, `mlflow.py` its implementation on an MLflow store
+(`store.py`), `memory.py` one in memory, and `mirror.py` the thread that writes runs in the background. Results are in
+files and databases; MLflow has a copy. MLflow is imported when the first store is opened.
 """
 
 from finetune_alf.tracking.memory import MemoryTracker
 from finetune_alf.tracking.mirror import Mirror, MirrorFailure
-from finetune_alf.tracking.record import Metric, ParentStatus, RunRecord
+from finetune_alf.tracking.record import Metric, RunRecord, RunStatus
 from finetune_alf.tracking.tracker import Tracker
 
-__all__ = ["MemoryTracker", "Metric", "Mirror", "MirrorFailure", "ParentStatus", "RunRecord", "Tracker"]
+__all__ = ["MemoryTracker", "Metric", "Mirror", "MirrorFailure", "RunRecord", "RunStatus", "Tracker"]

@@ -1,16 +1,16 @@
-"""MemoryTracker: the public in-memory twin of MLflow, for tests and for runs that nobody wants tracked."""
+"""MemoryTracker: a Tracker that keeps its runs in memory, for tests and for callers without an MLflow store."""
 
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from finetune_alf.errors import TrackingError
-from finetune_alf.tracking.record import Metric, ParentStatus, RunRecord, check_key, check_path
+from finetune_alf.tracking.record import Metric, RunRecord, RunStatus, check_artifact_path, check_key
 
 
 @dataclass
 class MemoryRun:
-    """A run as MemoryTracker holds it."""
+    """A run of a MemoryTracker. `metrics` has the points of a nested run, `summary` a parent run's own metrics."""
 
     key: str
     name: str
@@ -26,7 +26,7 @@ class MemoryRun:
 
 
 class MemoryTracker:
-    """Keep runs in a dictionary: `runs` maps run ids to what was written."""
+    """A Tracker in memory; `runs` maps run ids to runs."""
 
     uri = "memory:"
 
@@ -34,17 +34,17 @@ class MemoryTracker:
         self.runs: dict[str, MemoryRun] = {}
         self._ids = itertools.count()
 
-    def open_parent(self, key: str, name: str, tags: Mapping[str, str]) -> str:
-        """Find or make a parent run, and set it running."""
-        run_id = self._find_or_make(key, name)
+    def start_parent_run(self, key: str, name: str, tags: Mapping[str, str]) -> str:
+        """Find the parent run with this key, or create it; set its status to RUNNING and return its id."""
+        run_id = self._find_or_create(key, name)
         self.runs[run_id].status = "RUNNING"
         self.runs[run_id].tags.update(tags)
         return run_id
 
-    def record(self, parent_id: str, record: RunRecord) -> str:
-        """Write a nested run, the same one each time."""
+    def log_run(self, parent_id: str, record: RunRecord) -> str:
+        """Write a nested run and return its id."""
         self._get(parent_id)
-        run_id = self._find_or_make(record.key, record.name)
+        run_id = self._find_or_create(record.key, record.name)
         run = self.runs[run_id]
         run.parent_id = parent_id
         run.started_ms, run.ended_ms, run.status = record.started_ms, record.ended_ms, record.status
@@ -54,24 +54,24 @@ class MemoryTracker:
         run.artifacts.update(record.artifacts)
         return run_id
 
-    def close_parent(self, parent_id: str, status: ParentStatus, metrics: Mapping[str, float]) -> None:
-        """End a parent run."""
+    def end_parent_run(self, parent_id: str, status: RunStatus, metrics: Mapping[str, float]) -> None:
+        """Log the parent run's own metrics and end it with a status."""
         run = self._get(parent_id)
         run.status = status
         run.summary.update(metrics)
 
-    def attach(self, run_id: str, path: str, content: bytes) -> None:
-        """Put a file into a run."""
-        check_path(path)
+    def log_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        """Write an artifact of a run."""
+        check_artifact_path(path)
         self._get(run_id).artifacts[path] = content
 
-    def find(self, key: str) -> str | None:
-        """Return the id of the run with this key."""
+    def find_run(self, key: str) -> str | None:
+        """Return the id of the run with this key, or None."""
         check_key(key)
         return next((run_id for run_id, run in self.runs.items() if run.key == key), None)
 
-    def _find_or_make(self, key: str, name: str) -> str:
-        run_id = self.find(key)
+    def _find_or_create(self, key: str, name: str) -> str:
+        run_id = self.find_run(key)
         if run_id is None:
             run_id = f"run-{next(self._ids)}"
             self.runs[run_id] = MemoryRun(key, name)
@@ -79,5 +79,5 @@ class MemoryTracker:
 
     def _get(self, run_id: str) -> MemoryRun:
         if run_id not in self.runs:
-            raise TrackingError(f"{self.uri}: must hold the run that is written to, but got {run_id}.")
+            raise TrackingError(f"{self.uri}: there is no run {run_id}.")
         return self.runs[run_id]

@@ -1,7 +1,7 @@
-"""The mirror: a thread that hands records to a tracker, so that training never waits for MLflow.
+"""Write runs to a tracker from a background thread, so that training never waits for MLflow.
 
-Nothing is lost when it fails or is killed: the study's own database has every result, and at the next start all
-of them are mirrored again, which changes nothing where they arrived.
+A run that could not be written is not lost: the study's database has every result, and the next start writes all runs
+again, which changes nothing for those that MLflow already has.
 """
 
 import logging
@@ -14,81 +14,81 @@ from dataclasses import dataclass
 from finetune_alf.tracking.record import RunRecord
 from finetune_alf.tracking.tracker import Tracker
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class MirrorFailure:
-    """A record that did not arrive, and why."""
+    """The key of a run that was not written, and the reason."""
 
     key: str
     reason: str
 
 
 class Mirror:
-    """Take records at once, write them to the tracker in order, in a thread of its own.
+    """A queue of runs and the thread that writes them to a tracker, in order.
 
-    After a failure the store is left alone for `pause_s`; what waits is tried again with the next record, and once
-    more at the end.
+    After a failure the thread waits `retry_delay_s` before it uses the store again. Failed runs are tried again with
+    the next run after that, and once more in `close`.
     """
 
-    def __init__(self, tracker: Tracker, pause_s: float = 5.0) -> None:
+    def __init__(self, tracker: Tracker, retry_delay_s: float = 5.0) -> None:
         self._tracker = tracker
-        self._pause_s = pause_s
-        self._incoming: queue.SimpleQueue[tuple[str, RunRecord] | None] = queue.SimpleQueue()
-        self._waiting: deque[tuple[str, RunRecord]] = deque()
+        self._retry_delay_s = retry_delay_s
+        self._queue: queue.SimpleQueue[tuple[str, RunRecord] | None] = queue.SimpleQueue()
+        self._pending: deque[tuple[str, RunRecord]] = deque()
         self._reasons: dict[str, str] = {}
-        self._rest_until = 0.0
+        self._retry_at = 0.0
         self._n_written = 0
-        self._thread = threading.Thread(target=self._work, name="mirror", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
         self._thread.start()
 
     def put(self, parent_id: str, record: RunRecord) -> None:
-        """Hand a record over; returns at once."""
-        self._incoming.put((parent_id, record))
+        """Queue a nested run; returns at once."""
+        self._queue.put((parent_id, record))
 
-    def close(self, patience_s: float = 10.0) -> tuple[MirrorFailure, ...]:
-        """Wait until all is written, or nothing was for `patience_s`; return the records that did not arrive."""
-        self._incoming.put(None)
+    def close(self, timeout_s: float = 10.0) -> tuple[MirrorFailure, ...]:
+        """Wait until all runs are written, or none was for `timeout_s`; return those that were not written."""
+        self._queue.put(None)
         n_written, since = self._n_written, time.monotonic()
-        while self._thread.is_alive() and time.monotonic() - since < patience_s:
+        while self._thread.is_alive() and time.monotonic() - since < timeout_s:
             self._thread.join(0.05)
             if self._n_written != n_written:
                 n_written, since = self._n_written, time.monotonic()
-        left = [*self._waiting, *self._drained()]
-        silent = f"{self._tracker.uri}: must answer within {patience_s:g} s, but got nothing."
-        return tuple(MirrorFailure(record.key, self._reasons.get(record.key, silent)) for _, record in left)
+        unwritten = [*self._pending, *self._queued()]
+        timeout = f"{self._tracker.uri}: no response within {timeout_s:g} s."
+        return tuple(MirrorFailure(record.key, self._reasons.get(record.key, timeout)) for _, record in unwritten)
 
-    def _drained(self) -> list[tuple[str, RunRecord]]:
-        left = []
-        while not self._incoming.empty():
-            if item := self._incoming.get():
-                left.append(item)
-        return left
+    def _queued(self) -> list[tuple[str, RunRecord]]:
+        queued = []
+        while not self._queue.empty():
+            if item := self._queue.get():
+                queued.append(item)
+        return queued
 
-    def _work(self) -> None:
-        while item := self._incoming.get():
-            self._waiting.append(item)
-            if time.monotonic() >= self._rest_until:
-                self._write_waiting(stop_at_failure=True)
-        self._write_waiting(stop_at_failure=False)
+    def _run(self) -> None:
+        while item := self._queue.get():
+            self._pending.append(item)
+            if time.monotonic() >= self._retry_at:
+                self._write_pending(stop_at_failure=True)
+        self._write_pending(stop_at_failure=False)
 
-    def _write_waiting(self, *, stop_at_failure: bool) -> None:
-        for _ in range(len(self._waiting)):
-            parent_id, record = self._waiting[0]
+    def _write_pending(self, *, stop_at_failure: bool) -> None:
+        for _ in range(len(self._pending)):
+            parent_id, record = self._pending[0]
             try:
-                self._tracker.record(parent_id, record)
-            except Exception as error:  # a thread that dies of the unforeseen would lose every later record
-                self._note(record, str(error) or repr(error))
-                self._waiting.rotate(-1)  # one record that is refused must not hold up the others
+                self._tracker.log_run(parent_id, record)
+            except Exception as error:  # an unexpected error must not end the thread and lose all later runs
+                self._note_failure(record, str(error) or repr(error))
+                self._pending.rotate(-1)  # a run that the store refuses must not block the others
                 if stop_at_failure:
                     return
             else:
-                self._waiting.popleft()
+                self._pending.popleft()
                 self._n_written += 1
 
-    def _note(self, record: RunRecord, reason: str) -> None:
+    def _note_failure(self, record: RunRecord, reason: str) -> None:
         if not self._reasons:
-            _logger.warning("%s The run goes on; what is missing is written at the end or the next start.", reason)
+            logger.warning("%s Training continues; missing runs are written at the end or at the next start.", reason)
         self._reasons[record.key] = reason
-        self._rest_until = time.monotonic() + self._pause_s
+        self._retry_at = time.monotonic() + self._retry_delay_s

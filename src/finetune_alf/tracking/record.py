@@ -1,4 +1,4 @@
-"""What a tracker is told about one finished job: a RunRecord, complete, so that telling it twice changes nothing."""
+"""The record of a finished job as an MLflow run: complete, so that writing it twice changes nothing."""
 
 import re
 from collections.abc import Mapping
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-ParentStatus = Literal["FINISHED", "FAILED", "KILLED"]
-"""How a parent run ends; KILLED is MLflow's word for interrupted."""
+RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
+"""MLflow's final statuses of a run; KILLED means interrupted."""
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:@+=-]{0,249}")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One point of a curve. Its time comes from the job, so that a repeated point is the same point."""
+    """One value of a metric. Its timestamp is the job's, so that writing it again gives the same value."""
 
     name: str
     value: float
@@ -24,10 +24,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A trial, a confirmation or a transfer cell, as a nested run.
+    """A trial, a confirmation or a cell as a nested run.
 
-    `key` names the job for ever (study digest and trial number, say): however often it is recorded, the store holds
-    one run. `artifacts` maps paths in the run to file contents. Raises ValueError when key or a path cannot be used.
+    `key` identifies the job, by study digest and trial number for example: all records with the same key are one run.
+    `artifacts` maps paths in the run to file contents. Raises ValueError for an invalid key or path.
     """
 
     key: str
@@ -43,17 +43,17 @@ class RunRecord:
     def __post_init__(self) -> None:
         check_key(self.key)
         for path in self.artifacts:
-            check_path(path)
+            check_artifact_path(path)
 
 
 def check_key(key: str) -> None:
-    """Raise ValueError unless a key can stand in MLflow's filter language."""
+    """Raise ValueError for a key that MLflow's filter strings could not contain."""
     if not _KEY.fullmatch(key):
         raise ValueError(f"key: must be 1 to 250 letters, digits or any of _./:@+=-, but got {key!r}.")
 
 
-def check_path(path: str) -> None:
-    """Raise ValueError unless an artifact's path stays inside its run."""
+def check_artifact_path(path: str) -> None:
+    """Raise ValueError for a path that could leave the run's artifact folder."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or re.search(r"[\\%#?:\x00-\x1f]", path):
-        raise ValueError(f"artifact path: must be relative, with plain names, but got {path!r}.")
+        raise ValueError(f"artifact path: must be relative, without special characters, but got {path!r}.")

@@ -1,6 +1,6 @@
-"""Where MLflow keeps things: addresses of stores, opening one safely, and errors that name it without its secrets.
+"""MLflow stores: their URIs, how to open one, and errors that name the store without its credentials.
 
-A store is a server, or a SQLite file (`database`) with its artifacts in `artifacts/` beside it.
+A store is a server, or a SQLite file (`database.py`) with its artifacts in `artifacts/` beside it.
 """
 
 import contextlib
@@ -16,22 +16,22 @@ from urllib.parse import urlsplit
 
 from finetune_alf.errors import AlfError, TrackingError
 from finetune_alf.paths import Paths
-from finetune_alf.tracking.database import PROBE_S, prepare, turn
+from finetune_alf.tracking.database import PROBE_TIMEOUT_S, database_lock, prepare_database
 
-_DEFAULTS = {
+_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # MLflow's own 120 s and 7 retries block for four minutes a call when a server is down.
+    # MLflow's defaults, 120 s and 7 retries, block each call for four minutes when a server is down.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }
 
 
 def tracking_uri(root: Path, uri: str | None = None) -> str:
-    """Return the absolute URI of a store: a SQLite file below `root`, or the one that is named.
+    """Return the absolute URI of a store; the default is the SQLite file below `root`.
 
-    A relative `sqlite:///file.db` is taken from `root`. Raises TrackingError for anything but SQLite and http(s).
+    A relative `sqlite:///file.db` is relative to `root`. Raises TrackingError for anything but SQLite and http(s).
     """
     if uri is None:
         return f"sqlite:///{(Paths(root).mlruns / 'mlflow.db').absolute()}"
@@ -40,35 +40,35 @@ def tracking_uri(root: Path, uri: str | None = None) -> str:
     if uri.startswith("sqlite:///") and not uri.removeprefix("sqlite:///").startswith((":memory:", "?")):
         return f"sqlite:///{(root.absolute() / uri.removeprefix('sqlite:///'))}"
     raise TrackingError(
-        f"{shown(uri)}: must be sqlite:///PATH or a server's http(s)://HOST. "
-        "Put any other store behind `mlflow server`."
+        f"tracking URI: must be sqlite:///PATH or a server's http(s)://HOST, but got {redacted_uri(uri)!r}. "
+        "Use any other store through `mlflow server`."
     )
 
 
-def database(uri: str) -> Path | None:
+def sqlite_path(uri: str) -> Path | None:
     """Return the file of a SQLite store; None for a server."""
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
 def artifact_location(uri: str) -> str | None:
-    """Return where a SQLite store's artifacts lie, as a file URI; None for a server, which knows itself."""
-    path = database(uri)
+    """Return the artifact folder of a SQLite store as a file URI; None for a server, which has its own."""
+    path = sqlite_path(uri)
     return None if path is None else (path.parent / "artifacts").as_uri()
 
 
 def open_store(uri: str, *, create: bool = True) -> Any:
-    """Return an MlflowClient whose store answers, made or migrated first where needed.
+    """Return an MlflowClient of a store that responds; a SQLite file is created or migrated first.
 
-    With `create=False` a missing SQLite file is an error and nothing is written beside it. Raises TrackingError,
-    within about ten seconds, when the store cannot be read, or with `create` written.
+    With `create=False` a missing SQLite file is an error and nothing is written. Raises TrackingError, within about ten
+    seconds, when the store cannot be read, or with `create` written.
     """
     mlflow = load_mlflow()
-    path = database(uri)
+    path = sqlite_path(uri)
     if path and not create and not path.is_file():
-        raise TrackingError(f"{shown(uri)}: must be there to be read, but there is no such file. Run the study first.")
-    with told(uri), turn(path, create) if path else contextlib.nullcontext():
+        raise TrackingError(f"{redacted_uri(uri)}: no such file. Run a study first.")
+    with tracking_errors(uri), database_lock(path, create) if path else contextlib.nullcontext():
         if path:
-            prepare(path, mlflow, create)
+            prepare_database(path, mlflow, create)
         else:
             _probe_server(uri)
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -77,45 +77,43 @@ def open_store(uri: str, *, create: bool = True) -> Any:
 
 
 def load_mlflow() -> Any:
-    """Import MLflow with its telemetry off and its log lines still; TrackingError when it is not installed."""
-    for name, value in _DEFAULTS.items():
+    """Import MLflow without telemetry and logging. Raises TrackingError when it is not installed."""
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
         mlflow = importlib.import_module("mlflow")
     except ModuleNotFoundError as error:
-        raise TrackingError(
-            f'MLflow: must be installed, but got {error}. Run `pip install "finetune-alf[pipeline]"`.'
-        ) from None
+        raise TrackingError(f'{error}: MLflow is needed. Run `pip install "finetune-alf[pipeline]"`.') from None
     if "MLFLOW_LOGGING_LEVEL" not in os.environ:
-        # What MLflow logs as it fails, SQL and URLs included, is in the TrackingError that follows.
+        # MLflow logs its errors with SQL and URLs; TrackingError has what a user needs.
         for vendor in ("mlflow", "alembic", "urllib3.connectionpool"):
             logging.getLogger(vendor).setLevel(logging.CRITICAL)
     return mlflow
 
 
 @contextlib.contextmanager
-def told(uri: str) -> Iterator[None]:
-    """Turn whatever the store's libraries raise into a TrackingError that names the store and no secret."""
+def tracking_errors(uri: str) -> Iterator[None]:
+    """Turn any error of the store's libraries into a TrackingError that names the store without its credentials."""
     try:
         yield
     except AlfError:
         raise
-    except Exception as error:  # requests', SQLAlchemy's, sqlite3's, MLflow's and the system's own
-        reason = scrubbed(" ".join(str(error).split()), uri)[:300] or type(error).__name__
+    except Exception as error:  # of requests, SQLAlchemy, sqlite3, MLflow or the operating system
+        reason = redact(" ".join(str(error).split()), uri)[:300] or type(error).__name__
         raise TrackingError(
-            f"{shown(uri)}: must be an MLflow store that can be used, but got {type(error).__name__}: {reason}. "
-            "Check that the address is right, the server up, the folder writable and the disk not full."
+            f"cannot use the MLflow store {redacted_uri(uri)}: {type(error).__name__}: {reason}. Check the URI, that "
+            "the server is up, that the folder is writable, and the free disk space."
         ) from None
 
 
-def shown(uri: str) -> str:
-    """Return a URI as it may be printed: without user, password and query."""
+def redacted_uri(uri: str) -> str:
+    """Return a URI without user, password and query, for messages."""
     return re.sub(r"(?<=//)[^/@]*@", "", uri.split("?")[0])
 
 
-def scrubbed(text: str, uri: str) -> str:
-    """Return a message without the credentials of any URL in it, or those of this store."""
-    parts = urlsplit(uri) if database(uri) is None else None
+def redact(text: str, uri: str) -> str:
+    """Return a message without the credentials of this store and of any URL in it."""
+    parts = urlsplit(uri) if sqlite_path(uri) is None else None
     for secret in (parts.password, parts.username, parts.query) if parts else ():
         if secret:
             text = text.replace(secret, "***")
@@ -123,9 +121,9 @@ def scrubbed(text: str, uri: str) -> str:
 
 
 def _probe_server(uri: str) -> None:
-    """Fail within seconds when nothing answers there; what answers, and how, is for MLflow to judge."""
+    """Raise within seconds when no server responds. The response does not matter: MLflow checks it later."""
     parts = urlsplit(uri)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    with contextlib.closing(kind(parts.hostname or "", parts.port, timeout=PROBE_S)) as connection:
+    connection_type = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    with contextlib.closing(connection_type(parts.hostname or "", parts.port, timeout=PROBE_TIMEOUT_S)) as connection:
         connection.request("GET", f"{parts.path}/health")
         connection.getresponse()

@@ -1,35 +1,35 @@
-"""The protocol that MLflow and its in-memory twin share; one contract test suite runs over both."""
+"""The Tracker protocol, implemented by MlflowTracker and MemoryTracker; one contract test suite checks both."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
-from finetune_alf.tracking.record import ParentStatus, RunRecord
+from finetune_alf.tracking.record import RunRecord, RunStatus
 
 
 class Tracker(Protocol):
-    """A store of runs in which every write can be repeated. All methods raise TrackingError when the store fails."""
+    """A store of runs whose writes are idempotent. All methods raise TrackingError when the store fails."""
 
     @property
     def uri(self) -> str:
-        """Where the store is; for MLflow its tracking URI."""
+        """The store's location; for MLflow its tracking URI."""
         ...
 
-    def open_parent(self, key: str, name: str, tags: Mapping[str, str]) -> str:
-        """Find by its key, or make, the run that holds nested runs; set it running; return its id."""
+    def start_parent_run(self, key: str, name: str, tags: Mapping[str, str]) -> str:
+        """Find the parent run with this key, or create it; set its status to RUNNING and return its id."""
         ...
 
-    def record(self, parent_id: str, record: RunRecord) -> str:
-        """Write a nested run and return its id: one for each key, each metric point once, however often called."""
+    def log_run(self, parent_id: str, record: RunRecord) -> str:
+        """Write a nested run and return its id. Repeated calls with the same key write the same run."""
         ...
 
-    def close_parent(self, parent_id: str, status: ParentStatus, metrics: Mapping[str, float]) -> None:
-        """End a parent run, with its summary numbers."""
+    def end_parent_run(self, parent_id: str, status: RunStatus, metrics: Mapping[str, float]) -> None:
+        """Log the parent run's own metrics and end it with a status."""
         ...
 
-    def attach(self, run_id: str, path: str, content: bytes) -> None:
-        """Put a file into a run, over the one that may be there."""
+    def log_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        """Write an artifact of a run, in place of any earlier one at the same path."""
         ...
 
-    def find(self, key: str) -> str | None:
-        """Return the id of the run with this key."""
+    def find_run(self, key: str) -> str | None:
+        """Return the id of the run with this key, or None."""
         ...

@@ -14,7 +14,7 @@ from finetune_alf.experiments.multitask.spec import MultitaskSpec
 from finetune_alf.metrics import METRICS, majority_baseline
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.seeds import child_seed
-from finetune_alf.stats.combined import Values, combined, interval_of, resampled
+from finetune_alf.stats.bootstrap import Replicates, bootstrap_interval, bootstrap_replicates, combine_replicates
 from finetune_alf.train.result import FitResult
 
 Truths = Mapping[str, Sequence[float]]
@@ -63,21 +63,21 @@ def metrics_of_fit(result: FitResult) -> dict[str, str]:
     return {task: one.metric for task, one in (result.tasks or {}).items()}
 
 
-def _values(spec: MultitaskSpec, truths: Truths, by_seed: Mapping[int, FitResult]) -> dict[str, Values]:
+def _values(spec: MultitaskSpec, truths: Truths, by_seed: Mapping[int, FitResult]) -> dict[str, Replicates]:
     metrics = metrics_of_fit(next(iter(by_seed.values())))
     values = {}
     for task, metric in metrics.items():
         predictions = [(fit.tasks or {})[task].predictions for fit in by_seed.values()]
         seed = child_seed(spec.seed, "texts", task)
-        values[task] = resampled(METRICS[metric], truths[task], predictions, spec.n_resamples, seed)
+        values[task] = bootstrap_replicates(METRICS[metric], truths[task], predictions, spec.n_resamples, seed)
     assert spec.recipe.tasks  # noqa: S101 - the spec checks it
-    return {**values, OVERALL: combined(values, partial(spec.recipe.tasks.score, metrics=metrics))}
+    return {**values, OVERALL: combine_replicates(values, partial(spec.recipe.tasks.score, metrics=metrics))}
 
 
-def _scores(spec: MultitaskSpec, by_seed: Mapping[int, FitResult], values: Mapping[str, Values]) -> CellScores:
+def _scores(spec: MultitaskSpec, by_seed: Mapping[int, FitResult], values: Mapping[str, Replicates]) -> CellScores:
     fits = list(by_seed.values())
     metrics, seed = metrics_of_fit(fits[0]), child_seed(spec.seed, "seeds")
-    intervals = {name: asdict(interval_of(own, seed)) for name, own in values.items()}
+    intervals = {name: asdict(bootstrap_interval(own, seed)) for name, own in values.items()}
     return CellScores(
         overall=Estimate(**intervals[OVERALL]),
         tasks={task: TaskScore(metric=metric, **intervals[task]) for task, metric in metrics.items()},
@@ -93,7 +93,7 @@ def _kept(fit: FitResult) -> float:
     return fit.epochs[fit.kept_epoch or 0].validation_score or 0.0
 
 
-def _overall(by_seed: Mapping[int, FitResult], values: Mapping[str, Values]) -> dict[int, Values]:
+def _overall(by_seed: Mapping[int, FitResult], values: Mapping[str, Replicates]) -> dict[int, Replicates]:
     return {seed: values[OVERALL][:, column] for column, seed in enumerate(by_seed)}
 
 

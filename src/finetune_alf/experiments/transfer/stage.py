@@ -18,7 +18,7 @@ from finetune_alf.experiments.transfer.schemes import scheme_recipes
 from finetune_alf.experiments.transfer.section import SECTION
 from finetune_alf.files import write_json
 from finetune_alf.metrics import majority_baseline
-from finetune_alf.register.lock import locked_schedules, model_name
+from finetune_alf.register.lock import model_name, read_locked_schedules
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
@@ -64,7 +64,7 @@ def _has_schedules(schemes: Sequence[str]) -> bool:
 def _pull(ctx: Context, study: str, registry: Registry) -> dict[str, Schedule]:
     """Pull the study's schedules from the registry; ScheduleError for one that is not the lock file's."""
     schedules = {}
-    for alias, locked in locked_schedules(ctx.paths.schedules(study)).items():
+    for alias, locked in read_locked_schedules(ctx.paths.schedules(study)).items():
         pulled = registry.pull(f"{model_name(study)}@{alias}").schedule
         if pulled.digest != locked.digest:
             raise ScheduleError(

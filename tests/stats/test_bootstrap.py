@@ -1,4 +1,4 @@
-"""Any metric with its interval and paired test: on weighted texts, by resampling, by exchanging predictions."""
+"""Intervals and paired tests of any metric: weighted texts, the bootstrap, the randomization test."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ from finetune_alf.metrics import METRICS, metrics_of
 from finetune_alf.stats import (
     NO_EVIDENCE,
     crossed_bootstrap,
-    exchange_p,
     paired_difference,
+    randomization_p,
     score_difference,
     score_interval,
     verdict,
@@ -25,11 +25,13 @@ LABELS = {**dict.fromkeys(CLASSES, st.integers(0, 2)), **dict.fromkeys(SCORES, s
 @pytest.mark.parametrize("name", METRICS)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_a_weighted_metric_is_that_of_texts_repeated_as_often_as_they_weigh(name: str, data: st.DataObject) -> None:
+def test_a_weighted_metric_equals_the_metric_on_repeated_texts(name: str, data: st.DataObject) -> None:
     n = data.draw(st.integers(1, 12))
     truth, predicted = (data.draw(arrays(np.float64, n, elements=LABELS[name])) for _ in range(2))
     weights = data.draw(arrays(np.int64, (3, n), elements=st.integers(0, 4)).filter(lambda w: w.sum(1).all()))
-    if name == "f1" and max(truth.max(), predicted.max()) > 1:  # two classes or more is settled before resampling
+    if (
+        name == "f1" and max(truth.max(), predicted.max()) > 1
+    ):  # binary or not is decided on all texts, before resampling
         truth, predicted = np.append(truth, [2, 2]), np.append(predicted, [2, 2])
         weights = np.hstack([weights, np.ones((3, 2), dtype=np.int64)])
     repeated = [METRICS[name](np.repeat(truth, row), np.repeat(predicted, row)) for row in weights]
@@ -39,7 +41,7 @@ def test_a_weighted_metric_is_that_of_texts_repeated_as_often_as_they_weigh(name
 def classified(
     rng: np.random.Generator, n_seeds: int, *, n_texts: int = 200, sd_seeds: float = 0.0, gain: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Three classes, not balanced, and two schemes that are right as often, but for a gain of the first."""
+    """Three unbalanced classes, and two schemes with equal accuracy except for a gain of the first."""
     truth, hardness = rng.choice(3, n_texts, p=(0.5, 0.3, 0.2)), rng.normal(0, 1.5, n_texts)
 
     def scheme(more: float) -> np.ndarray:
@@ -53,7 +55,7 @@ def classified(
 def scored(
     rng: np.random.Generator, n_seeds: int, *, n_texts: int = 200, sd_seeds: float = 0.0, gain: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores from 0 to 5 with ties, and two schemes with as much noise on them, but for a gain of the first."""
+    """Scores from 0 to 5 with ties, and two schemes with equal noise except for a gain of the first."""
     truth, hardness = np.round(np.clip(rng.normal(2.5, 1.5, n_texts), 0, 5), 1), rng.normal(0, 0.5, n_texts)
 
     def scheme(less: float) -> np.ndarray:
@@ -67,16 +69,16 @@ def drawn(name: str, rng: np.random.Generator, n_seeds: int, **more: float) -> t
     return (classified if name in CLASSES else scored)(rng, n_seeds, **more)  # type: ignore[arg-type]
 
 
-NO_MEANS = [name for name in METRICS if METRICS[name].right is None]
+NOT_MEANS = [name for name in METRICS if METRICS[name].is_correct is None]
 
 
-@pytest.mark.parametrize("name", NO_MEANS)
-def test_equal_schemes_give_small_p_as_rarely_as_they_should(name: str) -> None:
+@pytest.mark.parametrize("name", NOT_MEANS)
+def test_p_keeps_its_level_for_equal_schemes(name: str) -> None:
     rng, p = np.random.default_rng(3), []
     for index in range(300):
         truth, a, b = drawn(name, rng, 1, n_texts=80)
-        p.append(exchange_p(METRICS[name], truth, a, b, index, 100))
-    # Of 300 p values that are below .05 by a chance of .05, 5 to 26 are so in 99.8 % of cases; of .3, 66 to 115.
+        p.append(randomization_p(METRICS[name], truth, a, b, index, 100))
+    # 99.8 % intervals of the counts of 300 uniform p values below .05 and .3.
     assert 5 <= np.sum(np.array(p) < 0.05) <= 26
     assert 66 <= np.sum(np.array(p) < 0.3) <= 115
 
@@ -91,14 +93,14 @@ def test_equal_schemes_whose_seeds_differ_are_rarely_called_different(name: str)
     assert np.mean(called) <= 0.06
 
 
-@pytest.mark.parametrize("name", NO_MEANS)
-def test_a_clear_gain_is_found_and_changing_sides_changes_its_sign_alone(name: str) -> None:
+@pytest.mark.parametrize("name", NOT_MEANS)
+def test_a_clear_gain_is_found_and_swapping_the_schemes_only_changes_the_sign(name: str) -> None:
     truth, a, b = drawn(name, np.random.default_rng(5), 3, n_texts=300, gain=1.0)
     there, back = (score_difference(METRICS[name], truth, *pair, 1, 300) for pair in ((a, b), (b, a)))
     assert verdict(there, there.p) == "better"
     assert (there.mean, there.low, there.high) == pytest.approx((-back.mean, -back.high, -back.low))
     assert there.p == back.p == pytest.approx(1 / 301)
-    by_seed = [METRICS[name](truth, ours) - METRICS[name](truth, theirs) for ours, theirs in zip(a, b, strict=True)]
+    by_seed = [METRICS[name](truth, first) - METRICS[name](truth, second) for first, second in zip(a, b, strict=True)]
     assert there.mean == pytest.approx(np.mean(by_seed))
 
 
@@ -112,7 +114,7 @@ def test_a_scheme_does_not_differ_from_itself(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "other"), [("pearson", lambda s: 10 * s + 3), ("spearman", lambda s: 10 * s + 3), ("spearman", np.exp)]
 )
-def test_a_correlation_is_compared_whatever_the_scale_of_a_schemes_scores(name: str, other) -> None:
+def test_the_comparison_of_correlations_ignores_the_scale_of_a_schemes_scores(name: str, other) -> None:
     truth, a, b = scored(np.random.default_rng(2), 2, gain=0.1)
     plain, scaled = (score_difference(METRICS[name], truth, a, scores, 1, 200) for scores in (b, other(b)))
     assert (scaled.mean, scaled.low, scaled.high, scaled.p) == pytest.approx(
@@ -120,15 +122,15 @@ def test_a_correlation_is_compared_whatever_the_scale_of_a_schemes_scores(name: 
     )
 
 
-def test_accuracy_keeps_its_exact_test_and_its_own_interval() -> None:
+def test_accuracy_has_its_exact_test_and_its_own_interval() -> None:
     truth, a, b = classified(np.random.default_rng(4), 2)
-    right_a, right_b = (said == truth for said in (a, b))
-    assert score_difference(METRICS["accuracy"], truth, a, b, 3, 200) == paired_difference(right_a, right_b, 3, 200)
-    assert score_interval(METRICS["accuracy"], truth, a, 200, 3) == crossed_bootstrap(right_a, 200, 3)
+    correct_a, correct_b = (predictions == truth for predictions in (a, b))
+    assert score_difference(METRICS["accuracy"], truth, a, b, 3, 200) == paired_difference(correct_a, correct_b, 3, 200)
+    assert score_interval(METRICS["accuracy"], truth, a, 200, 3) == crossed_bootstrap(correct_a, 200, 3)
 
 
 @pytest.mark.parametrize("name", ["f1", "matthews", "spearman"])
-def test_intervals_hold_the_mean_of_all_fits_about_as_often_as_they_say(name: str) -> None:
+def test_intervals_cover_the_mean_of_all_fits_at_about_their_level(name: str) -> None:
     rng = np.random.default_rng(7)
     fits = (drawn(name, rng, 1, sd_seeds=0.1) for _ in range(400))
     everywhere = [METRICS[name].weighted(truth, a[0], np.ones((1, len(truth)))) for truth, a, _ in fits]
@@ -144,18 +146,18 @@ def test_intervals_hold_the_mean_of_all_fits_about_as_often_as_they_say(name: st
 
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)
-def test_intervals_of_any_answers_stay_within_the_metrics_range(data: st.DataObject) -> None:
+def test_intervals_stay_within_the_metrics_range(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(METRICS)))
     n_seeds, n_texts = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 10))
     truth = data.draw(arrays(np.float64, n_texts, elements=LABELS[name]))
-    said = data.draw(arrays(np.float64, (n_seeds, n_texts), elements=LABELS[name]))
-    interval = score_interval(METRICS[name], truth, said, 30, 1)
+    predicted = data.draw(arrays(np.float64, (n_seeds, n_texts), elements=LABELS[name]))
+    interval = score_interval(METRICS[name], truth, predicted, 30, 1)
     lowest = 0 if name in ("accuracy", "balanced_accuracy", "f1") else -1
     assert lowest - 1e-9 <= interval.low <= interval.mean <= interval.high <= 1 + 1e-9
 
 
-def test_other_texts_are_refused() -> None:
-    with pytest.raises(InputError, match=r"one for each of the 3 texts, but got shape \(1, 2\)"):
+def test_different_texts_are_refused() -> None:
+    with pytest.raises(InputError, match=r"one column for each of the 3 texts, but got shape \(1, 2\)"):
         score_interval(METRICS["f1"], [0, 1, 1], [[0, 1]])
     with pytest.raises(InputError, match=r"same seeds and texts, but got shapes \(1, 2\) and \(2, 2\)"):
         score_difference(METRICS["f1"], [0, 1], [[0, 1]], [[0, 1], [1, 1]])

@@ -1,4 +1,4 @@
-"""Studies that cost nothing: the coordinator, the database and the executors are real, the fits are planted."""
+"""Studies of fake fits: the coordinator, the database and the executors are real."""
 
 import json
 from collections.abc import Callable, Generator, Iterator
@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from planted_work import N_EPOCHS, N_LAYERS, LightJob, Planted, epochs_up_to, fit_result, score_of
+from fake_fits import N_EPOCHS, N_LAYERS, FakeFit, LightJob, epochs_up_to, fit_result, score_of
 
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.execute import Executor, OnMessage, Outcome, PoolExecutor, SerialExecutor, Work
@@ -16,14 +16,14 @@ from finetune_alf.study.spec import StudySpec
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import EpochMetrics, FitResult
 
-__all__ = ["N_EPOCHS", "N_LAYERS", "Planted", "epochs_up_to", "fit_result", "score_of"]
+__all__ = ["N_EPOCHS", "N_LAYERS", "FakeFit", "epochs_up_to", "fit_result", "score_of"]
 
 RATES = (0.0, 5e-9, 5e-8, 5e-7, 5e-6, 5e-5, 1e-4)
 ENCODER = RandomEncoder.model_validate_json('{"kind": "random", "config": {"model_type": "bert"}, "seed": 0}')
 
 
 def study_spec(**changes: Any) -> StudySpec:
-    given = {
+    fields = {
         "encoder": "tiny",
         "sample": "films",
         "space": {"kind": "choices", "rates": RATES},
@@ -36,7 +36,7 @@ def study_spec(**changes: Any) -> StudySpec:
         "n_trials": 12,
         "seed": 7,
     }
-    return StudySpec.model_validate_json(json.dumps({**given, **changes}))
+    return StudySpec.model_validate_json(json.dumps({**fields, **changes}))
 
 
 def study(
@@ -46,7 +46,7 @@ def study(
     executor: Executor | None = None,
     **changes: Any,
 ) -> StudyResult:
-    asked = {
+    arguments = {
         "sample_digest": "5a" * 32,
         "encoder_spec": ENCODER,
         "encoder_identity": "random:0",
@@ -57,19 +57,19 @@ def study(
         "small",
         spec or study_spec(),
         executor=executor or SerialExecutor(),
-        work=work or Planted(),
+        work=work or FakeFit(),
         paths=Paths(root),
-        **asked,
+        **arguments,
     )
 
 
 def outcome_of(result: StudyResult) -> list[tuple[int, str, dict[str, float], float | None]]:
-    """What must not hang on kills and restarts."""
+    """Return the fields of the trials that kills and restarts must not change."""
     return [(record.number, record.state, record.rates, record.score) for record in result.records]
 
 
 class LightPool:
-    """A pool whose workers start in a tenth of a second, as it sends them LightJobs."""
+    """A pool that sends LightJobs to its workers, which start in a tenth of a second without torch."""
 
     def __init__(self, n_workers: int) -> None:
         self._pool = PoolExecutor(n_workers)
@@ -83,14 +83,14 @@ class LightPool:
     ) -> Generator[Outcome[FitJob, FitResult]]:
         sent: dict[str, FitJob] = {}
 
-        def light() -> Iterator[LightJob]:
+        def light_jobs() -> Iterator[LightJob]:
             for job in jobs:
                 sent[job.key] = job
                 yield LightJob(job.key, job.recipe)
 
-        def hear(job: LightJob, message: object) -> bool:
+        def on_light_message(job: LightJob, message: object) -> bool:
             return on_message is None or on_message(sent[job.key], message)
 
-        with closing(self._pool.run(light(), work, hear)) as outcomes:
+        with closing(self._pool.run(light_jobs(), work, on_light_message)) as outcomes:
             for outcome in outcomes:
                 yield Outcome(sent[outcome.job.key], outcome.result, outcome.failure, outcome.n_attempts)

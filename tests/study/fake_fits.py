@@ -1,4 +1,4 @@
-"""Work that fits nothing: a score planted as a function of the rates stands for a fit. Loads without torch."""
+"""Fake fits whose score is a function of the rates. Imports without torch."""
 
 import math
 import os
@@ -18,7 +18,7 @@ N_EPOCHS = 3
 
 
 class Job(Protocol):
-    """As much of a FitJob as is needed here."""
+    """The part of a FitJob that a fake fit uses."""
 
     @property
     def key(self) -> str: ...
@@ -29,20 +29,20 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class LightJob:
-    """What planted work needs of a FitJob, without the torch that comes with one."""
+    """The part of a FitJob that a fake fit uses, without torch."""
 
     key: str
     recipe: Recipe
 
 
 def score_of(rates: LayerRates) -> float:
-    """Best with the lowest layer frozen and the top layer at 5e-5."""
+    """Return a score that is highest with the lowest layer frozen and the top layer at 5e-5."""
     low, top = rates.layers[0], rates.layers[-1]
     return 0.9 - 0.02 * math.log10(1 + low * 1e9) - 0.05 * abs(math.log10(max(top, 1e-9) / 5e-5)) ** 0.5
 
 
 def epochs_up_to(score: float, n_epochs: int = N_EPOCHS) -> tuple[EpochMetrics, ...]:
-    """Epochs whose accuracy rises to the score."""
+    """Return epochs whose accuracy rises to the score."""
     return tuple(
         EpochMetrics(
             epoch=epoch,
@@ -58,7 +58,7 @@ def epochs_up_to(score: float, n_epochs: int = N_EPOCHS) -> tuple[EpochMetrics, 
 
 
 def fit_result(score: float | None, epochs: tuple[EpochMetrics, ...] = (), stopped: Stopped = "epochs") -> FitResult:
-    return FitResult.model_construct(  # as it comes, NaN and all
+    return FitResult.model_construct(  # without validation: scores may be NaN
         epochs=epochs,
         kept_epoch=len(epochs) - 1,
         score=score,
@@ -78,8 +78,8 @@ def fit_result(score: float | None, epochs: tuple[EpochMetrics, ...] = (), stopp
 
 
 @dataclass(frozen=True)
-class Planted:
-    """Fits nothing: the score is planted, each epoch takes `epoch_s`."""
+class FakeFit:
+    """Return a score that depends on the rates alone; each epoch takes `epoch_s`."""
 
     epoch_s: float = 0.0
 
@@ -94,16 +94,16 @@ class Planted:
 
 
 @dataclass(frozen=True)
-class PlantedKiller:
-    """As `Planted`, but some jobs kill their own worker once or twice first; files in `folder` remember."""
+class WorkerKillingFit:
+    """A FakeFit whose trials kill their own worker none, one or two times first; `folder` counts the kills."""
 
     folder: Path
 
     def __call__(self, job: Job, report: Callable[[EpochMetrics], bool]) -> FitResult:
         number = job.key.rpartition("/")[2]
-        n_before = len(list(self.folder.glob(f"{number}-*")))
-        if n_before < int(number) % 3:
-            (self.folder / f"{number}-{n_before}").touch()
+        n_kills = len(list(self.folder.glob(f"{number}-*")))
+        if n_kills < int(number) % 3:
+            (self.folder / f"{number}-{n_kills}").touch()
             report(epochs_up_to(0.5)[0])
             os.kill(os.getpid(), signal.SIGKILL)
-        return Planted()(job, report)
+        return FakeFit()(job, report)

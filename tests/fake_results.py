@@ -1,4 +1,4 @@
-"""Results of fits that never were, for what reads results alone."""
+"""Made-up results of fits, for tests of code that only reads results."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-def planted(**given: Any) -> FitResult:
-    """A result with these fields; one that `diverged` kept no epoch and said nothing."""
+def fake_result(**given: Any) -> FitResult:
+    """Return a result with these fields; a diverged one has no kept epoch and no predictions."""
     if given.get("stopped") == "diverged":
         given |= {"kept_epoch": None, "score": None, "loss": None, "predictions": (), "tasks": None}
     return FitResult(**(_DEFAULTS | given))

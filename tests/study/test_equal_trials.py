@@ -1,4 +1,4 @@
-from planted import Planted, study, study_spec
+from fake_studies import FakeFit, study, study_spec
 
 from finetune_alf.execute import PoolExecutor
 
@@ -6,28 +6,28 @@ BLOCK = [["embeddings", *(f"layer.{index}" for index in range(3))]]
 TWO_VECTORS = {"kind": "choices", "rates": [0.0, 5e-5], "blocks": BLOCK}
 
 
-def test_a_trial_equal_to_a_finished_one_takes_its_result_and_says_so(tmp_path):
-    fitted, planted = [], Planted()
+def test_a_trial_equal_to_a_complete_one_has_its_result_without_a_fit(tmp_path):
+    fitted, fit = [], FakeFit()
 
     def counted(job, report):
         fitted.append(job.key)
-        return planted(job, report)
+        return fit(job, report)
 
     records = study(tmp_path, study_spec(space=TWO_VECTORS, n_trials=12), counted).records
     originals = {tuple(record.rates.values()): record for record in records if record.repeats is None}
     assert len(fitted) == len(originals) == 2
     assert len(records) == 12
     for record in records:
-        twin = originals[tuple(record.rates.values())]
-        assert record.repeats in (None, twin.number)
-        assert (record.score, record.result) == (twin.score, twin.result)
+        original = originals[tuple(record.rates.values())]
+        assert record.repeats in (None, original.number)
+        assert (record.score, record.result) == (original.score, original.result)
 
 
-def test_under_a_pruner_equal_trials_are_run_again(tmp_path):
+def test_under_a_pruner_equal_trials_are_fitted_again(tmp_path):
     spec = study_spec(space=TWO_VECTORS, n_trials=6, pruner="median")
     assert {record.repeats for record in study(tmp_path, spec).records} == {None}
 
 
-def test_a_pool_ends_with_the_exact_count_too(tmp_path):
+def test_a_pool_runs_exactly_n_trials(tmp_path):
     records = study(tmp_path, study_spec(space=TWO_VECTORS, n_trials=9), executor=PoolExecutor(2)).records
     assert [record.number for record in records] == list(range(9))
