@@ -53,7 +53,7 @@ def new_project(root: Path) -> Path:
     for folder in ROOT.glob("results/*/.gitignore"):  # of the tree, so that each stage's folder is there
         (root / "results" / folder.parent.name).mkdir(parents=True)
         (root / "results" / folder.parent.name / ".gitignore").touch()
-    for package in ("data", "report", "figures"):
+    for package in ("data", "experiments", "report", "figures"):
         (root / "src" / "finetune_alf" / package).mkdir(parents=True)
         (root / "src" / "finetune_alf" / package / "code.py").touch()
     (root / "bin").mkdir()

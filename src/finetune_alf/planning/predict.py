@@ -58,7 +58,7 @@ class StagePlan(Spec):
 
 @dataclass(frozen=True)
 class FitGroup:
-    """FitGroup of one kind, `n` of them. Each has one of the recipes, all of them equally probable."""
+    """Fits of one kind, `n` of them. Each has one of the recipes, all of them equally probable."""
 
     kind: str
     recipes: Sequence[Recipe]
