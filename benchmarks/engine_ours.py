@@ -1,6 +1,6 @@
 """Our engine, by the way that a study goes: coordinator, database, executor, Workbench on FitJobs.
 
-The listed rates are committed as begun trials before the study starts, which then finishes them as it does after a
+The listed rates are committed as pending trials before the study starts, which then finishes them as it does after a
 kill; for each one the sampler is asked all the same. Timed are asking and committing, then all from the start of the
 first trial until the last one is recorded; making the database, once a study, is not. MLflow is not in it: it is
 written from another thread, and `overhead.py` times a study with it.
@@ -103,7 +103,7 @@ class _Bench:
         )
 
     def _begin(self, encoder: Encoder) -> float:
-        """Ask for a proposal and commit the listed rates, for each trial. Returns the seconds that it took."""
+        """Suggest params and commit the listed rates, for each trial. Returns the seconds that it took."""
         identity = identity_of(self.spec, self.asked.drawn.digest, encoder.identity)
         space, n_layers = self.spec.space, encoder.n_layers
         suggest(self.spec.sampler, space, n_layers, (), self.spec.seed, 0)  # the first one loads Optuna's parts

@@ -1,7 +1,7 @@
 """Suggest the params of the next trial, as a pure function of the observations so far.
 
 An Optuna sampler has a random state that is lost when the process is killed. So every trial gets a new sampler, seeded
-by (seed, trial number), and a resumed study goes on as if it had not been interrupted.
+by (seed, trial number), and a resumed study continues as if it had not been interrupted.
 """
 
 from collections.abc import Mapping, Sequence
