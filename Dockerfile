@@ -1,4 +1,4 @@
-# Two stages: the first installs what requirements.lock pins, the second carries only the result.
+# Two stages: the first installs the package and what requirements.lock pins, the second copies the result.
 # On a machine without a GPU, `--build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu` saves gigabytes.
 FROM python:3.11.14-slim-bookworm AS build
 
@@ -9,7 +9,7 @@ WORKDIR /build
 RUN python -m venv /opt/finetune_alf
 ENV PATH=/opt/finetune_alf/bin:$PATH
 
-# The lock holds the versions that may be taken, pyproject.toml what is needed of them: no test tools in the image.
+# pyproject.toml names what to install, requirements.lock the versions. The image has no test tools.
 COPY requirements.lock pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN pip install --constraint requirements.lock --extra-index-url "$TORCH_INDEX" hatchling \

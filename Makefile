@@ -1,8 +1,8 @@
-# What everybody runs, continuous integration included: repro, test, check.
+# What everybody runs, continuous integration included.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-long check
+.PHONY: help repro test test-long check dist
 
 PYTHON ?= python3
 # Test processes side by side; each takes one core.
@@ -13,7 +13,7 @@ BIN := .venv/bin
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 READY := .venv/ready
 
-# Nothing here tells anybody that it ran.
+# No tool sends usage data.
 export DO_NOT_TRACK := 1
 export DVC_NO_ANALYTICS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -21,9 +21,11 @@ export MLFLOW_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
-	@echo "make repro      set up .venv, then run every stage whose inputs changed"
-	@echo "make test       set up .venv, then the test suite (make test-long: what takes minutes)"
-	@echo "make check      set up .venv, then lint, types and the floors of the package"
+	@echo "make repro      run every stage whose inputs changed"
+	@echo "make test       run the tests (make test-long: those that take minutes)"
+	@echo "make check      check style, types and the imports between packages"
+	@echo "make dist       build the wheel and the sdist in dist/"
+	@echo "Each sets up .venv first, once."
 
 repro: $(READY)
 	@$(IN_VENV) dvc repro
@@ -43,10 +45,15 @@ check: $(READY)
 	@$(BIN)/mypy --strict src
 	@$(BIN)/lint-imports --no-logo
 
-# Made again where the lock or the package's own metadata changed; the stamp is written last, so a half-made one is finished.
+dist: $(READY)
+	@rm -rf dist
+	@$(BIN)/hatchling build
+
+# Set up again when the lock or pyproject.toml has changed. The stamp is written last, so a setup that was stopped is
+# finished the next time.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "$(PYTHON): must be Python 3.11 or newer, but is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; \
+	  echo "$(PYTHON): must be Python 3.11 or newer, but got $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; \
 	  exit 1; }
 	@echo "setting up .venv (once)"
 	@$(PYTHON) -m venv .venv

@@ -11,6 +11,7 @@ import click
 import pytest
 from ruamel.yaml import YAML
 
+from finetune_alf import __version__
 from finetune_alf.cli.entry import group
 from finetune_alf.experiments.freeze.published import POINTS
 from finetune_alf.experiments.multitask.published import PUBLISHED
@@ -131,6 +132,10 @@ def test_the_architecture_names_every_package_and_module_at_the_top() -> None:
     top = {f"{entry.name}/" for entry in PACKAGE.iterdir() if (entry / "__init__.py").exists()}
     top |= {entry.name for entry in PACKAGE.glob("*.py") if entry.name != "__init__.py"}
     assert top <= set(inline(DOCS / "architecture.md"))
+
+
+def test_the_citation_names_the_version_of_the_package() -> None:
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
 
 
 def test_the_readme_has_a_row_for_every_preset() -> None:
