@@ -20,7 +20,7 @@ from finetune_alf.data.sample import load_sample
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import FolderEncoder, PackageEncoder
 from finetune_alf.rates import LayerRates, UniformRates
-from finetune_alf.train.job import FitJob, Workbench
+from finetune_alf.train.job import FitJob, FitRunner
 
 
 def _uniform(n_layers: int) -> list[LayerRates]:
@@ -60,7 +60,7 @@ class Ground:
     still: FolderEncoder
     rates: LayerRates
     trainer: TrainerFits
-    workbench: Workbench
+    fit_runner: FitRunner
 
     def fit(self, arm: Arm, seed: int) -> Fit:
         """Do one fit of an arm."""
@@ -74,7 +74,7 @@ class Ground:
         recipe = self.work.recipe().model_copy(update={"precision": "bf16" if arm.endswith("bf16") else "fp32"})
         encoder = self.still if arm in SAME else self.encoder
         job = FitJob("curves", recipe.with_rates(self.rates), encoder, self.digest, seed)
-        result = self.workbench(job, lambda record: True)
+        result = self.fit_runner(job, lambda record: True)
         return Fit(
             arm=arm,
             seed=seed,
@@ -100,7 +100,7 @@ def lay_ground(mode: Literal["full", "tiny"], data: str | None, root: Path) -> G
         still=_without_dropout(folder, root / "still"),
         rates=rates,
         trainer=TrainerFits(work, features, rates, folder),
-        workbench=Workbench({digest: root / "sample"}, "cpu"),
+        fit_runner=FitRunner({digest: root / "sample"}, "cpu"),
     )
 
 

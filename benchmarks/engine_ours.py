@@ -1,4 +1,4 @@
-"""Our engine, by the way that a study goes: coordinator, database, executor, Workbench on FitJobs.
+"""Our engine, by the way that a study goes: coordinator, database, executor, FitRunner on FitJobs.
 
 The listed rates are committed as pending trials before the study starts, which then finishes them as it does after a
 kill; for each one the sampler is asked all the same. Timed are asking and committing, then all from the start of the
@@ -31,7 +31,7 @@ from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import open_store
 from finetune_alf.train.forward.padded import PaddedForward
-from finetune_alf.train.job import FitJob, Workbench
+from finetune_alf.train.job import FitJob, FitRunner
 from finetune_alf.train.result import FitResult
 
 N_PROBED = 3
@@ -64,7 +64,7 @@ class _Bench:
             drawn.warm_digest: Path(drawn.warm),
             drawn.steps_digest: Path(drawn.steps),
         }
-        self.workbench = Workbench(folders, asked.device, asked.n_threads)
+        self.fit_runner = FitRunner(folders, asked.device, asked.n_threads)
         self.recipe = work.recipe()
         self.vectors = work.vectors(asked.mode, asked.n_layers)
         self.spec = StudySpec(
@@ -79,7 +79,7 @@ class _Bench:
     def run(self) -> Done:
         began = time.perf_counter()
         self._fit(self.asked.drawn.warm_digest, self.recipe.model_copy(update={"epochs": 1}), self.vectors[0], 0)
-        encoder = self.workbench.encoder(self.asked.encoder, 2)
+        encoder = self.fit_runner.encoder(self.asked.encoder, 2)
         asking_s = self._begin(encoder)
         setup_s = time.perf_counter() - began - asking_s
         counter = Counter()
@@ -125,14 +125,14 @@ class _Bench:
             encoder_identity=encoder.identity,
             n_layers=encoder.n_layers,
             executor=SerialExecutor(),
-            work=self.workbench,
+            work=self.fit_runner,
             paths=self.paths,
             on_trial=lambda record: recorded.append(time.time()),
         )
         return result, recorded[-1]
 
     def _counted(self, encoder: Encoder, counter: Counter, fits: list[FitResult]) -> Counted:
-        sample = self.workbench.sample(self.asked.drawn.digest)
+        sample = self.fit_runner.sample(self.asked.drawn.digest)
         splits = [encoder.tokenize(sample.splits[name].texts, self.work.max_tokens) for name in ("train", "validation")]
         return Counted(
             n_trials=len(fits),
@@ -156,7 +156,7 @@ class _Bench:
 
     def _fit(self, digest: str, recipe: Recipe, rates: LayerRates, seed: int) -> FitResult:
         job = FitJob("benchmark", recipe.with_rates(rates), self.asked.encoder, digest, seed)
-        return self.workbench(job, lambda record: True)
+        return self.fit_runner(job, lambda record: True)
 
 
 def _curve(fit: FitResult) -> Curve:

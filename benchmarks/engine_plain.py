@@ -19,7 +19,7 @@ from finetune_alf.encoder.load import Encoder, load_encoder
 from finetune_alf.rates import EMBEDDINGS, LayerRates, layer
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import shuffled_batches
-from finetune_alf.train.lr import param_groups
+from finetune_alf.train.optimizer import param_groups
 
 
 def run_plain(asked: Asked, work: Work) -> Done:

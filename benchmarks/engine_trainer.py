@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from finetune_alf.rates import LayerRates
-from finetune_alf.train.lr import param_groups
+from finetune_alf.train.optimizer import param_groups
 from finetune_alf.train.precision import Precision, resolve_precision
 
 

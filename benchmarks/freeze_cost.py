@@ -175,7 +175,7 @@ def _predict(bench: Any) -> tuple[dict[str, Any], dict[str, float]]:
 
     shape, engine = shape_of(bench.encoder), engine_of(bench.encoder, bench.study.recipe)
     with SilentConsole().bar("probe", N_PROBES) as bar:
-        speed = Probe(bench.encoder, bench.study.recipe, bench.only, bench.workbench.n_threads).speed(bar)
+        speed = Probe(bench.encoder, bench.study.recipe, bench.only, bench.fit_runner.n_threads).speed(bar)
     lengths = fit_lengths(bench.encoder, bench.only, bench.study.recipe.max_tokens, None)
     works = {
         level: fit_work(shape, lengths, recipe.model_copy(update={"epochs": 2}), engine)
@@ -191,7 +191,7 @@ def _flops(works: Mapping[str, Any]) -> dict[str, float]:
 
 def _from_ends(works: Mapping[str, Any], seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Return seconds by operations and layers run through, at the prices of the first and the last level."""
-    from finetune_alf.cost.speed import Timed, speed_of
+    from finetune_alf.cost.speed import TimedWork, estimate_speed
     from finetune_alf.cost.work import Work
 
     parts = {
@@ -199,7 +199,7 @@ def _from_ends(works: Mapping[str, Any], seconds: Mapping[str, Sequence[float]])
         for level, work in works.items()
     }
     first, *_, last = parts
-    speed = speed_of([Timed(parts[level], median(seconds[level])) for level in (first, last)], fit_s=0.0)
+    speed = estimate_speed([TimedWork(parts[level], median(seconds[level])) for level in (first, last)], fit_s=0.0)
     return {level: speed.seconds(work) for level, work in parts.items()}
 
 
@@ -211,7 +211,7 @@ def _time(bench: Any, asked: argparse.Namespace) -> dict[str, list[float]]:
     for turn in range(asked.rounds + 1):
         for level, recipe in _recipes(bench).items():
             job = FitJob(level, recipe, bench.encoder_spec, bench.sample.card.digest, seed=0)
-            result = bench.workbench(job, lambda record: True)
+            result = bench.fit_runner(job, lambda record: True)
             if turn:
                 seconds.setdefault(level, []).extend(record.seconds for record in result.epochs[1:])
     return seconds

@@ -14,7 +14,7 @@ _HOMES = {
     "Schedule": "finetune_alf.schedules.schedule",
     "published": "finetune_alf.schedules.published",
     "pull": "finetune_alf.schedules.pull",
-    "param_groups": "finetune_alf.train.lr",
+    "param_groups": "finetune_alf.train.optimizer",
     "load_encoder": "finetune_alf.encoder.load",
     "anatomy_of": "finetune_alf.encoder.anatomy",
     "HoulsbyAdapter": "finetune_alf.recipe",

@@ -229,7 +229,7 @@ def counted_step(rates, length, n_texts):
     from finetune_alf.encoder.tokens import Tokens
     from finetune_alf.train.forward.protocol import forward_of
     from finetune_alf.train.forward.table import TokenTable
-    from finetune_alf.train.lr import param_groups
+    from finetune_alf.train.optimizer import param_groups
 
     config = {
         "model_type": "bert",

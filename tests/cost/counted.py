@@ -1,4 +1,4 @@
-"""A tiny encoder, its shape, and the operations that PyTorch itself counts."""
+"""A tiny encoder, its shape, and the operations that PyTorch counts."""
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -15,7 +15,7 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.forward.protocol import forward_of
 from finetune_alf.train.forward.table import TokenTable
-from finetune_alf.train.lr import param_groups
+from finetune_alf.train.optimizer import param_groups
 
 N_LAYERS = 3
 CONFIGS = {
@@ -45,8 +45,8 @@ CONFIGS = {
         "max_position_embeddings": 64,
     },
 }
-PADDED = Engine(packed=False, evaluation_batch=64, prefix_bytes=1 << 30)
-PACKED = Engine(packed=True, evaluation_batch=64, prefix_bytes=1 << 30)
+PADDED = Engine(packed=False, evaluation_batch=64, max_features_bytes=1 << 30)
+PACKED = Engine(packed=True, evaluation_batch=64, max_features_bytes=1 << 30)
 
 
 def tiny(family="bert"):
@@ -60,10 +60,10 @@ def recipe(rates, **changes):
 
 
 class Rates:
-    """Open and frozen in the order embeddings, layers, head: 1 is open."""
+    """Trainable (1) and frozen (0) addresses, in the order embeddings, layers, head."""
 
-    def __init__(self, opened):
-        embeddings, *layers, head = (1e-5 * int(flag) for flag in opened)
+    def __init__(self, trainable):
+        embeddings, *layers, head = (1e-5 * int(flag) for flag in trainable)
         self.at = LayerRates.of(embeddings, layers, head)
 
     @property
@@ -94,7 +94,7 @@ def counted_step(encoder, rates, texts, *, packed):
 def counted_evaluation(encoder, texts, *, packed):
     encoder.model.eval()
     forward = forward_of(encoder.model, 0) if packed else PaddedForward(encoder.model)
-    # the counter knows no fused attention on a CPU
+    # the counter does not support fused attention on a CPU
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
         forward(table_of(texts), list(range(len(texts))))
     return counter.get_total_flops()

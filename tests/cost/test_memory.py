@@ -1,4 +1,4 @@
-"""Memory against sums made by hand and against what PyTorch keeps for a backward pass."""
+"""The formulas agree with calculations by hand and with what PyTorch saves for a backward pass."""
 
 from dataclasses import replace
 
@@ -15,20 +15,20 @@ from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.forward.protocol import forward_of
 
 
-def test_weights_first_weights_gradients_and_moments_are_those_of_open_addresses():
-    told = fit_memory(SMALL, lengths([3] * 4, n_words=6), recipe(Rates("0011")), PACKED)
-    assert told.weights == told.first_weights == 4 * (12 + 32 + 32 + 8)
-    assert told.gradients == 4 * 40
-    assert told.optimizer == 2 * 4 * 40
-    assert told.kept == 0
-    assert fit_memory(SMALL, lengths([3] * 4), recipe(Rates("0011"), keep="best"), PACKED).kept == 4 * 40
+def test_gradients_and_moments_are_those_of_trainable_addresses():
+    predicted = fit_memory(SMALL, lengths([3] * 4, n_words=6), recipe(Rates("0011")), PACKED)
+    assert predicted.weights == predicted.initial_weights == 4 * (12 + 32 + 32 + 8)
+    assert predicted.gradients == 4 * 40
+    assert predicted.optimizer == 2 * 4 * 40
+    assert predicted.kept_weights == 0
+    assert fit_memory(SMALL, lengths([3] * 4), recipe(Rates("0011"), keep="best"), PACKED).kept_weights == 4 * 40
     sgd = recipe(Rates("0011"), optimizer=SGD(momentum=0.9))
     assert fit_memory(SMALL, lengths([3] * 4), sgd, PACKED).optimizer == 4 * 40
 
 
-def test_only_words_that_occur_have_gradients_unless_all_of_them_decay():
-    few = fit_memory(SMALL, lengths([3] * 4, n_words=2), recipe(Rates("1111")), PACKED)
-    assert few.gradients == 4 * (12 - 4 * 2 + 32 + 32 + 8)
+def test_only_words_that_occur_have_gradients_without_weight_decay():
+    restricted = fit_memory(SMALL, lengths([3] * 4, n_words=2), recipe(Rates("1111")), PACKED)
+    assert restricted.gradients == 4 * (12 - 4 * 2 + 32 + 32 + 8)
     decayed = recipe(Rates("1111"), optimizer=AdamW(weight_decay=0.1))
     for fit, engine in ((decayed, PACKED), (recipe(Rates("1111")), PADDED)):
         assert fit_memory(SMALL, lengths([3] * 4, n_words=2), fit, engine).gradients == 4 * (12 + 32 + 32 + 8)
@@ -36,7 +36,7 @@ def test_only_words_that_occur_have_gradients_unless_all_of_them_decay():
 
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_batch_leaves_what_pytorch_keeps_for_its_backward_pass(packed, precision):
+def test_a_batch_saves_what_pytorch_saves_for_its_backward_pass(packed, precision):
     encoder, shape = tiny()
     encoder.model.train()
     texts, kept = [32] * 8, {}
@@ -52,17 +52,17 @@ def test_a_batch_leaves_what_pytorch_keeps_for_its_backward_pass(packed, precisi
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with hooks, torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         forward(table_of(texts), list(range(len(texts))))
-    engine = replace(PACKED if packed else PADDED, bytes_a_number=2 if precision == "bf16" else 4)
-    told = fit_memory(shape, lengths(texts, [1]), recipe(Rates("11111")), engine).batch
-    assert told == pytest.approx(sum(n_bytes for n_bytes, _ in kept.values()), rel=0.3)
+    engine = replace(PACKED if packed else PADDED, bytes_per_number=2 if precision == "bf16" else 4)
+    predicted = fit_memory(shape, lengths(texts, [1]), recipe(Rates("11111")), engine).batch
+    assert predicted == pytest.approx(sum(n_bytes for n_bytes, _ in kept.values()), rel=0.3)
 
 
 @given(st.lists(st.booleans(), min_size=3, max_size=3), st.integers(0, 2), st.booleans())
 def test_freezing_one_more_address_never_takes_more_memory_for_training(flags, index, packed):
     texts, engine = lengths([9] * 30, [9] * 20), PACKED if packed else PADDED
-    now = fit_memory(SMALL, texts, recipe(Rates([*flags, True]), batch=8), engine)
+    before = fit_memory(SMALL, texts, recipe(Rates([*flags, True]), batch=8), engine)
     less = [*flags[:index], False, *flags[index + 1 :]]
     frozen = fit_memory(SMALL, texts, recipe(Rates([*less, True]), batch=8), engine)
-    assert frozen.gradients <= now.gradients
-    assert frozen.optimizer <= now.optimizer
-    assert frozen.batch <= now.batch
+    assert frozen.gradients <= before.gradients
+    assert frozen.optimizer <= before.optimizer
+    assert frozen.batch <= before.batch

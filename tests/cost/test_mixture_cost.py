@@ -1,4 +1,4 @@
-"""Fits at several tasks, fits with adapters and further pre-training, against what is counted."""
+"""The cost of fits at several tasks, with adapters, and of further pre-training agrees with what is counted."""
 
 import math
 
@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from finetune_alf.cost.masked import Masking, masked_work
 from finetune_alf.cost.memory import fit_memory
-from finetune_alf.cost.mixture import Part, mixture_memory, mixture_work, turns_of
+from finetune_alf.cost.mixture import TaskLengths, batches_per_task, mixture_memory, mixture_work
+from finetune_alf.cost.mlm import MaskedTraining, mlm_work
 from finetune_alf.cost.work import fit_work
 from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.encoder.heads import HeadShape, with_task_heads
@@ -27,10 +27,10 @@ from finetune_alf.recipe.tasks import (
     TemperedSampling,
 )
 from finetune_alf.train.fit import count_trainable_parameters
-from finetune_alf.train.stream import n_steps_per_epoch, steps_of_epoch
+from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch
 
 SAMPLINGS = (ProportionalSampling(), TemperedSampling(), AnnealedSampling(), RoundRobin(), JointSteps())
-OPEN = Rates("11111")
+ALL_TRAINABLE = Rates("11111")
 
 
 @pytest.fixture(scope="module")
@@ -39,25 +39,25 @@ def bare():
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS, ids=lambda sampling: sampling.kind)
-def test_turns_are_those_that_fits_take_on_average(sampling):
+def test_batches_per_task_are_the_mean_of_real_fits(sampling):
     n_rows, epochs, n_steps = {"large": 90, "middle": 30, "small": 12}, 3, 400
     tasks = TasksSpec(sampling=sampling, steps_per_epoch=n_steps)
-    asked = recipe(OPEN, batch=8, epochs=epochs, tasks=tasks)
+    adapter_recipe = recipe(ALL_TRAINABLE, batch=8, epochs=epochs, tasks=tasks)
     counts = dict.fromkeys(n_rows, 0)
     for epoch in range(epochs):
-        for step in steps_of_epoch(asked, n_rows, 3, epoch):
+        for step in steps_of_epoch(adapter_recipe, n_rows, 3, epoch):
             for task, _ in step:
                 counts[task] += 1
-    for task, turns in turns_of(tasks, n_rows, epochs, n_steps).items():
-        drawn = 0 if sampling.kind in ("joint", "round_robin") else 4 * math.sqrt(turns / epochs)
-        assert abs(counts[task] / epochs - turns) <= drawn
+    for task, expected in batches_per_task(tasks, n_rows, epochs, n_steps).items():
+        drawn = 0 if sampling.kind in ("joint", "round_robin") else 4 * math.sqrt(expected / epochs)
+        assert abs(counts[task] / epochs - expected) <= drawn
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(3, 20), min_size=1, max_size=12), st.integers(1, 5), st.sampled_from(["11111", "00001"]))
-def test_a_mixture_of_one_task_costs_what_its_fit_does(bare, texts, batch, opened):
-    plain = recipe(Rates(opened), batch=batch, epochs=2)
-    part = Part(len(texts), 1, lengths(texts, scored=[4, 9]))
+def test_a_mixture_of_one_task_costs_what_its_fit_does(bare, texts, batch, trainable):
+    plain = recipe(Rates(trainable), batch=batch, epochs=2)
+    part = TaskLengths(len(texts), 1, lengths(texts, scored=[4, 9]))
     mixed = plain.model_copy(update={"tasks": TasksSpec()})
     n_steps = n_steps_per_epoch(mixed, {"one": len(texts)})
     assert mixture_work(bare, {"one": part}, mixed, PACKED, n_steps) == fit_work(bare, part.lengths, plain, PACKED)
@@ -66,9 +66,9 @@ def test_a_mixture_of_one_task_costs_what_its_fit_does(bare, texts, batch, opene
 
 def test_a_pair_apart_is_two_texts_a_row_and_the_other_heads_are_not_updated():
     encoder, _ = tiny()
-    shapes = {"alone": HeadShape(3), "apart": HeadShape(1, n_parts=2)}
+    shapes = {"alone": HeadShape(3), "apart": HeadShape(1, n_texts_per_row=2)}
     shape = shape_of(with_task_heads(encoder, shapes, HeadsSpec(n_common_layers=1)))
-    parts = {"alone": Part(8, 1, lengths([5] * 8)), "apart": Part(8, 2, lengths([5] * 16))}
+    parts = {"alone": TaskLengths(8, 1, lengths([5] * 8)), "apart": TaskLengths(8, 2, lengths([5] * 16))}
     mixed = recipe(Rates("00001"), batch=4, tasks=TasksSpec(sampling=RoundRobin()))
     work = mixture_work(shape, parts, mixed, PACKED, n_steps=4)
     common, own = shape.parameters["head"], [shape.parameters[f"head.{task}"] for task in shapes]
@@ -80,11 +80,11 @@ def test_a_pair_apart_is_two_texts_a_row_and_the_other_heads_are_not_updated():
     assert mixture_work(shape, parts, joint, PACKED, n_steps=2).updates == 2 * (common + sum(own))
 
 
-def test_what_is_kept_of_several_tasks_adds_up(bare):
+def test_frozen_features_of_several_tasks_add_up(bare):
     frozen = recipe(Rates("00111"), tasks=TasksSpec())
-    parts = {"a": Part(2, 1, lengths([9, 9], [30] * 40)), "b": Part(2, 1, lengths([9, 9], [30] * 10))}
+    parts = {"a": TaskLengths(2, 1, lengths([9, 9], [30] * 40)), "b": TaskLengths(2, 1, lengths([9, 9], [30] * 10))}
     alone = mixture_memory(bare, {"a": parts["a"]}, frozen, PACKED)
-    assert mixture_memory(bare, parts, frozen, PACKED) == alone + 4 * bare.hidden * 300
+    assert mixture_memory(bare, parts, frozen, PACKED) == alone + 4 * bare.hidden_size * 300
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -94,24 +94,24 @@ def test_a_step_with_adapters_takes_about_what_pytorch_counts(adapter, packed):
     adapted = with_adapter(encoder, adapter)
     shape, texts = shape_of(adapted), [24, 17, 9, 24]
     engine = PACKED if packed else PADDED
-    told = fit_work(shape, lengths(texts), recipe(OPEN, adapter=adapter), engine).train_flops
-    counted = counted_step(adapted, OPEN.at, texts, packed=packed)
-    # the formula goes down through the whole of the lowest layer, PyTorch as far as its lowest bottleneck
-    assert told == pytest.approx(counted, rel=0.12)
-    assert told < fit_work(bare, lengths(texts), recipe(OPEN), engine).train_flops
+    predicted = fit_work(shape, lengths(texts), recipe(ALL_TRAINABLE, adapter=adapter), engine).train_flops
+    counted = counted_step(adapted, ALL_TRAINABLE.at, texts, packed=packed)
+    # the formula includes the whole lowest layer, PyTorch stops at its lowest bottleneck
+    assert predicted == pytest.approx(counted, rel=0.12)
+    assert predicted < fit_work(bare, lengths(texts), recipe(ALL_TRAINABLE), engine).train_flops
 
 
-def test_adapters_norms_and_head_are_all_that_an_optimizer_holds():
+def test_an_optimizer_updates_adapters_norms_and_head_only():
     encoder, _ = tiny()
     adapted = with_adapter(encoder, HoulsbyAdapter(width=8))
-    asked = recipe(OPEN, adapter=HoulsbyAdapter(width=8))
-    n_open = count_trainable_parameters(adapted, adapted.anatomy.rates(OPEN.at), asked)
+    adapter_recipe = recipe(ALL_TRAINABLE, adapter=HoulsbyAdapter(width=8))
+    n_trainable = count_trainable_parameters(adapted, adapted.anatomy.rates(ALL_TRAINABLE.at), adapter_recipe)
     shape = shape_of(adapted)
-    assert fit_work(shape, lengths([5] * 3), asked, PACKED).updates == n_open
-    assert fit_memory(shape, lengths([5] * 3), asked, PACKED).optimizer == 2 * 4 * n_open
+    assert fit_work(shape, lengths([5] * 3), adapter_recipe, PACKED).updates == n_trainable
+    assert fit_memory(shape, lengths([5] * 3), adapter_recipe, PACKED).optimizer == 2 * 4 * n_trainable
 
 
-def test_adapters_of_frozen_layers_at_the_bottom_are_not_gone_back_to():
+def test_the_backward_pass_stops_at_the_lowest_trainable_adapter():
     encoder, _ = tiny()
     shape = shape_of(with_adapter(encoder, LoraAdapter(rank=4)))
     steps = [fit_work(shape, lengths([9] * 4), recipe(Rates(flags)), PADDED) for flags in ("11111", "00111", "00011")]
@@ -129,7 +129,9 @@ def test_a_step_of_further_pre_training_takes_what_pytorch_counts():
         hidden = model.bert(ids, attention_mask=torch.ones_like(ids)).last_hidden_state  # (4, 20, h)
         logits = model.cls(hidden.flatten(0, 1)[places])  # (10, V)
         F.cross_entropy(logits, torch.zeros(10, dtype=torch.long)).backward()
-    told = masked_work(shape, [20] * 4, [], PADDED, Masking(n_steps=1, n_warm_up=0, batch=4, mask_frac=10 / 80))
-    assert told.train_flops == pytest.approx(counter.get_total_flops(), rel=0.03)
-    warmed = masked_work(shape, [20] * 4, [], PADDED, Masking(n_steps=0, n_warm_up=1, batch=4, mask_frac=10 / 80))
-    assert warmed.train_flops < told.train_flops / 2
+    predicted = mlm_work(
+        shape, [20] * 4, [], PADDED, MaskedTraining(n_steps=1, n_warm_up=0, batch=4, mask_frac=10 / 80)
+    )
+    assert predicted.train_flops == pytest.approx(counter.get_total_flops(), rel=0.03)
+    warmed = mlm_work(shape, [20] * 4, [], PADDED, MaskedTraining(n_steps=0, n_warm_up=1, batch=4, mask_frac=10 / 80))
+    assert warmed.train_flops < predicted.train_flops / 2

@@ -6,7 +6,7 @@ from finetune_alf.encoder.load import load_encoder
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD, UniformRates
 from finetune_alf.recipe import HeadsSpec
-from finetune_alf.recipe.plans import HeadShape
+from finetune_alf.recipe.task_plans import HeadShape
 
 SHAPES = {"keys": HeadShape(3), "b-2": HeadShape(1, 3, 2), "c": HeadShape(1, 2)}
 
@@ -33,7 +33,7 @@ def test_every_family_takes_task_heads_and_every_parameter_has_one_address(famil
     ids = torch.ones(4, 6, dtype=torch.long)
     for task, shape in SHAPES.items():
         task_heads_of(encoder.model).task = task
-        assert encoder.model(input_ids=ids).logits.shape == (4 // shape.n_parts, shape.n_outputs)
+        assert encoder.model(input_ids=ids).logits.shape == (4 // shape.n_texts_per_row, shape.n_outputs)
 
 
 def test_a_single_task_is_initialized_as_the_plain_classifier(family, load):

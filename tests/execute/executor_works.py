@@ -99,7 +99,7 @@ class OfSeveral:
     def __call__(self, job: Any, report: Report) -> Any:
         return self.work(job, report)
 
-    def together(self, jobs: list[Any], report: Callable[[Any, Any], bool]) -> Iterator[Outcome[Any, Any]]:
+    def run_fused(self, jobs: list[Any], report: Callable[[Any, Any], bool]) -> Iterator[Outcome[Any, Any]]:
         for job in jobs:
             result, failure = attempt(self.work, job, partial(report, job))
             yield Outcome(job, result, failure, n_attempts=1)

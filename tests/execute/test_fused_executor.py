@@ -17,9 +17,9 @@ class Grouped(works.OfSeveral):
         object.__setattr__(self, "breaks_at", breaks_at)
         object.__setattr__(self, "backwards", backwards)
 
-    def together(self, jobs: Any, report: Any) -> Any:
+    def run_fused(self, jobs: Any, report: Any) -> Any:
         self.groups.append(list(jobs))
-        for outcome in super().together(jobs[::-1] if self.backwards else jobs, report):
+        for outcome in super().run_fused(jobs[::-1] if self.backwards else jobs, report):
             if outcome.job == self.breaks_at:
                 raise MemoryError("too many at once")
             yield outcome

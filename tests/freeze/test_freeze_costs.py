@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune_alf.cost.shape import Engine, FitLengths, Shape
+from finetune_alf.cost.shape import EncoderShape, Engine, FitLengths
 from finetune_alf.experiments.freeze.cost import LevelCost, cost_fit, level_cost, pareto_front
 from finetune_alf.experiments.freeze.levels import levels
 from finetune_alf.rates import UniformRates, addresses
@@ -47,7 +47,7 @@ def test_the_farthest_level_is_told_and_two_levels_say_nothing():
 
 def test_operations_and_memory_fall_from_level_to_level():
     sizes = dict.fromkeys(addresses(4), 800_000)
-    shape = Shape(4, 256, 1024, 4, sizes, (256 * 256, 512), 3000, 256)
+    shape = EncoderShape(4, 256, 1024, 4, sizes, (256 * 256, 512), 3000, 256)
     lengths = FitLengths((20,) * 64, (20,) * 32, (20,) * 32, 500)
     plain = Recipe(rates=UniformRates(rate=1e-5), epochs=2, batch=8, max_tokens=32)
     costs = [

@@ -22,7 +22,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.report.write import write_report
 from finetune_alf.running.context import Context, SilentConsole
 from finetune_alf.tracking.mlflow import MlflowTracker
-from finetune_alf.train.job import Workbench
+from finetune_alf.train.job import FitRunner
 
 
 def run(root: Path, *words: str) -> Result:
@@ -156,7 +156,7 @@ def test_a_stopped_sweep_keeps_its_cells_and_does_no_fit_twice(
     shutil.copytree(done / "data", root / "data")
     shutil.copytree(done / "mlruns", root / "mlruns")
     context = Context(load_params(root / "params.yaml"), Paths(root))
-    fitted, real, most = [], Workbench.__call__, 7
+    fitted, real, most = [], FitRunner.__call__, 7
 
     def counting(self, job, report):
         if len(fitted) == most:
@@ -164,7 +164,7 @@ def test_a_stopped_sweep_keeps_its_cells_and_does_no_fit_twice(
         fitted.append(job.key)
         return real(self, job, report)
 
-    monkeypatch.setattr(Workbench, "__call__", counting)
+    monkeypatch.setattr(FitRunner, "__call__", counting)
     with pytest.raises(KeyboardInterrupt):
         freeze(context, "tiny")
     path = context.paths.freeze("tiny").with_suffix(".jsonl")
@@ -237,7 +237,7 @@ class Listening(SilentConsole):
 def test_beside_the_bar_stand_validation_scores_and_a_sweep_that_is_done_fits_nothing(
     done: Path, cells: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Workbench, "__call__", lambda *given: pytest.fail("nothing is left to fit"))
+    monkeypatch.setattr(FitRunner, "__call__", lambda *given: pytest.fail("nothing is left to fit"))
     console = Listening()
     freeze(Context(load_params(done / "params.yaml"), Paths(done), console), "tiny")
     assert [note.partition(" ")[2] for note in console.notes[-12:]] == [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune_alf.experiments.registry import load_params, model_of
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.params import Params
 from finetune_alf.params.presets import find_source, preset_names
 from finetune_alf.params.reading import parse_document
@@ -46,7 +46,7 @@ def test_thesis_presets_hold_the_theses_numbers(name: str) -> None:
     assert list(params.studies) == [name]
     assert study.space.model_dump()["rates"] == (0, 2e-10, 2e-9, 2e-8, 2e-7, 2e-6, 2e-5)
     assert (recipe.batch, recipe.epochs, recipe.max_tokens, study.n_trials) == (32, 35, 512, 220)
-    assert recipe.stopping is not None
+    assert recipe.early_stopping is not None
     assert study.pruner is None
     assert (recipe.rates.highest, recipe.rates.at(6)["head"]) == (2e-5, 2e-5)
     for sample in params.samples.values():

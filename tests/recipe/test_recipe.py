@@ -9,6 +9,7 @@ from finetune_alf.recipe import (
     AdamW,
     ConstantCurve,
     CosineCurve,
+    EarlyStopping,
     ExponentialCurve,
     GradualUnfreezing,
     HoulsbyAdapter,
@@ -16,7 +17,6 @@ from finetune_alf.recipe import (
     LinearCurve,
     Recipe,
     SlantedTriangularCurve,
-    Stopping,
 )
 
 
@@ -75,11 +75,11 @@ def test_open_thaw_opens_everything_at_once():
 
 
 @pytest.mark.parametrize(
-    ("losses", "over"),
+    ("losses", "stops"),
     [([1.0, 0.9, 0.8], False), ([1.0, 0.5, 0.5], False), ([1.0, 0.5, 0.5, 0.5], True), ([1, 2, 3], True), ([1], False)],
 )
-def test_a_fit_stops_once_the_training_loss_has_not_fallen_for_its_patience(losses, over):
-    assert Stopping(patience=2, min_gain=0.01).is_over(losses) is over
+def test_a_fit_stops_once_the_training_loss_has_not_fallen_for_its_patience(losses, stops):
+    assert EarlyStopping(patience=2, min_delta=0.01).should_stop(losses) is stops
 
 
 def test_rates_above_the_forgetting_bound_are_refused_with_the_reason():
@@ -106,7 +106,9 @@ def test_nesterov_needs_momentum():
 
 
 def test_a_recipe_comes_back_from_json_and_keeps_everything_but_its_rates():
-    first = recipe(optimizer=AdamW(weight_decay=0.01), stopping=Stopping(), curve=LinearCurve(warmup_frac=0.1))
+    first = recipe(
+        optimizer=AdamW(weight_decay=0.01), early_stopping=EarlyStopping(), curve=LinearCurve(warmup_frac=0.1)
+    )
     again = Recipe.model_validate_json(first.model_dump_json())
     assert again == first
     listed = first.with_rates(LayerRates.of(0, [0, 1e-5], 1e-3))

@@ -27,7 +27,7 @@ def test_each_published_schedule_has_the_thesis_recipe_and_rates_on_its_grid(nam
     assert schedule.rates["head"] == 2e-5  # type: ignore[index]
     recipe = schedule.recipe
     assert (recipe.batch, recipe.epochs, recipe.max_tokens, recipe.keep) == (32, 35, 512, "last")
-    assert recipe.stopping is not None
+    assert recipe.early_stopping is not None
     assert recipe.optimizer == AdamW()
     assert recipe.rates.highest <= FORGETTING_BOUND
     assert "table 4." in str(schedule.provenance.citation)

@@ -61,7 +61,7 @@ RECIPE = """rates: {kind: frozen_below, n_frozen: 1, rate: 1e-2, head: 1e-2}
       precision: fp32
       tasks:
         sampling: {kind: round_robin}
-        each: {same: {pairs: apart, loss: binary, metric: f1}}"""
+        each: {same: {pairs: apart, loss: binary_cross_entropy, metric: f1}}"""
 EXPERIMENTS = f"""
 multitask:
   top:
@@ -139,7 +139,7 @@ def test_every_cell_has_a_line_with_the_score_of_each_task(done):
         for line in lines:
             assert {task: one["metric"] for task, one in line["tasks"].items()} == TASKS
             scores = {task: one["score"] for task, one in line["tasks"].items()}
-            assert line["score"] == pytest.approx(TasksSpec().score(scores, TASKS))
+            assert line["score"] == pytest.approx(TasksSpec().overall_score(scores, TASKS))
             kept = line["epochs"][line["kept_epoch"]]["validation_score"]
             assert kept == max(epoch["validation_score"] for epoch in line["epochs"])
             assert set(line["epochs"][0]["tasks"]) == set(TASKS)
@@ -257,7 +257,11 @@ def test_a_recipe_that_does_not_suit_its_tasks_is_refused_before_anything_is_fit
             "metric: pearson",
             r"cell dropout-0.3: .*same\.metric: must be one for classes, but got pearson",
         ),
-        ("{same: {pairs: apart, loss: binary,", "{same: {loss: score,", r"each\.same\.loss: must suit labels"),
+        (
+            "{same: {pairs: apart, loss: binary_cross_entropy,",
+            "{same: {loss: squared_error,",
+            r"each\.same\.loss: must suit labels",
+        ),
         ("{like: {pairs: apart, n_layers: 2}}", "{films: {pairs: apart}}", "cell like-apart: .*must be together"),
         ("n_frozen: all", "n_frozen: 3", "^multitask.shape, cell head: rates.n_frozen: must be at most .* 2 layers"),
     ):

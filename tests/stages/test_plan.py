@@ -93,12 +93,12 @@ def test_what_may_end_fits_earlier_is_said(ready, tmp_path):
     ctx = small_context(
         tmp_path / "stopping",
         **{
-            "      batch: 8": "      stopping: {patience: 1}\n      batch: 8",
+            "      batch: 8": "      early_stopping: {patience: 1}\n      batch: 8",
             "enqueue:": "pruner: median\n    enqueue:",
         },
     )
     prepare(ctx, "films")
-    assert [note.split()[0] for note in plan(ctx, "tiny").notes if "may" in note] == ["recipe.stopping", "The"]
+    assert [note.split()[0] for note in plan(ctx, "tiny").notes if "may" in note] == ["recipe.early_stopping", "The"]
 
 
 def test_a_space_with_zero_is_cheaper_than_one_that_freezes_nothing(ready, tmp_path):

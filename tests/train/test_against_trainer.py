@@ -1,8 +1,8 @@
-"""With uniform rates, no dropout and fp32 our loop takes the very steps of Hugging Face's Trainer."""
+"""With uniform rates, no dropout and fp32 the training loop takes the steps of transformers' Trainer."""
 
 import pytest
 import torch
-from tiny import fit_texts, labelled, tiny_recipe
+from tiny import task_splits, tiny_recipe, tokenized_split
 from transformers import Trainer, TrainingArguments
 
 from finetune_alf.rates import UniformRates
@@ -16,7 +16,7 @@ SEED, RATE = 3, 1e-3
 
 
 class SameBatches(Trainer):
-    """Trainer, fed with our batches in our order."""
+    """Trainer with our batches in our order."""
 
     def __init__(self, batches, **settings):
         super().__init__(**settings)
@@ -38,11 +38,11 @@ def test_losses_and_weights_agree_step_by_step(loaded_without_dropout, curve, tm
     recipe = tiny_recipe(
         rates=UniformRates(rate=RATE), curve=curve, optimizer=AdamW(weight_decay=0.01), epochs=2, batch=4
     )
-    result = fit(encoder, fit_texts(encoder), recipe, SEED)
+    result = fit(encoder, task_splits(encoder), recipe, SEED)
     ours = {name: parameter.detach().clone() for name, parameter in encoder.model.named_parameters()}
 
     encoder.reset(child_seed(SEED, "head"))
-    split = labelled(encoder)
+    split = tokenized_split(encoder)
     rows = [some for epoch in range(2) for some in shuffled_batches(len(split), 4, SEED, epoch)]
     batches = [padded(split.table, some) | {"labels": split.labels[some]} for some in rows]
     trainer = SameBatches(

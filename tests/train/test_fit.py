@@ -4,15 +4,15 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny import N_LAYERS, fit_texts, labelled, tiny_recipe
+from tiny import N_LAYERS, task_splits, tiny_recipe, tokenized_split
 
 from finetune_alf.errors import RatesError
 from finetune_alf.rates import HEAD, FrozenBelow, LayerRates, UniformRates
-from finetune_alf.recipe import SGD, AdamW, GradualUnfreezing, LinearCurve, Stopping
+from finetune_alf.recipe import SGD, AdamW, EarlyStopping, GradualUnfreezing, LinearCurve
 from finetune_alf.train.batches import batches_by_length, shuffled_batches
 from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.padded import PaddedForward
-from finetune_alf.train.lr import Pace, param_groups
+from finetune_alf.train.optimizer import LayerwiseOptimizer, param_groups
 
 
 def weights(encoder):
@@ -20,14 +20,14 @@ def weights(encoder):
 
 
 def test_a_fit_learns(loaded):
-    result = fit(loaded, fit_texts(loaded), tiny_recipe(epochs=20), seed=1)
+    result = fit(loaded, task_splits(loaded), tiny_recipe(epochs=20), seed=1)
     assert result.accuracy == 1.0
     assert result.epochs[-1].train_loss < 0.5 * result.epochs[0].train_loss
     assert result.n_steps == 20 * 4
 
 
 def test_the_same_seed_gives_the_same_fit_and_another_seed_another(loaded):
-    first, again, other = (fit(loaded, fit_texts(loaded), tiny_recipe(), seed) for seed in (1, 1, 2))
+    first, again, other = (fit(loaded, task_splits(loaded), tiny_recipe(), seed) for seed in (1, 1, 2))
     curve = [[record.train_loss for record in result.epochs] for result in (first, again, other)]
     assert curve[0] == curve[1]
     assert curve[0] != curve[2]
@@ -35,11 +35,11 @@ def test_the_same_seed_gives_the_same_fit_and_another_seed_another(loaded):
 
 @given(st.lists(st.booleans(), min_size=N_LAYERS + 1, max_size=N_LAYERS + 1))
 @settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_frozen_addresses_stay_bit_for_bit_and_open_ones_move(loaded, opened):
-    rates = LayerRates.of(*_pick(opened), 1e-2)
+def test_frozen_addresses_stay_bit_for_bit_and_trainable_ones_change(loaded, has_rate):
+    rates = LayerRates.of(*_pick(has_rate), 1e-2)
     loaded.reset(0)
     before = weights(loaded)
-    fit(loaded, fit_texts(loaded), tiny_recipe(epochs=1).with_rates(rates), seed=3)
+    fit(loaded, task_splits(loaded), tiny_recipe(epochs=1).with_rates(rates), seed=3)
     after = weights(loaded)
     for address, names in loaded.anatomy.parameters.items():
         if address == HEAD:
@@ -48,19 +48,19 @@ def test_frozen_addresses_stay_bit_for_bit_and_open_ones_move(loaded, opened):
         assert same == (rates[address] == 0), address
 
 
-def _pick(opened):
-    values = [2e-3 if is_open else 0.0 for is_open in opened]
+def _pick(has_rate):
+    values = [2e-3 if is_trainable else 0.0 for is_trainable in has_rate]
     return values[0], values[1:]
 
 
 def test_frozen_addresses_have_no_gradient_and_no_optimizer_state(loaded):
-    fit(loaded, fit_texts(loaded), tiny_recipe(rates=FrozenBelow(n_frozen=2, rate=1e-3, head=1e-2)), seed=1)
+    fit(loaded, task_splits(loaded), tiny_recipe(rates=FrozenBelow(n_frozen=2, rate=1e-3, head=1e-2)), seed=1)
     by_name = dict(loaded.model.named_parameters())
     for address in ("embeddings", "layer.0", "layer.1"):
         assert not any(by_name[name].requires_grad for name in loaded.anatomy.parameters[address])
 
 
-def test_groups_hold_every_open_parameter_once_and_vectors_do_not_decay(loaded):
+def test_groups_hold_every_trainable_parameter_once_and_vectors_have_no_weight_decay(loaded):
     loaded.reset(0)
     rates = LayerRates.of(1e-5, [0, 2e-5, 3e-5], 1e-3)
     groups = param_groups(loaded.model, rates, weight_decay=0.01)
@@ -85,21 +85,21 @@ def test_freezing_everything_is_refused(loaded):
 def test_the_rate_of_a_step_is_rates_times_curve(loaded):
     loaded.reset(0)
     recipe = tiny_recipe(curve=LinearCurve(warmup_frac=0.5), optimizer=SGD())
-    pace = Pace(loaded.model, loaded.anatomy, recipe, n_steps=10)
+    optimizer = LayerwiseOptimizer(loaded.model, loaded.anatomy, recipe, n_steps=10)
     seen = []
     for step in range(10):
-        pace.step(step)
-        seen.append({group["address"]: group["lr"] for group in pace.optimizer.param_groups})
+        optimizer.step(step)
+        seen.append({group["address"]: group["lr"] for group in optimizer.optimizer.param_groups})
     expected = recipe.rates.at(N_LAYERS)
     for step, lrs in enumerate(seen):
         assert lrs == {address: rate * recipe.curve.at(step, 10, recipe.epochs) for address, rate in expected.items()}
 
 
-def test_gradual_thaw_moves_only_what_is_open_yet(loaded):
+def test_gradual_unfreezing_changes_only_unfrozen_addresses(loaded):
     recipe = tiny_recipe(epochs=1, unfreezing=GradualUnfreezing())
     loaded.reset(0)
     before = weights(loaded)
-    fit(loaded, fit_texts(loaded), recipe, seed=1)
+    fit(loaded, task_splits(loaded), recipe, seed=1)
     after = weights(loaded)
     moved = {
         address
@@ -110,10 +110,10 @@ def test_gradual_thaw_moves_only_what_is_open_yet(loaded):
 
 
 @pytest.mark.parametrize("epochs", [1, 3])
-def test_what_a_thaw_never_opens_is_not_counted_as_open(loaded, epochs):
-    result = fit(loaded, fit_texts(loaded), tiny_recipe(epochs=epochs, unfreezing=GradualUnfreezing()), seed=1)
-    opened = loaded.anatomy.addresses[-1 - epochs :]  # the head, and a layer an epoch
-    names = [name for address in opened for name in loaded.anatomy.parameters[address]]
+def test_addresses_that_are_never_unfrozen_are_not_counted_as_trainable(loaded, epochs):
+    result = fit(loaded, task_splits(loaded), tiny_recipe(epochs=epochs, unfreezing=GradualUnfreezing()), seed=1)
+    has_rate = loaded.anatomy.addresses[-1 - epochs :]  # the head, and a layer an epoch
+    names = [name for address in has_rate for name in loaded.anatomy.parameters[address]]
     assert result.n_trainable_parameters == sum(loaded.model.get_parameter(name).numel() for name in names)
 
 
@@ -121,42 +121,42 @@ def test_micro_batches_take_the_same_steps(loaded_without_dropout):
     encoder = loaded_without_dropout
     curves = []
     for micro_batch in (None, 1, 3):
-        result = fit(encoder, fit_texts(encoder), tiny_recipe(micro_batch=micro_batch, batch=8), seed=1)
+        result = fit(encoder, task_splits(encoder), tiny_recipe(micro_batch=micro_batch, batch=8), seed=1)
         curves.append([record.train_loss for record in result.epochs])
     assert curves[1] == pytest.approx(curves[0], rel=1e-5)
     assert curves[2] == pytest.approx(curves[0], rel=1e-5)
 
 
-def test_a_fit_that_does_not_fall_any_more_converges(loaded):
-    recipe = tiny_recipe(epochs=20, stopping=Stopping(patience=2, min_gain=10.0))
-    result = fit(loaded, fit_texts(loaded), recipe, seed=1)
+def test_a_fit_whose_loss_no_longer_falls_converges(loaded):
+    recipe = tiny_recipe(epochs=20, early_stopping=EarlyStopping(patience=2, min_delta=10.0))
+    result = fit(loaded, task_splits(loaded), recipe, seed=1)
     assert result.stopped == "converged"
     assert len(result.epochs) == 3
 
 
-def test_a_loss_that_is_not_a_number_ends_the_fit_as_diverged(loaded):
+def test_a_loss_of_nan_ends_the_fit_as_diverged(loaded):
     recipe = tiny_recipe(optimizer=SGD(), rates=UniformRates(rate=1e30), clip=None)
-    result = fit(loaded, fit_texts(loaded), recipe, seed=1)
+    result = fit(loaded, task_splits(loaded), recipe, seed=1)
     assert result.stopped == "diverged"
     assert (result.score, result.accuracy, result.predictions) == (None, None, ())
 
 
-def test_a_listener_can_stop_a_fit(loaded):
-    result = fit(loaded, fit_texts(loaded), tiny_recipe(), seed=1, report=lambda record: record.epoch < 1)
+def test_a_fit_is_pruned_when_its_report_returns_false(loaded):
+    result = fit(loaded, task_splits(loaded), tiny_recipe(), seed=1, report=lambda metrics: metrics.epoch < 1)
     assert result.stopped == "pruned"
     assert len(result.epochs) == 2
 
 
 def test_keeping_the_best_epoch_scores_the_weights_of_that_epoch(loaded):
-    best = fit(loaded, fit_texts(loaded), tiny_recipe(epochs=8, keep="best"), seed=5)
+    best = fit(loaded, task_splits(loaded), tiny_recipe(epochs=8, keep="best"), seed=5)
     accuracies = [record.validation_accuracy for record in best.epochs]
     assert best.kept_epoch == accuracies.index(max(accuracies))
-    cut = fit(loaded, fit_texts(loaded), tiny_recipe(epochs=8), seed=5, report=lambda r: r.epoch < best.kept_epoch)
+    cut = fit(loaded, task_splits(loaded), tiny_recipe(epochs=8), seed=5, report=lambda r: r.epoch < best.kept_epoch)
     assert best.predictions == cut.predictions
 
 
-def test_the_last_epoch_is_scored_unless_the_best_is_asked_for(loaded):
-    result = fit(loaded, fit_texts(loaded), tiny_recipe(), seed=1)
+def test_the_last_epoch_is_scored_by_default(loaded):
+    result = fit(loaded, task_splits(loaded), tiny_recipe(), seed=1)
     assert result.kept_epoch == 2
     assert result.accuracy == result.epochs[-1].validation_accuracy
 
@@ -170,18 +170,18 @@ def test_every_epoch_sees_every_text_once_in_an_order_of_its_own(n_texts, batch,
 
 
 def test_evaluation_covers_every_text_and_batches_similar_lengths(loaded):
-    split = labelled(loaded)
+    split = tokenized_split(loaded)
     rows = [row for some in batches_by_length(split.lengths, 3) for row in some]
     assert sorted(rows) == list(range(len(split)))
     lengths = [int(split.table.lengths[row]) for row in rows]
     assert lengths == sorted(lengths)
 
 
-def test_padding_does_not_change_what_a_model_says(loaded_without_dropout):
+def test_padding_does_not_change_the_logits(loaded_without_dropout):
     encoder = loaded_without_dropout
     encoder.reset(1)
     encoder.model.eval()
-    split = labelled(encoder)
+    split = tokenized_split(encoder)
     forward = PaddedForward(encoder.model)
     together = forward(split.table, range(8))
     alone = torch.cat([forward(split.table, [row]) for row in range(8)])
@@ -189,17 +189,17 @@ def test_padding_does_not_change_what_a_model_says(loaded_without_dropout):
 
 
 def test_bf16_keeps_fp32_weights_and_stays_close(loaded):
-    exact = fit(loaded, fit_texts(loaded), tiny_recipe(precision="fp32"), seed=1)
-    rough = fit(loaded, fit_texts(loaded), tiny_recipe(precision="bf16"), seed=1)
+    exact = fit(loaded, task_splits(loaded), tiny_recipe(precision="fp32"), seed=1)
+    rough = fit(loaded, task_splits(loaded), tiny_recipe(precision="bf16"), seed=1)
     assert {parameter.dtype for parameter in loaded.model.parameters()} == {torch.float32}
     assert (exact.precision, rough.precision) == ("fp32", "bf16")
     assert math.isclose(exact.epochs[0].train_loss, rough.epochs[0].train_loss, rel_tol=0.02)
 
 
-def test_weight_decay_shrinks_matrices_of_open_addresses(loaded):
+def test_weight_decay_shrinks_matrices_of_trainable_addresses(loaded):
     recipe = tiny_recipe(epochs=1, rates=UniformRates(rate=1e-3))
     norms = []
     for decay in (0.0, 0.5):
-        fit(loaded, fit_texts(loaded), recipe.model_copy(update={"optimizer": AdamW(weight_decay=decay)}), seed=1)
+        fit(loaded, task_splits(loaded), recipe.model_copy(update={"optimizer": AdamW(weight_decay=decay)}), seed=1)
         norms.append(loaded.model.get_parameter("bert.encoder.layer.0.output.dense.weight").norm().item())
     assert norms[1] < norms[0]

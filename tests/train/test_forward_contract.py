@@ -1,4 +1,4 @@
-"""What both forward passes promise to the loop."""
+"""The contract of the forward passes."""
 
 import copy
 
@@ -26,7 +26,7 @@ from finetune_alf.train.forward.protocol import forward_of
 
 LENGTHS = (5, 1, 22, 9, 9, 2)
 BOTH = [("packed", family) for family in PACKED] + [("padded", family) for family in [*PACKED, *PADDED_ONLY]]
-few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fast = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 some_rows = st.lists(st.integers(0, len(LENGTHS) - 1), min_size=1, max_size=9)
 
 
@@ -53,7 +53,7 @@ def test_a_single_text_gives_one_row_of_classes(subject):
     assert all(forward(table, [row]).shape == (1, N_CLASSES) for row in range(len(table)))
 
 
-@few
+@fast
 @given(rows=some_rows)
 def test_texts_may_come_in_any_order_and_again(each_alone, subject, rows):
     forward, _, table = subject
@@ -68,7 +68,7 @@ def test_rows_may_be_a_list_a_range_or_a_tensor(each_alone, subject):
         assert torch.allclose(forward(table, rows), each_alone[[3, 1]], rtol=1e-11, atol=1e-12)
 
 
-def test_the_second_text_of_a_pair_is_told_from_the_first(subject):
+def test_the_second_text_of_a_pair_is_distinguished_from_the_first(subject):
     forward, encoder, table = subject
     if not encoder.takes_token_types:
         assert table.types is None
@@ -91,17 +91,17 @@ def test_micro_batches_add_up_to_the_gradients_of_the_batch(subject):
     assert all(largest_difference(some, found[0]) <= 1e-12 * largest(found[0]) for some in found[1:])
 
 
-def test_gradients_reach_every_open_parameter_and_no_other(subject):
+def test_gradients_reach_every_trainable_parameter_and_no_other(subject):
     forward, encoder, table = subject
     encoder.model.requires_grad_(False)
-    opened = set()
+    trainable = set()
     for address in reversed(encoder.anatomy.addresses):  # from the head down
-        opened.update(encoder.anatomy.parameters[address])
-        for name in opened:
+        trainable.update(encoder.anatomy.parameters[address])
+        for name in trainable:
             encoder.model.get_parameter(name).requires_grad_(True)
         encoder.model.zero_grad()
         F.cross_entropy(forward(table, range(6)), labels_of(table)).backward()
-        assert gradients(encoder.model).keys() == opened
+        assert gradients(encoder.model).keys() == trainable
 
 
 def test_every_weight_is_the_models_own(subject):
@@ -117,20 +117,20 @@ def test_every_weight_is_the_models_own(subject):
     assert {name: parameter.data_ptr() for name, parameter in model.named_parameters()} == before
 
 
-def test_an_evaluation_before_training_does_not_stand_in_its_way(subject):
+def test_an_evaluation_before_training_does_not_prevent_it(subject):
     forward, encoder, _ = subject
     table = table_of(encoder, LENGTHS, seed=5)  # its first use is the evaluation
     with torch.inference_mode():
-        said = forward(table, range(6)).clone()
+        logits_before = forward(table, range(6)).clone()
     logits = forward(table, range(6))
     logits.sum().backward()
-    assert torch.equal(logits.detach(), said)
+    assert torch.equal(logits.detach(), logits_before)
 
 
 @pytest.mark.parametrize("kind", FORWARDS)
 @pytest.mark.parametrize("family", PACKED)
 @pytest.mark.parametrize("where", ["hidden", "attention", "head"])
-def test_dropout_falls_in_training_alone(kind, family, where):
+def test_dropout_applies_in_training_only(kind, family, where):
     encoder = tiny_encoder(family, **{where: 0.3})
     forward, table = FORWARDS[kind](encoder.model), table_of(encoder, LENGTHS)
     with torch.no_grad():
@@ -146,13 +146,13 @@ def state(encoder):
 
 
 @pytest.mark.parametrize("raises", [False, True])
-def test_a_cut_changes_no_answer_and_leaves_nothing_behind(subject, raises):
+def test_a_restricted_vocabulary_changes_no_logits_and_is_restored(subject, raises):
     forward, encoder, table = subject
     whole, padding_idx, n_words = state(encoder)
     keys, random = list(encoder.model.state_dict()), torch.get_rng_state()
     before = forward(table, range(6)).detach()
     try:
-        with forward.cut([table]):
+        with forward.restrict_vocabulary([table]):
             inside = forward(table, range(6)).detach()
             if raises:
                 raise KeyboardInterrupt
@@ -168,19 +168,19 @@ def test_a_cut_changes_no_answer_and_leaves_nothing_behind(subject, raises):
     assert torch.equal(forward(table, range(6)).detach(), before)
 
 
-def test_a_cut_holds_the_words_of_all_splits_given(subject):
+def test_a_restricted_vocabulary_holds_the_words_of_all_given_splits(subject):
     forward, encoder, table = subject
     other = table_of(encoder, (4, 7), seed=9)
     before = forward(other, range(2)).detach()
-    with forward.cut([table, other]):
+    with forward.restrict_vocabulary([table, other]):
         assert torch.equal(forward(other, range(2)).detach(), before)
 
 
-def test_a_cut_of_a_split_that_holds_the_padding_id_gives_it_no_gradient_either(subject):
+def test_in_a_restricted_vocabulary_the_padding_id_gets_no_gradient(subject):
     forward, encoder, _ = subject
     table = table_of(encoder, LENGTHS, padding_inside=True)
     words = encoder.model.get_input_embeddings()
-    with forward.cut([table]):
+    with forward.restrict_vocabulary([table]):
         forward(table, range(6)).sum().backward()
         assert words.weight.grad is not None
         untouched = (words.weight.grad == 0).all(1)
@@ -189,6 +189,6 @@ def test_a_cut_of_a_split_that_holds_the_padding_id_gives_it_no_gradient_either(
         assert untouched[words.padding_idx]
 
 
-def test_known_families_go_without_padding_and_all_others_through_transformers():
+def test_known_families_are_packed_and_all_others_use_transformers():
     assert all(isinstance(forward_of(tiny_encoder(family).model, 0), PackedForward) for family in PACKED)
     assert all(isinstance(forward_of(tiny_encoder(family).model, 0), PaddedForward) for family in PADDED_ONLY)

@@ -1,4 +1,4 @@
-"""Members of a fused fit learn what each would have learned alone."""
+"""Members of a fused fit get the results of their own fits."""
 
 import functools
 
@@ -7,22 +7,22 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import N_LAYERS, fit_texts, labelled, load_tiny, tiny_recipe
+from tiny import N_LAYERS, load_tiny, task_splits, tiny_recipe, tokenized_split
 from tiny_families import PACKED, table_of, tiny_encoder
 
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, addresses
-from finetune_alf.recipe import SGD, AdamW, GradualUnfreezing, LinearCurve, Stopping
-from finetune_alf.train.batches import Labelled
-from finetune_alf.train.evaluate import evaluate, evaluate_together, losses_of
-from finetune_alf.train.fit import FitTexts, fit
-from finetune_alf.train.forward.members import MembersForward
+from finetune_alf.recipe import SGD, AdamW, EarlyStopping, GradualUnfreezing, LinearCurve
+from finetune_alf.train.batches import TokenizedSplit
+from finetune_alf.train.evaluate import evaluate, evaluate_fused, member_losses
+from finetune_alf.train.fit import TaskSplits, fit
+from finetune_alf.train.forward.fused import FusedForward
 from finetune_alf.train.forward.packed import PackedForward
-from finetune_alf.train.fused import fit_together, likeness
-from finetune_alf.train.lr import Pace
-from finetune_alf.train.stacked_pace import StackedPace
+from finetune_alf.train.fused import fit_fused, fusion_key
+from finetune_alf.train.optimizer import LayerwiseOptimizer
+from finetune_alf.train.stacked_optimizer import StackedOptimizer
 
 EXACT = 1e-10  # fp64, relative to the largest weight or gradient
-ROUNDED = 1e-5  # losses, which are added up in fp32 on either way
+ROUNDED = 1e-5  # losses, which are summed in fp32 either way
 N_STEPS = 4
 a_rate = st.sampled_from([0.0, 1e-4, 1e-3, 1e-2])
 some_rates = st.builds(
@@ -31,12 +31,12 @@ some_rates = st.builds(
     st.sampled_from([1e-3, 1e-2]),
 )
 members = st.lists(some_rates, min_size=2, max_size=4)
-few = settings(max_examples=8, deadline=None)
+fast = settings(max_examples=8, deadline=None)
 HIGH = LayerRates.of(1e-2, [1e-2] * N_LAYERS, 1e-2)
 TOP = LayerRates.of(0.0, [0.0, 0.0, 1e-2], 1e-2)
 HEAD_ONLY = LayerRates.of(0.0, [0.0] * N_LAYERS, 1e-2)
 RAGGED = LayerRates.of(0.0, [1e-3, 0.0, 1e-2], 1e-3)
-WILD = LayerRates.of(0.0, [1e-2, 0.0, 0.0], 1e45)  # its loss is not a number after a step or two
+WILD = LayerRates.of(0.0, [1e-2, 0.0, 0.0], 1e45)  # its loss is NaN after a step or two
 SLOW = LayerRates.of(0.0, [0.0] * N_LAYERS, 1e-9)  # its loss does not fall
 
 
@@ -53,31 +53,31 @@ def reset(encoder):
 def alone(encoder, recipe, rates):
     """Return the weights after N_STEPS steps, of one member by itself."""
     reset(encoder)
-    split, forward = labelled(encoder), PackedForward(encoder.model, 5)
-    pace = Pace(encoder.model, encoder.anatomy, recipe.with_rates(rates), N_STEPS)
+    split, forward = tokenized_split(encoder), PackedForward(encoder.model, 5)
+    optimizer = LayerwiseOptimizer(encoder.model, encoder.anatomy, recipe.with_rates(rates), N_STEPS)
     for step in range(N_STEPS):
-        pace.start_epoch(step)
+        optimizer.start_epoch(step)
         rows = range(step, 16, 3)
         F.cross_entropy(forward(split.table, rows), split.labels[rows]).backward()
-        pace.step(step)
+        optimizer.step(step)
     return snapshot(encoder)
 
 
-def together(encoder, recipe, rates):
-    """Return every member's weights after the same steps, taken in lockstep."""
+def fused_weights(encoder, recipe, rates):
+    """Return every member's weights after the same steps, taken by a fused fit."""
     reset(encoder)
-    split, forward = labelled(encoder), MembersForward(encoder.model, 5)
-    pace = StackedPace(encoder.model, encoder.anatomy, recipe, rates, N_STEPS)
+    split, forward = tokenized_split(encoder), FusedForward(encoder.model, 5)
+    optimizer = StackedOptimizer(encoder.model, encoder.anatomy, recipe, rates, N_STEPS)
     for step in range(N_STEPS):
-        pace.start_epoch(step)
+        optimizer.start_epoch(step)
         rows = range(step, 16, 3)
-        logits = forward.together(pace.weights(), split.table, rows)
+        logits = forward.fused(optimizer.weights(), split.table, rows)
         F.cross_entropy(logits.flatten(0, 1), split.labels[rows].repeat(len(rates)), reduction="none").view(
             len(rates), -1
         ).mean(1).sum().backward()
-        pace.step(step)
+        optimizer.step(step)
     shared = snapshot(encoder)
-    return [shared | {name: own[0].clone() for name, own in pace.weights_of(k).items()} for k in range(len(rates))]
+    return [shared | {name: own[0].clone() for name, own in optimizer.weights_of(k).items()} for k in range(len(rates))]
 
 
 @functools.cache
@@ -104,24 +104,24 @@ OPTIMIZERS = [
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda spec: "-".join(map(str, spec.model_dump().values())))
-@few
+@fast
 @given(rates=members, unfreezing=st.sampled_from([None, GradualUnfreezing()]), clip=st.sampled_from([None, 0.1]))
 def test_members_take_the_steps_that_each_takes_alone(optimizer, rates, unfreezing, clip):
     recipe = tiny_recipe(
         optimizer=optimizer, clip=clip, curve=LinearCurve(), **({"unfreezing": unfreezing} if unfreezing else {})
     )
-    for own, weights in zip(rates, together(wide(), recipe, rates), strict=True):
+    for own, weights in zip(rates, fused_weights(wide(), recipe, rates), strict=True):
         assert_equal_weights(weights, alone(wide(), recipe, own))
 
 
-@few
+@fast
 @given(rates=members)
-def test_what_is_frozen_in_a_member_stays_bit_for_bit_and_what_is_open_moves(rates):
+def test_frozen_weights_of_a_member_stay_bit_for_bit_and_trainable_ones_change(rates):
     encoder = wide()
     reset(encoder)
     before = snapshot(encoder)
     recipe = tiny_recipe(optimizer=AdamW(weight_decay=0.1))
-    for own, weights in zip(rates, together(encoder, recipe, rates), strict=True):
+    for own, weights in zip(rates, fused_weights(encoder, recipe, rates), strict=True):
         for address, names in encoder.anatomy.parameters.items():
             assert all(torch.equal(before[name], weights[name]) for name in names) == (own[address] == 0), address
     assert all(torch.equal(tensor, before[name]) for name, tensor in snapshot(encoder).items())  # shared by the next
@@ -132,31 +132,31 @@ def stacked(encoder, n_members, names):
     weights = {}
     for name in names:
         shared = encoder.model.get_parameter(name).detach()
-        noise = torch.randn(n_members, *shared.shape, generator=generator, dtype=shared.dtype)
-        weights[name] = (shared + 0.1 * noise).requires_grad_()
+        offset = torch.randn(n_members, *shared.shape, generator=generator, dtype=shared.dtype)
+        weights[name] = (shared + 0.1 * offset).requires_grad_()
     return weights
 
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("lowest", [EMBEDDINGS, "layer.1", HEAD])
 @pytest.mark.parametrize("family", PACKED)
-def test_one_forward_pass_gives_what_each_member_gets_alone(family, lowest, training):
+def test_one_fused_forward_pass_gives_the_logits_and_gradients_of_each_member(family, lowest, training):
     encoder = tiny_encoder(family, hidden=0.2, attention=0.2, head=0.2)
-    opened = addresses(N_LAYERS)[addresses(N_LAYERS).index(lowest) :]
+    trainable = addresses(N_LAYERS)[addresses(N_LAYERS).index(lowest) :]
     table = table_of(encoder, [3, 22, 1, 9, 9, 8])
-    weights = stacked(encoder, 3, [name for address in opened for name in encoder.anatomy.parameters[address]])
+    weights = stacked(encoder, 3, [name for address in trainable for name in encoder.anatomy.parameters[address]])
     encoder.model.train(training)
     torch.manual_seed(4)
-    logits = MembersForward(encoder.model, 5).together(weights, table, range(6))
+    logits = FusedForward(encoder.model, 5).fused(weights, table, range(6))
     labels = torch.arange(6) % logits.shape[-1]
-    losses_of(logits, labels).sum().backward()
+    member_losses(logits, labels).sum().backward()
     for member in range(3):
         torch.manual_seed(4)
         own = {name: tensor[member].detach().clone().requires_grad_() for name, tensor in weights.items()}
         with torch.nn.utils.stateless._reparametrize_module(encoder.model, own):
-            answer = PackedForward(encoder.model, 5)(table, range(6))
-        F.cross_entropy(answer.float(), labels, reduction="sum").backward()
-        assert (logits[member] - answer).abs().max() <= EXACT * answer.abs().max()
+            logits_alone = PackedForward(encoder.model, 5)(table, range(6))
+        F.cross_entropy(logits_alone.float(), labels, reduction="sum").backward()
+        assert (logits[member] - logits_alone).abs().max() <= EXACT * logits_alone.abs().max()
         assert_equal_weights(
             {name: tensor.grad for name, tensor in own.items()},
             {name: tensor.grad[member] for name, tensor in weights.items()},
@@ -164,12 +164,12 @@ def test_one_forward_pass_gives_what_each_member_gets_alone(family, lowest, trai
         )
 
 
-def both(encoder, texts, recipe, rates, stop=lambda number, record: True, **changes):
-    """Return the results of members in lockstep and of each alone, stopped by the same word."""
+def both(encoder, splits, recipe, rates, stop=lambda number, metrics: True, **changes):
+    """Return the results of a fused fit and of each member's own fit, with the same stopping rule."""
     recipes = [recipe.with_rates(own) for own in rates]
-    fused = dict(fit_together(encoder, texts, recipes, 7, report=stop, **changes))
+    fused = dict(fit_fused(encoder, splits, recipes, 7, report=stop, **changes))
     solo = [
-        fit(encoder, texts, own, 7, report=lambda record, number=number: stop(number, record), **changes)
+        fit(encoder, splits, own, 7, report=lambda metrics, number=number: stop(number, metrics), **changes)
         for number, own in enumerate(recipes)
     ]
     assert sorted(fused) == list(range(len(rates)))
@@ -201,108 +201,110 @@ def close(one, other, rounded):
 @given(rates=members)
 def test_each_result_is_that_of_its_own_fit(changes, rates):
     encoder = wide()
-    assert_same_results(*both(encoder, fit_texts(encoder), tiny_recipe(curve=LinearCurve(), **changes), rates))
+    assert_same_results(*both(encoder, task_splits(encoder), tiny_recipe(curve=LinearCurve(), **changes), rates))
 
 
 def test_in_fp32_each_result_is_close_to_that_of_its_own_fit(loaded):
-    assert_same_results(*both(loaded, fit_texts(loaded), tiny_recipe(), [HIGH, TOP, RAGGED, HEAD_ONLY]), rounded=1e-3)
+    assert_same_results(*both(loaded, task_splits(loaded), tiny_recipe(), [HIGH, TOP, RAGGED, HEAD_ONLY]), rounded=1e-3)
 
 
 @pytest.mark.parametrize("changes", [{}, {"unfreezing": GradualUnfreezing()}])
-def test_dropout_left_out_of_a_frozen_bottom_is_left_out_for_all_who_share_it(changes):
+def test_frozen_dropout_off_applies_to_all_members_with_the_same_frozen_layers(changes):
     other = LayerRates.of(0.0, [0.0, 0.0, 1e-3], 1e-4)
     recipe = tiny_recipe(frozen_dropout="off", **changes)
-    assert_same_results(*both(wide(), fit_texts(wide()), recipe, [TOP, other]))
+    assert_same_results(*both(wide(), task_splits(wide()), recipe, [TOP, other]))
 
 
-def test_a_member_that_diverges_leaves_the_others_as_they_are_alone():
-    fused, solo = both(wide(), fit_texts(wide()), tiny_recipe(optimizer=SGD()), [HIGH, WILD, TOP])
+def test_a_member_that_diverges_does_not_change_the_others():
+    fused, solo = both(wide(), task_splits(wide()), tiny_recipe(optimizer=SGD()), [HIGH, WILD, TOP])
     assert [result.stopped for result in fused] == ["epochs", "diverged", "epochs"]
     assert fused[1].score is None
     assert_same_results(fused, solo)
 
 
-def test_each_member_stops_when_it_would_alone_and_the_others_go_on():
+def test_each_member_stops_when_its_own_fit_would_and_the_others_continue():
     def stop(number, record):
         return not (number == 0 and record.epoch == 1)
 
-    recipe = tiny_recipe(epochs=8, stopping=Stopping(patience=3, min_gain=0.02))
-    fused, solo = both(wide(), fit_texts(wide()), recipe, [TOP, SLOW, HIGH, RAGGED], stop)
+    recipe = tiny_recipe(epochs=8, early_stopping=EarlyStopping(patience=3, min_delta=0.02))
+    fused, solo = both(wide(), task_splits(wide()), recipe, [TOP, SLOW, HIGH, RAGGED], stop)
     assert [result.stopped for result in fused[:2]] == ["pruned", "converged"]
     assert len({len(result.epochs) for result in fused}) == 3
-    assert_same_results(fused, solo, rounded=1e-3)  # eight epochs at a high rate make more of what rounding left
+    assert_same_results(fused, solo, rounded=1e-3)  # eight epochs at a high rate amplify rounding errors
 
 
-def test_results_come_as_members_end():
+def test_results_come_as_members_stop():
     recipe = tiny_recipe(epochs=3)
     recipes = [recipe.with_rates(rates) for rates in (HIGH, TOP, HEAD_ONLY)]
-    run = fit_together(wide(), fit_texts(wide()), recipes, 7, report=lambda number, record: number != 1)
+    run = fit_fused(wide(), task_splits(wide()), recipes, 7, report=lambda number, metrics: number != 1)
     assert [(number, len(result.epochs)) for number, result in run] == [(1, 1), (0, 3), (2, 3)]
 
 
 @pytest.mark.parametrize("keep", ["last", "best"])
-def test_what_is_kept_is_scored_on_another_split(keep):
-    encoder, train = wide(), labelled(wide())
-    texts = FitTexts(train, labelled(encoder, copies=1), labelled(encoder, copies=3), "balanced_accuracy")
+def test_the_kept_weights_are_scored_on_another_split(keep):
+    encoder, train = wide(), tokenized_split(wide())
+    splits = TaskSplits(
+        train, tokenized_split(encoder, copies=1), tokenized_split(encoder, copies=3), "balanced_accuracy"
+    )
     recipe = tiny_recipe(keep=keep, epochs=4, optimizer=SGD(momentum=0.9))
     oscillating = LayerRates.of(0.3, [0.3] * N_LAYERS, 0.3)
-    fused, solo = both(encoder, texts, recipe, [HIGH, oscillating, TOP])
+    fused, solo = both(encoder, splits, recipe, [HIGH, oscillating, TOP])
     assert_same_results(fused, solo)
     assert len(fused[0].predictions) == 24
     assert (keep == "last") == all(result.kept_epoch == 3 for result in fused)
 
 
-def test_below_the_lowest_address_open_in_any_member_evaluation_starts_from_what_is_computed_once(monkeypatch):
+def test_evaluation_starts_from_features_below_the_lowest_address_trainable_in_any_member(monkeypatch):
     levels = []
-    compute = MembersForward.prefix
+    compute = FusedForward.frozen_features
 
     def note(self, table, level, rows):
         levels.append(level)
         return compute(self, table, level, rows)
 
-    monkeypatch.setattr(MembersForward, "prefix", note)
+    monkeypatch.setattr(FusedForward, "frozen_features", note)
     recipe = tiny_recipe(epochs=3)
     recipes = [recipe.with_rates(rates) for rates in (RAGGED, TOP, HEAD_ONLY)]
-    list(fit_together(wide(), fit_texts(wide()), recipes, 7, report=lambda number, record: number > record.epoch))
-    assert levels == [0, 2, 3]  # the lowest member leaves after each epoch
+    list(fit_fused(wide(), task_splits(wide()), recipes, 7, report=lambda number, metrics: number > metrics.epoch))
+    assert levels == [0, 2, 3]  # the lowest member stops after each epoch
 
 
-def test_members_are_evaluated_as_each_is_alone():
+def test_fused_evaluation_is_that_of_each_member_alone():
     encoder = tiny_encoder("bert")
-    split = labelled_table(encoder)
+    split = split_of_lengths(encoder)
     weights = stacked(encoder, 2, encoder.anatomy.parameters["layer.2"])
     encoder.model.eval()
-    said = evaluate_together(MembersForward(encoder.model), weights, split, "fp32", batch=4, prefix=None)
+    evaluations = evaluate_fused(FusedForward(encoder.model), weights, split, "fp32", batch=4, features=None)
     for member in range(2):
         own = {name: tensor[member] for name, tensor in weights.items()}
         with torch.nn.utils.stateless._reparametrize_module(encoder.model, own):
             alone = evaluate(PackedForward(encoder.model), split, "fp32", batch=4)
-        assert said[member].predictions == alone.predictions
-        assert said[member].loss == pytest.approx(alone.loss, rel=ROUNDED)
+        assert evaluations[member].predictions == alone.predictions
+        assert evaluations[member].loss == pytest.approx(alone.loss, rel=ROUNDED)
 
 
-def labelled_table(encoder):
+def split_of_lengths(encoder):
     table = table_of(encoder, [3, 22, 1, 9, 9, 8])
-    return Labelled(table, torch.arange(6) % 3)
+    return TokenizedSplit(table, torch.arange(6) % 3)
 
 
-def test_only_recipes_that_agree_in_all_but_rates_are_alike():
+def test_only_recipes_that_differ_in_rates_only_have_the_same_fusion_key():
     encoder, recipe = wide(), tiny_recipe()
-    like = functools.partial(likeness, encoder)
-    assert like(recipe.with_rates(HIGH)) == like(recipe.with_rates(TOP)) is not None
-    assert like(recipe) != like(tiny_recipe(epochs=2))
+    key = functools.partial(fusion_key, encoder)
+    assert key(recipe.with_rates(HIGH)) == key(recipe.with_rates(TOP)) is not None
+    assert key(recipe) != key(tiny_recipe(epochs=2))
     off = tiny_recipe(frozen_dropout="off")
-    assert like(off.with_rates(HIGH)) != like(off.with_rates(TOP))
-    assert like(off.with_rates(TOP)) == like(off.with_rates(LayerRates.of(0, [0, 0, 1e-3], 1e-9)))
-    closed = LayerRates.of(1e-3, [1e-3, 1e-3, 0], 0)  # in the first epoch
-    assert like(tiny_recipe(unfreezing=GradualUnfreezing()).with_rates(closed)) is None
-    assert likeness(tiny_encoder("albert"), recipe) is None
+    assert key(off.with_rates(HIGH)) != key(off.with_rates(TOP))
+    assert key(off.with_rates(TOP)) == key(off.with_rates(LayerRates.of(0, [0, 0, 1e-3], 1e-9)))
+    frozen_top = LayerRates.of(1e-3, [1e-3, 1e-3, 0], 0)  # in the first epoch
+    assert key(tiny_recipe(unfreezing=GradualUnfreezing()).with_rates(frozen_top)) is None
+    assert fusion_key(tiny_encoder("albert"), recipe) is None
 
 
-def test_a_fused_fit_that_breaks_off_leaves_the_model_whole():
+def test_an_interrupted_fused_fit_restores_the_model():
     words = wide().model.base_model.embeddings.word_embeddings
     whole = words.weight
-    run = fit_together(wide(), fit_texts(wide()), [tiny_recipe()] * 2, 7, report=lambda number, record: number == 0)
+    run = fit_fused(wide(), task_splits(wide()), [tiny_recipe()] * 2, 7, report=lambda number, metrics: number == 0)
     next(run)
     assert words.weight is not whole
     run.close()
@@ -310,6 +312,6 @@ def test_a_fused_fit_that_breaks_off_leaves_the_model_whole():
 
 
 def test_in_bf16_each_result_is_close_to_that_of_its_own_fit(loaded):
-    fused, solo = both(loaded, fit_texts(loaded), tiny_recipe(precision="bf16"), [HIGH, TOP, RAGGED])
+    fused, solo = both(loaded, task_splits(loaded), tiny_recipe(precision="bf16"), [HIGH, TOP, RAGGED])
     for one, other in zip(fused, solo, strict=True):
         assert [e.train_loss for e in one.epochs] == pytest.approx([e.train_loss for e in other.epochs], abs=1e-2)

@@ -1,4 +1,4 @@
-"""A workbench does jobs together that differ in rates alone, and a study of fused trials finds what others find."""
+"""A fit runner fuses jobs that differ in rates only, and a study with fused trials finds the same scores."""
 
 import functools
 import json
@@ -15,7 +15,7 @@ from finetune_alf.rates import LayerRates
 from finetune_alf.study.coordinator import run_study
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.train import job as job_module
-from finetune_alf.train.job import FitJob, Workbench
+from finetune_alf.train.job import FitJob, FitRunner
 
 HIGH = LayerRates.of(1e-2, [1e-2] * N_LAYERS, 1e-2)
 TOP = LayerRates.of(0.0, [0.0, 0.0, 1e-2], 1e-2)
@@ -37,21 +37,21 @@ def sample(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def workbench(sample):
+def fit_runner(sample):
     card, folder = sample
-    return Workbench({card.digest: folder}, "cpu", 1)
+    return FitRunner({card.digest: folder}, "cpu", 1)
 
 
 @pytest.fixture
 def groups(monkeypatch):
-    """Note how many fits each call of fit_together was given."""
-    sizes, fit_together = [], job_module.fit_together
+    """Note how many fits each call of fit_fused was given."""
+    sizes, fit_fused = [], job_module.fit_fused
 
-    def note(encoder, texts, recipes, *others, **named):
+    def note(encoder, splits, recipes, *others, **named):
         sizes.append(len(recipes))
-        return fit_together(encoder, texts, recipes, *others, **named)
+        return fit_fused(encoder, splits, recipes, *others, **named)
 
-    monkeypatch.setattr(job_module, "fit_together", note)
+    monkeypatch.setattr(job_module, "fit_fused", note)
     return sizes
 
 
@@ -69,30 +69,30 @@ def losses(result):
     return [epoch.train_loss for epoch in result.epochs]
 
 
-def test_jobs_that_differ_in_rates_alone_are_done_together_and_the_others_alone(sample, workbench, groups):
+def test_jobs_that_differ_in_rates_only_are_fused_and_the_others_run_alone(sample, fit_runner, groups):
     make = functools.partial(job_of, sample)
     jobs = [make("a"), make("b", seed=2), make("c", TOP), make("d", batch=8), make("e", TOP, seed=2), make("f", TOP)]
-    heard = []
-    outcomes = list(workbench.together(jobs, lambda job, record: heard.append((job.key, record.epoch)) or True))
+    reported = []
+    outcomes = list(fit_runner.run_fused(jobs, lambda job, metrics: reported.append((job.key, metrics.epoch)) or True))
     assert groups == [3, 2]
     assert [outcome.job.key for outcome in outcomes] == ["a", "c", "f", "b", "e", "d"]
-    assert sorted(heard) == [(key, epoch) for key in "abcdef" for epoch in (0, 1)]
+    assert sorted(reported) == [(key, epoch) for key in "abcdef" for epoch in (0, 1)]
     for outcome in outcomes:
         assert outcome.failure is None
-        assert_same(outcome.result, workbench(outcome.job, lambda record: True))
+        assert_same(outcome.result, fit_runner(outcome.job, lambda metrics: True))
 
 
-def test_rates_that_do_not_fit_fail_alone(sample, workbench, groups):
+def test_rates_that_do_not_fit_fail_alone(sample, fit_runner, groups):
     jobs = [job_of(sample, "a"), job_of(sample, "b", TOO_DEEP), job_of(sample, "c", TOP)]
-    outcomes = {outcome.job.key: outcome for outcome in workbench.together(jobs, lambda job, record: True)}
+    outcomes = {outcome.job.key: outcome for outcome in fit_runner.run_fused(jobs, lambda job, metrics: True)}
     assert groups == [2]
     assert "but got 9" in outcomes["b"].failure
     assert outcomes["a"].result.stopped == outcomes["c"].result.stopped == "epochs"
 
 
-def test_the_answer_false_stops_the_member_it_answers(sample, workbench):
+def test_a_report_that_returns_false_stops_that_member_only(sample, fit_runner):
     jobs = [job_of(sample, "a"), job_of(sample, "b", TOP)]
-    outcomes = workbench.together(jobs, lambda job, record: job.key == "a")
+    outcomes = fit_runner.run_fused(jobs, lambda job, metrics: job.key == "a")
     assert {outcome.job.key: outcome.result.stopped for outcome in outcomes} == {"a": "epochs", "b": "pruned"}
 
 
@@ -108,7 +108,7 @@ STUDY = {
 }
 
 
-def study_of(root, sample, workbench, executor):
+def study_of(root, sample, fit_runner, executor):
     result = run_study(
         "tiny",
         StudySpec.model_validate_json(json.dumps(STUDY)),
@@ -117,15 +117,15 @@ def study_of(root, sample, workbench, executor):
         encoder_identity="tiny",
         n_layers=N_LAYERS,
         executor=executor,
-        work=workbench,
+        work=fit_runner,
         paths=Paths(root),
     )
     return result.records, read_json(Paths(root).study_results("tiny") / "study.json")
 
 
-def test_a_study_of_fused_trials_finds_what_one_by_one_finds(sample, workbench, groups, tmp_path):
-    fused, about = study_of(tmp_path / "fused", sample, workbench, FusedExecutor(3))
-    serial, about_serial = study_of(tmp_path / "serial", sample, workbench, SerialExecutor())
+def test_a_study_with_fused_trials_has_the_results_of_one_without(sample, fit_runner, groups, tmp_path):
+    fused, about = study_of(tmp_path / "fused", sample, fit_runner, FusedExecutor(3))
+    serial, about_serial = study_of(tmp_path / "serial", sample, fit_runner, SerialExecutor())
     assert groups == [3, 2]
     assert [(one.number, one.rates, one.score) for one in fused] == [
         (two.number, two.rates, two.score) for two in serial

@@ -10,11 +10,11 @@ from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.rates import FrozenBelow, UniformRates
 from finetune_alf.recipe import SGD, AdamW, GradualUnfreezing, HeadsSpec, TasksSpec
-from finetune_alf.recipe.plans import HeadShape
+from finetune_alf.recipe.task_plans import HeadShape
 from finetune_alf.recipe.tasks import JointSteps, RoundRobin
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.batches import Labelled
-from finetune_alf.train.fit import FitTexts, fit
+from finetune_alf.train.batches import TokenizedSplit
+from finetune_alf.train.fit import TaskSplits, fit
 from finetune_alf.train.forward.padded import padded
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.objective import OBJECTIVES
@@ -23,31 +23,31 @@ PLAIN_HEADS = HeadsSpec(n_common_layers=0, dropout=None)
 TEXTS = tuple(text for pair in zip(GOOD, BAD, strict=True) for text in pair)
 OTHERS = tuple(reversed(TEXTS))
 LABELS = {
-    "classes": [0, 1, 2, 0, 1, 2, 0, 1],
-    "binary": [1, 0, 0, 1, 0, 1, 1, 0],
-    "score": [0.5, 3.0, 1.5, 2.0, 4.5, 0.0, 2.5, 1.0],
+    "cross_entropy": [0, 1, 2, 0, 1, 2, 0, 1],
+    "binary_cross_entropy": [1, 0, 0, 1, 0, 1, 1, 0],
+    "squared_error": [0.5, 3.0, 1.5, 2.0, 4.5, 0.0, 2.5, 1.0],
 }
-SHAPES = {"mood": HeadShape(3, 2), "same": HeadShape(1, 1, 2), "likeness": HeadShape(1, 3)}
+SHAPES = {"mood": HeadShape(3, 2), "same": HeadShape(1, 1, 2), "similarity": HeadShape(1, 3)}
 ELECTRA = {**TINY_BERT, "model_type": "electra", "embedding_size": 8}
 
 
-def split(encoder, loss, texts, n_parts=1):
+def split(encoder, loss, texts, n_texts_per_row=1):
     objective = OBJECTIVES[loss]
-    rows = texts if n_parts == 1 else [part for which in zip(*texts, strict=True) for part in which]
+    rows = texts if n_texts_per_row == 1 else [part for which in zip(*texts, strict=True) for part in which]
     table = TokenTable.of(encoder.tokenize(rows, 12), torch.device("cpu"))
-    return Labelled(table, torch.tensor(LABELS[loss], dtype=objective.target), objective, n_parts)
+    return TokenizedSplit(table, torch.tensor(LABELS[loss], dtype=objective.label_dtype), objective, n_texts_per_row)
 
 
 def three_tasks(encoder, weights=(1.0, 1.0, 1.0)):
     pairs = tuple(zip(TEXTS, OTHERS, strict=True))
     splits = {
-        "mood": split(encoder, "classes", TEXTS),
-        "same": split(encoder, "binary", pairs, n_parts=2),
-        "likeness": split(encoder, "score", pairs),
+        "mood": split(encoder, "cross_entropy", TEXTS),
+        "same": split(encoder, "binary_cross_entropy", pairs, n_texts_per_row=2),
+        "similarity": split(encoder, "squared_error", pairs),
     }
     metrics = ("accuracy", "f1", "pearson")
     return {
-        task: FitTexts(own, own, own, metric, weight)
+        task: TaskSplits(own, own, own, metric, weight)
         for (task, own), metric, weight in zip(splits.items(), metrics, weights, strict=True)
     }
 
@@ -64,13 +64,13 @@ def weights(encoder):
 @pytest.mark.parametrize("config", [None, {**ELECTRA, "attention_probs_dropout_prob": 0.0}], ids=["bert", "electra"])
 @pytest.mark.parametrize("micro_batch", [None, 3])
 @pytest.mark.parametrize("rates", [UniformRates(rate=1.0), FrozenBelow(n_frozen=2, rate=1.0)], ids=["open", "frozen"])
-def test_a_joint_steps_gradient_is_the_weighted_sum_of_the_tasks_gradients(rates, micro_batch, config):
+def test_the_gradient_of_a_joint_step_is_the_weighted_sum_of_the_tasks_gradients(rates, micro_batch, config):
     encoder = headed(heads=HeadsSpec(n_common_layers=1, dropout=0, activation="tanh"), config=config)
     encoder.model.double()
-    weigh = {"mood": 0.7, "same": 2.0, "likeness": 1.3}
-    tasks = three_tasks(encoder, tuple(weigh.values()))
+    loss_weights = {"mood": 0.7, "same": 2.0, "similarity": 1.3}
+    tasks = three_tasks(encoder, tuple(loss_weights.values()))
     joint = TasksSpec(sampling=JointSteps(), steps_per_epoch=1)
-    # SGD at a rate of 1 without clipping: what a step takes off the weights is the gradient
+    # SGD at a rate of 1 without clipping: a step subtracts the gradient
     recipe = tiny_recipe(
         rates=rates, epochs=1, batch=8, micro_batch=micro_batch, optimizer=SGD(), clip=None, tasks=joint
     )
@@ -79,14 +79,14 @@ def test_a_joint_steps_gradient_is_the_weighted_sum_of_the_tasks_gradients(rates
     expected = {name: torch.zeros_like(w) for name, w in before.items()}
     for task, texts in tasks.items():
         for name, gradient in gradient_of(encoder, task, texts.train).items():
-            expected[name] += weigh[task] * gradient
+            expected[name] += loss_weights[task] * gradient
     fit(encoder, tasks, recipe, seed=5)
-    opened = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))
+    rates_of = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))
     for address, names in encoder.anatomy.parameters.items():
         for name in names:
-            taken = before[name] - encoder.model.get_parameter(name).detach()
-            wanted = expected[name] if opened[address] else torch.zeros_like(taken)
-            torch.testing.assert_close(taken, wanted, rtol=1e-12, atol=1e-12)
+            step = before[name] - encoder.model.get_parameter(name).detach()
+            expected_step = expected[name] if rates_of[address] else torch.zeros_like(step)
+            torch.testing.assert_close(step, expected_step, rtol=1e-12, atol=1e-12)
 
 
 def gradient_of(encoder, task, texts):
@@ -99,7 +99,7 @@ def gradient_of(encoder, task, texts):
     loss = {
         "mood": lambda: F.cross_entropy(outputs, labels),
         "same": lambda: F.binary_cross_entropy_with_logits(outputs[:, 0], labels.double()),
-        "likeness": lambda: F.mse_loss(outputs[:, 0], labels.double()),
+        "similarity": lambda: F.mse_loss(outputs[:, 0], labels.double()),
     }[task]()
     loss.backward()
     found = {name: p.grad.clone() for name, p in encoder.model.named_parameters() if p.grad is not None}
@@ -118,24 +118,26 @@ def test_one_task_alone_equals_the_plain_fit_bit_for_bit(spec, unfreezing):
         **({"unfreezing": unfreezing} if unfreezing else {}),
     }
     plain = load_encoder(spec, 3)
-    tasks = {"mood": FitTexts(*[split(plain, "classes", TEXTS)] * 3)}
-    told = fit(plain, tasks, tiny_recipe(**changes), seed=4)
+    tasks = {"mood": TaskSplits(*[split(plain, "cross_entropy", TEXTS)] * 3)}
+    result = fit(plain, tasks, tiny_recipe(**changes), seed=4)
     for sampling in (JointSteps(), RoundRobin()):
         alone = with_task_heads(load_encoder(spec, 1), {"mood": HeadShape(3)}, PLAIN_HEADS)
         recipe = tiny_recipe(**changes, tasks=TasksSpec(heads=PLAIN_HEADS, sampling=sampling))
-        again = fit(alone, tasks, recipe, seed=4)
+        other_result = fit(alone, tasks, recipe, seed=4)
         own = {"seconds", "started_ms", "tasks"}
-        assert again.model_dump(exclude=own | {"epochs"}) == told.model_dump(exclude=own | {"epochs"})
+        assert other_result.model_dump(exclude=own | {"epochs"}) == result.model_dump(exclude=own | {"epochs"})
         times = {"seconds", "ended_ms", "tasks"}
-        assert [e.model_dump(exclude=times) for e in again.epochs] == [e.model_dump(exclude=times) for e in told.epochs]
-        assert again.tasks["mood"].predictions == told.predictions
+        assert [e.model_dump(exclude=times) for e in other_result.epochs] == [
+            e.model_dump(exclude=times) for e in result.epochs
+        ]
+        assert other_result.tasks["mood"].predictions == result.predictions
         pairs = zip(plain.model.parameters(), alone.model.parameters(), strict=True)
         assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_another_head_is_another_fit():
     encoder = load_encoder(tiny_spec(0.1), 3)
-    tasks = {"mood": FitTexts(*[split(encoder, "classes", TEXTS)] * 3)}
+    tasks = {"mood": TaskSplits(*[split(encoder, "cross_entropy", TEXTS)] * 3)}
     curves = set()
     for heads in (PLAIN_HEADS, HeadsSpec(n_common_layers=1, dropout=None), HeadsSpec(n_common_layers=0, dropout=0.5)):
         result = fit(
@@ -148,15 +150,15 @@ def test_another_head_is_another_fit():
     assert len(curves) == 3
 
 
-def test_three_tasks_are_learned_at_once():
+def test_three_tasks_are_trained_in_one_fit():
     encoder = headed(0.1)
     recipe = tiny_recipe(epochs=40, batch=8, keep="best", tasks=TasksSpec(sampling=RoundRobin()))
     result = fit(encoder, three_tasks(encoder), recipe, seed=2)
     assert result.epochs[-1].train_loss < 0.5 * result.epochs[0].train_loss
     assert result.tasks["same"].metric == "f1"
-    assert result.tasks["likeness"].score > 0.8
-    assert all(isinstance(score, float) for score in result.tasks["likeness"].predictions)
-    expected = recipe.tasks.score(
+    assert result.tasks["similarity"].score > 0.8
+    assert all(isinstance(score, float) for score in result.tasks["similarity"].predictions)
+    expected = recipe.tasks.overall_score(
         {task: one.score for task, one in result.tasks.items()},
         {task: one.metric for task, one in result.tasks.items()},
     )
@@ -165,7 +167,7 @@ def test_three_tasks_are_learned_at_once():
     assert result.accuracy is None
 
 
-def test_a_frozen_bottom_is_scored_from_its_prefix_as_from_the_tokens():
+def test_scores_from_frozen_features_are_those_from_the_tokens():
     encoder = headed()
     tasks = three_tasks(encoder)
     recipe = tiny_recipe(rates=FrozenBelow(n_frozen="all", rate=0.0, head=1e-2), tasks=TasksSpec(), keep="last")
@@ -176,5 +178,5 @@ def test_a_frozen_bottom_is_scored_from_its_prefix_as_from_the_tokens():
         heads.task = task
         with torch.no_grad():
             outputs = encoder.model(**padded(texts.train.table, range(len(texts.train.table)))).logits
-        said = texts.train.objective.read(outputs).tolist()
-        assert result.tasks[task].predictions == pytest.approx(said, abs=1e-5)
+        predictions = texts.train.objective.predict(outputs).tolist()
+        assert result.tasks[task].predictions == pytest.approx(predictions, abs=1e-5)

@@ -1,4 +1,4 @@
-"""A tiny encoder and a handful of texts that it can learn."""
+"""A tiny encoder and a few texts that it can learn."""
 
 import torch
 
@@ -6,8 +6,8 @@ from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
-from finetune_alf.train.batches import Labelled
-from finetune_alf.train.fit import FitTexts
+from finetune_alf.train.batches import TokenizedSplit
+from finetune_alf.train.fit import TaskSplits
 from finetune_alf.train.forward.table import TokenTable
 
 N_LAYERS = 3
@@ -29,22 +29,22 @@ def tiny_spec(dropout=0.1):
     return RandomEncoder(kind="random", config=config, seed=1)
 
 
-def labelled(encoder, copies=2):
+def tokenized_split(encoder, copies=2):
     texts = [text for pair in zip(GOOD, BAD, strict=True) for text in pair] * copies
     table = TokenTable.of(encoder.tokenize(tuple(texts), 12), torch.device("cpu"))
-    return Labelled(table, torch.tensor([1, 0] * (len(texts) // 2)))
+    return TokenizedSplit(table, torch.tensor([1, 0] * (len(texts) // 2)))
 
 
 def tiny_recipe(**changes):
     # SGD and high rates: sixteen random numbers a token have nothing to forget
-    wanted = {"rates": UniformRates(rate=2e-3, head=1e-2), "epochs": 3, "batch": 4, "max_tokens": 12}
-    return Recipe(**(wanted | {"allow_forgetting": True, "precision": "fp32"} | changes))
+    defaults = {"rates": UniformRates(rate=2e-3, head=1e-2), "epochs": 3, "batch": 4, "max_tokens": 12}
+    return Recipe(**(defaults | {"allow_forgetting": True, "precision": "fp32"} | changes))
 
 
 def load_tiny(dropout=0.1):
     return load_encoder(tiny_spec(dropout), 2)
 
 
-def fit_texts(encoder):
-    split = labelled(encoder)
-    return FitTexts(train=split, validation=split, scored=split)
+def task_splits(encoder):
+    split = tokenized_split(encoder)
+    return TaskSplits(train=split, validation=split, scored=split)

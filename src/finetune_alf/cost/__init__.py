@@ -1,4 +1,4 @@
-"""What a fit will cost in arithmetic, memory and time. Pure: shapes, lengths and rates in, numbers out.
+"""The cost of a fit: floating-point operations, memory and time. Pure: shapes, lengths and rates in, numbers out.
 
-The machine's own speed is measured in `stages/probe.py`.
+The machine's speed is measured in `planning/probe.py`.
 """

@@ -1,4 +1,4 @@
-"""What the formulas must know: an encoder's sizes, how its forward pass works, and how long the texts of a fit are."""
+"""Inputs of the formulas: an encoder's sizes, how its forward pass works, and how long the texts of a fit are."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -7,64 +7,64 @@ from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, is_adapter
 
 
 @dataclass(frozen=True)
-class Shape:
+class EncoderShape:
     """An encoder's sizes, in weights unless said otherwise.
 
-    `parameters` counts the weights at each address; `head` the matrices that read the first token, in order;
-    `projection` the one between embeddings and layers, where there is one. `passes` says how often the layers are
-    run through: more than once where they share their weights (ALBERT). `adapter` counts the weights in the matrices of
-    one layer's adapter, which lies at an address of its own.
+    `parameters` counts the weights at each address; `head` those of each matrix of the head, in order; `projection`
+    those of the matrix between embeddings and layers, if there is one. `n_passes` is how often a forward pass runs the
+    layers: more than once where they share their weights (ALBERT). `adapter` counts the weights in the matrices of one
+    layer's adapter, which has an address of its own.
     """
 
     n_layers: int
-    hidden: int
-    intermediate: int
+    hidden_size: int
+    intermediate_size: int
     n_heads: int
     parameters: Mapping[Address, int]
     head: tuple[int, ...]
-    n_words: int
-    word_width: int
+    vocab_size: int
+    embedding_size: int
     projection: int = 0
-    passes: int = 1
+    n_passes: int = 1
     adapter: int = 0
 
-    def opened(self, rates: LayerRates) -> frozenset[Address]:
-        """Return those of embeddings, layers and head where something learns at these rates.
+    def trainable_parts(self, rates: LayerRates) -> frozenset[Address]:
+        """Return those of embeddings, layers and head that contain trainable weights at these rates.
 
         With adapters the embeddings do not; of a layer its adapter does.
         """
-        still = (EMBEDDINGS,) if self.adapter else ()
-        return frozenset(address for address, rate in rates.items() if rate > 0 and address not in still)
+        frozen = (EMBEDDINGS,) if self.adapter else ()
+        return frozenset(address for address, rate in rates.items() if rate > 0 and address not in frozen)
 
-    def learning(self, opened: Collection[Address]) -> tuple[Address, ...]:
-        """Return the addresses of the weights that learn where these are open: a task's head with the head."""
-        learning = (address for address in self.parameters if rate_source(address) in opened)
-        return tuple(a for a in learning if not self.adapter or is_adapter(a) or rate_source(a) == HEAD)
+    def trainable_addresses(self, parts: Collection[Address]) -> tuple[Address, ...]:
+        """Return the addresses of the trainable weights in these parts; a task's head is in the part `head`."""
+        inside = (address for address in self.parameters if rate_source(address) in parts)
+        return tuple(a for a in inside if not self.adapter or is_adapter(a) or rate_source(a) == HEAD)
 
-    def n_open(self, address: Address, n_words: int) -> int:
-        """Return how many weights of an address an optimizer holds when the word table is cut to `n_words` rows."""
-        cut = (self.n_words - n_words) * self.word_width if address == EMBEDDINGS else 0
-        return self.parameters[address] - cut
+    def n_trainable(self, address: Address, n_words: int) -> int:
+        """Return how many weights of an address an optimizer updates, with a vocabulary restricted to `n_words`."""
+        left_out = (self.vocab_size - n_words) * self.embedding_size if address == EMBEDDINGS else 0
+        return self.parameters[address] - left_out
 
 
 @dataclass(frozen=True)
 class Engine:
-    """How fits are run: packed or padded, how many texts an evaluation takes at once, and what it may keep.
+    """How fits run: packed or padded, the batch size of an evaluation, and the largest frozen features to cache.
 
-    `prefix_bytes` is the largest prefix that is kept; `bytes_a_number` 2 for bf16 arithmetic, 4 for fp32.
+    `bytes_per_number` is 2 for bf16 activations, 4 for fp32.
     """
 
     packed: bool
     evaluation_batch: int
-    prefix_bytes: int
-    bytes_a_number: int = 4
+    max_features_bytes: int
+    bytes_per_number: int = 4
 
 
 @dataclass(frozen=True)
 class FitLengths:
-    """How many tokens each text of a fit has once it is cut to the recipe's `max_tokens`.
+    """The number of tokens of each text of a fit, truncated to the recipe's `max_tokens`.
 
-    `scored` is None where the fit is scored on the validation split. `n_words` different words occur in all of them.
+    `scored` is None where the fit is scored on the validation split. `n_words` is the number of different words.
     """
 
     train: tuple[int, ...]
@@ -74,10 +74,10 @@ class FitLengths:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What linear layers and attention see of some texts: how many, their tokens, the sum of their squared lengths."""
+class TokenCounts:
+    """The texts and tokens that pass a layer, the sum of their squared lengths (for attention), and the batches."""
 
     n_texts: float
-    tokens: float
-    squares: float
+    n_tokens: float
+    squared_lengths: float
     n_batches: int

@@ -1,4 +1,4 @@
-"""A machine's speed for one kind of fit, out of a few timed ones."""
+"""A machine's speed for one kind of fit, estimated from a few timed ones."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -9,7 +9,7 @@ from finetune_alf.cost.work import Work
 
 
 @dataclass(frozen=True)
-class Timed:
+class TimedWork:
     """Some work, and the seconds it took."""
 
     work: Work
@@ -20,39 +20,39 @@ class Timed:
 class Speed:
     """Seconds for each unit of Work, and for what a fit takes before its first epoch."""
 
-    price: Work
+    unit_s: Work
     fit_s: float
 
     def seconds(self, work: Work) -> float:
         """Return how long a fit with this work takes."""
-        parts = zip(astuple(self.price), astuple(work), strict=True)
-        return self.fit_s + float(sum(price * amount for price, amount in parts))
+        pairs = zip(astuple(self.unit_s), astuple(work), strict=True)
+        return self.fit_s + float(sum(unit_s * amount for unit_s, amount in pairs))
 
     def scaled(self, factor: float) -> "Speed":
-        """Return a speed at which all but the fixed part of a fit takes so many times as long."""
-        return Speed(Work(*(factor * price for price in astuple(self.price))), self.fit_s)
+        """Return a speed at which everything but the fixed part of a fit takes `factor` times as long."""
+        return Speed(Work(*(factor * unit_s for unit_s in astuple(self.unit_s))), self.fit_s)
 
 
-def speed_of(timed: Sequence[Timed], fit_s: float) -> Speed:
-    """Return the prices, none of them negative, that come nearest to what was timed, by relative error.
+def estimate_speed(timed: Sequence[TimedWork], fit_s: float) -> Speed:
+    """Return the non-negative seconds per unit that minimise the squared relative errors.
 
-    What cannot be told apart (no layer frozen, all texts of one length) is shared out as the fit finds it, which does
-    no harm where the predicted work is mixed alike.
+    Kinds of work that the timings do not separate (no layer frozen, all texts of one length) share their time
+    arbitrarily; predictions stay right where the predicted work has the same mix.
     """
     amounts = np.array([astuple(one.work) for one in timed]) / np.array([[one.seconds] for one in timed])
     scale = np.abs(amounts).max(axis=0)
     scale[scale == 0] = 1.0
-    return Speed(Work(*(float(price) for price in _non_negative(amounts / scale) / scale)), fit_s)
+    return Speed(Work(*(float(unit_s) for unit_s in _non_negative(amounts / scale) / scale)), fit_s)
 
 
 def _non_negative(amounts: np.ndarray) -> np.ndarray:
-    """Solve `amounts @ prices = 1` by least squares, without the most negative price until none is left."""
-    left = [column for column in range(amounts.shape[1]) if amounts[:, column].any()]
-    prices = np.zeros(amounts.shape[1])
-    while left:
-        found = np.linalg.lstsq(amounts[:, left], np.ones(len(amounts)), rcond=1e-6)[0]
-        if found.min() >= 0:
-            prices[left] = found
+    """Solve `amounts @ unit_s = 1` by least squares, dropping the most negative column until none is negative."""
+    columns = [column for column in range(amounts.shape[1]) if amounts[:, column].any()]
+    unit_s = np.zeros(amounts.shape[1])
+    while columns:
+        solution = np.linalg.lstsq(amounts[:, columns], np.ones(len(amounts)), rcond=1e-6)[0]
+        if solution.min() >= 0:
+            unit_s[columns] = solution
             break
-        left.pop(int(found.argmin()))
-    return prices
+        columns.pop(int(solution.argmin()))
+    return unit_s

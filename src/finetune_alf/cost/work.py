@@ -1,21 +1,21 @@
-"""The work of a fit: what a forward pass, a backward pass and an optimizer have to do, epoch by epoch."""
+"""The work of a fit: its forward passes, backward passes and optimizer updates, epoch by epoch."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
-from finetune_alf.cost import seen as see
+from finetune_alf.cost import token_counts
 from finetune_alf.cost.flops import head_backward, head_forward, layer_flops, projection_flops
-from finetune_alf.cost.shape import Engine, FitLengths, Seen, Shape
+from finetune_alf.cost.shape import EncoderShape, Engine, FitLengths, TokenCounts
 from finetune_alf.rates import HEAD, Address, addresses, layer
 from finetune_alf.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Work:
-    """What takes time in a fit: operations, and what costs something each time however small it is.
+    """What takes time in a fit: floating-point operations, and units with a fixed overhead.
 
-    `train_calls` and `evaluation_calls` count layers run through, forwards or backwards, once for each batch: the
-    price of starting an operation. `updates` counts weights that an optimizer changes, once for each step.
+    `train_calls` and `evaluation_calls` count layers run, forward or backward, once for each batch: the overhead of
+    starting operations. `updates` counts weights updated by the optimizer, once for each step.
     """
 
     train_flops: float = 0.0
@@ -37,127 +37,132 @@ class Work:
         return Work(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
-NOTHING = Work()
+NO_WORK = Work()
 
 
-def fit_work(shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> Work:
-    """Return the work of a whole fit, early stopping left aside: all epochs, and what is scored at the end."""
-    return _Fit(shape, lengths, recipe, engine).work()
+def fit_work(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> Work:
+    """Return the work of a whole fit without early stopping: all epochs, and the final score."""
+    return _FitWork(shape, lengths, recipe, engine).total()
 
 
-def evaluation_work(shape: Shape, lengths: Sequence[int], engine: Engine, batch: int, level: int | None = None) -> Work:
-    """Return the work of evaluating texts, sorted by length, from the tokens or from a prefix of this level."""
-    seen = seen_by_length(lengths, engine, batch)
-    flops, n_layers = _forward(shape, seen, engine.packed, level or 0, embeds=level is None)
-    return Work(evaluation_flops=flops, evaluation_calls=seen.n_batches * (n_layers + 1))
+def evaluation_work(
+    shape: EncoderShape, lengths: Sequence[int], engine: Engine, batch: int, level: int | None = None
+) -> Work:
+    """Return the work of evaluating texts, sorted by length, from the tokens or from frozen features of this level."""
+    counts = token_counts.sorted_by_length(lengths, engine, batch)
+    flops, n_layers = _forward(shape, counts, engine.packed, level)
+    return Work(evaluation_flops=flops, evaluation_calls=counts.n_batches * (n_layers + 1))
 
 
-def seen_by_length(lengths: Sequence[int], engine: Engine, batch: int) -> Seen:
-    """Return what is seen when texts go sorted by length, packed or padded."""
-    return see.packed(lengths, -(-len(lengths) // batch)) if engine.packed else see.padded_by_length(lengths, batch)
+def n_embedding_rows(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> int:
+    """Return the word embeddings that the optimizer updates: the words that occur, if the vocabulary is restricted."""
+    is_restricted = engine.packed and recipe.optimizer.weight_decay == 0
+    return min(lengths.n_words, shape.vocab_size) if is_restricted else shape.vocab_size
 
 
-def n_rows_held(shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> int:
-    """Return how many rows of the word table the optimizer holds: those that occur, where it may be cut."""
-    cut = engine.packed and recipe.optimizer.weight_decay == 0
-    return min(lengths.n_words, shape.n_words) if cut else shape.n_words
+class _FitWork:
+    """One fit's token counts, and the frozen features that are cached so far."""
 
-
-class _Fit:
-    """One fit's texts as its layers see them, and which prefixes are there already."""
-
-    def __init__(self, shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> None:
+    def __init__(self, shape: EncoderShape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> None:
         self.shape, self.lengths, self.recipe, self.engine = shape, lengths, recipe, engine
-        self.ever_open = shape.opened(recipe.rates.at(shape.n_layers))
-        sizes = see.batch_sizes(len(lengths.train), recipe.batch, recipe.micro_batch)
+        self.parts_with_rate = shape.trainable_parts(recipe.rates.at(shape.n_layers))
+        sizes = token_counts.batch_sizes(len(lengths.train), recipe.batch, recipe.micro_batch)
         self.n_steps = -(-len(lengths.train) // recipe.batch)
         self.train = (
-            see.packed(lengths.train, len(sizes)) if engine.packed else see.padded_at_random(lengths.train, sizes)
+            token_counts.packed(lengths.train, len(sizes))
+            if engine.packed
+            else token_counts.padded_at_random(lengths.train, sizes)
         )
         self.batch = recipe.micro_batch or engine.evaluation_batch
-        self.n_rows = n_rows_held(shape, lengths, recipe, engine)
-        self.kept: tuple[int | None, set[str]] = (None, set())  # the level, and the splits that have a prefix there
+        self.n_rows = n_embedding_rows(shape, lengths, recipe, engine)
+        self.cached_level: int | None = None
+        self.cached_splits: set[str] = set()
 
-    def work(self) -> Work:
-        total = last = NOTHING
+    def total(self) -> Work:
+        total = epoch_work = NO_WORK
         before: tuple[frozenset[Address], frozenset[Address] | None] | None = None
         for epoch in range(self.recipe.epochs):
-            opened = self._opened(epoch)
-            if (opened, opened) != before:  # from its second epoch on an opening's work stays the same
-                last = self._training(opened) + self._evaluation("validation", self.lengths.validation, opened)
-            before = (opened, before[0] if before else None)
-            total += last
+            trainable = self._trainable(epoch)
+            if (trainable, trainable) != before:  # the work stays the same from the second equal epoch on
+                epoch_work = self._training(trainable)
+                epoch_work += self._evaluation("validation", self.lengths.validation, trainable)
+            before = (trainable, before[0] if before else None)
+            total += epoch_work
         if self.lengths.scored is not None:
-            total += self._evaluation("scored", self.lengths.scored, opened)
+            total += self._evaluation("scored", self.lengths.scored, trainable)
         return total
 
-    def _opened(self, epoch: int) -> frozenset[Address]:
+    def _trainable(self, epoch: int) -> frozenset[Address]:
         unfreezing, n_layers = self.recipe.unfreezing, self.shape.n_layers
-        return frozenset(address for address in self.ever_open if unfreezing.is_unfrozen(address, epoch, n_layers))
+        return frozenset(a for a in self.parts_with_rate if unfreezing.is_unfrozen(a, epoch, n_layers))
 
-    def _training(self, opened: frozenset[Address]) -> Work:
-        """Return an epoch's steps, and the prefix that they start from if that is yet to be made."""
-        prefix, level = NOTHING, None
+    def _training(self, trainable: frozenset[Address]) -> Work:
+        """Return an epoch's steps, and the frozen features that they start from unless those are cached."""
+        features, level = NO_WORK, None
         if self.recipe.frozen_dropout == "off":
-            prefix, level = self._prefix("train", self.lengths.train, opened)
-        lowest = _lowest(self.shape, opened)
-        flops, n_backward = self._backward(opened, lowest)
-        forward, n_forward = _forward(self.shape, self.train, self.engine.packed, level or 0, embeds=level is None)
-        return prefix + Work(
-            train_flops=flops + forward,
+            features, level = self._frozen_features("train", self.lengths.train, trainable)
+        backward, n_backward = self._backward(trainable, _lowest(self.shape, trainable))
+        forward, n_forward = _forward(self.shape, self.train, self.engine.packed, level)
+        updated = self.shape.trainable_addresses(trainable)
+        return features + Work(
+            train_flops=backward + forward,
             train_batches=self.train.n_batches,
             train_calls=self.train.n_batches * (n_forward + n_backward),
-            updates=self.n_steps * sum(self.shape.n_open(a, self.n_rows) for a in self.shape.learning(opened)),
+            updates=self.n_steps * sum(self.shape.n_trainable(address, self.n_rows) for address in updated),
         )
 
-    def _backward(self, opened: frozenset[Address], lowest: int) -> tuple[float, int]:
-        """Return the operations of going back to the lowest open address, and through how many layers that leads."""
+    def _backward(self, trainable: frozenset[Address], lowest: int) -> tuple[float, int]:
+        """Return the operations of the backward pass down to the lowest trainable address, and its layers."""
         shape, train = self.shape, self.train
-        stack = [index % shape.n_layers for index in range(shape.n_layers * shape.passes)]
-        flops = head_backward(shape, train, is_open=HEAD in opened, is_lowest=lowest > shape.n_layers)
-        if lowest > shape.n_layers:
+        layers = [index % shape.n_layers for index in range(shape.n_layers * shape.n_passes)]
+        only_head = lowest > shape.n_layers
+        flops = head_backward(shape, train, is_trainable=HEAD in trainable, is_lowest=only_head)
+        if only_head:
             return flops, 0
-        reached = range(max(lowest - 1, 0), len(stack))
-        for place in reached:
-            some = layer_flops(shape, train, one_token=self.engine.packed and place == len(stack) - 1)
-            flops += some.backward(is_open=layer(stack[place]) in opened, is_lowest=place == lowest - 1)
-        return flops + (2 * projection_flops(shape, train) if lowest == 0 else 0), len(reached)
+        indices = range(max(lowest - 1, 0), len(layers))
+        for index in indices:
+            first_token_only = self.engine.packed and index == len(layers) - 1
+            one = layer_flops(shape, train, first_token_only=first_token_only)
+            flops += one.backward(is_trainable=layer(layers[index]) in trainable, is_lowest=index == lowest - 1)
+        return flops + (2 * projection_flops(shape, train) if lowest == 0 else 0), len(indices)
 
-    def _evaluation(self, name: str, lengths: tuple[int, ...], opened: frozenset[Address]) -> Work:
-        """Return one evaluation of a split, and its prefix if that is yet to be made."""
-        prefix, level = self._prefix(name, lengths, opened)
-        return prefix + evaluation_work(self.shape, lengths, self.engine, self.batch, level)
+    def _evaluation(self, name: str, lengths: tuple[int, ...], trainable: frozenset[Address]) -> Work:
+        """Return one evaluation of a split, and its frozen features unless they are cached."""
+        features, level = self._frozen_features(name, lengths, trainable)
+        return features + evaluation_work(self.shape, lengths, self.engine, self.batch, level)
 
-    def _prefix(self, name: str, lengths: tuple[int, ...], opened: frozenset[Address]) -> tuple[Work, int | None]:
-        """Return the work of making a split's prefix, none where it is kept, and its level; None where it has none."""
-        lowest = _lowest(self.shape, opened)
+    def _frozen_features(
+        self, name: str, lengths: tuple[int, ...], trainable: frozenset[Address]
+    ) -> tuple[Work, int | None]:
+        """Return the work of computing a split's frozen features, none if cached, and their level; None without."""
+        lowest = _lowest(self.shape, trainable)
         level = lowest - 1 if lowest else None
-        if level is None or not self.engine.packed or not self._fits(lengths, level):
-            return NOTHING, None
-        if self.kept[0] != level:
-            self.kept = (level, set())
-        if name in self.kept[1]:
-            return NOTHING, level
-        self.kept[1].add(name)
+        if level is None or not self.engine.packed or not self._is_cacheable(lengths, level):
+            return NO_WORK, None
+        if self.cached_level != level:
+            self.cached_level, self.cached_splits = level, set()
+        if name in self.cached_splits:
+            return NO_WORK, level
+        self.cached_splits.add(name)
         batch = self.engine.evaluation_batch
-        whole = evaluation_work(self.shape, lengths, self.engine, batch)
-        return whole - evaluation_work(self.shape, lengths, self.engine, batch, level), level
+        from_tokens = evaluation_work(self.shape, lengths, self.engine, batch)
+        return from_tokens - evaluation_work(self.shape, lengths, self.engine, batch, level), level
 
-    def _fits(self, lengths: tuple[int, ...], level: int) -> bool:
+    def _is_cacheable(self, lengths: tuple[int, ...], level: int) -> bool:
         n_rows = len(lengths) if level == self.shape.n_layers else sum(lengths)
-        return 4 * n_rows * self.shape.hidden <= self.engine.prefix_bytes
+        return 4 * n_rows * self.shape.hidden_size <= self.engine.max_features_bytes
 
 
-def _lowest(shape: Shape, opened: frozenset[Address]) -> int:
-    """Return the place of the lowest open address: 0 for the embeddings, n_layers + 1 for the head."""
+def _lowest(shape: EncoderShape, trainable: frozenset[Address]) -> int:
+    """Return the height of the lowest trainable address: 0 for the embeddings, n_layers + 1 for the head."""
     order = addresses(shape.n_layers)
-    return min((order.index(address) for address in opened), default=order.index(HEAD))
+    return min((order.index(address) for address in trainable), default=order.index(HEAD))
 
 
-def _forward(shape: Shape, seen: Seen, packed: bool, level: int, *, embeds: bool) -> tuple[float, int]:
-    """Return the operations of a forward pass from below layer `level` on, and through how many layers it leads."""
-    depth = shape.n_layers * shape.passes
-    run = range(level, depth)
-    flops = sum(layer_flops(shape, seen, one_token=packed and place == depth - 1).forward for place in run)
-    flops += head_forward(shape, seen)
-    return flops + (projection_flops(shape, seen) if embeds else 0), len(run)
+def _forward(shape: EncoderShape, counts: TokenCounts, packed: bool, level: int | None) -> tuple[float, int]:
+    """Return the operations of a forward pass from layer `level` on, None from the tokens, and its number of layers."""
+    depth = shape.n_layers * shape.n_passes
+    indices = range(level or 0, depth)
+    flops = sum(layer_flops(shape, counts, first_token_only=packed and index == depth - 1).forward for index in indices)
+    flops += head_forward(shape, counts)
+    return flops + (projection_flops(shape, counts) if level is None else 0), len(indices)

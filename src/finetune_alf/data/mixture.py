@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from finetune_alf.data.sample import SPLITS, Card, Sample, load_sample
 from finetune_alf.errors import DataError
 from finetune_alf.files import digest
-from finetune_alf.recipe.plans import TaskFacts
+from finetune_alf.recipe.task_plans import TaskInfo
 from finetune_alf.spec import Spec
 
 _REPAIR = "Run the prepare stage again."
@@ -53,10 +53,10 @@ def load_any_sample(folder: Path) -> AnySample:
     return Mixture(kept.name, kept, samples)
 
 
-def facts_of(drawn: AnySample) -> dict[str, TaskFacts]:
+def task_infos(drawn: AnySample) -> dict[str, TaskInfo]:
     """Return what a recipe's plans rest on, task by task."""
     return {
-        task: TaskFacts(len(sample.card.label_names), not isinstance(sample.splits["train"].texts[0], str))
+        task: TaskInfo(len(sample.card.label_names), not isinstance(sample.splits["train"].texts[0], str))
         for task, sample in drawn.tasks.items()
     }
 

@@ -13,7 +13,7 @@ from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.initial_weights import InitialWeights
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD, task_head
-from finetune_alf.recipe.plans import HeadShape
+from finetune_alf.recipe.task_plans import HeadShape
 from finetune_alf.recipe.tasks import HeadsSpec
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ class _TaskHead(nn.Module):
 
     def __init__(self, width: int, shape: HeadShape, activation: str) -> None:
         super().__init__()
-        self.n_parts = shape.n_parts
+        self.n_texts_per_row = shape.n_texts_per_row
         self.hidden = _linear_layers(width, shape.n_layers - 1, activation)
-        self.output = nn.Linear(shape.n_parts * width, shape.n_outputs)
+        self.output = nn.Linear(shape.n_texts_per_row * width, shape.n_outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        parts = self.hidden(x).chunk(self.n_parts)  # all first texts, then all second ones
+        parts = self.hidden(x).chunk(self.n_texts_per_row)  # all first texts, then all second ones
         outputs: torch.Tensor = self.output(parts[0] if len(parts) == 1 else torch.cat(parts, -1))  # (rows, outputs)
         return outputs
 

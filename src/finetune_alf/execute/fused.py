@@ -48,7 +48,7 @@ def _together(
     """Yield the outcomes of a group. Returns the jobs that have none because the group broke off."""
     left, line = list(group), _Line(on_message)
     try:
-        with closing(work.together(group, line.report)) as outcomes:
+        with closing(work.run_fused(group, line.report)) as outcomes:
             for outcome in outcomes:
                 line.check()
                 left.remove(outcome.job)

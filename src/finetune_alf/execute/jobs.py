@@ -50,7 +50,7 @@ class Outcome(Generic[J, R]):
 class FusedWork(Work[J, R], Protocol[J, R]):
     """Work that can be done to several jobs in one go."""
 
-    def together(self, jobs: Sequence[J], report: OnMessage) -> Generator[Outcome[J, R]]:
+    def run_fused(self, jobs: Sequence[J], report: OnMessage) -> Generator[Outcome[J, R]]:
         """Do the jobs, and yield one outcome each, as they end.
 
         A job's message up is `report(job, message)`, and its answer False asks that job alone to stop early.

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
-from finetune_alf.cost.mixture import Part
+from finetune_alf.cost.mixture import TaskLengths
 from finetune_alf.cost.shape import FitLengths
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
@@ -26,7 +26,7 @@ class TextLengths:
     encoder: Encoder
     _known: dict[Hashable, _TokenCounts] = field(default_factory=dict, repr=False)
 
-    def parts(self, drawn: AnySample, recipe: Recipe, scored: str | None) -> dict[str, Part]:
+    def parts(self, drawn: AnySample, recipe: Recipe, scored: str | None) -> dict[str, TaskLengths]:
         """Return the token counts of each task of a fit; without a split to score, the validation split is scored."""
         pairs = {task: recipe.tasks.of(task).pairs if recipe.tasks else "together" for task in drawn.tasks}
         read = {
@@ -38,9 +38,9 @@ class TextLengths:
         }
         n_words = len(_united(split.words for splits in read.values() for split in splits.values()))
         return {
-            task: Part(
+            task: TaskLengths(
                 n_rows=len(drawn.tasks[task].splits["train"].texts),
-                n_parts=2 if pairs[task] == "apart" else 1,
+                n_texts_per_row=2 if pairs[task] == "apart" else 1,
                 lengths=_lengths(splits, scored, n_words),
             )
             for task, splits in read.items()

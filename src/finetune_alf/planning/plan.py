@@ -14,7 +14,7 @@ from finetune_alf.params import Params
 from finetune_alf.planning.planned import Plannable, PlannedFits
 from finetune_alf.planning.predict import Predictor, StagePlan, command_for, predictor_of
 from finetune_alf.recipe import Recipe
-from finetune_alf.running.bench import encoder_spec_of, n_outputs, workbench_of
+from finetune_alf.running.bench import encoder_spec_of, n_outputs, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.spec import Spec
 
@@ -106,7 +106,7 @@ def plan(
         title=planned.title,
         encoder=predictor.encoder.identity,
         device=str(predictor.encoder.model.device),
-        precision="bf16" if predictor.engine.bytes_a_number == 2 else "fp32",
+        precision="bf16" if predictor.engine.bytes_per_number == 2 else "fp32",
         n_threads=torch.get_num_threads(),
         n_workers=ctx.params.compute.n_workers,
         probe_s=time.monotonic() - started,
@@ -125,9 +125,9 @@ def _predictor(ctx: Context, planned: PlannedFits, known: Predictors) -> Predict
         folders = {one: ctx.paths.sample(one) for one in planned.samples if command_for(ctx, one) is None}
         samples = {one: load_any_sample(folder) for one, folder in folders.items()}
         by_digest = {sample.card.digest: folders[one] for one, sample in samples.items()}
-        workbench = workbench_of(ctx, by_digest)
+        fit_runner = fit_runner_of(ctx, by_digest)
         n = _n_outputs(list(samples.values()), planned.recipe)
-        known[key] = predictor_of(ctx, encoder_spec_of(ctx, planned.encoder), workbench, samples, n, planned.recipe)
+        known[key] = predictor_of(ctx, encoder_spec_of(ctx, planned.encoder), fit_runner, samples, n, planned.recipe)
     return known[key]
 
 
@@ -147,8 +147,8 @@ def _notes(ctx: Context, planned: PlannedFits, load: float) -> Iterable[str]:
     compute, n_cores = ctx.params.compute, os.cpu_count() or 1
     if load > BUSY * n_cores:
         yield f"The load average was {load:.1f} on {n_cores} cores: fits take less time on an idle machine."
-    if planned.recipe.stopping is not None:
-        yield "recipe.stopping may end fits earlier: these are upper bounds."
+    if planned.recipe.early_stopping is not None:
+        yield "recipe.early_stopping may end fits earlier: these are upper bounds."
     if compute.n_workers > 1:
         yield "The probe ran alone. Several workers slow each other down, which it does not measure."
     if compute.n_fused > 1:

@@ -6,8 +6,8 @@ from statistics import fmean
 
 from finetune_alf.cost.memory import fit_memory
 from finetune_alf.cost.mixture import mixture_memory, mixture_work
-from finetune_alf.cost.plan import expected
-from finetune_alf.cost.shape import Engine, Shape
+from finetune_alf.cost.stage_time import stage_time
+from finetune_alf.cost.shape import Engine, EncoderShape
 from finetune_alf.cost.speed import Speed
 from finetune_alf.cost.work import Work, fit_work
 from finetune_alf.data.mixture import AnySample
@@ -20,8 +20,8 @@ from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 from finetune_alf.spec import Spec
-from finetune_alf.train.job import Workbench
-from finetune_alf.train.stream import n_steps_per_epoch
+from finetune_alf.train.job import FitRunner
+from finetune_alf.train.steps import n_steps_per_epoch
 
 BETWEEN_S = 0.05
 """The time between two fits: proposing, writing, logging to MLflow. `benchmarks/overhead.py` prints it."""
@@ -80,9 +80,9 @@ class Predictor:
     ctx: Context
     spec: EncoderSpec
     encoder: Encoder
-    workbench: Workbench
+    fit_runner: FitRunner
     samples: Mapping[str, AnySample]
-    shape: Shape
+    shape: EncoderShape
     engine: Engine
     probe: Probe | None
     lengths: TextLengths
@@ -131,7 +131,7 @@ class Predictor:
             speed = self._speed_on(sample)
             seconds = {kind: fmean(speed.seconds(one.work) for one in some) for kind, some in costs.items()}
         n_workers = self.ctx.params.compute.n_workers
-        whole = expected(_each(n_fits, seconds), n_workers=n_workers, between_s=BETWEEN_S)
+        whole = stage_time(_each(n_fits, seconds), n_workers=n_workers, between_s=BETWEEN_S)
         flops = {kind: fmean(one.work.flops for one in some) for kind, some in costs.items()}
         done = elapsed and (_each(elapsed.kinds, seconds, whole.fit_s) or [whole.fit_s] * elapsed.n_fits)
         return StagePlan(
@@ -143,7 +143,7 @@ class Predictor:
             seconds=whole.seconds,
             memory_bytes=self._memory(max(one.memory_bytes for some in costs.values() for one in some)),
             elapsed=elapsed,
-            elapsed_predicted_s=expected(done, n_workers=n_workers, between_s=BETWEEN_S).seconds if done else None,
+            elapsed_predicted_s=stage_time(done, n_workers=n_workers, between_s=BETWEEN_S).seconds if done else None,
         )
 
     def _cost(self, sample: AnySample, recipe: Recipe, scored: str | None) -> Cost:
@@ -156,13 +156,13 @@ class Predictor:
         work = mixture_work(shape, parts, recipe, self.engine, n_steps)
         return Cost(work, mixture_memory(shape, parts, recipe, self.engine))
 
-    def _shape_for(self, sample: AnySample, recipe: Recipe) -> Shape:
+    def _shape_for(self, sample: AnySample, recipe: Recipe) -> EncoderShape:
         """Return the encoder's sizes as a recipe has it: with an adapter, with heads for several tasks."""
         if recipe.tasks is not None:
-            return shape_of(self.workbench.encoder_for(self.spec, recipe, sample))
+            return shape_of(self.fit_runner.encoder_for(self.spec, recipe, sample))
         if recipe.adapter is not None:
             n_outputs = int(self.encoder.model.config.num_labels)  # adapters go into the encoder that is loaded already
-            return shape_of(self.workbench.encoder(self.spec, n_outputs, recipe.adapter))
+            return shape_of(self.fit_runner.encoder(self.spec, n_outputs, recipe.adapter))
         return self.shape
 
     def _speed_on(self, sample: str) -> Speed:
@@ -184,17 +184,17 @@ class Predictor:
 def predictor_of(
     ctx: Context,
     spec: EncoderSpec,
-    workbench: Workbench,
+    fit_runner: FitRunner,
     samples: Mapping[str, AnySample],
     n_outputs: int,
     recipe: Recipe,
 ) -> Predictor:
     """Load an encoder with a head of `n_outputs`, and assume that all samples need such a head."""
-    encoder = workbench.encoder(spec, n_outputs)
+    encoder = fit_runner.encoder(spec, n_outputs)
     first = next(iter(samples.values()), None)
-    probe = Probe(encoder, recipe, probed(first), workbench.n_threads) if first else None
+    probe = Probe(encoder, recipe, probed(first), fit_runner.n_threads) if first else None
     shape, engine = shape_of(encoder), engine_of(encoder, recipe)
-    return Predictor(ctx, spec, encoder, workbench, samples, shape, engine, probe, TextLengths(encoder))
+    return Predictor(ctx, spec, encoder, fit_runner, samples, shape, engine, probe, TextLengths(encoder))
 
 
 def probed(sample: AnySample) -> Sample:

@@ -8,21 +8,21 @@ from typing import Any, Literal
 
 import torch
 
-from finetune_alf.cost.shape import Engine, FitLengths, Shape
-from finetune_alf.cost.speed import Speed, Timed, speed_of
+from finetune_alf.cost.shape import Engine, FitLengths, EncoderShape
+from finetune_alf.cost.speed import Speed, TimedWork, estimate_speed
 from finetune_alf.cost.work import Work, evaluation_work, fit_work
 from finetune_alf.data.sample import Sample, Split
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.rates import HEAD, LayerRates, adapter
 from finetune_alf.recipe import ImmediateUnfreezing, Recipe
 from finetune_alf.running.context import ProgressBar
-from finetune_alf.train.batches import Labelled
+from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.evaluate import EVALUATION_BATCH
-from finetune_alf.train.fit import FitTexts, fit
+from finetune_alf.train.fit import TaskSplits, fit
 from finetune_alf.train.forward.families import FAMILIES
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.precision import resolve_precision
-from finetune_alf.train.prefixes import PREFIX_BYTES
+from finetune_alf.train.frozen_features import MAX_FEATURES_BYTES
 from finetune_alf.train.result import EpochMetrics
 
 N_EPOCHS = 3
@@ -57,7 +57,7 @@ RATE = 1e-7
 """The learning rate of open addresses: it does not change the speed, and this one cannot diverge."""
 
 
-def shape_of(encoder: Encoder) -> Shape:
+def shape_of(encoder: Encoder) -> EncoderShape:
     """Read an encoder's sizes off its model."""
     model, config = encoder.model, encoder.model.config
     sizes = dict(model.named_parameters())
@@ -66,19 +66,19 @@ def shape_of(encoder: Encoder) -> Shape:
     widening = [tensor for name, tensor in sizes.items() if "embeddings_project" in name or "hidden_mapping_in" in name]
     adapted = encoder.anatomy.parameters.get(adapter(0), ())
     depth = int(getattr(config, "num_hidden_layers", encoder.n_layers))
-    return Shape(
+    return EncoderShape(
         n_layers=encoder.n_layers,
-        hidden=int(config.hidden_size),
-        intermediate=int(getattr(config, "intermediate_size", 0) or config.hidden_dim),
+        hidden_size=int(config.hidden_size),
+        intermediate_size=int(getattr(config, "intermediate_size", 0) or config.hidden_dim),
         n_heads=int(config.num_attention_heads),
         parameters={
             address: sum(sizes[name].numel() for name in names) for address, names in encoder.anatomy.parameters.items()
         },
         head=tuple(tensor.numel() for tensor in head if tensor.ndim == 2),
-        n_words=words.shape[0],
-        word_width=words.shape[1],
+        vocab_size=words.shape[0],
+        embedding_size=words.shape[1],
         projection=sum(tensor.numel() for tensor in widening if tensor.ndim == 2),
-        passes=max(depth // max(encoder.n_layers, 1), 1),
+        n_passes=max(depth // max(encoder.n_layers, 1), 1),
         adapter=sum(sizes[name].numel() for name in adapted if sizes[name].ndim == 2),
     )
 
@@ -87,7 +87,7 @@ def engine_of(encoder: Encoder, recipe: Recipe) -> Engine:
     """Return how fits of an encoder are run."""
     packed = encoder.model.config.model_type in FAMILIES
     bf16 = resolve_precision(recipe.precision, encoder.model.device) == "bf16"
-    return Engine(packed, EVALUATION_BATCH, PREFIX_BYTES, bytes_a_number=2 if bf16 else 4)
+    return Engine(packed, EVALUATION_BATCH, MAX_FEATURES_BYTES, bytes_per_number=2 if bf16 else 4)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Probe:
                 one = self._time(kind, self.sample)
                 timed += [one] if turn else []
                 bar.advance()
-        return speed_of(timed, median(self.fits_s))
+        return estimate_speed(timed, median(self.fits_s))
 
     def speed_on(self, sample: Sample, speed: Speed) -> Speed:
         """Return the speed on another sample: batches of mixed text lengths take longer."""
@@ -154,7 +154,7 @@ class Probe:
         _, timed = self._time(kind, sample), self._time(kind, sample)  # the first for warming up
         return speed.scaled(timed.seconds / (speed.seconds(timed.work) - speed.fit_s))
 
-    def _time(self, kind: _Kind, sample: Sample) -> Timed:
+    def _time(self, kind: _Kind, sample: Sample) -> TimedWork:
         """Run a fit of a few epochs on a few texts."""
         batch = self.n_texts(self.recipe.batch, kind.max_tokens)
         n_evaluated = self.n_texts(kind.n_evaluated, kind.evaluated_tokens)
@@ -168,9 +168,9 @@ class Probe:
             records.append(record)
             return len(records) < 2 or time.monotonic() < ends
 
-        result = fit(self.encoder, FitTexts(train, validation, validation), recipe, seed=0, report=go_on)
+        result = fit(self.encoder, TaskSplits(train, validation, validation), recipe, seed=0, report=go_on)
         self.fits_s.append(result.seconds - sum(record.seconds for record in records))
-        return Timed(self._step_work(train, validation, recipe), median(r.seconds for r in records[1:] or records))
+        return TimedWork(self._step_work(train, validation, recipe), median(r.seconds for r in records[1:] or records))
 
     def _recipe(self, kind: _Kind, batch: int) -> Recipe:
         frozen = kind.n_frozen
@@ -186,7 +186,7 @@ class Probe:
         changes["frozen_dropout"] = kind.frozen_dropout
         return self.recipe.with_rates(rates).model_copy(update=changes)
 
-    def _step_work(self, train: Labelled, validation: Labelled, recipe: Recipe) -> Work:
+    def _step_work(self, train: TokenizedSplit, validation: TokenizedSplit, recipe: Recipe) -> Work:
         """Return the work of an epoch after the first, which fills the cache of frozen features."""
         splits = [split.table.lengths.tolist() for split in (train, validation)]
         words = torch.unique(torch.cat([split.table.ids for split in (train, validation)]))
@@ -204,9 +204,9 @@ class Probe:
         text = evaluation_work(self.shape, [max_tokens], self.engine, 1).evaluation_flops
         return max(1, min(wanted, int(CPU_FLOPS / (3 * text))))
 
-    def _draw(self, split: Split, n_texts: int, max_tokens: int) -> Labelled:
+    def _draw(self, split: Split, n_texts: int, max_tokens: int) -> TokenizedSplit:
         """Draw texts, always the same ones. Labels do not change the speed: all are of the first class."""
         draw, device = random.Random(0), self.encoder.model.device  # noqa: S311 - no secret
         n_texts = min(n_texts, len(split.texts))
         table = TokenTable.of(self.encoder.tokenize(draw.sample(split.texts, n_texts), max_tokens), device)
-        return Labelled(table, torch.zeros(n_texts, dtype=torch.long, device=device))
+        return TokenizedSplit(table, torch.zeros(n_texts, dtype=torch.long, device=device))

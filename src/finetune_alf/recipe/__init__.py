@@ -1,4 +1,4 @@
-"""All that a fit needs besides data and encoder, as one record: the Recipe. Pure: nothing here knows torch."""
+"""The Recipe: one record of all that a fit needs besides data and encoder. Pure: no module here imports torch."""
 
 from finetune_alf.recipe.adapter import Adapter, HoulsbyAdapter, LoraAdapter
 from finetune_alf.recipe.curve import (
@@ -9,9 +9,9 @@ from finetune_alf.recipe.curve import (
     LinearCurve,
     SlantedTriangularCurve,
 )
+from finetune_alf.recipe.early_stopping import EarlyStopping
 from finetune_alf.recipe.optimizer import SGD, AdamW, Optimizer
 from finetune_alf.recipe.recipe import FORGETTING_BOUND, Recipe
-from finetune_alf.recipe.stopping import Stopping
 from finetune_alf.recipe.tasks import HeadsSpec, TaskSpec, TasksSpec
 from finetune_alf.recipe.unfreezing import GradualUnfreezing, ImmediateUnfreezing, Unfreezing
 
@@ -23,6 +23,7 @@ __all__ = [
     "ConstantCurve",
     "CosineCurve",
     "Curve",
+    "EarlyStopping",
     "ExponentialCurve",
     "GradualUnfreezing",
     "HeadsSpec",
@@ -33,7 +34,6 @@ __all__ = [
     "Optimizer",
     "Recipe",
     "SlantedTriangularCurve",
-    "Stopping",
     "TaskSpec",
     "TasksSpec",
     "Unfreezing",

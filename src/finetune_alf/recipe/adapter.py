@@ -1,4 +1,4 @@
-"""Adapters: small modules that learn inside an encoder that stands still. `encoder/adapters/` builds them in."""
+"""Adapters: small trainable modules inside a frozen encoder. `encoder/adapters/` installs them."""
 
 from typing import Annotated, Literal
 
@@ -10,10 +10,10 @@ Size = Annotated[int, Field(ge=1)]
 
 
 class HoulsbyAdapter(Spec):
-    """Bottlenecks after attention and after the feed-forward of every layer; the layers' norms learn with them.
+    """Bottlenecks after attention and after the feed-forward block of every layer; the layer norms are trained too.
 
-    Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for NLP", section 2 and figure 2. `width` is how many
-    numbers a token is squeezed into; theirs are 8, 64 and 256.
+    Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for NLP", section 2 and figure 2. `width` is the
+    size of the bottleneck; the paper has 8, 64 and 256.
     """
 
     kind: Literal["houlsby"] = "houlsby"
@@ -22,7 +22,7 @@ class HoulsbyAdapter(Spec):
 
 
 class LoraAdapter(Spec):
-    """A low-rank change of each layer's query and value projections, scaled by `alpha` / `rank`; norms stand still.
+    """A low-rank update of each layer's query and value projections, scaled by `alpha` / `rank`; norms are frozen.
 
     Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4; built by PEFT.
     """

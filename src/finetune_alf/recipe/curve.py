@@ -1,7 +1,7 @@
-"""Curves: one multiplier in [0, 1] over the steps of a fit, the same for every address.
+"""Curves: the multiplier of all learning rates at each step of a fit, in [0, 1].
 
-Each is asked `at(step, n_steps, n_epochs)`: the step, from 0, the steps of the whole fit, and its epochs, of equally
-many steps each.
+`at(step, n_steps, n_epochs)` takes the step, from 0, the number of steps of the whole fit, and its number of epochs,
+which have equally many steps.
 """
 
 import math
@@ -15,70 +15,66 @@ Frac = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ConstantCurve(Spec):
-    """The rate stays as it is."""
+    """Always 1."""
 
     kind: Literal["constant"] = "constant"
 
     def at(self, step: int, n_steps: int, n_epochs: int) -> float:
-        """Return the multiplier of step 0 … n_steps - 1."""
+        """Return the multiplier of a step."""
         return 1.0
 
 
 class LinearCurve(Spec):
-    """Up over the warm-up, then down to zero in a straight line."""
+    """Linear warm-up, then linear decay to zero."""
 
     kind: Literal["linear"] = "linear"
     warmup_frac: Frac = 0.0
 
     def at(self, step: int, n_steps: int, n_epochs: int) -> float:
-        """Return the multiplier of step 0 … n_steps - 1."""
+        """Return the multiplier of a step."""
         warmup = math.ceil(self.warmup_frac * n_steps)
-        return _warm(step, warmup) if step < warmup else (n_steps - step) / max(n_steps - warmup, 1)
+        return step / warmup if step < warmup else (n_steps - step) / max(n_steps - warmup, 1)
 
 
 class CosineCurve(Spec):
-    """Up over the warm-up, then down to zero along half a cosine (Loshchilov & Hutter 2017)."""
+    """Linear warm-up, then decay to zero along half a cosine (Loshchilov & Hutter 2017)."""
 
     kind: Literal["cosine"] = "cosine"
     warmup_frac: Frac = 0.0
 
     def at(self, step: int, n_steps: int, n_epochs: int) -> float:
-        """Return the multiplier of step 0 … n_steps - 1."""
+        """Return the multiplier of a step."""
         warmup = math.ceil(self.warmup_frac * n_steps)
         if step < warmup:
-            return _warm(step, warmup)
+            return step / warmup
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(n_steps - warmup, 1)))
 
 
 class SlantedTriangularCurve(Spec):
-    """A short rise and a long fall (ULMFiT: Howard & Ruder 2018, section 3.2, equation 3)."""
+    """A short linear increase and a long linear decay (ULMFiT: Howard & Ruder 2018, section 3.2, equation 3)."""
 
     kind: Literal["slanted_triangular"] = "slanted_triangular"
     cut_frac: Annotated[float, Field(gt=0, lt=1)] = 0.1
     ratio: Annotated[float, Field(ge=1)] = 32.0
 
     def at(self, step: int, n_steps: int, n_epochs: int) -> float:
-        """Return the multiplier of step 0 … n_steps - 1, between 1/ratio and 1."""
+        """Return the multiplier of a step, between 1/ratio and 1."""
         cut = max(1, math.floor(n_steps * self.cut_frac))
         p = step / cut if step < cut else 1 - (step - cut) / max(n_steps - cut, 1)
         return (1 + p * (self.ratio - 1)) / self.ratio
 
 
 class ExponentialCurve(Spec):
-    """The same within an epoch, and `decay` times the one before from epoch to epoch."""
+    """Constant within an epoch, and multiplied by `decay` after each epoch."""
 
     kind: Literal["exponential"] = "exponential"
     decay: Annotated[float, Field(gt=0, le=1)] = 0.9
 
     def at(self, step: int, n_steps: int, n_epochs: int) -> float:
-        """Return the multiplier of step 0 … n_steps - 1."""
+        """Return the multiplier of a step."""
         return self.decay ** (step * n_epochs // n_steps)
 
 
 Curve = Annotated[
     ConstantCurve | LinearCurve | CosineCurve | SlantedTriangularCurve | ExponentialCurve, Field(discriminator="kind")
 ]
-
-
-def _warm(step: int, warmup: int) -> float:
-    return step / warmup

@@ -1,4 +1,4 @@
-"""Which optimizer takes the steps, without its learning rates: those are in `rates`."""
+"""Optimizers, without learning rates: those are in the recipe's `rates`."""
 
 from typing import Annotated, Literal, Self
 
@@ -11,7 +11,7 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class AdamW(Spec):
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019); biases and norms do not decay."""
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019); biases and norms get no weight decay."""
 
     kind: Literal["adamw"] = "adamw"
     betas: tuple[Beta, Beta] = (0.9, 0.999)
@@ -20,7 +20,7 @@ class AdamW(Spec):
 
 
 class SGD(Spec):
-    """Stochastic gradient descent, with momentum if wanted."""
+    """Stochastic gradient descent, optionally with momentum."""
 
     kind: Literal["sgd"] = "sgd"
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0

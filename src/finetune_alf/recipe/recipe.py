@@ -1,4 +1,4 @@
-"""The Recipe: rates, optimizer, curve, unfreezing, stopping, and the sizes of a fit."""
+"""The Recipe: rates, optimizer, curve, unfreezing, early stopping, and the sizes of a fit."""
 
 from typing import Annotated, Literal, Self
 
@@ -8,14 +8,14 @@ from finetune_alf.rates import HEAD, Address, LayerRates, ListedRates, RatesPoli
 from finetune_alf.rates import adapter as adapter_address
 from finetune_alf.recipe.adapter import Adapter
 from finetune_alf.recipe.curve import ConstantCurve, Curve
+from finetune_alf.recipe.early_stopping import EarlyStopping
 from finetune_alf.recipe.optimizer import AdamW, Optimizer
-from finetune_alf.recipe.stopping import Stopping
 from finetune_alf.recipe.tasks import TasksSpec
 from finetune_alf.recipe.unfreezing import ImmediateUnfreezing, Unfreezing
 from finetune_alf.spec import Spec
 
 FORGETTING_BOUND = 1e-4
-"""The highest rate at which BERT does not forget what it was pre-trained on (Sun et al. 2019, section 5.3.2)."""
+"""The highest rate at which BERT showed no catastrophic forgetting (Sun et al. 2019, section 5.3.2)."""
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -23,13 +23,13 @@ Count = Annotated[int, Field(ge=1)]
 class Recipe(Spec):
     """All that a fit needs besides data and encoder.
 
-    `batch` is texts a step; `micro_batch` texts go through the encoder at once (the step is the same, in less
-    memory); `max_tokens` cuts longer texts; `clip` bounds the gradient's norm; `keep` says whether the last epoch
-    or the one with the best validation metric counts. `precision: auto` is bf16 arithmetic over fp32 weights
-    where the machine has it. `frozen_dropout: off` leaves dropout out of the frozen layers at the bottom, so that what
-    they make of each text is computed once: other semantics than plain fine-tuning, and much faster. With an `adapter`
-    the encoder stands still, and the adapter of a layer learns at that layer's rate. With `tasks` it is a multi-task
-    recipe, whose sample is a mixture.
+    `batch` is the number of texts in a step. With `micro_batch` gradients are accumulated over batches of that many
+    texts: the same step in less memory. Longer texts are truncated to `max_tokens`. `clip` is the largest gradient
+    norm. `keep` selects the weights of the last epoch, or of the one with the best validation metric.
+    `precision: auto` is bf16 autocast over fp32 weights where the machine supports it. `frozen_dropout: off` disables
+    dropout in the frozen layers at the bottom, whose outputs are then computed once: not the same as plain
+    fine-tuning, and much faster. With an `adapter` the encoder is frozen, and the adapter of a layer learns at that
+    layer's rate. With `tasks` it is a multi-task recipe, whose sample is a mixture.
     """
 
     rates: RatesPolicy
@@ -40,7 +40,7 @@ class Recipe(Spec):
     optimizer: Optimizer = AdamW()
     curve: Curve = ConstantCurve()
     unfreezing: Unfreezing = ImmediateUnfreezing()
-    stopping: Stopping | None = None
+    early_stopping: EarlyStopping | None = None
     clip: Annotated[float, Field(gt=0)] | None = 1.0
     keep: Literal["last", "best"] = "last"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -50,21 +50,21 @@ class Recipe(Spec):
     tasks: TasksSpec | None = None
 
     @model_validator(mode="after")
-    def _refuse_forgetting(self) -> Self:
+    def _check_forgetting_bound(self) -> Self:
         if self.may_forget_at(self.rates.highest):
             raise ValueError(forgetting_message("rates", self.rates.highest))
         return self
 
     def may_forget_at(self, rate: float) -> bool:
-        """Say whether a rate for embeddings or a layer is refused under this recipe.
+        """Return whether a rate for embeddings or a layer is refused under this recipe.
 
-        Head and SGD are exempt, and so are adapters, beside which the encoder stands still.
+        The head, SGD, and adapters, with which the encoder is frozen, are exempt.
         """
         exempt = self.allow_forgetting or self.adapter is not None
         return rate > FORGETTING_BOUND and isinstance(self.optimizer, AdamW) and not exempt
 
     def rates_at(self, n_layers: int) -> dict[Address, float]:
-        """Return the rates to tell, at this depth: with an adapter, those of adapters in the place of their layers'."""
+        """Return the rates at this depth to log: with an adapter, those of the adapters instead of their layers."""
         rates = self.rates.at(n_layers)
         if self.adapter is None:
             return dict(rates)
@@ -76,9 +76,9 @@ class Recipe(Spec):
 
 
 def forgetting_message(where: str, rate: float) -> str:
-    """Say why a rate is refused, and the way out."""
+    """Return the message that refuses a rate."""
     return (
         f"{where} must be at most {FORGETTING_BOUND:g} for embeddings and layers under AdamW, but got {rate:g}: "
-        "above it an encoder forgets what it was pre-trained on (catastrophic forgetting, Sun et al. 2019). "
+        "higher rates cause catastrophic forgetting (Sun et al. 2019). "
         "Lower it, or set `allow_forgetting: true` in the recipe."
     )

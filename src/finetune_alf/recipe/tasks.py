@@ -1,7 +1,7 @@
-"""Several tasks in one fit: how their batches take turns, the heads that they share and own, and their overall score.
+"""Several tasks in one fit: how their batches are sampled, their heads, and their overall score.
 
 A recipe with `tasks` is a multi-task recipe. The defaults are those of minBERT multi-task (Gamarra Lafuente & Udash,
-section 4) where it names one. The draws themselves are in `train/stream.py`, the heads in `encoder/heads.py`.
+section 4) where it names one. The batches are drawn in `train/steps.py`, the heads are in `encoder/heads.py`.
 """
 
 from collections.abc import Mapping
@@ -16,57 +16,58 @@ from finetune_alf.spec import Spec
 
 Count = Annotated[int, Field(ge=1)]
 
-FROM_MINUS_ONE = frozenset({"pearson", "spearman", "matthews"})
-"""Metrics that range from -1 to 1; the others range from 0 to 1."""
+CORRELATIONS = frozenset({"pearson", "spearman", "matthews"})
+"""Correlation coefficients, which range from -1 to 1; the other metrics range from 0 to 1."""
 
 
 class ProportionalSampling(Spec):
-    """Each step is of one task, drawn in proportion to its training texts."""
+    """Each step trains one task, drawn in proportion to its number of training texts."""
 
     kind: Literal["proportional"] = "proportional"
 
     def alpha(self, epoch: int, n_epochs: int) -> float:
-        """Return the power of a task's size that its chance is proportional to, in an epoch counted from 0."""
+        """Return the power of a task's size that its probability is proportional to, in an epoch counted from 0."""
         return 1.0
 
 
 class TemperedSampling(Spec):
-    """Each step is of one task, drawn in proportion to a power of its training texts.
+    """Each step trains one task, drawn in proportion to a power of its number of training texts.
 
-    With 1 as the power this is proportional, with 0 all tasks are as likely. Stickland & Murray 2019 ("BERT and PALs")
-    try the square root.
+    A power of 1 is proportional sampling, a power of 0 is uniform. Stickland & Murray 2019 ("BERT and PALs") try the
+    square root.
     """
 
     kind: Literal["tempered"] = "tempered"
     power: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     def alpha(self, epoch: int, n_epochs: int) -> float:
-        """Return the power of a task's size that its chance is proportional to, in an epoch counted from 0."""
+        """Return the power of a task's size that its probability is proportional to, in an epoch counted from 0."""
         return self.power
 
 
 class AnnealedSampling(Spec):
-    """Proportional in the first epoch, nearly even in the last: 1 - 0.8 (e - 1) / (E - 1) as the power in epoch e of E.
+    """Proportional in the first epoch, nearly uniform in the last: the power is 1 - 0.8 (e - 1) / (E - 1) in epoch e.
 
-    Stickland & Murray 2019, "BERT and PALs": towards the end of training no task should be drowned out by larger ones.
+    Stickland & Murray 2019, "BERT and PALs": towards the end of training, small tasks should be sampled about as often
+    as large ones.
     """
 
     kind: Literal["annealed"] = "annealed"
     fall: Annotated[float, Field(ge=0, le=1)] = 0.8
 
     def alpha(self, epoch: int, n_epochs: int) -> float:
-        """Return the power of a task's size that its chance is proportional to, in an epoch counted from 0."""
+        """Return the power of a task's size that its probability is proportional to, in an epoch counted from 0."""
         return 1.0 - self.fall * epoch / max(n_epochs - 1, 1)
 
 
 class RoundRobin(Spec):
-    """The tasks take turns, a batch each, in their order; small ones come round more often than their size asks."""
+    """The tasks take turns, a batch each, in their order; small tasks are seen more often than in proportion."""
 
     kind: Literal["round_robin"] = "round_robin"
 
 
 class JointSteps(Spec):
-    """Every step learns from a batch of each task at once, their losses weighted and added up."""
+    """Every step trains all tasks, on a batch of each; their losses are weighted and added."""
 
     kind: Literal["joint"] = "joint"
 
@@ -77,13 +78,13 @@ TaskSampling = Annotated[
 
 
 class HeadsSpec(Spec):
-    """What stands between the encoder and the tasks' answers.
+    """The layers between the encoder and the tasks' outputs.
 
-    `n_common_layers` linear layers of the encoder's width are shared by all tasks and come before their own, of which
-    each has `n_own_layers`, the output layer among them. `dropout` falls where the model's own head has its dropout,
-    before the first of these layers; without it the model's own probability stays. `activation` stands after each
-    linear layer but the outputs: minBERT multi-task names none for its "simple linear layers", which makes of a stack
-    one linear map that is learned in another way; BERT's own pooler has tanh.
+    All tasks share `n_common_layers` linear layers of the encoder's width. Then each task has `n_own_layers` of its
+    own, including the output layer. `dropout` applies before the first of these layers, where the model's own head has
+    its dropout; None keeps the model's own probability. `activation` follows each linear layer except the outputs:
+    minBERT multi-task names none for its "simple linear layers", so that a stack is one linear map with another
+    parametrisation; BERT's own pooler has tanh.
     """
 
     n_common_layers: Annotated[int, Field(ge=0)] = 1
@@ -93,29 +94,29 @@ class HeadsSpec(Spec):
 
 
 class TaskSpec(Spec):
-    """One task: how its texts are read, its own layers, what it is trained by and scored by.
+    """One task: the encoding of its texts, its own layers, its loss and its metric.
 
-    `pairs: apart` encodes the two texts of a pair by themselves, and gives both vectors to the output layer; `together`
-    joins them to one input. `n_layers` is the task's own number instead of `heads.n_own_layers`. `weight` multiplies
-    the task's loss, in gradients and in the training loss that is told. Without `metric` classes are scored by accuracy
-    and scores by Pearson's correlation; without `loss` classes learn by cross-entropy and scores by squared error.
-    `loss: binary` is one output for two classes.
+    `pairs: apart` encodes the two texts of a pair separately and gives both vectors to the output layer (a
+    bi-encoder); `together` joins them to one input (a cross-encoder). `n_layers` replaces `heads.n_own_layers` for this
+    task. `weight` multiplies the task's loss, in gradients and in the reported training loss. The default `metric` is
+    accuracy for classes and Pearson's correlation for scores; the default `loss` is cross-entropy for classes and
+    squared error for scores. `loss: binary_cross_entropy` is one output for two classes.
     """
 
     pairs: Literal["together", "apart"] = "together"
     n_layers: Count | None = None
     weight: Annotated[float, Field(gt=0)] = 1.0
     metric: MetricName | None = None
-    loss: Literal["classes", "binary", "score"] | None = None
+    loss: Literal["cross_entropy", "binary_cross_entropy", "squared_error"] | None = None
 
 
 class TasksSpec(Spec):
-    """A multi-task recipe's own part.
+    """The tasks of a multi-task recipe.
 
-    `each` says what is not default of the tasks, by name. `overall` makes one score of theirs: their mean, those that
-    range from -1 to 1 brought to [0, 1] first (`normalised_mean`, minBERT multi-task, section 5.2) or not (`mean`), or
-    the lowest one, brought there too (`lowest`). An epoch has as many steps as the tasks have batches, unless
-    `steps_per_epoch` says otherwise.
+    `each` holds the settings of single tasks, by name; other tasks have the defaults. `overall` combines the tasks'
+    scores: their `mean`, the `normalised_mean` (correlations are scaled to [0, 1] first; minBERT multi-task, section
+    5.2), or the `lowest` one after that scaling. Without `steps_per_epoch` an epoch has as many steps as the tasks have
+    batches.
     """
 
     sampling: TaskSampling = ProportionalSampling()
@@ -125,12 +126,12 @@ class TasksSpec(Spec):
     steps_per_epoch: Count | None = None
 
     def of(self, task: str) -> TaskSpec:
-        """Return what is said of a task, or the default."""
+        """Return the settings of a task."""
         return self.each.get(task, TaskSpec())
 
-    def score(self, scores: Mapping[str, float], metrics: Mapping[str, str]) -> float:
-        """Return the overall score of the tasks' scores, each by its metric."""
+    def overall_score(self, scores: Mapping[str, float], metrics: Mapping[str, str]) -> float:
+        """Combine the tasks' scores; `metrics` names the metric of each."""
         if self.overall == "mean":
             return fmean(scores.values())
-        shares = [(score + 1) / 2 if metrics[task] in FROM_MINUS_ONE else score for task, score in scores.items()]
-        return min(shares) if self.overall == "lowest" else fmean(shares)
+        scaled = [(score + 1) / 2 if metrics[task] in CORRELATIONS else score for task, score in scores.items()]
+        return min(scaled) if self.overall == "lowest" else fmean(scaled)

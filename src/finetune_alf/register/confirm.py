@@ -93,5 +93,5 @@ def _overall_interval(tasks: TasksSpec, fits: Sequence[FitResult], labels: Label
         predictions = [(fit.tasks or {})[task].predictions for fit in fits]
         seed = child_seed(0, "confirmed", task)
         replicates[task] = bootstrap_replicates(METRICS[metric], labels[task], predictions, N_RESAMPLES, seed)
-    overall = combine_replicates(replicates, partial(tasks.score, metrics=metrics))
+    overall = combine_replicates(replicates, partial(tasks.overall_score, metrics=metrics))
     return bootstrap_interval(overall, child_seed(0, "confirmed"))

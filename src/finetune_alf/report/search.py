@@ -133,7 +133,7 @@ def _pruner(about: StudyRecord) -> str:
 
 
 def _recipe(about: StudyRecord) -> str:
-    recipe = about.recipe
+    recipe, stopping = about.recipe, about.recipe.early_stopping
     parts = [
         f"baseline rate {rate(recipe.rates.highest)} ({recipe.rates.kind})",
         f"batch {recipe.batch}",
@@ -141,6 +141,6 @@ def _recipe(about: StudyRecord) -> str:
         f"{recipe.max_tokens} tokens",
         f"{recipe.optimizer.kind}, {recipe.curve.kind} curve, {recipe.unfreezing.kind} unfreezing",
         f"{recipe.keep} epoch kept",
-        f"stopping after {counted(recipe.stopping.patience, 'flat epoch')}" if recipe.stopping else "no early stopping",
+        f"early stopping after {counted(stopping.patience, 'epoch')}" if stopping else "no early stopping",
     ]
     return ", ".join(parts)

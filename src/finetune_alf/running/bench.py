@@ -1,4 +1,4 @@
-"""The workbench of a stage: a study's encoder and the samples it needs, loaded and checked."""
+"""The fit_runner of a stage: a study's encoder and the samples it needs, loaded and checked."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from finetune_alf.errors import InputError
 from finetune_alf.params.model import ComputeSpec
 from finetune_alf.running.context import Context
 from finetune_alf.study.spec import StudySpec
-from finetune_alf.train.job import Workbench
+from finetune_alf.train.job import FitRunner
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Bench:
     sample: AnySample
     encoder_spec: EncoderSpec
     encoder: Encoder
-    workbench: Workbench
+    fit_runner: FitRunner
 
     @property
     def only(self) -> Sample:
@@ -56,9 +56,9 @@ def open_bench(ctx: Context, study: str, sample: str | None = None) -> Bench:
     folder = ctx.paths.sample(sample or spec.sample)
     loaded = load_any_sample(folder)
     encoder_spec = encoder_spec_of(ctx, spec.encoder)
-    workbench = workbench_of(ctx, {loaded.card.digest: folder})
-    encoder = workbench.encoder_for(encoder_spec, spec.recipe, loaded, spec.metric)
-    return Bench(spec, loaded, encoder_spec, encoder, workbench)
+    fit_runner = fit_runner_of(ctx, {loaded.card.digest: folder})
+    encoder = fit_runner.encoder_for(encoder_spec, spec.recipe, loaded, spec.metric)
+    return Bench(spec, loaded, encoder_spec, encoder, fit_runner)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class SamplesBench:
     samples: Mapping[str, Sample]
     encoder_spec: EncoderSpec
     encoder: Encoder
-    workbench: Workbench
+    fit_runner: FitRunner
 
     @property
     def n_outputs(self) -> int:
@@ -82,9 +82,9 @@ def open_samples(ctx: Context, encoder: str, samples: Sequence[str]) -> SamplesB
     Raises DataError, naming the stage to run, when a sample is not there, and EncoderError for the encoder.
     """
     loaded = {name: load_sample(ctx.paths.sample(name)) for name in samples}
-    workbench = workbench_of(ctx, {sample.card.digest: ctx.paths.sample(name) for name, sample in loaded.items()})
+    fit_runner = fit_runner_of(ctx, {sample.card.digest: ctx.paths.sample(name) for name, sample in loaded.items()})
     spec = encoder_spec_of(ctx, encoder)
-    return SamplesBench(loaded, spec, workbench.encoder(spec, n_outputs(loaded[samples[0]].card)), workbench)
+    return SamplesBench(loaded, spec, fit_runner.encoder(spec, n_outputs(loaded[samples[0]].card)), fit_runner)
 
 
 def n_outputs(card: Card) -> int:
@@ -92,9 +92,9 @@ def n_outputs(card: Card) -> int:
     return len(card.label_names) or 1
 
 
-def workbench_of(ctx: Context, folders: Mapping[str, Path]) -> Workbench:
-    """Return an empty workbench on the device of params.yaml; `folders` are those of its samples, by their digests."""
-    return Workbench(folders, ctx.params.compute.device, threads_of(ctx.params.compute))
+def fit_runner_of(ctx: Context, folders: Mapping[str, Path]) -> FitRunner:
+    """Return an empty fit_runner on the device of params.yaml; `folders` are those of its samples, by their digests."""
+    return FitRunner(folders, ctx.params.compute.device, threads_of(ctx.params.compute))
 
 
 def threads_of(compute: ComputeSpec) -> int | None:

@@ -15,8 +15,8 @@ from finetune_alf.running.context import Context, ProgressBar
 from finetune_alf.running.mirrored import Runs, parent_run
 from finetune_alf.running.runs import fit_run
 from finetune_alf.tracking.record import RunRecord
-from finetune_alf.train.job import FitJob, Workbench
-from finetune_alf.train.ledger import Ledger, do_jobs
+from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train.ledger import Ledger, run_jobs
 from finetune_alf.train.result import FitResult
 
 C = TypeVar("C")
@@ -51,7 +51,7 @@ class Fitter:
     ctx: Context
     stage: str
     ledger: Ledger
-    workbench: Workbench
+    fit_runner: FitRunner
     n_layers: int
     runs: Runs
     bar: ProgressBar
@@ -87,7 +87,7 @@ class Fitter:
             self.runs.put(self._run(job, result, fields))
             self.bar.advance(f"{job.key} {fields.note or score_note(result.score)}")
 
-        return do_jobs(jobs, self.ctx.executor(), self.workbench, self.ledger, on_result)
+        return run_jobs(jobs, self.ctx.executor(), self.fit_runner, self.ledger, on_result)
 
     def _run(self, job: FitJob, result: FitResult, fields: LoggedFields) -> RunRecord:
         key = f"{self.stage}/{self.ledger.identity(job)[:16]}/{job.key}"
@@ -99,7 +99,7 @@ def fitting(
     ctx: Context,
     stage: str,
     *names: str,
-    workbench: Workbench,
+    fit_runner: FitRunner,
     n_layers: int,
     n_fits: int,
     tags: Mapping[str, str],
@@ -115,7 +115,7 @@ def fitting(
         parent_run(ctx, "/".join((stage, *names)), " ".join((stage, *names)), tags) as runs,
         ctx.console.progress(" ".join((stage, *names)), n_fits) as bar,
     ):
-        yield Fitter(ctx, own, Ledger(ctx.paths.ledger(ledger or own)), workbench, n_layers, runs, bar)
+        yield Fitter(ctx, own, Ledger(ctx.paths.ledger(ledger or own)), fit_runner, n_layers, runs, bar)
 
 
 def score_note(score: float | None) -> str:

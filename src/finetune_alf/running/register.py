@@ -77,7 +77,7 @@ def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs
 
     with ctx.console.progress(f"confirm {name}", len(jobs)) as bar:
         ledger = Ledger(ctx.paths.ledger(f"register-{name}"))
-        fitter = Fitter(ctx, f"register-{name}", ledger, bench.workbench, bench.encoder.n_layers, runs, bar)
+        fitter = Fitter(ctx, f"register-{name}", ledger, bench.fit_runner, bench.encoder.n_layers, runs, bar)
         return fitter.fit_jobs(jobs, logged)
 
 

@@ -41,7 +41,7 @@ def study(ctx: Context, name: str) -> None:
             encoder_identity=bench.encoder.identity,
             n_layers=bench.encoder.n_layers,
             executor=ctx.executor(),
-            work=bench.workbench,
+            work=bench.fit_runner,
             paths=ctx.paths,
             on_trial=on_trial,
             provenance={

@@ -31,8 +31,8 @@ UNSUPPORTED_SAMPLERS = {
 UNSUPPORTED_PRUNERS = {
     "hyperband": "its brackets depend on the other trials of a run, which a resumed study cannot restore",
     "percentile": "use `median`",
-    "patient": "early stopping is part of the recipe: `recipe.stopping`",
-    "threshold": "early stopping is part of the recipe: `recipe.stopping`",
+    "patient": "early stopping is part of the recipe: `recipe.early_stopping`",
+    "threshold": "early stopping is part of the recipe: `recipe.early_stopping`",
     "wilcoxon": "it compares scores of problem instances, which epochs are not",
 }
 """Optuna's other pruners, and why they are not supported."""

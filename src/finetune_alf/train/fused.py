@@ -1,7 +1,7 @@
-"""Several fits in lockstep: one batched forward and backward pass a step, for members that differ in rates alone.
+"""Fused fits: one batched forward and backward pass a step for several members, which differ in rates only.
 
-Members share the first weights, the batches and the dropout noise, all of which depend on the seed alone. Each stops on
-its own, and leaves. Exactness: the same mathematics as each member's own fit, in another rounding order.
+Members share the initial weights, the batches and the dropout masks, which depend on the seed only. Each member stops
+on its own. Exactness: the same mathematics as each member's own fit, in another rounding order.
 """
 
 import time
@@ -15,177 +15,180 @@ from finetune_alf.encoder.load import Encoder
 from finetune_alf.rates import Address, LayerRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.batches import Labelled, shuffled_batches
-from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate_together, losses_of
-from finetune_alf.train.fit import THE_TASK, FitTexts, count_trainable_parameters, cut_words
+from finetune_alf.train.batches import TokenizedSplit, shuffled_batches
+from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate_fused, member_losses
+from finetune_alf.train.fit import SINGLE_TASK, TaskSplits, count_trainable_parameters, restrict_vocabulary
 from finetune_alf.train.forward.families import FAMILIES
-from finetune_alf.train.forward.members import MembersForward, Weights
-from finetune_alf.train.precision import Precision, arithmetic, resolve_precision
-from finetune_alf.train.prefixes import Prefixes
+from finetune_alf.train.forward.fused import FusedForward, Weights
+from finetune_alf.train.frozen_features import FrozenFeaturesCache
+from finetune_alf.train.precision import Precision, autocast, resolve_precision
 from finetune_alf.train.result import EpochMetrics, FitResult
-from finetune_alf.train.stacked_pace import StackedPace
-from finetune_alf.train.standing import Facts, Standing
+from finetune_alf.train.stacked_optimizer import StackedOptimizer
+from finetune_alf.train.training_state import FitSummary, TrainingState
 
-MemberReport = Callable[[int, EpochMetrics], bool]
-"""Takes a member's number and its epoch's record; answers False to stop that member."""
+ReportMemberEpoch = Callable[[int, EpochMetrics], bool]
+"""Takes a member's number and its epoch's metrics; returns False to stop that member."""
 
 
 @dataclass
 class _Member:
-    """One fit: its number, and how it stands."""
+    """One fit of the group; `best` are the kept weights, where they will be scored on another split."""
 
     number: int
     n_trainable_parameters: int
-    standing: Standing
-    best: Weights | None = None  # where the best epoch's weights will be scored on another split
+    state: TrainingState
+    best: Weights | None = None
 
 
-def fit_together(
+def fit_fused(
     encoder: Encoder,
-    texts: FitTexts,
+    splits: TaskSplits,
     recipes: Sequence[Recipe],
     seed: int,
     *,
-    report: MemberReport = lambda number, record: True,
+    report: ReportMemberEpoch = lambda number, metrics: True,
 ) -> Generator[tuple[int, FitResult]]:
-    """Fine-tune an encoder by several recipes, rates apart the same; yield the number and result of each as it ends.
+    """Fine-tune an encoder by several recipes that differ in rates only; yield each number and result as it ends.
 
-    Only for packed families, and one task. Each result is that of `fit` with the same seed, but for the order in which
-    sums are rounded; its seconds are those that passed, shared with the other members. The encoder holds its first
-    weights afterwards. Let nothing else draw from torch's global generator between two results: a head's dropout does.
+    Only for packed families, and one task. Each result equals that of `fit` with the same seed, except for rounding;
+    its seconds are wall time, shared with the other members. The encoder holds its initial weights afterwards.
+    Nothing else may draw from torch's global generator between two results: the dropout of a head does.
     """
     started = time.time()
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))
+    shared = recipes[0]
     rates = [recipe.rates.at(encoder.n_layers) for recipe in recipes]
     members = [
         _Member(
-            number, count_trainable_parameters(encoder, own, recipes[0]), Standing(recipes[0], {THE_TASK: texts.metric})
+            number,
+            count_trainable_parameters(encoder, own_rates, shared),
+            TrainingState(shared, {SINGLE_TASK: splits.metric}),
         )
-        for number, own in enumerate(rates)
+        for number, own_rates in enumerate(rates)
     ]
-    forward = MembersForward(encoder.model, child_seed(seed, "dropout"))
-    with cut_words(forward, [texts], recipes[0], _highest(rates)):
-        loop = _Lockstep(encoder, forward, texts, recipes[0], seed, members, rates)
+    forward = FusedForward(encoder.model, child_seed(seed, "dropout"))
+    with restrict_vocabulary(forward, [splits], shared, _highest(rates)):
+        loop = _FusedTrainingLoop(encoder, forward, splits, shared, seed, members, rates)
         for member, scored in loop.run(report):
-            facts = Facts(
-                started, loop.n_steps, member.n_trainable_parameters, texts.train.labels.device, loop.precision
-            )
-            yield member.number, member.standing.result({THE_TASK: scored} if scored else None, facts)
+            device = splits.train.labels.device
+            summary = FitSummary(started, loop.n_steps, member.n_trainable_parameters, device, loop.precision)
+            yield member.number, member.state.result({SINGLE_TASK: scored} if scored else None, summary)
 
 
-def likeness(encoder: Encoder, recipe: Recipe) -> Hashable | None:
-    """Return what recipes must have in common for `fit_together`; None where it cannot do this one at all.
+def fusion_key(encoder: Encoder, recipe: Recipe) -> Hashable | None:
+    """Return the key that recipes must share for `fit_fused`; None for a recipe that cannot be fused.
 
-    With `frozen_dropout: off`, dropout leaves out what is below the lowest open address: that must be the same too.
+    With `frozen_dropout: off`, no dropout applies below the lowest trainable address, which must then be the same too.
     """
     rates = recipe.rates.at(encoder.n_layers)
     is_packed = encoder.model.config.model_type in FAMILIES
     if not is_packed or rates.n_layers != encoder.n_layers or recipe.adapter or recipe.tasks:
         return None
-    lowest = [_lowest_open(recipe, rates, epoch) for epoch in range(recipe.epochs)]
+    lowest = [_lowest_trainable(recipe, rates, epoch) for epoch in range(recipe.epochs)]
     if lowest[0] is None:
         return None
     return recipe.model_dump_json(exclude={"rates"}), tuple(lowest) if recipe.frozen_dropout == "off" else None
 
 
-def _lowest_open(recipe: Recipe, rates: LayerRates, epoch: int) -> Address | None:
-    unfrozen = (a for a, rate in rates.items() if rate > 0 and recipe.unfreezing.is_unfrozen(a, epoch, rates.n_layers))
-    return next(unfrozen, None)
+def _lowest_trainable(recipe: Recipe, rates: LayerRates, epoch: int) -> Address | None:
+    trainable = (a for a, rate in rates.items() if rate > 0 and recipe.unfreezing.is_unfrozen(a, epoch, rates.n_layers))
+    return next(trainable, None)
 
 
-class _Lockstep:
-    """The state of several fits between two epochs."""
+class _FusedTrainingLoop:
+    """The epochs and steps of several fits."""
 
     def __init__(
         self,
         encoder: Encoder,
-        forward: MembersForward,
-        texts: FitTexts,
+        forward: FusedForward,
+        splits: TaskSplits,
         recipe: Recipe,
         seed: int,
         members: list[_Member],
         rates: Sequence[LayerRates],
     ) -> None:
-        self.model, self.forward, self.texts, self.recipe, self.seed = encoder.model, forward, texts, recipe, seed
+        self.model, self.forward, self.splits, self.recipe, self.seed = encoder.model, forward, splits, recipe, seed
         self.members = members
-        n_steps = recipe.epochs * -(-len(texts.train) // recipe.batch)
-        self.pace = StackedPace(self.model, encoder.anatomy, recipe, rates, n_steps)
-        self.precision: Precision = resolve_precision(recipe.precision, texts.train.labels.device)
-        self.prefixes = Prefixes(forward, encoder.anatomy, encoder.model.config.hidden_size, self.precision)
+        n_steps = recipe.epochs * -(-len(splits.train) // recipe.batch)
+        self.optimizer = StackedOptimizer(self.model, encoder.anatomy, recipe, rates, n_steps)
+        self.precision: Precision = resolve_precision(recipe.precision, splits.train.labels.device)
+        hidden_size = encoder.model.config.hidden_size
+        self.features = FrozenFeaturesCache(forward, encoder.anatomy, hidden_size, self.precision)
         self.n_steps = 0
 
-    def run(self, report: MemberReport) -> Generator[tuple[_Member, Evaluation | None]]:
-        """Yield each member once it has stopped, with how its weights do on the scored split unless it diverged."""
+    def run(self, report: ReportMemberEpoch) -> Generator[tuple[_Member, Evaluation | None]]:
+        """Yield each member once it has stopped, with its evaluation on the scored split; None if it diverged."""
         epoch = 0
         while self.members:
             self._epoch(epoch)
             for member in self.members:
-                member.standing.stop(partial(report, member.number))
-            ended = [(place, member) for place, member in enumerate(self.members) if member.standing.stopped]
-            scores = [self._score(place, member) for place, member in ended]
-            self._leave([place for place, _ in ended])
-            yield from zip([member for _, member in ended], scores, strict=True)
+                member.state.report_epoch(partial(report, member.number))
+            stopped = [(index, member) for index, member in enumerate(self.members) if member.state.stopped]
+            evaluations = [self._score(index, member) for index, member in stopped]
+            self._remove([index for index, _ in stopped])
+            yield from zip([member for _, member in stopped], evaluations, strict=True)
             epoch += 1
 
-    def _leave(self, ended: list[int]) -> None:
-        """Go on without the members at these places."""
-        places = [place for place in range(len(self.members)) if place not in ended]
-        self.members = [self.members[place] for place in places]
-        if ended and places:
-            self.pace.keep(places)
+    def _remove(self, stopped: list[int]) -> None:
+        """Continue without the members at these indices."""
+        remaining = [index for index in range(len(self.members)) if index not in stopped]
+        self.members = [self.members[index] for index in remaining]
+        if stopped and remaining:
+            self.optimizer.select(remaining)
 
     def _epoch(self, epoch: int) -> None:
         started = time.time()
         losses = self._train(epoch)
-        heard = self._evaluate(self.pace.weights(), self.texts.validation)
-        for place, member in enumerate(self.members):
-            counts = member.standing.take(started, losses[place], {THE_TASK: heard[place]})
-            if counts and self.recipe.keep == "best" and self.texts.scored is not self.texts.validation:
-                member.best = {name: tensor.clone() for name, tensor in self.pace.weights_of(place).items()}
+        evaluations = self._evaluate(self.optimizer.weights(), self.splits.validation)
+        for index, member in enumerate(self.members):
+            is_kept = member.state.add_epoch(started, losses[index], {SINGLE_TASK: evaluations[index]})
+            if is_kept and self.recipe.keep == "best" and self.splits.scored is not self.splits.validation:
+                member.best = {name: tensor.clone() for name, tensor in self.optimizer.weights_of(index).items()}
 
-    def _score(self, place: int, member: _Member) -> Evaluation | None:
-        if member.standing.stopped == "diverged":
+    def _score(self, index: int, member: _Member) -> Evaluation | None:
+        if member.state.stopped == "diverged":
             return None
-        if self.texts.scored is self.texts.validation and member.standing.kept:
-            return member.standing.kept[THE_TASK]
-        return self._evaluate(member.best or self.pace.weights_of(place), self.texts.scored)[0]
+        if self.splits.scored is self.splits.validation and member.state.kept:
+            return member.state.kept[SINGLE_TASK]
+        return self._evaluate(member.best or self.optimizer.weights_of(index), self.splits.scored)[0]
 
     def _train(self, epoch: int) -> list[float]:
         """Take the steps of an epoch. Returns each member's mean training loss, read from the device once."""
-        self.prefixes.open(self.pace.start_epoch(epoch))
+        self.features.set_trainable(self.optimizer.start_epoch(epoch))
         self.model.train()
         if self.recipe.frozen_dropout == "off":
-            self.prefixes.hush(self.model)
-        texts = self.texts.train
-        total = torch.zeros(len(self.members), device=texts.labels.device)
-        for rows in shuffled_batches(len(texts), self.recipe.batch, self.seed, epoch):
-            total += self._gradients(rows) * len(rows)
-            self.pace.step(self.n_steps)
+            self.features.disable_dropout(self.model)
+        split = self.splits.train
+        total = torch.zeros(len(self.members), device=split.labels.device)
+        for rows in shuffled_batches(len(split), self.recipe.batch, self.seed, epoch):
+            total += self._accumulate_gradients(rows) * len(rows)
+            self.optimizer.step(self.n_steps)
             self.n_steps += 1
-        losses: list[float] = (total / len(texts)).tolist()
+        losses: list[float] = (total / len(split)).tolist()
         return losses
 
-    def _gradients(self, rows: list[int]) -> torch.Tensor:
-        """Add up all members' gradients of the mean loss over these rows. Returns each member's loss, (K,)."""
-        texts, size = self.texts.train, self.recipe.micro_batch or len(rows)
-        prefix = self.prefixes.of(texts) if self.recipe.frozen_dropout == "off" else None
-        total = torch.zeros(len(self.members), device=texts.labels.device)
+    def _accumulate_gradients(self, rows: list[int]) -> torch.Tensor:
+        """Add all members' gradients of the mean loss over these rows. Returns each member's loss, (K,)."""
+        split, size = self.splits.train, self.recipe.micro_batch or len(rows)
+        features = self.features.of(split) if self.recipe.frozen_dropout == "off" else None
+        total = torch.zeros(len(self.members), device=split.labels.device)
         for start in range(0, len(rows), size):
-            some = rows[start : start + size]
-            with arithmetic(texts.labels.device, self.precision):
-                logits = self.forward.together(self.pace.weights(), texts.table, texts.places(some), prefix)
-            losses = losses_of(logits, texts.labels[some], texts.objective).sum(1) / len(rows)
+            micro_batch = rows[start : start + size]
+            table_rows = split.table_rows(micro_batch)
+            with autocast(split.labels.device, self.precision):
+                logits = self.forward.fused(self.optimizer.weights(), split.table, table_rows, features)
+            losses = member_losses(logits, split.labels[micro_batch], split.objective).sum(1) / len(rows)
             losses.sum().backward()  # type: ignore[no-untyped-call]
             total += losses.detach()
         return total
 
-    def _evaluate(self, weights: Weights, split: Labelled) -> list[Evaluation]:
+    def _evaluate(self, weights: Weights, split: TokenizedSplit) -> list[Evaluation]:
         self.model.eval()
         batch = self.recipe.micro_batch or EVALUATION_BATCH
-        return evaluate_together(
-            self.forward, weights, split, self.precision, batch=batch, prefix=self.prefixes.of(split)
-        )
+        features = self.features.of(split)
+        return evaluate_fused(self.forward, weights, split, self.precision, batch=batch, features=features)
 
 
 def _highest(rates: Sequence[LayerRates]) -> LayerRates:

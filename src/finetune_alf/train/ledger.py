@@ -1,4 +1,4 @@
-"""Jobs that are done stay done: a file of results, by what was asked, that outlives an interrupted stage."""
+"""The ledger: a file of the results of finished jobs, so that an interrupted stage can resume."""
 
 import json
 import os
@@ -11,86 +11,86 @@ from finetune_alf import __version__
 from finetune_alf.errors import PartialError
 from finetune_alf.execute.jobs import Executor
 from finetune_alf.files import digest
-from finetune_alf.train.job import FitJob, Workbench
+from finetune_alf.train.job import FitJob, FitRunner
 from finetune_alf.train.result import FitResult
 
 
 class Ledger:
-    """Results of FitJobs in a file, one a line, appended as they come."""
+    """Results of FitJobs in a file, one a line, appended as the jobs finish."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._done: dict[str, FitResult] = {}
-        self._encoders: dict[str, str] = {}
+        self._results: dict[str, FitResult] = {}
+        self._encoder_identities: dict[str, str] = {}
         for line in path.read_text("utf-8").splitlines() if path.exists() else []:
-            self._remember(line)
+            self._read_line(line)
 
     def find(self, job: FitJob) -> FitResult | None:
-        """Return what an equal job gave before under this version of the package."""
-        return self._done.get(self.identity(job))
+        """Return the result of an equal job, if one has finished under this version of the package."""
+        return self._results.get(self.identity(job))
 
     def add(self, job: FitJob, result: FitResult) -> None:
-        """Keep a result; it is on disk when this returns."""
+        """Append a result; it is on disk when this returns."""
         identity = self.identity(job)
         line = json.dumps({"job": identity, "result": result.model_dump(mode="json")})
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
-            file.write("\n" + line)  # the break comes first: a torn last line spoils no other
+            file.write("\n" + line)  # newline first: an incomplete last line does not corrupt this one
             file.flush()
             os.fsync(file.fileno())
-        self._done[identity] = result
+        self._results[identity] = result
 
     def identity(self, job: FitJob) -> str:
-        """Return the digest of all that a job's result depends on: what is asked, and this version of the package."""
+        """Return the digest of all that a job's result depends on: its settings and this version of the package."""
         spec = job.encoder.model_dump_json()
-        if spec not in self._encoders:  # a folder's identity is a hash over its files
-            self._encoders[spec] = job.encoder.identity()
-        asked = {
+        if spec not in self._encoder_identities:  # computing it may hash all files of a folder
+            self._encoder_identities[spec] = job.encoder.identity()
+        settings = {
             "recipe": job.recipe.model_dump(mode="json"),
-            "encoder": self._encoders[spec],
+            "encoder": self._encoder_identities[spec],
             "sample": job.sample,
             "seed": job.seed,
             "score_on": job.score_on,
             "metric": job.metric,
             "version": __version__,
         }
-        return digest(asked)
+        return digest(settings)
 
-    def _remember(self, line: str) -> None:
+    def _read_line(self, line: str) -> None:
         try:
             entry = json.loads(line)
-            self._done[entry["job"]] = FitResult.model_validate_json(json.dumps(entry["result"]))
+            self._results[entry["job"]] = FitResult.model_validate_json(json.dumps(entry["result"]))
         except (ValueError, KeyError, TypeError, ValidationError):
-            return  # empty, or torn by a kill: that job is simply done again
+            return  # empty, or cut off by a kill: the job runs again
 
 
-def do_jobs(
+def run_jobs(
     jobs: Sequence[FitJob],
     executor: Executor,
-    workbench: Workbench,
+    fit_runner: FitRunner,
     ledger: Ledger,
-    on_done: Callable[[FitJob, FitResult], None],
+    on_result: Callable[[FitJob, FitResult], None],
 ) -> dict[str, FitResult]:
-    """Do every job that the ledger does not hold yet. Returns all results by the jobs' keys.
+    """Run every job that is not in the ledger yet. Returns all results by the jobs' keys.
 
-    `on_done` is called for each, known ones first. Raises PartialError, naming the reasons, when a job failed;
-    the others are done and kept.
+    `on_result` is called for each result, those from the ledger first. Raises PartialError, naming the reasons, after
+    all other jobs have finished, when a job failed.
     """
     results: dict[str, FitResult] = {}
     failures: list[str] = []
 
     def finish(job: FitJob, result: FitResult) -> None:
         results[job.key] = result
-        on_done(job, result)
+        on_result(job, result)
 
     missing = []
     for job in jobs:
-        known = ledger.find(job)
-        if known:
-            finish(job, known)
+        previous = ledger.find(job)
+        if previous:
+            finish(job, previous)
         else:
             missing.append(job)
-    for outcome in executor.run(iter(missing), workbench):
+    for outcome in executor.run(iter(missing), fit_runner):
         if outcome.result is None:
             failures.append(f"{outcome.job.key}: {outcome.failure}")
             continue
@@ -98,7 +98,7 @@ def do_jobs(
         finish(outcome.job, outcome.result)
     if failures:
         raise PartialError(
-            f"{len(failures)} of {len(jobs)} fits failed, the others are kept: {'; '.join(failures)}. "
-            "Run the same command again to do what is missing."
+            f"{len(failures)} of {len(jobs)} fits failed, the other results are saved: {'; '.join(failures)}. "
+            "Run the same command again to run the failed ones."
         )
     return results

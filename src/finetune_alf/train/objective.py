@@ -1,4 +1,4 @@
-"""What a head's outputs mean: the loss of each text, and what a model says about it."""
+"""Objectives: the loss of each text from a head's outputs, and the prediction that the outputs stand for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,36 +9,40 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
 @dataclass(frozen=True)
 class Objective:
-    """One kind of task.
+    """A loss function and how to read predictions off the outputs.
 
-    `losses` takes outputs (B, n) in fp32 and targets (B,), and gives each text's loss, (B,). `read` takes outputs
-    (..., n) and gives the class or the score that they say, (...). Targets are of type `target`.
+    `losses` takes outputs (B, n) in fp32 and labels (B,), and returns each text's loss, (B,). `predict` takes outputs
+    (..., n) and returns classes or scores, (...). Labels are of dtype `label_dtype`.
     """
 
     losses: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-    read: Callable[[torch.Tensor], torch.Tensor]
-    target: torch.dtype
+    predict: Callable[[torch.Tensor], torch.Tensor]
+    label_dtype: torch.dtype
 
 
-def _cross_entropy(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return F.cross_entropy(outputs, targets, reduction="none")
+def _cross_entropy(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(outputs, labels, reduction="none")
 
 
-def _binary_cross_entropy(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return F.binary_cross_entropy_with_logits(outputs.squeeze(-1), targets.to(outputs.dtype), reduction="none")
+def _binary_cross_entropy(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return F.binary_cross_entropy_with_logits(outputs.squeeze(-1), labels.to(outputs.dtype), reduction="none")
 
 
-def _squared_error(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return (outputs.squeeze(-1) - targets).square()
+def _squared_error(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return (outputs.squeeze(-1) - labels).square()
 
 
-CLASSES = Objective(_cross_entropy, lambda outputs: outputs.argmax(-1), torch.int64)
-"""One output a class; cross-entropy in nats."""
+CROSS_ENTROPY = Objective(_cross_entropy, lambda outputs: outputs.argmax(-1), torch.int64)
+"""One output a class; the loss is in nats."""
 
-BINARY = Objective(_binary_cross_entropy, lambda outputs: (outputs.squeeze(-1) > 0).long(), torch.int64)
-"""One output for two classes, positive for the second; binary cross-entropy in nats (minBERT's paraphrase task)."""
+BINARY_CROSS_ENTROPY = Objective(_binary_cross_entropy, lambda outputs: (outputs.squeeze(-1) > 0).long(), torch.int64)
+"""One output for two classes, positive for the second (minBERT's paraphrase task); the loss is in nats."""
 
-SCORE = Objective(_squared_error, lambda outputs: outputs.squeeze(-1), torch.float32)
-"""One output, the score itself; squared error in the score's unit."""
+SQUARED_ERROR = Objective(_squared_error, lambda outputs: outputs.squeeze(-1), torch.float32)
+"""One output, the score itself; the loss is in the score's unit, squared."""
 
-OBJECTIVES = {"classes": CLASSES, "binary": BINARY, "score": SCORE}
+OBJECTIVES = {
+    "cross_entropy": CROSS_ENTROPY,
+    "binary_cross_entropy": BINARY_CROSS_ENTROPY,
+    "squared_error": SQUARED_ERROR,
+}

@@ -1,19 +1,19 @@
-"""What a fit leaves behind, as records."""
+"""The records of a fit: its epochs and its result."""
 
 from typing import Literal
 
 from finetune_alf.spec import Spec
 
-Stopped = Literal["epochs", "converged", "diverged", "pruned"]
-Answers = tuple[int, ...] | tuple[float, ...]
+StopReason = Literal["epochs", "converged", "diverged", "pruned"]
+Labels = tuple[int, ...] | tuple[float, ...]
 """Classes, or scores."""
 
 
 class EpochMetrics(Spec):
     """One epoch: mean losses a text, scores on the validation split, seconds of training and evaluation.
 
-    Losses are in nats for classes, in squared units for scores. `validation_score` is the metric asked for; `tasks` are
-    its parts where a fit has several tasks.
+    Losses are in nats for classes, in squared units for scores. `validation_score` is the fit's metric; `tasks` holds
+    the score of each task where a fit has several.
     """
 
     epoch: int
@@ -27,21 +27,21 @@ class EpochMetrics(Spec):
 
 
 class TaskResult(Spec):
-    """How a fit of several tasks does at one of them."""
+    """The result at one of several tasks."""
 
     metric: str
     score: float
     loss: float
-    predictions: Answers
+    predictions: Labels
 
 
 class FitResult(Spec):
     """A finished fit, scored on one split.
 
-    `score` is the metric asked for; it, the losses and accuracies are None where the fit diverged, accuracies also
-    where there are no classes. Of several tasks `score` is the overall one, `loss` the mean, and `tasks` holds each.
-    `kept_epoch` is the epoch whose weights were scored, `n_trainable_parameters` how many weights could learn.
-    `frozen_dropout: off` says that the frozen layers at the bottom ran without dropout.
+    `score` is the fit's metric. It, the losses and the accuracies are None where the fit diverged; accuracies are also
+    None where labels are not classes. With several tasks `score` is the overall one, `loss` the mean, and `tasks` holds
+    each. `kept_epoch` is the epoch whose weights were scored. `frozen_dropout: off` means that the frozen layers at the
+    bottom ran without dropout.
     """
 
     epochs: tuple[EpochMetrics, ...]
@@ -50,9 +50,9 @@ class FitResult(Spec):
     accuracy: float | None
     balanced_accuracy: float | None
     loss: float | None
-    predictions: Answers
+    predictions: Labels
     tasks: dict[str, TaskResult] | None = None
-    stopped: Stopped
+    stopped: StopReason
     seconds: float
     n_steps: int
     n_trainable_parameters: int

@@ -1,7 +1,7 @@
 """Optimizer steps over rows of stacked weights, each at its own rate: torch.optim's mathematics, member by member.
 
-All rows take a step in a few calls, however many members there are; no rate is a tensor, so that nothing waits for the
-device.
+A few `torch._foreach_*` calls move all rows, however many members there are. No rate is a tensor, so that no step
+synchronises with the device.
 """
 
 import math
@@ -11,39 +11,39 @@ from dataclasses import dataclass, field
 import torch
 
 from finetune_alf.recipe import SGD, AdamW, Optimizer
-from finetune_alf.train.stacked import Stack
+from finetune_alf.train.stacked_weights import StackedWeights
 
 
 @dataclass
-class State:
-    """What an optimizer remembers of one stack, (K, P) each: how often it stepped, AdamW's moments, SGD's momentum."""
+class OptimizerState:
+    """The optimizer state of one stack: its number of steps, and AdamW's moments or SGD's momentum, (K, P) each."""
 
     n_steps: int = 0
     moments: list[torch.Tensor] = field(default_factory=list)
 
     @classmethod
-    def of(cls, stack: Stack, spec: Optimizer) -> "State":
+    def of(cls, stack: StackedWeights, spec: Optimizer) -> "OptimizerState":
         """Return the state before the first step."""
         n_moments = 2 if isinstance(spec, AdamW) else int(spec.momentum > 0)
         return cls(0, [torch.zeros_like(stack.values) for _ in range(n_moments)])
 
-    def only(self, members: Sequence[int]) -> "State":
-        """Return the state of some of the members."""
-        return State(self.n_steps, [moment[list(members)] for moment in self.moments])
+    def select(self, members: Sequence[int]) -> "OptimizerState":
+        """Return the state of some members."""
+        return OptimizerState(self.n_steps, [moment[list(members)] for moment in self.moments])
 
 
 @dataclass(frozen=True)
 class Row:
-    """One member's weights at one address, (P,): views of a stack and its state."""
+    """One member's weights at one address, (P,): views of a stack and its optimizer state."""
 
     value: torch.Tensor
     gradient: torch.Tensor
     moments: tuple[torch.Tensor, ...]
     n_decayed: int
-    state: State
+    state: OptimizerState
 
     @classmethod
-    def of(cls, stack: Stack, state: State, member: int) -> "Row":
+    def of(cls, stack: StackedWeights, state: OptimizerState, member: int) -> "Row":
         """Return a member's row."""
         moments = tuple(moment[member] for moment in state.moments)
         return cls(stack.values[member], stack.gradients[member], moments, stack.n_decayed, state)
@@ -51,7 +51,7 @@ class Row:
 
 @torch.no_grad()
 def take_step(rows: Sequence[Row], rates: Sequence[float], spec: Optimizer) -> None:
-    """Move every row along its gradient at its rate; each row's state counts this step already."""
+    """Update every row at its rate; `state.n_steps` of each row already includes this step."""
     if isinstance(spec, AdamW):
         _adamw(rows, rates, spec)
     else:
@@ -67,11 +67,11 @@ def _adamw(rows: Sequence[Row], rates: Sequence[float], spec: AdamW) -> None:
     torch._foreach_lerp_(first, gradients, 1 - beta1)
     torch._foreach_mul_(second, beta2)
     torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
-    spread = torch._foreach_sqrt(second)
-    torch._foreach_div_(spread, [math.sqrt(1 - beta2**row.state.n_steps) for row in rows])
-    torch._foreach_add_(spread, spec.eps)
-    lengths = [-rate / (1 - beta1**row.state.n_steps) for rate, row in zip(rates, rows, strict=True)]
-    torch._foreach_addcdiv_(values, first, spread, lengths)
+    denominators = torch._foreach_sqrt(second)
+    torch._foreach_div_(denominators, [math.sqrt(1 - beta2**row.state.n_steps) for row in rows])
+    torch._foreach_add_(denominators, spec.eps)
+    step_sizes = [-rate / (1 - beta1**row.state.n_steps) for rate, row in zip(rates, rows, strict=True)]
+    torch._foreach_addcdiv_(values, first, denominators, step_sizes)
 
 
 def _sgd(rows: Sequence[Row], rates: Sequence[float], spec: SGD) -> None:
@@ -89,5 +89,6 @@ def _sgd(rows: Sequence[Row], rates: Sequence[float], spec: SGD) -> None:
     torch._foreach_add_(values, torch._foreach_mul(gradients, [-rate for rate in rates]))
 
 
-def _decayed(rows: Sequence[Row], flat: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    return [some[: row.n_decayed] for row, some in zip(rows, flat, strict=True)]
+def _decayed(rows: Sequence[Row], tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Return the part of each tensor that weight decay applies to."""
+    return [tensor[: row.n_decayed] for row, tensor in zip(rows, tensors, strict=True)]

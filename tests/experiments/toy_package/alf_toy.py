@@ -91,7 +91,7 @@ class BatchesExperiment(NamedExperiment):
                 ctx,
                 self.key,
                 name,
-                workbench=bench.workbench,
+                fit_runner=bench.fit_runner,
                 n_layers=bench.encoder.n_layers,
                 n_fits=len(grid),
                 tags={"alf.batches": name},

@@ -39,7 +39,7 @@ class PackedMasked:
         ids = sent(batch.ids[batch.is_token], masked_lm.device)
         in_table = batch.is_token.flatten().cumsum(0) - 1
         places = sent(in_table[batch.places], masked_lm.device)
-        states = self._forward.tokens(
+        states = self._forward.last_hidden_state(
             TokenTable(ids, None, lengths, lengths.cumsum(0) - lengths, masked_lm.pad_token_id)
         )
         for some in torch.split(places, TOLD_TOGETHER):

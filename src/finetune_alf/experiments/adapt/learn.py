@@ -18,7 +18,7 @@ from finetune_alf.experiments.adapt.pieces import Pieces, batches, by_length
 from finetune_alf.recipe import LinearCurve
 from finetune_alf.seeds import child_seed
 from finetune_alf.spec import Spec
-from finetune_alf.train.precision import Precision, arithmetic
+from finetune_alf.train.precision import Precision, autocast
 
 WEIGHT_DECAY = 0.01
 """Of matrices, not of biases and norms: Devlin et al. 2019, appendix A.2."""
@@ -130,7 +130,7 @@ def _loss(forward: MaskedForward, batch: Batch, precision: Precision) -> torch.T
     device = forward.masked_lm.device
     truth = torch.split(sent(batch.truth, device), TOLD_TOGETHER)
     total = torch.zeros((), device=device)
-    with arithmetic(device, precision):
+    with autocast(device, precision):
         for logits, true in zip(forward(batch), truth, strict=True):
             total = total + F.cross_entropy(logits.float(), true, reduction="sum", ignore_index=NOT_TOLD)
     return total

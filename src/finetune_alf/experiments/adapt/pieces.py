@@ -9,7 +9,7 @@ import torch
 
 from finetune_alf.experiments.adapt.masking import NO_WORD
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.forward.pack import BOX_UNIT
+from finetune_alf.train.forward.pack import PAD_TO_MULTIPLE_OF
 
 BATCHES_TOGETHER = 50
 """So many batches' texts are sorted by length at a time: enough for little padding, few enough to stay shuffled."""
@@ -42,9 +42,9 @@ class Pieces:
         return len(self.lengths)
 
     def padded(self, rows: Sequence[int], pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return ids, words and which of them are tokens, all (rows, L): L, in steps of BOX_UNIT, takes the longest."""
+        """Return ids, words and which of them are tokens, all (rows, L): padded to the longest."""
         lengths, starts = self.lengths[rows], self.starts[rows]
-        rounded = -(-int(lengths.max()) // BOX_UNIT) * BOX_UNIT
+        rounded = -(-int(lengths.max()) // PAD_TO_MULTIPLE_OF) * PAD_TO_MULTIPLE_OF
         columns = torch.arange(min(rounded, int(self.lengths.max())))  # an encoder may have no position beyond
         is_token = columns < lengths[:, None]  # (rows, L)
         at = (starts[:, None] + columns).where(is_token, 0)

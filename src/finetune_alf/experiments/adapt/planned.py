@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from finetune_alf.cost.masked import Masking, masked_batch_bytes, masked_work
 from finetune_alf.cost.memory import fit_memory
+from finetune_alf.cost.mlm import MaskedTraining, mlm_logits_bytes, mlm_work
 from finetune_alf.cost.shape import Engine, FitLengths
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
@@ -77,13 +77,13 @@ def _further(ctx: Context, name: str, spec: AdaptSpec, predictor: Predictor, dra
     learned, held_out = (Pieces.of(masked_lm.pieces(some, spec.max_tokens)) for some in (texts.learned, texts.held_out))
     n_steps = spec.n_steps or (spec.epochs or 1) * math.ceil(len(learned) / spec.batch)
     n_warm_up = spec.warm_up_head.n_steps if masked_lm.newly_initialized else 0
-    masking = Masking(n_steps, n_warm_up, spec.batch, spec.mask_frac)
+    masking = MaskedTraining(n_steps, n_warm_up, spec.batch, spec.mask_frac)
     shape, lengths = predictor.shape, tuple(learned.lengths.tolist())
-    engine = Engine(is_packed(masked_lm), EVALUATION_BATCH, 0, predictor.engine.bytes_a_number)
-    work = masked_work(shape, lengths, held_out.lengths.tolist(), engine, masking)
+    engine = Engine(is_packed(masked_lm), EVALUATION_BATCH, 0, predictor.engine.bytes_per_number)
+    work = mlm_work(shape, lengths, held_out.lengths.tolist(), engine, masking)
     every_token = replace(engine, packed=False)  # packed, a fit's top layer would answer for one token alone
-    memory = fit_memory(shape, FitLengths(lengths, (), None, shape.n_words), _alike(spec), every_token)
-    answers = masked_batch_bytes(shape, sum(sorted(lengths)[-spec.batch :]), spec.mask_frac)
+    memory = fit_memory(shape, FitLengths(lengths, (), None, shape.vocab_size), _alike(spec), every_token)
+    answers = mlm_logits_bytes(shape, sum(sorted(lengths)[-spec.batch :]), spec.mask_frac)
     second_a_flop = _second_a_flop(masked_lm, spec, learned, engine, predictor.probe)
     return Cost(work, memory.total + answers), work.flops * second_a_flop
 
@@ -109,8 +109,8 @@ def _second_a_flop(
         precision,
         lambda point: times.append(time.monotonic()),
     )
-    masking = Masking(n_steps, 0, batch, spec.mask_frac)
-    once = masked_work(probe.shape, some.lengths.tolist(), (), engine, masking)
+    masking = MaskedTraining(n_steps, 0, batch, spec.mask_frac)
+    once = mlm_work(probe.shape, some.lengths.tolist(), (), engine, masking)
     return (times[-1] - times[n_steps - 1]) / once.flops
 
 

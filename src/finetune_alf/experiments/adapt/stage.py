@@ -27,7 +27,7 @@ from finetune_alf.experiments.adapt.texts import texts_of
 from finetune_alf.files import canonical_json, write_jsonl
 from finetune_alf.params.section import entry
 from finetune_alf.recipe import Recipe
-from finetune_alf.running.bench import encoder_spec_of, workbench_of
+from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields
 from finetune_alf.running.mirrored import Runs, parent_run
@@ -105,10 +105,10 @@ class _Adaptation:
             return LoggedFields({f"test.{metric}": result.score}, tags)
 
         kind = CellKind(lambda cell: cell_job(cell, recipe, encoders[cell.side], digest, metric), cell_line, logged)
-        grid, workbench = cells(self.spec), workbench_of(ctx, {digest: ctx.paths.sample(self.spec.sample)})
-        n_layers = workbench.encoder_for(encoders["without"], recipe, self.sample, metric).n_layers
+        grid, fit_runner = cells(self.spec), fit_runner_of(ctx, {digest: ctx.paths.sample(self.spec.sample)})
+        n_layers = fit_runner.encoder_for(encoders["without"], recipe, self.sample, metric).n_layers
         with ctx.console.progress(f"compare {self.name}", len(grid)) as bar:
-            fitter = Fitter(ctx, stage, Ledger(ctx.paths.ledger(stage)), workbench, n_layers, self.runs, bar)
+            fitter = Fitter(ctx, stage, Ledger(ctx.paths.ledger(stage)), fit_runner, n_layers, self.runs, bar)
             fits = fitter.fit(grid, kind, ctx.paths.cells("adapt", self.name))
         truth = self.sample.tasks[self.sample.name].splits["test"].labels
         return compare(self.spec, metric, truth, fits)

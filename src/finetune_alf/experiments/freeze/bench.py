@@ -1,4 +1,4 @@
-"""The workbench of a freeze sweep: its encoder and all of its samples, loaded and checked."""
+"""The fit_runner of a freeze sweep: its encoder and all of its samples, loaded and checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.metrics import METRICS, LabelKind, metrics_of
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
-from finetune_alf.train.job import Workbench
+from finetune_alf.train.job import FitRunner
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SweepBench:
     levels: tuple[Level, ...]
     encoder_spec: EncoderSpec
     encoder: Encoder
-    workbench: Workbench
+    fit_runner: FitRunner
 
 
 def open_sweep(ctx: Context, name: str, spec: FreezeSpec) -> SweepBench:
@@ -38,7 +38,7 @@ def open_sweep(ctx: Context, name: str, spec: FreezeSpec) -> SweepBench:
     bench = open_samples(ctx, spec.encoder, spec.samples)
     samples = {swept(name, spec, sample): sample for sample in bench.samples.values()}
     grid = levels(spec.n_frozen, bench.encoder.n_layers, f"freeze.{name}.n_frozen")
-    return SweepBench(samples, grid, bench.encoder_spec, bench.encoder, bench.workbench)
+    return SweepBench(samples, grid, bench.encoder_spec, bench.encoder, bench.fit_runner)
 
 
 def swept(name: str, spec: FreezeSpec, sample: Sample) -> SweptSample:

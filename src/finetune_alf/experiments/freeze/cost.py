@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from finetune_alf.cost.memory import fit_memory
-from finetune_alf.cost.shape import Engine, FitLengths, Shape
-from finetune_alf.cost.speed import Timed, speed_of
+from finetune_alf.cost.shape import EncoderShape, Engine, FitLengths
+from finetune_alf.cost.speed import TimedWork, estimate_speed
 from finetune_alf.cost.work import Work, fit_work
 from finetune_alf.experiments.freeze.document import CostFit
 from finetune_alf.recipe import Recipe
@@ -23,7 +23,7 @@ class LevelCost:
     memory_bytes: int
 
 
-def level_cost(shape: Shape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> LevelCost:
+def level_cost(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> LevelCost:
     """Return what a fit of this recipe costs on texts of these lengths."""
     work = fit_work(shape, lengths, recipe, engine)
     memory = fit_memory(shape, lengths, recipe, engine)
@@ -38,10 +38,10 @@ def cost_fit(costs: Mapping[str, LevelCost], seconds: Mapping[str, float]) -> Co
     levels = [level for level in costs if level in seconds]
     if len(levels) < 3:
         return None
-    timed = [Timed(_work(costs[level]), seconds[level]) for level in levels]
-    speed = speed_of(timed, fit_s=0.0)
+    timed = [TimedWork(_work(costs[level]), seconds[level]) for level in levels]
+    speed = estimate_speed(timed, fit_s=0.0)
     worst = max(abs(speed.seconds(one.work) / one.seconds - 1) for one in timed)
-    return CostFit(tera_s=speed.price.train_flops, call_s=speed.price.train_calls, worst=worst)
+    return CostFit(tera_s=speed.unit_s.train_flops, call_s=speed.unit_s.train_calls, worst=worst)
 
 
 def _work(cost: LevelCost) -> Work:

@@ -35,7 +35,7 @@ def freeze(ctx: Context, name: str) -> None:
             ctx,
             "freeze",
             name,
-            workbench=bench.workbench,
+            fit_runner=bench.fit_runner,
             n_layers=bench.encoder.n_layers,
             n_fits=len(spec.samples) * (len(spec.rates) * spec.n_search_seeds + len(bench.levels) * spec.n_seeds),
             tags={"alf.freeze": name, "alf.encoder": bench.encoder.identity},
@@ -129,7 +129,7 @@ class _Sweep:
         """Return what each level of one sample costs by formula."""
         cell = fits[0][0]
         sample, recipe = self.bench.samples[cell.sample], self.spec.recipe
-        encoder = self.bench.workbench.encoder(self.bench.encoder_spec, n_outputs(sample.card))
+        encoder = self.bench.fit_runner.encoder(self.bench.encoder_spec, n_outputs(sample.card))
         scored = None if cell.sample.scored_on == "validation" else cell.sample.scored_on
         lengths = fit_lengths(encoder, sample, recipe.max_tokens, scored)
         shape, engine = shape_of(encoder), engine_of(encoder, recipe)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from finetune_alf.data.mixture import AnySample, facts_of, load_any_sample
+from finetune_alf.data.mixture import AnySample, load_any_sample, task_infos
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import EncoderError, InputError
@@ -13,12 +13,12 @@ from finetune_alf.experiments.multitask.section import SECTION
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
 from finetune_alf.experiments.multitask.table import Truths, cells_table, floor
 from finetune_alf.params.section import entry
-from finetune_alf.recipe.plans import task_plans
-from finetune_alf.running.bench import encoder_spec_of, workbench_of
+from finetune_alf.recipe.task_plans import task_plans
+from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.running.mirrored import machine_of
-from finetune_alf.train.job import Workbench
+from finetune_alf.train.job import FitRunner
 from finetune_alf.train.result import FitResult
 
 Fits = Sequence[tuple[Cell, FitResult]]
@@ -36,7 +36,7 @@ def multitask(ctx: Context, name: str) -> None:
             ctx,
             "multitask",
             name,
-            workbench=bench.workbench,
+            fit_runner=bench.fit_runner,
             n_layers=bench.n_layers,
             n_fits=len(grid),
             tags={**bench.tags, "alf.multitask": name},
@@ -61,7 +61,7 @@ class _Bench:
     encoder_spec: EncoderSpec
     identity: str
     n_layers: int
-    workbench: Workbench
+    fit_runner: FitRunner
 
     @property
     def tags(self) -> dict[str, str]:
@@ -89,7 +89,7 @@ class _Bench:
         """Return the table."""
         spec, tasks = self.spec, self.spec.recipe.tasks
         assert tasks  # noqa: S101 - the spec checks it
-        plans = task_plans(spec.recipes()[spec.baseline], facts_of(self.sample), OVERALL)
+        plans = task_plans(spec.recipes()[spec.baseline], task_infos(self.sample), OVERALL)
         metrics = {task: plan.metric for task, plan in plans.items()}
         by_cell: dict[str, dict[int, FitResult]] = {}
         for cell, fit in fits:
@@ -114,7 +114,8 @@ class _Bench:
     def _n_parameters(self) -> dict[str, int]:
         recipes = self.spec.recipes()
         encoders = {
-            name: self.workbench.encoder_for(self.encoder_spec, recipe, self.sample) for name, recipe in recipes.items()
+            name: self.fit_runner.encoder_for(self.encoder_spec, recipe, self.sample)
+            for name, recipe in recipes.items()
         }
         return {name: sum(each.numel() for each in encoder.model.parameters()) for name, encoder in encoders.items()}
 
@@ -133,16 +134,16 @@ def _open(ctx: Context, name: str, spec: MultitaskSpec) -> _Bench:
     """
     folder = ctx.paths.sample(spec.sample)
     sample, encoder_spec = load_any_sample(folder), encoder_spec_of(ctx, spec.encoder)
-    workbench = workbench_of(ctx, {sample.card.digest: folder})
+    fit_runner = fit_runner_of(ctx, {sample.card.digest: folder})
     for cell, recipe in spec.recipes().items():
         try:
-            encoder = workbench.encoder_for(encoder_spec, recipe, sample)
+            encoder = fit_runner.encoder_for(encoder_spec, recipe, sample)
             recipe.rates.at(encoder.n_layers)
         except EncoderError:
             raise
         except InputError as error:
             raise type(error)(f"multitask.{name}, cell {cell}: {error}") from None
-    return _Bench(name, spec, sample, encoder_spec, encoder.identity, encoder.n_layers, workbench)
+    return _Bench(name, spec, sample, encoder_spec, encoder.identity, encoder.n_layers, fit_runner)
 
 
 def _scores(cells: Mapping[str, CellResult]) -> dict[str, float]:

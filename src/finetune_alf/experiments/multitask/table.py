@@ -51,7 +51,7 @@ def cells_table(
 def floor(tasks: TasksSpec, truths: Truths, metrics: Mapping[str, str]) -> dict[str, float]:
     """Return what always naming the commonest class, or the mean score, would score at each task and overall."""
     each = {task: majority_baseline(metrics[task], truth) for task, truth in truths.items()}
-    return {**each, OVERALL: tasks.score(each, metrics)}
+    return {**each, OVERALL: tasks.overall_score(each, metrics)}
 
 
 def _converged(by_seed: Mapping[int, FitResult]) -> dict[int, FitResult]:
@@ -71,7 +71,7 @@ def _values(spec: MultitaskSpec, truths: Truths, by_seed: Mapping[int, FitResult
         seed = child_seed(spec.seed, "texts", task)
         values[task] = bootstrap_replicates(METRICS[metric], truths[task], predictions, spec.n_resamples, seed)
     assert spec.recipe.tasks  # noqa: S101 - the spec checks it
-    return {**values, OVERALL: combine_replicates(values, partial(spec.recipe.tasks.score, metrics=metrics))}
+    return {**values, OVERALL: combine_replicates(values, partial(spec.recipe.tasks.overall_score, metrics=metrics))}
 
 
 def _scores(spec: MultitaskSpec, by_seed: Mapping[int, FitResult], values: Mapping[str, Replicates]) -> CellScores:

@@ -39,7 +39,7 @@ def schemes(ctx: Context, name: str) -> None:
             ctx,
             "schemes",
             name,
-            workbench=testbed.bench.workbench,
+            fit_runner=testbed.bench.fit_runner,
             n_layers=encoder.n_layers,
             n_fits=len(spec.samples) * len(spec.combinations) * spec.n_seeds,
             tags={"alf.schemes": name, "alf.encoder": encoder.identity},
@@ -68,7 +68,7 @@ def _open(ctx: Context, name: str, spec: SchemesSpec) -> SamplesBench:
                 f"{kind}. Name another metric, or put {each} into a testbed of its own."
             )
     for one in spec.combinations:
-        bench.workbench.encoder(bench.encoder_spec, bench.n_outputs, one.adapter)
+        bench.fit_runner.encoder(bench.encoder_spec, bench.n_outputs, one.adapter)
     return bench
 
 

@@ -40,7 +40,7 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
             "transfer",
             study,
             sample,
-            workbench=bench.workbench,
+            fit_runner=bench.fit_runner,
             n_layers=bench.encoder.n_layers,
             n_fits=len(spec.schemes) * spec.n_seeds,
             tags={**bench.tags, "alf.study": study},

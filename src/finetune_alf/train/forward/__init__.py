@@ -1,1 +1,1 @@
-"""From token ids to logits in two ways, the same mathematics: `padded.py` for any encoder, `packed.py` fast."""
+"""From token ids to logits: `padded.py` for any encoder, `packed.py` the same mathematics without padding."""

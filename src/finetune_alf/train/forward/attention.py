@@ -1,14 +1,14 @@
-"""Attention of one padded box, with dropout, in as few passes over the scores as they allow."""
+"""Attention of one padded block, with dropout, in as few passes over the scores as possible."""
 
 from typing import Any
 
 import torch
 
-Maybe = torch.Tensor | None
+OptionalTensor = torch.Tensor | None
 
 
-class _Heard(torch.autograd.Function):
-    """softmax(q k' + bias) * noise v; the gradient by hand, since autograd would keep and walk more copies."""
+class _Attention(torch.autograd.Function):
+    """Compute softmax(q k' + bias) * mask v; the gradient is written by hand, autograd would keep more copies."""
 
     @staticmethod
     def forward(
@@ -17,86 +17,91 @@ class _Heard(torch.autograd.Function):
         key: torch.Tensor,
         value: torch.Tensor,
         bias: torch.Tensor | None,
-        noise: torch.Tensor | None,
+        dropout_mask: torch.Tensor | None,
     ) -> torch.Tensor:
-        answer, weights = _hear(query, key, value, bias, noise)
-        ctx.save_for_backward(query, key, value, weights, noise)
-        return answer
+        output, weights = _attend(query, key, value, bias, dropout_mask)
+        ctx.save_for_backward(query, key, value, weights, dropout_mask)
+        return output
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         gradient = gradients[0]
-        query, key, value, weights, noise = ctx.saved_tensors
-        dropped = weights if noise is None else weights * noise
-        to_value = dropped.transpose(-1, -2) @ gradient
-        to_weights = gradient @ value.transpose(-1, -2)
-        if noise is not None:
-            to_weights.mul_(noise)
-        to_scores = torch._softmax_backward_data(to_weights, weights, -1, weights.dtype)
-        return to_scores @ key, to_scores.transpose(-1, -2) @ query, to_value, None, None
+        query, key, value, weights, dropout_mask = ctx.saved_tensors
+        dropped = weights if dropout_mask is None else weights * dropout_mask
+        value_gradient = dropped.transpose(-1, -2) @ gradient
+        weights_gradient = gradient @ value.transpose(-1, -2)
+        if dropout_mask is not None:
+            weights_gradient.mul_(dropout_mask)
+        scores_gradient = torch._softmax_backward_data(weights_gradient, weights, -1, weights.dtype)
+        return scores_gradient @ key, scores_gradient.transpose(-1, -2) @ query, value_gradient, None, None
 
 
-class _HeardTogether(torch.autograd.Function):
-    """The same under `torch.func.vmap`, which asks for another shape of function; slower to call outside it."""
+class _VmapAttention(torch.autograd.Function):
+    """The same for `torch.func.vmap`, which requires `setup_context`; slower outside vmap."""
 
     @staticmethod
     def forward(
-        query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: Maybe, noise: Maybe
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        bias: OptionalTensor,
+        dropout_mask: OptionalTensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        return _hear(query, key, value, bias, noise)
+        return _attend(query, key, value, bias, dropout_mask)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Maybe, ...], output: tuple[torch.Tensor, torch.Tensor]) -> None:
-        query, key, value, _, noise = inputs
+    def setup_context(ctx: Any, inputs: tuple[OptionalTensor, ...], output: tuple[torch.Tensor, torch.Tensor]) -> None:
+        query, key, value, _, dropout_mask = inputs
         ctx.mark_non_differentiable(output[1])
         ctx.set_materialize_grads(False)  # no zeros for the weights' gradient
-        ctx.save_for_backward(query, key, value, output[1], noise)
+        ctx.save_for_backward(query, key, value, output[1], dropout_mask)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Maybe, ...]:
-        return _Heard.backward(ctx, *gradients)
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[OptionalTensor, ...]:
+        return _Attention.backward(ctx, *gradients)
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Maybe) -> tuple[Any, tuple[int, int]]:
-        """Put the members in front: matrix products, softmax and broadcasting take them as one more dimension."""
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: OptionalTensor) -> tuple[Any, tuple[int, int]]:
+        """Move the members to dimension 0: matrix products and softmax treat it as one more batch dimension."""
         moved = [x if x is None or dim is None else x.movedim(dim, 0) for x, dim in zip(inputs, in_dims, strict=True)]
-        return _HeardTogether.apply(*moved), (0, 0)  # type: ignore[no-untyped-call]
+        return _VmapAttention.apply(*moved), (0, 0)  # type: ignore[no-untyped-call]
 
 
-def _hear(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: Maybe, noise: Maybe
+def _attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: OptionalTensor, dropout_mask: OptionalTensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what is heard, and the weights before dropout."""
+    """Return the attention output, and the attention weights before dropout."""
     scores = query @ key.transpose(-1, -2)
     if bias is not None:
         scores.add_(bias)
     weights = torch.softmax(scores, -1, dtype=scores.dtype)  # autocast on CUDA would make it fp32, backward not
-    dropped = weights if noise is None else weights * noise
+    dropped = weights if dropout_mask is None else weights * dropout_mask
     return dropped @ value, weights
 
 
-def heard(
+def attention(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
     bias: torch.Tensor | None,
-    noise: torch.Tensor | None,
+    dropout_mask: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Return softmax(query key') value, (n, heads, asked, dim); the query comes scaled.
+    """Return softmax(query key') value, (n, heads, queries, dim); the query must be scaled already.
 
-    `bias` (n, 1, 1, heard) is added to the scores; `noise`, of the scores' shape, multiplies the weights: dropout.
+    `bias` (n, 1, 1, keys) is added to the scores; `dropout_mask`, of the scores' shape, multiplies the weights.
     """
-    result: torch.Tensor = _Heard.apply(query, key, value, bias, noise)  # type: ignore[no-untyped-call]
-    return result
+    output: torch.Tensor = _Attention.apply(query, key, value, bias, dropout_mask)  # type: ignore[no-untyped-call]
+    return output
 
 
-def heard_together(
+def attention_vmap(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
     bias: torch.Tensor | None,
-    noise: torch.Tensor | None,
+    dropout_mask: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Return what `heard` does, inside `torch.func.vmap`; query, key and value are all mapped over, or none is."""
-    answer: torch.Tensor = _HeardTogether.apply(query, key, value, bias, noise)[0]  # type: ignore[no-untyped-call]
-    return answer
+    """Return the same as `attention`, inside `torch.func.vmap`; map over all of query, key and value, or none."""
+    inputs = (query, key, value, bias, dropout_mask)
+    output: torch.Tensor = _VmapAttention.apply(*inputs)[0]  # type: ignore[no-untyped-call]
+    return output

@@ -1,4 +1,4 @@
-"""Where each family of encoders keeps the modules that a packed forward pass calls: differences as a table."""
+"""The module paths of each encoder family that the packed forward pass knows: differences as a table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,43 +13,44 @@ Head = Callable[[Module, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Family:
-    """Paths of modules, from the body or from a layer, and how the head reads the first token.
+    """Module paths, relative to the base model or to a layer, and the head on the first token.
 
-    `counts_from_padding`: positions start one past the padding id, and padding ids inside a text do not count.
-    `drops_attention_out`: hidden dropout also falls on what attention gives, before it is added and normed.
+    `positions_follow_padding_id`: position ids start at the padding id plus one, and padding ids inside a text are
+    not counted. `has_attention_output_dropout`: hidden dropout also applies to the attention output, before it is
+    added and normalised.
     """
 
     layers: str
     query: str
     key: str
     value: str
-    attention_out: str
+    attention_output: str
     attention_norm: str
-    inner: str
+    intermediate: str
     activation: str
-    outer: str
-    outer_norm: str
+    output: str
+    output_norm: str
     head: Head
     n_heads: str = "num_attention_heads"
     hidden_dropout: str = "hidden_dropout_prob"
     attention_dropout: str = "attention_probs_dropout_prob"
-    counts_from_padding: bool = False
-    drops_attention_out: bool = True
+    positions_follow_padding_id: bool = False
+    has_attention_output_dropout: bool = True
 
 
-def _pooled(model: Module, first: torch.Tensor) -> torch.Tensor:
+def _bert_head(model: Module, first: torch.Tensor) -> torch.Tensor:
     """BERT: pooler, dropout, classifier."""
     logits: torch.Tensor = model.classifier(model.dropout(model.base_model.pooler(first[:, None])))
     return logits
 
 
-def _head_reads_first(model: Module, first: torch.Tensor) -> torch.Tensor:
+def _first_token_head(model: Module, first: torch.Tensor) -> torch.Tensor:
     """RoBERTa, ELECTRA: a head that takes the first token itself."""
     logits: torch.Tensor = model.classifier(first[:, None])
     return logits
 
 
-def _pre_classified(model: Module, first: torch.Tensor) -> torch.Tensor:
+def _distilbert_head(model: Module, first: torch.Tensor) -> torch.Tensor:
     """DistilBERT: a linear layer, ReLU, dropout, classifier."""
     logits: torch.Tensor = model.classifier(model.dropout(F.relu(model.pre_classifier(first))))
     return logits
@@ -60,18 +61,18 @@ _BERT: dict[str, Any] = {
     "query": "attention.self.query",
     "key": "attention.self.key",
     "value": "attention.self.value",
-    "attention_out": "attention.output.dense",
+    "attention_output": "attention.output.dense",
     "attention_norm": "attention.output.LayerNorm",
-    "inner": "intermediate.dense",
+    "intermediate": "intermediate.dense",
     "activation": "intermediate.intermediate_act_fn",
-    "outer": "output.dense",
-    "outer_norm": "output.LayerNorm",
+    "output": "output.dense",
+    "output_norm": "output.LayerNorm",
 }
-_ROBERTA = Family(**_BERT, head=_head_reads_first, counts_from_padding=True)
+_ROBERTA = Family(**_BERT, head=_first_token_head, positions_follow_padding_id=True)
 
 FAMILIES: dict[str, Family] = {
-    "bert": Family(**_BERT, head=_pooled),
-    "electra": Family(**_BERT, head=_head_reads_first),
+    "bert": Family(**_BERT, head=_bert_head),
+    "electra": Family(**_BERT, head=_first_token_head),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
@@ -80,17 +81,17 @@ FAMILIES: dict[str, Family] = {
         query="attention.q_lin",
         key="attention.k_lin",
         value="attention.v_lin",
-        attention_out="attention.out_lin",
+        attention_output="attention.out_lin",
         attention_norm="sa_layer_norm",
-        inner="ffn.lin1",
+        intermediate="ffn.lin1",
         activation="ffn.activation",
-        outer="ffn.lin2",
-        outer_norm="output_layer_norm",
-        head=_pre_classified,
+        output="ffn.lin2",
+        output_norm="output_layer_norm",
+        head=_distilbert_head,
         n_heads="n_heads",
         hidden_dropout="dropout",
         attention_dropout="attention_dropout",
-        drops_attention_out=False,
+        has_attention_output_dropout=False,
     ),
 }
 """By `config.model_type`. MiniLM is a BERT."""

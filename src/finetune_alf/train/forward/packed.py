@@ -1,8 +1,8 @@
-"""PackedForward: no padding in any linear layer, norm or activation, and a top layer that answers for what is asked.
+"""PackedForward: no padding in linear layers, norms and activations; the top layer computes only the first tokens.
 
 The weights are the transformers model's own tensors. Exactness: the same mathematics as transformers' forward in
 another rounding order (gradients agree to 1e-12 in fp64 without dropout); with dropout the same distribution, from
-masks that are laid out otherwise.
+masks with another layout.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,10 +14,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
-from finetune_alf.train.forward.attention import heard
-from finetune_alf.train.forward.dropout import DropoutNoise
+from finetune_alf.train.forward.attention import attention
+from finetune_alf.train.forward.dropout import DropoutMasks
 from finetune_alf.train.forward.families import FAMILIES, Family
-from finetune_alf.train.forward.pack import Group, Pack, pack
+from finetune_alf.train.forward.pack import Group, PackedBatch, pack
 from finetune_alf.train.forward.table import TokenTable
 
 Module = Any  # transformers' modules come without types
@@ -25,23 +25,23 @@ Module = Any  # transformers' modules come without types
 
 @dataclass(frozen=True)
 class _Layer:
-    """One layer's modules, by what they do; `whole` is in training where dropout is to fall."""
+    """One layer's modules, by function; dropout applies while `whole` is in training mode."""
 
     whole: Module
     query: Module
     key: Module
     value: Module
-    attention_out: Module
+    attention_output: Module
     attention_norm: Module
-    inner: Module
+    intermediate: Module
     activation: Module
-    outer: Module
-    outer_norm: Module
+    output: Module
+    output_norm: Module
 
 
 @dataclass(frozen=True)
-class Prefix:
-    """What the frozen layers below `level` make of a split, once: a row a token, or a row a text at the top."""
+class FrozenFeatures:
+    """The output of embeddings and layers below `level` for a split: a row a token, or a row a text at the top."""
 
     level: int
     values: torch.Tensor  # (T, H), or (n, H) when level is the number of layers
@@ -51,37 +51,37 @@ class PackedForward:
     """The forward pass of one model, of a family in FAMILIES."""
 
     def __init__(self, model: Module, seed: int = 0) -> None:
-        """Take a model; the seed is that of its dropout."""
+        """Wrap a model; the seed is for its dropout."""
         config = model.config
         self.model, self.family = model, FAMILIES[config.model_type]
         self.n_heads = int(getattr(config, self.family.n_heads))
         self.hidden_dropout = float(getattr(config, self.family.hidden_dropout))
         self.attention_dropout = float(getattr(config, self.family.attention_dropout))
         self.scale = (config.hidden_size // self.n_heads) ** -0.5
-        self.noise = DropoutNoise(seed)
-        self._lookup: torch.Tensor | None = None  # word id -> row of a cut embedding table
+        self.dropout_masks = DropoutMasks(seed)
+        self._row_of_word: torch.Tensor | None = None  # word id -> row of the restricted embedding table
         self.layers = [_layer(module, self.family) for module in attrgetter(self.family.layers)(model.base_model)]
 
-    def __call__(self, table: TokenTable, rows: Sequence[int], prefix: Prefix | None = None) -> torch.Tensor:
-        """Return the logits of these texts, (rows, classes), from the tokens or from a prefix of this split."""
+    def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
+        """Return the logits of these texts, (rows, classes), from the tokens or from the split's frozen features."""
         batch = pack(table, rows)
-        if prefix and prefix.level == len(self.layers):
-            first = prefix.values[batch.rows]  # (B, H)
+        if features and features.level == len(self.layers):
+            first = features.values[batch.rows]  # (B, H)
         else:
-            x = prefix.values[batch.gather] if prefix else self._embed(table, batch)  # (T, H)
-            for layer in self.layers[prefix.level if prefix else 0 : -1]:
+            x = features.values[batch.token_index] if features else self._embed(table, batch)  # (T, H)
+            for layer in self.layers[features.level if features else 0 : -1]:
                 x = self._all_tokens(layer, x, batch)
             first = self._first_tokens(self.layers[-1], x, batch)
-        return self.family.head(self.model, first[batch.back])
+        return self.family.head(self.model, first[batch.inverse_order])
 
     @torch.no_grad()
-    def prefix(self, table: TokenTable, level: int, batch_rows: Sequence[Sequence[int]]) -> Prefix:
-        """Return what the embeddings and the layers below `level` make of a whole split, without dropout."""
+    def frozen_features(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> FrozenFeatures:
+        """Return the output of embeddings and layers below `level` for a whole split, without dropout."""
         was_training = self.model.training
         self.model.eval()
         at_top = level == len(self.layers)
         values: torch.Tensor | None = None
-        for rows in batch_rows:
+        for rows in batches:
             batch = pack(table, rows)
             x = self._embed(table, batch)
             for layer in self.layers[: level - at_top]:
@@ -89,137 +89,147 @@ class PackedForward:
             x = self._first_tokens(self.layers[-1], x, batch) if at_top else x
             if values is None:
                 values = x.new_empty(len(table) if at_top else len(table.ids), x.shape[-1])
-            rows_of = batch.rows if at_top else batch.gather[: len(batch.gather) - batch.n_fill]
-            values[rows_of] = x[: len(rows_of)]
+            target_rows = batch.rows if at_top else batch.token_index[: len(batch.token_index) - batch.n_filler]
+            values[target_rows] = x[: len(target_rows)]
         self.model.train(was_training)
         assert values is not None  # noqa: S101 - a split has texts
-        return Prefix(level, values)
+        return FrozenFeatures(level, values)
 
-    def tokens(self, table: TokenTable) -> torch.Tensor:
-        """Return what the top layer makes of every token of a table, (T, H): a batch that is a split of its own."""
+    def last_hidden_state(self, table: TokenTable) -> torch.Tensor:
+        """Return the top layer's output for every token of a table, (T, H), all texts in one batch."""
         batch = pack(table, range(len(table)))
         x = self._embed(table, batch)
         for layer in self.layers:
             x = self._all_tokens(layer, x, batch)
         n_tokens = len(table.ids)
-        return torch.empty_like(x[:n_tokens]).index_copy(0, batch.gather[:n_tokens], x[:n_tokens])
+        return torch.empty_like(x[:n_tokens]).index_copy(0, batch.token_index[:n_tokens], x[:n_tokens])
 
     @contextmanager
-    def cut(self, tables: Iterable[TokenTable]) -> Iterator[None]:
-        """Keep only the words that occur in these splits in the embedding table, and put them back at the end.
+    def restrict_vocabulary(self, tables: Iterable[TokenTable]) -> Iterator[None]:
+        """Keep only the words that occur in these splits in the embedding table; restore the table at the end.
 
-        The rows left out get no gradient from these texts, so that an optimizer without weight decay would leave them
-        as they are: exact to the bit, but for the order in which a gradient norm is added up.
+        The other rows get no gradient from these texts, and an optimizer without weight decay would not change them:
+        exact to the bit, except for the order in which a gradient norm is summed.
         """
-        words = self.model.base_model.embeddings.word_embeddings
-        whole, padding = words.weight, words.padding_idx
+        embedding = self.model.base_model.embeddings.word_embeddings
+        full, padding = embedding.weight, embedding.padding_idx
         used = torch.unique(torch.cat([table.ids for table in tables]))
-        self._lookup = torch.full((len(whole),), -1, device=used.device)
-        self._lookup[used] = torch.arange(len(used), device=used.device)
-        words.weight = torch.nn.Parameter(whole.detach()[used], requires_grad=whole.requires_grad)
-        words.padding_idx = None if padding is None or self._lookup[padding] < 0 else int(self._lookup[padding])
+        self._row_of_word = torch.full((len(full),), -1, device=used.device)
+        self._row_of_word[used] = torch.arange(len(used), device=used.device)
+        embedding.weight = torch.nn.Parameter(full.detach()[used], requires_grad=full.requires_grad)
+        has_padding = padding is not None and self._row_of_word[padding] >= 0
+        embedding.padding_idx = int(self._row_of_word[padding]) if has_padding else None
         try:
             yield
         finally:
-            whole.data[used] = words.weight.data
-            words.weight, words.padding_idx, self._lookup = whole, padding, None
+            full.data[used] = embedding.weight.data
+            embedding.weight, embedding.padding_idx, self._row_of_word = full, padding, None
 
-    def _embed(self, table: TokenTable, batch: Pack) -> torch.Tensor:
-        """Return word, position and type embeddings added up, (T, H)."""
+    def _embed(self, table: TokenTable, batch: PackedBatch) -> torch.Tensor:
+        """Return the sum of word, position and type embeddings, (T, H)."""
         body = self.model.base_model
-        parts = body.embeddings
-        ids = table.ids[batch.gather]
-        words = ids if self._lookup is None else self._lookup[ids]
-        positions = batch.positions
-        if self.family.counts_from_padding:
-            positions = table.counted[batch.gather] + parts.position_embeddings.padding_idx
-        x = parts.word_embeddings(words) + parts.position_embeddings(positions)
-        if hasattr(parts, "token_type_embeddings"):
-            types = torch.zeros_like(ids) if table.types is None else table.types[batch.gather]
-            x = x + parts.token_type_embeddings(types)
-        x = self._drop(_narrow(parts.LayerNorm(x)), parts.training)
+        embeddings = body.embeddings
+        ids = table.ids[batch.token_index]
+        words = ids if self._row_of_word is None else self._row_of_word[ids]
+        position_ids = batch.position_ids
+        if self.family.positions_follow_padding_id:
+            padding_id = embeddings.position_embeddings.padding_idx
+            position_ids = table.non_padding_positions[batch.token_index] + padding_id
+        x = embeddings.word_embeddings(words) + embeddings.position_embeddings(position_ids)
+        if hasattr(embeddings, "token_type_embeddings"):
+            types = torch.zeros_like(ids) if table.types is None else table.types[batch.token_index]
+            x = x + embeddings.token_type_embeddings(types)
+        x = self._dropout(_to_autocast_dtype(embeddings.LayerNorm(x)), embeddings.training)
         return body.embeddings_project(x) if hasattr(body, "embeddings_project") else x
 
-    def _all_tokens(self, layer: _Layer, x: torch.Tensor, batch: Pack) -> torch.Tensor:
-        scaled = layer.query(x) * self.scale
-        parts = zip(
-            *(_split(part, batch) for part in (scaled, layer.key(x), layer.value(x))), batch.groups, strict=True
-        )
-        answers = [self._attend(layer, query, key, value, group) for query, key, value, group in parts]
-        answers.append(x.new_zeros(batch.n_fill, x.shape[-1]))
-        return self._feed_forward(layer, torch.cat(answers), x)
+    def _all_tokens(self, layer: _Layer, x: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+        """Run a layer for all tokens, (T, H)."""
+        query = layer.query(x) * self.scale
+        split = [_split(part, batch) for part in (query, layer.key(x), layer.value(x))]
+        outputs = [self._attend_all(layer, *parts) for parts in zip(*split, batch.groups, strict=True)]
+        outputs.append(x.new_zeros(batch.n_filler, x.shape[-1]))
+        return self._feed_forward(layer, torch.cat(outputs), x)
 
-    def _first_tokens(self, layer: _Layer, x: torch.Tensor, batch: Pack) -> torch.Tensor:
+    def _first_tokens(self, layer: _Layer, x: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
         """Run the top layer: keys and values of all tokens, the rest for each text's first token, (B, H)."""
-        first = x[batch.first]
-        scaled = torch.split(layer.query(first) * self.scale, [group.n_texts for group in batch.groups])
-        parts = zip(
-            scaled, *(_split(part, batch) for part in (layer.key(x), layer.value(x))), batch.groups, strict=True
-        )
-        answers = [self._answer(layer, query, key, value, group) for query, key, value, group in parts]
-        return self._feed_forward(layer, torch.cat(answers), first)
+        first = x[batch.first_index]
+        queries = torch.split(layer.query(first) * self.scale, [group.n_texts for group in batch.groups])
+        keys, values = (_split(part, batch) for part in (layer.key(x), layer.value(x)))
+        outputs = [self._attend_first(layer, *parts) for parts in zip(queries, keys, values, batch.groups, strict=True)]
+        return self._feed_forward(layer, torch.cat(outputs), first)
 
-    def _feed_forward(self, layer: _Layer, answers: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        change, falls = layer.attention_out(answers), layer.whole.training
-        x = layer.attention_norm(self._add(x, change, falls and self.family.drops_attention_out))
-        inner = layer.activation(layer.inner(x))
-        answered: torch.Tensor = layer.outer_norm(self._add(x, layer.outer(inner), falls))
-        return answered
+    def _feed_forward(self, layer: _Layer, attended: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Run what follows attention: both residual connections, norms and the feed-forward block."""
+        training = layer.whole.training
+        attention_output = layer.attention_output(attended)
+        drop_attention_output = training and self.family.has_attention_output_dropout
+        x = layer.attention_norm(self._add(x, attention_output, drop_attention_output))
+        intermediate = layer.activation(layer.intermediate(x))
+        output: torch.Tensor = layer.output_norm(self._add(x, layer.output(intermediate), training))
+        return output
 
-    def _attend(
+    def _attend_all(
         self, layer: _Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
     ) -> torch.Tensor:
-        """Return what every token of a group hears, (tokens, H)."""
-        boxed = self._hear(layer, self._box(query, group), self._box(key, group), self._box(value, group), group)
-        flat = boxed.transpose(1, 2).flatten(2).flatten(0, 1)  # (n * longest, H)
-        return flat if group.places is None else flat[group.places]
+        """Return the attention output of every token of a group, (tokens, H)."""
+        query, key, value = (self._padded_block(x, group) for x in (query, key, value))
+        output = self._attention(layer, query, key, value, group)
+        flat = output.transpose(1, 2).flatten(2).flatten(0, 1)  # (n * longest, H)
+        return flat if group.block_index is None else flat[group.block_index]
 
-    def _answer(
+    def _attend_first(
         self, layer: _Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
     ) -> torch.Tensor:
-        """Return what the first token of each text of a group hears, (n, H)."""
-        asked = query.view(len(query), 1, self.n_heads, -1).transpose(1, 2)  # (n, heads, 1, dim)
-        return self._hear(layer, asked, self._box(key, group), self._box(value, group), group).flatten(1)
+        """Return the attention output of the first token of each text of a group, (n, H)."""
+        query = query.view(len(query), 1, self.n_heads, -1).transpose(1, 2)  # (n, heads, 1, dim)
+        key, value = self._padded_block(key, group), self._padded_block(value, group)
+        return self._attention(layer, query, key, value, group).flatten(1)
 
-    def _hear(
+    def _attention(
         self, layer: _Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
     ) -> torch.Tensor:
-        """Attend, with dropout in training, (n, heads, asked, dim)."""
+        """Return the attention output, with dropout in training, (n, heads, queries, dim)."""
         bias = None if group.bias is None else group.bias.to(query.dtype)
         if not layer.whole.training:
             return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
-        scores = torch.Size((*query.shape[:-1], key.shape[-2]))
-        noise = self.noise.draw(scores, self.attention_dropout, query) if self.attention_dropout else None
-        return heard(query, key, value, bias, noise)
+        return attention(query, key, value, bias, self._attention_mask(query, key))
 
-    def _box(self, x: torch.Tensor, group: Group) -> torch.Tensor:
-        """Lay a group's tokens out as (n, heads, longest, dim), with zeros for padding."""
-        if group.places is not None:
-            x = x.new_zeros(group.n_texts * group.longest, x.shape[-1]).index_copy(0, group.places, x)
+    def _attention_mask(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor | None:
+        """Draw a dropout mask for the attention weights, (n, heads, queries, keys)."""
+        if not self.attention_dropout:
+            return None
+        shape = torch.Size((*query.shape[:-1], key.shape[-2]))
+        return self.dropout_masks.draw(shape, self.attention_dropout, query)
+
+    def _padded_block(self, x: torch.Tensor, group: Group) -> torch.Tensor:
+        """Arrange a group's tokens as (n, heads, longest, dim), with zeros for padding."""
+        if group.block_index is not None:
+            x = x.new_zeros(group.n_texts * group.longest, x.shape[-1]).index_copy(0, group.block_index, x)
         return x.view(-1, group.longest, self.n_heads, x.shape[-1] // self.n_heads).transpose(1, 2)
 
-    def _drop(self, x: torch.Tensor, falls: bool) -> torch.Tensor:
-        if not (falls and self.hidden_dropout):
+    def _dropout(self, x: torch.Tensor, training: bool) -> torch.Tensor:
+        if not (training and self.hidden_dropout):
             return x
-        return x * self.noise.draw(x.shape, self.hidden_dropout, x)
+        return x * self.dropout_masks.draw(x.shape, self.hidden_dropout, x)
 
-    def _add(self, x: torch.Tensor, change: torch.Tensor, falls: bool) -> torch.Tensor:
+    def _add(self, x: torch.Tensor, change: torch.Tensor, training: bool) -> torch.Tensor:
         """Return x + dropout(change) in one pass."""
-        if not (falls and self.hidden_dropout):
+        if not (training and self.hidden_dropout):
             return x + change
-        return torch.addcmul(x, change, self.noise.draw(change.shape, self.hidden_dropout, change))
+        return torch.addcmul(x, change, self.dropout_masks.draw(change.shape, self.hidden_dropout, change))
 
 
-def _narrow(x: torch.Tensor) -> torch.Tensor:
-    """Go on in the type of the matrix products: from here on all that is as large as the tokens is in it."""
-    kind = x.device.type
-    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
+def _to_autocast_dtype(x: torch.Tensor) -> torch.Tensor:
+    """Cast to the dtype of the matrix products, so that all activations from here on have it."""
+    device_type = x.device.type
+    return x.to(torch.get_autocast_dtype(device_type)) if torch.is_autocast_enabled(device_type) else x
 
 
-def _split(x: torch.Tensor, batch: Pack) -> tuple[torch.Tensor, ...]:
-    return torch.split(x, [*(group.n_tokens for group in batch.groups), batch.n_fill])[:-1]
+def _split(x: torch.Tensor, batch: PackedBatch) -> tuple[torch.Tensor, ...]:
+    """Split tokens by group, without the filler."""
+    return torch.split(x, [*(group.n_tokens for group in batch.groups), batch.n_filler])[:-1]
 
 
 def _layer(module: Module, family: Family) -> _Layer:
-    named = [name for name in _Layer.__dataclass_fields__ if name != "whole"]
-    return _Layer(module, **{name: attrgetter(getattr(family, name))(module) for name in named})
+    names = [name for name in _Layer.__dataclass_fields__ if name != "whole"]
+    return _Layer(module, **{name: attrgetter(getattr(family, name))(module) for name in names})

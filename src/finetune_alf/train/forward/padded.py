@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from finetune_alf.train.forward.packed import Prefix
+from finetune_alf.train.forward.packed import FrozenFeatures
 from finetune_alf.train.forward.table import TokenTable
 
 
@@ -17,28 +17,28 @@ class PaddedForward:
     def __init__(self, model: Any) -> None:
         self.model = model
 
-    def __call__(self, table: TokenTable, rows: Sequence[int], prefix: Prefix | None = None) -> torch.Tensor:
+    def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
         """Return the logits of these texts, (rows, classes)."""
         logits: torch.Tensor = self.model(**padded(table, rows)).logits
         return logits
 
-    def prefix(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> Prefix | None:
-        """Return None: transformers' forward starts from tokens alone."""
+    def frozen_features(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> FrozenFeatures | None:
+        """Return None: transformers' forward starts from tokens only."""
         return None
 
-    def cut(self, tables: Iterable[TokenTable]) -> AbstractContextManager[None]:
-        """Change nothing: some models read more than one thing out of a word's id."""
+    def restrict_vocabulary(self, tables: Iterable[TokenTable]) -> AbstractContextManager[None]:
+        """Change nothing: some models use a word's id for more than its embedding."""
         return nullcontext()
 
 
 def padded(table: TokenTable, rows: Sequence[int]) -> dict[str, torch.Tensor]:
     """Return the model's inputs for these rows, padded to the longest of them: (rows, tokens) each."""
-    spans = [slice(int(table.starts[row]), int(table.starts[row] + table.lengths[row])) for row in rows]
-    ids = [table.ids[span] for span in spans]
+    slices = [slice(int(table.starts[row]), int(table.starts[row] + table.lengths[row])) for row in rows]
+    ids = [table.ids[text] for text in slices]
     inputs = {
         "input_ids": pad_sequence(ids, batch_first=True, padding_value=table.pad_token_id),
         "attention_mask": pad_sequence([torch.ones_like(text) for text in ids], batch_first=True),
     }
     if table.types is not None:
-        inputs["token_type_ids"] = pad_sequence([table.types[span] for span in spans], batch_first=True)
+        inputs["token_type_ids"] = pad_sequence([table.types[text] for text in slices], batch_first=True)
     return inputs

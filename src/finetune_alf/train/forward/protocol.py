@@ -1,4 +1,4 @@
-"""Forward: what the loop asks of a forward pass, and which of the two it gets."""
+"""Forward: the protocol of forward passes, and the choice between the packed and the padded one."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -7,30 +7,30 @@ from typing import Any, Protocol
 import torch
 
 from finetune_alf.train.forward.families import FAMILIES
-from finetune_alf.train.forward.packed import PackedForward, Prefix
+from finetune_alf.train.forward.packed import FrozenFeatures, PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.forward.table import TokenTable
 
 
 class Forward(Protocol):
-    """A model's forward pass over rows of a split, in training or evaluation as the model is set."""
+    """A model's forward pass over rows of a split, in training or evaluation mode as the model is."""
 
-    def __call__(self, table: TokenTable, rows: Sequence[int], prefix: Prefix | None = None) -> torch.Tensor:
-        """Return the logits of these texts, (rows, classes); from a prefix of their split where there is one."""
+    def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
+        """Return the logits of these texts, (rows, classes); start from the split's frozen features if given."""
         ...
 
-    def prefix(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> Prefix | None:
-        """Return what embeddings and the layers below `level` make of a split without dropout; None if it cannot."""
+    def frozen_features(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> FrozenFeatures | None:
+        """Return the output of embeddings and layers below `level` for a split, without dropout, or None."""
         ...
 
-    def cut(self, tables: Iterable[TokenTable]) -> AbstractContextManager[None]:
-        """Hold the embedding table to the words of these splits for the length of a block, where that can be done."""
+    def restrict_vocabulary(self, tables: Iterable[TokenTable]) -> AbstractContextManager[None]:
+        """Restrict the word embeddings to the words of these splits inside a `with` block, where that is possible."""
         ...
 
 
 def forward_of(model: Any, seed: int) -> Forward:
     """Return the packed forward pass where the family is known, else the padded one through transformers.
 
-    The seed is that of the packed one's dropout; the padded one's is torch's global state.
+    The seed is for the dropout of the packed one; the padded one uses torch's global generator.
     """
     return PackedForward(model, seed) if model.config.model_type in FAMILIES else PaddedForward(model)

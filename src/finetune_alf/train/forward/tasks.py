@@ -1,4 +1,4 @@
-"""TaskForward: a forward pass whose outputs are those of one task's head."""
+"""TaskForward: a forward pass that returns the outputs of one task's head."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -6,32 +6,32 @@ from contextlib import AbstractContextManager
 import torch
 
 from finetune_alf.encoder.heads import TaskHeads, task_heads_of
-from finetune_alf.train.forward.packed import Prefix
+from finetune_alf.train.forward.packed import FrozenFeatures
 from finetune_alf.train.forward.protocol import Forward
 from finetune_alf.train.forward.table import TokenTable
 
 
 class TaskForward:
-    """Another forward pass, asked for one task. It is as exact as that one."""
+    """Wrap another forward pass and select one task's head; as exact as the wrapped one."""
 
     def __init__(self, forward: Forward, heads: TaskHeads, task: str) -> None:
         self._forward, self._heads, self._task = forward, heads, task
 
-    def __call__(self, table: TokenTable, rows: Sequence[int], prefix: Prefix | None = None) -> torch.Tensor:
-        """Return the task's outputs, (rows, outputs); a pair that is encoded apart takes two of these rows."""
+    def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
+        """Return the task's outputs, (rows, outputs); the texts of a pair encoded apart are two rows of the table."""
         self._heads.task = self._task
-        return self._forward(table, rows, prefix)
+        return self._forward(table, rows, features)
 
-    def prefix(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> Prefix | None:
-        """Return what the layers below `level` make of a split, the same for every task."""
-        return self._forward.prefix(table, level, batches)
+    def frozen_features(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> FrozenFeatures | None:
+        """Return the output of the layers below `level` for a split, the same for every task."""
+        return self._forward.frozen_features(table, level, batches)
 
-    def cut(self, tables: Iterable[TokenTable]) -> AbstractContextManager[None]:
-        """Hold the embedding table to the words of these splits for the length of a block."""
-        return self._forward.cut(tables)
+    def restrict_vocabulary(self, tables: Iterable[TokenTable]) -> AbstractContextManager[None]:
+        """Restrict the word embeddings to the words of these splits inside a `with` block."""
+        return self._forward.restrict_vocabulary(tables)
 
 
 def forwards_of(forward: Forward, model: torch.nn.Module, tasks: Iterable[str]) -> Mapping[str, Forward]:
-    """Return each task's forward pass: the one given, where the model has one head for whatever it is asked."""
+    """Return each task's forward pass: `forward` itself where the model has a single head."""
     heads = task_heads_of(model)
     return {task: TaskForward(forward, heads, task) if heads else forward for task in tasks}

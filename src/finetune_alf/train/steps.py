@@ -1,6 +1,6 @@
-"""Which texts each step of an epoch learns from, and of which task.
+"""The steps of an epoch: which task each one trains, and on which texts.
 
-Every draw hangs on the seed and the epoch alone, so that an epoch's steps are the same whatever came before it.
+All random draws depend on the seed and the epoch only, so that an epoch's steps are the same whatever came before it.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import shuffled_batches
 
 Step = list[tuple[str, list[int]]]
-"""Parts of one step: a task, and rows of its training split."""
+"""The batches of one step: a task, and rows of its training split."""
 
 
 def n_steps_per_epoch(recipe: Recipe, n_texts: Mapping[str, int]) -> int:
@@ -28,23 +28,23 @@ def n_steps_per_epoch(recipe: Recipe, n_texts: Mapping[str, int]) -> int:
 
 
 def steps_of_epoch(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch: int) -> Iterator[Step]:
-    """Yield the steps of an epoch. A task's texts come once each, in an order of their own, before one comes again."""
-    alone = len(n_texts) == 1
+    """Yield the steps of an epoch; each task's texts come once in shuffled order before any of them comes again."""
+    single_task = len(n_texts) == 1
     batches = {
-        task: _batches(n, recipe.batch, seed if alone else child_seed(seed, "task", task), epoch)
+        task: _batches(n, recipe.batch, seed if single_task else child_seed(seed, "task", task), epoch)
         for task, n in n_texts.items()
     }
-    for tasks in _turns(recipe, n_texts, seed, epoch):
+    for tasks in _tasks_of_steps(recipe, n_texts, seed, epoch):
         yield [(task, next(batches[task])) for task in tasks]
 
 
 def _batches(n_texts: int, batch: int, seed: int, epoch: int) -> Iterator[list[int]]:
-    """Yield batches without end: pass after pass over one task's texts."""
+    """Yield batches without end: one pass after another over one task's texts."""
     for number in itertools.count():
         yield from shuffled_batches(n_texts, batch, child_seed(seed, "pass", number) if number else seed, epoch)
 
 
-def _turns(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch: int) -> Iterator[Sequence[str]]:
+def _tasks_of_steps(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch: int) -> Iterator[Sequence[str]]:
     """Yield the tasks of each step."""
     tasks, n_steps = list(n_texts), n_steps_per_epoch(recipe, n_texts)
     sampling = recipe.tasks.sampling if recipe.tasks else ProportionalSampling()
@@ -55,7 +55,7 @@ def _turns(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch: int) ->
             yield from ([tasks[step % len(tasks)]] for step in range(n_steps))
         case _:
             alpha = sampling.alpha(epoch, recipe.epochs)
-            chances = torch.tensor([float(n) ** alpha for n in n_texts.values()])
+            weights = torch.tensor([float(n) ** alpha for n in n_texts.values()])
             generator = torch.Generator().manual_seed(child_seed(seed, "tasks", epoch))
-            drawn: list[int] = torch.multinomial(chances, n_steps, replacement=True, generator=generator).tolist()
+            drawn: list[int] = torch.multinomial(weights, n_steps, replacement=True, generator=generator).tolist()
             yield from ([tasks[index]] for index in drawn)

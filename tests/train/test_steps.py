@@ -9,7 +9,7 @@ from tiny import tiny_recipe
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.recipe.tasks import AnnealedSampling, JointSteps, ProportionalSampling, RoundRobin, TemperedSampling
 from finetune_alf.train.batches import shuffled_batches
-from finetune_alf.train.stream import n_steps_per_epoch, steps_of_epoch
+from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch
 
 SIZES = {"large": 900, "middle": 100, "small": 25}
 ALL = (ProportionalSampling(), TemperedSampling(), AnnealedSampling(), RoundRobin(), JointSteps())
@@ -26,7 +26,7 @@ def drawn(sampling, epoch=0):
     return [tasks.count(task) for task in SIZES]
 
 
-def law(alpha):
+def expected_counts(alpha):
     sizes = [size**alpha for size in SIZES.values()]
     return [N_DRAWN * size / sum(sizes) for size in sizes]
 
@@ -40,11 +40,11 @@ def law(alpha):
         *((AnnealedSampling(), epoch, 1 - 0.8 * epoch / 3) for epoch in range(4)),
     ],
 )
-def test_tasks_are_drawn_by_their_law(sampling, epoch, alpha):
+def test_tasks_are_drawn_with_their_probabilities(sampling, epoch, alpha):
     counts = drawn(sampling, epoch)
-    assert chisquare(counts, law(alpha)).pvalue > 1e-3
+    assert chisquare(counts, expected_counts(alpha)).pvalue > 1e-3
     other = 0.5 if alpha > 0.7 else 1.0
-    assert chisquare(counts, law(other)).pvalue < 1e-6  # the same test tells another law apart
+    assert chisquare(counts, expected_counts(other)).pvalue < 1e-6  # the same test tells another expected_counts apart
 
 
 def test_round_robin_takes_turns_and_joint_steps_take_all():
@@ -56,7 +56,7 @@ def test_round_robin_takes_turns_and_joint_steps_take_all():
 
 @pytest.mark.parametrize("sampling", ALL, ids=lambda sampling: sampling.kind)
 @given(n=st.integers(1, 40), batch=st.integers(1, 12), seed=st.integers(0, 99), epoch=st.integers(0, 3))
-def test_one_task_alone_is_a_plain_fits_batches(sampling, n, batch, seed, epoch):
+def test_a_single_task_has_the_batches_of_a_plain_fit(sampling, n, batch, seed, epoch):
     steps = list(steps_of_epoch(recipe(sampling, batch), {"only": n}, seed, epoch))
     assert steps == [[("only", rows)] for rows in shuffled_batches(n, batch, seed, epoch)]
     assert len(steps) == n_steps_per_epoch(recipe(sampling, batch), {"only": n})
@@ -64,9 +64,9 @@ def test_one_task_alone_is_a_plain_fits_batches(sampling, n, batch, seed, epoch)
 
 @pytest.mark.parametrize("sampling", ALL, ids=lambda sampling: sampling.kind)
 def test_a_task_sees_every_text_before_one_comes_again(sampling):
-    asked = recipe(sampling, n_steps=300)
+    long_epoch = recipe(sampling, n_steps=300)
     seen = {task: [] for task in SIZES}
-    for step in steps_of_epoch(asked, SIZES, 2, 1):
+    for step in steps_of_epoch(long_epoch, SIZES, 2, 1):
         for task, rows in step:
             seen[task] += rows
     for task, n in SIZES.items():
@@ -74,11 +74,11 @@ def test_a_task_sees_every_text_before_one_comes_again(sampling):
         assert all(sorted(one) == list(range(n)) for one in passes[:-1])
         assert len(set(passes[-1])) == len(passes[-1])
     small = [tuple(seen["small"][start : start + 25]) for start in range(0, 75, 25)]
-    assert len(set(small)) == 3  # each pass in an order of its own
+    assert len(set(small)) == 3  # each pass is shuffled anew
 
 
 @pytest.mark.parametrize("sampling", ALL, ids=lambda sampling: sampling.kind)
-def test_an_epoch_hangs_on_seed_and_epoch_alone(sampling):
+def test_the_steps_of_an_epoch_depend_on_seed_and_epoch_only(sampling):
     def epoch(seed, number):
         return list(steps_of_epoch(recipe(sampling), SIZES, seed, number))
 

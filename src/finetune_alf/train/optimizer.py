@@ -1,4 +1,4 @@
-"""lr(parameter, step) = rates[address] x curve(step) x unfrozen(address, epoch): all three meet here."""
+"""The learning rate of each parameter at each step: rates[address] x curve(step) x unfrozen(address, epoch)."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ from finetune_alf.errors import RatesError
 from finetune_alf.rates import Address, LayerRates, rate_source
 from finetune_alf.recipe import AdamW, Recipe
 
-Group = dict[str, Any]
+ParamGroup = dict[str, Any]
 
 
 def param_groups(
     model: torch.nn.Module, rates: LayerRates, *, weight_decay: float = 0.0, anatomy: Anatomy | None = None
-) -> list[Group]:
-    """Return optimizer groups that give every address of a transformers classifier its rate.
+) -> list[ParamGroup]:
+    """Return optimizer parameter groups that give every address of a transformers classifier its rate.
 
-    An address with a rate of 0 gets `requires_grad=False` and no group. Vectors (biases and norms) do not decay.
-    Each group names its `address`. Raises RatesError when the rates fit another depth, or freeze everything.
+    An address with a rate of 0 gets `requires_grad=False` and no group. Biases and norms get no weight decay.
+    Each group names its `address`. Raises RatesError when the rates have another depth, or freeze everything.
     """
     anatomy = anatomy or anatomy_of(model)
     by_name = dict(model.named_parameters())
-    groups: list[Group] = []
+    groups: list[ParamGroup] = []
     for address, rate in anatomy.rates(rates).items():
         parameters = [by_name[name] for name in anatomy.parameters[address]]
         for parameter in parameters:
@@ -36,7 +36,7 @@ def param_groups(
 
 def _split_by_decay(
     parameters: list[torch.nn.Parameter], address: Address, rate: float, weight_decay: float
-) -> list[Group]:
+) -> list[ParamGroup]:
     matrices = [parameter for parameter in parameters if parameter.ndim > 1]
     vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
     pairs = ((matrices, weight_decay), (vectors, 0.0))
@@ -45,28 +45,28 @@ def _split_by_decay(
     ]
 
 
-class Pace:
-    """An optimizer whose groups follow a recipe's rates, curve and unfreezing."""
+class LayerwiseOptimizer:
+    """An optimizer whose parameter groups follow a recipe's rates, curve and unfreezing."""
 
     def __init__(self, model: torch.nn.Module, anatomy: Anatomy, recipe: Recipe, n_steps: int) -> None:
         self._recipe, self._n_steps, self._n_layers = recipe, n_steps, anatomy.n_layers
         rates = recipe.rates.at(anatomy.n_layers)
-        self.optimizer = _optimizer(model, anatomy, rates, recipe)
+        self.optimizer = _torch_optimizer(model, anatomy, rates, recipe)
         self._rates = anatomy.rates(rates)
 
     def start_epoch(self, epoch: int) -> set[Address]:
-        """Open the addresses that the unfreezing opens in this epoch, close the others. Returns the open ones."""
-        opened = set()
+        """Set `requires_grad` as the unfreezing says for this epoch. Returns the trainable addresses."""
+        trainable = set()
         for group in self.optimizer.param_groups:
-            is_open = self._recipe.unfreezing.is_unfrozen(rate_source(group["address"]), epoch, self._n_layers)
-            if is_open:
-                opened.add(group["address"])
+            is_unfrozen = self._recipe.unfreezing.is_unfrozen(rate_source(group["address"]), epoch, self._n_layers)
+            if is_unfrozen:
+                trainable.add(group["address"])
             for parameter in group["params"]:
-                parameter.requires_grad_(is_open)
-        return opened
+                parameter.requires_grad_(is_unfrozen)
+        return trainable
 
     def step(self, step: int) -> None:
-        """Clip the gradients, set each address's rate for this step of the fit, counted from 0, and take it."""
+        """Clip the gradients, set each group's rate for this step of the fit, counted from 0, and take the step."""
         if self._recipe.clip is not None:
             _clip(self.parameters(), self._recipe.clip)
         factor = self._recipe.curve.at(step, self._n_steps, self._recipe.epochs)
@@ -76,18 +76,20 @@ class Pace:
         self.optimizer.zero_grad(set_to_none=True)
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        """Return every parameter that has a rate above 0."""
+        """Return every parameter with a rate above 0."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
 
-def _clip(parameters: list[torch.nn.Parameter], bound: float) -> None:
-    """Bound the norm of all gradients; on a CPU, where looking at it costs nothing, not where it is low enough."""
+def _clip(parameters: list[torch.nn.Parameter], max_norm: float) -> None:
+    """Clip the norm of all gradients; on a CPU, where reading it costs no synchronisation, only if it is too large."""
     norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-    if norm.device.type != "cpu" or norm > bound:
-        torch.nn.utils.clip_grads_with_norm_(parameters, bound, norm)
+    if norm.device.type != "cpu" or norm > max_norm:
+        torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
 
 
-def _optimizer(model: torch.nn.Module, anatomy: Anatomy, rates: LayerRates, recipe: Recipe) -> torch.optim.Optimizer:
+def _torch_optimizer(
+    model: torch.nn.Module, anatomy: Anatomy, rates: LayerRates, recipe: Recipe
+) -> torch.optim.Optimizer:
     spec = recipe.optimizer
     groups = param_groups(model, rates, weight_decay=spec.weight_decay, anatomy=anatomy)
     if isinstance(spec, AdamW):

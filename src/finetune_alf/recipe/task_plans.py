@@ -1,0 +1,95 @@
+"""Task plans: the encoding, head, loss and metric of each task, from a recipe and a sample."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from finetune_alf.errors import InputError
+from finetune_alf.metrics import METRICS, LabelKind
+from finetune_alf.recipe.recipe import Recipe
+from finetune_alf.recipe.tasks import TasksSpec
+
+DEFAULT_LOSS: Mapping[LabelKind, str] = {"classes": "cross_entropy", "score": "squared_error"}
+DEFAULT_METRIC: Mapping[LabelKind, str] = {"classes": "accuracy", "score": "pearson"}
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """One task's sample: its number of classes, 0 for scores, and whether a row is a pair of texts."""
+
+    n_classes: int
+    has_pairs: bool
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """Whether labels are classes or scores."""
+        return "classes" if self.n_classes else "score"
+
+
+@dataclass(frozen=True)
+class HeadShape:
+    """One task's own head: its outputs, its layers including the output layer, and how many texts of a row it reads."""
+
+    n_outputs: int
+    n_layers: int = 1
+    n_texts_per_row: int = 1
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """One task of a fit; `loss` names an objective of `train/objective.py`, `weight` multiplies the loss."""
+
+    loss: str
+    metric: str
+    weight: float
+    shape: HeadShape
+
+
+def task_plans(recipe: Recipe, tasks: Mapping[str, TaskInfo], metric: str) -> dict[str, TaskPlan]:
+    """Return the plan of each task; a recipe without `tasks` has one, whose metric is `metric`.
+
+    Raises InputError where the recipe names a task that the sample does not have, or its settings do not suit a task.
+    """
+    if recipe.tasks is not None:
+        _check_names(recipe.tasks, tasks)
+        return {task: _plan(f"recipe.tasks.each.{task}", recipe.tasks, task, info) for task, info in tasks.items()}
+    if len(tasks) > 1:
+        raise InputError(
+            f"recipe.tasks: must be given for a sample of several tasks ({', '.join(tasks)}), but is missing. "
+            "Add it, empty (`tasks: {}`) for the defaults."
+        )
+    return {
+        task: TaskPlan(DEFAULT_LOSS[info.label_kind], metric, 1.0, HeadShape(info.n_classes or 1))
+        for task, info in tasks.items()
+    }
+
+
+def _check_names(spec: TasksSpec, tasks: Mapping[str, TaskInfo]) -> None:
+    for task in spec.each:
+        if task not in tasks:
+            raise InputError(
+                f"recipe.tasks.each: must name tasks of the sample ({', '.join(tasks)}), but got {task}. "
+                "Use a name from this list."
+            )
+
+
+def _plan(field: str, tasks: TasksSpec, task: str, info: TaskInfo) -> TaskPlan:
+    spec, kind = tasks.of(task), info.label_kind
+    loss, metric = spec.loss or DEFAULT_LOSS[kind], spec.metric or DEFAULT_METRIC[kind]
+    suitable = {
+        "cross_entropy": info.n_classes > 0,
+        "binary_cross_entropy": info.n_classes == 2,
+        "squared_error": info.n_classes == 0,
+    }
+    if not suitable[loss]:
+        labels = f"{info.n_classes} classes" if info.n_classes else "scores"
+        raise InputError(f"{field}.loss: must suit labels that are {labels}, but got {loss}. Leave it out.")
+    if METRICS[metric].of != kind:
+        raise InputError(f"{field}.metric: must be one for {kind}, but got {metric}. Leave it out.")
+    if spec.pairs == "apart" and not info.has_pairs:
+        raise InputError(f"{field}.pairs: must be together where a row is one text, but got apart. Leave it out.")
+    shape = HeadShape(
+        n_outputs=info.n_classes if loss == "cross_entropy" else 1,
+        n_layers=spec.n_layers or tasks.heads.n_own_layers,
+        n_texts_per_row=2 if spec.pairs == "apart" else 1,
+    )
+    return TaskPlan(loss, metric, spec.weight, shape)
