@@ -111,7 +111,7 @@ def test_minbert_presets_hold_the_papers_numbers(name: str, cells: list[str]) ->
     assert recipe.rates.at(12).layers == (0,) * 10 + (2e-5,) * 2
     assert (recipe.tasks.heads.n_common_layers, recipe.tasks.heads.dropout) == (1, 0.3)
     assert {task: spec.pairs for task, spec in recipe.tasks.each.items()} == {"quora": "apart", "sts": "together"}
-    assert recipe.tasks.of("quora").loss == "binary"
+    assert recipe.tasks.of("quora").loss == "binary_cross_entropy"
     assert sum(one == recipe for one in recipes.values()) == 1
     mixture = params.samples["minbert"].tasks
     assert list(mixture) == ["sst5", "quora", "sts"]
