@@ -116,8 +116,8 @@ def test_padded_takes_the_step_of_transformers_own_forward_text_by_text(family):
 def test_positions_start_past_the_models_padding_id_whatever_the_tokenizers_is():
     encoder = tiny_encoder("roberta")
     table = table_of(encoder, [5, 22])
-    other = dataclasses.replace(table, pad_token_id=N_IDS - 1, ids=table.ids % (N_IDS - 1))
-    assert encoder.model.config.pad_token_id not in other.ids
+    other = dataclasses.replace(table, pad_token_id=N_IDS - 1, input_ids=table.input_ids % (N_IDS - 1))
+    assert encoder.model.config.pad_token_id not in other.input_ids
     forward = PackedForward(encoder.model)
     assert torch.equal(
         forward(other, [0, 1]), forward(dataclasses.replace(other, pad_token_id=table.pad_token_id), [0, 1])
@@ -126,8 +126,8 @@ def test_positions_start_past_the_models_padding_id_whatever_the_tokenizers_is()
 
 def own_inputs(table, row):
     span = slice(table.starts[row], table.starts[row] + table.lengths[row])
-    inputs = {"input_ids": table.ids[None, span]}
-    return inputs if table.types is None else inputs | {"token_type_ids": table.types[None, span]}
+    inputs = {"input_ids": table.input_ids[None, span]}
+    return inputs if table.token_type_ids is None else inputs | {"token_type_ids": table.token_type_ids[None, span]}
 
 
 def weights(encoder):
@@ -180,7 +180,7 @@ def test_words_that_do_not_occur_keep_their_weights_to_the_bit_and_the_others_ch
     fit(loaded, task_splits(loaded), tiny_recipe(optimizer=AdamW(), rates=UniformRates(rate=1e-2)), seed=1)
     moved = (weights(loaded)[WORDS] != before).any(1)
     used = torch.zeros_like(moved)
-    used[tokenized_split(loaded).table.ids] = True
+    used[tokenized_split(loaded).table.input_ids] = True
     assert torch.equal(moved, used)
 
 
@@ -202,7 +202,7 @@ def test_the_vocabulary_is_restricted_only_where_that_changes_nothing(loaded, ch
         return True
 
     fit(loaded, splits, tiny_recipe(epochs=1, **changes), seed=1, report=count_words)
-    assert n_rows == [len(splits.train.table.ids.unique()) if is_restricted else 64]
+    assert n_rows == [len(splits.train.table.input_ids.unique()) if is_restricted else 64]
     assert len(loaded.model.get_parameter(WORDS)) == 64
 
 

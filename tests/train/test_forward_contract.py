@@ -71,10 +71,12 @@ def test_rows_may_be_a_list_a_range_or_a_tensor(each_alone, subject):
 def test_the_second_text_of_a_pair_is_distinguished_from_the_first(subject):
     forward, encoder, table = subject
     if not encoder.takes_token_types:
-        assert table.types is None
+        assert table.token_type_ids is None
         return
-    single = type(table)(table.ids, torch.zeros_like(table.types), table.lengths, table.starts, table.pad_token_id)
-    without = type(table)(table.ids, None, table.lengths, table.starts, table.pad_token_id)
+    single = type(table)(
+        table.input_ids, torch.zeros_like(table.token_type_ids), table.lengths, table.starts, table.pad_token_id
+    )
+    without = type(table)(table.input_ids, None, table.lengths, table.starts, table.pad_token_id)
     assert not torch.allclose(forward(table, [2]), forward(single, [2]))
     assert torch.equal(forward(single, [2]), forward(without, [2]))
 

@@ -78,7 +78,7 @@ def test_the_groups_of_a_packed_batch_put_every_token_at_an_index_of_its_own(row
 
 def test_the_padding_id_inside_a_text_has_no_position():
     table = table_of(tiny_encoder("roberta"), [4, 3])
-    table.ids[:] = torch.tensor([5, table.pad_token_id, 6, 7, table.pad_token_id, 8, 9])
+    table.input_ids[:] = torch.tensor([5, table.pad_token_id, 6, 7, table.pad_token_id, 8, 9])
     assert table.non_padding_positions.tolist() == [1, 0, 2, 3, 0, 1, 2]
 
 

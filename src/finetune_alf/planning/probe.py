@@ -189,7 +189,7 @@ class Probe:
     def _step_work(self, train: TokenizedSplit, validation: TokenizedSplit, recipe: Recipe) -> Work:
         """Return the work of an epoch after the first, which fills the cache of frozen features."""
         splits = [split.table.lengths.tolist() for split in (train, validation)]
-        words = torch.unique(torch.cat([split.table.ids for split in (train, validation)]))
+        words = torch.unique(torch.cat([split.table.input_ids for split in (train, validation)]))
         lengths = FitLengths(tuple(splits[0]), tuple(splits[1]), None, len(words))
         once, twice = (
             fit_work(self.shape, lengths, recipe.model_copy(update={"epochs": epochs}), self.engine)

@@ -69,7 +69,7 @@ class FrozenFeaturesCache:
         return int(source.removeprefix("layer.")) + 1 if source.startswith("layer.") else self._anatomy.n_layers + 1
 
     def _compute(self, split: TokenizedSplit, level: int) -> FrozenFeatures | None:
-        n_rows = len(split.table) if level == self._anatomy.n_layers else len(split.table.ids)
+        n_rows = len(split.table) if level == self._anatomy.n_layers else len(split.table.input_ids)
         if 4 * n_rows * self._hidden_size > MAX_FEATURES_BYTES:
             return None
         batches = batches_by_length(split.table.lengths, EVALUATION_BATCH)

@@ -88,7 +88,7 @@ class PackedForward:
                 x = self._all_tokens(layer, x, batch)
             x = self._first_tokens(self.layers[-1], x, batch) if at_top else x
             if values is None:
-                values = x.new_empty(len(table) if at_top else len(table.ids), x.shape[-1])
+                values = x.new_empty(len(table) if at_top else len(table.input_ids), x.shape[-1])
             target_rows = batch.rows if at_top else batch.token_index[: len(batch.token_index) - batch.n_filler]
             values[target_rows] = x[: len(target_rows)]
         self.model.train(was_training)
@@ -101,7 +101,7 @@ class PackedForward:
         x = self._embed(table, batch)
         for layer in self.layers:
             x = self._all_tokens(layer, x, batch)
-        n_tokens = len(table.ids)
+        n_tokens = len(table.input_ids)
         return torch.empty_like(x[:n_tokens]).index_copy(0, batch.token_index[:n_tokens], x[:n_tokens])
 
     @contextmanager
@@ -113,7 +113,7 @@ class PackedForward:
         """
         embedding = self.model.base_model.embeddings.word_embeddings
         full, padding = embedding.weight, embedding.padding_idx
-        used = torch.unique(torch.cat([table.ids for table in tables]))
+        used = torch.unique(torch.cat([table.input_ids for table in tables]))
         self._row_of_word = torch.full((len(full),), -1, device=used.device)
         self._row_of_word[used] = torch.arange(len(used), device=used.device)
         embedding.weight = torch.nn.Parameter(full.detach()[used], requires_grad=full.requires_grad)
@@ -129,7 +129,7 @@ class PackedForward:
         """Return the sum of word, position and type embeddings, (T, H)."""
         body = self.model.base_model
         embeddings = body.embeddings
-        ids = table.ids[batch.token_index]
+        ids = table.input_ids[batch.token_index]
         words = ids if self._row_of_word is None else self._row_of_word[ids]
         position_ids = batch.position_ids
         if self.family.positions_follow_padding_id:
@@ -137,7 +137,7 @@ class PackedForward:
             position_ids = table.non_padding_positions[batch.token_index] + padding_id
         x = embeddings.word_embeddings(words) + embeddings.position_embeddings(position_ids)
         if hasattr(embeddings, "token_type_embeddings"):
-            types = torch.zeros_like(ids) if table.types is None else table.types[batch.token_index]
+            types = torch.zeros_like(ids) if table.token_type_ids is None else table.token_type_ids[batch.token_index]
             x = x + embeddings.token_type_embeddings(types)
         x = self._dropout(_to_autocast_dtype(embeddings.LayerNorm(x)), embeddings.training)
         return body.embeddings_project(x) if hasattr(body, "embeddings_project") else x

@@ -34,11 +34,11 @@ class PaddedForward:
 def padded(table: TokenTable, rows: Sequence[int]) -> dict[str, torch.Tensor]:
     """Return the model's inputs for these rows, padded to the longest of them: (rows, tokens) each."""
     slices = [slice(int(table.starts[row]), int(table.starts[row] + table.lengths[row])) for row in rows]
-    ids = [table.ids[text] for text in slices]
+    ids = [table.input_ids[text] for text in slices]
     inputs = {
         "input_ids": pad_sequence(ids, batch_first=True, padding_value=table.pad_token_id),
         "attention_mask": pad_sequence([torch.ones_like(text) for text in ids], batch_first=True),
     }
-    if table.types is not None:
-        inputs["token_type_ids"] = pad_sequence([table.types[text] for text in slices], batch_first=True)
+    if table.token_type_ids is not None:
+        inputs["token_type_ids"] = pad_sequence([table.token_type_ids[text] for text in slices], batch_first=True)
     return inputs

@@ -12,8 +12,8 @@ from finetune_alf.encoder.tokens import Tokens
 class TokenTable:
     """All texts of a split end to end. Text i is the `lengths[i]` tokens from `starts[i]` on."""
 
-    ids: torch.Tensor  # (T,) int64
-    types: torch.Tensor | None  # (T,) int64
+    input_ids: torch.Tensor  # (T,) int64
+    token_type_ids: torch.Tensor | None  # (T,) int64
     lengths: torch.Tensor  # (n,) int64, on the CPU: batches are packed there
     starts: torch.Tensor  # (n,) int64, on the CPU
     pad_token_id: int
@@ -23,8 +23,8 @@ class TokenTable:
         """Put a split's tokens on a device."""
         lengths = torch.tensor([len(text) for text in tokens.input_ids])
         return cls(
-            ids=_flatten(tokens.input_ids, device),
-            types=None if tokens.token_type_ids is None else _flatten(tokens.token_type_ids, device),
+            input_ids=_flatten(tokens.input_ids, device),
+            token_type_ids=None if tokens.token_type_ids is None else _flatten(tokens.token_type_ids, device),
             lengths=lengths,
             starts=lengths.cumsum(0) - lengths,
             pad_token_id=tokens.pad_token_id,
@@ -33,12 +33,12 @@ class TokenTable:
     @property
     def device(self) -> torch.device:
         """The device of the tokens."""
-        return self.ids.device
+        return self.input_ids.device
 
     @cached_property
     def non_padding_positions(self) -> torch.Tensor:
         """Positions from 1 in each text, (T,); padding ids inside a text are 0 and are not counted (RoBERTa)."""
-        is_counted = (self.ids != self.pad_token_id).long()
+        is_counted = (self.input_ids != self.pad_token_id).long()
         cumulative = is_counted.cumsum(0)
         before = (cumulative - is_counted)[self.starts.to(self.device)]  # (n,)
         return (cumulative - before.repeat_interleave(self.lengths.to(self.device))) * is_counted
