@@ -141,7 +141,8 @@ def test_the_overall_score_of_several_tasks_has_an_interval():
             task: TaskResult(metric=metrics[task], score=scores[task], loss=0.5, predictions=tuple(predictions[task]))
             for task in predictions
         }
-        results[job_key(4, index)] = fit((), recipe.tasks.overall_score(scores, metrics)).model_copy(update={"tasks": tasks})
+        score = recipe.tasks.overall_score(scores, metrics)
+        results[job_key(4, index)] = fit((), score).model_copy(update={"tasks": tasks})
     confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, FitJob("", recipe, None, "digest", 0), 2, truths)
     assert 0 < confirmed.low < confirmed.mean < confirmed.high < 1
     assert confirmed.mean == pytest.approx(np.mean([result.score for result in results.values()]))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from finetune_alf.rates import LayerRates
 from finetune_alf.recipe import Recipe
-from finetune_alf.train.result import EpochMetrics, FitResult, Stopped
+from finetune_alf.train.result import EpochMetrics, FitResult, StopReason
 
 N_LAYERS = 3
 N_EPOCHS = 3
@@ -57,7 +57,7 @@ def epochs_up_to(score: float, n_epochs: int = N_EPOCHS) -> tuple[EpochMetrics, 
     )
 
 
-def fit_result(score: float | None, epochs: tuple[EpochMetrics, ...] = (), stopped: Stopped = "epochs") -> FitResult:
+def fit_result(score: float | None, epochs: tuple[EpochMetrics, ...] = (), stopped: StopReason = "epochs") -> FitResult:
     return FitResult.model_construct(  # without validation: scores may be NaN
         epochs=epochs,
         kept_epoch=len(epochs) - 1,

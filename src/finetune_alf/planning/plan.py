@@ -14,7 +14,7 @@ from finetune_alf.params import Params
 from finetune_alf.planning.planned import Plannable, PlannedFits
 from finetune_alf.planning.predict import Predictor, StagePlan, command_for, predictor_of
 from finetune_alf.recipe import Recipe
-from finetune_alf.running.bench import encoder_spec_of, n_outputs, fit_runner_of
+from finetune_alf.running.bench import encoder_spec_of, fit_runner_of, n_outputs
 from finetune_alf.running.context import Context
 from finetune_alf.spec import Spec
 

@@ -6,9 +6,9 @@ from statistics import fmean
 
 from finetune_alf.cost.memory import fit_memory
 from finetune_alf.cost.mixture import mixture_memory, mixture_work
-from finetune_alf.cost.stage_time import stage_time
-from finetune_alf.cost.shape import Engine, EncoderShape
+from finetune_alf.cost.shape import EncoderShape, Engine
 from finetune_alf.cost.speed import Speed
+from finetune_alf.cost.stage_time import stage_time
 from finetune_alf.cost.work import Work, fit_work
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from finetune_alf.cost.shape import Engine, FitLengths, EncoderShape
+from finetune_alf.cost.shape import EncoderShape, Engine, FitLengths
 from finetune_alf.cost.speed import Speed, TimedWork, estimate_speed
 from finetune_alf.cost.work import Work, evaluation_work, fit_work
 from finetune_alf.data.sample import Sample, Split
@@ -21,8 +21,8 @@ from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.fit import TaskSplits, fit
 from finetune_alf.train.forward.families import FAMILIES
 from finetune_alf.train.forward.table import TokenTable
-from finetune_alf.train.precision import resolve_precision
 from finetune_alf.train.frozen_features import MAX_FEATURES_BYTES
+from finetune_alf.train.precision import resolve_precision
 from finetune_alf.train.result import EpochMetrics
 
 N_EPOCHS = 3
