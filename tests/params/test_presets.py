@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune_alf.experiments.registry import load_params
+from finetune_alf.experiments.registry import load_params, model_of
 from finetune_alf.params import Params
 from finetune_alf.params.presets import find_source, preset_names
 from finetune_alf.params.reading import parse_document
