@@ -1,4 +1,4 @@
-"""Works that the executor tests send to workers: importable there, and with faults on demand."""
+"""Works for the executor tests: importable in worker processes, and with failures on demand."""
 
 import os
 import signal
@@ -35,14 +35,14 @@ def refuse(job: int, report: Report) -> int:
 
 
 def count_up(job: int, report: Report) -> int:
-    """Send 0, 1, 2 … up until the answer is to stop; return how many were sent."""
-    for sent in range(job):
-        if not report(sent):
-            return sent + 1
+    """Report 0, 1, 2 … until a report returns False; return the number of reports."""
+    for number in range(job):
+        if not report(number):
+            return number + 1
     return job
 
 
-def give_lambda(job: int, report: Report) -> Callable[[], None]:
+def return_lambda(job: int, report: Report) -> Callable[[], None]:
     return lambda: None
 
 
@@ -52,7 +52,7 @@ def sleep(job: float, report: Report) -> float:
 
 
 @dataclass(frozen=True)
-class DieAtFirst:
+class DiesAtFirst:
     """Ends its own process in the first `n_deaths` attempts at each job; counts attempts in files."""
 
     folder: Path
@@ -60,9 +60,9 @@ class DieAtFirst:
     by_signal: bool
 
     def __call__(self, job: int, report: Report) -> int:
-        marks = len(list(self.folder.glob(f"{job}-*")))
-        (self.folder / f"{job}-{marks}").touch()
-        if marks < self.n_deaths:
+        n_before = len(list(self.folder.glob(f"{job}-*")))
+        (self.folder / f"{job}-{n_before}").touch()
+        if n_before < self.n_deaths:
             if self.by_signal:
                 os.kill(os.getpid(), signal.SIGKILL)
             os._exit(3)
@@ -91,8 +91,8 @@ class DiesLoading(CannotLoad):
 
 
 @dataclass(frozen=True)
-class OfSeveral:
-    """Does to several jobs in one go what another work does to one."""
+class FusedWorks:
+    """Runs several jobs as one computation by means of another work."""
 
     work: Callable[[Any, Report], Any]
 
@@ -105,7 +105,7 @@ class OfSeveral:
             yield Outcome(job, result, failure, n_attempts=1)
 
 
-def say_pid_and_hang(job: int, report: Report) -> None:
+def report_pid_and_hang(job: int, report: Report) -> None:
     report(os.getpid())
     time.sleep(60)
 
@@ -114,9 +114,9 @@ def coordinate() -> None:
     """Run two hanging jobs in a pool, and print each worker's process id."""
     from finetune_alf.execute import PoolExecutor
 
-    def tell(job: int, pid: int) -> bool:
+    def print_pid(job: int, pid: int) -> bool:
         print(pid, flush=True)
         return True
 
-    for _ in PoolExecutor(2).run(iter([0, 1]), say_pid_and_hang, tell):
+    for _ in PoolExecutor(2).run(iter([0, 1]), report_pid_and_hang, print_pid):
         pass

@@ -1,4 +1,4 @@
-"""What every executor promises, checked on all of them."""
+"""The contract of executors, tested on all of them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,23 +9,23 @@ import pytest
 from finetune_alf.execute import Executor, FusedExecutor, Outcome, PoolExecutor, SerialExecutor
 
 
-class Together(FusedExecutor):
-    """The fused executor, given what it can do in one go."""
+class AlwaysFused(FusedExecutor):
+    """The fused executor, with work that it can fuse."""
 
-    def run(self, jobs: Any, work: Any, on_message: Any = None) -> Any:
-        return super().run(jobs, works.OfSeveral(work), on_message)
+    def run(self, jobs: Any, work: Any, on_report: Any = None) -> Any:
+        return super().run(jobs, works.FusedWorks(work), on_report)
 
 
-@pytest.fixture(params=["serial", "pool of one", "pool of two", "fused", "fused, one by one"])
+@pytest.fixture(params=["serial", "pool of one", "pool of two", "fused", "fused, one at a time"])
 def executor(request: pytest.FixtureRequest) -> Executor:
-    made: dict[str, Executor] = {
+    executors: dict[str, Executor] = {
         "serial": SerialExecutor(),
         "pool of one": PoolExecutor(1),
         "pool of two": PoolExecutor(2),
-        "fused": Together(3),
-        "fused, one by one": FusedExecutor(3),
+        "fused": AlwaysFused(3),
+        "fused, one at a time": FusedExecutor(3),
     }
-    return made[request.param]
+    return executors[request.param]
 
 
 def test_every_job_gets_one_outcome(executor: Executor) -> None:
@@ -37,22 +37,22 @@ def test_no_jobs_give_no_outcomes(executor: Executor) -> None:
     assert list(executor.run(iter(()), works.square)) == []
 
 
-def test_a_job_is_pulled_only_when_a_worker_is_free_and_an_outcome_is_asked_for(executor: Executor) -> None:
-    n_pulled = 0
+def test_a_job_is_taken_only_when_a_worker_is_idle_and_an_outcome_is_requested(executor: Executor) -> None:
+    n_taken_jobs = 0
 
     def jobs() -> Iterator[int]:
-        nonlocal n_pulled
+        nonlocal n_taken_jobs
         for job in range(5):
-            n_pulled += 1
+            n_taken_jobs += 1
             yield job
 
-    n_taken = 0
+    n_outcomes = 0
     run = executor.run(jobs(), works.square)
-    assert n_pulled == 0
+    assert n_taken_jobs == 0
     for _ in run:
-        n_taken += 1
-        assert n_pulled <= n_taken - 1 + getattr(executor, "n_fused", executor.n_workers)
-    assert (n_taken, n_pulled) == (5, 5)
+        n_outcomes += 1
+        assert n_taken_jobs <= n_outcomes - 1 + getattr(executor, "n_fused", executor.n_workers)
+    assert (n_outcomes, n_taken_jobs) == (5, 5)
 
 
 def test_an_exception_in_the_work_is_a_failed_outcome_and_the_next_job_runs(executor: Executor) -> None:
@@ -62,41 +62,41 @@ def test_an_exception_in_the_work_is_a_failed_outcome_and_the_next_job_runs(exec
     assert outcomes[3].n_attempts == 1
 
 
-def test_the_packages_own_errors_speak_for_themselves(executor: Executor) -> None:
+def test_the_packages_own_errors_are_reported_without_their_type(executor: Executor) -> None:
     (outcome,) = executor.run(iter([0]), works.refuse)
     assert outcome.failure == "sample: must be there, but got nothing. Draw it."
 
 
-def test_messages_come_up_in_order_with_their_job(executor: Executor) -> None:
-    heard: list[tuple[int, Any]] = []
+def test_reports_come_in_order_with_their_job(executor: Executor) -> None:
+    reports: list[tuple[int, Any]] = []
 
-    def hear(job: int, message: Any) -> bool:
-        heard.append((job, message))
+    def on_report(job: int, content: Any) -> bool:
+        reports.append((job, content))
         return True
 
-    list(executor.run(iter([2, 3]), works.count_up, hear))
-    assert sorted(heard) == [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]
+    list(executor.run(iter([2, 3]), works.count_up, on_report))
+    assert sorted(reports) == [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]
 
 
-def test_the_answer_false_stops_the_job_it_answers_and_no_other(executor: Executor) -> None:
-    outcomes = executor.run(iter([5, 6]), works.count_up, lambda job, message: job == 6 or message < 1)
+def test_a_report_that_returns_false_stops_its_job_and_no_other(executor: Executor) -> None:
+    outcomes = executor.run(iter([5, 6]), works.count_up, lambda job, content: job == 6 or content < 1)
     assert {outcome.job: outcome.result for outcome in outcomes} == {5: 2, 6: 6}
 
 
-def test_without_a_listener_jobs_go_on(executor: Executor) -> None:
+def test_jobs_continue_without_a_callback(executor: Executor) -> None:
     (outcome,) = executor.run(iter([4]), works.count_up)
     assert outcome.result == 4
 
 
-def test_a_fault_of_the_listener_reaches_the_caller(executor: Executor) -> None:
-    def hear(job: int, message: Any) -> bool:
-        raise LookupError("the listener's own")
+def test_an_exception_in_the_callback_reaches_the_caller(executor: Executor) -> None:
+    def on_report(job: int, content: Any) -> bool:
+        raise LookupError("the callback's own")
 
-    with pytest.raises(LookupError, match="the listener's own"):
-        list(executor.run(iter([3]), works.count_up, hear))
+    with pytest.raises(LookupError, match="the callback's own"):
+        list(executor.run(iter([3]), works.count_up, on_report))
 
 
-def test_a_fault_in_proposing_a_job_reaches_the_caller(executor: Executor) -> None:
+def test_an_exception_in_proposing_a_job_reaches_the_caller(executor: Executor) -> None:
     def jobs() -> Iterator[int]:
         yield 1
         raise LookupError("no more")
@@ -105,7 +105,7 @@ def test_a_fault_in_proposing_a_job_reaches_the_caller(executor: Executor) -> No
         list(executor.run(jobs(), works.square))
 
 
-def test_an_interrupt_while_proposing_comes_through(executor: Executor) -> None:
+def test_an_interrupt_while_proposing_reaches_the_caller(executor: Executor) -> None:
     def jobs() -> Iterator[int]:
         yield 1
         raise KeyboardInterrupt
@@ -114,6 +114,6 @@ def test_an_interrupt_while_proposing_comes_through(executor: Executor) -> None:
         list(executor.run(jobs(), works.square))
 
 
-def test_an_executor_runs_again_and_again(executor: Executor) -> None:
+def test_an_executor_can_run_twice(executor: Executor) -> None:
     for _ in range(2):
         assert [outcome.result for outcome in executor.run(iter([3]), works.square)] == [9]

@@ -1,4 +1,4 @@
-"""What the pool promises beyond the contract: dead workers cost an attempt, and no worker is ever left."""
+"""The pool beyond the contract: a dead worker costs its job an attempt, and no worker process is left."""
 
 import multiprocessing
 import os
@@ -16,20 +16,20 @@ from finetune_alf.execute.pool import MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("by_signal", [True, False])
-def test_a_dead_workers_job_is_done_again(tmp_path: Path, by_signal: bool) -> None:
-    work = works.DieAtFirst(tmp_path, n_deaths=MAX_ATTEMPTS - 1, by_signal=by_signal)
+def test_the_job_of_a_dead_worker_is_retried(tmp_path: Path, by_signal: bool) -> None:
+    work = works.DiesAtFirst(tmp_path, n_deaths=MAX_ATTEMPTS - 1, by_signal=by_signal)
     outcomes = {outcome.job: outcome for outcome in PoolExecutor(2).run(iter([7, 8]), work)}
     assert {job: (o.result, o.n_attempts) for job, o in outcomes.items()} == {7: (7, 3), 8: (8, 3)}
 
 
-def test_a_job_that_kills_every_worker_fails_alone(tmp_path: Path) -> None:
-    work = works.DieAtFirst(tmp_path, n_deaths=99, by_signal=True)
+def test_a_job_that_kills_every_worker_fails_after_three_attempts(tmp_path: Path) -> None:
+    work = works.DiesAtFirst(tmp_path, n_deaths=99, by_signal=True)
     (outcome,) = PoolExecutor(1).run(iter([7]), work)
     assert outcome.failure == "its worker died 3 times (exit code -9)"
     assert len(list(tmp_path.iterdir())) == outcome.n_attempts == MAX_ATTEMPTS
 
 
-def test_an_idle_workers_death_costs_its_next_job_nothing() -> None:
+def test_the_death_of_an_idle_worker_costs_no_attempt() -> None:
     run = PoolExecutor(1).run(iter([1, 2]), works.process_of)
     pid = next(run).result
     assert pid is not None
@@ -41,29 +41,29 @@ def test_an_idle_workers_death_costs_its_next_job_nothing() -> None:
     assert second.result != pid
 
 
-def test_workers_are_kept_from_job_to_job() -> None:
+def test_a_worker_runs_many_jobs() -> None:
     assert len({outcome.result for outcome in PoolExecutor(1).run(iter(range(4)), works.process_of)}) == 1
 
 
 def test_work_that_cannot_be_loaded_is_reported_once_with_its_cause() -> None:
-    with pytest.raises(WorkerError, match="must be able to load its work, but got ImportError: no module of that name"):
+    with pytest.raises(WorkerError, match="cannot load its work: ImportError: no module of that name"):
         list(PoolExecutor(2).run(iter(range(9)), works.CannotLoad()))
     assert not multiprocessing.active_children()
 
 
-def test_workers_that_die_at_the_start_are_not_started_for_ever() -> None:
-    with pytest.raises(WorkerError, match="3 in a row died before they were ready"):
+def test_workers_that_die_at_the_start_end_the_run() -> None:
+    with pytest.raises(WorkerError, match="3 worker processes in a row died before they were ready"):
         list(PoolExecutor(2).run(iter(range(9)), works.DiesLoading()))
     assert not multiprocessing.active_children()
 
 
-def test_a_result_that_cannot_be_sent_fails_its_job() -> None:
-    (outcome,) = PoolExecutor(1).run(iter([1]), works.give_lambda)
+def test_a_result_that_cannot_be_pickled_fails_its_job() -> None:
+    (outcome,) = PoolExecutor(1).run(iter([1]), works.return_lambda)
     assert outcome.failure is not None
-    assert "must be picklable" in outcome.failure
+    assert "cannot be pickled" in outcome.failure
 
 
-def test_leaving_early_leaves_no_worker() -> None:
+def test_closing_a_run_early_leaves_no_worker() -> None:
     run = PoolExecutor(2).run(iter([0.0, 60.0]), works.sleep)
     assert next(run).result == 0.0
     run.close()

@@ -9,7 +9,7 @@ from typing import Any
 from fake_fits import N_EPOCHS, N_LAYERS, FakeFit, LightJob, epochs_up_to, fit_result, score_of
 
 from finetune_alf.encoder.spec import RandomEncoder
-from finetune_alf.execute import Executor, OnMessage, Outcome, PoolExecutor, SerialExecutor, Work
+from finetune_alf.execute import Executor, OnReport, Outcome, PoolExecutor, SerialExecutor, Work
 from finetune_alf.paths import Paths
 from finetune_alf.study.coordinator import StudyResult, run_study
 from finetune_alf.study.spec import StudySpec
@@ -79,7 +79,7 @@ class LightPool:
         return self._pool.n_workers
 
     def run(
-        self, jobs: Iterator[FitJob], work: Work[Any, FitResult], on_message: OnMessage | None = None
+        self, jobs: Iterator[FitJob], work: Work[Any, FitResult], on_report: OnReport | None = None
     ) -> Generator[Outcome[FitJob, FitResult]]:
         sent: dict[str, FitJob] = {}
 
@@ -89,7 +89,7 @@ class LightPool:
                 yield LightJob(job.key, job.recipe)
 
         def on_light_message(job: LightJob, message: object) -> bool:
-            return on_message is None or on_message(sent[job.key], message)
+            return on_report is None or on_report(sent[job.key], message)
 
         with closing(self._pool.run(light_jobs(), work, on_light_message)) as outcomes:
             for outcome in outcomes:

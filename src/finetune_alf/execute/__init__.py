@@ -1,10 +1,10 @@
-"""Where jobs run: one after another in this process, several as one computation, or in a pool of worker processes.
+"""Executors: run jobs one after another in this process, several as one fused computation, or in worker processes.
 
-An executor knows jobs, not studies: what a job is, and what its result means, is its caller's business.
+An executor does not know studies: what a job is, and what its result means, is defined by the caller.
 """
 
 from finetune_alf.execute.fused import FusedExecutor
-from finetune_alf.execute.jobs import Executor, FusedWork, OnMessage, Outcome, Report, Work, WorkerError
+from finetune_alf.execute.jobs import Executor, FusedWork, OnReport, Outcome, Report, Work, WorkerError
 from finetune_alf.execute.pool import PoolExecutor
 from finetune_alf.execute.serial import SerialExecutor
 
@@ -12,7 +12,7 @@ __all__ = [
     "Executor",
     "FusedExecutor",
     "FusedWork",
-    "OnMessage",
+    "OnReport",
     "Outcome",
     "PoolExecutor",
     "Report",

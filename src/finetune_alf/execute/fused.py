@@ -3,21 +3,20 @@
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
-from typing import Any
 
-from finetune_alf.execute.jobs import FusedWork, J, OnMessage, Outcome, R, Work, reason
+from finetune_alf.execute.jobs import CallerReports, FusedWork, J, OnReport, Outcome, R, Work, reason
 from finetune_alf.execute.serial import SerialExecutor
 
 logger = logging.getLogger(__name__)
 
 
 class FusedExecutor:
-    """Hands up to `n_fused` jobs at a time to work that can do them together; other work it does job by job.
+    """Runs up to `n_fused` jobs at a time as one computation; work that cannot be fused runs one job at a time.
 
-    The next jobs are pulled once all of these have ended: a proposal may rest on the outcomes before its group.
-    Should a group break off as a whole (short of memory, say), what is left of it is done job by job.
+    The next jobs are taken once all of these have finished, since a proposal may depend on the outcomes before its
+    group. If a whole group fails (out of memory, for instance), its unfinished jobs run one at a time.
     """
 
     def __init__(self, n_fused: int) -> None:
@@ -30,51 +29,30 @@ class FusedExecutor:
         """One: this process."""
         return 1
 
-    def run(self, jobs: Iterator[J], work: Work[J, R], on_message: OnMessage | None = None) -> Generator[Outcome[J, R]]:
-        """Yield one outcome a job, in the order in which the jobs of a group end."""
+    def run(self, jobs: Iterator[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
+        """Yield one outcome a job, in the order in which the jobs of a group finish."""
         if not isinstance(work, FusedWork):
-            yield from SerialExecutor().run(jobs, work, on_message)
+            yield from SerialExecutor().run(jobs, work, on_report)
             return
-        pulled = iter(jobs)
-        while group := list(islice(pulled, self.n_fused)):
-            left = yield from _together(group, work, on_message)
-            for outcome in SerialExecutor().run(iter(left), work, on_message):
+        remaining = iter(jobs)
+        while group := list(islice(remaining, self.n_fused)):
+            unfinished = yield from _run_group(group, work, on_report)
+            for outcome in SerialExecutor().run(iter(unfinished), work, on_report):
                 yield replace(outcome, n_attempts=2)
 
 
-def _together(
-    group: Sequence[J], work: FusedWork[J, R], on_message: OnMessage | None
+def _run_group(
+    group: Sequence[J], work: FusedWork[J, R], on_report: OnReport | None
 ) -> Generator[Outcome[J, R], None, list[J]]:
-    """Yield the outcomes of a group. Returns the jobs that have none because the group broke off."""
-    left, line = list(group), _Line(on_message)
+    """Yield the outcomes of a group. Returns the jobs that did not finish because the group failed."""
+    unfinished, reports = list(group), CallerReports(on_report)
     try:
-        with closing(work.run_fused(group, line.report)) as outcomes:
+        with closing(work.run_fused(group, reports.send)) as outcomes:
             for outcome in outcomes:
-                line.check()
-                left.remove(outcome.job)
+                reports.raise_error()
+                unfinished.remove(outcome.job)
                 yield outcome
     except Exception as error:
-        line.check()
-        logger.warning("%d jobs done together broke off: %s. They are done one by one.", len(left), reason(error))
-    return left
-
-
-@dataclass
-class _Line:
-    """The way of the jobs' messages up to the caller, whose own faults are not the jobs'."""
-
-    on_message: OnMessage | None
-    fault: Exception | None = None
-
-    def report(self, job: Any, message: Any) -> bool:
-        if self.on_message is None:
-            return True
-        try:
-            return self.on_message(job, message)
-        except Exception as error:
-            self.fault = error
-            raise
-
-    def check(self) -> None:
-        if self.fault is not None:
-            raise self.fault
+        reports.raise_error()
+        logger.warning("%d fused jobs failed: %s. They run one at a time.", len(unfinished), reason(error))
+    return unfinished

@@ -1,4 +1,4 @@
-"""The words of execution: Work, Outcome, Executor. The executors are in `serial.py`, `pool.py` and `fused.py`."""
+"""The protocols of execution: Work, Outcome, Executor. The executors are in `serial.py`, `pool.py` and `fused.py`."""
 
 import logging
 import traceback
@@ -14,31 +14,31 @@ JobT = TypeVar("JobT", contravariant=True)
 ResultT = TypeVar("ResultT", covariant=True)
 
 Report = Callable[[Any], bool]
-"""How a job sends a message up: the answer says whether to go on."""
+"""Reports a job's progress to the caller; returns False if the job should stop early."""
 
-OnMessage = Callable[[Any, Any], bool]
-"""What the caller does with a job and its message: True lets the job go on, False asks it to stop."""
+OnReport = Callable[[Any, Any], bool]
+"""The caller's callback for a job and its report: True lets the job continue, False stops it early."""
 
 logger = logging.getLogger(__name__)
 
 
 class WorkerError(AlfError):
-    """Worker processes that cannot start."""
+    """Worker processes cannot start."""
 
     exit_code = 4
 
 
 class Work(Protocol[JobT, ResultT]):
-    """What is done to a job: a picklable callable, called many times in one process."""
+    """A picklable callable that runs a job; it is called many times in one process."""
 
     def __call__(self, job: JobT, report: Report) -> ResultT:
-        """Do the job; a message up is `report(message)`, and its answer False asks to stop early."""
+        """Run the job; it may call `report`, and should stop early when that returns False."""
         ...
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[J, R]):
-    """What became of a job: a result, or the one-line reason why there is none."""
+    """A finished job: its result, or the reason in one line why it has none."""
 
     job: J
     result: R | None
@@ -48,36 +48,36 @@ class Outcome(Generic[J, R]):
 
 @runtime_checkable
 class FusedWork(Work[J, R], Protocol[J, R]):
-    """Work that can be done to several jobs in one go."""
+    """Work that can run several jobs as one computation."""
 
-    def run_fused(self, jobs: Sequence[J], report: OnMessage) -> Generator[Outcome[J, R]]:
-        """Do the jobs, and yield one outcome each, as they end.
+    def run_fused(self, jobs: Sequence[J], report: OnReport) -> Generator[Outcome[J, R]]:
+        """Run the jobs, and yield one outcome each, as they finish.
 
-        A job's message up is `report(job, message)`, and its answer False asks that job alone to stop early.
+        A job reports by `report(job, content)`; when that returns False, this job alone should stop early.
         """
         ...
 
 
 class Executor(Protocol):
-    """Runs jobs, each pulled only once a worker is free, and hands back outcomes as they come."""
+    """Runs jobs, taking each from the iterator only once a worker is idle, and yields outcomes as they come."""
 
     @property
     def n_workers(self) -> int:
-        """How many processes do jobs at once; the fused executor's one does several."""
+        """The number of processes that run jobs at once; the fused executor's one process runs several jobs."""
         ...
 
-    def run(self, jobs: Iterator[J], work: Work[J, R], on_message: OnMessage | None = None) -> Generator[Outcome[J, R]]:
+    def run(self, jobs: Iterator[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
         """Yield one outcome a job.
 
-        The next job is pulled after the caller has taken the outcome and asks for another, so that a proposal may rest
-        on all outcomes so far. An Exception out of `work` is a failed outcome; one out of `jobs` or `on_message` is
-        the caller's own and comes through, as KeyboardInterrupt does. However the run ends, no worker is left.
+        The next job is taken after the caller has received the outcome and requests another, so that a proposal can use
+        all outcomes so far. An Exception in `work` is a failed outcome; one in `jobs` or `on_report` is raised to the
+        caller, as KeyboardInterrupt is. However the run ends, no worker process is left.
         """
         ...
 
 
 def attempt(work: Work[J, R], job: J, report: Report) -> tuple[R | None, str | None]:
-    """Do one job; return its result, or why there is none."""
+    """Run one job; return its result and None, or None and the reason for the failure."""
     try:
         return work(job, report), None
     except Exception as error:
@@ -86,6 +86,29 @@ def attempt(work: Work[J, R], job: J, report: Report) -> tuple[R | None, str | N
 
 
 def reason(error: BaseException) -> str:
-    """Say in one line what went wrong; our own errors speak for themselves."""
+    """Return an exception in one line; the package's own errors without their type."""
     text = " ".join(str(error).split())
     return text if isinstance(error, AlfError) else f"{type(error).__name__}: {text}"
+
+
+@dataclass
+class CallerReports:
+    """Passes jobs' reports to the caller, and distinguishes the caller's exceptions from the jobs' own."""
+
+    on_report: OnReport | None
+    error: Exception | None = None
+
+    def send(self, job: Any, content: Any) -> bool:
+        """Report to the caller; returns whether the job should continue."""
+        if self.on_report is None:
+            return True
+        try:
+            return self.on_report(job, content)
+        except Exception as error:
+            self.error = error
+            raise
+
+    def raise_error(self) -> None:
+        """Raise the exception that the caller's callback raised, if any."""
+        if self.error is not None:
+            raise self.error

@@ -1,7 +1,7 @@
-"""What runs inside a worker process of the pool: take a job, do it, send back what came of it.
+"""The worker process of the pool: receive a job, run it, send its result.
 
-Up go pairs: ("ready", None) once, or ("unfit", why); then ("message", its content), answered by a bool, and
-("done", (result, failure)). Down come a job in a tuple of one, and None at the end.
+It sends `Ready` once, or `LoadFailed`; then `Progress`, which the pool answers with a bool, and `Done`. It receives a
+job in a tuple of one, and None at the end.
 """
 
 import ctypes
@@ -11,59 +11,89 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from finetune_alf.execute.jobs import attempt, reason
+from finetune_alf.execute.jobs import Report, attempt, reason
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
-def serve(pipe: Connection, parent: int, pickled_work: bytes) -> None:
-    """Do jobs from the pipe until it closes or None comes.
+@dataclass(frozen=True)
+class Ready:
+    """The work is loaded."""
 
-    The work comes pickled, so that one that cannot be loaded here is reported instead of ending the process mutely.
+
+@dataclass(frozen=True)
+class LoadFailed:
+    """The work cannot be loaded in the worker process."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A job's report."""
+
+    content: Any
+
+
+@dataclass(frozen=True)
+class Done:
+    """The end of a job: its result, or the reason for its failure."""
+
+    result: Any
+    failure: str | None
+
+
+def serve(pipe: Connection, parent_pid: int, pickled_work: bytes) -> None:
+    """Run jobs from the pipe until it closes or None comes.
+
+    The work is unpickled here, so that a failure to load it is reported before the process ends.
     """
-    _die_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the coordinator decides
+    _exit_with(parent_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the coordinator handles it
     try:
         work = pickle.loads(pickled_work)  # noqa: S301  (our own parent pickled it)
     except Exception as error:
-        pipe.send(("unfit", reason(error)))
+        pipe.send(LoadFailed(reason(error)))
         return
-    pipe.send(("ready", None))
+    pipe.send(Ready())
     try:
-        while (job := pipe.recv()) is not None:
-            _send_outcome(pipe, *attempt(work, *_told(job, pipe)))
+        while (message := pipe.recv()) is not None:
+            (job,) = message
+            _send_done(pipe, Done(*attempt(work, job, _report_to(pipe))))
     except (EOFError, OSError):  # the coordinator is gone
         return
 
 
-def _told(job: tuple[Any], pipe: Connection) -> tuple[Any, Any]:
-    def report(message: Any) -> bool:
-        pipe.send(("message", message))
+def _report_to(pipe: Connection) -> Report:
+    def report(content: Any) -> bool:
+        pipe.send(Progress(content))
         return bool(pipe.recv())
 
-    return job[0], report
+    return report
 
 
-def _send_outcome(pipe: Connection, result: Any, failure: str | None) -> None:
+def _send_done(pipe: Connection, done: Done) -> None:
     try:
-        pipe.send(("done", (result, failure)))
+        pipe.send(done)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        pipe.send(("done", (None, f"the result must be picklable, but got {reason(error)}")))
+        pipe.send(Done(None, f"the result cannot be pickled: {reason(error)}"))
 
 
-def _die_with(parent: int) -> None:
+def _exit_with(parent_pid: int) -> None:
+    """End this process when the parent process ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
-        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    if os.getppid() != parent:  # it died before the line above
+        threading.Thread(target=_watch, args=(parent_pid,), daemon=True).start()
+    if os.getppid() != parent_pid:  # the parent ended before the line above
         os._exit(0)
 
 
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
+def _watch(parent_pid: int) -> None:
+    while os.getppid() == parent_pid:
         time.sleep(0.5)
     os._exit(0)

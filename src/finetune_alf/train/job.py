@@ -15,7 +15,7 @@ from finetune_alf.encoder.heads import with_task_heads
 from finetune_alf.encoder.load import Encoder, load_encoder
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import AlfError, DataError
-from finetune_alf.execute.jobs import OnMessage, Outcome, attempt
+from finetune_alf.execute.jobs import OnReport, Outcome, attempt
 from finetune_alf.recipe import Adapter, Recipe
 from finetune_alf.recipe.task_plans import TaskPlan, task_plans
 from finetune_alf.train.batches import TokenizedSplit
@@ -67,7 +67,7 @@ class FitRunner:
         encoder, tasks = self._load(job)
         return fit(encoder, tasks, job.recipe, job.seed, report=report)
 
-    def run_fused(self, jobs: Sequence[FitJob], report: OnMessage) -> Generator[Outcome[FitJob, FitResult]]:
+    def run_fused(self, jobs: Sequence[FitJob], report: OnReport) -> Generator[Outcome[FitJob, FitResult]]:
         """Run jobs that differ in rates only as one fused fit, where the encoder's family is packed; others alone."""
         groups: dict[Hashable, list[FitJob]] = {}
         for job in jobs:
@@ -116,7 +116,7 @@ class FitRunner:
             self._encoders[key] = with_task_heads(bare, shapes, recipe.tasks.heads)
         return self._encoders[key]
 
-    def _run_group(self, jobs: Sequence[FitJob], report: OnMessage) -> Generator[Outcome[FitJob, FitResult]]:
+    def _run_group(self, jobs: Sequence[FitJob], report: OnReport) -> Generator[Outcome[FitJob, FitResult]]:
         encoder, tasks = self._load(jobs[0])
         (splits,) = tasks.values()
         results = fit_fused(
