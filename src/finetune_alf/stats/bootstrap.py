@@ -44,7 +44,7 @@ def score_interval(
     """Return the mean of a metric over the seeds, with its 95 % interval from resampling seeds and texts.
 
     `truth` is (n_texts,), `predicted` (n_seeds, n_texts). For a metric that is a mean over texts this is
-    `crossed_bootstrap`. For others the metric is computed anew on each resample of texts, and the seeds are resampled
+    `crossed_bootstrap`. For others the metric is computed on each resample of texts, and the seeds are resampled
     in the same way. Resamples are not stratified, so the interval covers how the metric depends on the class shares.
     """
     if metric.is_correct is not None:

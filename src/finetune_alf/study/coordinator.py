@@ -184,7 +184,7 @@ class _Coordinator:
         return replace(self.template, key=key, recipe=self.spec.recipe.with_rates(LayerRates(trial.rates)))
 
     def _report_epoch(self, job: FitJob, epoch: EpochMetrics) -> bool:
-        """Report a trial's epoch; return whether the trial goes on."""
+        """Report a trial's epoch; return whether the trial continues."""
         number = self.running[job.key][0].number
         self.on_epoch(number, epoch)
         return self.pruner is None or not self.pruner.should_prune(number, epoch)

@@ -69,7 +69,7 @@ class MedianPruner(Spec):
 
 
 class SuccessiveHalvingPruner(Spec):
-    """Optuna's asynchronous successive halving: at each rung, one in `reduction_factor` trials goes on.
+    """Optuna's asynchronous successive halving: at each rung, one in `reduction_factor` trials continues.
 
     Rungs lie at `min_epochs` times powers of `reduction_factor`.
     """
