@@ -17,7 +17,7 @@ def constant_baseline(metric: MetricName) -> str:
 def few_seeds(n_seeds: int) -> str | None:
     """Return the caution for one or two seeds; None for more."""
     cautions = {
-        1: "One seed does not show how much scores vary between seeds.",
+        1: "One seed does not show how much scores vary between seeds: intervals are over texts only.",
         2: "Two seeds show little of how much scores vary between seeds.",
     }
     return cautions.get(n_seeds)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from planted_transfers import DOCUMENTS, write_transfers
+from fake_transfers import DOCUMENTS, write_transfers
 
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.transfer.figure import transfer_info, transfer_plot

@@ -41,10 +41,10 @@ def cells(spec: SchemesSpec, schedules: Mapping[str, Schedule], n_layers: int) -
     Raises what `recipe_of` does.
     """
     return [
-        Cell(sample, one, recipe, index, child_seed(spec.seed, "schemes", index))
+        Cell(sample, combination, recipe, index, child_seed(spec.seed, "schemes", index))
         for sample in spec.samples
-        for one in spec.combinations
-        for recipe in [recipe_of(spec, one, sample, schedules, n_layers)]
+        for combination in spec.combinations
+        for recipe in [recipe_of(spec, combination, sample, schedules, n_layers)]
         for index in range(spec.n_seeds)
     ]
 
@@ -52,10 +52,10 @@ def cells(spec: SchemesSpec, schedules: Mapping[str, Schedule], n_layers: int) -
 def recipe_of(
     spec: SchemesSpec, combination: Combination, sample: str, schedules: Mapping[str, Schedule], n_layers: int
 ) -> Recipe:
-    """Return a combination as one recipe: rates x optimizer x unfreezing of its scheme, its adapter, its curve.
+    """Return a combination as one recipe: rates, optimizer and unfreezing of its scheme, its adapter and its curve.
 
-    Raises ScheduleError for a schedule of another depth than the encoder's, InputError where an adapter would have no
-    layer to learn in.
+    Raises ScheduleError for a schedule of another depth than the encoder's, InputError where an adapter has no layer
+    that learns.
     """
     common = spec.recipe
     if combination.adapter is not None and spec.adapter_rate is not None:
@@ -71,7 +71,7 @@ def recipe_of(
     if recipe.adapter is not None and not any(recipe.rates.at(n_layers).layers):
         raise InputError(
             f"schemes: an adapter must have a layer that learns, but {combination.name} has none: an adapter learns at "
-            "its layer's rate, and the schedule freezes all of them. Leave the adapter or the schedule out."
+            "the rate of its layer, and the schedule freezes all layers. Leave out the adapter or the schedule."
         )
     return recipe
 

@@ -1,4 +1,4 @@
-"""A scheme, an adapter and a curve together, and whether that makes sense."""
+"""Combinations of a scheme, an adapter and a curve, and the reasons against some of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ NO_ADAPTER = "none"
 
 @dataclass(frozen=True)
 class Combination:
-    """One way to fine-tune; its name is that of its three parts."""
+    """One way to fine-tune."""
 
     scheme: str
     adapter: Adapter | None
@@ -28,45 +28,45 @@ class Combination:
         return f"{self.scheme}/{self.adapter_name}/{self.curve.kind}"
 
 
-PLAIN = f"{FIXED}/{NO_ADAPTER}/constant"
-"""The combination that the others are compared with."""
+BASELINE = f"{FIXED}/{NO_ADAPTER}/constant"
+"""The name of the combination that the others are compared with: plain fine-tuning."""
 
 
 def unknown_parts(scheme: str) -> list[str]:
-    """Return what in a scheme's name is neither a scheme nor a schedule."""
+    """Return the parts of a scheme's name that are neither a scheme nor a schedule."""
     return [part for part in parts_of(scheme) if part != FIXED and part not in RULES and not is_schedule(part)]
 
 
 def reason_against(combination: Combination, recipe: Recipe, most_epochs: int) -> str | None:
-    """Return why a combination of known schemes makes no sense; None where it does.
+    """Return a reason not to fit a combination of known schemes; None without one.
 
-    `most_epochs` are those of the sample that has the most.
+    `most_epochs` is the number of epochs of the sample that has the most.
     """
-    return next(_reasons(combination, recipe, most_epochs), None)
+    return next(_reasons_against(combination, recipe, most_epochs), None)
 
 
-def _reasons(combination: Combination, recipe: Recipe, most_epochs: int) -> Iterator[str]:
+def _reasons_against(combination: Combination, recipe: Recipe, most_epochs: int) -> Iterator[str]:
     parts = parts_of(combination.scheme)
     if FIXED in parts and len(parts) > 1:
-        yield f"{FIXED} is the recipe as it is, so that it goes with no other scheme"
+        yield f"{FIXED} is the recipe as it is, and cannot be joined with another scheme"
     for index, part in enumerate(parts):
         for other in parts[:index]:
             if shared := set(fields_set(part)) & set(fields_set(other)):
                 yield f"{other} and {part} both set the {min(shared)}"
     if HEAD_ONLY in parts and recipe.rates.head == 0:
-        yield f"{HEAD_ONLY} trains the head alone, and recipe.rates.head is 0"
+        yield f"{HEAD_ONLY} trains only the head, and recipe.rates.head is 0"
     if HEAD_ONLY in parts and "gradual" in parts:
-        yield f"{HEAD_ONLY} leaves every layer frozen, so that there is nothing to unfreeze"
+        yield f"{HEAD_ONLY} freezes every layer, and gradual has none to unfreeze"
     if HEAD_ONLY in parts and combination.adapter is not None:
-        yield f"{HEAD_ONLY} leaves every layer frozen, and an adapter learns at its layer's rate: it never would"
+        yield f"{HEAD_ONLY} freezes every layer, and an adapter learns at the rate of its layer"
     if "nesterov" in parts:
-        yield from _against_nesterov(recipe)
+        yield from _reasons_against_nesterov(recipe)
     if combination.curve.kind == "exponential" and most_epochs == 1:
-        yield "the exponential curve falls from epoch to epoch, and there is one epoch alone"
+        yield "the exponential curve falls from epoch to epoch, and there is only one epoch"
 
 
-def _against_nesterov(recipe: Recipe) -> Iterator[str]:
+def _reasons_against_nesterov(recipe: Recipe) -> Iterator[str]:
     if not isinstance(recipe.optimizer, SGD):
-        yield f"nesterov is a momentum of SGD, and recipe.optimizer is {recipe.optimizer.kind}"
+        yield f"nesterov sets the momentum of SGD, and recipe.optimizer is {recipe.optimizer.kind}"
     elif recipe.optimizer.nesterov:
-        yield f"recipe.optimizer has Nesterov's momentum already, so that nesterov is the same as {FIXED}"
+        yield f"recipe.optimizer already has Nesterov momentum, and nesterov is the same as {FIXED}"

@@ -2,44 +2,43 @@
 
 from finetune_alf.documents import Document, EncoderIdentity, Machine
 from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
+from finetune_alf.metrics import MetricName
 from finetune_alf.recipe import Adapter, Curve, Recipe
-from finetune_alf.report.search import words
-from finetune_alf.report.section import code
 
 
 class SizedEncoder(EncoderIdentity):
-    """Which encoder was fitted, and how many weights it has, head included."""
+    """Which encoder was fitted, and its number of parameters, head included."""
 
     n_parameters: int
 
 
-class SampleOfTestbed(Document):
-    """A sample, and what always naming its commonest class, or its mean score, would score."""
+class SchemesSample(Document):
+    """A sample; `majority_baseline` is what one prediction for all its validation texts would score."""
 
     name: str
     digest: str
     n_train: int
     n_validation: int
-    majority: float
+    majority_baseline: float
     epochs: int
 
 
 class MeanLoss(Document):
-    """A mean over seeds, with their standard deviation where there are several."""
+    """A mean loss over seeds, with their standard deviation where there are several."""
 
     mean: float
     sd_seeds: float | None
 
 
 class PublishedScores(Document):
-    """The survey's own validation loss and accuracy."""
+    """Validation loss and accuracy in the survey's tables."""
 
     loss: float
     accuracy: float
 
 
 class CombinationResult(Document):
-    """One row: no loss and no score where every fit diverged."""
+    """One row; without loss and score where every fit diverged."""
 
     scheme: str
     adapter: str
@@ -53,25 +52,20 @@ class CombinationResult(Document):
     difference: ComparedDifference | None
     published: PublishedScores | None
 
-    @property
-    def shown(self) -> str:
-        """How sentences name it."""
-        return f"{code(self.scheme)} ({self.adapter}, {words(self.curve)})"
-
 
 class SampleTable(Document):
     """The rows of one sample, in order."""
 
-    sample: SampleOfTestbed
+    sample: SchemesSample
     combinations: tuple[CombinationResult, ...]
 
 
 class SchemesDocument(Document):
-    """A testbed; adapters and curves with their settings, and how many fits ran at a time."""
+    """A testbed; `left_out` is why a combination is not fitted, by its name, `n_at_once` how many fits ran together."""
 
     name: str
     encoder: SizedEncoder
-    metric: str
+    metric: MetricName
     recipe: Recipe
     adapter_rate: float | None
     adapters: tuple[Adapter, ...]

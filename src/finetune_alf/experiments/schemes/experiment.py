@@ -26,7 +26,7 @@ class SchemesExperiment(NamedExperiment):
     )
 
     def run(self, ctx: "Context", *arguments: str) -> None:
-        """Do what of an entry is not done yet."""
+        """Fit the cells of an entry that are not done yet."""
         from finetune_alf.experiments.schemes.stage import schemes
 
         schemes(ctx, *arguments)
@@ -38,7 +38,7 @@ class SchemesExperiment(NamedExperiment):
         return schemes_planned(ctx, name)
 
     def part(self, paths: Paths) -> "Part | None":
-        """Return the part of the report about all that have run."""
+        """Return the part of the report about all testbeds that have run."""
         from finetune_alf.experiments.schemes.page import schemes_part
 
         return schemes_part(paths)

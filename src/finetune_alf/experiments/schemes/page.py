@@ -1,19 +1,17 @@
-"""Schemes side by side: loss, score, time and size of each combination, beside what was published."""
+"""Testbeds on the page: loss, score, time and size of each combination, with the published numbers."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from finetune_alf.experiments.schemes.document import CombinationResult, SampleTable, SchemesDocument
 from finetune_alf.experiments.schemes.figure import schemes_plot
-from finetune_alf.metrics import METRICS
 from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD
 from finetune_alf.recipe import Adapter, Curve
+from finetune_alf.report.evidence import constant_baseline, few_seeds, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, code
-from finetune_alf.stats import NO_EVIDENCE
 
 
 def schemes_part(paths: Paths) -> Part | None:
@@ -23,88 +21,84 @@ def schemes_part(paths: Paths) -> Part | None:
         return None
     section = Section()
     for testbed in testbeds:
-        section.append(_testbed(testbed))
-    return Part(tuple(line for testbed in testbeds for line in _in_short(testbed)), section)
+        section.append(_testbed_section(testbed))
+    return Part(tuple(line for testbed in testbeds for line in _summary(testbed)), section)
 
 
-def _testbed(testbed: SchemesDocument) -> Section:
+def _testbed_section(testbed: SchemesDocument) -> Section:
     section = Section()
     section.text(f"## Schemes `{testbed.name}`")
-    section.text(_grounds(testbed))
-    section.table(("what", "value"), _what_was_run(testbed))
+    section.text(_method(testbed))
+    section.table(("what", "value"), _settings_rows(testbed))
     section.figure(
         f"{testbed.name}-schemes.png",
         f"Validation {words(testbed.metric)} of each scheme of {testbed.name}, with 95 % intervals",
-        schemes_plot({name: _points(one) for name, one in testbed.samples.items()}, testbed.metric),
+        schemes_plot(testbed),
     )
-    for name, one in testbed.samples.items():
+    for name, table in testbed.samples.items():
         section.text(
-            f"**`{name}`**: {one.sample.n_train:,} training texts, {counted(one.sample.epochs, 'epoch')}, "
-            f"{one.sample.n_validation:,} validation texts; naming {_one_answer(testbed)} every time scores "
-            f"{score(one.sample.majority)}."
+            f"**`{name}`**: {table.sample.n_train:,} training texts, {counted(table.sample.epochs, 'epoch')}, "
+            f"{table.sample.n_validation:,} validation texts; {constant_baseline(testbed.metric)} scores "
+            f"{score(table.sample.majority_baseline)}."
         )
-        section.table(_header(testbed, one), [_row(testbed, one, row) for row in one.combinations])
-    section.text(*_cautions(testbed))
+        section.table(_header(testbed, table), [_row(testbed, table, row) for row in table.combinations])
+    section.text(*_notes(testbed))
     if testbed.left_out:
         reasons = "; ".join(f"{code(name)}: {reason}" for name, reason in testbed.left_out.items())
-        section.text(f"Left out, as they make no sense: {reasons}.")
+        section.text(f"Combinations left out: {reasons}.")
     return section
 
 
-def _grounds(testbed: SchemesDocument) -> str:
-    grounds = (
+def _method(testbed: SchemesDocument) -> str:
+    method = (
         "Each combination of scheme, adapter and curve is one recipe, fitted from the pre-trained weights "
         f"({counted(testbed.n_seeds, 'seed')} each, the same for all) and scored on the validation split, as in the "
         "survey of Lawless and Pachgade."
     )
-    is_compared = any(row.difference for one in testbed.samples.values() for row in one.combinations)
-    compared = " Differences are from `fixed` without an adapter, at a constant curve."
-    return grounds + (compared if is_compared else "")
+    has_differences = any(row.difference for table in testbed.samples.values() for row in table.combinations)
+    differences = " Differences are from `fixed` without an adapter, with a constant curve."
+    return method + (differences if has_differences else "")
 
 
-def _what_was_run(testbed: SchemesDocument) -> list[tuple[str, str]]:
+def _settings_rows(testbed: SchemesDocument) -> list[tuple[str, str]]:
     recipe, machine, encoder = testbed.recipe, testbed.machine, testbed.encoder
-    rates = recipe.rates.at(encoder.n_layers)
+    head = recipe.rates.at(encoder.n_layers)[HEAD]
     adapters = "" if testbed.adapter_rate is None else f", adapters {rate(testbed.adapter_rate)}"
     return [
         (
             "encoder",
-            f"`{encoder.name}`: `{encoder.identity}`, {encoder.n_layers} layers, {encoder.n_parameters:,} weights",
+            f"`{encoder.name}`: `{encoder.identity}`, {encoder.n_layers} layers, {encoder.n_parameters:,} parameters",
         ),
-        ("rate", f"{rate(recipe.rates.highest)}, head {rate(rates[HEAD])}{adapters}"),
+        ("rate", f"{rate(recipe.rates.highest)}, head {rate(head)}{adapters}"),
         ("adapters", "; ".join(map(_settings, testbed.adapters)) or "none"),
         ("curves", "; ".join(map(_settings, testbed.curves))),
-        ("optimizer", f"{recipe.optimizer.kind}, unless the scheme brings its own"),
+        ("optimizer", f"{recipe.optimizer.kind}, unless the scheme sets another"),
         ("steps", f"batch {recipe.batch}, at most {recipe.max_tokens} tokens"),
         ("machine", f"{machine.device} in {machine.precision}, {counted(machine.n_threads, 'thread')}"),
     ]
 
 
-def _settings(one: Adapter | Curve) -> str:
+def _settings(spec: Adapter | Curve) -> str:
     """Write an adapter or a curve with its settings, as in `houlsby, width 64, activation gelu`."""
-    settings = one.model_dump(exclude={"kind"}).items()
-    return ", ".join([words(one.kind), *(f"{words(name)} {_setting(value)}" for name, value in settings)])
+    settings = spec.model_dump(exclude={"kind"}).items()
+    return ", ".join([words(spec.kind), *(f"{words(name)} {_setting(value)}" for name, value in settings)])
 
 
 def _setting(value: float | str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _one_answer(testbed: SchemesDocument) -> str:
-    return "the commonest class" if METRICS[testbed.metric].of == "classes" else "the mean score"
-
-
-def _header(testbed: SchemesDocument, one: SampleTable) -> tuple[str, ...]:
-    published = ("published loss", "published accuracy") if _has_published(one) else ()
+def _header(testbed: SchemesDocument, table: SampleTable) -> tuple[str, ...]:
+    published = ("published loss", "published accuracy") if _has_published(table) else ()
     return (
         *("scheme", "adapter", "curve", "validation loss", f"validation {words(testbed.metric)}"),
-        *("difference", "p, corrected", "verdict", "time of a fit", "trained weights"),
+        *("difference", "p, corrected", "verdict", "time of a fit", "trainable parameters"),
         *published,
     )
 
 
-def _row(testbed: SchemesDocument, one: SampleTable, row: CombinationResult) -> list[str]:
-    gap, loss, published = row.difference, row.loss, row.published
+def _row(testbed: SchemesDocument, table: SampleTable, row: CombinationResult) -> list[str]:
+    difference, loss, published = row.difference, row.loss, row.published
     spread = "" if loss is None or loss.sd_seeds is None else f" (sd {loss.sd_seeds:.3f})"
     cells = [
         f"`{row.scheme}`",
@@ -112,77 +106,78 @@ def _row(testbed: SchemesDocument, one: SampleTable, row: CombinationResult) -> 
         words(row.curve),
         NONE if loss is None else f"{loss.mean:.3f}{spread}",
         estimate(row.score) if row.score else "diverged",
-        NONE if gap is None else signed_estimate(gap.mean, gap.low, gap.high),
-        NONE if gap is None else p_value(gap.p_holm),
-        NONE if gap is None else gap.verdict if gap.verdict == NO_EVIDENCE else f"**{gap.verdict}**",
+        NONE if difference is None else signed_estimate(difference.mean, difference.low, difference.high),
+        NONE if difference is None else p_value(difference.p_holm),
+        NONE if difference is None else verdict_cell(difference.verdict),
         duration(row.seconds),
         f"{row.n_trainable_parameters:,} ({row.n_trainable_parameters / testbed.encoder.n_parameters:.1%})",
     ]
-    if _has_published(one):
+    if _has_published(table):
         cells += [f"{published.loss:.3f}", score(published.accuracy)] if published else [NONE, NONE]
     return cells
 
 
-def _has_published(one: SampleTable) -> bool:
-    return any(row.published for row in one.combinations)
+def _has_published(table: SampleTable) -> bool:
+    return any(row.published for row in table.combinations)
 
 
-def _points(one: SampleTable) -> list[dict[str, Any]]:
-    wanted = {"scheme", "adapter", "curve", "score", "published"}
-    return [row.model_dump(include=wanted) for row in one.combinations]
-
-
-def _cautions(testbed: SchemesDocument) -> Iterator[str]:
-    at_chance = list(filter(None, (_at_chance(name, one) for name, one in testbed.samples.items())))
+def _notes(testbed: SchemesDocument) -> Iterator[str]:
+    low = list(filter(None, (_not_above_baseline(name, table) for name, table in testbed.samples.items())))
     diverged = [
-        f"{row.shown} on `{name}` {row.n_diverged} x"
-        for name, one in testbed.samples.items()
-        for row in one.combinations
+        f"{_named(row)} on `{name}` {row.n_diverged} x"
+        for name, table in testbed.samples.items()
+        for row in table.combinations
         if row.n_diverged
     ]
-    if at_chance:
-        yield f"Not shown to beat naming {_one_answer(testbed)} every time: {'; '.join(at_chance)}."
+    if low:
+        yield f"Not significantly above {constant_baseline(testbed.metric)}: {'; '.join(low)}."
     if diverged:
         yield f"Diverged: {'; '.join(diverged)}."
-    if testbed.n_seeds == 1:
-        yield "With one seed nothing is known of how seeds differ: the intervals are over texts alone."
+    if caution := few_seeds(testbed.n_seeds):
+        yield caution
     if testbed.n_at_once > 1:
-        yield f"{testbed.n_at_once} fits ran at a time, which stretches their seconds."
+        yield f"{testbed.n_at_once} fits ran at a time, so each took longer than it would alone."
     if testbed.recipe.keep == "best":
-        yield "Each fit's best epoch was chosen by the split that scores it, which flatters all of them."
+        yield "The best epoch of each fit was chosen on the split that scores it, so all scores are optimistic."
     yield (
-        "p: paired over texts; corrected after Holm over the combinations of a sample. A scheme's rate is the one that "
-        "was asked for, not the best one for it: at another rate the order may be another."
+        "p: paired test over texts; Holm's correction over the combinations of a sample. All schemes have the rate of "
+        "the testbed, which need not be the best rate of each: their order may be different at another rate."
     )
     if any(map(_has_published, testbed.samples.values())):
         yield (
-            "Published: the survey's tables 1 and 2, one run each on the whole sets at a rate of .01; neither the size "
-            "of its BERT nor its optimizer is named. GLUE's validation splits leave its accuracies a standard error of "
-            "about .010 on SST-2 and .012 on CoLA."
+            "Published: the survey's tables 1 and 2, one run each on the whole sets at a rate of .01. It names neither "
+            "the size of its BERT nor its optimizer. On GLUE's validation splits its accuracies have a standard error "
+            "of about .010 on SST-2 and .012 on CoLA."
         )
 
 
-def _at_chance(name: str, one: SampleTable) -> str | None:
-    """Name the combinations of a sample that are not shown to beat one answer for all; None where all are."""
-    scored = [(row.score, row.shown) for row in one.combinations if row.score]
-    low = [shown for own, shown in scored if own.low <= one.sample.majority]
+def _not_above_baseline(name: str, table: SampleTable) -> str | None:
+    """Name the combinations that are not significantly above the majority baseline of a sample; None without any."""
+    scored = [(row.score, row) for row in table.combinations if row.score]
+    low = [_named(row) for score, row in scored if score.low <= table.sample.majority_baseline]
     if not low:
         return None
-    return f"on `{name}` {'all of them' if len(low) == len(scored) else '; '.join(low)}"
+    return f"{'all' if len(low) == len(scored) else '; '.join(low)} on `{name}`"
 
 
-def _in_short(testbed: SchemesDocument) -> Iterator[str]:
-    for name, one in testbed.samples.items():
-        scored = [(row.score, row) for row in one.combinations if row.score]
+def _named(row: CombinationResult) -> str:
+    """Name a combination, as in `fixed` (houlsby, slanted triangular)."""
+    return f"{code(row.scheme)} ({row.adapter}, {words(row.curve)})"
+
+
+def _summary(testbed: SchemesDocument) -> Iterator[str]:
+    for name, table in testbed.samples.items():
+        scored = [(row.score, row) for row in table.combinations if row.score]
         if not scored:
             yield f"Schemes `{testbed.name}` on `{name}`: every fit diverged."
             continue
         highest, best = max(scored, key=lambda pair: pair[0].mean)
-        told = [row.difference.verdict for row in one.combinations if row.difference]
-        against = (
-            f" Of {counted(len(told), 'combination')} against `fixed`, {told.count('better')} came out better and "
+        verdicts = [row.difference.verdict for row in table.combinations if row.difference]
+        against_fixed = (
+            f" Of {counted(len(verdicts), 'combination')} compared with `fixed`, {verdicts.count('better')} better and "
+            f"{verdicts.count('worse')} worse."
         )
         yield (
             f"Schemes `{testbed.name}` on `{name}`: highest validation {words(testbed.metric)} {estimate(highest)}, "
-            f"{best.shown}." + (f"{against}{told.count('worse')} worse." if told else "")
+            f"{_named(best)}.{against_fixed if verdicts else ''}"
         )

@@ -1,4 +1,4 @@
-"""The fits of a testbed, planned: every combination on every sample."""
+"""The planned fits of a testbed: every combination on every sample."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 from finetune_alf.experiments.schemes.cells import recipe_of
 from finetune_alf.experiments.schemes.combination import Combination
-from finetune_alf.experiments.schemes.rules import FIXED, parts_of
+from finetune_alf.experiments.schemes.rules import FIXED, from_root, parts_of
 from finetune_alf.experiments.schemes.section import SECTION
 from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import elapsed_of, finished_cells
@@ -19,26 +19,28 @@ from finetune_alf.schedules.pull import pull
 def schemes_planned(ctx: Context, name: str) -> PlannedFits:
     """Return the fits of `schemes.<name>`."""
     spec = entry("schemes", SECTION.of(ctx.params), name)
-    in_registry = [one for one in spec.schedules if "@" in one]
-    adapted = any(one.adapter for one in spec.combinations)
+    in_registry = [reference for reference in spec.schedules if "@" in reference]
+    has_adapters = any(combination.adapter for combination in spec.combinations)
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
-        known = [one for one in spec.schedules if one not in in_registry]
-        schedules = {one: pull(str(ctx.paths.root / one) if one.endswith(".json") else one) for one in known}
+        known = [reference for reference in spec.schedules if reference not in in_registry]
+        schedules = {reference: pull(from_root(ctx.paths.root, reference)) for reference in known}
         cells = ctx.paths.cells("schemes", name)
         for sample in spec.samples:
             fits = [
-                FitGroup(one.name, [recipe_of(spec, stand_in, sample, schedules, predictor.n_layers)], spec.n_seeds)
-                for one in spec.combinations
-                for stand_in in [_without(one, in_registry)]
+                FitGroup(
+                    combination.name, [recipe_of(spec, known, sample, schedules, predictor.n_layers)], spec.n_seeds
+                )
+                for combination in spec.combinations
+                for known in [_without(combination, in_registry)]
             ]
             yield predictor.stage(
                 sample, sample, fits, elapsed=elapsed_of(finished_cells(cells, _combination_on(sample)))
             )
 
-    notes = [ADAPTERS_NOTE] if adapted else []
+    notes = [ADAPTERS_NOTE] if has_adapters else []
     if in_registry:
-        notes.append(f"{', '.join(in_registry)}: counted as if everything learned; the registry is not asked.")
+        notes.append(f"{', '.join(in_registry)}: planned as if every layer learned; plan does not read the registry.")
     return PlannedFits(f"schemes {name}", spec.encoder, spec.recipe, spec.samples, stages, tuple(notes))
 
 
@@ -50,6 +52,6 @@ def _combination_on(sample: str) -> Callable[[Mapping[str, Any]], str | None]:
 
 
 def _without(combination: Combination, schedules: Sequence[str]) -> Combination:
-    """Leave out what only the registry knows: the recipe's own rates open everything."""
+    """Leave schedules out of a combination: at the recipe's own rates every layer learns."""
     known = [part for part in parts_of(combination.scheme) if part not in schedules]
     return replace(combination, scheme="+".join(known) or FIXED)

@@ -1,4 +1,4 @@
-"""What Lawless and Pachgade found, to print beside ours: "Survey of Finetuning Techniques", tables 1 and 2.
+"""Published losses and accuracies: Lawless and Pachgade, "Survey of Finetuning Techniques", tables 1 and 2.
 
 One run each, every scheme at a rate of 0.01 with batches of 32, 5 epochs on SST-2 and 10 on CoLA. Its figures show
 BERT; the text names neither its size nor the optimizer. Validation splits of GLUE's sizes leave standard errors of
@@ -57,7 +57,7 @@ TABLES = {
 
 
 def published_scores(sample: str, combination: Combination) -> PublishedScores | None:
-    """Return what was published for a combination on the set that a sample is of, going by its name."""
+    """Return the published scores of a combination on the set with whose name the sample's starts; None without any."""
     plain = sample.replace("-", "").replace("_", "")
     key = (combination.scheme, combination.adapter_name, combination.curve.kind)
     return next((rows.get(key) for name, rows in TABLES.items() if plain.startswith(name)), None)

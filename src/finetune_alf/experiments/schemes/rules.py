@@ -1,8 +1,9 @@
-"""Schemes by name: what each sets in a recipe. Joined by `+` they act together, as in `differential+gradual`."""
+"""Schemes by name: the fields that each sets in a recipe. `+` joins several, as in `differential+gradual`."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from finetune_alf.rates import HEAD, DecayedRates, FrozenBelow
@@ -11,7 +12,7 @@ from finetune_alf.schedules.published import PUBLISHED_NAMES
 from finetune_alf.schedules.schedule import Schedule
 
 FIXED = "fixed"
-"""The recipe as it is: one rate for all."""
+"""The recipe as it is: one rate for all layers."""
 
 HEAD_ONLY = "head"
 
@@ -22,12 +23,12 @@ DECAY = 0.95
 """The factor from layer to layer of layer-wise decay (Sun et al. 2019, section 5.3.3)."""
 
 MOMENTUM = 0.9
-"""Nesterov's momentum, where the recipe names none; the survey gives no number."""
+"""Nesterov momentum where the recipe has none; the survey gives no number."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Which field of a recipe a scheme sets, and to what."""
+    """The field of a recipe that a scheme sets, and its value."""
 
     sets: str
     value: Callable[[Recipe], Any]
@@ -59,35 +60,40 @@ RULES: Mapping[str, Rule] = {
 }
 
 SCHEDULE_SETS = ("rates", "optimizer", "unfreezing")
-"""What a schedule brings along; batch, epochs and the rest are those of the testbed."""
+"""The fields that a schedule sets; batch, epochs and the others are the testbed's."""
 
 
 def parts_of(scheme: str) -> tuple[str, ...]:
-    """Return the schemes that act together in one."""
+    """Return the schemes that a name joins."""
     return tuple(scheme.split("+"))
 
 
 def is_schedule(part: str) -> bool:
-    """Say whether this is the reference of a schedule: a published name, a file, or model@alias."""
+    """Return whether this is the reference of a schedule: a published name, a file, or model@alias."""
     return part in PUBLISHED_NAMES or part.endswith(".json") or re.fullmatch(r"[^@/\\]+@[^@/\\]+", part) is not None
 
 
+def from_root(root: Path, reference: str) -> str:
+    """Return the reference of a schedule, with a file's path taken from the root."""
+    return str(root / reference) if reference.endswith(".json") else reference
+
+
 def fields_set(part: str) -> tuple[str, ...]:
-    """Return which fields of a recipe a scheme sets."""
+    """Return the fields of a recipe that a scheme sets."""
     return SCHEDULE_SETS if is_schedule(part) else (RULES[part].sets,) if part in RULES else ()
 
 
 def changes(scheme: str, recipe: Recipe, schedules: Mapping[str, Schedule], n_layers: int) -> dict[str, Any]:
-    """Return what a scheme makes other than the recipe has it, in an encoder of this depth.
+    """Return the fields that a scheme changes in a recipe, for an encoder of this depth.
 
     Raises ScheduleError for a schedule of another depth.
     """
     changed: dict[str, Any] = {}
     for part in parts_of(scheme):
         if part in schedules:
-            own = schedules[part]
-            own_recipe = own.recipe.with_rates(own.for_depth(n_layers))
-            changed |= {name: getattr(own_recipe, name) for name in SCHEDULE_SETS}
+            schedule = schedules[part]
+            scheduled = schedule.recipe.with_rates(schedule.for_depth(n_layers))
+            changed |= {name: getattr(scheduled, name) for name in SCHEDULE_SETS}
         elif part in RULES:
             changed[RULES[part].sets] = RULES[part].value(recipe)
     return changed

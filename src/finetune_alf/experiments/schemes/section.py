@@ -1,4 +1,4 @@
-"""The section `schemes` of params.yaml, and what must agree between it and the others."""
+"""The section `schemes` of params.yaml, checked against the other sections."""
 
 from collections.abc import Iterator
 from typing import Any

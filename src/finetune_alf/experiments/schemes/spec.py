@@ -1,4 +1,4 @@
-"""What is asked of a testbed, as it stands in params.yaml under `schemes.<name>`."""
+"""The spec of a testbed: an entry of the section `schemes` in params.yaml."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -46,7 +46,7 @@ AdapterChoice = Annotated[AnyAdapter, BeforeValidator(_by_kind, json_schema_inpu
 
 
 class CellSpec(Spec):
-    """One combination, where they are listed one by one."""
+    """One combination of a list."""
 
     scheme: str
     adapter: AdapterChoice = NoAdapter()
@@ -56,14 +56,14 @@ class CellSpec(Spec):
 class SchemesSpec(Spec):
     """An encoder, some samples, and the schemes, adapters and curves that are tried on them.
 
-    With `cells: all` every combination of the three lists that makes sense is fitted; a list of cells takes their
-    place. A scheme is one of `fixed`, `nesterov`, `differential`, `decayed`, `gradual`, `head`, or a schedule (a
-    published name, a path that ends in .json, model@alias), or several of these joined by `+`.
+    With `cells: all` every combination of the three lists is fitted that `reason_against` has no reason against; a list
+    of cells replaces the three. A scheme is one of `fixed`, `nesterov`, `differential`, `decayed`, `gradual`, `head`,
+    or a schedule (a published name, a path that ends in .json, model@alias), or several of these joined by `+`.
 
-    `recipe` is what all have in common: its rates, which must be `uniform`, are those of every scheme, and adapters
-    learn at `adapter_rate` where one is given. A schedule brings rates of its own, for adapters too. `epochs` gives
-    samples another number than the recipe's. Each combination is fitted over `n_seeds` seeds, the same for all, and
-    scored by `metric` on the validation split.
+    `recipe` is common to all: its rates, which must be `uniform`, are the ones that schemes change, and adapters learn
+    at `adapter_rate` where it is given. A schedule has its own rates, also for adapters. `epochs` overrides the
+    recipe's epochs by sample. Each combination is fitted over `n_seeds` seeds, the same for all, and scored by `metric`
+    on the validation split.
     """
 
     encoder: Name
@@ -83,21 +83,21 @@ class SchemesSpec(Spec):
     @property
     def combinations(self) -> tuple[Combination, ...]:
         """The combinations that are fitted, in order."""
-        return tuple(one for one in self._asked() if self._reason(one) is None)
+        return tuple(combination for combination in self._listed() if self._reason(combination) is None)
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Why each combination of the lists that is not fitted makes no sense, by its name."""
-        return {one.name: reason for one in self._asked() if (reason := self._reason(one))}
+        """The reason against each listed combination that is not fitted, by its name."""
+        return {listed.name: reason for listed in self._listed() if (reason := self._reason(listed))}
 
     @property
     def schedules(self) -> tuple[str, ...]:
-        """The schedules that schemes refer to, each once."""
-        parts = (part for one in self.combinations for part in parts_of(one.scheme))
+        """The references of schedules in the schemes, each once."""
+        parts = (part for combination in self.combinations for part in parts_of(combination.scheme))
         return tuple(dict.fromkeys(part for part in parts if is_schedule(part)))
 
     def epochs_of(self, sample: str) -> int:
-        """Return how many epochs a sample's fits have."""
+        """Return the number of epochs of a sample's fits."""
         return self.epochs.get(sample, self.recipe.epochs)
 
     @model_validator(mode="after")
@@ -109,43 +109,43 @@ class SchemesSpec(Spec):
     def _faults_of_recipe(self) -> Iterator[str]:
         recipe = self.recipe
         if recipe.rates.kind != "uniform":
-            yield f"recipe.rates must be uniform, since the schemes make theirs of it, but got {recipe.rates.kind}"
+            yield f"recipe.rates must be uniform, since schemes change them, but got {recipe.rates.kind}"
         elif recipe.rates.highest == 0:
-            yield f"recipe.rates.rate must be above 0, but got 0; the scheme {HEAD_ONLY} trains the head alone"
+            yield f"recipe.rates.rate must be above 0, but got 0; the scheme {HEAD_ONLY} trains only the head"
         if not isinstance(recipe.unfreezing, ImmediateUnfreezing):
             yield f"recipe.unfreezing must be immediate, since schemes set it, but got {recipe.unfreezing.kind}"
         if not isinstance(recipe.curve, ConstantCurve):
-            yield f"recipe.curve must be constant, since curves are listed beside it, but got {recipe.curve.kind}"
+            yield f"recipe.curve must be constant, since the testbed lists curves, but got {recipe.curve.kind}"
         if recipe.adapter is not None:
-            yield f"recipe.adapter must be left out, since adapters are listed beside it, but got {recipe.adapter.kind}"
+            yield f"recipe.adapter must be left out, since the testbed lists adapters, but got {recipe.adapter.kind}"
         if recipe.tasks is not None:
-            yield "recipe.tasks must be left out, since each fit here has one task"
+            yield "recipe.tasks must be left out, since every fit of a testbed has one task"
 
     def _faults_of_lists(self) -> Iterator[str]:
-        if strangers := [name for name in self.epochs if name not in self.samples]:
-            yield f"epochs must be of samples of this testbed, but got {', '.join(strangers)}"
-        asked = self._asked()
-        if self.adapter_rate is not None and not any(one.adapter for one in asked):
-            yield f"adapter_rate must go with an adapter, but none is listed beside its {self.adapter_rate:g}"
-        if unknown := [one.scheme for one in asked if unknown_parts(one.scheme)]:
+        if unknown := [name for name in self.epochs if name not in self.samples]:
+            yield f"epochs must be of samples of this testbed, but got {', '.join(unknown)}"
+        listed = self._listed()
+        if self.adapter_rate is not None and not any(combination.adapter for combination in listed):
+            yield f"adapter_rate must be left out where no adapter is listed, but got {self.adapter_rate:g}"
+        if unknown := [combination.scheme for combination in listed if unknown_parts(combination.scheme)]:
             yield (
                 f"schemes must be of {', '.join((FIXED, *RULES))}, several of them joined by +, or schedules "
                 f"({', '.join(PUBLISHED_NAMES)}, FILE.json, model@alias), but got {', '.join(dict.fromkeys(unknown))}"
             )
             return
-        names = [one.name for one in asked]
-        if twice := [name for index, name in enumerate(names) if name in names[:index]]:
-            yield f"each combination must be named once, but {twice[0]} is named again"
+        names = [combination.name for combination in listed]
+        if repeated := [name for index, name in enumerate(names) if name in names[:index]]:
+            yield f"cells must name each combination once, but got {repeated[0]} again"
         reasons = self.left_out
         if reasons and self.cells != "all":
-            told = "; ".join(f"{name} does not: {reason}" for name, reason in reasons.items())
-            yield f"cells must make sense, but {told}"
-        elif len(reasons) == len(asked):
-            yield f"schemes, adapters and curves must leave something to do, but {names[0]}: {reasons[names[0]]}"
+            faults = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+            yield f"cells must be combinations that can be fitted, but got {faults}"
+        elif len(reasons) == len(listed):
+            yield f"schemes, adapters and curves must combine, but got {names[0]}: {reasons[names[0]]}"
 
-    def _asked(self) -> Sequence[Combination]:
+    def _listed(self) -> Sequence[Combination]:
         if self.cells != "all":
-            return [Combination(one.scheme, _adapter(one.adapter), one.curve) for one in self.cells]
+            return [Combination(cell.scheme, _adapter(cell.adapter), cell.curve) for cell in self.cells]
         return [
             Combination(scheme, _adapter(adapter), curve)
             for scheme, adapter, curve in product(self.schemes, self.adapters, self.curves)

@@ -9,11 +9,12 @@ from finetune_alf.experiments.schemes.cells import SCORED_ON, Cell, SchemesLine,
 from finetune_alf.experiments.schemes.compare import Fits, compare
 from finetune_alf.experiments.schemes.document import (
     CombinationResult,
-    SampleOfTestbed,
     SampleTable,
     SchemesDocument,
+    SchemesSample,
     SizedEncoder,
 )
+from finetune_alf.experiments.schemes.rules import from_root
 from finetune_alf.experiments.schemes.section import SECTION
 from finetune_alf.experiments.schemes.spec import SchemesSpec
 from finetune_alf.metrics import METRICS, majority_baseline
@@ -23,14 +24,13 @@ from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.running.mirrored import machine_of
 from finetune_alf.schedules.pull import pull
-from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.train.result import FitResult
 
-_NOT_IN_NAMES = re.compile(r"[^\w./ -]")  # of MLflow's metrics: schemes have + and @ in theirs
+_NOT_IN_METRIC_NAMES = re.compile(r"[^\w./ -]")  # MLflow refuses the + and @ of schemes' names
 
 
 def schemes(ctx: Context, name: str) -> None:
-    """Do the fits of `schemes.<name>` that are not done yet, and write its cells and its tables."""
+    """Fit the cells of `schemes.<name>` that are not done yet; write all cells and the tables."""
     spec = entry(SECTION.key, SECTION.of(ctx.params), name)
     with ctx.lock(f"schemes-{name}"):
         testbed = _Testbed(name, spec, _open(ctx, name, spec))
@@ -44,37 +44,33 @@ def schemes(ctx: Context, name: str) -> None:
             n_fits=len(spec.samples) * len(spec.combinations) * spec.n_seeds,
             tags={"alf.schemes": name, "alf.encoder": encoder.identity},
         ) as fitter:
-            schedules = {one: _pull(ctx, one, fitter.runs.tracker.uri) for one in spec.schedules}
+            uri = fitter.runs.tracker.uri
+            schedules = {each: pull(from_root(ctx.paths.root, each), uri) for each in spec.schedules}
             grid = cells(spec, schedules, encoder.n_layers)
             fits = fitter.fit(grid, testbed.kind, ctx.paths.cells("schemes", name))
             document = testbed.document(fits, ctx.params.compute.n_at_once)
             document.write(ctx.paths.document("schemes", name))
             fitter.runs.metrics.update(_summary(document.samples))
     for sample, table in document.samples.items():
-        ctx.console.log(f"{name}, {sample}: {_in_short(table.combinations)}")
+        ctx.console.log(f"{name}, {sample}: {_highest(table.combinations)}")
 
 
 def _open(ctx: Context, name: str, spec: SchemesSpec) -> SamplesBench:
-    """Load encoder and samples, and build in each adapter once, so that one that cannot be fails before any fit.
+    """Load encoder and samples, and insert each adapter once, so that a fault is found before any fit.
 
     Raises DataError, naming the stage to run, for a sample that is not there, EncoderError for encoder and adapters,
     and InputError for a metric that a sample's labels do not have.
     """
     bench, kind = open_samples(ctx, spec.encoder, spec.samples), METRICS[spec.metric].of
-    for each, sample in bench.samples.items():
+    for sample in bench.samples.values():
         if bool(sample.card.label_names) != (kind == "classes"):
             raise InputError(
-                f"schemes.{name}.metric: must be one for the labels of {each}, but got {spec.metric}, which is for "
-                f"{kind}. Name another metric, or put {each} into a testbed of its own."
+                f"schemes.{name}.metric: must be one for the labels of {sample.name}, but got {spec.metric}, which is "
+                f"for {kind}. Name another metric, or put {sample.name} into another testbed."
             )
-    for one in spec.combinations:
-        bench.fit_runner.encoder(bench.encoder_spec, bench.n_outputs, one.adapter)
+    for combination in spec.combinations:
+        bench.fit_runner.encoder(bench.encoder_spec, bench.n_outputs, combination.adapter)
     return bench
-
-
-def _pull(ctx: Context, reference: str, uri: str) -> Schedule:
-    """Pull a schedule; a file's path starts at the root, wherever the command was called."""
-    return pull(str(ctx.paths.root / reference) if reference.endswith(".json") else reference, uri)
 
 
 @dataclass(frozen=True)
@@ -109,28 +105,28 @@ class _Testbed:
             metric=spec.metric,
             recipe=spec.recipe,
             adapter_rate=spec.adapter_rate,
-            adapters=tuple(dict.fromkeys(one.adapter for one in spec.combinations if one.adapter)),
-            curves=tuple(dict.fromkeys(one.curve for one in spec.combinations)),
+            adapters=tuple(dict.fromkeys(each.adapter for each in spec.combinations if each.adapter)),
+            curves=tuple(dict.fromkeys(each.curve for each in spec.combinations)),
             n_seeds=spec.n_seeds,
             n_at_once=n_at_once,
             machine=machine_of(fits[0][1]),
             left_out=spec.left_out,
-            samples={each: self._table(each, fits) for each in spec.samples},
+            samples={sample: self._table(sample, fits) for sample in spec.samples},
         )
 
     def _table(self, name: str, fits: Fits) -> SampleTable:
         sample, spec = self.bench.samples[name], self.spec
         truth = sample.splits[SCORED_ON].labels
-        about = SampleOfTestbed(
+        described = SchemesSample(
             name=name,
             digest=sample.card.digest,
             n_train=len(sample.splits["train"].labels),
             n_validation=len(truth),
-            majority=majority_baseline(spec.metric, truth),
+            majority_baseline=majority_baseline(spec.metric, truth),
             epochs=spec.epochs_of(name),
         )
-        own = [(cell, fit) for cell, fit in fits if cell.sample == name]
-        return SampleTable(sample=about, combinations=compare(spec, name, truth, own))
+        on_sample = [(cell, fit) for cell, fit in fits if cell.sample == name]
+        return SampleTable(sample=described, combinations=compare(spec, name, truth, on_sample))
 
     def _logged(self, cell: Cell, result: FitResult) -> LoggedFields:
         tags = {
@@ -149,16 +145,16 @@ class _Testbed:
 
 
 def _summary(tables: Mapping[str, SampleTable]) -> dict[str, float]:
-    """Return each combination's score, for the parent run."""
+    """Return each combination's score as a metric of the parent run."""
     return {
-        _NOT_IN_NAMES.sub(".", f"{sample}/{row.scheme}/{row.adapter}/{row.curve}"): row.score.mean
+        _NOT_IN_METRIC_NAMES.sub(".", f"{sample}/{row.scheme}/{row.adapter}/{row.curve}"): row.score.mean
         for sample, table in tables.items()
         for row in table.combinations
         if row.score
     }
 
 
-def _in_short(rows: Sequence[CombinationResult]) -> str:
+def _highest(rows: Sequence[CombinationResult]) -> str:
     scored = {row: row.score.mean for row in rows if row.score}
     if not scored:
         return "every fit diverged"

@@ -1,0 +1,51 @@
+"""Testbeds in the report: the whole page beside this test, and what its figure shows."""
+
+from pathlib import Path
+
+from fake_testbeds import CLASSES, SCORES, SURVEY, fake_testbed, row, table
+
+from finetune_alf.experiments.schemes.figure import schemes_info, schemes_plot
+from finetune_alf.experiments.schemes.page import schemes_part
+from finetune_alf.paths import Paths
+from golden import golden
+
+
+def test_the_page_is_what_the_documents_say(tmp_path):
+    paths = Paths(tmp_path)
+    for document in (CLASSES, SCORES):
+        document.write(paths.document("schemes", document.name))
+    part = schemes_part(paths)
+    page = "\n\n".join([*part.in_short, part.section.markdown])
+    assert page == golden(Path(__file__).with_name("schemes_page.md"), page)
+    assert list(part.section.pictures) == ["bed-schemes.png", "similarity-schemes.png"]
+
+
+def test_without_a_testbed_there_is_no_part(tmp_path):
+    assert schemes_part(Paths(tmp_path)) is None
+
+
+def test_the_figure_has_a_row_for_each_scheme_and_curve_and_a_point_for_each_adapter():
+    info = schemes_info(CLASSES)
+    slanted = ("differential+gradual, slanted triangular", "fixed, slanted triangular")
+    assert info.rows == ("fixed", *slanted, "head")
+    assert info.adapters == ("none", "houlsby")
+    assert [(sample, [(point.row, point.adapter) for point in points]) for sample, points in info.panels] == [
+        ("sst2-small", [(0, "none"), (0, "houlsby"), (1, "none"), (2, "none")]),
+        ("travel", [(0, "none"), (3, "none")]),
+        ("films", [(0, "none")]),
+    ]
+
+
+def test_the_figure_has_no_score_of_a_diverged_fit_and_no_published_accuracy_by_another_metric():
+    (_, (first, *_)), _, (_, (diverged,)) = schemes_info(CLASSES).panels
+    assert (first.score, first.published) == (CLASSES.samples["sst2-small"].combinations[0].score, SURVEY.accuracy)
+    assert (diverged.score, diverged.published) == (None, None)
+    assert {point.published for _, points in schemes_info(SCORES).panels for point in points} == {None}
+
+
+def test_the_same_document_gives_the_same_picture_and_another_document_another():
+    small = fake_testbed("small", "accuracy", [table("sst2", 0.5, row("fixed"), row("head", None))])
+    png = schemes_plot(small)
+    assert png.startswith(b"\x89PNG")
+    assert png == schemes_plot(small)
+    assert png != schemes_plot(fake_testbed("small", "accuracy", [table("sst2", 0.5, row("head", None))]))
