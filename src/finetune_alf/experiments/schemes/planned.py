@@ -23,20 +23,19 @@ def schemes_planned(ctx: Context, name: str) -> PlannedFits:
     has_adapters = any(combination.adapter for combination in spec.combinations)
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
-        known = [reference for reference in spec.schedules if reference not in in_registry]
-        schedules = {reference: pull(from_root(ctx.paths.root, reference)) for reference in known}
-        cells = ctx.paths.cells("schemes", name)
+        at_hand = [reference for reference in spec.schedules if reference not in in_registry]
+        schedules = {reference: pull(from_root(ctx.paths.root, reference)) for reference in at_hand}
+        path = ctx.paths.cells("schemes", name)
+
+        def fits_of(combination: Combination, sample: str) -> FitGroup:
+            known = _without(combination, in_registry)
+            recipe = recipe_of(spec, known, sample, schedules, predictor.n_layers)
+            return FitGroup(combination.name, [recipe], spec.n_seeds)
+
         for sample in spec.samples:
-            fits = [
-                FitGroup(
-                    combination.name, [recipe_of(spec, known, sample, schedules, predictor.n_layers)], spec.n_seeds
-                )
-                for combination in spec.combinations
-                for known in [_without(combination, in_registry)]
-            ]
-            yield predictor.stage(
-                sample, sample, fits, elapsed=elapsed_of(finished_cells(cells, _combination_on(sample)))
-            )
+            fits = [fits_of(combination, sample) for combination in spec.combinations]
+            elapsed = elapsed_of(finished_cells(path, _combination_on(sample)))
+            yield predictor.stage(sample, sample, fits, elapsed=elapsed)
 
     notes = [ADAPTERS_NOTE] if has_adapters else []
     if in_registry:
