@@ -18,6 +18,7 @@ from engine_counter import Counter
 from engine_records import Asked, Counted, Curve, Done, Outside
 from engine_work import GRID, Work
 
+from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.load import Encoder
 from finetune_alf.execute.serial import SerialExecutor
 from finetune_alf.paths import Paths
@@ -120,10 +121,9 @@ class _Bench:
         result = run_study(
             self.work.name,
             self.spec,
-            sample_digest=self.asked.drawn.digest,
+            sample=SampleIdentity(name=self.work.name, digest=self.asked.drawn.digest),
+            encoder=EncoderIdentity(name=self.work.name, identity=encoder.identity, n_layers=encoder.n_layers),
             encoder_spec=self.asked.encoder,
-            encoder_identity=encoder.identity,
-            n_layers=encoder.n_layers,
             executor=SerialExecutor(),
             work=self.fit_runner,
             paths=self.paths,

@@ -18,8 +18,6 @@ RECIPE: dict[str, Any] = {
 SCORES = (0.72, 0.64, None, 0.81, 0.77, 0.69)
 """Validation accuracy by trial; trial 2 failed, trial 3 is the best, trial 0 has the baseline's rates."""
 
-SCHEMES = ("feature_extraction", "baseline", "alf-1", "alf-2", "decayed")
-
 
 def rates_of(number: int) -> dict[str, float]:
     """Return a trial's rates; trial 0 has the baseline's."""
@@ -72,7 +70,7 @@ def trial(number: int, score: float | None) -> dict[str, Any]:
 
 
 def write_study(paths: Paths, name: str = "minilm", identity: str = "sentence-encoder@1.0:53aa") -> None:
-    about = {
+    settings = {
         "name": name,
         "digest": DIGEST,
         "encoder": {"name": "tiny", "identity": identity, "n_layers": 3},
@@ -82,16 +80,19 @@ def write_study(paths: Paths, name: str = "minilm", identity: str = "sentence-en
         "sampler": {"kind": "tpe", "n_startup_trials": 10},
         "pruner": None,
         "seed": 1,
+        "enqueue": ["baseline"],
         "recipe": RECIPE,
         "n_trials": len(SCORES),
         "n_workers": 2,
+        "n_fused": 1,
+        "git_commit": None,
         "versions": {"finetune_alf": "0.1.0", "torch": "2.13.0", "optuna": None},
         "seconds": 725.0,
     }
     folder = paths.study_results(name)
     write_jsonl(folder / "trials.jsonl", [trial(number, score) for number, score in enumerate(SCORES)])
     write_json(folder / "best.json", {"number": 3, "score": 0.81, "rates": rates_of(3)})
-    write_json(folder / "study.json", about)
+    write_json(folder / "study.json", settings)
 
 
 def write_importance(paths: Paths, name: str = "minilm", *, agree: bool = False, apart: bool = False) -> None:
@@ -146,7 +147,7 @@ def write_lock(paths: Paths, name: str = "minilm") -> None:
                 "n_texts": 120,
             },
         }
-        return {"version": "1", "run_id": "r", "digest": DIGEST, "trial": number, "schedule": schedule}
+        return {"version": 1, "run_id": "r", "digest": DIGEST, "trial": number, "schedule": schedule}
 
     def candidate(number: int, search: float, scores: tuple[float, float], distance: float) -> dict[str, Any]:
         mean = sum(scores) / 2
@@ -172,63 +173,10 @@ def write_lock(paths: Paths, name: str = "minilm") -> None:
     )
 
 
-def write_transfer(paths: Paths, sample: str, study: str = "minilm", *, gain: float = 0.02, n_seeds: int = 2) -> None:
-    """Write a sample's cells and comparison; alf-1 is better by `gain`, significantly so from .05 up."""
-    means = dict(zip(SCHEMES, (0.5, 0.75, 0.75 + gain, 0.76, 0.745), strict=True))
-    seen = gain >= 0.05
-
-    def result(scheme: str) -> dict[str, Any]:
-        mean = means[scheme]
-        ends = {"mean": mean, "low": mean - 0.03, "high": mean + 0.03}
-        balanced = {"mean": mean - 0.01, "low": mean - 0.05, "high": mean + 0.02}
-        sure = (scheme == "alf-1" and seen) or scheme == "feature_extraction"
-        difference = {
-            "mean": mean - 0.75,
-            "low": mean - 0.75 - 0.04,
-            "high": mean - 0.75 + 0.04,
-            "p": 0.0004 if sure else 0.21,
-            "p_holm": 0.0016 if sure else 0.63,
-            "verdict": ("better" if mean > 0.75 else "worse") if sure else "no evidence of a difference",
-        }
-        return {
-            "n_seeds": n_seeds,
-            "accuracy": ends | {"sd_seeds": 0.01},
-            "balanced_accuracy": balanced,
-            "difference": None if scheme == "baseline" else difference,
-        }
-
-    def cell(scheme: str, seed: int) -> dict[str, Any]:
-        return {
-            "scheme": scheme,
-            "seed": seed,
-            "accuracy": means[scheme],
-            "balanced_accuracy": means[scheme] - 0.01,
-            "loss": 0.5,
-            "seconds": 2.0 if scheme == "feature_extraction" else 6.0,
-            "stopped": "epochs",
-            "epochs": epochs(0.7),
-            "rates": rates_of(0),
-        }
-
-    folder = paths.transfer(study)
-    write_jsonl(folder / f"{sample}.jsonl", [cell(scheme, seed) for scheme in SCHEMES for seed in range(n_seeds)])
-    write_json(folder / f"{sample}.predictions.json", {"truth": [0, 1], "predictions": {}})
-    write_json(
-        folder / f"{sample}.json",
-        {
-            "study": study,
-            "sample": {"name": sample, "digest": DIGEST, "n_test": 1200, "majority": 0.52},
-            "schemes": {scheme: result(scheme) for scheme in SCHEMES},
-        },
-    )
-
-
 def write_everything(root: Path) -> Paths:
-    """Write all stages of one study, its transfer to two samples."""
+    """Write all stages of one study."""
     paths = Paths(root)
     write_study(paths)
     write_importance(paths)
     write_lock(paths)
-    write_transfer(paths, "films")
-    write_transfer(paths, "gadgets", gain=0.06)
     return paths

@@ -2,8 +2,8 @@
 
 import pytest
 
+from finetune_alf.documents import Estimate
 from finetune_alf.report.numbers import counted, duration, estimate, p_value, rate, score, signed
-from finetune_alf.report.records import Estimate
 from finetune_alf.report.section import plain, table
 
 

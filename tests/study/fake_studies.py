@@ -8,6 +8,7 @@ from typing import Any
 
 from fake_fits import N_EPOCHS, N_LAYERS, FakeFit, LightJob, epochs_up_to, fit_result, score_of
 
+from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.execute import Executor, OnReport, Outcome, PoolExecutor, SerialExecutor, Work
 from finetune_alf.paths import Paths
@@ -47,10 +48,9 @@ def study(
     **changes: Any,
 ) -> StudyResult:
     arguments = {
-        "sample_digest": "5a" * 32,
+        "sample": SampleIdentity(name="films", digest="5a" * 32),
+        "encoder": EncoderIdentity(name="tiny", identity="random:0", n_layers=N_LAYERS),
         "encoder_spec": ENCODER,
-        "encoder_identity": "random:0",
-        "n_layers": N_LAYERS,
         **changes,
     }
     return run_study(

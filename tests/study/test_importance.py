@@ -7,7 +7,8 @@ import pytest
 
 from finetune_alf.errors import InputError
 from finetune_alf.rates import LayerRates
-from finetune_alf.study.importance import EVALUATORS, LayerImportance, layer_importance
+from finetune_alf.study.documents import LayerImportance
+from finetune_alf.study.importance import EVALUATORS, layer_importance
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.space import AnySpace, ChoicesSpace, LogSpace
 

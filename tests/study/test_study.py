@@ -20,6 +20,7 @@ from fake_studies import (
     study_spec,
 )
 
+from finetune_alf.documents import SampleIdentity
 from finetune_alf.errors import InputError, PartialError
 from finetune_alf.files import read_json
 from finetune_alf.rates import HEAD, DecayedRates, LayerRates
@@ -244,7 +245,7 @@ def test_pending_trials_are_finished_even_if_n_trials_is_lowered(tmp_path: Path)
         ({"pruner": "median"}, {}, 'pruner.kind: absent -> "median"'),
         ({"space": {"kind": "choices", "rates": [0.0, 1e-5]}}, {}, "space.rates: "),
         ({"enqueue": ["baseline"]}, {}, 'enqueue: [] -> ["baseline"]'),
-        ({}, {"sample_digest": "6b" * 32}, "sample: "),
+        ({}, {"sample": SampleIdentity(name="films", digest="6b" * 32)}, "sample: "),
         ({}, {"encoder_identity": "random:1"}, 'encoder: "random:0" -> "random:1"'),
     ],
 )

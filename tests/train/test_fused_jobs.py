@@ -8,6 +8,7 @@ from tiny import N_LAYERS, tiny_recipe, tiny_spec
 
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.spec import MiniSource, SampleSpec
+from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.execute import FusedExecutor, SerialExecutor
 from finetune_alf.files import read_json
 from finetune_alf.paths import Paths
@@ -112,10 +113,9 @@ def study_of(root, sample, fit_runner, executor):
     result = run_study(
         "tiny",
         StudySpec.model_validate_json(json.dumps(STUDY)),
-        sample_digest=sample[0].digest,
+        sample=SampleIdentity(name="films", digest=sample[0].digest),
+        encoder=EncoderIdentity(name="tiny", identity="tiny", n_layers=N_LAYERS),
         encoder_spec=tiny_spec(),
-        encoder_identity="tiny",
-        n_layers=N_LAYERS,
         executor=executor,
         work=fit_runner,
         paths=Paths(root),

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from finetune_alf.files import read_json, read_jsonl
+from finetune_alf.files import read_jsonl
 from finetune_alf.paths import Paths
+from finetune_alf.register.lock import LockDocument
 from finetune_alf.spec import Spec
 from finetune_alf.study.records import read_trials
 from finetune_alf.train.job import FitJob
@@ -57,7 +58,7 @@ def register_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
     lock, ledger = paths.schedules(name), paths.ledger(f"register-{name}")
     if not (lock.exists() and ledger.exists()):
         return None
-    n_fits = sum(len(candidate["scores"]) for candidate in read_json(lock)["candidates"])
+    n_fits = sum(len(candidate.scores) for candidate in LockDocument.read(lock).candidates)
     results = list(_results(ledger))[-n_fits:]
     starts = [result.started_ms / 1000 for result in results]
     seconds = [result.seconds for result in results]

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
+from finetune_alf.documents import Estimate
 from finetune_alf.errors import InputError
 from finetune_alf.rates import LayerRates
-from finetune_alf.spec import Spec
 from finetune_alf.study.records import TrialRecord
 
 Distance = Callable[[LayerRates, LayerRates], float]
 """The distance of two sets of rates, in grid steps per searched rate."""
 
 
-class Candidate(Spec):
+class Candidate(Estimate):
     """A trial fitted again with new seeds: its scores on the confirmation split, their mean and 95 % interval.
 
     `distance` is the mean distance of its rates from those of ALF-1, in grid steps.
@@ -21,9 +21,6 @@ class Candidate(Spec):
     rates: dict[str, float]
     search_score: float
     scores: tuple[float, ...]
-    mean: float
-    low: float
-    high: float
     distance: float | None = None
 
 

@@ -4,11 +4,11 @@ from finetune_alf.documents import Estimate
 from finetune_alf.figures import importance_bars
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import NONE, counted, estimate, signed_estimate
-from finetune_alf.report.records import Direction, ImportanceRecord
 from finetune_alf.report.section import Section
+from finetune_alf.study.documents import LayerImportance, RankCorrelation
 
 
-def importance_section(results: StudyResults, record: ImportanceRecord) -> Section:
+def importance_section(results: StudyResults, record: LayerImportance) -> Section:
     """Return the importance bars, the table behind them, and their limits."""
     section = Section()
     shares = {evaluator: {a: e.model_dump() for a, e in by.items()} for evaluator, by in record.evaluators.items()}
@@ -50,7 +50,7 @@ def first_place(evaluator: str, shares: dict[str, Estimate]) -> str:
     return f"{first_share}; its interval overlaps with that of {named}, so that their order is not clear."
 
 
-def agreement(record: ImportanceRecord) -> str | None:
+def agreement(record: LayerImportance) -> str | None:
     """Say whether the evaluators put the same address first; None for a single one."""
     firsts = {evaluator: ranked(shares)[0] for evaluator, shares in record.evaluators.items() if shares}
     if len(firsts) < 2:
@@ -60,7 +60,7 @@ def agreement(record: ImportanceRecord) -> str | None:
     return "**The evaluators disagree on the first place**: do not rely on one of them alone."
 
 
-def direction_in_words(direction: Direction | None) -> str:
+def direction_in_words(direction: RankCorrelation | None) -> str:
     """Return a rank correlation in words; NONE for a rate that never changed."""
     if direction is None or direction.rho is None or direction.low is None or direction.high is None:
         return NONE
@@ -69,11 +69,11 @@ def direction_in_words(direction: Direction | None) -> str:
     return "lower rates score higher" if direction.high < 0 else "no clear direction"
 
 
-def _addresses(record: ImportanceRecord) -> list[str]:
+def _addresses(record: LayerImportance) -> list[str]:
     return list(dict.fromkeys(address for shares in record.evaluators.values() for address in shares))
 
 
-def _row(record: ImportanceRecord, address: str) -> list[str]:
+def _row(record: LayerImportance, address: str) -> list[str]:
     direction = record.direction.get(address)
     cells = [estimate(shares[address]) if address in shares else NONE for shares in record.evaluators.values()]
     rho = signed_estimate(direction.rho, direction.low, direction.high) if direction else NONE
@@ -81,7 +81,7 @@ def _row(record: ImportanceRecord, address: str) -> list[str]:
     return [f"`{address}`{tied}", *cells, rho, direction_in_words(direction)]
 
 
-def _directions(record: ImportanceRecord) -> str:
+def _directions(record: LayerImportance) -> str:
     clear = {
         address: direction_in_words(way)
         for address, way in record.direction.items()
@@ -93,13 +93,13 @@ def _directions(record: ImportanceRecord) -> str:
     return f"Importance has no sign. The direction is clear for {directions}."
 
 
-def _grounds(results: StudyResults, record: ImportanceRecord) -> str:
+def _grounds(results: StudyResults, record: LayerImportance) -> str:
     grounds = f"Computed from {counted(record.n_trials, 'trial')}"
     if results.search is None:
         return f"{grounds}."
     if len(results.search.scored) != record.n_trials:
         grounds += f" of {len(results.search.scored)} scored ones (the others lie outside the space, or came later)"
     grounds += "."
-    if results.search.about.sampler.get("kind") == "tpe":
+    if results.search.settings.sampler.kind == "tpe":
         grounds += " TPE samples mostly near good scores, so shares are less certain than with `sampler: random`."
     return grounds

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from finetune_alf.documents import Document
 from finetune_alf.paths import Paths
-from finetune_alf.report.records import ImportanceRecord, LockRecord, StudyRecord
+from finetune_alf.register.lock import LockDocument
+from finetune_alf.study.documents import LayerImportance, StudyDocument
 from finetune_alf.study.records import TrialRecord, best_trial, read_trials
 
 D = TypeVar("D", bound=Document)
@@ -17,7 +18,7 @@ D = TypeVar("D", bound=Document)
 class Searched:
     """A study that has run: its settings and its trials."""
 
-    about: StudyRecord
+    settings: StudyDocument
     trials: tuple[TrialRecord, ...]
 
     @property
@@ -37,8 +38,8 @@ class StudyResults:
 
     name: str
     search: Searched | None
-    importance: ImportanceRecord | None
-    lock: LockRecord | None
+    importance: LayerImportance | None
+    lock: LockDocument | None
 
 
 def load_results(paths: Paths) -> tuple[StudyResults, ...]:
@@ -47,8 +48,8 @@ def load_results(paths: Paths) -> tuple[StudyResults, ...]:
         StudyResults(
             name,
             _search(paths.study_results(name)),
-            _read_if_there(paths.importance(name), ImportanceRecord),
-            _read_if_there(paths.schedules(name), LockRecord),
+            _read_if_there(paths.importance(name), LayerImportance),
+            _read_if_there(paths.schedules(name), LockDocument),
         )
         for name in sorted(set(_names(paths)))
     )
@@ -62,7 +63,7 @@ def _names(paths: Paths) -> Iterator[str]:
 
 
 def _search(folder: Path) -> Searched | None:
-    about = _read_if_there(folder / "study.json", StudyRecord)
+    about = _read_if_there(folder / "study.json", StudyDocument)
     return None if about is None else Searched(about, tuple(read_trials(folder / "trials.jsonl")))
 
 

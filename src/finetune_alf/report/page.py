@@ -7,10 +7,10 @@ from finetune_alf.report.importance import agreement, first_place, importance_se
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, estimate, score
 from finetune_alf.report.part import Part
-from finetune_alf.report.records import ImportanceRecord
 from finetune_alf.report.registered import registered_section
 from finetune_alf.report.search import confirmed, history_section, settings_section, words
 from finetune_alf.report.section import Section, plain
+from finetune_alf.study.documents import LayerImportance
 
 
 def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = ()) -> Section:
@@ -59,7 +59,7 @@ def _in_short(results: StudyResults) -> Iterator[str]:
     best = results.search.best if results.search else None
     if results.search and best:
         again = confirmed(results, best.number)
-        metric = words(results.search.about.metric)
+        metric = words(results.search.settings.metric)
         not_again = "not confirmed itself" if results.lock else "not confirmed yet"
         kept = f"confirmed on fresh seeds and texts at {estimate(again)}" if again else not_again
         yield (
@@ -84,7 +84,7 @@ def _registered_in_short(results: StudyResults) -> Iterator[str]:
             )
 
 
-def _importance_in_short(name: str, record: ImportanceRecord) -> Iterator[str]:
+def _importance_in_short(name: str, record: LayerImportance) -> Iterator[str]:
     evaluator, shares = next(iter(record.evaluators.items()), ("", {}))
     if shares:
         yield " ".join(filter(None, (f"Importance in `{name}`: {first_place(evaluator, shares)}", agreement(record))))

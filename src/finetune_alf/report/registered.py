@@ -2,9 +2,10 @@
 
 from finetune_alf.figures import learning_curves, rates_by_layer
 from finetune_alf.rates import LayerRates
+from finetune_alf.register.candidates import Candidate
+from finetune_alf.register.lock import LockDocument
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import NONE, estimate, rate, score
-from finetune_alf.report.records import Candidate, LockRecord
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 from finetune_alf.schedules.published import published_rates
@@ -13,7 +14,7 @@ ROUNDED_AWAY = 2e-9
 """At this rate and below, fp32 rounds away 12-99 % of AdamW's updates: the address is practically frozen."""
 
 
-def registered_section(results: StudyResults, lock: LockRecord) -> Section:
+def registered_section(results: StudyResults, lock: LockDocument) -> Section:
     """Return the candidates' confirmation, the rates of each schedule, and the registered trials' learning curves."""
     section = Section()
     section.table(
@@ -37,7 +38,7 @@ def registered_section(results: StudyResults, lock: LockRecord) -> Section:
     return section
 
 
-def _candidate_row(lock: LockRecord, candidate: Candidate) -> list[str]:
+def _candidate_row(lock: LockDocument, candidate: Candidate) -> list[str]:
     aliases = [f"`{alias}`" for alias, one in lock.schedules.items() if one.trial == candidate.trial]
     distance = NONE if candidate.distance is None else f"{candidate.distance:.1f}"
     by_seed = ", ".join(score(value) for value in candidate.scores)
@@ -45,7 +46,7 @@ def _candidate_row(lock: LockRecord, candidate: Candidate) -> list[str]:
     return [str(candidate.trial), score(candidate.search_score), estimate(candidate), by_seed, distance, names]
 
 
-def _apart(lock: LockRecord) -> str | None:
+def _apart(lock: LockDocument) -> str | None:
     if len(lock.candidates) < 2:
         return None
     first, *others = sorted(lock.candidates, key=lambda candidate: -candidate.mean)
@@ -55,12 +56,12 @@ def _apart(lock: LockRecord) -> str | None:
     return f"Trial {first.trial}'s interval overlaps with that of trial {', '.join(close)}: the order is not certain."
 
 
-def _rates(results: StudyResults, lock: LockRecord) -> Section:
+def _rates(results: StudyResults, lock: LockDocument) -> Section:
     section, rates = Section(), {alias: one.schedule.rates for alias, one in lock.schedules.items()}
     if results.search:
-        about = results.search.about
-        rates = {"baseline": about.recipe.rates.at(about.encoder.n_layers), **rates}
-        rates |= published_rates(about.encoder.identity)
+        settings = results.search.settings
+        rates = {"baseline": settings.recipe.rates.at(settings.encoder.n_layers), **rates}
+        rates |= published_rates(settings.encoder.identity)
     addresses = max(rates.values(), key=len)
     section.text("Learning rate at each address, 0 = frozen:")
     section.table(
@@ -82,7 +83,7 @@ def _all_but_frozen(rates: dict[str, LayerRates]) -> str | None:
     return f"At {rate(ROUNDED_AWAY)} and below, most updates are lost to fp32 rounding: read such rates as frozen."
 
 
-def _curves(results: StudyResults, lock: LockRecord) -> Section:
+def _curves(results: StudyResults, lock: LockDocument) -> Section:
     section, trials = Section(), {trial.number: trial for trial in results.search.trials} if results.search else {}
     fits, labels = [], []
     for alias, one in lock.schedules.items():

@@ -2,32 +2,36 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 from finetune_alf.figures import optimisation_history
 from finetune_alf.rates import HEAD, Address
+from finetune_alf.register.candidates import Candidate
 from finetune_alf.report.load import Searched, StudyResults
 from finetune_alf.report.numbers import counted, duration, estimate, rate, score, signed
-from finetune_alf.report.records import Candidate, StudyRecord
 from finetune_alf.report.section import Section, plain
+from finetune_alf.study.documents import StudyDocument
+from finetune_alf.study.space import AnySpace, ChoicesSpace
 
 
 def settings_section(search: Searched) -> Section:
     """Return the table of all that a reader needs to judge or repeat the study."""
-    about, section = search.about, Section()
+    settings, section = search.settings, Section()
     states = Counter(trial.state for trial in search.trials)
     fits = [trial.result for trial in search.trials if trial.result]
     device = ", ".join(sorted({f"{fit.device} in {fit.precision}" for fit in fits}))
-    encoder, sample = about.encoder, about.sample
+    encoder, sample = settings.encoder, settings.sample
     rows = [
         ("encoder", f"`{encoder.name}`: `{encoder.identity}`, {encoder.n_layers} layers"),
         ("sample", f"`{sample.name}`, {_sizes(search)}, digest `{sample.digest[:12]}`"),
-        ("space", f"embeddings and each layer: {_space(about.space)}; head {rate(_baseline(about)[HEAD])}"),
-        ("sampler", f"{about.sampler.get('kind')}, {_pruner(about)}, seed {about.seed}"),
-        ("recipe", _recipe(about)),
+        ("space", f"embeddings and each layer: {_space(settings.space)}; head {rate(_baseline(settings)[HEAD])}"),
+        ("sampler", f"{settings.sampler.kind}, {_pruner(settings)}, seed {settings.seed}"),
+        ("recipe", _recipe(settings)),
         ("trials", f"{len(search.trials)}: {', '.join(f'{n} {state}' for state, n in states.items())}"),
-        ("time", f"{duration(about.seconds)}, {counted(about.n_workers, 'worker')}{f', {device}' if device else ''}"),
-        ("versions", ", ".join(f"{name} {version or 'absent'}" for name, version in about.versions.items())),
+        (
+            "time",
+            f"{duration(settings.seconds)}, {counted(settings.n_workers, 'worker')}{f', {device}' if device else ''}",
+        ),
+        ("versions", ", ".join(f"{name} {version or 'absent'}" for name, version in settings.versions.items())),
     ]
     section.table(("what", "value"), rows)
     return section
@@ -35,7 +39,7 @@ def settings_section(search: Searched) -> Section:
 
 def history_section(results: StudyResults, search: Searched) -> Section:
     """Return the optimisation history, the best trial, and a caution about its score."""
-    section, metric = Section(), search.about.metric
+    section, metric = Section(), search.settings.metric
     scores = {trial.number: trial.score for trial in search.trials}
     section.figure(
         f"{results.name}-history.png",
@@ -69,7 +73,7 @@ def words(metric: str) -> str:
 
 def _caution(results: StudyResults, search: Searched, number: int, best: float) -> str:
     """Say that the best of many scores is too high, and by how much where that was measured."""
-    n_texts = _n_validation(search) if search.about.metric == "accuracy" and 0 < best < 1 else 0
+    n_texts = _n_validation(search) if search.settings.metric == "accuracy" and 0 < best < 1 else 0
     error = f" (on {counted(n_texts, 'text')}, about {score((best * (1 - best) / n_texts) ** 0.5)})" if n_texts else ""
     caution = (
         f"> **Selection bias.** The highest of {len(search.scored)} scores is high by merit and by luck: each has a "
@@ -91,7 +95,7 @@ def _caution(results: StudyResults, search: Searched, number: int, best: float) 
 
 
 def _baseline_trial(search: Searched) -> str | None:
-    baseline = _baseline(search.about)
+    baseline = _baseline(search.settings)
     same = next((trial for trial in search.scored if trial.rates == dict(baseline)), None)
     if same is None:
         return None
@@ -106,7 +110,7 @@ def _failures(search: Searched) -> str | None:
 
 def _sizes(search: Searched) -> str:
     """Return texts by split where the study wrote them down, else what its predictions show."""
-    if counts := search.about.sample.counts:
+    if counts := search.settings.sample.counts:
         return " / ".join(f"{sum(by_class.values()):,} {split}" for split, by_class in counts.items()) + " texts"
     n_texts = _n_validation(search)
     return f"{counted(n_texts, 'validation text')}" if n_texts else "sizes not recorded"
@@ -116,24 +120,24 @@ def _n_validation(search: Searched) -> int:
     return max((len(trial.result.predictions) for trial in search.trials if trial.result), default=0)
 
 
-def _baseline(about: StudyRecord) -> Mapping[Address, float]:
-    return about.recipe.rates.at(about.encoder.n_layers)
+def _baseline(settings: StudyDocument) -> Mapping[Address, float]:
+    return settings.recipe.rates.at(settings.encoder.n_layers)
 
 
-def _space(space: dict[str, Any]) -> str:
-    if "rates" in space:
-        grid = f"one of {', '.join(rate(value) for value in space['rates'])}"
+def _space(space: AnySpace) -> str:
+    if isinstance(space, ChoicesSpace):
+        grid = f"one of {', '.join(rate(value) for value in space.rates)}"
     else:
-        grid = f"from {rate(space['low'])} to {rate(space['high'])}, uniform in the logarithm"
-    return f"{grid}, {len(space['blocks'])} blocks tied" if space.get("blocks") else grid
+        grid = f"from {rate(space.low)} to {rate(space.high)}, uniform in the logarithm"
+    return f"{grid}, {len(space.blocks)} blocks tied" if space.blocks else grid
 
 
-def _pruner(about: StudyRecord) -> str:
-    return f"{about.pruner.get('kind')} pruner" if about.pruner else "no pruner"
+def _pruner(settings: StudyDocument) -> str:
+    return f"{settings.pruner.kind} pruner" if settings.pruner else "no pruner"
 
 
-def _recipe(about: StudyRecord) -> str:
-    recipe, stopping = about.recipe, about.recipe.early_stopping
+def _recipe(settings: StudyDocument) -> str:
+    recipe, stopping = settings.recipe, settings.recipe.early_stopping
     parts = [
         f"baseline rate {rate(recipe.rates.highest)} ({recipe.rates.kind})",
         f"batch {recipe.batch}",

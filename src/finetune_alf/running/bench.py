@@ -7,6 +7,7 @@ from pathlib import Path
 
 from finetune_alf.data.mixture import AnySample, load_any_sample
 from finetune_alf.data.sample import Card, Sample, load_sample
+from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.load import Encoder
 from finetune_alf.encoder.locate import resolve_folder
 from finetune_alf.encoder.spec import EncoderSpec
@@ -38,8 +39,20 @@ class Bench:
         )
 
     @property
+    def encoder_identity(self) -> EncoderIdentity:
+        """Which encoder it is, for documents."""
+        encoder = self.encoder
+        return EncoderIdentity(name=self.study.encoder, identity=encoder.identity, n_layers=encoder.n_layers)
+
+    @property
+    def sample_identity(self) -> SampleIdentity:
+        """Which sample it is, for documents."""
+        card = self.sample.card
+        return SampleIdentity(name=self.sample.name, digest=card.digest, counts=card.counts)
+
+    @property
     def tags(self) -> dict[str, str]:
-        """What every run says of where it comes from."""
+        """The tags of every run: encoder and sample."""
         return {
             "alf.encoder": self.encoder.identity,
             "alf.sample": self.sample.name,

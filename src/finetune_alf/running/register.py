@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from finetune_alf.figures import learning_curves
-from finetune_alf.files import write_json
 from finetune_alf.register.candidates import Candidate, choose_schedules, rank_candidates, select_trials
 from finetune_alf.register.confirm import confirmation_jobs, confirmed_candidate, require_two
 from finetune_alf.register.lock import lock_document, model_name, read_locked_schedules, register_schedules
@@ -49,24 +48,24 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     template = FitJob("", study.recipe, bench.encoder_spec, digest, 0, metric=study.metric)
     results = _confirm(ctx, name, bench, confirmation_jobs(picked, template, spec.n_seeds, spec.seed), runs)
     truths = {task: sample.splits["confirmation"].labels for task, sample in bench.sample.tasks.items()}
-    held = require_two(
+    candidates = require_two(
         name, [confirmed_candidate(record, results, template, spec.n_seeds, truths) for record in picked]
     )
-    by_score = rank_candidates(held, distance)
+    by_score = rank_candidates(candidates, distance)
     chosen = choose_schedules(by_score, spec.min_distance)
     trials = {record.number: record for record in records}
-    about = read_study(folder)
+    settings = read_study(folder)
     schedules = {
         alias: schedule_of(
-            name, f"{name}-{alias}", bench, trials[candidate.trial], about["git_commit"], _confirmed(bench, candidate)
+            name, f"{name}-{alias}", bench, trials[candidate.trial], settings.git_commit, _confirmed(bench, candidate)
         )
         for alias, candidate in chosen.items()
     }
     versions = register_schedules(registry, name, schedules, runs.parent_id)
-    key = study_key(name, about["digest"])
+    key = study_key(name, settings.digest)
     _attach_curves(runs, key, [trials[candidate.trial] for candidate in chosen.values()], study.score_name)
     runs.metrics.update({f"{alias}.confirmed": candidate.mean for alias, candidate in chosen.items()})
-    write_json(ctx.paths.schedules(name), lock_document(name, study.score_name, schedules, versions, by_score))
+    lock_document(name, study.score_name, schedules, versions, by_score).write(ctx.paths.schedules(name))
 
 
 def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs: Runs) -> Mapping[str, FitResult]:

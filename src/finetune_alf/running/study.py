@@ -36,18 +36,14 @@ def study(ctx: Context, name: str) -> None:
         result = run_study(
             name,
             spec,
-            sample_digest=bench.sample.card.digest,
+            sample=bench.sample_identity,
+            encoder=bench.encoder_identity,
             encoder_spec=bench.encoder_spec,
-            encoder_identity=bench.encoder.identity,
-            n_layers=bench.encoder.n_layers,
             executor=ctx.executor(),
             work=bench.fit_runner,
             paths=ctx.paths,
             on_trial=on_trial,
-            provenance={
-                "sample": {"name": spec.sample, "digest": bench.sample.card.digest, "counts": bench.sample.card.counts},
-                "git_commit": commit,
-            },
+            git_commit=commit,
         )
         runs.metrics.update({"best.score": result.best.score or 0.0, "n_trials": len(result.records)})
     ctx.console.log(

@@ -5,16 +5,15 @@ Only this process writes to the database. Workers receive a job and return a res
 
 import contextlib
 import itertools
-import json
 import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import PartialError
 from finetune_alf.execute import Executor, Outcome, Work
@@ -22,9 +21,10 @@ from finetune_alf.files import digest, hold_lock
 from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
+from finetune_alf.study.documents import StudyDocument
 from finetune_alf.study.identity import identity_of
 from finetune_alf.study.pruner import StudyPruner
-from finetune_alf.study.records import TrialRecord, TrialState, best_trial, elapsed_s, write_results
+from finetune_alf.study.records import TrialRecord, TrialState, best_trial, elapsed_s, package_versions, write_results
 from finetune_alf.study.sampler import observations_of, suggest
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import PendingTrial, StudyStore, open_store
@@ -56,53 +56,61 @@ def run_study(
     name: str,
     spec: StudySpec,
     *,
-    sample_digest: str,
+    sample: SampleIdentity,
+    encoder: EncoderIdentity,
     encoder_spec: EncoderSpec,
-    encoder_identity: str,
-    n_layers: int,
     executor: Executor,
     work: Work[FitJob, FitResult],
     paths: Paths,
     on_trial: OnTrial | None = None,
     on_epoch: OnEpoch | None = None,
-    provenance: Mapping[str, Any] | None = None,
+    git_commit: str | None = None,
 ) -> StudyResult:
     """Run or resume a study until it has `n_trials`, and write its results.
 
     `on_trial` is called with every finished trial: first with those in the database, in the order of their numbers,
     then with each new one after it is committed. `on_epoch` is called with a trial's number and each of its epochs.
-    `provenance` holds further fields of study.json, such as the sample's sizes and the git commit. Failed and pruned
-    trials count. Pending trials of an interrupted run are finished under their own numbers, even if `n_trials` has been
-    lowered since.
+    Failed and pruned trials count. Pending trials of an interrupted run are finished under their own numbers, even if
+    `n_trials` has been lowered since.
 
     Raises LockedError while another process runs this study, StudyError when its database cannot be used, and
     PartialError when too many trials fail. Finished trials are kept in every case.
     """
-    identity = identity_of(spec, sample_digest, encoder_identity)
+    identity = identity_of(spec, sample.digest, encoder.identity)
     with (
         hold_lock(paths.studies / f"{name}.lock"),
         open_store(paths.studies, name, identity) as store,
     ):
         template = FitJob(
-            "", spec.recipe, encoder_spec, sample_digest, child_seed(spec.seed, "fit"), "validation", spec.metric
+            "", spec.recipe, encoder_spec, sample.digest, child_seed(spec.seed, "fit"), "validation", spec.metric
         )
-        coordinator = _Coordinator(name, spec, n_layers, store, template, on_trial or _ignore, on_epoch or _ignore)
+        coordinator = _Coordinator(
+            name, spec, encoder.n_layers, store, template, on_trial or _ignore, on_epoch or _ignore
+        )
         coordinator.run(executor, work)
         records = coordinator.records
         best = best_trial(records)
         if best is None:
             raise PartialError(f"studies.{name}: no trial is complete. {_most_frequent_reason(records)}")
-        document = {
-            "name": name,
-            "digest": digest(identity),
-            "encoder": {"name": spec.encoder, "identity": encoder_identity, "n_layers": n_layers},
-            "sample": {"name": spec.sample, "digest": sample_digest},
-            **json.loads(spec.model_dump_json(exclude={"encoder", "sample"})),
-            "metric": spec.score_name,
-            "n_workers": executor.n_workers,
-            "n_fused": getattr(executor, "n_fused", 1),  # trials suggested at a time; only one executor fuses
-            **(provenance or {}),
-        }
+        document = StudyDocument(
+            name=name,
+            digest=digest(identity),
+            encoder=encoder,
+            sample=sample,
+            metric=spec.score_name,
+            space=spec.space,
+            sampler=spec.sampler,
+            pruner=spec.pruner,
+            seed=spec.seed,
+            enqueue=spec.enqueue,
+            recipe=spec.recipe,
+            n_trials=spec.n_trials,
+            n_workers=executor.n_workers,
+            n_fused=getattr(executor, "n_fused", 1),  # only one executor fuses
+            git_commit=git_commit,
+            versions=package_versions(),
+            seconds=elapsed_s(records),
+        )
         write_results(paths.study_results(name), records, document)
         return StudyResult(tuple(records), best, store.path, elapsed_s(records))
 

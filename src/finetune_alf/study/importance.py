@@ -20,10 +20,11 @@ from optuna.importance import (
 )
 from scipy.stats import rankdata
 
+from finetune_alf.documents import Estimate
 from finetune_alf.errors import InputError
 from finetune_alf.rates import LayerRates
 from finetune_alf.seeds import child_seed
-from finetune_alf.spec import Spec
+from finetune_alf.study.documents import LayerImportance, RankCorrelation
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.sampler import Observation, in_memory_study, observations_of
 from finetune_alf.study.space import PARAM_PREFIX, AnySpace, LogSpace
@@ -40,33 +41,6 @@ EVALUATORS: Mapping[str, Callable[[int, int], BaseImportanceEvaluator]] = {  # (
     # Optuna recommends 5 trials or more above the quantile.
     "ped_anova": lambda seed, n: PedAnovaImportanceEvaluator(target_quantile=max(0.1, 5 / n)),
 }
-
-
-class Estimate(Spec):
-    """An importance in [0, 1]; the importances of all addresses add up to 1. Mean and 95 % interval over resamples."""
-
-    mean: float
-    low: float
-    high: float
-
-
-class RankCorrelation(Spec):
-    """Spearman's rank correlation of a rate with the score, with its 95 % interval; None if the rate is constant."""
-
-    rho: float | None
-    low: float | None
-    high: float | None
-
-
-class LayerImportance(Spec):
-    """The importance of each address, by evaluator. `blocks` maps a block's lowest address to all its addresses."""
-
-    study: str
-    n_trials: int
-    n_resamples: int
-    evaluators: dict[str, dict[str, Estimate]]
-    direction: dict[str, RankCorrelation]
-    blocks: dict[str, tuple[str, ...]]
 
 
 def layer_importance(

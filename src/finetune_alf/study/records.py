@@ -4,18 +4,21 @@ import json
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ValidationError
 
 from finetune_alf import __version__
 from finetune_alf.errors import InputError
-from finetune_alf.files import read_json, read_jsonl, write_json, write_jsonl
+from finetune_alf.files import read_jsonl, write_json, write_jsonl
 from finetune_alf.rates import LayerRates
 from finetune_alf.spec import Spec
+from finetune_alf.study.documents import StudyDocument
 from finetune_alf.train.result import FitResult
 
 TrialState = Literal["complete", "failed", "pruned"]
+
+STUDY_FILE = "study.json"
 
 RECORDED_PACKAGES = ("optuna", "torch", "transformers")
 """Packages whose versions study.json records."""
@@ -57,14 +60,18 @@ def elapsed_s(records: Sequence[TrialRecord]) -> float:
     return (max(record.ended_ms for record in records) - min(record.started_ms for record in records)) / 1000
 
 
-def write_results(folder: Path, records: Sequence[TrialRecord], study: dict[str, Any]) -> None:
+def write_results(folder: Path, records: Sequence[TrialRecord], study: StudyDocument) -> None:
     """Write trials.jsonl, best.json and, last, study.json, each atomically."""
     best = best_trial(records)
     write_jsonl(folder / "trials.jsonl", [record.model_dump(mode="json") for record in records])
     if best is not None:
         write_json(folder / "best.json", {"number": best.number, "score": best.score, "rates": best.rates})
-    versions = {"finetune_alf": __version__, **{name: _version(name) for name in RECORDED_PACKAGES}}
-    write_json(folder / "study.json", {**study, "versions": versions, "seconds": elapsed_s(records)})
+    study.write(folder / STUDY_FILE)
+
+
+def package_versions() -> dict[str, str | None]:
+    """Return the versions that study.json records; None for a package that is not installed."""
+    return {"finetune_alf": __version__, **{name: _version(name) for name in RECORDED_PACKAGES}}
 
 
 def read_trials(path: Path) -> list[TrialRecord]:
@@ -80,10 +87,9 @@ def read_trials(path: Path) -> list[TrialRecord]:
     return records
 
 
-def read_study(folder: Path) -> dict[str, Any]:
-    """Read study.json: the study's params and its digest. Raises InputError with the file."""
-    study: dict[str, Any] = read_json(folder / "study.json")
-    return study
+def read_study(folder: Path) -> StudyDocument:
+    """Read study.json. Raises InputError with the file."""
+    return StudyDocument.read(folder / STUDY_FILE)
 
 
 def parse_trial(row: object) -> TrialRecord:

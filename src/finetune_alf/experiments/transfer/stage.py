@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from finetune_alf.documents import EncoderIdentity
 from finetune_alf.errors import ScheduleError
 from finetune_alf.experiments.transfer.cells import (
     Cell,
@@ -92,12 +91,12 @@ def _kind(bench: Bench) -> CellKind[Cell]:
 
 def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocument:
     """Write the predictions and the document, and return the document."""
-    sample, metric, encoder = bench.only, bench.study.metric, bench.encoder
+    sample, metric = bench.only, bench.study.metric
     truth, predictions = sample.splits["test"].labels, predictions_by_scheme(fits)
     path = ctx.paths.document("transfer", study, sample.name)
     document = TransferDocument(
         study=study,
-        encoder=EncoderIdentity(name=bench.study.encoder, identity=encoder.identity, n_layers=encoder.n_layers),
+        encoder=bench.encoder_identity,
         metric=metric,
         sample=TransferSample(
             name=sample.name,
