@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from finetune_alf.experiments.multitask.figure import cells_info, scores_of_cells
 from finetune_alf.figures import (
     importance_bars,
     learning_curves,
@@ -94,15 +93,6 @@ def test_curves_keep_what_was_not_measured_as_a_gap() -> None:
     assert (curve.label, curve.epochs) == ("alf-1", (0, 1))
     assert curve.train_loss == (0.7, 0.5)
     assert curve.validation_score == (0.5, None)
-
-
-def test_cells_are_means_over_their_seeds_as_far_as_all_of_them_went() -> None:
-    cells = {"all": {"seconds": 4.0, "overall": {"mean": 0.6, "low": 0.5, "high": 0.7}}, "lost": {"seconds": None}}
-    whole, lost = cells_info(cells, {"all": [[0.5, 0.6, 0.7], [0.3, None]]})
-    assert whole.by_epoch == (pytest.approx(0.4), None)
-    assert (whole.seconds, whole.score) == (4.0, (0.6, 0.5, 0.7))
-    assert (lost.by_epoch, lost.score) == ((), None)
-    assert scores_of_cells(cells, {"all": [[0.5, 0.6]]}, "test").startswith(b"\x89PNG")
 
 
 def test_matplotlib_waits_for_the_first_drawing() -> None:

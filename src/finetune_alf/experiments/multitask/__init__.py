@@ -1,6 +1,6 @@
-"""One encoder, a head for each task: cells that differ in one thing each, as in minBERT multi-task.
+"""One encoder with a head for each task, fitted by recipes that differ in one thing each, as in minBERT multi-task.
 
 The method of Gamarra Lafuente and Udash, "Effects of Appropriate Modeling of Tasks and Hyperparameters on Downstream
-Tasks" (CS224N). `spec.py` says what may be asked, `cells.py` what is fitted, `table.py` makes numbers of it, and
-`published.py` has theirs. How several tasks are learned at once is the business of `recipe/tasks.py` and `train/`.
+Tasks" (CS224N). `spec.py` has the entry in params.yaml, `cells.py` the fits, `table.py` their scores and costs, and
+`published.py` the paper's numbers. How one fit learns several tasks is in `recipe/tasks.py` and `train/`.
 """

@@ -12,7 +12,7 @@ from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
 
 OVERALL = "overall"
-"""What the score of several tasks is called where a metric is named."""
+"""The metric's name of the score that combines several tasks."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Cell:
 
 
 class TaskLine(Document):
-    """One task's part of a cell's line."""
+    """One task in a cell's line."""
 
     metric: str
     score: float
@@ -70,7 +70,7 @@ def cell_line(cell: Cell, result: FitResult, n_layers: int) -> MultitaskLine:
         seed=cell.seed,
         kept_epoch=result.kept_epoch,
         n_steps=result.n_steps,
-        tasks={task: TaskLine(metric=one.metric, score=one.score, loss=one.loss) for task, one in tasks.items()},
+        tasks={task: TaskLine(metric=each.metric, score=each.score, loss=each.loss) for task, each in tasks.items()},
         rates={str(address): rate for address, rate in cell.recipe.rates_at(n_layers).items()},
         **fields_of(result),
     )

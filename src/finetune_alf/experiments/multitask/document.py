@@ -1,4 +1,4 @@
-"""results/multitask/<name>.json: what the cells of a multi-task experiment scored and cost."""
+"""results/multitask/<name>.json: the scores and costs of a multi-task experiment's cells."""
 
 from pydantic import Field, JsonValue
 
@@ -13,10 +13,10 @@ class TaskScore(Estimate):
 
 
 class CellScores(Document):
-    """The scores of one cell, and what they cost.
+    """The scores of one cell, and their costs.
 
-    `validation` is the overall score on the validation split of the epoch that counts, `kept_epoch` that epoch; all
-    are means over seeds, `seconds` a median.
+    `validation` is the overall score of the kept epoch on the validation split. All are means over seeds, but `seconds`
+    is a median.
     """
 
     overall: Estimate
@@ -28,22 +28,23 @@ class CellScores(Document):
 
 
 class CellResult(Document):
-    """A row of the table; without scores where every fit diverged, without relations in the baseline itself.
+    """A row of the table; without scores where every fit diverged.
 
-    `saved` is the share of the baseline's time that the cell saves, `kept` the share of its score that it keeps.
+    `time_saved` is the share of the baseline's time that the cell saves, `score_kept` the share of its score that the
+    cell keeps; they and the difference from it are None in the baseline itself.
     """
 
     n_seeds: int
     n_diverged: int
     n_parameters: int
     scores: CellScores | None
-    saved: float | None = None
-    kept: float | None = None
+    time_saved: float | None = None
+    score_kept: float | None = None
     difference: Estimate | None = None
 
 
 class MultitaskDocument(Document):
-    """The whole table; `floor` is what naming the commonest class, or the mean score, would score."""
+    """The whole table; `majority_baselines` are the scores of one prediction for all texts, by task and overall."""
 
     name: str
     encoder: EncoderIdentity
@@ -55,6 +56,6 @@ class MultitaskDocument(Document):
     n_seeds: int
     n_texts: dict[str, int]
     metrics: dict[str, str]
-    floor: dict[str, float]
+    majority_baselines: dict[str, float]
     machine: Machine
     cells: dict[str, CellResult] = Field(min_length=1)

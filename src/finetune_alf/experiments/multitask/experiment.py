@@ -19,14 +19,14 @@ class MultitaskExperiment(NamedExperiment):
     key: ClassVar[str] = SECTION.key
     section: ClassVar[Section[Any]] = SECTION
     help: ClassVar[Help] = Help(
-        short="Fit one encoder at several tasks.",
+        short="Fit one encoder to several tasks at once.",
         long="Fit one encoder, a head for each task, under every recipe of experiment NAME; without a name, of all.\n\n"
         "Run the same command again to resume: only missing fits are done.",
         example="minbert-unfreeze",
     )
 
     def run(self, ctx: "Context", *arguments: str) -> None:
-        """Do what of an entry is not done yet."""
+        """Fit the cells of an entry that are not done yet."""
         from finetune_alf.experiments.multitask.stage import multitask
 
         multitask(ctx, *arguments)
@@ -38,7 +38,7 @@ class MultitaskExperiment(NamedExperiment):
         return multitask_planned(ctx, name)
 
     def part(self, paths: Paths) -> "Part | None":
-        """Return the part of the report about all that have run."""
+        """Return the part of the report about all experiments that have run."""
         from finetune_alf.experiments.multitask.page import multitask_part
 
         return multitask_part(paths)

@@ -1,4 +1,4 @@
-"""The fits of a multi-task experiment, planned: every cell on the mixture."""
+"""The planned fits of a multi-task experiment: every cell on the mixture."""
 
 from collections.abc import Iterator
 

@@ -1,9 +1,9 @@
-"""The paper's own numbers, by the cells' names in the presets.
+"""The paper's numbers, by the cells' names in the presets.
 
 Gamarra Lafuente and Udash, "Effects of Appropriate Modeling of Tasks and Hyperparameters on Downstream Tasks": one fit
 each of BERT-base on SST-5 (8,544 training texts), Quora (141,506 pairs) and STS (6,041 pairs), on its development
-splits, by which the epoch was chosen too. Its table 1 (layers opened) and figure 2 (rates) give no numbers in the
-text but those of `REMARKS`.
+splits, which also chose the epoch. Of its table 1 (unfrozen layers) and figure 2 (rates), the text gives only the
+numbers in `REMARKS`.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TABLES = "tables 2 and 3, one fit each, on the development splits"
 
 @dataclass(frozen=True)
 class PublishedCell:
-    """A row: scores as its tables have them, and millions of parameters where it counts them (section 5.3.4)."""
+    """A row of its tables, and its millions of parameters where section 5.3.4 gives them."""
 
     overall: float
     sst5: float
@@ -48,4 +48,4 @@ REMARKS: dict[str, str] = {
     "rate-1e-5": "Of the paper's three rates 1e-5 scored best (section 5.4.2).",
     "sts-apart": "In the paper STS gained about 10 points when its pairs were joined to one input (section 4).",
 }
-"""What the paper says without a table, by cell."""
+"""What the text of the paper says, by cell."""

@@ -1,4 +1,4 @@
-"""The section `multitask` of params.yaml, and what must agree between it and the others."""
+"""The section `multitask` of params.yaml, checked against the other sections."""
 
 from collections.abc import Iterator
 from typing import Any

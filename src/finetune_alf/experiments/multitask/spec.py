@@ -1,4 +1,4 @@
-"""What params.yaml says of a multi-task experiment."""
+"""The spec of a multi-task experiment: an entry of the section `multitask` in params.yaml."""
 
 import json
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ CellName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 class MultitaskSpec(Spec):
     """One mixture fitted by several recipes, each cell under the same seeds.
 
-    `vary` names the cells; each says what is other than in `recipe`: maps merge, but a map of another `kind` replaces
-    the one there, as lists and scalars do. What the cells are measured by, each task's metric and `overall`, is the
-    recipe's for all of them. Time saved and score kept are relative to the cell `baseline`. Which epoch counts is
-    chosen on the validation split (`recipe.keep`), cells are scored on `score_on`.
+    `vary` names the cells, each with its changes to `recipe`: maps are merged, but a map of another `kind` replaces the
+    recipe's, as lists and scalars do. A cell cannot change a task's metric or `overall`, which are common to all. Time
+    saved and score kept are relative to the cell `baseline`. The epoch is chosen on the validation split
+    (`recipe.keep`), and cells are scored on `score_on`.
     """
 
     encoder: Name
@@ -40,40 +40,39 @@ class MultitaskSpec(Spec):
             raise ValueError(f"baseline must be one of the cells {', '.join(self.vary)}, but got {self.baseline}")
         for name, recipe in self.recipes().items():
             if recipe.tasks:
-                _check_measure(name, self.recipe.tasks, recipe.tasks)
+                _check_metrics(name, self.recipe.tasks, recipe.tasks)
         return self
 
     def recipes(self) -> dict[str, Recipe]:
-        """Return each cell's recipe; ValueError names the cell whose recipe would not be one."""
-        plain = self.recipe.model_dump(mode="json")
-        return {name: _recipe(name, merge(plain, changes)) for name, changes in self.vary.items()}
+        """Return each cell's recipe; ValueError names the cell whose recipe is not valid."""
+        common = self.recipe.model_dump(mode="json")
+        return {name: _recipe(name, merge(common, changes)) for name, changes in self.vary.items()}
 
 
-def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one map over another; maps in them are merged, unless they are of another `kind`."""
-    merged = dict(under)
-    for key, value in over.items():
-        below = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping) and _is_of_one_kind(below, value):
-            merged[key] = merge(below, value)
+def merge(common: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a map with changes; maps in it are merged, unless the change is of another `kind`."""
+    merged = dict(common)
+    for key, value in changes.items():
+        before = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping) and _keeps_kind(before, value):
+            merged[key] = merge(before, value)
         else:
             merged[key] = value
     return merged
 
 
-def _is_of_one_kind(under: Mapping[str, Any], over: Mapping[str, Any]) -> bool:
-    return "kind" not in over or over["kind"] == under.get("kind")
+def _keeps_kind(common: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    return "kind" not in changes or changes["kind"] == common.get("kind")
 
 
-def _check_measure(name: str, before: TasksSpec, after: TasksSpec) -> None:
-    """Raise ValueError where a cell is to be measured otherwise than the recipe, and so than the other cells."""
-    if after.overall != before.overall:
-        raise ValueError(f"vary.{name}.tasks.overall must be the recipe's, {before.overall}, but got {after.overall}")
-    for task in {**before.each, **after.each}:
-        wanted, given = before.of(task).metric, after.of(task).metric
-        if given != wanted:
-            told = f"the recipe's, {wanted or 'the default'}"
-            raise ValueError(f"vary.{name}.tasks.each.{task}.metric must be {told}, but got {given or 'the default'}")
+def _check_metrics(name: str, common: TasksSpec, tasks: TasksSpec) -> None:
+    """Raise ValueError where a cell changes the metrics that all cells have in common."""
+    if tasks.overall != common.overall:
+        raise ValueError(f"vary.{name}.tasks.overall must be the recipe's, {common.overall}, but got {tasks.overall}")
+    for task in {**common.each, **tasks.each}:
+        expected, given = (spec.of(task).metric or "the default" for spec in (common, tasks))
+        if given != expected:
+            raise ValueError(f"vary.{name}.tasks.each.{task}.metric must be the recipe's, {expected}, but got {given}")
 
 
 def _recipe(name: str, merged: Mapping[str, Any]) -> Recipe:
@@ -82,7 +81,7 @@ def _recipe(name: str, merged: Mapping[str, Any]) -> Recipe:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in ("vary", name, *fault["loc"]))
-        raise ValueError(f"{where} must make a recipe, but got: {fault['msg']}") from None
+        raise ValueError(f"{where} must make a valid recipe, but got: {fault['msg']}") from None
     if recipe.tasks is None:
-        raise ValueError(f"vary.{name}.tasks must not be taken away")
+        raise ValueError(f"vary.{name}.tasks must be a map, but got null")
     return recipe

@@ -11,7 +11,7 @@ from finetune_alf.experiments.multitask.cells import OVERALL, Cell, MultitaskLin
 from finetune_alf.experiments.multitask.document import CellResult, MultitaskDocument
 from finetune_alf.experiments.multitask.section import SECTION
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
-from finetune_alf.experiments.multitask.table import Truths, cells_table, floor
+from finetune_alf.experiments.multitask.table import Truths, cells_table, majority_baselines
 from finetune_alf.params.section import entry
 from finetune_alf.recipe.task_plans import task_plans
 from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
@@ -25,9 +25,9 @@ Fits = Sequence[tuple[Cell, FitResult]]
 
 
 def multitask(ctx: Context, name: str) -> None:
-    """Do the fits of `multitask.<name>` that are not done yet, and write its cells and its table.
+    """Fit the cells of `multitask.<name>` that are not done yet; write all cells and the table.
 
-    All experiments share one ledger: a cell that two of them have, their baseline say, is fitted once.
+    All experiments share one ledger: a cell of two of them, such as a common baseline, is fitted once.
     """
     spec = entry(SECTION.key, SECTION.of(ctx.params), name)
     with ctx.lock("multitask"):
@@ -52,7 +52,7 @@ def multitask(ctx: Context, name: str) -> None:
 
 
 @dataclass(frozen=True)
-class _Bench:
+class _MixtureBench:
     """An experiment with its encoder and mixture loaded; `n_layers` and `identity` are the encoder's."""
 
     name: str
@@ -106,7 +106,7 @@ class _Bench:
             n_seeds=spec.n_seeds,
             n_texts={task: len(truth) for task, truth in self.truths.items()},
             metrics=metrics,
-            floor=floor(tasks, self.truths, metrics),
+            majority_baselines=majority_baselines(tasks, self.truths, metrics),
             machine=machine_of(fits[0][1]),
             cells=cells_table(spec, self.truths, by_cell, self._n_parameters()),
         )
@@ -121,13 +121,13 @@ class _Bench:
 
     def _logged(self, cell: Cell, result: FitResult) -> LoggedFields:
         split, tasks = self.spec.score_on, result.tasks or {}
-        each = {f"{split}.{task}.{one.metric}": one.score for task, one in tasks.items()}
+        by_task = {f"{split}.{task}.{each.metric}": each.score for task, each in tasks.items()}
         tags = {**self.tags, "alf.cell": cell.name, "alf.seed": str(cell.seed)}
-        return LoggedFields({f"{split}.{OVERALL}": result.score, **each}, tags)
+        return LoggedFields({f"{split}.{OVERALL}": result.score, **by_task}, tags)
 
 
-def _open(ctx: Context, name: str, spec: MultitaskSpec) -> _Bench:
-    """Load encoder and mixture, and check that they suit every cell.
+def _open(ctx: Context, name: str, spec: MultitaskSpec) -> _MixtureBench:
+    """Load encoder and mixture, and check every cell's recipe against them.
 
     Raises DataError, naming the stage to run, when the mixture is not there, EncoderError for the encoder, and
     InputError, naming the cell, for a recipe that does not suit them.
@@ -143,7 +143,7 @@ def _open(ctx: Context, name: str, spec: MultitaskSpec) -> _Bench:
             raise
         except InputError as error:
             raise type(error)(f"multitask.{name}, cell {cell}: {error}") from None
-    return _Bench(name, spec, sample, encoder_spec, encoder.identity, encoder.n_layers, fit_runner)
+    return _MixtureBench(name, spec, sample, encoder_spec, encoder.identity, encoder.n_layers, fit_runner)
 
 
 def _scores(cells: Mapping[str, CellResult]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A multi-task experiment's numbers, as the stage writes them and the report reads them."""
+"""Scores and costs of a multi-task experiment's cells, and their relation to the baseline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -18,19 +18,19 @@ from finetune_alf.stats.bootstrap import Replicates, bootstrap_interval, bootstr
 from finetune_alf.train.result import FitResult
 
 Truths = Mapping[str, Sequence[float]]
-"""task -> the true class or score of each text of the split that scores."""
+"""Task -> the true class or score of each text of the split that is scored."""
 
 Fits = Mapping[str, Mapping[int, FitResult]]
-"""cell -> fit seed -> result; diverged fits too."""
+"""Cell -> fit seed -> result, of diverged fits too."""
 
 
 def cells_table(
     spec: MultitaskSpec, truths: Truths, fits: Fits, n_parameters: Mapping[str, int]
 ) -> dict[str, CellResult]:
-    """Return each cell's scores with intervals, what they cost, and both relative to the baseline.
+    """Return each cell's scores with intervals, its costs, and both relative to the baseline.
 
     Texts are resampled task by task, the same ones for all cells; seeds are compared where both cells have them. A cell
-    without a fit that converged has no scores.
+    whose every fit diverged has no scores.
     """
     converged = {name: _converged(by_seed) for name, by_seed in fits.items()}
     values = {name: _values(spec, truths, by_seed) if by_seed else {} for name, by_seed in converged.items()}
@@ -48,8 +48,8 @@ def cells_table(
     }
 
 
-def floor(tasks: TasksSpec, truths: Truths, metrics: Mapping[str, str]) -> dict[str, float]:
-    """Return what always naming the commonest class, or the mean score, would score at each task and overall."""
+def majority_baselines(tasks: TasksSpec, truths: Truths, metrics: Mapping[str, str]) -> dict[str, float]:
+    """Return `metrics.majority_baseline` of each task, and overall."""
     each = {task: majority_baseline(metrics[task], truth) for task, truth in truths.items()}
     return {**each, OVERALL: tasks.overall_score(each, metrics)}
 
@@ -58,13 +58,12 @@ def _converged(by_seed: Mapping[int, FitResult]) -> dict[int, FitResult]:
     return {seed: by_seed[seed] for seed in sorted(by_seed) if by_seed[seed].score is not None}
 
 
-def metrics_of_fit(result: FitResult) -> dict[str, str]:
-    """Return the metric of each task."""
-    return {task: one.metric for task, one in (result.tasks or {}).items()}
+def _metrics(result: FitResult) -> dict[str, str]:
+    return {task: each.metric for task, each in (result.tasks or {}).items()}
 
 
 def _values(spec: MultitaskSpec, truths: Truths, by_seed: Mapping[int, FitResult]) -> dict[str, Replicates]:
-    metrics = metrics_of_fit(next(iter(by_seed.values())))
+    metrics = _metrics(next(iter(by_seed.values())))
     values = {}
     for task, metric in metrics.items():
         predictions = [(fit.tasks or {})[task].predictions for fit in by_seed.values()]
@@ -76,8 +75,8 @@ def _values(spec: MultitaskSpec, truths: Truths, by_seed: Mapping[int, FitResult
 
 def _scores(spec: MultitaskSpec, by_seed: Mapping[int, FitResult], values: Mapping[str, Replicates]) -> CellScores:
     fits = list(by_seed.values())
-    metrics, seed = metrics_of_fit(fits[0]), child_seed(spec.seed, "seeds")
-    intervals = {name: asdict(bootstrap_interval(own, seed)) for name, own in values.items()}
+    metrics, seed = _metrics(fits[0]), child_seed(spec.seed, "seeds")
+    intervals = {name: asdict(bootstrap_interval(replicates, seed)) for name, replicates in values.items()}
     return CellScores(
         overall=Estimate(**intervals[OVERALL]),
         tasks={task: TaskScore(metric=metric, **intervals[task]) for task, metric in metrics.items()},
@@ -89,7 +88,7 @@ def _scores(spec: MultitaskSpec, by_seed: Mapping[int, FitResult], values: Mappi
 
 
 def _kept(fit: FitResult) -> float:
-    """Return the overall score on the validation split of the epoch that counts."""
+    """Return the overall score of the kept epoch on the validation split."""
     return fit.epochs[fit.kept_epoch or 0].validation_score or 0.0
 
 
@@ -103,18 +102,18 @@ def _relative(
     scores: Mapping[str, CellScores | None],
     overall: Mapping[str, SeedValues],
 ) -> dict[str, Any]:
-    """Return time saved, score kept, and the paired difference from the baseline; none where one has no scores.
+    """Return time saved, score kept, and the paired difference from the baseline; nothing where one has no scores.
 
-    There is no share to keep of a score that is not above 0.
+    The score kept is None where the baseline's score is not above 0.
     """
-    own, base = scores[name], scores[spec.baseline]
-    values, of_base = overall[name], overall[spec.baseline]
-    shared = [seed for seed in values if seed in of_base]
-    if name == spec.baseline or not (own and base and shared):
+    cell, baseline = scores[name], scores[spec.baseline]
+    values, baseline_values = overall[name], overall[spec.baseline]
+    shared = [seed for seed in values if seed in baseline_values]
+    if name == spec.baseline or not (cell and baseline and shared):
         return {}
-    differences = {seed: values[seed] - of_base[seed] for seed in shared}
+    differences = {seed: values[seed] - baseline_values[seed] for seed in shared}
     return {
-        "saved": 1 - own.seconds / base.seconds,
-        "kept": own.overall.mean / base.overall.mean if base.overall.mean > 0 else None,
+        "time_saved": 1 - cell.seconds / baseline.seconds,
+        "score_kept": cell.overall.mean / baseline.overall.mean if baseline.overall.mean > 0 else None,
         "difference": Estimate(**asdict(seeds_interval(differences, child_seed(spec.seed, "seeds")))),
     }

@@ -1,19 +1,22 @@
-"""Stage `multitask`, and a study over a mixture, from the command line to the page."""
+"""Stage `multitask`, and a study over a mixture: cells, document, MLflow, schedules, refused parameters."""
 
 import shutil
 
 import pytest
-from click.testing import CliRunner
 
-from finetune_alf.cli.entry import group
 from finetune_alf.errors import InputError, ParamsError
+from finetune_alf.experiments.multitask.cells import MultitaskLine
+from finetune_alf.experiments.multitask.document import MultitaskDocument
+from finetune_alf.experiments.multitask.page import multitask_part
 from finetune_alf.experiments.multitask.stage import multitask
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import TasksSpec
-from finetune_alf.register.lock import read_locked_schedules
 from finetune_alf.running.context import Context
+from finetune_alf.running.prepare import prepare
+from finetune_alf.running.register import register
+from finetune_alf.running.study import study
 from finetune_alf.tracking.mlflow import MlflowTracker
 from small_project import PARAMS, RecordingConsole
 
@@ -97,16 +100,8 @@ def rows(label):
 
 
 def params():
-    text = PARAMS.replace(
-        "studies:\n  tiny:", f"{MIX.replace('&recipe', '').replace('RECIPE', RECIPE).strip(chr(10))}\n  tiny:"
-    )
-    return text + EXPERIMENTS
-
-
-def command(root, *words):
-    told = CliRunner().invoke(group, [*words, "--root", str(root)])
-    assert told.exit_code == 0, told.output
-    return told.output
+    mixture = MIX.replace("&recipe", "").replace("RECIPE", RECIPE).strip("\n")
+    return PARAMS.replace("studies:\n  tiny:", f"{mixture}\n  tiny:") + EXPERIMENTS
 
 
 def context(root):
@@ -119,11 +114,13 @@ def done(tmp_path_factory):
     (root / "params.yaml").write_text(params())
     (root / "same.csv").write_text("one,other,is_same\n" + rows(lambda i: i % 2))
     (root / "like.csv").write_text("one,other,score\n" + rows(lambda i: (i * 5 % 11) / 2))
-    told = command(root, "prepare", "mix")
-    assert "mix, of films, same, like: train 56, validation 32" in told
-    for words in (("study", "mixed"), ("register", "mixed"), ("multitask",), ("report",)):
-        command(root, *words)
-    return context(root)
+    ctx = context(root)
+    prepare(ctx, "mix")
+    study(ctx, "mixed")
+    register(ctx, "mixed")
+    for name in ("top", "shape"):
+        multitask(ctx, name)
+    return ctx
 
 
 @pytest.fixture
@@ -132,79 +129,88 @@ def copied(done, tmp_path):
     return context(tmp_path / "copy")
 
 
-def test_every_cell_has_a_line_with_the_score_of_each_task(done):
+def cells_of(ctx, name):
+    return MultitaskLine.read_lines(ctx.paths.cells("multitask", name))
+
+
+def document_of(ctx, name):
+    return MultitaskDocument.read(ctx.paths.document("multitask", name))
+
+
+def test_every_cell_is_a_line_with_the_score_of_each_task(done):
     for name, n_cells in (("top", 4), ("shape", 3)):
-        lines = read_jsonl(done.paths.multitask(name).with_suffix(".jsonl"))
-        assert len({(line["cell"], line["seed"]) for line in lines}) == len(lines) == n_cells
-        for line in lines:
-            assert {task: one["metric"] for task, one in line["tasks"].items()} == TASKS
-            scores = {task: one["score"] for task, one in line["tasks"].items()}
-            assert line["score"] == pytest.approx(TasksSpec().overall_score(scores, TASKS))
-            kept = line["epochs"][line["kept_epoch"]]["validation_score"]
-            assert kept == max(epoch["validation_score"] for epoch in line["epochs"])
-            assert set(line["epochs"][0]["tasks"]) == set(TASKS)
+        cells = cells_of(done, name)
+        assert len({(cell.cell, cell.seed) for cell in cells}) == len(cells) == n_cells
+        for cell in cells:
+            assert {task: line.metric for task, line in cell.tasks.items()} == TASKS
+            scores = {task: line.score for task, line in cell.tasks.items()}
+            assert cell.score == pytest.approx(TasksSpec().overall_score(scores, TASKS))
+            by_epoch = [epoch.validation_score for epoch in cell.epochs]
+            assert by_epoch[cell.kept_epoch] == max(by_epoch)
+            assert set(cell.epochs[0].tasks) == set(TASKS)
 
 
-def test_the_table_says_what_each_cell_scores_and_costs(done):
-    table = read_json(done.paths.multitask("top"))
-    lines = read_jsonl(done.paths.multitask("top").with_suffix(".jsonl"))
-    for name, row in table["cells"].items():
-        own = [line for line in lines if line["cell"] == name]
-        assert row["overall"]["mean"] == pytest.approx(sum(line["score"] for line in own) / 2)
+def test_the_document_has_scores_and_costs_of_each_cell(done):
+    document, cells = document_of(done, "top"), cells_of(done, "top")
+    for name, row in document.cells.items():
+        lines = [cell for cell in cells if cell.cell == name]
+        assert row.scores.overall.mean == pytest.approx(sum(line.score for line in lines) / 2)
         for task in TASKS:
-            mean = sum(line["tasks"][task]["score"] for line in own) / 2
-            assert row["tasks"][task]["mean"] == pytest.approx(mean, abs=1e-9)
-    everything, top = (table["cells"][name] for name in ("all", "top-1"))
-    assert everything["n_trainable_parameters"] == everything["n_parameters"] == top["n_parameters"]
-    assert top["n_trainable_parameters"] < everything["n_trainable_parameters"]
-    assert everything["saved"] is None
-    assert top["saved"] == pytest.approx(1 - top["seconds"] / everything["seconds"])
-    assert table["sample"]["counts"]["test"] == {"films": 20, "same": 12, "like": 12}
-    shape = read_json(done.paths.multitask("shape"))["cells"]
-    width = 16
+            mean = sum(line.tasks[task].score for line in lines) / 2
+            assert row.scores.tasks[task].mean == pytest.approx(mean, abs=1e-9)
+    everything, top = document.cells["all"], document.cells["top-1"]
+    assert everything.scores.n_trainable_parameters == everything.n_parameters == top.n_parameters
+    assert top.scores.n_trainable_parameters < everything.scores.n_trainable_parameters
+    assert everything.time_saved is None
+    assert top.time_saved == pytest.approx(1 - top.scores.seconds / everything.scores.seconds)
+    assert document.sample.counts["test"] == {"films": 20, "same": 12, "like": 12}
+    shape, width = document_of(done, "shape").cells, 16
     apart = width * width + width + width  # a hidden layer, and as many inputs again
-    assert shape["like-apart"]["n_parameters"] == shape["dropout-0.3"]["n_parameters"] + apart
+    assert shape["like-apart"].n_parameters == shape["dropout-0.3"].n_parameters + apart
 
 
-def test_a_cell_that_two_experiments_share_is_fitted_once(done):
-    top, shape = (read_jsonl(done.paths.multitask(name).with_suffix(".jsonl")) for name in ("top", "shape"))
-    shared = {line["seed"]: line for line in top if line["cell"] == "top-1"}
-    (baseline,) = (line for line in shape if line["cell"] == "dropout-0.3")
-    assert {**baseline, "cell": "top-1"} == shared[baseline["seed"]]
+def test_the_page_is_made_of_what_the_stage_wrote(done):
+    text = multitask_part(done.paths).section.markdown
+    (score_row, _) = [line for line in text.splitlines() if line.startswith("| `top-1` |")]
+    mean = document_of(done, "top").cells["top-1"].scores.overall.mean
+    assert f"{mean:.3f}".lstrip("0") in score_row
+
+
+def test_a_cell_of_two_experiments_is_fitted_once(done):
+    by_seed = {cell.seed: cell for cell in cells_of(done, "top") if cell.cell == "top-1"}
+    (baseline,) = (cell for cell in cells_of(done, "shape") if cell.cell == "dropout-0.3")
+    assert baseline.model_copy(update={"cell": "top-1"}) == by_seed[baseline.seed]
     finished = [line for line in done.paths.ledger("multitask").read_text().splitlines() if line]
     assert len(finished) == 4 + 3 - 1
 
 
-def test_mlflow_has_a_run_a_cell_under_one_parent_with_each_tasks_score(done):
+def test_mlflow_has_a_nested_run_for_each_cell_with_each_tasks_score(done):
     tracker = MlflowTracker(done.paths.root)
-    find = tracker.client.search_runs
-    (parent,) = find([tracker.experiment_id], "tags.`alf.multitask` = 'top'")
+    search = tracker.client.search_runs
+    (parent,) = search([tracker.experiment_id], "tags.`alf.multitask` = 'top'")
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics.keys() >= {"all.overall", "top-1.overall"}
-    nested = find([tracker.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
-    lines = {
-        (line["cell"], str(line["seed"])): line
-        for line in read_jsonl(done.paths.multitask("top").with_suffix(".jsonl"))
-    }
-    assert {(run.data.tags["alf.cell"], run.data.tags["alf.seed"]) for run in nested} == set(lines)
+    nested = search([tracker.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    cells = {(cell.cell, str(cell.seed)): cell for cell in cells_of(done, "top")}
+    assert {(run.data.tags["alf.cell"], run.data.tags["alf.seed"]) for run in nested} == set(cells)
     for run in nested:
-        line = lines[run.data.tags["alf.cell"], run.data.tags["alf.seed"]]
-        assert run.data.metrics["test.overall"] == pytest.approx(line["score"])
+        cell = cells[run.data.tags["alf.cell"], run.data.tags["alf.seed"]]
+        assert run.data.metrics["test.overall"] == pytest.approx(cell.score)
         for task, metric in TASKS.items():
-            assert run.data.metrics[f"test.{task}.{metric}"] == pytest.approx(line["tasks"][task]["score"])
+            assert run.data.metrics[f"test.{task}.{metric}"] == pytest.approx(cell.tasks[task].score)
 
 
-def test_doing_it_again_fits_nothing_and_changes_nothing(copied):
-    paths = [copied.paths.ledger("multitask"), *copied.paths.multitask("top").parent.iterdir()]
+def test_running_it_again_fits_nothing_and_changes_nothing(copied):
+    paths = [copied.paths.ledger("multitask"), *copied.paths.experiment("multitask").iterdir()]
     before = [path.read_bytes() for path in paths]
     multitask(copied, "top")
     assert [path.read_bytes() for path in paths] == before
 
 
 def test_schedules_of_a_mixture_are_searched_confirmed_and_registered(done):
-    study = read_json(done.paths.study_results("mixed") / "study.json")
-    assert study["metric"] == "overall"
-    assert study["sample"]["counts"]["train"] == {"films": 24, "same": 16, "like": 16}
+    record = read_json(done.paths.study_results("mixed") / "study.json")
+    assert record["metric"] == "overall"
+    assert record["sample"]["counts"]["train"] == {"films": 24, "same": 16, "like": 16}
     best = read_json(done.paths.study_results("mixed") / "best.json")
     trials = read_jsonl(done.paths.study_results("mixed") / "trials.jsonl")
     assert best["score"] == max(trial["score"] for trial in trials)
@@ -216,19 +222,8 @@ def test_schedules_of_a_mixture_are_searched_confirmed_and_registered(done):
         assert schedule.confirmed.n_texts == 16 + 8 + 8
 
 
-def test_the_page_tells_of_the_experiments(done):
-    page = (done.paths.report / "report.md").read_text()
-    for name in ("top", "shape"):
-        assert f"## Several tasks `{name}`" in page
-        assert (done.paths.report / "figures" / f"{name}-multitask.png").stat().st_size > 1000
-    assert "tables 2 and 3, one fit each" in page  # dropout-0.3 is a cell of the paper
-    row = next(line for line in page.splitlines() if line.startswith("| `top-1` |"))
-    mean = read_json(done.paths.multitask("top"))["cells"]["top-1"]["overall"]["mean"]
-    assert f"{mean:.3f}".lstrip("0") in row
-
-
 @pytest.mark.parametrize(
-    ("was", "now", "told"),
+    ("old", "new", "message"),
     [
         (
             "  top:\n    encoder: tiny\n    sample: mix",
@@ -242,16 +237,16 @@ def test_the_page_tells_of_the_experiments(done):
         ("n_validation: 16", "n_validation: 0", r"tasks\.films\.n_validation: must be above 0, since studies\.mixed"),
     ],
 )
-def test_what_does_not_go_together_is_told_before_anything_is_fitted(tmp_path, was, now, told):
+def test_parameters_that_disagree_are_refused_with_their_path(tmp_path, old, new, message):
     text = params()
-    assert was in text
-    (tmp_path / "params.yaml").write_text(text.replace(was, now))
-    with pytest.raises(ParamsError, match=told):
+    assert old in text
+    (tmp_path / "params.yaml").write_text(text.replace(old, new))
+    with pytest.raises(ParamsError, match=message):
         context(tmp_path)
 
 
 def test_a_recipe_that_does_not_suit_its_tasks_is_refused_before_anything_is_fitted(copied, tmp_path):
-    for was, now, told in (
+    for old, new, message in (
         (
             "metric: f1",
             "metric: pearson",
@@ -266,6 +261,6 @@ def test_a_recipe_that_does_not_suit_its_tasks_is_refused_before_anything_is_fit
         ("n_frozen: all", "n_frozen: 3", "^multitask.shape, cell head: rates.n_frozen: must be at most .* 2 layers"),
     ):
         path = copied.paths.root / "params.yaml"
-        path.write_text(params().replace(was, now))
-        with pytest.raises(InputError, match=told):
+        path.write_text(params().replace(old, new))
+        with pytest.raises(InputError, match=message):
             multitask(context(copied.paths.root), "shape")

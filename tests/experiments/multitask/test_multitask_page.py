@@ -1,0 +1,37 @@
+"""Multi-task experiments in the report: the whole page beside this test, and what its figure shows."""
+
+from pathlib import Path
+
+import pytest
+from fake_experiments import CELLS, DOCUMENTS, LINES, write_experiments
+
+from finetune_alf.experiments.multitask.figure import multitask_info, multitask_plot
+from finetune_alf.experiments.multitask.page import multitask_part
+from finetune_alf.paths import Paths
+from golden import golden
+
+
+def test_the_page_is_what_the_documents_say(tmp_path):
+    paths = Paths(tmp_path)
+    write_experiments(paths)
+    part = multitask_part(paths)
+    page = "\n\n".join([*part.in_short, part.section.markdown])
+    assert page == golden(Path(__file__).with_name("multitask_page.md"), page)
+    assert list(part.section.pictures) == ["shape-multitask.png", "void-multitask.png"]
+
+
+def test_without_an_experiment_there_is_no_part(tmp_path):
+    assert multitask_part(Paths(tmp_path)) is None
+
+
+def test_the_figure_has_means_over_the_seeds_up_to_the_last_epoch_of_all():
+    everything, *_, lost = multitask_info(DOCUMENTS[0], LINES)
+    assert everything.by_epoch == (pytest.approx(0.4), None)
+    assert (everything.seconds, everything.score) == (100.0, CELLS["all"].scores.overall)
+    assert (lost.by_epoch, lost.seconds, lost.score) == ((), None, None)
+
+
+def test_the_same_document_gives_the_same_picture():
+    png = multitask_plot(DOCUMENTS[0], LINES)
+    assert png.startswith(b"\x89PNG")
+    assert png == multitask_plot(DOCUMENTS[0], LINES)
