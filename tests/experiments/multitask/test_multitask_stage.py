@@ -13,6 +13,7 @@ from finetune_alf.experiments.registry import load_params
 from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import TasksSpec
+from finetune_alf.register.lock import read_locked_schedules
 from finetune_alf.running.context import Context
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register

@@ -26,7 +26,9 @@ def multitask_info(document: MultitaskDocument, lines: Sequence[MultitaskLine]) 
     def series(name: str) -> CellSeries:
         scores = document.cells[name].scores
         by_seed = [[epoch.validation_score for epoch in line.epochs] for line in lines if line.cell == name]
-        return CellSeries(name, _means(by_seed), scores and scores.seconds, scores and scores.overall)
+        if scores is None:
+            return CellSeries(name, _means(by_seed), None, None)
+        return CellSeries(name, _means(by_seed), scores.seconds, scores.overall)
 
     return tuple(map(series, document.cells))
 
