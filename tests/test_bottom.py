@@ -1,4 +1,4 @@
-"""Files, locks, seeds and metrics."""
+"""Files, locks and seeds."""
 
 import json
 import os
@@ -8,11 +8,9 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from finetune_alf.errors import InputError, LockedError, StorageError
 from finetune_alf.files import canonical_json, digest, hold_lock, read_jsonl, replace_folder, write_bytes, write_json
-from finetune_alf.metrics import METRICS
 from finetune_alf.seeds import child_seed
 
 json_values = st.recursive(
@@ -29,7 +27,7 @@ def test_canonical_json_round_trips(value):
     assert canonical_json(json.loads(text)) == text
 
 
-def test_the_digest_does_not_see_the_order_of_keys():
+def test_the_digest_does_not_depend_on_the_order_of_keys():
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     assert digest({"a": 1}) != digest({"a": 1.5})
 
@@ -44,7 +42,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert [file.name for file in tmp_path.iterdir()] == ["kept.json"]
 
 
-def test_a_folder_is_swapped_whole_or_not_at_all(tmp_path):
+def test_a_folder_is_replaced_atomically(tmp_path):
     folder = tmp_path / "out"
     with replace_folder(folder) as new:
         (new / "a").write_text("1")
@@ -60,12 +58,12 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_reason(tmp_path):
         write_json(tmp_path / "file" / "x.json", {})
 
 
-def test_a_missing_file_names_the_way_to_it(tmp_path):
+def test_a_missing_file_says_how_to_make_it(tmp_path):
     with pytest.raises(InputError, match=r"^cannot read .*rows\.jsonl: no such file\. Run the stage"):
         read_jsonl(tmp_path / "rows.jsonl")
 
 
-def test_a_broken_line_is_named_by_file_and_line(tmp_path):
+def test_an_invalid_line_is_named_by_file_and_line(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n{"a": \n')
     with pytest.raises(InputError, match=r"rows.jsonl:2: must be JSON"):
@@ -100,12 +98,3 @@ def test_child_seeds_are_stable_in_range_and_differ_by_label(seed, label, number
 
 def test_child_seeds_do_not_depend_on_the_machine():
     assert child_seed(1, "fit") == 2078406681
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40))
-@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
-@pytest.mark.filterwarnings("ignore:A single label was found")
-def test_metrics_agree_with_scikit_learn(pairs):
-    truth, predicted = zip(*pairs, strict=True)
-    assert METRICS["accuracy"](truth, predicted) == pytest.approx(accuracy_score(truth, predicted))
-    assert METRICS["balanced_accuracy"](truth, predicted) == pytest.approx(balanced_accuracy_score(truth, predicted))

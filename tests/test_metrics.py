@@ -1,4 +1,4 @@
-"""Metrics by name: scikit-learn's and SciPy's values, and 0.0 where those have none."""
+"""Metrics by name: the values of scikit-learn and SciPy, and 0.0 where they are undefined."""
 
 import math
 import subprocess
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
-from finetune_alf.metrics import METRICS, MetricName, majority_baseline, metrics_of
+from finetune_alf.metrics import METRICS, MetricName, majority_baseline, metrics_for
 
 answers = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40)
 many = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)
@@ -33,6 +33,17 @@ def test_f1_of_more_classes_is_their_mean(pairs) -> None:
     truth, predicted = zip(*pairs, strict=True)
     theirs = sklearn.metrics.f1_score(truth, predicted, average="macro", zero_division=0.0)
     assert METRICS["f1"](truth, predicted) == pytest.approx(theirs)
+
+
+@settings(deadline=None)
+@given(many)
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+@pytest.mark.filterwarnings("ignore:A single label was found")
+def test_accuracies_are_scikit_learns(pairs) -> None:
+    truth, predicted = zip(*pairs, strict=True)
+    assert METRICS["accuracy"](truth, predicted) == pytest.approx(sklearn.metrics.accuracy_score(truth, predicted))
+    theirs = sklearn.metrics.balanced_accuracy_score(truth, predicted)
+    assert METRICS["balanced_accuracy"](truth, predicted) == pytest.approx(theirs)
 
 
 @settings(deadline=None)
@@ -59,7 +70,7 @@ def test_correlations_are_scipys_and_0_where_it_has_none(pairs) -> None:
 @settings(deadline=None)
 @given(data=st.data())
 def test_no_metric_is_ever_nan(name: str, data: st.DataObject) -> None:
-    drawn = st.integers(0, 2) if METRICS[name].of == "classes" else st.floats(-1e300, 1e300)
+    drawn = st.integers(0, 2) if METRICS[name].problem_type == "classification" else st.floats(-1e300, 1e300)
     truth, predicted = zip(*data.draw(st.lists(st.tuples(drawn, drawn), min_size=1, max_size=8)), strict=True)
     assert math.isfinite(METRICS[name](truth, predicted))
 
@@ -76,16 +87,18 @@ def test_no_metric_is_ever_nan(name: str, data: st.DataObject) -> None:
         ("spearman", [0.5, 1.5, 4.0], 0.0),
     ],
 )
-def test_the_majority_is_what_one_answer_for_all_would_score(name: str, truth: list[float], value: float) -> None:
+def test_the_majority_baseline_is_the_score_of_constant_predictions(
+    name: str, truth: list[float], value: float
+) -> None:
     assert majority_baseline(name, truth) == pytest.approx(value)
 
 
-def test_every_metric_has_its_name_and_is_for_one_kind_of_label() -> None:
-    assert get_args(MetricName) == tuple(METRICS) == (*metrics_of("classes"), *metrics_of("score"))
-    assert metrics_of("score") == ("pearson", "spearman")
+def test_every_metric_has_a_name_and_one_problem_type() -> None:
+    assert get_args(MetricName) == tuple(METRICS) == (*metrics_for("classification"), *metrics_for("regression"))
+    assert metrics_for("regression") == ("pearson", "spearman")
 
 
-def test_the_names_cost_neither_scikit_learn_nor_scipy() -> None:
+def test_importing_metrics_imports_neither_scikit_learn_nor_scipy() -> None:
     program = "import sys, finetune_alf.metrics as m; m.METRICS['accuracy']([0], [0]); "
     program += "print({'sklearn', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -146,13 +146,18 @@ def hold_lock(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
+def os_error_reason(error: OSError) -> str:
+    """Return the reason of an error of the operating system, such as `no space left on device`."""
+    reason = (error.strerror or str(error) or type(error).__name__).rstrip(".")
+    return reason[0].lower() + reason[1:] if reason[1:2].islower() else reason
+
+
 def os_error_message(error: OSError, action: str = "access", path: Path | None = None) -> str:
     """Return `cannot <action> <path>: <reason>.` and one sentence on the way out."""
-    reason = (error.strerror or str(error) or type(error).__name__).rstrip(".")
-    reason = reason[0].lower() + reason[1:] if reason[1:2].islower() else reason
     place = path or error.filename
     way_out = _WAYS_OUT.get(error.errno or 0, "Check the path and the disk, then run the same command again.")
-    return f"{f'cannot {action} {place}' if place else 'the operating system refused'}: {reason}. {way_out}"
+    failure = f"cannot {action} {place}" if place else "the operating system refused"
+    return f"{failure}: {os_error_reason(error)}. {way_out}"
 
 
 @contextlib.contextmanager

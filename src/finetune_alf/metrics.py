@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from finetune_alf.stats import weighted
 
-LabelKind = Literal["classes", "score"]
-"""What a text's label is: one class of several, or a number."""
+ProblemType = Literal["classification", "regression"]
+"""Whether a label is one class of several, or a number; transformers' `problem_type`."""
 
 MetricName = Literal["accuracy", "balanced_accuracy", "f1", "matthews", "pearson", "spearman"]
 
@@ -77,12 +77,12 @@ def spearman(truth: Sequence[float], predicted: Sequence[float]) -> float:
 class Metric:
     """A metric: `METRICS[name](truth, predicted)` is its value.
 
-    `of` is the kind of labels it is for. The other three are what `stats/bootstrap.py` needs: `weighted` computes it on
+    `problem_type` is that of the labels. The other three are what `stats/bootstrap.py` needs: `weighted` computes it on
     many resamples at once; `is_correct`, for a metric that is a mean over texts, says whether each prediction is
     correct; `rescale` brings predictions to a scale that all schemes share and does not change the metric.
     """
 
-    of: LabelKind
+    problem_type: ProblemType
     value: Callable[[Sequence[float], Sequence[float]], float]
     weighted: weighted.WeightedMetric
     is_correct: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None = None
@@ -104,19 +104,19 @@ def _ranked(scores: NDArray[Any]) -> NDArray[Any]:
 
 
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric("classes", accuracy, weighted.accuracy, is_correct=np.equal),
-    "balanced_accuracy": Metric("classes", balanced_accuracy, weighted.balanced_accuracy),
-    "f1": Metric("classes", f1, weighted.f1),
-    "matthews": Metric("classes", matthews, weighted.matthews),
-    "pearson": Metric("score", pearson, weighted.pearson, rescale=_standardised),
-    "spearman": Metric("score", spearman, weighted.spearman, rescale=_ranked),
+    "accuracy": Metric("classification", accuracy, weighted.accuracy, is_correct=np.equal),
+    "balanced_accuracy": Metric("classification", balanced_accuracy, weighted.balanced_accuracy),
+    "f1": Metric("classification", f1, weighted.f1),
+    "matthews": Metric("classification", matthews, weighted.matthews),
+    "pearson": Metric("regression", pearson, weighted.pearson, rescale=_standardised),
+    "spearman": Metric("regression", spearman, weighted.spearman, rescale=_ranked),
 }
 """The metrics that a study can maximise, by name."""
 
 
-def metrics_of(kind: LabelKind) -> tuple[str, ...]:
-    """Return the names of the metrics for this kind of label."""
-    return tuple(name for name, metric in METRICS.items() if metric.of == kind)
+def metrics_for(problem_type: ProblemType) -> tuple[str, ...]:
+    """Return the names of the metrics for a problem type."""
+    return tuple(name for name, metric in METRICS.items() if metric.problem_type == problem_type)
 
 
 def majority_baseline(metric: str, truth: Sequence[float]) -> float:
@@ -126,7 +126,8 @@ def majority_baseline(metric: str, truth: Sequence[float]) -> float:
 
 def constant_predictions(metric: str, truth: Sequence[float]) -> list[float]:
     """Return the most frequent class, or the mean score, as the prediction for every text."""
-    constant = Counter(truth).most_common(1)[0][0] if METRICS[metric].of == "classes" else float(np.mean(truth))
+    is_classification = METRICS[metric].problem_type == "classification"
+    constant = Counter(truth).most_common(1)[0][0] if is_classification else float(np.mean(truth))
     return [constant] * len(truth)
 
 

@@ -1,4 +1,4 @@
-"""Drawing: balance, proportions, disjointness, exact counts, and the number that fits when they cannot be had."""
+"""Drawing: balance, proportions, disjoint splits, exact counts, and the largest possible number in errors."""
 
 from collections import Counter
 
@@ -30,7 +30,7 @@ def blocks(**sizes: int) -> list[str]:
 
 @st.composite
 def drawings(draw_from: st.DrawFn) -> tuple[Labels, dict[str, list[int]], SampleSpec]:
-    """Splits with room enough for what is asked of each of them."""
+    """Source splits with enough rows for every split."""
     classes = [f"c{number}" for number in range(draw_from(st.integers(2, 4)))]
     sizes = [draw_from(st.integers(0, 12)) for _ in range(4)]
     given_splits = ["train", *draw_from(st.lists(st.sampled_from(["validation", "test"]), unique=True))]
@@ -46,13 +46,13 @@ def drawings(draw_from: st.DrawFn) -> tuple[Labels, dict[str, list[int]], Sample
 
 @settings(max_examples=40, deadline=None)
 @given(drawings())
-def test_every_drawing_has_exact_counts_from_rows_that_no_other_split_has(
+def test_splits_have_exact_counts_and_no_common_row(
     drawing: tuple[Labels, dict[str, list[int]], SampleSpec],
 ) -> None:
     labels, kept, spec = drawing
     drawn = draw(labels, spec, kept)
     assert {name: len(split.indices) for name, split in drawn.items()} == {name: spec.n_of(name) for name in drawn}
-    rows = [(split.given, index) for split in drawn.values() for index in split.indices]
+    rows = [(split.source_split, index) for split in drawn.values() for index in split.indices]
     assert len(set(rows)) == len(rows)
     assert all(index in kept[given_split] for given_split, index in rows)
     assert draw(labels, spec, kept) == drawn
@@ -60,13 +60,13 @@ def test_every_drawing_has_exact_counts_from_rows_that_no_other_split_has(
 
 @settings(max_examples=40, deadline=None)
 @given(drawings())
-def test_all_splits_but_test_are_balanced_and_test_stands_as_its_set_does(
+def test_all_splits_but_test_are_balanced_and_test_has_the_proportions_of_its_source(
     drawing: tuple[Labels, dict[str, list[int]], SampleSpec],
 ) -> None:
     labels, kept, spec = drawing
     for name, split in draw(labels, spec, kept).items():
-        counts = Counter(labels[split.given][index] for index in split.indices)
-        shares = Counter(labels[split.given][index] for index in kept[split.given])
+        counts = Counter(labels[split.source_split][index] for index in split.indices)
+        shares = Counter(labels[split.source_split][index] for index in kept[split.source_split])
         for label, share in shares.items():
             if name == "test":
                 assert abs(counts[label] - spec.n_test * share / shares.total()) < 1
@@ -75,7 +75,7 @@ def test_all_splits_but_test_are_balanced_and_test_stands_as_its_set_does(
 
 
 @given(st.integers(0, 500), st.lists(st.integers(0, 1000), min_size=2, max_size=6).filter(any))
-def test_quotas_add_up_to_what_is_asked(n: int, sizes: list[int]) -> None:
+def test_quotas_add_up_to_the_number(n: int, sizes: list[int]) -> None:
     assert sum(even_quotas(n, len(sizes))) == sum(proportional_quotas(n, sizes)) == n
     assert all(
         quota <= n * size / sum(sizes) + 1 for quota, size in zip(proportional_quotas(n, sizes), sizes, strict=True)
@@ -87,7 +87,7 @@ def test_another_seed_draws_other_rows() -> None:
     assert draw(labels, spec_of(20, 0, 0, 0, seed=1)) != draw(labels, spec_of(20, 0, 0, 0, seed=2))
 
 
-def test_asking_for_another_test_split_leaves_the_training_rows_alone() -> None:
+def test_another_n_test_does_not_change_the_training_rows() -> None:
     labels = {"train": blocks(neg=200, pos=200)}
     assert draw(labels, spec_of(20, 10, 10, 10))["train"] == draw(labels, spec_of(20, 30, 10, 100))["train"]
 
@@ -101,20 +101,20 @@ def test_asking_for_another_test_split_leaves_the_training_rows_alone() -> None:
         (("train", "validation", "test"), ("train", "validation", "validation", "test")),
     ],
 )
-def test_a_given_split_is_used_as_such_and_the_others_come_from_what_is_left(
+def test_a_split_of_the_source_is_used_and_the_others_are_drawn_from_the_rest(
     given_splits: tuple[str, ...], drawn_from: tuple[str, ...]
 ) -> None:
     drawn = draw({name: blocks(neg=50, pos=50) for name in given_splits}, spec_of(10, 10, 10, 10))
-    assert tuple(split.given for split in drawn.values()) == drawn_from
+    assert tuple(split.source_split for split in drawn.values()) == drawn_from
 
 
-def test_confirmation_comes_from_train_where_too_little_is_left_of_validation() -> None:
+def test_confirmation_is_drawn_from_train_where_validation_has_too_few_rows() -> None:
     labels = {"train": blocks(neg=50, pos=50), "validation": blocks(neg=12, pos=12), "test": blocks(neg=9, pos=9)}
     drawn = draw(labels, spec_of(10, 20, 10, 10))
-    assert (drawn["validation"].given, drawn["confirmation"].given) == ("validation", "train")
+    assert (drawn["validation"].source_split, drawn["confirmation"].source_split) == ("validation", "train")
 
 
-def test_the_test_split_keeps_the_proportions_of_its_set() -> None:
+def test_the_test_split_has_the_proportions_of_its_source() -> None:
     labels = {"train": blocks(neg=100, pos=100), "test": blocks(neg=190, pos=810)}
     drawn = draw(labels, spec_of(10, 10, 10, 500))
     assert Counter(labels["test"][index] for index in drawn["test"].indices) == {"neg": 95, "pos": 405}
@@ -133,32 +133,34 @@ def test_an_odd_number_gives_the_first_class_one_more() -> None:
             {"train": blocks(neg=140, pos=140)},
             spec_of(64, 10, 10, 10, max_train_frac=0.1),
             r"n_train: must be at most 28, max_train_frac \(0\.1\) of the 280 rows, but got 64\. "
-            r"Ask for 28, or set max_train_frac to 0\.229\.",
+            r"Set it to 28, or max_train_frac to 0\.229\.",
         ),
         (
             {"train": blocks(neg=10, pos=100)},
             spec_of(40, 0, 0, 0),
-            r"n_train: must be at most 20, by the distinct texts left \(train: 10 neg, 100 pos\), but got 40",
+            r"n_train: must be at most 20, by the remaining texts \(train: 10 neg, 100 pos\), but got 40",
         ),
         (
             {"train": blocks(neg=50, pos=50), "validation": blocks(neg=5, pos=50)},
             spec_of(10, 40, 0, 0),
-            r"n_validation: must be at most 10, by the distinct texts left \(validation: 5 neg, 50 pos\), but got 40",
+            r"n_validation: must be at most 10, by the remaining texts \(validation: 5 neg, 50 pos\), but got 40",
         ),
         (
             {"train": blocks(neg=50, pos=50)},
             spec_of(20, 20, 20, 10**12),
-            r"n_test: must be at most 40, by the distinct texts left \(train: 20 neg, 20 pos\), but got 1000000000000",
+            r"n_test: must be at most 40, by the remaining texts \(train: 20 neg, 20 pos\), but got 1000000000000",
         ),
         ({"train": blocks(a=9, b=9, c=9)}, spec_of(2, 0, 0, 0), r"n_train: must be at least 3, one row a class"),
     ],
 )
-def test_too_few_rows_is_an_error_that_says_which_number_fits(labels: Labels, spec: SampleSpec, message: str) -> None:
+def test_too_few_rows_is_an_error_with_the_largest_possible_number(
+    labels: Labels, spec: SampleSpec, message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         draw(labels, spec)
 
 
-def test_the_number_that_is_said_to_fit_does_fit() -> None:
+def test_the_number_in_the_message_is_possible() -> None:
     assert draw({"train": blocks(neg=140, pos=140)}, spec_of(28, 10, 10, 10, max_train_frac=0.1))
     assert draw({"train": blocks(neg=140, pos=140)}, spec_of(64, 10, 10, 10, max_train_frac=0.229))
     assert draw({"train": blocks(neg=10, pos=100)}, spec_of(20, 0, 0, 0))
@@ -172,19 +174,19 @@ def natural(n_train: object, *numbers: object, **more: object) -> SampleSpec:
 
 @settings(max_examples=40, deadline=None)
 @given(drawings())
-def test_natural_drawings_stand_as_their_set_does_in_every_split(
+def test_natural_splits_have_the_proportions_of_their_source(
     drawing: tuple[Labels, dict[str, list[int]], SampleSpec],
 ) -> None:
     labels, kept, even = drawing
     spec = even.model_copy(update={"balance": "natural"})
     for name, split in draw(labels, spec, kept).items():
-        counts = Counter(labels[split.given][index] for index in split.indices)
-        shares = Counter(labels[split.given][index] for index in kept[split.given])
+        counts = Counter(labels[split.source_split][index] for index in split.indices)
+        shares = Counter(labels[split.source_split][index] for index in kept[split.source_split])
         for label, share in shares.items():
             assert abs(counts[label] - spec.n_of(name) * share / shares.total()) < 1
 
 
-def test_all_takes_every_row_that_the_other_splits_leave_and_draws_theirs_as_before() -> None:
+def test_all_is_every_remaining_row_and_does_not_change_the_other_splits() -> None:
     labels = {"train": blocks(neg=30, pos=70)}
     drawn = draw(labels, natural("all", 10, 10, 20))
     rows = [index for split in drawn.values() for index in split.indices]
@@ -194,10 +196,10 @@ def test_all_takes_every_row_that_the_other_splits_leave_and_draws_theirs_as_bef
     assert drawn["validation"] == fewer["validation"]
 
 
-def test_all_of_a_given_split_is_independent_of_the_others() -> None:
+def test_all_of_a_source_split_does_not_depend_on_the_others() -> None:
     labels = {"train": blocks(neg=30, pos=70), "validation": blocks(neg=10, pos=20), "test": blocks(neg=5, pos=9)}
     drawn = draw(labels, natural("all", 20, "all", "all"))
-    assert {name: (split.given, len(split.indices)) for name, split in drawn.items()} == {
+    assert {name: (split.source_split, len(split.indices)) for name, split in drawn.items()} == {
         "train": ("train", 100),
         "validation": ("validation", 20),
         "confirmation": ("validation", 10),
@@ -205,7 +207,7 @@ def test_all_of_a_given_split_is_independent_of_the_others() -> None:
     }
 
 
-def test_test_may_be_all_where_the_others_are_even() -> None:
+def test_test_can_be_all_where_the_others_are_even() -> None:
     spec = natural(20, 10, 10, "all", balance="even")
     assert len(draw({"train": blocks(neg=40, pos=70)}, spec)["test"].indices) == 70
 
@@ -213,12 +215,12 @@ def test_test_may_be_all_where_the_others_are_even() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"balance": "even"}, r"n_train: must be a number where classes are drawn evenly, but got all; set balance to"),
+        ({"balance": "even"}, r"n_train: must be a number where balance is even, but got all; set balance to"),
         ({"max_train_frac": 0.1}, r"max_train_frac: must be 1 where n_train is all, but got 0\.1; set it to 1"),
         ({"n_test": "most"}, r"'all'"),
     ],
 )
-def test_all_that_cannot_be_meant_is_refused(change: dict[str, object], message: str) -> None:
+def test_an_impossible_all_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         natural("all", 10, 10, 20, **change)
 
@@ -226,13 +228,13 @@ def test_all_that_cannot_be_meant_is_refused(change: dict[str, object], message:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (natural("all", "all", 5, 5), r"n_validation: must leave a row to draw where it is all, but the other splits"),
+        (natural("all", "all", 5, 5), r"n_validation: must leave at least one row where it is all"),
         (
             natural(5, 0, 0, 0),
-            r"n_train: must give a row of each class, but 5 in .* none of rare.* set balance to even",
+            r"n_train: must give a row of each class, but 5 .* none of rare.* set balance to even",
         ),
     ],
 )
-def test_too_little_left_for_all_or_for_a_rare_class_is_said(spec: SampleSpec, message: str) -> None:
+def test_no_row_for_all_or_for_a_rare_class_is_an_error(spec: SampleSpec, message: str) -> None:
     with pytest.raises(DataError, match=message):
         draw({"train": blocks(common=98, rare=2)}, spec)

@@ -33,9 +33,7 @@ def test_an_unset_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("REVIEWS", raising=False)
     if value is not None:
         monkeypatch.setenv("REVIEWS", value)
-    with pytest.raises(
-        DataError, match=r"\$\{REVIEWS\}/a\.csv: must have its environment variable set, but REVIEWS is"
-    ):
+    with pytest.raises(DataError, match=r"\$\{REVIEWS\}/a\.csv: the environment variable REVIEWS must be set"):
         source_paths(FilesSource(train="${REVIEWS}/a.csv", text="text", label="label"), tmp_path)
 
 
@@ -49,7 +47,7 @@ def test_integer_labels_are_ordered_as_numbers(tmp_path: Path) -> None:
     assert read(tmp_path, train=lines).label_names == ("-1", "9", "10")
 
 
-def test_truth_values_are_labels(tmp_path: Path) -> None:
+def test_booleans_are_labels(tmp_path: Path) -> None:
     lines = '{"text": "a", "label": true}\n{"text": "b", "label": false}\n'
     assert read(tmp_path, train=lines).label_names == ("false", "true")
 
@@ -64,30 +62,28 @@ def test_the_revision_is_the_digest_of_each_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ({"train": "text,label\na,1\nb,1\n"}, r"train\.csv: must hold at least two classes, but got only '1'"),
-        ({"train": "text,label\n"}, r"train\.csv: must hold rows, but has none"),
-        ({"train": "text,label\na,1\nb,\n"}, r"train\.csv:3: must have a label .* but got ''"),
-        ({"train": '{"text": "a", "label": 0.5}'}, r"train\.jsonl:1: must have a label .* but got 0\.5"),
-        ({"train": '{"text": null, "label": 1}'}, r"train\.jsonl:1: must have a text, but got None"),
-        ({"train": '{"text": 5, "label": 1}'}, r"train\.jsonl:1: must have a text, but got 5"),
-        ({"train": '{"text": "\\ud800", "label": 1}'}, r"train\.jsonl:1: must be Unicode text"),
+        ({"train": "text,label\na,1\nb,1\n"}, r"train\.csv: must have at least two classes, but got only '1'"),
+        ({"train": "text,label\n"}, r"train\.csv: must have rows"),
+        ({"train": "text,label\na,1\nb,\n"}, r"train\.csv:3: the label must be .* but got ''"),
+        ({"train": '{"text": "a", "label": 0.5}'}, r"train\.jsonl:1: the label must be .* but got 0\.5"),
+        ({"train": '{"text": null, "label": 1}'}, r"train\.jsonl:1: the text must be a string, but got None"),
+        ({"train": '{"text": 5, "label": 1}'}, r"train\.jsonl:1: the text must be a string, but got 5"),
+        ({"train": '{"text": "\\ud800", "label": 1}'}, r"train\.jsonl:1: the text must be Unicode"),
         (
             {"train": "text,label\na,1\nb,0\n", "test": "text,label\nc,1\nd,pos\n"},
-            r"test\.csv:3: must have a label of .*train\.csv \('0', '1'\), but got 'pos', as have 1 rows",
+            r"test\.csv:3: must have a label of .*train\.csv \('0', '1'\), but got 'pos'",
         ),
         (
             {"train": "text,label\na,1\nb,0\n", "validation": "text,label\nc,1\n"},
-            r"validation\.csv: must have the labels of .*train\.csv, but has no row labelled '0'",
+            r"validation\.csv: must have the labels of .*train\.csv, but no row has the label '0'",
         ),
         (
             {"train": "text,label\na,1\nb,0\n", "test": "text,label\na,1\nb,0\n"},
-            r"test\.csv: must differ from .*train\.csv, but test and train are the same bytes",
+            r"test\.csv: must differ from .*train\.csv, but test and train have equal bytes",
         ),
     ],
 )
-def test_rows_that_cannot_be_used_are_refused_by_file_and_line(
-    tmp_path: Path, contents: dict[str, str], message: str
-) -> None:
+def test_invalid_rows_are_refused_by_file_and_line(tmp_path: Path, contents: dict[str, str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         read(tmp_path, **contents)
 
@@ -95,23 +91,23 @@ def test_rows_that_cannot_be_used_are_refused_by_file_and_line(
 @pytest.mark.parametrize("text", ["", "   ", " "])
 def test_an_empty_text_is_refused_by_file_and_line(tmp_path: Path, text: str) -> None:
     rows = read(tmp_path, train=f"text,label\na,1\n{text},0\n")
-    with pytest.raises(DataError, match=r"train\.csv:3: must have a text, but it is empty"):
+    with pytest.raises(DataError, match=r"train\.csv:3: must have a text, but got an empty one"):
         drop_duplicates(rows)
 
 
-def test_half_an_empty_pair_is_refused(tmp_path: Path) -> None:
+def test_a_pair_with_one_empty_text_is_refused(tmp_path: Path) -> None:
     rows = read(tmp_path, text=("first", "second"), train="first,second,label\na,b,1\nc,,0\n")
-    with pytest.raises(DataError, match=r"train\.csv:3: must have a text, but it is empty"):
+    with pytest.raises(DataError, match=r"train\.csv:3: must have a text, but got an empty one"):
         drop_duplicates(rows)
 
 
-def test_each_text_stays_once_over_all_splits_and_the_earlier_split_keeps_it(tmp_path: Path) -> None:
+def test_duplicates_over_all_splits_are_dropped_and_the_first_is_kept(tmp_path: Path) -> None:
     rows = read(
         tmp_path,
         train="text,label\nsame  words,1\nb,0\n same words ,0\n",
         validation="text,label\nb,0\nc,1\n",
         test="text,label\nc,1\nsame words,0\nSame words,1\n",
     )
-    distinct = drop_duplicates(rows)
-    assert distinct.kept == {"train": [0, 1], "validation": [1], "test": [2]}
-    assert distinct.dropped == {"train": 1, "validation": 1, "test": 2}
+    unique = drop_duplicates(rows)
+    assert unique.kept == {"train": [0, 1], "validation": [1], "test": [2]}
+    assert unique.n_dropped == {"train": 1, "validation": 1, "test": 2}

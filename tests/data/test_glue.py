@@ -1,4 +1,4 @@
-"""The GLUE tasks by name: out of the hub, or of a folder of files that calls things its own way."""
+"""GLUE tasks: from the hub, or from a folder of files with other names."""
 
 import csv
 import os
@@ -23,12 +23,12 @@ from finetune_alf.metrics import METRICS
 COUNTS = {"n_train": 8, "n_validation": 6, "n_confirmation": 4, "n_test": 4, "max_train_frac": 1}
 
 
-def test_every_task_has_columns_classes_and_metrics_that_fit_together() -> None:
+def test_columns_classes_and_metrics_of_every_task_agree() -> None:
     assert tuple(GLUE) == get_args(GlueName)
     for task in GLUE.values():
         assert len(task.label_names) != 1
-        assert {METRICS[metric].of for metric in task.metrics} == {task.kind}
-    assert [name for name, task in GLUE.items() if task.kind == "score"] == ["stsb"]
+        assert {METRICS[metric].problem_type for metric in task.metrics} == {task.problem_type}
+    assert [name for name, task in GLUE.items() if task.problem_type == "regression"] == ["stsb"]
     assert {name: task.metrics for name, task in GLUE.items() if task.metrics != ("accuracy",)} == {
         "cola": ("matthews",),
         "mrpc": ("f1", "accuracy"),
@@ -37,7 +37,7 @@ def test_every_task_has_columns_classes_and_metrics_that_fit_together() -> None:
     }
 
 
-def test_the_second_class_is_the_one_that_f1_is_of() -> None:
+def test_f1_is_that_of_the_second_class() -> None:
     assert GLUE["mrpc"].label_names[1] == "equivalent"
     assert GLUE["qqp"].label_names[1] == "duplicate"
 
@@ -51,28 +51,26 @@ def test_a_task_on_the_hub_is_its_labelled_splits_at_the_pinned_commit(name: str
     assert spec.splits == {"train": "train", "validation": validation}
 
 
-def dataset(name: str, n: int, *, withheld: bool = False) -> datasets.Dataset:
+def dataset(name: str, n: int, *, unlabelled: bool = False) -> datasets.Dataset:
     task = GLUE[name]
     columns = (task.text,) if isinstance(task.text, str) else task.text
     scores = datasets.Value("float32")
     label = datasets.ClassLabel(names=list(task.label_names)) if task.label_names else scores
-    values = [-1 if withheld else index % (len(task.label_names) or 11) for index in range(n)]
+    values = [-1 if unlabelled else index % (len(task.label_names) or 11) for index in range(n)]
     rows = {column: [f"{column} {index} of {n}" for index in range(n)] for column in columns}
     features = {**dict.fromkeys(columns, datasets.Value("string")), "label": label, "idx": datasets.Value("int32")}
     return datasets.Dataset.from_dict(rows | {"label": values, "idx": range(n)}, datasets.Features(features))
 
 
 @pytest.mark.parametrize("name", GLUE)
-def test_a_task_is_drawn_from_the_hub_in_glues_own_classes(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_task_of_the_hub_has_glues_label_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = GLUE[name]
-    splits = {"train": dataset(name, 60), task.validation: dataset(name, 33), "test": dataset(name, 9, withheld=True)}
+    splits = {"train": dataset(name, 60), task.validation: dataset(name, 33), "test": dataset(name, 9, unlabelled=True)}
 
-    def rows_at(spec: HubSource, labels: str) -> HubRows:
-        return HubRows(spec, lambda _: HubData(splits, spec.revision), labels)
+    def hub_rows(spec: HubSource, problem_type: str) -> HubRows:
+        return HubRows(spec, lambda _: HubData(splits, spec.revision), problem_type)
 
-    monkeypatch.setattr(glue_source, "HubRows", rows_at)  # no network: the same rows, out of memory
+    monkeypatch.setattr(glue_source, "HubRows", hub_rows)  # the same rows in memory, without a network
     card = prepare_sample(name, SampleSpec(source=GlueSource(task=name), **COUNTS), tmp_path / name)
     assert card.label_names == task.label_names
     assert card.revision == REVISION
@@ -97,14 +95,14 @@ def pairs(*labels: str) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("labels", [("equivalent", "not_equivalent"), ("0", "1")])
-def test_files_may_have_the_classes_by_name_or_by_number(tmp_path: Path, labels: tuple[str, ...]) -> None:
+def test_files_can_have_label_names_or_indices(tmp_path: Path, labels: tuple[str, ...]) -> None:
     folder_of(tmp_path / "mrpc", pairs(*labels), "sentence1", "sentence2", "label")
     rows = GlueRows(GlueSource(task="mrpc", files="mrpc"), tmp_path).rows()
     assert rows.label_names == ("not_equivalent", "equivalent")
     assert rows.splits["train"].labels[0] == ("equivalent" if labels[0] == "equivalent" else "not_equivalent")
 
 
-def test_files_may_call_their_columns_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_can_have_other_column_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTS", str(tmp_path))
     folder_of(tmp_path / "quora", pairs("0", "1"), "q1", "q2", "same")
     spec = GlueSource(task="qqp", files="${TEXTS}/quora", text=("q1", "q2"), label="same")
@@ -113,18 +111,18 @@ def test_files_may_call_their_columns_otherwise(tmp_path: Path, monkeypatch: pyt
     assert str(tmp_path) not in (tmp_path / "qqp" / "card.json").read_text()
 
 
-def test_a_task_of_scores_needs_no_word_that_it_is_one(tmp_path: Path) -> None:
+def test_a_regression_task_sets_the_problem_type(tmp_path: Path) -> None:
     folder_of(
         tmp_path / "sts", [(f"a {n}", f"b {n}", str(n / 8)) for n in range(40)], "sentence1", "sentence2", "score"
     )
     spec = SampleSpec(source=GlueSource(task="stsb", files="sts", label="score"), **COUNTS)
-    assert spec.task == "score"
+    assert spec.problem_type == "regression"
     assert SampleSpec.model_validate_json(spec.model_dump_json()) == spec
     card = prepare_sample("sts", spec, tmp_path / "out", tmp_path)
     assert (card.label_names, card.counts["train"]) == ((), {"rows": 8})
 
 
-def test_a_test_file_is_used_where_there_is_one(tmp_path: Path) -> None:
+def test_a_test_file_is_used_if_there_is_one(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "rte", pairs("0", "1"), "sentence1", "sentence2", "label")
     more = [(f"{first}!", second, label) for first, second, label in pairs("0", "1")]
     folder_of(folder, more, "sentence1", "sentence2", "label", split="test")
@@ -136,33 +134,31 @@ def test_a_test_file_is_used_where_there_is_one(tmp_path: Path) -> None:
     [
         (
             ("1", "2"),
-            r"train\.csv:3: must have one of the labels 'entailment', 'not_entailment', or its number from 0, ",
+            r"train\.csv:3: the label must be one of 'entailment', 'not_entailment', or its index from 0, ",
         ),
-        (("entailment", "unsure"), r"but got 'unsure'\. Name the label's column as `label`"),
+        (("entailment", "unsure"), r"but got 'unsure'\. Set `label` of this source"),
     ],
 )
-def test_a_class_that_is_not_the_tasks_is_named_by_file_and_line(
-    tmp_path: Path, labels: tuple[str, ...], message: str
-) -> None:
+def test_an_unknown_label_is_named_by_file_and_line(tmp_path: Path, labels: tuple[str, ...], message: str) -> None:
     folder_of(tmp_path / "rte", pairs(*labels), "sentence1", "sentence2", "label")
     with pytest.raises(DataError, match=message):
         GlueRows(GlueSource(task="rte", files="rte"), tmp_path).rows()
 
 
 def test_a_folder_without_a_train_file_or_with_two_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"rte: must hold the file train, ending in one of \.csv, "):
+    with pytest.raises(DataError, match=r"rte: must contain the file train, with one of the extensions \.csv, "):
         GlueRows(GlueSource(task="rte", files="rte"), tmp_path).rows()
     folder_of(tmp_path / "rte", pairs("0", "1"), "sentence1", "sentence2", "label")
     (tmp_path / "rte" / "train.tsv").write_text("")
-    with pytest.raises(DataError, match=r"rte: must have one file train, but has train\.csv and train\.tsv"):
+    with pytest.raises(DataError, match=r"rte: must have one file train, but got train\.csv and train\.tsv"):
         GlueRows(GlueSource(task="rte", files="rte"), tmp_path).rows()
 
 
-def test_a_spec_that_cannot_be_meant_is_refused() -> None:
+def test_an_invalid_spec_is_refused() -> None:
     with pytest.raises(ValidationError, match="text: must name two columns for rte, but got 'a'"):
         GlueSource(task="rte", text="a")
-    with pytest.raises(ValidationError, match="task: must be score, as the labels of this source are, but got classes"):
-        SampleSpec(source=GlueSource(task="stsb"), task="classes", **COUNTS)
+    with pytest.raises(ValidationError, match="problem_type: must be regression for this source"):
+        SampleSpec(source=GlueSource(task="stsb"), problem_type="classification", **COUNTS)
     with pytest.raises(ValidationError, match="'cola', 'sst2'"):
         GlueSource(task="squad")
 

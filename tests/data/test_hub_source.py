@@ -1,4 +1,4 @@
-"""The hub's data sets: labels, splits, revisions, and what is said when the hub cannot be reached."""
+"""Data sets of the hub: labels, splits, revisions, and errors of an unreachable hub."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import datasets
 import pytest
 
-from finetune_alf.data.hub_source import HubData, HubRows, fetch
+from finetune_alf.data.hub_source import HubData, HubRows, download
 from finetune_alf.data.rows import SourceRows
 from finetune_alf.data.spec import HubSource
 from finetune_alf.errors import DataError
@@ -41,23 +41,23 @@ def test_a_split_without_labels_is_not_used() -> None:
     assert set(rows_of(train=integers([0, 1]), test=integers([-1, -1])).splits) == {"train"}
 
 
-def test_rows_whose_class_is_withheld_are_left_out_and_the_others_keep_their_numbers() -> None:
+def test_unlabelled_rows_are_left_out_and_the_others_keep_their_numbers() -> None:
     split = rows_of(train=classes([0, -1, None, 1])).splits["train"]
     assert list(split.texts) == ["t0", "t3"]
-    assert split.place(1) == "acme/reviews train row 4"
+    assert split.location(1) == "acme/reviews train row 4"
 
 
-def test_minus_one_is_a_label_like_others_among_integers() -> None:
+def test_minus_one_is_a_label_in_an_integer_column() -> None:
     assert rows_of(train=integers([-1, 1])).label_names == ("-1", "1")
 
 
-def test_named_splits_are_used_under_our_words() -> None:
+def test_renamed_splits_are_used() -> None:
     spec = SPEC.model_copy(update={"splits": {"train": "main", "validation": "matched"}})
     rows = rows_of(spec, main=classes([0, 1]), matched=classes([1, 0, 1]), test=classes([0, 1]))
     assert {name: len(split.labels) for name, split in rows.splits.items()} == {"train": 2, "validation": 3}
 
 
-def test_two_columns_give_pairs_read_one_by_one() -> None:
+def test_two_columns_give_pairs_read_lazily() -> None:
     spec = SPEC.model_copy(update={"text": ("a", "b")})
     train = datasets.Dataset.from_dict({"a": ["1", "2"], "b": ["3", "4"], "label": [0, 1]})
     texts = rows_of(spec, train=train).splits["train"].texts
@@ -82,12 +82,12 @@ def test_two_columns_give_pairs_read_one_by_one() -> None:
         (
             SPEC.model_copy(update={"label": "stars"}),
             {"train": [0, 1]},
-            r"must have the column 'stars', but has 'text'",
+            r"must have the column 'stars', but got 'text'",
         ),
-        (SPEC, {"train": [0, 0]}, r"acme/reviews train: must hold at least two classes, but got only 'neg'"),
+        (SPEC, {"train": [0, 0]}, r"acme/reviews train: must have at least two classes, but got only 'neg'"),
     ],
 )
-def test_what_the_set_does_not_have_is_named(
+def test_missing_splits_labels_and_columns_are_named(
     spec: HubSource, splits: dict[str, list[int | None]], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
@@ -111,28 +111,28 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_cached_set_is_found_without_the_hub(offline: Path) -> None:
+def test_a_cached_data_set_is_read_offline(offline: Path) -> None:
     rows = HubRows(SPEC).rows()
     assert list(rows.splits["train"].texts) == ["good", "bad"]
     assert rows.revision == COMMIT
 
 
-def test_another_commit_in_the_cache_is_not_taken_for_the_one_asked_for(offline: Path) -> None:
+def test_another_commit_in_the_cache_is_refused(offline: Path) -> None:
     spec = SPEC.model_copy(update={"revision": "b" * 40})
     with pytest.raises(
         DataError, match=f"acme/reviews: must be the hub's data set at b{{40}}, but got commit {COMMIT}"
     ):
-        fetch(spec)
+        download(spec)
 
 
-def test_a_set_that_is_not_cached_is_named_with_the_way_out(offline: Path) -> None:
+def test_a_data_set_that_is_not_cached_is_named_with_the_way_out(offline: Path) -> None:
     spec = SPEC.model_copy(update={"name": "acme/others"})
-    with pytest.raises(DataError, match=r"acme/others: must be a data set of the hub at .* or lie in its cache"):
-        fetch(spec)
+    with pytest.raises(DataError, match=r"cannot load acme/others at .* from the hub or the cache"):
+        download(spec)
 
 
-def test_a_local_folder_does_not_stand_in_for_the_hub(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_folder_of_the_same_name_is_refused(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(offline)
     spec = SPEC.model_copy(update={"name": "reviews", "revision": "main"})
     with pytest.raises(DataError, match=r"reviews: must be the hub's data set at main, but got a local folder"):
-        fetch(spec)
+        download(spec)

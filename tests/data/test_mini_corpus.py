@@ -1,4 +1,4 @@
-"""The reviews that ship with the package are what the README says they are."""
+"""The reviews of the package are as described in the README."""
 
 import importlib.resources
 import json
@@ -37,7 +37,7 @@ def test_each_review_has_10_to_60_words(domain: str) -> None:
     assert outside == []
 
 
-def test_no_two_reviews_share_a_run_of_eight_words() -> None:
+def test_no_two_reviews_share_eight_words_in_a_row() -> None:
     first_seen: dict[tuple[str, ...], str] = {}
     shared = []
     for domain in DOMAINS:
@@ -57,7 +57,7 @@ def test_positive_and_negative_reviews_are_mixed_in_the_file(domain: str) -> Non
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_the_corpus_is_read_out_of_the_package(domain: str) -> None:
+def test_the_corpus_is_read_from_the_package(domain: str) -> None:
     rows = MiniRows(MiniSource(domain=domain)).rows()
     assert rows.label_names == ("negative", "positive")
     assert list(rows.splits["train"].texts) == [review["text"] for review in reviews(domain)]

@@ -1,4 +1,4 @@
-"""Mixtures on disk: every task's sample and the card, whole or not at all, and checked when they are read."""
+"""Mixtures on disk: the sample of every task and a card, written atomically and verified when read."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ TRAVEL = SampleSpec(source=MiniSource(domain="travel"), **{**COUNTS, "n_train": 
 SPEC = MixtureSpec(tasks={"films": FILMS, "trips": TRAVEL})
 
 
-def test_a_mixture_comes_back_as_it_was_drawn(tmp_path: Path) -> None:
+def test_a_mixture_round_trips(tmp_path: Path) -> None:
     card = prepare_mixture("both", SPEC, tmp_path / "both")
     mixture = load_any_sample(tmp_path / "both")
     assert isinstance(mixture, Mixture)
@@ -29,7 +29,7 @@ def test_a_mixture_comes_back_as_it_was_drawn(tmp_path: Path) -> None:
     assert card.counts["test"] == {"films": 10, "trips": 10}
 
 
-def test_each_task_is_the_sample_that_it_would_be_by_itself(tmp_path: Path) -> None:
+def test_each_task_is_the_same_sample_as_outside_a_mixture(tmp_path: Path) -> None:
     prepare_mixture("both", SPEC, tmp_path / "both")
     alone = prepare_sample("films", FILMS, tmp_path / "films")
     assert load_any_sample(tmp_path / "both").tasks["films"].card == alone
@@ -38,7 +38,7 @@ def test_each_task_is_the_sample_that_it_would_be_by_itself(tmp_path: Path) -> N
     assert plain.tasks == {"films": plain}
 
 
-def test_the_digest_knows_names_and_order(tmp_path: Path) -> None:
+def test_the_digest_depends_on_names_and_order(tmp_path: Path) -> None:
     tasks = [{"a": FILMS, "b": TRAVEL}, {"b": TRAVEL, "a": FILMS}, {"a": FILMS, "c": TRAVEL}, {"a": FILMS}]
     digests = {
         prepare_mixture("both", MixtureSpec(tasks=one), tmp_path / str(number)).digest
@@ -48,7 +48,7 @@ def test_the_digest_knows_names_and_order(tmp_path: Path) -> None:
     assert prepare_mixture("other", MixtureSpec(tasks=tasks[0]), tmp_path / "again").digest in digests
 
 
-def test_a_task_that_cannot_be_drawn_is_named_and_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_task_that_cannot_be_drawn_is_named_and_the_old_mixture_is_kept(tmp_path: Path) -> None:
     card = prepare_mixture("both", SPEC, tmp_path / "both")
     broken = FilesSource(train=str(tmp_path / "no.csv"), text="text", label="label")
     spec = MixtureSpec(tasks={"films": FILMS, "lost": SampleSpec(source=broken, **COUNTS)})
@@ -59,12 +59,12 @@ def test_a_task_that_cannot_be_drawn_is_named_and_leaves_what_was_there(tmp_path
 
 
 @pytest.mark.parametrize("name", ["overall", "score", "loss", "accuracy"])
-def test_a_task_has_no_name_that_results_have(name: str) -> None:
-    with pytest.raises(ValidationError, match=f"must not be called overall.*but got {name}"):
+def test_reserved_names_of_tasks_are_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"must not have the names overall.*but got {name}"):
         MixtureSpec(tasks={"films": FILMS, name: TRAVEL})
 
 
-def test_a_split_that_is_needed_and_has_no_rows_is_named(tmp_path: Path) -> None:
+def test_a_split_without_rows_is_named(tmp_path: Path) -> None:
     spec = FILMS.model_copy(update={"n_test": 0})
     prepare_mixture("both", MixtureSpec(tasks={"films": spec}), tmp_path / "both")
     films = load_any_sample(tmp_path / "both").tasks["films"]
@@ -73,11 +73,11 @@ def test_a_split_that_is_needed_and_has_no_rows_is_named(tmp_path: Path) -> None
         films.nonempty_split("test")
 
 
-def test_a_task_that_was_changed_or_taken_away_is_found_out(tmp_path: Path) -> None:
+def test_a_changed_or_missing_task_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "both"
     prepare_mixture("both", SPEC, folder)
     prepare_sample("trips", FILMS, folder / "trips")
-    with pytest.raises(DataError, match="must hold the tasks of its card"):
+    with pytest.raises(DataError, match="must have the card's digest"):
         load_any_sample(folder)
     prepare_mixture("both", SPEC, folder)
     (folder / "trips" / "card.json").unlink()
@@ -85,11 +85,11 @@ def test_a_task_that_was_changed_or_taken_away_is_found_out(tmp_path: Path) -> N
         load_any_sample(folder)
 
 
-def test_a_broken_card_is_told_of(tmp_path: Path) -> None:
+def test_an_invalid_card_is_named(tmp_path: Path) -> None:
     prepare_mixture("both", SPEC, tmp_path / "both")
     path = tmp_path / "both" / "card.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "tasks": ["films"]}))
-    with pytest.raises(DataError, match=r"must be a mixture's card, but tasks"):
+    with pytest.raises(DataError, match=r"must be a mixture's card, but got tasks"):
         load_any_sample(tmp_path / "both")
     path.write_text("{")
     with pytest.raises(DataError, match="must be a sample's card"):

@@ -1,4 +1,4 @@
-"""Real review sets and pair tasks, where the folder named by ALF_DATA has them."""
+"""Real data sets, where the folder ALF_DATA has them."""
 
 import csv
 import os
@@ -31,7 +31,7 @@ def source_of(name: str) -> FilesSource:
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_sample_of_a_real_set_is_drawn_and_read_back(name: str, tmp_path: Path) -> None:
+def test_a_sample_of_a_real_data_set_round_trips(name: str, tmp_path: Path) -> None:
     spec = SampleSpec(source=source_of(name), n_train=192, n_validation=192, n_confirmation=96, n_test=500, seed=1)
     card = prepare_sample(name, spec, tmp_path / name)
     splits = load_sample(tmp_path / name).splits
@@ -43,14 +43,14 @@ def test_a_sample_of_a_real_set_is_drawn_and_read_back(name: str, tmp_path: Path
     assert all(isinstance(text, tuple) == (name == "rte") for text in texts)
 
 
-def test_every_row_of_sst2_is_read_as_the_file_spells_it() -> None:
+def test_every_row_of_sst2_is_read_exactly() -> None:
     train = FileRows(source_of("sst2"), Path()).rows().splits["train"]
     with (Path(os.environ["ALF_DATA"]) / "sst2" / "train.csv").open(encoding="utf-8", newline="") as file:
         spelled = [(row["text"], row["label"]) for row in csv.DictReader(file)]
     assert list(zip(train.texts, train.labels, strict=True)) == spelled
 
 
-def test_the_test_split_of_yelp_keeps_its_share_of_positive_reviews(tmp_path: Path) -> None:
+def test_the_test_split_of_yelp_keeps_the_fraction_of_positive_reviews(tmp_path: Path) -> None:
     source = source_of("yelp")
     spec = SampleSpec(source=source, n_train=64, n_validation=0, n_confirmation=0, n_test=1000)
     counts = prepare_sample("yelp", spec, tmp_path / "yelp").counts["test"]

@@ -1,4 +1,4 @@
-"""Samples whose labels are scores: read, drawn, kept and found again as numbers."""
+"""Samples of regression tasks: labels are read, drawn and stored as numbers."""
 
 import json
 from pathlib import Path
@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_rows import MemoryRows
 from pydantic import ValidationError
 
 from finetune_alf.data.hub_source import HubData, HubRows
-from finetune_alf.data.memory_source import MemoryRows
 from finetune_alf.data.prepare import draw_sample, prepare_sample
 from finetune_alf.data.rows import label_score
 from finetune_alf.data.sample import Sample, load_sample, save_sample
@@ -24,7 +24,7 @@ PAIRS = [((f"one {number}", f"another {number}"), number % 11 / 2) for number in
 
 
 def spec_of(source: object, **more: object) -> SampleSpec:
-    return SampleSpec(source=source, task="score", **{"max_train_frac": 1, **COUNTS, **more})
+    return SampleSpec(source=source, problem_type="regression", **{"max_train_frac": 1, **COUNTS, **more})
 
 
 def files(path: Path, **more: object) -> SampleSpec:
@@ -33,10 +33,10 @@ def files(path: Path, **more: object) -> SampleSpec:
 
 def drawn(rows: list[tuple[object, float]] = PAIRS, **more: object) -> Sample:
     spec = spec_of(FilesSource(train="a.csv", text=("a", "b"), label="score"), **more)
-    return draw_sample("sts", spec, MemoryRows({"train": rows}, "score").rows())
+    return draw_sample("sts", spec, MemoryRows({"train": rows}, "regression").rows())
 
 
-def test_scores_come_back_as_they_were_saved(tmp_path: Path) -> None:
+def test_scores_round_trip(tmp_path: Path) -> None:
     sample = drawn()
     save_sample(tmp_path / "sts", sample)
     assert load_sample(tmp_path / "sts") == sample
@@ -54,7 +54,7 @@ def test_scores_come_back_as_they_were_saved(tmp_path: Path) -> None:
         assert [by_text[text] for text in split.texts] == list(split.labels)
 
 
-def test_the_digest_is_over_the_scores() -> None:
+def test_the_digest_depends_on_the_scores() -> None:
     assert drawn().card.digest == drawn().card.digest
     assert drawn([(text, score + 1e-12) for text, score in PAIRS]).card.digest != drawn().card.digest
 
@@ -64,11 +64,11 @@ def test_a_changed_score_is_found_when_the_sample_is_read(tmp_path: Path) -> Non
     columns = pq.ParquetFile(tmp_path / "sts" / "test.parquet").read().to_pydict()
     columns["label"][0] += 0.5
     pq.write_table(pa.table(columns), tmp_path / "sts" / "test.parquet")
-    with pytest.raises(DataError, match="must hold the rows of its card"):
+    with pytest.raises(DataError, match="must have the card's digest"):
         load_sample(tmp_path / "sts")
 
 
-def test_a_plain_sample_is_its_own_one_task() -> None:
+def test_a_plain_sample_is_its_own_single_task() -> None:
     sample = drawn()
     assert sample.tasks == {"sts": sample}
 
@@ -95,33 +95,33 @@ def test_scores_are_read_from_every_format(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["much", "nan", "inf", "1_0", "1e999", "  "])
-def test_what_is_no_finite_number_is_named_by_file_and_line(tmp_path: Path, value: str) -> None:
+def test_a_score_that_is_no_finite_number_is_named_by_file_and_line(tmp_path: Path, value: str) -> None:
     path = written(tmp_path / "a.csv", [1.5, 2.5, value, 3])
-    with pytest.raises(DataError, match=rf"a\.csv:4: must have a score that is a finite number, but got '{value}'"):
+    with pytest.raises(DataError, match=rf"a\.csv:4: the label must be a finite number, but got '{value}'"):
         prepare_sample("own", files(path), tmp_path / "own")
 
 
-def test_a_truth_value_or_nothing_is_no_score(tmp_path: Path) -> None:
+def test_booleans_and_null_are_no_scores(tmp_path: Path) -> None:
     for value in (True, None, [1]):
         path = written(tmp_path / "a.jsonl", [1.5, value])
-        with pytest.raises(DataError, match=r"a\.jsonl:2: must have a score"):
+        with pytest.raises(DataError, match=r"a\.jsonl:2: the label must be a finite number"):
             prepare_sample("own", files(path), tmp_path / "own")
 
 
-def test_texts_in_a_parquet_column_of_another_type_are_refused_still(tmp_path: Path) -> None:
+def test_a_text_column_of_numbers_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": [0.5, 1.5], "score": [0.5, 1.5]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"texts or integers in the column 'text', but it holds double"):
+    with pytest.raises(DataError, match=r"strings or integers in the column 'text', but got double"):
         prepare_sample("own", files(tmp_path / "a.parquet"), tmp_path / "own")
 
 
-def test_one_score_for_all_is_refused(tmp_path: Path) -> None:
+def test_equal_scores_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", [2.5] * 60)
-    with pytest.raises(DataError, match=r"a\.csv: must hold at least two different scores, but got only 2\.5"):
+    with pytest.raises(DataError, match=r"a\.csv: must have at least two different scores, but got only 2\.5"):
         prepare_sample("own", files(path), tmp_path / "own")
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**15), 10**15))
-def test_a_number_is_the_score_that_it_spells(value: float) -> None:
+def test_a_score_can_be_a_number_or_its_text(value: float) -> None:
     assert label_score(value, "here") == label_score(repr(value), "here") == float(value)
 
 
@@ -131,18 +131,18 @@ def test_the_hubs_scores_are_read_and_an_unlabelled_split_is_left_out() -> None:
 
     spec = HubSource(name="acme/sts", revision="main", text="a", label="score")
     given_splits = {"train": split([0.5, 3.0]), "validation": split([2.5]), "test": split([-1.0, -1.0])}
-    rows = HubRows(spec, lambda _: HubData(given_splits, "c"), "score").rows()
+    rows = HubRows(spec, lambda _: HubData(given_splits, "c"), "regression").rows()
     assert {name: one.scores for name, one in rows.splits.items()} == {"train": [0.5, 3.0], "validation": [2.5]}
 
 
-def test_sources_of_classes_are_refused_for_scores() -> None:
-    with pytest.raises(ValidationError, match="task: must be classes, as the labels of this source are, but got score"):
+def test_sources_of_classes_are_refused_for_regression() -> None:
+    with pytest.raises(ValidationError, match="problem_type: must be classification for this source"):
         SampleSpec.model_validate_json(
-            json.dumps({"source": {"kind": "mini", "domain": "films"}, "task": "score", **COUNTS})
+            json.dumps({"source": {"kind": "mini", "domain": "films"}, "problem_type": "regression", **COUNTS})
         )
 
 
-def test_all_scores_may_be_asked_for() -> None:
+def test_all_rows_can_be_drawn_for_regression() -> None:
     sample = drawn(n_train="all", n_test=12)
     assert {split: part["rows"] for split, part in sample.card.counts.items()} == {
         "train": 60 - 10 - 5 - 12,

@@ -1,4 +1,4 @@
-"""What every source of rows promises, run over all of them: files of each format, hub, memory, mini."""
+"""The contract of every source of rows: files of each format, hub, memory, mini."""
 
 import csv
 import json
@@ -11,10 +11,10 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from memory_rows import MemoryRows
 
 from finetune_alf.data.files_source import FileRows
 from finetune_alf.data.hub_source import HubData, HubRows
-from finetune_alf.data.memory_source import MemoryRows
 from finetune_alf.data.mini_source import MiniRows
 from finetune_alf.data.rows import SOURCE_SPLITS
 from finetune_alf.data.source import Source, open_source
@@ -101,20 +101,20 @@ def test_there_is_a_train_split_and_no_unknown_one(source: Source) -> None:
     assert set(source.rows().splits) <= set(SOURCE_SPLITS)
 
 
-def test_texts_labels_and_places_are_as_many(source: Source) -> None:
+def test_texts_labels_and_row_numbers_have_equal_lengths(source: Source) -> None:
     for split in source.rows().splits.values():
-        assert len(split.texts) == len(split.labels) == len(split.numbers) > 0
+        assert len(split.texts) == len(split.labels) == len(split.row_numbers) > 0
         assert list(split.texts) == [split.texts[index] for index in range(len(split.texts))]
 
 
-def test_the_label_names_are_exactly_those_in_use(source: Source) -> None:
+def test_the_label_names_are_those_of_the_rows(source: Source) -> None:
     rows = source.rows()
     for split in rows.splits.values():
         assert set(split.labels) == set(rows.label_names)
     assert rows.label_names == ("negative", "positive")
 
 
-def test_the_same_rows_come_again_under_the_same_revision(source: Source) -> None:
+def test_rows_and_revision_are_the_same_every_time(source: Source) -> None:
     first, second = source.rows(), source.rows()
     assert first.revision == second.revision != ""
     for name, split in first.splits.items():
@@ -122,15 +122,15 @@ def test_the_same_rows_come_again_under_the_same_revision(source: Source) -> Non
         assert split.labels == second.splits[name].labels
 
 
-def test_every_row_has_a_place_of_its_own_that_names_its_origin(source: Source) -> None:
+def test_every_row_has_a_unique_location_with_its_origin(source: Source) -> None:
     for split in source.rows().splits.values():
-        places = [split.place(index) for index in range(len(split.texts))]
+        places = [split.location(index) for index in range(len(split.texts))]
         assert len(set(places)) == len(places)
         assert all(place.startswith(split.origin) for place in places)
 
 
 @pytest.mark.parametrize("kind", GIVEN)
-def test_rows_come_as_they_were_written(kind: str, tmp_path: Path) -> None:
+def test_rows_are_read_as_written(kind: str, tmp_path: Path) -> None:
     rows = GIVEN[kind](tmp_path).rows()
     for name, written in (("train", TRAIN), ("test", TEST)):
         split = rows.splits[name]

@@ -1,4 +1,4 @@
-"""Figures: what is shown is settled in a record, which is checked here; the drawing gives the same PNG every time."""
+"""Figures: the records that are drawn, and equal PNGs for equal records."""
 
 import math
 import struct
@@ -48,7 +48,7 @@ DRAWINGS = {
 
 
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
-def test_the_same_record_gives_the_same_legible_png(draw) -> None:
+def test_equal_records_give_equal_pngs_of_a_readable_size(draw) -> None:
     png = draw()
     assert png == draw()
     assert png.startswith(b"\x89PNG")
@@ -67,13 +67,13 @@ def test_importance_has_a_bar_for_each_evaluator_and_address() -> None:
     assert info.bars[0].highs == (0.4, 0.9)
 
 
-def test_rates_run_from_the_input_up_and_other_depths_leave_gaps() -> None:
+def test_rates_are_ordered_from_the_input_up_and_shallower_schedules_have_gaps() -> None:
     info = rates_info(RATES)
     assert info.addresses == ("embeddings", *(f"layer.{index}" for index in range(11)), "head")
     assert info.rates["shallow"] == (1e-5, 0.0, *[None] * 10, 1e-3)
 
 
-def test_frozen_addresses_lie_well_below_the_lowest_rate() -> None:
+def test_frozen_addresses_are_drawn_below_the_lowest_rate() -> None:
     info = rates_info(RATES)
     assert info.height(0.0) == info.floor
     assert info.height(2e-10) == 2e-10
@@ -88,16 +88,16 @@ def test_history_sorts_trials_and_keeps_the_best_so_far() -> None:
     assert info.unscored == (1,)
 
 
-def test_curves_keep_what_was_not_measured_as_a_gap() -> None:
+def test_curves_have_gaps_for_missing_values() -> None:
     (curve,) = curves_info([EPOCHS], ["alf-1"])
     assert (curve.label, curve.epochs) == ("alf-1", (0, 1))
     assert curve.train_loss == (0.7, 0.5)
     assert curve.validation_score == (0.5, None)
 
 
-def test_matplotlib_waits_for_the_first_drawing() -> None:
-    asked = "import sys, finetune_alf.figures; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", asked]).returncode == 0
+def test_matplotlib_is_not_imported_before_the_first_figure() -> None:
+    program = "import sys, finetune_alf.figures; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 def test_the_users_own_style_does_not_change_a_figure() -> None:

@@ -1,4 +1,4 @@
-"""The figures of a sweep: levels in order, one place for all lines, the same PNG for the same record."""
+"""The figures of a freeze sweep: ordered levels, and equal PNGs for equal records."""
 
 import pytest
 
@@ -21,7 +21,7 @@ SAMPLES = {
 POINTS = {"sst2": {"none": (9.0, 0.9), "6": (6.0, 0.8), "12": (7.0, 0.5)}, "cola": {}}
 
 
-def test_levels_stand_from_the_least_frozen_up_and_any_line_may_have_one_alone():
+def test_levels_are_ordered_by_frozen_layers_and_encoders_may_differ_in_them():
     sst2, cola = level_panels(SAMPLES)
     assert sst2.levels == ("none", "6", "9", "12")
     assert dict(sst2.lines) == {
@@ -41,6 +41,6 @@ def test_levels_stand_from_the_least_frozen_up_and_any_line_may_have_one_alone()
     ],
     ids=["scores", "relative, two rows", "seconds", "nothing"],
 )
-def test_the_same_record_gives_the_same_png(draw):
+def test_equal_records_give_equal_pngs(draw):
     assert draw() == draw()
     assert draw().startswith(b"\x89PNG")

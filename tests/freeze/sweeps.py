@@ -38,7 +38,7 @@ samples:
     max_train_frac: 0.5
   scored:
     source: {kind: files, train: words.csv, text: text, label: score}
-    task: score
+    problem_type: regression
     n_train: 32
     n_validation: 24
     n_confirmation: 0

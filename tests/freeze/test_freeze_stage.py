@@ -190,7 +190,7 @@ def test_a_metric_of_other_labels_is_refused_before_anything_is_fitted(done: Pat
 
 
 def test_so_is_one_of_the_labels_that_a_sample_had_when_it_was_drawn(done: Path, tmp_path: Path) -> None:
-    changed = PARAMS.replace("    task: score\n", "").replace("metrics: {", "metrics: {scored: [f1], ")
+    changed = PARAMS.replace("    problem_type: regression\n", "").replace("metrics: {", "metrics: {scored: [f1], ")
     root = write_project(tmp_path / "changed", changed)
     shutil.copytree(done / "data", root / "data")
     told = run(root, "freeze", "tiny")

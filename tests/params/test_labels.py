@@ -7,7 +7,7 @@ from finetune_alf.params.model import disagreements as all_disagreements
 
 SAMPLES = {
     "films": {"source": {"kind": "mini", "domain": "films"}},
-    "own": {"source": {"kind": "files", "train": "a.csv"}, "task": "score"},
+    "own": {"source": {"kind": "files", "train": "a.csv"}, "problem_type": "regression"},
     "stsb": {"source": {"kind": "glue", "task": "stsb"}},
     "rte": {"source": {"kind": "glue", "task": "rte"}},
     "mix": {"tasks": {"stsb": {"source": {"kind": "glue", "task": "stsb"}}}},

@@ -1,4 +1,4 @@
-"""Addresses of what is added to an encoder, and whose rates they take."""
+"""Addresses of adapters and task heads, and their rates."""
 
 import pytest
 
@@ -9,18 +9,18 @@ from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, adapter, addresses,
 RATES = LayerRates.of(1e-5, [2e-5, 3e-5], 4e-5)
 
 
-def test_what_is_added_stands_for_a_part_of_the_encoder():
+def test_adapters_and_task_heads_have_the_rate_of_layer_and_head():
     assert rate_source(adapter(11)) == layer(11)
     assert rate_source(task_head("sst5")) == HEAD
     assert [rate_source(address) for address in addresses(3)] == list(addresses(3))
 
 
-def test_each_task_learns_at_the_rate_of_the_head():
+def test_each_task_head_has_the_rate_of_the_head():
     anatomy = Anatomy({**dict.fromkeys(addresses(2), ()), task_head("a"): (), task_head("b"): ()})
     assert anatomy.rates(RATES) == {**RATES, "head.a": 4e-5, "head.b": 4e-5}
 
 
-def test_an_adapter_learns_in_place_of_its_layer():
+def test_an_adapter_has_the_rate_of_its_frozen_layer():
     anatomy = Anatomy(dict.fromkeys([EMBEDDINGS, layer(0), layer(1), adapter(0), adapter(1), HEAD], ()))
     assert anatomy.n_layers == 2
     assert anatomy.rates(RATES) == {

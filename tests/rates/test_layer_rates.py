@@ -12,7 +12,7 @@ rates = st.builds(LayerRates.of, rate, st.lists(rate, min_size=1, max_size=24), 
 
 
 @given(rates)
-def test_rates_read_from_the_input_up(given_rates):
+def test_rates_are_ordered_from_the_input_up(given_rates):
     assert tuple(given_rates) == addresses(given_rates.n_layers)
     assert LayerRates(dict(reversed(list(given_rates.items())))) == given_rates
 
@@ -23,7 +23,7 @@ def test_frozen_addresses_are_those_at_zero(given_rates):
 
 
 @given(rates, st.integers(1, 48))
-def test_stretching_invents_no_rate_and_keeps_the_order(given_rates, n_layers):
+def test_stretching_makes_no_new_rate_and_keeps_the_order(given_rates, n_layers):
     stretched = given_rates.stretch(n_layers)
     assert stretched.n_layers == n_layers
     assert (stretched[EMBEDDINGS], stretched[HEAD]) == (given_rates[EMBEDDINGS], given_rates[HEAD])
@@ -43,14 +43,14 @@ def test_stretching_six_layers_to_twelve_gives_each_rate_twice():
 
 
 @given(rates)
-def test_rates_survive_pickling_and_hash_by_value(given_rates):
+def test_rates_can_be_pickled_and_hashed(given_rates):
     again = pickle.loads(pickle.dumps(given_rates))
     assert again == given_rates
     assert hash(again) == hash(given_rates)
 
 
 @pytest.mark.parametrize("bad", [-1e-5, float("nan"), float("inf")])
-def test_a_rate_that_cannot_be_is_named(bad):
+def test_an_invalid_rate_is_named(bad):
     with pytest.raises(RatesError, match=r"rates.layer.1: must be a finite number of at least 0"):
         LayerRates.of(0, [0, bad], 1e-3)
 

@@ -34,24 +34,24 @@ def test_no_encoder_rate_exceeds_the_highest(policy, n_layers):
 
 
 @given(policies, depth)
-def test_writing_rates_out_changes_none(policy, n_layers):
+def test_listed_rates_are_equal(policy, n_layers):
     rates = policy.at(n_layers)
     assert ListedRates.from_rates(rates).at(n_layers) == rates
 
 
 @given(policies)
-def test_every_policy_comes_back_from_json(policy):
+def test_every_policy_round_trips_through_json(policy):
     adapter = TypeAdapter(RatesPolicy)
     assert adapter.validate_json(adapter.dump_json(policy)) == policy
 
 
-def test_decay_multiplies_once_a_layer_from_the_top_down_to_the_embeddings():
+def test_decay_is_applied_once_for_each_layer_from_the_top_to_the_embeddings():
     rates = DecayedRates(rate=2e-5, decay=0.5, head=1e-3).at(3)
     assert rates == LayerRates.of(2.5e-6, [5e-6, 1e-5, 2e-5], 1e-3)
 
 
 @given(positive, positive, depth)
-def test_a_spread_runs_from_low_to_high(low, high, n_layers):
+def test_spread_rates_are_from_low_to_high(low, high, n_layers):
     rates = SpreadRates(low=low, high=high).at(n_layers)
     assert rates[EMBEDDINGS] == low
     assert rates[layer(n_layers - 1)] == high
@@ -70,12 +70,12 @@ def test_freezing_more_layers_than_there_are_is_refused():
         FrozenBelow(n_frozen=7, rate=1e-5).at(6)
 
 
-def test_a_list_of_the_wrong_depth_names_both_and_the_way_out():
+def test_listed_rates_of_another_depth_are_refused_with_the_way_out():
     with pytest.raises(RatesError, match=r"must hold 6 rates.*but got 2.*stretch\(6\)"):
         ListedRates(embeddings=0.0, layers=(0.0, 1e-5), head=1e-3).at(6)
 
 
 @pytest.mark.parametrize("rate", [-1e-5, float("nan"), float("inf"), "1e-5", True])
-def test_a_rate_is_a_number_and_nothing_else(rate):
+def test_a_rate_must_be_a_number(rate):
     with pytest.raises(ValidationError, match="rate"):
         UniformRates(rate=rate)

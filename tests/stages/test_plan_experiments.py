@@ -43,7 +43,7 @@ encoders:
     config: {CONFIG}
 samples:
   kinds: {{source: {{kind: files, train: words.csv, text: a, label: kind}}, {SIZES}}}
-  scores: {{source: {{kind: files, train: words.csv, text: a, label: score}}, task: score, {SIZES}}}
+  scores: {{source: {{kind: files, train: words.csv, text: a, label: score}}, problem_type: regression, {SIZES}}}
   both:
     tasks:
       kinds: {{source: {{kind: files, train: words.csv, text: a, label: kind}}, {SIZES}}}

@@ -39,7 +39,7 @@ def local(name, spec, source):
         "n_confirmation": 16 if spec.n_confirmation else 0,
         "n_test": 0 if name in ("sst2", "stsb") else 16,
         "max_train_frac": 1,
-    } | ({"task": "score"} if score else {})
+    } | ({"problem_type": "regression"} if score else {})
     return SampleSpec.model_validate_json(json.dumps(asked))
 
 

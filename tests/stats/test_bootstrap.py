@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from finetune_alf.errors import InputError
-from finetune_alf.metrics import METRICS, metrics_of
+from finetune_alf.metrics import METRICS, metrics_for
 from finetune_alf.stats import (
     NO_EVIDENCE,
     crossed_bootstrap,
@@ -18,7 +18,7 @@ from finetune_alf.stats import (
     verdict,
 )
 
-CLASSES, SCORES = metrics_of("classes"), metrics_of("score")
+CLASSES, SCORES = metrics_for("classification"), metrics_for("regression")
 LABELS = {**dict.fromkeys(CLASSES, st.integers(0, 2)), **dict.fromkeys(SCORES, st.integers(-6, 6).map(lambda n: n / 2))}
 
 

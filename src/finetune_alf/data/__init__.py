@@ -1,5 +1,5 @@
-"""Samples: rows drawn once from a source, split, fingerprinted and kept in Parquet.
+"""Samples: rows drawn from a source, split, with a digest, stored as Parquet.
 
-spec.py says what is asked, source.py where rows come from, draw.py which of them are taken, sample.py how they are
-kept, prepare.py all of it in one call. The libraries `datasets` and `pyarrow` stay behind this package.
+`spec` describes a sample, `source` reads the rows of a source, `draw` selects them, `sample` stores them, and `prepare`
+runs all steps. Only this package imports `datasets` and `pyarrow`.
 """

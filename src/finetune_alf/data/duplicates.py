@@ -1,4 +1,4 @@
-"""Which rows of a source can be drawn: none empty, and each text once."""
+"""Rows of a source that can be drawn: each text once, and no empty text."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,24 +9,24 @@ from finetune_alf.errors import DataError
 
 
 @dataclass(frozen=True)
-class Distinct:
-    """The rows of each given split that stay, by index, and how many repeated an earlier text."""
+class UniqueRows:
+    """The indices of the rows of each source split that are kept, and the number of dropped duplicates."""
 
     kept: Mapping[str, Sequence[int]]
-    dropped: Mapping[str, int]
+    n_dropped: Mapping[str, int]
 
 
-def drop_duplicates(rows: SourceRows) -> Distinct:
+def drop_duplicates(rows: SourceRows) -> UniqueRows:
     """Keep the first row of every text, over train, validation and test in this order.
 
-    Texts are the same when they differ in white space alone. Raises DataError at an empty text.
+    Texts that differ in white space only are equal. Raises DataError for an empty text.
     """
     seen: set[bytes] = set()
-    kept = {name: _first_ones(rows.splits[name], seen) for name in SOURCE_SPLITS if name in rows.splits}
-    return Distinct(kept, {name: len(rows.splits[name].labels) - len(indices) for name, indices in kept.items()})
+    kept = {name: _first_occurrences(rows.splits[name], seen) for name in SOURCE_SPLITS if name in rows.splits}
+    return UniqueRows(kept, {name: len(rows.splits[name].labels) - len(indices) for name, indices in kept.items()})
 
 
-def _first_ones(split: SplitRows, seen: set[bytes]) -> list[int]:
+def _first_occurrences(split: SplitRows, seen: set[bytes]) -> list[int]:
     kept = []
     for index, text in enumerate(split.texts):
         key = _key(text, split, index)
@@ -40,7 +40,7 @@ def _key(text: Text, split: SplitRows, index: int) -> bytes:
     parts = [" ".join((part or "").split()) for part in ((text,) if isinstance(text, str | None) else text)]
     if not all(parts):
         raise DataError(
-            f"{split.place(index)}: must have a text, but it is empty. Fill the row or take it out of the file."
+            f"{split.location(index)}: must have a text, but got an empty one. Fill the row or remove it from the file."
         )
-    # 16 bytes instead of the text: a set of millions of reviews stays within memory.
+    # 16 bytes instead of the text: a set of millions of reviews fits in memory.
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).digest()

@@ -1,23 +1,25 @@
-"""The tasks of the GLUE benchmark by name (Wang et al. 2019): where each lies, its columns, classes and metrics.
+"""The tasks of the GLUE benchmark (Wang et al. 2019): text columns, label names, metrics and splits of each.
 
-Columns, label names in their order, and splits are those of `nyu-mll/glue` on the hub. Its test splits are unlabelled,
-so that train and validation are what is given; of MNLI the matched validation split.
+Columns, the order of label names, and splits are those of `nyu-mll/glue` on the hub. Its test splits have no labels, so
+that a source has train and validation only; of MNLI it is the matched validation split.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from finetune_alf.metrics import ProblemType
+
 REPOSITORY = "nyu-mll/glue"
 REVISION = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
-"""The repository's commit of its dataset card as it stands, after its conversion to Parquet."""
+"""The commit of the repository after its conversion to Parquet."""
 
 GlueName = Literal["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli"]
 
 
 @dataclass(frozen=True)
 class GlueTask:
-    """One task: a task of scores has no label names. The first metric is the one to search by; GLUE reports all."""
+    """One task; a regression task has no label names. The first of GLUE's metrics is the one to search by."""
 
     text: str | tuple[str, str]
     label_names: tuple[str, ...]
@@ -26,9 +28,9 @@ class GlueTask:
     label: str = "label"
 
     @property
-    def kind(self) -> Literal["classes", "score"]:
-        """What the labels are."""
-        return "classes" if self.label_names else "score"
+    def problem_type(self) -> ProblemType:
+        """Whether labels are classes or scores."""
+        return "classification" if self.label_names else "regression"
 
 
 _SENTENCES = ("sentence1", "sentence2")

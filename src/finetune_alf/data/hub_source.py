@@ -1,4 +1,4 @@
-"""Rows out of a data set of the Hugging Face hub, through `datasets`, which runs no code of the repository."""
+"""The source of rows from the Hugging Face hub, through `datasets`, which runs no code of the repository."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.rows import (
-    ROWS,
+    SINGLE_CLASS,
     SOURCE_SPLITS,
     SourceRows,
     SplitRows,
@@ -19,41 +19,41 @@ from finetune_alf.data.rows import (
 )
 from finetune_alf.data.spec import HubSource
 from finetune_alf.errors import DataError
-from finetune_alf.metrics import LabelKind
+from finetune_alf.metrics import ProblemType
 
 
 @dataclass(frozen=True)
 class HubData:
-    """What the hub gave: the splits, memory-mapped, and the commit they are of."""
+    """A data set of the hub: its splits, memory-mapped, and their commit."""
 
     splits: Mapping[str, Any]
     commit: str
 
 
-def fetch(spec: HubSource) -> HubData:
-    """Fetch a data set, or find it in the library's cache where the hub is out of reach or HF_HUB_OFFLINE is set.
+def download(spec: HubSource) -> HubData:
+    """Download a data set, or read it from the cache of `datasets` without a connection or under HF_HUB_OFFLINE.
 
-    Raises DataError, naming the repository, where it cannot be had or is of another commit than the one asked for.
+    Raises DataError, naming the repository, when it cannot be downloaded, or is of another commit than `revision`.
     """
     import datasets
 
     try:
         builder = datasets.load_dataset_builder(spec.name, spec.config, revision=spec.revision)
     except Exception as error:
-        raise _unreachable(spec, error) from error
-    # A folder of that name under the working folder would go first, and the cache gives the latest commit it has.
+        raise _download_error(spec, error) from error
+    # `datasets` prefers a local folder of that name, and takes the latest commit that the cache has.
     is_commit = re.fullmatch("[0-9a-f]{40}", spec.revision) is not None
     if builder.repo_id is None or (is_commit and builder.hash != spec.revision):
-        found = "a local folder of that name" if builder.repo_id is None else f"commit {builder.hash}, from the cache"
+        found = "a local folder of that name" if builder.repo_id is None else f"commit {builder.hash} of the cache"
         raise DataError(
             f"{spec.name}: must be the hub's data set at {spec.revision}, but got {found}. "
-            "Start where no folder has that name, and online, so that the revision can be fetched."
+            "Run in a folder without a folder of that name, and online, so that the revision can be downloaded."
         )
     try:
         builder.download_and_prepare()
         return HubData(builder.as_dataset(), str(builder.hash))
     except Exception as error:
-        raise _unreachable(spec, error) from error
+        raise _download_error(spec, error) from error
 
 
 @dataclass(frozen=True)
@@ -61,27 +61,28 @@ class HubRows:
     """The labelled splits of one data set of the hub."""
 
     spec: HubSource
-    fetch: Callable[[HubSource], HubData] = fetch
-    labels: LabelKind = "classes"
+    download: Callable[[HubSource], HubData] = download
+    problem_type: ProblemType = "classification"
 
     def rows(self) -> SourceRows:
-        """Return the rows; texts stay on disk until they are looked at."""
-        data = self.fetch(self.spec)
-        chosen = self._chosen(data)
-        splits = {name: self._split(own, data.splits[own]) for name, own in chosen.items()}
+        """Return the rows; texts are read from disk when they are accessed. Raises DataError for missing labels."""
+        data = self.download(self.spec)
+        names = self._split_names(data)
+        splits = {name: self._split(own, data.splits[own]) for name, own in names.items()}
         labelled = {name: split for name, split in splits.items() if split.labels}
         for name in splits if self.spec.splits else ["train"]:
             if name not in labelled:
                 raise DataError(
-                    f"{self.spec.name}: must have labels in its split {chosen[name]!r}, but every row is unlabelled. "
+                    f"{self.spec.name}: must have labels in its split {names[name]!r}, but every row is unlabelled. "
                     f"Name another split as {name}."
                 )
-        names = {label for split in labelled.values() for label in split.labels}
-        rows = SourceRows(labelled, self._names(data.splits[chosen["train"]], names), data.commit)
+        used = {label for split in labelled.values() for label in split.labels}
+        rows = SourceRows(labelled, self._label_names(data.splits[names["train"]], used), data.commit)
         check_labels(rows)
         return rows
 
-    def _chosen(self, data: HubData) -> dict[str, str]:
+    def _split_names(self, data: HubData) -> dict[str, str]:
+        """Return the data set's own name of each source split."""
         own: dict[str, str] = {name: name for name in SOURCE_SPLITS if name in data.splits or name == "train"}
         if self.spec.splits:
             own = {str(name): split for name, split in self.spec.splits.items()}
@@ -89,7 +90,7 @@ class HubRows:
         if missing:
             raise DataError(
                 f"{self.spec.name}: must have the split {missing[0]!r}, but has {', '.join(map(repr, data.splits))}. "
-                "Set `splits` of this source to splits that are there."
+                "Set `splits` of this source to splits of the data set."
             )
         return {name: own[name] for name in SOURCE_SPLITS if name in own}
 
@@ -103,9 +104,9 @@ class HubRows:
             rows = rows.select(kept)
         texts = rows[columns[0]] if len(columns) == 1 else PairColumn(rows[columns[0]], rows[columns[1]])
         numbers = [index + 1 for index in kept]
-        if self.labels == "score":
+        if self.problem_type == "regression":
             scores = [label_score(values[index], f"{origin} row {index + 1}") for index in kept]
-            return SplitRows(texts, [ROWS] * len(kept), origin, numbers, " row ", scores)
+            return SplitRows(texts, [SINGLE_CLASS] * len(kept), origin, numbers, " row ", scores)
         labels = self._labels([values[index] for index in kept], rows, origin)
         return SplitRows(texts, labels, origin, numbers, " row ")
 
@@ -115,14 +116,14 @@ class HubRows:
             return [names[value] for value in values]
         return [label_name(value, origin) for value in values]
 
-    def _names(self, train: Any, used: set[str]) -> tuple[str, ...]:
-        names = None if self.labels == "score" else _class_names(train, self.spec.label)
+    def _label_names(self, train: Any, used: set[str]) -> tuple[str, ...]:
+        names = None if self.problem_type == "regression" else _class_names(train, self.spec.label)
         return ordered_names(list(used)) if names is None else tuple(name for name in names if name in used)
 
 
 @dataclass(frozen=True)
 class PairColumn(Sequence[Text]):
-    """Two columns read side by side, item by item."""
+    """Two text columns as one sequence of pairs, read lazily."""
 
     first: Sequence[str]
     second: Sequence[str]
@@ -148,15 +149,15 @@ def _class_names(rows: Any, label: str) -> list[str] | None:
     return None if names is None else list(names)
 
 
-def _labelled(values: Sequence[Any], is_class: bool) -> list[int]:
-    """Return the rows with a label: -1 stands for a withheld class, but may be a label like others among integers."""
-    withheld = is_class or set(values) <= {-1, None}
-    return [index for index, value in enumerate(values) if value is not None and not (withheld and value == -1)]
+def _labelled(values: Sequence[Any], is_class_label: bool) -> list[int]:
+    """Return the indices of rows with a label; -1 is a missing ClassLabel, but can be a label of an integer column."""
+    is_missing = is_class_label or set(values) <= {-1, None}
+    return [index for index, value in enumerate(values) if value is not None and not (is_missing and value == -1)]
 
 
-def _unreachable(spec: HubSource, error: Exception) -> DataError:
+def _download_error(spec: HubSource, error: Exception) -> DataError:
     reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
     return DataError(
-        f"{spec.name}: must be a data set of the hub at {spec.revision}, or lie in its cache, but got: {reason}. "
-        "Check name, config and revision; offline, fetch it once where the hub can be reached, or use `kind: files`."
+        f"cannot load {spec.name} at {spec.revision} from the hub or the cache: {reason}. "
+        "Check name, config and revision; offline, download it once on a machine with a network, or use `kind: files`."
     )

@@ -1,4 +1,4 @@
-"""Rows out of the mini corpus: four domains of reviews written for this package, half of them positive."""
+"""The source of rows from the mini corpus: reviews of four domains, written for this package, half of them positive."""
 
 import importlib.resources
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class MiniRows:
     spec: MiniSource
 
     def rows(self) -> SourceRows:
-        """Read the domain's file out of the installed package."""
+        """Read the domain's file from the installed package."""
         resource = importlib.resources.files("finetune_alf.data") / "mini" / f"{self.spec.domain}.jsonl"
         with importlib.resources.as_file(resource) as path:
             train = read_split(path, "text", "label")

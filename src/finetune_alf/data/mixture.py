@@ -1,4 +1,4 @@
-"""A mixture: a sample of several tasks, in one folder with a folder a task, whole or not at all."""
+"""A mixture: the samples of several tasks, in one folder with a folder for each task, written atomically."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from finetune_alf.data.sample import SPLITS, Card, Sample, load_sample
+from finetune_alf.data.sample import SPLITS, Card, Sample, first_fault, load_sample
 from finetune_alf.errors import DataError
 from finetune_alf.files import digest
 from finetune_alf.recipe.task_plans import TaskInfo
@@ -17,7 +17,7 @@ _REPAIR = "Run the prepare stage again."
 
 
 class MixtureCard(Spec):
-    """What a mixture is made of; where each task's rows come from stands on the task's own card."""
+    """The metadata of a mixture; each task has a card of its own."""
 
     name: str
     tasks: dict[str, str]
@@ -25,12 +25,12 @@ class MixtureCard(Spec):
     counts: dict[str, dict[str, int]]
     """Rows by split and task."""
     digest: str
-    """SHA-256 over the tasks' names and digests, in order."""
+    """SHA-256 of the tasks' names and digests, in order."""
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """The samples of several tasks, by their names, in order."""
+    """The samples of several tasks, by name, in order."""
 
     name: str
     card: MixtureCard
@@ -38,19 +38,21 @@ class Mixture:
 
 
 AnySample = Sample | Mixture
-"""What `samples.<name>` stands for: both have a name, a card with a digest, and tasks."""
+"""The sample of `samples.<name>`; both kinds have a name, a card with a digest, and tasks."""
 
 
 def load_any_sample(folder: Path) -> AnySample:
-    """Read a sample or a mixture; raises DataError where a file is missing or broken, or rows are not the card's."""
-    kept = _read_card(folder / "card.json")
-    if kept is None:
+    """Read a sample or a mixture; raises DataError when a file is missing or invalid, or rows have another digest."""
+    card = _read_card(folder / "card.json")
+    if card is None:
         return load_sample(folder)
-    samples = {task: load_sample(folder / task) for task in kept.tasks}
-    found = card_of(kept.name, {task: sample.card for task, sample in samples.items()})
-    if found != kept:
-        raise DataError(f"{folder}: must hold the tasks of its card, {kept.digest}, but got {found.digest}. {_REPAIR}")
-    return Mixture(kept.name, kept, samples)
+    samples = {task: load_sample(folder / task) for task in card.tasks}
+    found = card_of(card.name, {task: sample.card for task, sample in samples.items()})
+    if found != card:
+        raise DataError(
+            f"{folder}: the tasks must have the card's digest {card.digest}, but got {found.digest}. {_REPAIR}"
+        )
+    return Mixture(card.name, card, samples)
 
 
 def task_infos(drawn: AnySample) -> dict[str, TaskInfo]:
@@ -62,7 +64,7 @@ def task_infos(drawn: AnySample) -> dict[str, TaskInfo]:
 
 
 def card_of(name: str, cards: Mapping[str, Card]) -> MixtureCard:
-    """Return the card of a mixture of samples with these cards."""
+    """Return the card of a mixture, from the cards of its samples."""
     digests = {task: card.digest for task, card in cards.items()}
     return MixtureCard(
         name=name,
@@ -77,7 +79,7 @@ def _n_rows(card: Card, split: str) -> int:
 
 
 def _read_card(path: Path) -> MixtureCard | None:
-    """Read a mixture's card; None for any other, whose own reader says what is wrong with it."""
+    """Read a mixture's card; None for any other file, which `load_sample` reads or refuses."""
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -87,6 +89,4 @@ def _read_card(path: Path) -> MixtureCard | None:
     try:
         return MixtureCard.model_validate_json(json.dumps(document))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"{path}: must be a mixture's card, but {where}: {first['msg']}. {_REPAIR}") from None
+        raise DataError(f"{path}: must be a mixture's card, but got {first_fault(error)}. {_REPAIR}") from None

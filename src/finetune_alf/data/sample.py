@@ -1,4 +1,4 @@
-"""A drawn sample, its card, and the folder that keeps it: four Parquet files and card.json, whole or not at all."""
+"""A sample, its card, and its folder: one Parquet file for each split and card.json, written atomically."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from finetune_alf.data.rows import Text
 from finetune_alf.errors import DataError
-from finetune_alf.files import digest, replace_folder, write_bytes, write_json
+from finetune_alf.files import digest, os_error_reason, replace_folder, write_bytes, write_json
 from finetune_alf.spec import Spec
 
 SPLITS = ("train", "validation", "confirmation", "test")
@@ -18,9 +18,9 @@ _REPAIR = "Run the prepare stage again."
 
 @dataclass(frozen=True)
 class Split:
-    """The rows of one split: texts, or pairs of them, and the labels.
+    """The rows of one split: texts or pairs, and their labels.
 
-    A label is the index of its class in the card's label names, or a score where the card has no label names.
+    A label is an index into the card's label names, or a score if the card has no label names.
     """
 
     texts: tuple[Text, ...]
@@ -28,29 +28,29 @@ class Split:
 
 
 class Card(Spec):
-    """What a sample is and where it comes from; nothing in it depends on the machine or the time."""
+    """The metadata of a sample; nothing in it depends on the machine or the time."""
 
     name: str
     source: dict[str, JsonValue]
     revision: str
     """The hub's commit, or the SHA-256 of the files."""
     label_names: tuple[str, ...]
-    """The classes in the order of their indices; none where labels are scores."""
+    """The classes in the order of their indices; empty for regression."""
     counts: dict[str, dict[str, int]]
-    """Rows by split and label name; scores count under the name `rows`."""
+    """Rows by split and label name; for regression by split and `rows`."""
     drawn_from: dict[str, str]
-    """The split of the source that each split was drawn from."""
+    """The source split that each split was drawn from."""
     n_source_rows: int
     duplicates_dropped: dict[str, int]
-    """Rows of each of the source's splits that were not drawn from, as their text had come before."""
+    """The number of rows of each source split whose text is in an earlier row."""
     seed: int
     digest: str
-    """SHA-256 over every row of every split: text or pair, label name or score, order."""
+    """SHA-256 of every row of every split in order: text or pair, label name or score."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Drawn, split, fingerprinted rows."""
+    """The rows of all splits, and their card."""
 
     name: str
     card: Card
@@ -58,30 +58,30 @@ class Sample:
 
     @property
     def tasks(self) -> Mapping[str, "Sample"]:
-        """The one task that it is, by its name, as a mixture has several."""
+        """Itself, as the single task of its name; a mixture has several."""
         return {self.name: self}
 
     def nonempty_split(self, split: str) -> Split:
-        """Return a split that must have rows, and does; DataError otherwise."""
+        """Return a split; raises DataError when it has no rows."""
         if not self.splits[split].texts:
             raise DataError(
                 f"sample {self.name}: must have rows in its {split} split, but has none. "
-                f"Raise n_{split}, and run the prepare stage again."
+                f"Raise n_{split}, then run the prepare stage again."
             )
         return self.splits[split]
 
 
 def rows_digest(label_names: tuple[str, ...], splits: Mapping[str, Split]) -> str:
-    """Return the SHA-256 over every row of every split."""
+    """Return the SHA-256 of every row of every split."""
     rows = {
-        name: [[text, label] for text, label in zip(split.texts, _told(split.labels, label_names), strict=True)]
+        name: list(map(list, zip(split.texts, _stored_labels(split.labels, label_names), strict=True)))
         for name, split in splits.items()
     }
     return digest({"label_names": label_names, "rows": rows})
 
 
 def save_sample(folder: Path, sample: Sample) -> None:
-    """Write a sample's folder; the same rows give the same bytes."""
+    """Write a sample's folder; equal rows give equal bytes."""
     with replace_folder(folder) as temporary:
         for name in SPLITS:
             write_bytes(temporary / f"{name}.parquet", _parquet(sample.splits[name], sample.card.label_names))
@@ -89,30 +89,34 @@ def save_sample(folder: Path, sample: Sample) -> None:
 
 
 def load_sample(folder: Path) -> Sample:
-    """Read a sample back; raises DataError where a file is missing or broken or the rows are not the card's."""
+    """Read a sample; raises DataError when a file is missing or invalid, or the rows have another digest."""
     card = load_card(folder)
     splits = {name: _read_split(folder / f"{name}.parquet", card.label_names) for name in SPLITS}
     found = rows_digest(card.label_names, splits)
     if found != card.digest:
-        raise DataError(f"{folder}: must hold the rows of its card, {card.digest}, but got {found}. {_REPAIR}")
+        raise DataError(f"{folder}: the rows must have the card's digest {card.digest}, but got {found}. {_REPAIR}")
     return Sample(card.name, card, splits)
 
 
 def load_card(folder: Path) -> Card:
-    """Read a sample's card alone; raises DataError where it is missing or not one."""
+    """Read a sample's card only; raises DataError when it is missing or invalid."""
     path = folder / "card.json"
     try:
         return Card.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise DataError(f"{path}: must be a sample's card, but got: {error.strerror}. {_REPAIR}") from error
+        raise DataError(f"cannot read {path}: {os_error_reason(error)}. {_REPAIR}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"{path}: must be a sample's card, but {where}: {first['msg']}. {_REPAIR}") from error
+        raise DataError(f"{path}: must be a sample's card, but got {first_fault(error)}. {_REPAIR}") from error
 
 
-def _told(labels: Sequence[float], label_names: tuple[str, ...]) -> list[Any]:
-    """Return labels as they stand on disk: names of classes, or scores."""
+def first_fault(error: ValidationError) -> str:
+    """Return the field and message of the first fault of a file."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
+
+
+def _stored_labels(labels: Sequence[float], label_names: tuple[str, ...]) -> list[Any]:
+    """Return labels as they are stored: names of classes, or scores."""
     return [label_names[int(label)] for label in labels] if label_names else list(labels)
 
 
@@ -123,7 +127,7 @@ def _parquet(split: Split, label_names: tuple[str, ...]) -> bytes:
     pairs = [(text, None) if isinstance(text, str) else text for text in split.texts]
     columns: dict[str, Any] = {
         "text": pa.array([first for first, _ in pairs], pa.string()),
-        "label": pa.array(_told(split.labels, label_names), pa.string() if label_names else pa.float64()),
+        "label": pa.array(_stored_labels(split.labels, label_names), pa.string() if label_names else pa.float64()),
     }
     if any(second is not None for _, second in pairs):
         columns["pair"] = pa.array([second for _, second in pairs], pa.string())
@@ -145,6 +149,8 @@ def _read_split(path: Path, label_names: tuple[str, ...]) -> Split:
         if not label_names:
             return Split(tuple(texts), tuple(float(label) for label in columns["label"]))
         return Split(tuple(texts), tuple(label_names.index(label) for label in columns["label"]))
+    except FileNotFoundError as error:
+        raise DataError(f"cannot read {path}: no such file. {_REPAIR}") from error
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: must be a split of a sample, but got: {reason}. {_REPAIR}") from error

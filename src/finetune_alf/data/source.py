@@ -1,4 +1,4 @@
-"""Where rows come from: what hub, files, GLUE, mini and memory share, and the way from a spec to its source."""
+"""The protocol of all sources, and the source that a spec describes."""
 
 from pathlib import Path
 from typing import Protocol
@@ -9,23 +9,23 @@ from finetune_alf.data.hub_source import HubRows
 from finetune_alf.data.mini_source import MiniRows
 from finetune_alf.data.rows import SourceRows
 from finetune_alf.data.spec import FilesSource, GlueSource, HubSource, SourceSpec
-from finetune_alf.metrics import LabelKind
+from finetune_alf.metrics import ProblemType
 
 
 class Source(Protocol):
-    """Something that gives the same rows, in the same order, every time it is asked."""
+    """A source of rows; every call returns the same rows in the same order."""
 
     def rows(self) -> SourceRows:
-        """Return all rows; raises DataError naming the file or repository at fault."""
+        """Return all rows; raises DataError, naming the file or repository."""
         ...
 
 
-def open_source(spec: SourceSpec, root: Path, labels: LabelKind = "classes") -> Source:
+def open_source(spec: SourceSpec, root: Path, problem_type: ProblemType = "classification") -> Source:
     """Return the source that a spec describes; relative paths are relative to `root`."""
     if isinstance(spec, HubSource):
-        return HubRows(spec, labels=labels)
+        return HubRows(spec, problem_type=problem_type)
     if isinstance(spec, FilesSource):
-        return FileRows(spec, root, labels)
+        return FileRows(spec, root, problem_type)
     if isinstance(spec, GlueSource):
         return GlueRows(spec, root)
     return MiniRows(spec)

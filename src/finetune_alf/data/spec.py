@@ -1,4 +1,4 @@
-"""What is asked of a sample: where its rows come from and how many of them go into each split."""
+"""The specs of samples: the source of the rows, and the number of rows of each split."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -6,18 +6,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag, model_validator
 
 from finetune_alf.data.glue import GLUE, REVISION, GlueName
-from finetune_alf.metrics import LabelKind
+from finetune_alf.metrics import ProblemType
 from finetune_alf.paths import Name
 from finetune_alf.spec import Spec
 
 SourceSplit = Literal["train", "validation", "test"]
 Column = Annotated[str, Field(min_length=1)]
 TextColumns = Column | Annotated[tuple[Column, Column], Field(strict=False)]
-"""One column of texts, or two for a task over pairs; not strict, for a list is what a validator before it is given."""
+"""One text column, or two for pairs of texts; not strict, because earlier validators pass lists on."""
 
 
 class HubSource(Spec):
-    """A data set of the Hugging Face hub at one revision; a commit of 40 hex digits is checked."""
+    """A data set of the Hugging Face hub at one revision; the download of a full commit hash is verified."""
 
     kind: Literal["hub"] = "hub"
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
@@ -26,11 +26,11 @@ class HubSource(Spec):
     text: TextColumns
     label: Column
     splits: Mapping[SourceSplit, str] | None = None
-    """Which of the set's own splits to use; without it those named train, validation and test."""
+    """The data set's own names of the splits; by default train, validation and test."""
 
 
 class FilesSource(Spec):
-    """CSV, TSV, JSON Lines or Parquet files; `${VAR}` expands in their paths and nowhere else."""
+    """CSV, TSV, JSON Lines or Parquet files; `${VAR}` is expanded in paths only."""
 
     kind: Literal["files"] = "files"
     train: Annotated[str, Field(min_length=1)]
@@ -41,17 +41,17 @@ class FilesSource(Spec):
 
 
 class MiniSource(Spec):
-    """One domain of the corpus that ships with this package."""
+    """One domain of the corpus in this package."""
 
     kind: Literal["mini"] = "mini"
     domain: Literal["films", "restaurants", "gadgets", "travel"]
 
 
 class GlueSource(Spec):
-    """A task of the GLUE benchmark by its name: `data/glue.py` knows columns, classes and metrics.
+    """A task of the GLUE benchmark by name, with the columns, classes and metrics of `data/glue.py`.
 
-    Out of the hub, or out of the folder `files`, with a file for train and, where there are such, validation and test.
-    `text` and `label` are for files that call their columns otherwise.
+    Rows are from the hub, or from the folder `files` with the files train and, optionally, validation and test. `text`
+    and `label` are for files with other column names.
     """
 
     kind: Literal["glue"] = "glue"
@@ -62,7 +62,7 @@ class GlueSource(Spec):
     revision: Annotated[str, Field(min_length=1)] = REVISION
 
     @model_validator(mode="after")
-    def _as_many_texts(self) -> Self:
+    def _text_suits_task(self) -> Self:
         own = GLUE[self.task].text
         if self.text is not None and isinstance(self.text, str) != isinstance(own, str):
             n_columns = "one column" if isinstance(own, str) else "two columns"
@@ -75,16 +75,16 @@ All = Literal["all"]
 
 
 class SampleSpec(Spec):
-    """How many rows to draw for each split, under one seed.
+    """The source of a sample, the number of rows of each split, and the seed of the drawing.
 
-    `task` says what the labels are; a GLUE task knows it. Classes are drawn for training, validation and confirmation
-    equally often (`balance: even`) or as often as the source has them (`natural`); for test always as the source has
-    them. A number of `all` takes the rows that the other splits leave. `max_train_frac` holds the training split to a
-    small part of all rows, as the thesis has it (under 10 %, chapter 3).
+    `problem_type` is that of the labels; a GLUE task sets it. Train, validation and confirmation have equally many rows
+    of each class (`balance: even`) or the proportions of the source (`natural`), as test always has. `all` is every row
+    that the other splits leave. `max_train_frac` limits the training split to a fraction of all rows, as in the thesis
+    (under 10 %, chapter 3).
     """
 
     source: SourceSpec
-    task: LabelKind = "classes"
+    problem_type: ProblemType = "classification"
     n_train: PositiveInt | All
     n_validation: NonNegativeInt | All
     n_confirmation: NonNegativeInt | All
@@ -95,31 +95,29 @@ class SampleSpec(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _glue_knows_its_task(cls, given: Any) -> Any:
-        kind = glue_kind(given.get("source")) if isinstance(given, Mapping) else None
-        return {"task": kind, **given} if kind else given
+    def _set_problem_type_of_glue(cls, given: Any) -> Any:
+        own = glue_problem_type(given.get("source")) if isinstance(given, Mapping) else None
+        return {"problem_type": own, **given} if own else given
 
     @model_validator(mode="after")
-    def _hub_splits_start_with_train(self) -> Self:
+    def _splits_include_train(self) -> Self:
         splits = self.source.splits if isinstance(self.source, HubSource) else None
         if splits is not None and "train" not in splits:
-            raise ValueError("source.splits: must name train, the split that training texts are drawn from")
+            raise ValueError("source.splits: must include train, the split of the training texts")
         return self
 
     @model_validator(mode="after")
-    def _source_has_such_labels(self) -> Self:
-        own = "classes" if isinstance(self.source, MiniSource) else glue_kind(self.source)
-        if own not in (None, self.task):
-            raise ValueError(f"task: must be {own}, as the labels of this source are, but got {self.task}")
+    def _problem_type_suits_source(self) -> Self:
+        own = "classification" if isinstance(self.source, MiniSource) else glue_problem_type(self.source)
+        if own not in (None, self.problem_type):
+            raise ValueError(f"problem_type: must be {own} for this source, but got {self.problem_type}")
         return self
 
     @model_validator(mode="after")
-    def _all_can_be_drawn(self) -> Self:
+    def _all_is_possible(self) -> Self:
         every = [f"n_{split}" for split in ("train", "validation", "confirmation") if self.n_of(split) == "all"]
-        if every and self.balance == "even" and self.task == "classes":
-            raise ValueError(
-                f"{every[0]}: must be a number where classes are drawn evenly, but got all; set balance to natural"
-            )
+        if every and self.balance == "even" and self.problem_type == "classification":
+            raise ValueError(f"{every[0]}: must be a number where balance is even, but got all; set balance to natural")
         if self.n_train == "all" and self.max_train_frac < 1:
             raise ValueError(
                 f"max_train_frac: must be 1 where n_train is all, but got {self.max_train_frac:g}; set it to 1"
@@ -127,41 +125,41 @@ class SampleSpec(Spec):
         return self
 
     def n_of(self, split: str) -> int | All:
-        """Return the number of rows asked for in one split."""
+        """Return the number of rows of one split."""
         n: int | All = getattr(self, f"n_{split}")
         return n
 
 
-def glue_kind(source: object) -> LabelKind | None:
-    """Return what the labels of a GLUE source are, a spec or still raw; None for any other source."""
+def glue_problem_type(source: object) -> ProblemType | None:
+    """Return the problem type of a GLUE source, validated or raw; None for any other source."""
     raw = source.model_dump() if isinstance(source, GlueSource) else source
     task = raw.get("task") if isinstance(raw, Mapping) and raw.get("kind") == "glue" else None
-    return GLUE[task].kind if isinstance(task, str) and task in GLUE else None
+    return GLUE[task].problem_type if isinstance(task, str) and task in GLUE else None
 
 
 RESERVED_TASK_NAMES = ("overall", "score", "loss", "accuracy")
-"""What stands beside the tasks' names where results are told: no task's name."""
+"""Keys of results that are next to the names of tasks, so that no task can have them."""
 
 
 class MixtureSpec(Spec):
-    """A sample of several tasks: a sample for each, drawn by itself. A task's name is that of its head and scores."""
+    """A mixture: one independently drawn sample for each task, whose names are also those of heads and scores."""
 
     tasks: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _names_are_free(self) -> Self:
-        if taken := [name for name in self.tasks if name in RESERVED_TASK_NAMES]:
+    def _no_reserved_names(self) -> Self:
+        if reserved := [name for name in self.tasks if name in RESERVED_TASK_NAMES]:
             raise ValueError(
-                f"tasks: must not be called {', '.join(RESERVED_TASK_NAMES)} as results are, but got {', '.join(taken)}"
+                f"tasks: must not have the names {', '.join(RESERVED_TASK_NAMES)}, but got {', '.join(reserved)}"
             )
         return self
 
 
-def _kind_of_sample(given: object) -> str:
+def _tag_of(given: object) -> str:
     return "mixture" if isinstance(given, MixtureSpec) or (isinstance(given, dict) and "tasks" in given) else "sample"
 
 
 AnySampleSpec = Annotated[
-    Annotated[SampleSpec, Tag("sample")] | Annotated[MixtureSpec, Tag("mixture")], Discriminator(_kind_of_sample)
+    Annotated[SampleSpec, Tag("sample")] | Annotated[MixtureSpec, Tag("mixture")], Discriminator(_tag_of)
 ]
-"""One sample or a mixture, told apart by whether it has `tasks`."""
+"""One sample or a mixture, which has `tasks`."""

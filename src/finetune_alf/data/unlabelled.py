@@ -1,40 +1,37 @@
-"""Texts without labels out of a file: one a line, or one column of a table."""
+"""Texts without labels from a file: one on each line, or one column of a table."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune_alf.data.files_source import expanded
+from finetune_alf.data.files_source import expand_variables
 from finetune_alf.data.readers.lines import numbered_lines
-from finetune_alf.data.readers.table import READERS, read_table, row_mark
-from finetune_alf.data.table_rows import checked_text
+from finetune_alf.data.readers.table import READERS, check_is_file, read_table, row_separator
+from finetune_alf.data.table_rows import check_text
 from finetune_alf.errors import DataError
 from finetune_alf.files import file_digest
 
 
 @dataclass(frozen=True)
 class UnlabelledTexts:
-    """The texts of a file, blank ones left out, and the SHA-256 of its bytes."""
+    """The texts of a file, without blank ones, and the SHA-256 of its bytes."""
 
     texts: tuple[str, ...]
     digest: str
 
 
 def read_texts(path: str, column: str | None, root: Path) -> UnlabelledTexts:
-    """Read a file's texts, environment variables in its path expanded, a relative path under `root`.
+    """Read the texts of a file; environment variables in its path are expanded, a relative path is under `root`.
 
-    Raises DataError naming the file, and the line where one is at fault.
+    Raises DataError, naming the file and, if one is invalid, the line.
     """
-    file = root / expanded(path)
-    if not file.is_file():
-        raise DataError(f"{file}: must be a file, but there is none. Check the path; a URL has to be fetched first.")
+    file = root / expand_variables(path)
+    check_is_file(file)
     if column is None and file.suffix.lower() in READERS:
-        raise DataError(
-            f"{file}: must be read by a column, since it is a table, but none was named. Set `column` beside `file`."
-        )
+        raise DataError(f"{file}: must have a column, as it is a table, but got none. Set `column` of this file.")
     texts = _lines(file) if column is None else _column(file, column)
     kept = tuple(text for text in texts if text.strip())
     if not kept:
-        raise DataError(f"{file}: must hold texts, but has none. Name another file.")
+        raise DataError(f"{file}: must have texts, but has none. Use another file.")
     return UnlabelledTexts(kept, file_digest(file))
 
 
@@ -43,5 +40,5 @@ def _lines(file: Path) -> list[str]:
 
 
 def _column(file: Path, column: str) -> list[str]:
-    mark = row_mark(file)
-    return [checked_text(value, f"{file}{mark}{number}") for number, (value,) in read_table(file, (column,))]
+    separator = row_separator(file)
+    return [check_text(value, f"{file}{separator}{number}") for number, (value,) in read_table(file, (column,))]

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.data.spec import glue_kind
-from finetune_alf.metrics import METRICS, LabelKind, metrics_of
+from finetune_alf.data.spec import glue_problem_type
+from finetune_alf.metrics import METRICS, ProblemType, metrics_for
 from finetune_alf.params.document import KeyPath
 from finetune_alf.params.nearest import did_you_mean
 
-LABELS: Mapping[LabelKind, str] = {"classes": "classes", "score": "scores"}
+LABELS: Mapping[ProblemType, str] = {"classification": "classes", "regression": "scores"}
 
 Disagreement = tuple[KeyPath, str]
 """Where in params.yaml, and what is wrong there."""
@@ -46,12 +46,12 @@ class RawParams:
         """Return a mixture's tasks; none for a plain sample, or for what is no sample."""
         return _map(_map(self.samples, str(sample)), "tasks")
 
-    def label_kind(self, sample: object) -> LabelKind | None:
+    def problem_type(self, sample: object) -> ProblemType | None:
         """Return what the labels of a sample are; None for a mixture, and for what is not known."""
         spec = self.samples.get(sample) if isinstance(sample, str) else None
         if not isinstance(spec, dict) or "source" not in spec:
             return None
-        kind = spec.get("task") or glue_kind(spec["source"]) or "classes"
+        kind = spec.get("problem_type") or glue_problem_type(spec["source"]) or "classification"
         return kind if kind in LABELS else None
 
 
@@ -135,9 +135,9 @@ def empty_splits(raw: RawParams, what: str, sample: object, splits: Iterable[str
 
 def unsuitable_metric(raw: RawParams, path: KeyPath, metric: object, sample: object) -> Iterator[Disagreement]:
     """Yield a metric that is not for the labels of its sample."""
-    kind = raw.label_kind(sample)
-    if kind and isinstance(metric, str) and metric in METRICS and METRICS[metric].of != kind:
-        suited = " or ".join(metrics_of(kind))
+    kind = raw.problem_type(sample)
+    if kind and isinstance(metric, str) and metric in METRICS and METRICS[metric].problem_type != kind:
+        suited = " or ".join(metrics_for(kind))
         yield path, f"must be {suited}, as the labels of sample {sample} are {LABELS[kind]}, but got {metric}"
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from finetune_alf.errors import InputError
-from finetune_alf.metrics import METRICS, LabelKind
+from finetune_alf.metrics import METRICS, ProblemType
 from finetune_alf.recipe.recipe import Recipe
 from finetune_alf.recipe.tasks import TasksSpec
 
-DEFAULT_LOSS: Mapping[LabelKind, str] = {"classes": "cross_entropy", "score": "squared_error"}
-DEFAULT_METRIC: Mapping[LabelKind, str] = {"classes": "accuracy", "score": "pearson"}
+DEFAULT_LOSS: Mapping[ProblemType, str] = {"classification": "cross_entropy", "regression": "squared_error"}
+DEFAULT_METRIC: Mapping[ProblemType, str] = {"classification": "accuracy", "regression": "pearson"}
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class TaskInfo:
     has_pairs: bool
 
     @property
-    def label_kind(self) -> LabelKind:
+    def problem_type(self) -> ProblemType:
         """Whether labels are classes or scores."""
-        return "classes" if self.n_classes else "score"
+        return "classification" if self.n_classes else "regression"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def task_plans(recipe: Recipe, tasks: Mapping[str, TaskInfo], metric: str) -> di
             "Add it, empty (`tasks: {}`) for the defaults."
         )
     return {
-        task: TaskPlan(DEFAULT_LOSS[info.label_kind], metric, 1.0, HeadShape(info.n_classes or 1))
+        task: TaskPlan(DEFAULT_LOSS[info.problem_type], metric, 1.0, HeadShape(info.n_classes or 1))
         for task, info in tasks.items()
     }
 
@@ -73,7 +73,7 @@ def _check_names(spec: TasksSpec, tasks: Mapping[str, TaskInfo]) -> None:
 
 
 def _plan(field: str, tasks: TasksSpec, task: str, info: TaskInfo) -> TaskPlan:
-    spec, kind = tasks.of(task), info.label_kind
+    spec, kind = tasks.of(task), info.problem_type
     loss, metric = spec.loss or DEFAULT_LOSS[kind], spec.metric or DEFAULT_METRIC[kind]
     suitable = {
         "cross_entropy": info.n_classes > 0,
@@ -83,7 +83,7 @@ def _plan(field: str, tasks: TasksSpec, task: str, info: TaskInfo) -> TaskPlan:
     if not suitable[loss]:
         labels = f"{info.n_classes} classes" if info.n_classes else "scores"
         raise InputError(f"{field}.loss: must suit labels that are {labels}, but got {loss}. Leave it out.")
-    if METRICS[metric].of != kind:
+    if METRICS[metric].problem_type != kind:
         raise InputError(f"{field}.metric: must be one for {kind}, but got {metric}. Leave it out.")
     if spec.pairs == "apart" and not info.has_pairs:
         raise InputError(f"{field}.pairs: must be together where a row is one text, but got apart. Leave it out.")

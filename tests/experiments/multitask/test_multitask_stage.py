@@ -39,7 +39,7 @@ MIX = """
         max_train_frac: 0.5
       like:
         source: {kind: files, train: like.csv, text: [one, other], label: score}
-        task: score
+        problem_type: regression
         n_train: 16
         n_validation: 8
         n_confirmation: 8

@@ -1,1 +1,1 @@
-"""Readers of table files, one module a format; table.py picks by extension. None turns a text into a missing value."""
+"""Readers of table files, one module for each format; `table` selects by extension. No text becomes a missing value."""

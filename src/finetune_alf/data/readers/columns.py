@@ -1,21 +1,21 @@
-"""Columns looked up by name, with the error that says which ones there are."""
+"""Checks of column names."""
 
 from collections.abc import Sequence
 
 from finetune_alf.errors import DataError
 
 
-def check_columns(place: str, wanted: Sequence[str], found: Sequence[str]) -> None:
-    """Raise DataError unless every wanted column is there, and no column is there twice."""
+def check_columns(location: str, wanted: Sequence[str], found: Sequence[str]) -> None:
+    """Raise DataError unless every wanted column exists, and no column has the name of another."""
     listed = ", ".join(repr(name) for name in found) or "none"
-    twice = sorted({name for name in found if found.count(name) > 1})
-    if twice:
+    repeated = sorted({name for name in found if found.count(name) > 1})
+    if repeated:
         raise DataError(
-            f"{place}: must name each column once, but got {listed}. Rename one of the columns {twice[0]!r}."
+            f"{location}: must have unique column names, but got {listed}. Rename one of the columns {repeated[0]!r}."
         )
     missing = ", ".join(repr(name) for name in wanted if name not in found)
     if missing:
         raise DataError(
-            f"{place}: must have the column {missing}, but has {listed}. "
-            "Set `text` and `label` of this source to columns that are there."
+            f"{location}: must have the column {missing}, but got {listed}. "
+            "Set `text` and `label` of this source to columns that exist."
         )

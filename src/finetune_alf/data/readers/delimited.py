@@ -1,4 +1,4 @@
-"""CSV and TSV with a header line, quoted as the csv module quotes, every row of the header's length."""
+"""CSV and TSV with a header, quoted as by the csv module; every row has as many fields as the header."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -10,21 +10,21 @@ from finetune_alf.errors import DataError
 
 
 def read_delimited(path: Path, columns: Sequence[str], delimiter: str) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Yield the line on which each row starts and its values, all texts; wholly blank lines are passed over.
+    """Yield the first line number of each row and its values, all strings; blank lines are skipped.
 
-    Raises DataError, naming file and line, at a wrong number of fields or a quote out of place.
+    Raises DataError, naming file and line, for a wrong number of fields or an invalid quote.
     """
     records = _records(path, delimiter)
     _, header = next(records, (0, []))
     check_columns(str(path), columns, header)
-    picked = [header.index(column) for column in columns]
+    indices = [header.index(column) for column in columns]
     for line, record in records:
         if len(record) != len(header):
             raise DataError(
                 f"{path}:{line}: must have {len(header)} fields, as the header, but got {len(record)}. "
-                "Put quotes around a field that holds the delimiter."
+                "Quote fields that contain the delimiter."
             )
-        yield line, tuple(record[index] for index in picked)
+        yield line, tuple(record[index] for index in indices)
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -39,7 +39,7 @@ def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         except csv.Error as error:
             raise DataError(
                 f"{path}:{line}: must be delimited text, but got: {error}. "
-                "Close every quote, and write a quote inside a quoted field twice."
+                "Close every quote, and double quotes inside a quoted field."
             ) from None
         if record:
             yield line, record

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line; duplicate keys and NaN are refused."""
+"""JSON Lines: one object on each line; duplicate keys and NaN are refused."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -11,9 +11,9 @@ from finetune_alf.errors import DataError
 
 
 def read_json_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Yield each line's number and the values of its columns; wholly blank lines are passed over.
+    """Yield each line's number and the values of its columns; blank lines are skipped.
 
-    Raises DataError, naming file and line, at a line that is not an object with these columns.
+    Raises DataError, naming file and line, for a line that is not an object with these columns.
     """
     for number, line in numbered_lines(path):
         if line.strip():
@@ -22,25 +22,25 @@ def read_json_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, t
             yield number, tuple(row[column] for column in columns)
 
 
-def _object(line: str, place: str) -> dict[str, Any]:
-    way_out = "Write one JSON object a line."
+def _object(line: str, location: str) -> dict[str, Any]:
+    way_out = "Write one JSON object on each line."
     try:
-        row = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_constant)
+        row = json.loads(line, object_pairs_hook=_with_unique_keys, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise DataError(f"{place}:{error.colno}: must be JSON, but got: {error.msg}. {way_out}") from None
+        raise DataError(f"{location}:{error.colno}: must be JSON, but got: {error.msg}. {way_out}") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{place}: must be JSON, but got: {error}. {way_out}") from None
+        raise DataError(f"{location}: must be JSON, but got: {error}. {way_out}") from None
     if not isinstance(row, dict):
-        raise DataError(f"{place}: must be a JSON object, but got {line.strip()[:60]!r}. {way_out}")
+        raise DataError(f"{location}: must be a JSON object, but got {line.strip()[:60]!r}. {way_out}")
     return row
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _with_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) != len(pairs):
-        raise ValueError(f"a key twice, of {', '.join(repr(key) for key, _ in pairs)}")
+        raise ValueError(f"a duplicate key among {', '.join(repr(key) for key, _ in pairs)}")
     return row
 
 
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name}, which is no JSON value")
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name}, which is not valid in JSON")

@@ -1,4 +1,4 @@
-"""Parquet, read in batches, the wanted columns alone."""
+"""Parquet, read in batches, the wanted columns only."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,44 +9,44 @@ from finetune_alf.errors import DataError
 
 
 def read_parquet(
-    path: Path, columns: Sequence[str], fractions: Sequence[str] = ()
+    path: Path, columns: Sequence[str], float_columns: Sequence[str] = ()
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Yield each row's number, from 1, and its values; raises DataError naming the file, and the column by its type.
+    """Yield each row's number, from 1, and its values; only `float_columns` can have floating-point numbers.
 
-    Numbers with a fraction are for the columns named so.
+    Raises DataError, naming the file, when it is not Parquet, or a column has another type.
     """
     import pyarrow as pa
 
     try:
-        yield from _rows(path, columns, fractions)
+        yield from _rows(path, columns, float_columns)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: must be a whole Parquet file, but got: {reason}. Write or copy it again.") from error
 
 
-def _rows(path: Path, columns: Sequence[str], fractions: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
+def _rows(path: Path, columns: Sequence[str], float_columns: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
     import pyarrow.parquet as pq
 
     number = 0
     with pq.ParquetFile(path) as file:
         check_columns(str(path), columns, file.schema_arrow.names)
         for column in columns:
-            _check_type(path, column, file.schema_arrow.field(column).type, column in fractions)
+            _check_type(path, column, file.schema_arrow.field(column).type, column in float_columns)
         for batch in file.iter_batches(columns=list(columns)):
             for values in zip(*(batch.column(column).to_pylist() for column in columns), strict=True):
                 number += 1
                 yield number, values
 
 
-def _check_type(path: Path, column: str, kind: Any, may_be_fraction: bool) -> None:
+def _check_type(path: Path, column: str, kind: Any, can_be_float: bool) -> None:
     import pyarrow.types as types
 
     if types.is_dictionary(kind):
         kind = kind.value_type
     accepted = (types.is_string, types.is_large_string, types.is_string_view, types.is_integer, types.is_boolean)
-    if not any(accepts(kind) for accepts in accepted) and not (may_be_fraction and types.is_floating(kind)):
-        wanted = "numbers" if may_be_fraction else "texts or integers"
+    if not any(accepts(kind) for accepts in accepted) and not (can_be_float and types.is_floating(kind)):
+        wanted = "numbers" if can_be_float else "strings or integers"
         raise DataError(
-            f"{path}: must have {wanted} in the column {column!r}, but it holds {kind}. "
-            "Convert the column, or name another one."
+            f"{path}: must have {wanted} in the column {column!r}, but got {kind}. "
+            "Convert the column, or use another one."
         )

@@ -1,4 +1,4 @@
-"""A table file read by its extension."""
+"""Read a table file by its extension."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -21,23 +21,28 @@ READERS: dict[str, Reader] = {
 
 
 def read_table(
-    path: Path, columns: Sequence[str], fractions: Sequence[str] = ()
+    path: Path, columns: Sequence[str], float_columns: Sequence[str] = ()
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Return the rows of a file, each with its number; raises DataError, naming the file, where it cannot be read.
+    """Return the rows of a file, each with its number; raises DataError, naming the file, when it cannot be read.
 
-    `fractions` are the columns that may hold numbers with a fraction, where the format tells a column's type.
+    `float_columns` can have floating-point numbers where the format has types.
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise DataError(
-            f"{path}: must end in one of {', '.join(READERS)}, but ends in {path.suffix or 'nothing'!r}. "
+            f"{path}: must have one of the extensions {', '.join(READERS)}, but got {path.suffix or 'none'!r}. "
             "Unpack or convert the file."
         )
+    check_is_file(path)
+    return read_parquet(path, columns, float_columns) if reader is read_parquet else reader(path, columns)
+
+
+def check_is_file(path: Path) -> None:
+    """Raise DataError when there is no such file."""
     if not path.is_file():
-        raise DataError(f"{path}: must be a file, but there is none. Check the path; a URL has to be fetched first.")
-    return read_parquet(path, columns, fractions) if reader is read_parquet else reader(path, columns)
+        raise DataError(f"cannot read {path}: no such file. Check the path, and download the file if it is a URL.")
 
 
-def row_mark(path: Path) -> str:
-    """Return what stands between a file's name and a row's number in messages."""
+def row_separator(path: Path) -> str:
+    """Return the separator between a file's name and a row's number in messages."""
     return " row " if path.suffix.lower() == ".parquet" else ":"

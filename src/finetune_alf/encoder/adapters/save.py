@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import EncoderError
-from finetune_alf.files import os_error_message, write_bytes, write_json
+from finetune_alf.files import os_error_reason, write_bytes, write_json
 from finetune_alf.rates import HEAD, is_adapter, rate_source
 from finetune_alf.recipe import Adapter
 from finetune_alf.spec import Spec
@@ -79,7 +79,7 @@ def _read_spec(file: Path) -> SavedAdapter:
         with file.open("rb") as opened:
             return SavedAdapter.model_validate_json(opened.read(MAX_SPEC_BYTES))
     except OSError as error:
-        raise EncoderError(os_error_message(error, "read", file)) from None
+        raise EncoderError(f"cannot read {file}: {os_error_reason(error)}. Save the adapter again.") from None
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"])) or "the file"

@@ -12,7 +12,7 @@ from finetune_alf.experiments.adapt.document import AdaptLine, Comparison, Side,
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.cell_line import fields_of
 from finetune_alf.experiments.comparison import Predictions, compare_with, score_of
-from finetune_alf.metrics import majority_baseline, metrics_of
+from finetune_alf.metrics import majority_baseline, metrics_for
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.job import FitJob
@@ -46,7 +46,7 @@ def comparison_metric(name: str, spec: AdaptSpec, sample: AnySample) -> str | No
             f"adapt.{name}.recipe: must go with a sample that has test texts, but {sample.name} has none. "
             "Raise its n_test, or drop the recipe."
         )
-    known = metrics_of("classes" if sample.card.label_names else "score")
+    known = metrics_for("classification" if sample.card.label_names else "regression")
     metric = spec.metric or known[0]
     if metric not in known:
         raise InputError(

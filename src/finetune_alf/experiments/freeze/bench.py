@@ -11,7 +11,7 @@ from finetune_alf.errors import InputError
 from finetune_alf.experiments.freeze.cells import SweptSample
 from finetune_alf.experiments.freeze.levels import Level, levels
 from finetune_alf.experiments.freeze.spec import FreezeSpec
-from finetune_alf.metrics import METRICS, LabelKind, metrics_of
+from finetune_alf.metrics import METRICS, ProblemType, metrics_for
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.train.job import FitRunner
@@ -50,9 +50,9 @@ def swept(name: str, spec: FreezeSpec, sample: Sample) -> SweptSample:
     has_test = len(sample.splits["test"].labels) > 0
     metrics = spec.metrics.get(sample.name) or default_metrics(sample.card)
     kind = _kind(sample.card)
-    if strangers := [metric for metric in metrics if METRICS[metric].of != kind]:
+    if strangers := [metric for metric in metrics if METRICS[metric].problem_type != kind]:
         raise InputError(
-            f"freeze.{name}.metrics.{sample.name}: must be of {', '.join(metrics_of(kind))}, since its labels are "
+            f"freeze.{name}.metrics.{sample.name}: must be of {', '.join(metrics_for(kind))}, the metrics for "
             f"{kind}, but got {', '.join(strangers)}. Name one of those."
         )
     return SweptSample(sample.name, sample.card.digest, tuple(metrics), "test" if has_test else "validation")
@@ -62,8 +62,8 @@ def default_metrics(card: Card) -> tuple[str, ...]:
     """Return the metrics of a sample's task, GLUE's own where it is one of GLUE's."""
     if card.source.get("kind") == "glue":
         return GLUE[str(card.source["task"])].metrics
-    return ("accuracy",) if _kind(card) == "classes" else ("pearson", "spearman")
+    return ("accuracy",) if _kind(card) == "classification" else ("pearson", "spearman")
 
 
-def _kind(card: Card) -> LabelKind:
-    return "classes" if card.label_names else "score"
+def _kind(card: Card) -> ProblemType:
+    return "classification" if card.label_names else "regression"

@@ -61,9 +61,9 @@ def _open(ctx: Context, name: str, spec: SchemesSpec) -> SamplesBench:
     Raises DataError, naming the stage to run, for a sample that is not there, EncoderError for encoder and adapters,
     and InputError for a metric that a sample's labels do not have.
     """
-    bench, kind = open_samples(ctx, spec.encoder, spec.samples), METRICS[spec.metric].of
+    bench, kind = open_samples(ctx, spec.encoder, spec.samples), METRICS[spec.metric].problem_type
     for sample in bench.samples.values():
-        if bool(sample.card.label_names) != (kind == "classes"):
+        if bool(sample.card.label_names) != (kind == "classification"):
             raise InputError(
                 f"schemes.{name}.metric: must be one for the labels of {sample.name}, but got {spec.metric}, which is "
                 f"for {kind}. Name another metric, or put {sample.name} into another testbed."

@@ -41,7 +41,7 @@ def compare(
 
 
 def _scores(truth: Sequence[float], by_seed: Predictions, spec: TransferSpec, metric: str) -> dict[str, Any]:
-    accuracies = _accuracies(truth, by_seed, spec) if METRICS[metric].of == "classes" else {}
+    accuracies = _accuracies(truth, by_seed, spec) if METRICS[metric].problem_type == "classification" else {}
     if metric == "accuracy":
         score = accuracies["accuracy"]
     else:

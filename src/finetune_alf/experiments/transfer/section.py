@@ -17,10 +17,10 @@ def _check(raw: RawParams) -> Iterator[Disagreement]:
         if name in named and raw.tasks(spec.get("sample")):
             yield ("transfer", "studies"), f"must name studies of one task, but that of {name} is a mixture of several"
     for index, sample in enumerate(names_in(transfer, "samples")):
-        kind = raw.label_kind(sample)
+        kind = raw.problem_type(sample)
         for study in named:
             metric = metric_of(studies.get(study)) or ""
-            if metric in METRICS and kind and METRICS[metric].of != kind:
+            if metric in METRICS and kind and METRICS[metric].problem_type != kind:
                 yield (
                     ("transfer", "samples", index),
                     f"must have labels for the {metric} of study {study}, but those of {sample} are {LABELS[kind]}",
