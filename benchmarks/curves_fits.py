@@ -1,7 +1,7 @@
-"""What all fits start from, the same texts and encoder, and one fit of any arm.
+"""The setup of all fits, with the same texts and encoder, and one fit of any arm.
 
-Each fit has a seed, which decides the head's first weights, the order of the texts and dropout; Trainer and our engine
-draw them by their own ways. Only the fits of `SAME` share head and order, and leave dropout out.
+Each fit has a seed, which determines the head's initial weights, the order of the texts and dropout; Trainer and our
+engine draw them differently. Only the fits of `SAME` share head and order, and have no dropout.
 """
 
 import shutil
@@ -29,7 +29,7 @@ def _uniform(n_layers: int) -> list[LayerRates]:
 
 REAL = Work(
     "sst2-curves",
-    "SST-2, everything open",
+    "SST-2, nothing frozen",
     "sst2",
     batch=16,
     max_tokens=48,
@@ -40,7 +40,7 @@ REAL = Work(
 
 PACKAGED = Work(
     "mini-curves",
-    "the packaged film reviews, everything open",
+    "the packaged film reviews, nothing frozen",
     "mini",
     batch=8,
     max_tokens=48,
@@ -51,53 +51,53 @@ PACKAGED = Work(
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What all fits start from; `still` is the encoder with dropout 0."""
+class Setup:
+    """What all fits share; `without_dropout` is the encoder with dropout 0."""
 
     work: Work
     digest: str
     encoder: FolderEncoder | PackageEncoder
-    still: FolderEncoder
+    without_dropout: FolderEncoder
     rates: LayerRates
     trainer: TrainerFits
     fit_runner: FitRunner
 
     def fit(self, arm: Arm, seed: int) -> Fit:
-        """Do one fit of an arm."""
+        """Run one fit of an arm."""
         if arm in ("trainer", "trainer-2"):
             return self.trainer.plain(arm, seed)
         if arm in ("same-trainer", "same-reversed"):
-            return self.trainer.same_batches(arm, seed, self.still)
+            return self.trainer.same_batches(arm, seed, self.without_dropout)
         return self._ours(arm, seed)
 
     def _ours(self, arm: Arm, seed: int) -> Fit:
         recipe = self.work.recipe().model_copy(update={"precision": "bf16" if arm.endswith("bf16") else "fp32"})
-        encoder = self.still if arm in SAME else self.encoder
+        encoder = self.without_dropout if arm in SAME else self.encoder
         job = FitJob("curves", recipe.with_rates(self.rates), encoder, self.digest, seed)
-        result = self.fit_runner(job, lambda record: True)
+        result = self.fit_runner(job, lambda metrics: True)
         return Fit(
             arm=arm,
             seed=seed,
             precision=result.precision,
-            train_loss=tuple(_number(epoch.train_loss) for epoch in result.epochs),
-            validation_loss=tuple(_number(epoch.validation_loss) for epoch in result.epochs),
-            validation_accuracy=tuple(_number(epoch.validation_accuracy) for epoch in result.epochs),
+            train_loss=tuple(_finite(epoch.train_loss) for epoch in result.epochs),
+            validation_loss=tuple(_finite(epoch.validation_loss) for epoch in result.epochs),
+            validation_accuracy=tuple(_finite(epoch.validation_accuracy) for epoch in result.epochs),
         )
 
 
-def lay_ground(mode: Literal["full", "tiny"], data: str | None, root: Path) -> Ground:
-    """Draw the texts and place the encoder under `root`; `data` is the folder of real texts."""
+def set_up(mode: Literal["full", "tiny"], data: str | None, root: Path) -> Setup:
+    """Draw the texts and create the encoder under `root`; `data` is the folder of real texts."""
     work = REAL if data and mode == "full" else PACKAGED
     spec, folder = encoder_folder("minilm" if mode == "full" else "tiny", root / "encoder")
     digest = prepare_sample(work.name, work.sample(mode, data), root / "sample").digest
     encoder, sample = load_encoder(spec, n_labels=2), load_sample(root / "sample")
     features = {split: features_of(encoder, sample.splits[split], work.max_tokens) for split in ("train", "validation")}
     rates = work.vectors(mode, encoder.n_layers)[0]
-    return Ground(
+    return Setup(
         work=work,
         digest=digest,
         encoder=spec,
-        still=_without_dropout(folder, root / "still"),
+        without_dropout=_without_dropout(folder, root / "without-dropout"),
         rates=rates,
         trainer=TrainerFits(work, features, rates, folder),
         fit_runner=FitRunner({digest: root / "sample"}, "cpu"),
@@ -114,6 +114,6 @@ def _without_dropout(folder: Path, target: Path) -> FolderEncoder:
     return FolderEncoder(kind="folder", path=str(target))
 
 
-def _number(value: float | None) -> float:
+def _finite(value: float | None) -> float:
     assert value is not None, "a fit diverged"
     return value

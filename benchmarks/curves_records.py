@@ -1,4 +1,4 @@
-"""Which fits are compared, and the record of one."""
+"""The arms of fits that are compared, and the record of one fit."""
 
 from typing import Literal
 
@@ -22,20 +22,20 @@ ARMS: dict[Arm, str] = {
     "fp32": "finetune_alf, fp32",
     "bf16": "finetune_alf, bf16",
     "same-trainer": "Trainer, fp32",
-    "same-reversed": "Trainer, fp32, the texts of each batch in reverse",
+    "same-reversed": "Trainer, fp32, each batch in reverse order",
     "same-fp32": "finetune_alf, fp32",
     "paired-fp32": "finetune_alf, fp32, the seeds of a pair",
     "paired-bf16": "finetune_alf, bf16, the seeds of a pair",
 }
 
 SEEDED: tuple[Arm, ...] = ("trainer", "trainer-2", "fp32", "bf16")
-"""The arms that are fitted under many seeds; the second one of Trainer is the yardstick."""
+"""The arms with many seeds; Trainer's second one is the reference."""
 
 SAME: tuple[Arm, ...] = ("same-trainer", "same-reversed", "same-fp32")
-"""One fit each, all from the same head and on the same batches, without dropout."""
+"""One fit each, all with the same initial head and the same batches, without dropout."""
 
 PAIRED: tuple[Arm, ...] = ("paired-fp32", "paired-bf16")
-"""Our engine in both precisions under the same seeds: one head and one order of texts for each pair."""
+"""Our engine in both precisions with the same seeds: one initial head and one order of texts for each pair."""
 
 QUANTITIES = {
     "train_loss": "training loss",
@@ -45,7 +45,7 @@ QUANTITIES = {
 
 
 class Fit(Spec):
-    """One fit's curves, a number an epoch: mean losses in nats a text, share of right answers."""
+    """One fit's curves, a number an epoch: mean losses in nats a text, and accuracy."""
 
     arm: Arm
     seed: int

@@ -1,18 +1,18 @@
-"""From fits to numbers: how far the curves of two arms lie apart, and whether that is within what seeds do. Pure.
+"""Differences between the curves of two arms, and whether they are within the variation of seeds. Pure.
 
-The criterion, settled before any fit was run. Two arms are compared at each epoch in each quantity, by the difference
+The criterion was fixed before any fit was run. Two arms are compared at each epoch in each quantity, by the difference
 of their means over seeds. It is *within* when both hold:
 
 * it is at most the 95th percentile of the differences between any two single seeds of Trainer (both of its arms);
-* an exact permutation test of the one arm's fits against the other's has p, after Holm over all epochs and quantities
-  of the comparison, of at least .05.
+* an exact permutation test between the two arms' fits has a p of at least .05, after Holm's correction over all epochs
+  and quantities of the comparison.
 
-The first asks whether a user who changes engines sees more than one who changes the seed. The second is stricter: means
-of ten seeds scatter less than single seeds do. On the same batches, without dropout, losses must agree to `LIMIT`.
+The first asks whether changing the engine has a larger effect than changing the seed. The second is stricter: means of
+ten seeds vary less than single seeds. On the same batches, without dropout, losses must agree to `LIMIT`.
 
-The pairs of fp32 and bf16 were added after the first run, where bf16 was within but its losses lay higher everywhere;
-first ten, then twenty. Under the same seed our engine starts from the same head and takes the texts in the same order,
-whatever the precision: differences within such pairs are an estimate that hangs less on chance.
+The pairs of fp32 and bf16 were added after the first run, where bf16 was within but all its losses were higher; first
+ten, then twenty. With the same seed our engine has the same initial head and order of texts in both precisions, so that
+differences within pairs vary less.
 """
 
 import functools
@@ -34,10 +34,10 @@ COMPARISONS: tuple[tuple[Arm, Arm], ...] = (
     ("bf16", "fp32"),
     ("bf16", "trainer"),
 )
-"""Whose curves are held against whose; the first is the yardstick: Trainer against itself."""
+"""The arms compared; the first comparison is the reference: Trainer with itself."""
 
 LIMIT = 1e-4
-"""How far losses may lie apart on the same batches without dropout, in nats a text."""
+"""The largest difference of losses on the same batches without dropout, in nats a text."""
 
 PERCENTILE = 0.95
 
@@ -46,12 +46,12 @@ Matrix = NDArray[np.float64]
 
 
 def summarise(document: Document) -> dict[str, Any]:
-    """Return every comparison of a document whose fits are all done, and the fits on the same batches."""
+    """Return all comparisons of a complete document."""
     curves = {arm: _curves(document, arm) for arm in SEEDED}
     trainer = {name: np.concatenate([curves["trainer"][name], curves["trainer-2"][name]]) for name in QUANTITIES}
     return {
         "comparisons": [_comparison(one, other, curves, trainer) for one, other in COMPARISONS],
-        "same_batches": [_apart(document, arm) for arm in SAME if arm != "same-trainer"],
+        "same_batches": [_largest_differences(document, arm) for arm in SAME if arm != "same-trainer"],
         "paired": _paired(*(_curves(document, arm) for arm in PAIRED)),
     }
 
@@ -68,7 +68,7 @@ def _comparison(
     rows = [
         {"quantity": name, "epoch": epoch + 1}
         | difference(curves[one][name][:, epoch], curves[other][name][:, epoch], trainer[name][:, epoch])
-        for name, epoch in _places(trainer)
+        for name, epoch in _curve_points(trainer)
     ]
     _correct(rows)
     for row in rows:
@@ -76,7 +76,7 @@ def _comparison(
     return {"of": one, "against": other, "rows": rows, "n_within": sum(row["within"] for row in rows)}
 
 
-def _places(curves: Mapping[str, Matrix]) -> list[tuple[str, int]]:
+def _curve_points(curves: Mapping[str, Matrix]) -> list[tuple[str, int]]:
     return [(name, epoch) for name, fits in curves.items() for epoch in range(fits.shape[1])]
 
 
@@ -86,9 +86,9 @@ def _correct(rows: list[dict[str, Any]]) -> None:
 
 
 def difference(one: Sequence[float] | Matrix, other: Sequence[float] | Matrix, trainer: Matrix) -> dict[str, float]:
-    """Return how far two arms' means lie apart, beside how far any two single fits of Trainer do."""
+    """Return the difference of two arms' means, and the differences between any two single fits of Trainer."""
     a, b = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
-    apart = [abs(x - y) for x, y in itertools.combinations(trainer.tolist(), 2)]
+    differences = [abs(x - y) for x, y in itertools.combinations(trainer.tolist(), 2)]
     low, high = _interval(a, b)
     return {
         "mean": float(a.mean()),
@@ -96,46 +96,46 @@ def difference(one: Sequence[float] | Matrix, other: Sequence[float] | Matrix, t
         "difference": float(a.mean() - b.mean()),
         "low": low,
         "high": high,
-        "seeds_median": float(np.median(apart)),
-        "seeds_95": float(np.quantile(apart, PERCENTILE)),
+        "seeds_median": float(np.median(differences)),
+        "seeds_95": float(np.quantile(differences, PERCENTILE)),
         "p": permutation_p(a, b),
     }
 
 
 def permutation_p(one: Matrix, other: Matrix) -> float:
-    """Return the exact two-sided p of the difference of means, over all ways to share the numbers out."""
+    """Return the exact two-sided p of the difference of means, over all ways to divide the values."""
     values = np.concatenate([one, other])
     n, n_one = len(values), len(one)
-    sums = values[_parts(n, n_one)].sum(axis=1)
-    apart = np.abs(sums / n_one - (values.sum() - sums) / (n - n_one))
+    sums = values[_divisions(n, n_one)].sum(axis=1)
+    differences = np.abs(sums / n_one - (values.sum() - sums) / (n - n_one))
     observed = abs(one.mean() - other.mean())
-    return float((apart >= observed - 1e-12).mean())  # equal ones may differ by rounding
+    return float((differences >= observed - 1e-12).mean())  # equal values may differ by rounding
 
 
 @functools.cache
-def _parts(n: int, n_one: int) -> NDArray[np.intp]:
-    """Return all ways to choose so many of n, (n choose n_one, n_one)."""
+def _divisions(n: int, n_one: int) -> NDArray[np.intp]:
+    """Return all ways to choose n_one of n, (n choose n_one, n_one)."""
     return np.array(list(itertools.combinations(range(n), n_one)))
 
 
 def _paired(fp32: Mapping[str, Matrix], bf16: Mapping[str, Matrix]) -> list[dict[str, Any]]:
-    """Return how far bf16 lies off fp32 under the same seed, on average."""
+    """Return the mean difference between bf16 and fp32 with the same seed."""
     rows = [
         {"quantity": name, "epoch": epoch + 1} | paired_difference(bf16[name][:, epoch] - fp32[name][:, epoch])
-        for name, epoch in _places(fp32)
+        for name, epoch in _curve_points(fp32)
     ]
     _correct(rows)
     return rows
 
 
-def paired_difference(apart: Matrix) -> dict[str, float]:
+def paired_difference(differences: Matrix) -> dict[str, float]:
     """Return the mean of differences within pairs, its 95 % interval by Student's t, and the exact sign-flip p."""
     from scipy.stats import t
 
-    n, mean = len(apart), float(apart.mean())
-    half = float(t.ppf((1 + CONFIDENCE_LEVEL) / 2, n - 1) * apart.std(ddof=1) / math.sqrt(n))
+    n, mean = len(differences), float(differences.mean())
+    half = float(t.ppf((1 + CONFIDENCE_LEVEL) / 2, n - 1) * differences.std(ddof=1) / math.sqrt(n))
     sums = np.zeros(1)  # of all signs, 2**n in the end
-    for one in apart:
+    for one in differences:
         sums = np.concatenate([sums + one, sums - one])
     p = float((np.abs(sums) / n >= abs(mean) - 1e-12).mean())
     return {"difference": mean, "low": mean - half, "high": mean + half, "p": p}
@@ -154,9 +154,9 @@ def _interval(a: Matrix, b: Matrix) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def _apart(document: Document, arm: Arm) -> dict[str, Any]:
-    """Return by how much an arm lies off Trainer at most over the epochs, on the same batches."""
+def _largest_differences(document: Document, arm: Arm) -> dict[str, Any]:
+    """Return the largest difference between an arm and Trainer over the epochs, on the same batches."""
     reference, mine = (_curves(document, some) for some in ("same-trainer", arm))
-    apart = {name: float(np.abs(mine[name] - reference[name]).max()) for name in QUANTITIES}
-    within = all(apart[name] <= LIMIT for name in QUANTITIES if name.endswith("loss"))
-    return {"of": arm, "apart": apart, "within": within}
+    differences = {name: float(np.abs(mine[name] - reference[name]).max()) for name in QUANTITIES}
+    within = all(differences[name] <= LIMIT for name in QUANTITIES if name.endswith("loss"))
+    return {"of": arm, "difference": differences, "within": within}

@@ -1,4 +1,4 @@
-"""The Markdown of a document of curves: every number in it is read from there."""
+"""The Markdown page of training curves: every number is read from the document."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,9 +10,9 @@ Document = Mapping[str, Any]
 
 
 def table(document: Document) -> str:
-    """Return the whole page, or what is still to be done."""
+    """Return the whole page, or the number of finished fits."""
     if "summary" not in document:
-        return f"{len(document['fits'])} of {document['n_fits']} fits are done. The same command goes on.\n"
+        return f"{len(document['fits'])} of {document['n_fits']} fits are done. Run the same command again to resume.\n"
     parts = (_head, _verdicts, _same_batches, _paired, _means, _details)
     return "\n".join(line for part in parts for line in part(document)) + "\n"
 
@@ -25,58 +25,58 @@ def _head(document: Document) -> Iterator[str]:
     yield ""
     yield (
         f"{work['encoder']}; {work['n_train']} training texts, {work['n_validation']} for validation, batch "
-        f"{work['batch']}, {work['epochs']} epochs, at most {work['max_tokens']} tokens; AdamW, rates falling in a "
-        f"straight line: {rates}. {document['n_seeds']} seeds an arm. On {work['cpu']}; {versions}."
+        f"{work['batch']}, {work['epochs']} epochs, at most {work['max_tokens']} tokens; AdamW, rates with linear decay"
+        f": {rates}. {document['n_seeds']} seeds an arm. On {work['cpu']}; {versions}."
     )
     yield ""
 
 
 def _verdicts(document: Document) -> Iterator[str]:
-    yield "## Within what seeds do"
+    yield "## Differences and the variation of seeds"
     yield ""
     yield (
-        "| curves of | against | within, of epochs x quantities | furthest apart, in the 95 % of two seeds of Trainer "
-        "| least p | least p after Holm |"
+        "| curves | compared with | within, of epochs x quantities | largest difference, relative to seeds "
+        "| smallest p | smallest p after Holm |"
     )
     yield "|---|---|---|---|---|---|"
-    for told in document["summary"]["comparisons"]:
-        rows = told["rows"]
+    for comparison in document["summary"]["comparisons"]:
+        rows = comparison["rows"]
         yield _row(
-            ARMS[told["of"]],
-            ARMS[told["against"]],
-            f"{told['n_within']} of {len(rows)}{'' if told['n_within'] == len(rows) else ', **beyond**'}",
-            f"{max(_in_seeds(row) for row in rows):.2f}",
+            ARMS[comparison["of"]],
+            ARMS[comparison["against"]],
+            f"{comparison['n_within']} of {len(rows)}{'' if comparison['n_within'] == len(rows) else ', **beyond**'}",
+            f"{max(_relative_to_seeds(row) for row in rows):.2f}",
             _p(min(row["p"] for row in rows)),
             _p(min(row["p_holm"] for row in rows)),
         )
     yield ""
 
 
-def _in_seeds(row: Document) -> float:
-    """Return a difference as a share of the 95th percentile of two seeds'; 0 where neither moves."""
-    apart = abs(row["difference"])
-    return float(apart / row["seeds_95"]) if row["seeds_95"] else (float("inf") if apart else 0.0)
+def _relative_to_seeds(row: Document) -> float:
+    """Return a difference relative to the 95th percentile between two seeds; 0 where both are 0."""
+    difference = abs(row["difference"])
+    return float(difference / row["seeds_95"]) if row["seeds_95"] else (float("inf") if difference else 0.0)
 
 
 def _same_batches(document: Document) -> Iterator[str]:
     yield "## On the same batches"
     yield ""
     yield (
-        f"| without dropout, the same head and batches, off Trainer, fp32 | {' | '.join(QUANTITIES.values())} "
+        f"| difference from Trainer, fp32, without dropout, on the same batches | {' | '.join(QUANTITIES.values())} "
         f"| losses agree to {LIMIT:g} |"
     )
     yield "|---|---|---|---|---|"
-    for told in document["summary"]["same_batches"]:
-        apart = [f"{told['apart'][name]:.1e}" for name in QUANTITIES]
-        yield _row(ARMS[told["of"]], *apart, "yes" if told["within"] else "**no**")
+    for comparison in document["summary"]["same_batches"]:
+        difference = [f"{comparison['difference'][name]:.1e}" for name in QUANTITIES]
+        yield _row(ARMS[comparison["of"]], *difference, "yes" if comparison["within"] else "**no**")
     yield ""
 
 
 def _paired(document: Document) -> Iterator[str]:
-    yield "## bf16 off fp32, seed by seed"
+    yield "## bf16 and fp32 with the same seeds"
     yield ""
     n_pairs = sum(fit["arm"] == "paired-bf16" for fit in document["fits"])
-    yield f"| {n_pairs} pairs, bf16 less fp32 | epoch | mean, 95 % interval | p | p after Holm |"
+    yield f"| {n_pairs} pairs, bf16 minus fp32 | epoch | mean, 95 % interval | p | p after Holm |"
     yield "|---|---|---|---|---|"
     for row in document["summary"]["paired"]:
         yield _row(QUANTITIES[row["quantity"]], row["epoch"], _interval(row), _p(row["p"]), _p(row["p_holm"]))
@@ -84,11 +84,11 @@ def _paired(document: Document) -> Iterator[str]:
 
 
 def _means(document: Document) -> Iterator[str]:
-    """Give each arm's mean of every quantity at every epoch."""
+    """Yield each arm's mean of every quantity at every epoch."""
     epochs = range(1, document["work"]["epochs"] + 1)
     yield "## Means over the seeds"
     yield ""
-    yield f"| arm | {' | '.join(f'{told}, epoch {epoch}' for told in QUANTITIES.values() for epoch in epochs)} |"
+    yield f"| arm | {' | '.join(f'{name}, epoch {epoch}' for name in QUANTITIES.values() for epoch in epochs)} |"
     yield "|---" * (1 + len(QUANTITIES) * len(epochs)) + "|"
     for arm in SEEDED:
         fits = [fit for fit in document["fits"] if fit["arm"] == arm]
@@ -98,15 +98,15 @@ def _means(document: Document) -> Iterator[str]:
 
 
 def _details(document: Document) -> Iterator[str]:
-    for told in document["summary"]["comparisons"]:
-        yield f"## {ARMS[told['of']]}, against {ARMS[told['against']]}"
+    for comparison in document["summary"]["comparisons"]:
+        yield f"## {ARMS[comparison['of']]}, compared with {ARMS[comparison['against']]}"
         yield ""
         yield (
-            "| quantity | epoch | mean | against | difference, 95 % interval | two seeds of Trainer: median "
-            "| two seeds of Trainer: 95 % | p | p after Holm | within |"
+            "| quantity | epoch | mean | other mean | difference, 95 % interval | two seeds of Trainer: median "
+            "| two seeds of Trainer: 95th percentile | p | p after Holm | within |"
         )
         yield "|---|---|---|---|---|---|---|---|---|---|"
-        for row in told["rows"]:
+        for row in comparison["rows"]:
             yield _row(
                 QUANTITIES[row["quantity"]],
                 row["epoch"],

@@ -1,4 +1,4 @@
-"""Fits by Hugging Face's Trainer in fp32: as it comes, and on the very batches of our engine."""
+"""Fits by transformers' Trainer in fp32: with its defaults, and on the batches of our engine."""
 
 import tempfile
 from collections.abc import Iterator
@@ -26,14 +26,14 @@ from finetune_alf.train.batches import shuffled_batches
 
 
 class TrainerFits:
-    """Trainer on one work's texts, at one rate for each address."""
+    """Trainer on one work's texts, with a rate for each address."""
 
     def __init__(self, work: Work, features: dict[str, Features], rates: LayerRates, folder: Path) -> None:
         """Take token ids by split, and the folder of encoder and tokenizer."""
         self.work, self.features, self.rates, self.folder = work, features, rates, folder
 
     def plain(self, arm: Arm, seed: int) -> Fit:
-        """Fit as everybody does: Trainer draws the head, the order and dropout from its seed."""
+        """Fit with Trainer's defaults: it draws the head, the order and dropout from its seed."""
 
         def model_init() -> torch.nn.Module:
             model: torch.nn.Module = AutoModelForSequenceClassification.from_pretrained(self.folder, num_labels=2)
@@ -41,11 +41,11 @@ class TrainerFits:
 
         return self._fit(LayeredTrainer, arm, seed, model_init=model_init)
 
-    def same_batches(self, arm: Arm, seed: int, still: FolderEncoder) -> Fit:
-        """Fit an encoder without dropout from the head, and on the batches, that our engine has under this seed."""
-        encoder = load_encoder(still, n_labels=2)
+    def same_batches(self, arm: Arm, seed: int, without_dropout: FolderEncoder) -> Fit:
+        """Fit an encoder without dropout, with the initial head and the batches of our engine for this seed."""
+        encoder = load_encoder(without_dropout, n_labels=2)
         encoder.reset(child_seed(seed, "head"))
-        kind = _InReverse if arm == "same-reversed" else _InOurOrder
+        kind = _ReversedBatches if arm == "same-reversed" else _OurBatches
         return self._fit(kind, arm, seed, model=encoder.model)
 
     def _fit(self, kind: type[LayeredTrainer], arm: Arm, seed: int, **model: Any) -> Fit:
@@ -65,7 +65,7 @@ class TrainerFits:
         return _read(arm, seed, trainer.state.log_history)
 
     def _arguments(self, seed: int, folder: str) -> TrainingArguments:
-        """Leave all that decides the training as it comes: AdamW, rates falling in a straight line, clipping at 1."""
+        """Keep Trainer's defaults of training: AdamW, linear decay, clipping at 1."""
         return TrainingArguments(
             output_dir=folder,
             num_train_epochs=self.work.epochs,
@@ -81,24 +81,24 @@ class TrainerFits:
         )
 
 
-class _InOurOrder(LayeredTrainer):
-    way = 1
+class _OurBatches(LayeredTrainer):
+    direction = 1
 
     def _get_train_sampler(self, train_dataset: Any = None) -> "_Batches":
-        return _Batches(len(self.train_dataset), self.args.train_batch_size, self.args.seed, self.way)
+        return _Batches(len(self.train_dataset), self.args.train_batch_size, self.args.seed, self.direction)
 
 
-class _InReverse(_InOurOrder):
-    """The same steps in another order of rounding."""
+class _ReversedBatches(_OurBatches):
+    """The same steps with another rounding order."""
 
-    way = -1
+    direction = -1
 
 
 class _Batches(torch.utils.data.Sampler[int]):
-    """Gives the next epoch's rows each time that it is gone through, each batch forwards (1) or backwards (-1)."""
+    """Yields the next epoch's rows in each iteration, each batch in order (1) or reversed (-1)."""
 
-    def __init__(self, n_texts: int, batch: int, seed: int, way: int) -> None:
-        self.n_texts, self.batch, self.seed, self.way = n_texts, batch, seed, way
+    def __init__(self, n_texts: int, batch: int, seed: int, direction: int) -> None:
+        self.n_texts, self.batch, self.seed, self.direction = n_texts, batch, seed, direction
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -107,7 +107,7 @@ class _Batches(torch.utils.data.Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         epoch, self.epoch = self.epoch, self.epoch + 1
         for rows in shuffled_batches(self.n_texts, self.batch, self.seed, epoch):
-            yield from rows[:: self.way]
+            yield from rows[:: self.direction]
 
 
 def _read(arm: Arm, seed: int, history: list[dict[str, float]]) -> Fit:

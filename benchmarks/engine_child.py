@@ -1,6 +1,6 @@
-"""A process of the benchmark's own: does one task, so that its memory and its threads are nobody else's.
+"""A child process of the benchmark: runs one task, so that memory and threads are measured for it alone.
 
-    python benchmarks/engine_child.py prepare|machine|peer ASKED.json DONE.json
+    python benchmarks/engine_child.py prepare|machine|peer TASK.json RESULT.json
 
 Called by `engine.py`.
 """
@@ -9,47 +9,47 @@ import json
 import sys
 from pathlib import Path
 
-from engine_records import Asked, Done, Machine, Ready
+from engine_records import Machine, PeerResult, PeerTask, Prepared
 from engine_work import WORKS
 
 from finetune_alf.files import write_text
 
 
-def main(task: str, asked: Path, done: Path) -> int:
-    write_text(done, do(task, asked.read_text()).model_dump_json(indent=1))
+def main(task: str, task_file: Path, result_file: Path) -> int:
+    write_text(result_file, do(task, task_file.read_text()).model_dump_json(indent=1))
     return 0
 
 
-def do(task: str, asked: str) -> Ready | Machine | Done:
-    """Do a task, given as JSON."""
+def do(task: str, task_json: str) -> Prepared | Machine | PeerResult:
+    """Run a task, given as JSON."""
     if task == "prepare":
         from engine_setup import Preparation, prepare
 
-        return prepare(Preparation.model_validate_json(asked))
+        return prepare(Preparation.model_validate_json(task_json))
     if task == "machine":
         from engine_machine import machine
 
-        return machine(**json.loads(asked))
-    return run_peer(Asked.model_validate_json(asked))
+        return machine(**json.loads(task_json))
+    return run_peer(PeerTask.model_validate_json(task_json))
 
 
-def run_peer(asked: Asked) -> Done:
-    """Run one peer over one work; what it needs is imported here, for the sake of its memory."""
+def run_peer(task: PeerTask) -> PeerResult:
+    """Run one peer on one work; imports are here so that a peer only loads what it needs."""
     import torch
 
-    torch.set_num_threads(asked.n_threads)
-    work = next(work for work in WORKS if work.name == asked.work)
-    if asked.peer in ("default", "tuned"):
+    torch.set_num_threads(task.n_threads)
+    work = next(work for work in WORKS if work.name == task.work)
+    if task.peer in ("default", "tuned"):
         from engine_trainer import run_trainer
 
-        return run_trainer(asked, work)
-    if asked.peer == "plain":
+        return run_trainer(task, work)
+    if task.peer == "plain":
         from engine_plain import run_plain
 
-        return run_plain(asked, work)
+        return run_plain(task, work)
     from engine_ours import run_ours
 
-    return run_ours(asked, work)
+    return run_ours(task, work)
 
 
 if __name__ == "__main__":

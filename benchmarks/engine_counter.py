@@ -1,4 +1,4 @@
-"""The one instrument on every peer: texts that went through the classifier, and the memory that it took."""
+"""The counter for every peer: the texts that passed the classifier, and the peak memory."""
 
 import resource
 import sys
@@ -8,22 +8,22 @@ import torch
 
 
 class Counter:
-    """Counts the texts that a model's classifier answers for, in training and in evaluation."""
+    """Counts the texts that pass a model's classifier, in training and in evaluation."""
 
     def __init__(self) -> None:
         self.n_trained = 0
         self.n_evaluated = 0
 
     def watch(self, model: Any) -> None:
-        """Count what goes through this model from now on."""
+        """Count texts of this model from now on."""
         model.classifier.register_forward_hook(self._count)
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Reset the counts."""
         self.n_trained = self.n_evaluated = 0
 
     def peak_mib(self, device: str) -> float:
-        """Return the most memory that this process has held: resident, or allocated on the GPU."""
+        """Return the peak memory of this process: resident, or allocated on the GPU."""
         if device.startswith("cuda"):
             return torch.cuda.max_memory_allocated() / 2**20
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, KiB elsewhere

@@ -1,10 +1,10 @@
-"""How many floating-point operations a fit needs: what the mathematics asks for, not what an implementation does.
+"""The floating-point operations that a fit needs mathematically, whatever an implementation computes.
 
 Per token and layer, for a hidden size h with an inner size of 4h and texts of length s (mean of s^2 over mean of s):
-forward 24h^2 + 4sh, input gradient 24h^2 + 8sh, weight gradient 24h^2. The top layer answers for one token a text: it
-needs keys and values of all tokens, and the rest for that one alone. Layers below the lowest open address need their
-forward pass, once an epoch in training with dropout, else once a fit; the lowest open layer needs no input gradient for
-queries, keys and values. Dropout, softmax, norms, activations and the optimizer count nothing.
+forward 24h^2 + 4sh, input gradient 24h^2 + 8sh, weight gradient 24h^2. The top layer is needed for one token a text:
+keys and values of all tokens, the rest for that token only. Layers below the lowest trainable address need a forward
+pass, once an epoch in training with dropout, else once a fit; the lowest trainable layer needs no input gradient for
+queries, keys and values. Dropout, softmax, norms, activations and the optimizer are not counted.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ class Part:
     input_gradient: float
     weight_gradient: float
     first_input_gradient: float
-    """The part of the input gradient that the lowest open layer does not need."""
+    """The part of the input gradient that the lowest trainable layer does not need."""
 
 
 @dataclass(frozen=True)
 class FitFlops:
-    """FLOPs of a fit: once (frozen prefixes), of all training steps, of all evaluations."""
+    """FLOPs of a fit: once (frozen features), in all training steps, in all evaluations."""
 
     once: float
     training: float
@@ -49,9 +49,9 @@ def fit_flops(
     *,
     frozen_dropout: str = "on",
 ) -> FitFlops:
-    """Return what a fit with these rates needs, evaluated after each epoch."""
+    """Return the FLOPs of a fit with these rates, evaluated after each epoch."""
     train, validation = parts(shape, train_lengths), parts(shape, validation_lengths)
-    lowest = _lowest_open(rates)
+    lowest = _lowest_trainable(rates)
     below = sum(part.forward for part in train[:lowest])
     below_validation = sum(part.forward for part in validation[:lowest])
     training = sum(part.forward for part in train[lowest:]) + _backward(train, rates, lowest)
@@ -69,8 +69,8 @@ def parts(shape: Shape, lengths: Sequence[int]) -> list[Part]:
     return [*[whole] * (shape.n_layers - 1), _top_layer(shape, lengths), _head(shape, len(lengths))]
 
 
-def _lowest_open(rates: LayerRates) -> int:
-    """Return the index of the lowest open part; 0 too where the embeddings are open."""
+def _lowest_trainable(rates: LayerRates) -> int:
+    """Return the index of the lowest trainable part; 0 also where the embeddings are trainable."""
     in_order = [*(layer(index) for index in range(rates.n_layers)), HEAD]
     return 0 if rates[EMBEDDINGS] > 0 else next(i for i, address in enumerate(in_order) if rates[address] > 0)
 
@@ -102,6 +102,6 @@ def _top_layer(shape: Shape, lengths: Sequence[int]) -> Part:
 
 
 def _head(shape: Shape, n_texts: int) -> Part:
-    """Count a square layer and the classifier; its lowest matrix needs no input gradient where all below is frozen."""
+    """Count a square layer and the classifier; the former needs no input gradient where everything below is frozen."""
     square, classes = 2 * shape.hidden**2 * n_texts, 2 * shape.hidden * shape.n_classes * n_texts
     return Part(square + classes, square + classes, square + classes, square)

@@ -1,4 +1,4 @@
-"""What the machine can do at most: the rate of its matrix products, in the arithmetic that the peers use."""
+"""The machine's peak: the rate of its matrix products, in the precisions that the peers use."""
 
 import os
 import platform
@@ -10,12 +10,12 @@ import torch
 from engine_records import Machine
 
 SIZES = ((1024, 1024, 1024), (2048, 2048, 2048), (4096, 384, 1536), (8192, 768, 3072), (4096, 4096, 4096))
-"""Rows, inner and columns: squares, and the feed-forward layers of small and base encoders."""
+"""Rows, inner size and columns: squares, and the feed-forward layers of small and base encoders."""
 
 GPU_SIZE = (8192, 8192, 8192)
 
 SECONDS = 0.4
-"""How long each size is tried for at least."""
+"""Each size is measured for at least this long."""
 
 
 def machine(device: str, n_threads: int) -> Machine:
@@ -42,29 +42,29 @@ def _rate(device: str, dtype: torch.dtype, rows: int, inner: int, columns: int) 
     a = torch.randn(rows, inner, device=device).to(dtype)
     b = torch.randn(inner, columns, device=device).to(dtype)
     out = torch.empty(rows, columns, device=device, dtype=dtype)
-    quickest, began = float("inf"), time.perf_counter()
-    while time.perf_counter() - began < SECONDS or quickest == float("inf"):
-        quickest = min(quickest, _seconds(a, b, out))
-    return 2 * rows * inner * columns / quickest
+    fastest, started = float("inf"), time.perf_counter()
+    while time.perf_counter() - started < SECONDS or fastest == float("inf"):
+        fastest = min(fastest, _seconds(a, b, out))
+    return 2 * rows * inner * columns / fastest
 
 
 def _seconds(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> float:
-    times = 20 if a.is_cuda else 1
-    _wait(a)
+    n_times = 20 if a.is_cuda else 1
+    _synchronize(a)
     started = time.perf_counter()
-    for _ in range(times):
+    for _ in range(n_times):
         torch.mm(a, b, out=out)
-    _wait(a)
-    return (time.perf_counter() - started) / times
+    _synchronize(a)
+    return (time.perf_counter() - started) / n_times
 
 
-def _wait(tensor: torch.Tensor) -> None:
+def _synchronize(tensor: torch.Tensor) -> None:
     if tensor.is_cuda:
         torch.cuda.synchronize()
 
 
 def cpu_name() -> str:
-    """Return what the processor calls itself."""
+    """Return the processor's model name."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

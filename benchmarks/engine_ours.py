@@ -1,9 +1,9 @@
-"""Our engine, by the way that a study goes: coordinator, database, executor, FitRunner on FitJobs.
+"""Our engine, as a study runs it: coordinator, database, executor, FitRunner on FitJobs.
 
-The listed rates are committed as pending trials before the study starts, which then finishes them as it does after a
-kill; for each one the sampler is asked all the same. Timed are asking and committing, then all from the start of the
-first trial until the last one is recorded; making the database, once a study, is not. MLflow is not in it: it is
-written from another thread, and `overhead.py` times a study with it.
+The given rates are committed as pending trials before the study starts, which then finishes them as it does after a
+kill; the sampler suggests parameters for each trial all the same. Timed are suggesting and committing, then everything
+from the start of the first trial until the last one is recorded, but not the creation of the database. MLflow is not
+included: it is written from another thread, and `overhead.py` times a study with it.
 """
 
 import statistics
@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from engine_counter import Counter
-from engine_records import Asked, Counted, Curve, Done, Outside
+from engine_records import Curve, Overhead, PeerResult, PeerTask, WorkCounts
 from engine_work import GRID, Work
 
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
@@ -35,19 +35,19 @@ from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.job import FitJob, FitRunner
 from finetune_alf.train.result import FitResult
 
-N_PROBED = 3
-"""Epochs of the fit that times the steps alone."""
+N_PROBE_EPOCHS = 3
+"""Epochs of the fit that times training steps."""
 
 
-def run_ours(asked: Asked, work: Work) -> Done:
-    """Do a work's trials as one study."""
-    with _forward(asked), tempfile.TemporaryDirectory() as folder:
-        return _Bench(asked, work, Path(folder)).run()
+def run_ours(task: PeerTask, work: Work) -> PeerResult:
+    """Run a work's trials as one study."""
+    with _forward(task), tempfile.TemporaryDirectory() as folder:
+        return _Bench(task, work, Path(folder)).run()
 
 
 @contextmanager
-def _forward(asked: Asked) -> Iterator[None]:
-    if asked.peer == "padded":
+def _forward(task: PeerTask) -> Iterator[None]:
+    if task.peer == "padded":
         with patch("finetune_alf.train.fit.forward_of", lambda model, *_: PaddedForward(model)):
             yield
     else:
@@ -55,59 +55,59 @@ def _forward(asked: Asked) -> Iterator[None]:
 
 
 class _Bench:
-    """One study's parts, and the fits around it that are not timed as trials."""
+    """One study, and the fits around it that are not timed as trials."""
 
-    def __init__(self, asked: Asked, work: Work, root: Path) -> None:
-        self.asked, self.work, self.paths = asked, work, Paths(root)
-        drawn = asked.drawn
+    def __init__(self, task: PeerTask, work: Work, root: Path) -> None:
+        self.task, self.work, self.paths = task, work, Paths(root)
+        texts = task.texts
         folders = {
-            drawn.digest: Path(drawn.sample),
-            drawn.warm_digest: Path(drawn.warm),
-            drawn.steps_digest: Path(drawn.steps),
+            texts.digest: Path(texts.sample),
+            texts.warm_up_digest: Path(texts.warm_up),
+            texts.steps_digest: Path(texts.steps),
         }
-        self.fit_runner = FitRunner(folders, asked.device, asked.n_threads)
+        self.fit_runner = FitRunner(folders, task.device, task.n_threads)
         self.recipe = work.recipe()
-        self.vectors = work.vectors(asked.mode, asked.n_layers)
+        self.vectors = work.vectors(task.mode, task.n_layers)
         self.spec = StudySpec(
             encoder="encoder",
             sample=work.name,
             space=ChoicesSpace(rates=GRID),
-            seed=asked.seed,
+            seed=task.seed,
             recipe=self.recipe,
             n_trials=len(self.vectors),
         )
 
-    def run(self) -> Done:
-        began = time.perf_counter()
-        self._fit(self.asked.drawn.warm_digest, self.recipe.model_copy(update={"epochs": 1}), self.vectors[0], 0)
-        encoder = self.fit_runner.encoder(self.asked.encoder, 2)
-        asking_s = self._begin(encoder)
-        setup_s = time.perf_counter() - began - asking_s
+    def run(self) -> PeerResult:
+        setup_started = time.perf_counter()
+        self._fit(self.task.texts.warm_up_digest, self.recipe.model_copy(update={"epochs": 1}), self.vectors[0], 0)
+        encoder = self.fit_runner.encoder(self.task.encoder, 2)
+        suggest_s = self._commit_trials(encoder)
+        setup_s = time.perf_counter() - setup_started - suggest_s
         counter = Counter()
         counter.watch(encoder.model)
-        result, ended = self._study(encoder)
-        wall_s = asking_s + ended - result.records[0].started_ms / 1000
+        result, last_recorded = self._study(encoder)
+        wall_s = suggest_s + last_recorded - result.records[0].started_ms / 1000
         fits = [record.result for record in result.records if record.result]
-        return Done(
+        return PeerResult(
             work=self.work.name,
-            peer=self.asked.peer,
-            repeat=self.asked.repeat,
+            peer=self.task.peer,
+            repeat=self.task.repeat,
             wall_s=wall_s,
             setup_s=setup_s,
-            peak_mib=counter.peak_mib(self.asked.device),
+            peak_mib=counter.peak_mib(self.task.device),
             precision=fits[0].precision,
-            counted=self._counted(encoder, counter, fits),
+            counts=self._counts(encoder, counter, fits),
             curves=tuple(_curve(fit) for fit in fits),
-            outside=_outside(fits, wall_s),
-            step_s=self._step_s() if self.asked.probe else None,
+            overhead=_overhead(fits, wall_s),
+            step_s=self._step_s() if self.task.probe else None,
             spread=tuple(self._spread()),
         )
 
-    def _begin(self, encoder: Encoder) -> float:
-        """Suggest params and commit the listed rates, for each trial. Returns the seconds that it took."""
-        identity = identity_of(self.spec, self.asked.drawn.digest, encoder.identity)
+    def _commit_trials(self, encoder: Encoder) -> float:
+        """Suggest parameters and commit the given rates, for each trial. Returns the seconds."""
+        identity = identity_of(self.spec, self.task.texts.digest, encoder.identity)
         space, n_layers = self.spec.space, encoder.n_layers
-        suggest(self.spec.sampler, space, n_layers, (), self.spec.seed, 0)  # the first one loads Optuna's parts
+        suggest(self.spec.sampler, space, n_layers, (), self.spec.seed, 0)  # the first call imports parts of Optuna
         with open_store(self.paths.studies, self.work.name, identity) as store:
             started = time.perf_counter()
             for number, rates in enumerate(self.vectors):
@@ -116,14 +116,14 @@ class _Bench:
             return time.perf_counter() - started
 
     def _study(self, encoder: Encoder) -> tuple[StudyResult, float]:
-        """Run the study; return its result, and when its last trial was recorded."""
+        """Run the study; return its result, and the time when its last trial was recorded."""
         recorded: list[float] = []
         result = run_study(
             self.work.name,
             self.spec,
-            sample=SampleIdentity(name=self.work.name, digest=self.asked.drawn.digest),
+            sample=SampleIdentity(name=self.work.name, digest=self.task.texts.digest),
             encoder=EncoderIdentity(name=self.work.name, identity=encoder.identity, n_layers=encoder.n_layers),
-            encoder_spec=self.asked.encoder,
+            encoder_spec=self.task.encoder,
             executor=SerialExecutor(),
             work=self.fit_runner,
             paths=self.paths,
@@ -131,10 +131,10 @@ class _Bench:
         )
         return result, recorded[-1]
 
-    def _counted(self, encoder: Encoder, counter: Counter, fits: list[FitResult]) -> Counted:
-        sample = self.fit_runner.sample(self.asked.drawn.digest)
+    def _counts(self, encoder: Encoder, counter: Counter, fits: list[FitResult]) -> WorkCounts:
+        sample = self.fit_runner.sample(self.task.texts.digest)
         splits = [encoder.tokenize(sample.splits[name].texts, self.work.max_tokens) for name in ("train", "validation")]
-        return Counted(
+        return WorkCounts(
             n_trials=len(fits),
             n_epochs=sum(len(fit.epochs) for fit in fits),
             n_steps=sum(fit.n_steps for fit in fits),
@@ -144,29 +144,29 @@ class _Bench:
         )
 
     def _step_s(self) -> float:
-        """Return the median seconds of a training step; the fit has next to nothing to evaluate."""
-        recipe = self.recipe.model_copy(update={"epochs": N_PROBED})
-        fit = self._fit(self.asked.drawn.steps_digest, recipe, self.vectors[0], 0)
-        return statistics.median(epoch.seconds for epoch in fit.epochs) * N_PROBED / fit.n_steps
+        """Return the median seconds of a training step, from a fit with almost nothing to evaluate."""
+        recipe = self.recipe.model_copy(update={"epochs": N_PROBE_EPOCHS})
+        fit = self._fit(self.task.texts.steps_digest, recipe, self.vectors[0], 0)
+        return statistics.median(epoch.seconds for epoch in fit.epochs) * N_PROBE_EPOCHS / fit.n_steps
 
     def _spread(self) -> Iterator[Curve]:
-        for number in range(self.asked.n_spread):
-            seed = child_seed(self.asked.seed, "spread", number)
-            yield _curve(self._fit(self.asked.drawn.digest, self.recipe, self.vectors[0], seed))
+        for number in range(self.task.n_spread_seeds):
+            seed = child_seed(self.task.seed, "spread", number)
+            yield _curve(self._fit(self.task.texts.digest, self.recipe, self.vectors[0], seed))
 
     def _fit(self, digest: str, recipe: Recipe, rates: LayerRates, seed: int) -> FitResult:
-        job = FitJob("benchmark", recipe.with_rates(rates), self.asked.encoder, digest, seed)
-        return self.fit_runner(job, lambda record: True)
+        job = FitJob("benchmark", recipe.with_rates(rates), self.task.encoder, digest, seed)
+        return self.fit_runner(job, lambda metrics: True)
 
 
 def _curve(fit: FitResult) -> Curve:
-    train = [record.train_loss for record in fit.epochs if record.train_loss is not None]
-    validation = [record.validation_loss for record in fit.epochs if record.validation_loss is not None]
+    train = [epoch.train_loss for epoch in fit.epochs if epoch.train_loss is not None]
+    validation = [epoch.validation_loss for epoch in fit.epochs if epoch.validation_loss is not None]
     assert len(train) == len(validation) == len(fit.epochs), "a fit diverged"
     return Curve(train=statistics.fmean(train), validation=tuple(validation))
 
 
-def _outside(fits: list[FitResult], wall_s: float) -> Outside:
+def _overhead(fits: list[FitResult], wall_s: float) -> Overhead:
     in_fits = sum(fit.seconds for fit in fits)
     in_epochs = sum(epoch.seconds for fit in fits for epoch in fit.epochs)
-    return Outside(study_frac=1 - in_fits / wall_s, fits_frac=(in_fits - in_epochs) / wall_s)
+    return Overhead(study_frac=1 - in_fits / wall_s, fits_frac=(in_fits - in_epochs) / wall_s)

@@ -1,7 +1,7 @@
-"""The plain PyTorch loop: padded, fp32, nothing clever. The reference of every self-check.
+"""The plain PyTorch loop: padded, fp32, without optimisations. The reference of every self-check.
 
-It starts from the same head and takes the texts in the same order as our engine, so that the two differ in dropout's
-masks and rounding alone. Where the work runs frozen layers without dropout, so does this loop.
+It has the same initial head and the same order of texts as our engine, so that the two differ in dropout masks and
+rounding only. Where the work disables dropout in frozen layers, this loop does too.
 """
 
 import time
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from engine_counter import Counter
-from engine_records import N_WARM, Asked, Counted, Curve, Done, Features, n_tokens, read_features
+from engine_records import N_WARM_UP, Curve, Features, PeerResult, PeerTask, WorkCounts, n_tokens, read_features
 from engine_work import Work
 from transformers import AutoTokenizer, DataCollatorWithPadding
 
@@ -22,28 +22,28 @@ from finetune_alf.train.batches import shuffled_batches
 from finetune_alf.train.optimizer import param_groups
 
 
-def run_plain(asked: Asked, work: Work) -> Done:
-    """Do a work's trials, one after another."""
-    torch.manual_seed(asked.seed)
-    began = time.perf_counter()
-    features = read_features(asked.drawn.features)
-    loop = _Loop(asked, work)
-    vectors = work.vectors(asked.mode, asked.n_layers)
-    loop.fit(features["train"][:N_WARM], features["validation"][:2], vectors[0], epochs=1)
+def run_plain(task: PeerTask, work: Work) -> PeerResult:
+    """Run a work's trials, one after another."""
+    torch.manual_seed(task.seed)
+    setup_started = time.perf_counter()
+    features = read_features(task.texts.features)
+    loop = _Loop(task, work)
+    vectors = work.vectors(task.mode, task.n_layers)
+    loop.fit(features["train"][:N_WARM_UP], features["validation"][:2], vectors[0], epochs=1)
     loop.counter.clear()
     loop.n_steps = 0
     started = time.perf_counter()
     curves = [loop.fit(features["train"], features["validation"], rates, work.epochs) for rates in vectors]
     wall_s = time.perf_counter() - started
-    return Done(
+    return PeerResult(
         work=work.name,
-        peer=asked.peer,
-        repeat=asked.repeat,
+        peer=task.peer,
+        repeat=task.repeat,
         wall_s=wall_s,
-        setup_s=started - began,
-        peak_mib=loop.counter.peak_mib(asked.device),
+        setup_s=started - setup_started,
+        peak_mib=loop.counter.peak_mib(task.device),
         precision="fp32",
-        counted=Counted(
+        counts=WorkCounts(
             n_trials=len(curves),
             n_epochs=sum(len(curve.validation) for curve in curves),
             n_steps=loop.n_steps,
@@ -56,11 +56,11 @@ def run_plain(asked: Asked, work: Work) -> Done:
 
 
 class _Loop:
-    def __init__(self, asked: Asked, work: Work) -> None:
-        self.device, self.work = asked.device, work
-        self.seed = child_seed(asked.seed, "fit")  # the seed that a study gives its trials
-        self.encoder: Encoder = load_encoder(asked.encoder, 2, asked.device)
-        self.collate = DataCollatorWithPadding(AutoTokenizer.from_pretrained(asked.folder))
+    def __init__(self, task: PeerTask, work: Work) -> None:
+        self.device, self.work = task.device, work
+        self.seed = child_seed(task.seed, "fit")  # the seed of a study's trials
+        self.encoder: Encoder = load_encoder(task.encoder, 2, task.device)
+        self.collate = DataCollatorWithPadding(AutoTokenizer.from_pretrained(task.folder))
         self.counter = Counter()
         self.counter.watch(self.encoder.model)
         self.n_steps = 0
@@ -72,9 +72,9 @@ class _Loop:
         n_steps = epochs * -(-len(train) // self.work.batch)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / n_steps)
         losses: list[float] = []
-        validated: list[float] = []
+        validation_losses: list[float] = []
         for epoch in range(epochs):
-            self._set_to_training(rates)
+            self._set_training_mode(rates)
             for rows in shuffled_batches(len(train), self.work.batch, self.seed, epoch):
                 loss = self._loss([train[row] for row in rows])
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -83,12 +83,12 @@ class _Loop:
                 schedule.step()
                 optimizer.zero_grad()
                 losses.append(loss.item())
-            validated.append(self._validate(validation))
+            validation_losses.append(self._validate(validation))
         self.n_steps += len(losses)
-        return Curve(train=sum(losses) / len(losses), validation=tuple(validated))
+        return Curve(train=sum(losses) / len(losses), validation=tuple(validation_losses))
 
-    def _loss(self, some: Features) -> torch.Tensor:
-        inputs = {name: tensor.to(self.device) for name, tensor in self.collate(some).items()}
+    def _loss(self, batch: Features) -> torch.Tensor:
+        inputs = {name: tensor.to(self.device) for name, tensor in self.collate(batch).items()}
         labels = inputs.pop("labels")
         return F.cross_entropy(self.encoder.model(**inputs).logits, labels)
 
@@ -96,16 +96,16 @@ class _Loop:
     def _validate(self, validation: Features) -> float:
         self.encoder.model.eval()
         batches = [validation[at : at + self.work.batch] for at in range(0, len(validation), self.work.batch)]
-        return sum(self._loss(some).item() * len(some) for some in batches) / len(validation)
+        return sum(self._loss(batch).item() * len(batch) for batch in batches) / len(validation)
 
-    def _set_to_training(self, rates: LayerRates) -> None:
+    def _set_training_mode(self, rates: LayerRates) -> None:
         self.encoder.model.train()
         if self.work.frozen_dropout == "off":
             for module in self._frozen_below(rates):
                 module.eval()
 
     def _frozen_below(self, rates: LayerRates) -> Iterator[Any]:
-        """Yield the embeddings and the layers below the lowest open address."""
+        """Yield the embeddings and the layers below the lowest trainable address."""
         body = self.encoder.model.base_model
         stack = getattr(body, "encoder", None) or body.transformer
         modules = {EMBEDDINGS: body.embeddings, **{layer(i): module for i, module in enumerate(stack.layer)}}

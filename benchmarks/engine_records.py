@@ -1,4 +1,4 @@
-"""What the benchmark's processes hand each other, as JSON: the task, and what came of it."""
+"""The records that the benchmark's processes exchange as JSON: tasks and results."""
 
 import json
 from pathlib import Path
@@ -17,23 +17,23 @@ PEERS: dict[Peer, str] = {
     "padded": "finetune_alf, padded",
 }
 
-N_WARM = 8
+N_WARM_UP = 8
 """Texts of the warm-up fit."""
 
 Features = list[dict[str, Any]]
-"""Texts as transformers' collators take them, not padded: input_ids, labels, token_type_ids where there are any."""
+"""Texts as transformers' collators expect them, without padding: input_ids, labels, and token_type_ids if any."""
 
 
-class Drawn(Spec):
-    """A work's texts on disk: the whole sample, eight texts to warm up with, and all texts with hardly any to evaluate.
+class PreparedTexts(Spec):
+    """A work's texts on disk: the whole sample, eight texts for warm-up, and a sample with very few texts to evaluate.
 
-    `features` is a JSON file of token ids for the peers that do not tokenise; `lengths` are the tokens of each text.
+    `features` is a JSON file of token ids for the peers that do not tokenise; lengths are in tokens, text by text.
     """
 
     sample: str
     digest: str
-    warm: str
-    warm_digest: str
+    warm_up: str
+    warm_up_digest: str
     steps: str
     steps_digest: str
     features: str
@@ -42,7 +42,7 @@ class Drawn(Spec):
 
 
 class Shape(Spec):
-    """The sizes that an encoder's FLOPs hang on."""
+    """The sizes that determine an encoder's FLOPs."""
 
     n_layers: int
     hidden: int
@@ -50,17 +50,17 @@ class Shape(Spec):
     n_classes: int = 2
 
 
-class Ready(Spec):
-    """What the preparing process leaves: the encoder, its sizes, the texts of each work."""
+class Prepared(Spec):
+    """The result of preparation: the encoder, its sizes, the texts of each work."""
 
     encoder: FolderEncoder | PackageEncoder
     folder: str
     shape: Shape
-    drawn: dict[str, Drawn]
+    texts: dict[str, PreparedTexts]
 
 
-class Asked(Spec):
-    """One peer's run of one work: all its trials, in a process of its own."""
+class PeerTask(Spec):
+    """One peer's run of one work: all its trials, in its own process."""
 
     work: str
     mode: Literal["quick", "full", "tiny"]
@@ -69,18 +69,18 @@ class Asked(Spec):
     encoder: FolderEncoder | PackageEncoder
     folder: str
     n_layers: int
-    drawn: Drawn
+    texts: PreparedTexts
     device: str
     n_threads: int
     seed: int = 1
-    n_spread: int = 0
-    """Fits under other seeds after the timing, for the spread of the loss; our engine alone."""
+    n_spread_seeds: int = 0
+    """Fits with other seeds after the timing, for the spread of the loss; our engine only."""
     probe: bool = False
-    """Whether to time the steps alone after the timing; our engine alone."""
+    """Whether to time training steps separately after the timing; our engine only."""
 
 
-class Counted(Spec):
-    """What a run did, all trials together; `n_tokens` are those of both splits, padding not counted."""
+class WorkCounts(Spec):
+    """The work of a run, all trials together; `n_tokens` are the tokens of both splits, without padding."""
 
     n_trials: int
     n_epochs: int
@@ -91,25 +91,25 @@ class Counted(Spec):
 
 
 class Curve(Spec):
-    """One trial's losses in nats a text: mean over all steps, and on the validation split after each epoch."""
+    """One trial's losses in nats a text: the mean over all steps, and the validation loss after each epoch."""
 
     train: float
     validation: tuple[float, ...]
 
 
-class Outside(Spec):
-    """Our engine's time that is not the model's: shares of the whole run.
+class Overhead(Spec):
+    """Our engine's overhead: fractions of the time of the whole run.
 
-    `study_frac` lies outside the fits (ask, tell, record), `fits_frac` in them but outside the epochs (first weights
-    put back, optimizer built).
+    `study_frac` is outside the fits (suggest, tell, record), `fits_frac` in them but outside the epochs (initial
+    weights restored, optimizer built).
     """
 
     study_frac: float
     fits_frac: float
 
 
-class Done(Spec):
-    """What a run took: `setup_s` for loading and a warm-up fit, then `wall_s`; `peak_mib` is before any spread."""
+class PeerResult(Spec):
+    """The result of a run: `setup_s` for loading and a warm-up fit, `wall_s` for the trials; `peak_mib` is theirs."""
 
     work: str
     peer: Peer
@@ -118,16 +118,16 @@ class Done(Spec):
     setup_s: float
     peak_mib: float
     precision: str
-    counted: Counted
+    counts: WorkCounts
     curves: tuple[Curve, ...]
-    outside: Outside | None = None
+    overhead: Overhead | None = None
     step_s: float | None = None
     """Median seconds of a training step of the first trial's rates."""
     spread: tuple[Curve, ...] = ()
 
 
 class Machine(Spec):
-    """Where it ran: best matrix-product rates in FLOP/s, before and after the peers."""
+    """The machine: its best matrix-product rates in FLOP/s, measured before and after the peers."""
 
     cpu: str
     device: str
@@ -145,5 +145,5 @@ def read_features(path: str) -> dict[str, Features]:
 
 
 def n_tokens(features: dict[str, Features]) -> int:
-    """Return the tokens of both splits, padding not counted."""
+    """Return the number of tokens of both splits, without padding."""
     return sum(len(text["input_ids"]) for split in features.values() for text in split)

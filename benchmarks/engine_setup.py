@@ -1,10 +1,10 @@
-"""What all peers start from: an encoder in a folder, and each work's texts drawn and tokenised once."""
+"""Preparation for all peers: an encoder in a folder, and each work's texts, drawn and tokenised once."""
 
 import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from engine_records import N_WARM, Drawn, Features, Ready, Shape
+from engine_records import N_WARM_UP, Features, Prepared, PreparedTexts, Shape
 from engine_work import WORKS, Mode, Work
 
 from finetune_alf.data.prepare import prepare_sample
@@ -31,11 +31,11 @@ CONFIGS: dict[str, dict[str, object]] = {
         "intermediate_size": 32,
     },
 }
-"""Encoders of random weights, the rest of their sizes being transformers' own; they read MiniLM's word pieces."""
+"""Encoders with random weights; other sizes are transformers' defaults, the tokenizer is MiniLM's."""
 
 
 class Preparation(Spec):
-    """What is to be prepared."""
+    """The task of preparation."""
 
     encoder: EncoderName
     mode: Mode
@@ -44,22 +44,22 @@ class Preparation(Spec):
     root: str
 
 
-def prepare(asked: Preparation) -> Ready:
-    """Build the encoder's folder and draw the texts of each work under `root`."""
-    root = Path(asked.root)
-    spec, folder = encoder_folder(asked.encoder, root / "encoder")
+def prepare(task: Preparation) -> Prepared:
+    """Create the encoder's folder and draw the texts of each work under `root`."""
+    root = Path(task.root)
+    spec, folder = encoder_folder(task.encoder, root / "encoder")
     encoder = load_encoder(spec, n_labels=2)
-    works = [work for work in WORKS if work.name in asked.works]
-    return Ready(
+    works = [work for work in WORKS if work.name in task.works]
+    return Prepared(
         encoder=spec,
         folder=str(folder),
         shape=_shape(encoder),
-        drawn={work.name: _draw(work, asked, encoder, root / "samples" / work.name) for work in works},
+        texts={work.name: _draw(work, task, encoder, root / "samples" / work.name) for work in works},
     )
 
 
 def encoder_folder(name: EncoderName, target: Path) -> tuple[FolderEncoder | PackageEncoder, Path]:
-    """Return an encoder's spec and where it lies; one of random weights is built in `target`."""
+    """Return an encoder's spec and folder; one with random weights is created in `target`."""
     minilm = load_params(HERE / "params.yaml").encoders["minilm"]
     assert isinstance(minilm, PackageEncoder)
     if name == "minilm":
@@ -79,24 +79,24 @@ def _random_encoder(config: dict[str, object], tokenizer: Path, target: Path) ->
 
 def _shape(encoder: Encoder) -> Shape:
     config = encoder.model.config
-    inner = getattr(config, "intermediate_size", None) or config.hidden_dim  # DistilBERT has its own word for it
+    inner = getattr(config, "intermediate_size", None) or config.hidden_dim  # DistilBERT's name
     return Shape(n_layers=encoder.n_layers, hidden=config.hidden_size, inner=inner)
 
 
-def _draw(work: Work, asked: Preparation, encoder: Encoder, folder: Path) -> Drawn:
-    prepare_sample(work.name, work.sample(asked.mode, asked.data), folder)
+def _draw(work: Work, task: Preparation, encoder: Encoder, folder: Path) -> PreparedTexts:
+    prepare_sample(work.name, work.sample(task.mode, task.data), folder)
     sample = load_sample(folder)
     train, validation = sample.splits["train"], sample.splits["validation"]
-    warm = _save(sample, folder.with_name(f"{work.name}-warm"), _first(train, N_WARM), _first(validation, 2))
+    warm_up = _save(sample, folder.with_name(f"{work.name}-warm-up"), _first(train, N_WARM_UP), _first(validation, 2))
     steps = _save(sample, folder.with_name(f"{work.name}-steps"), train, _first(validation, 2))
     features = folder.with_name(f"{work.name}.features.json")
     tokens = {name: features_of(encoder, sample.splits[name], work.max_tokens) for name in ("train", "validation")}
     write_json(features, tokens)
-    return Drawn(
+    return PreparedTexts(
         sample=str(folder),
         digest=sample.card.digest,
-        warm=str(warm[0]),
-        warm_digest=warm[1],
+        warm_up=str(warm_up[0]),
+        warm_up_digest=warm_up[1],
         steps=str(steps[0]),
         steps_digest=steps[1],
         features=str(features),
@@ -110,7 +110,7 @@ def _first(split: Split, n: int) -> Split:
 
 
 def _save(sample: Sample, folder: Path, train: Split, validation: Split) -> tuple[Path, str]:
-    """Keep another sample with these splits; return its folder and digest."""
+    """Save a sample with these splits; return its folder and digest."""
     splits = {**sample.splits, "train": train, "validation": validation}
     card = sample.card.model_copy(update={"digest": rows_digest(sample.card.label_names, splits)})
     save_sample(folder, dataclasses.replace(sample, card=card, splits=splits))
@@ -118,7 +118,7 @@ def _save(sample: Sample, folder: Path, train: Split, validation: Split) -> tupl
 
 
 def features_of(encoder: Encoder, split: Split, max_tokens: int) -> Features:
-    """Return texts as transformers' collators take them, not padded."""
+    """Return texts as transformers' collators expect them, without padding."""
     tokens = encoder.tokenize(split.texts, max_tokens)
     rows: Features = [
         {"input_ids": list(ids), "labels": label} for ids, label in zip(tokens.input_ids, split.labels, strict=True)

@@ -1,21 +1,21 @@
-"""From runs to numbers: medians, ratios, rates, self-checks. Pure: a document in, a document out."""
+"""The summary of the runs: medians, ratios, rates, self-checks. Pure: a document in, a document out."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 STEP_TARGET = 0.55
-"""The least share of the machine's matrix rate that a step with everything open must reach."""
+"""The fraction of the machine's matrix rate that a step with nothing frozen should reach."""
 
-SPREADS, LEAST_TOLERANCE = 4.0, 0.01
-"""How far losses may lie apart: so many standard deviations over seeds, or so many nats where that is more."""
+N_DEVIATIONS, MIN_TOLERANCE = 4.0, 0.01
+"""Losses may differ by this many standard deviations over seeds, or by this many nats if that is more."""
 
 Document = Mapping[str, Any]
 Run = Mapping[str, Any]
 
 
 def summarise(document: Document) -> dict[str, Any]:
-    """Return, for each work that ran, what its peers took and how our engine compares."""
+    """Return the numbers of each work's peers, and the comparison with our engine."""
     works = {}
     for name, work in document["works"].items():
         runs = [run for run in document["runs"] if run["work"] == name]
@@ -61,17 +61,17 @@ def _peer(
 
 
 def spread_of(runs: Iterable[Run], of: Callable[[Run], float]) -> dict[str, float]:
-    """Return the median of a number over runs, the least and the greatest."""
+    """Return the median, minimum and maximum of a number over runs."""
     values = [of(run) for run in runs]
     return {"median": statistics.median(values), "low": min(values), "high": max(values)}
 
 
 def _trial_s(run: Run) -> float:
-    return float(run["wall_s"] / run["counted"]["n_trials"])
+    return float(run["wall_s"] / run["counts"]["n_trials"])
 
 
 def _ratio(runs: list[Run], ours: list[Run]) -> dict[str, float]:
-    """Return the ratio of the medians, and the least and the greatest within one repeat."""
+    """Return the ratio of the medians, and the lowest and highest ratio within one repeat."""
     by_repeat = {run["repeat"]: _trial_s(run) for run in ours}
     within = [_trial_s(run) / by_repeat[run["repeat"]] for run in runs if run["repeat"] in by_repeat]
     ratio = spread_of(runs, _trial_s)["median"] / spread_of(ours, _trial_s)["median"]
@@ -86,14 +86,14 @@ def _ours(work: Document, runs: list[Run], machine: Document) -> dict[str, Any]:
         per_s = work["step_flops"] / seconds
         step = {"seconds": seconds, "flops_per_s": per_s, "flops_frac": per_s / machine[runs[0]["precision"]]}
     return {
-        "study_frac": statistics.median(run["outside"]["study_frac"] for run in runs),
-        "fits_frac": statistics.median(run["outside"]["fits_frac"] for run in runs),
+        "study_frac": statistics.median(run["overhead"]["study_frac"] for run in runs),
+        "fits_frac": statistics.median(run["overhead"]["fits_frac"] for run in runs),
         "step": step,
     }
 
 
 def _difference(runs: list[Run], plain: list[Run]) -> float:
-    """Return by how many nats the losses lie off the plain loop's at most, over trials and epochs."""
+    """Return the largest difference from the plain loop's losses, in nats, over trials and epochs."""
     reference = plain[0]["curves"]
     return max(
         abs(mine - theirs)
@@ -104,13 +104,13 @@ def _difference(runs: list[Run], plain: list[Run]) -> float:
 
 
 def _tolerance(ours: list[Run]) -> float | None:
-    """Return how far losses may lie apart, by the spread over other seeds; None where it is unknown."""
+    """Return the tolerance of the losses, from the spread over other seeds; None where that is unknown."""
     curves = [curve for run in ours for curve in run["spread"]]
     if len(curves) < 2:
         return None
-    by_place = zip(*(_losses(curve) for curve in curves), strict=True)
-    widest: float = max(statistics.stdev(losses) for losses in by_place)
-    return max(LEAST_TOLERANCE, SPREADS * widest)
+    by_epoch = zip(*(_losses(curve) for curve in curves), strict=True)
+    widest: float = max(statistics.stdev(losses) for losses in by_epoch)
+    return max(MIN_TOLERANCE, N_DEVIATIONS * widest)
 
 
 def _losses(curve: Mapping[str, Any]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The Markdown of a benchmark's document: every number in it is read from there."""
+"""The Markdown page of a benchmark: every number is read from the document."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -26,23 +26,23 @@ def _head(document: Document) -> Iterator[str]:
     )
     yield ""
     for name, reason in document["skipped"].items():
-        yield f"* `{name}` left out: {reason}"
+        yield f"* `{name}` skipped: {reason}"
     yield ""
 
 
 def _ratios(document: Document) -> Iterator[str]:
-    yield "## How many times faster, at equal work"
+    yield "## Speed-up at equal work"
     yield ""
     yield (
-        "| work | texts: train + validation | epochs | trials x runs | class | against Trainer, defaults "
-        "| against Trainer, tuned | against the plain loop |"
+        "| work | texts: train + validation | epochs | trials x runs | class | over Trainer, defaults "
+        "| over Trainer, tuned | over the plain loop |"
     )
     yield "|---|---|---|---|---|---|---|---|"
-    for name, told in document["summary"].items():
+    for name, summary in document["summary"].items():
         work = document["works"][name]
         targets = work["targets"] or (None, None)
-        n_runs = told["peers"].get("ours", {}).get("n_runs", 0)
-        cells = [_ratio(told, peer, target) for peer, target in zip(("default", "tuned"), targets, strict=True)]
+        n_runs = summary["peers"].get("ours", {}).get("n_runs", 0)
+        cells = [_ratio(summary, peer, target) for peer, target in zip(("default", "tuned"), targets, strict=True)]
         yield _row(
             work["title"],
             f"{work['n_train']} + {work['n_validation']}",
@@ -50,13 +50,13 @@ def _ratios(document: Document) -> Iterator[str]:
             f"{work['n_trials']} x {n_runs}",
             work["exactness"],
             *cells,
-            _ratio(told, "plain", None),
+            _ratio(summary, "plain", None),
         )
     yield ""
 
 
-def _ratio(told: Document, peer: str, target: float | None) -> str:
-    found = told["ratios"].get(peer)
+def _ratio(summary: Document, peer: str, target: float | None) -> str:
+    found = summary["ratios"].get(peer)
     if not found:
         return "–"
     text = f"{found['ratio']:.1f}x ({found['low']:.1f}–{found['high']:.1f})"
@@ -66,15 +66,15 @@ def _ratio(told: Document, peer: str, target: float | None) -> str:
 
 
 def _peers(document: Document) -> Iterator[str]:
-    yield "## What each peer took"
+    yield "## Time and memory of each peer"
     yield ""
     yield (
-        "| work | peer | arithmetic | s a trial: median (least–most) | trials an hour | useful tokens/s "
-        "| useful GFLOP/s | of the matrix rate | peak memory, MiB | self-check: loss off the plain loop's, nats |"
+        "| work | peer | precision | s/trial: median (min–max) | trials/hour | useful tokens/s "
+        "| useful GFLOP/s | of the matrix rate | peak memory, MiB | self-check: loss difference to the plain loop |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|"
-    for name, told in document["summary"].items():
-        for peer, numbers in told["peers"].items():
+    for name, summary in document["summary"].items():
+        for peer, numbers in summary["peers"].items():
             seconds = numbers["trial_s"]
             yield _row(
                 f"`{name}`",
@@ -103,30 +103,30 @@ def _check(peer: str, check: Document) -> str:
 
 
 def _ours(document: Document) -> Iterator[str]:
-    yield "## Our engine by itself"
+    yield "## Our engine"
     yield ""
     yield (
-        "| work | ask, tell, record | rest of the fits outside epochs | a training step, ms | its useful GFLOP/s "
-        f"| of the matrix rate (target, everything open: {_percent(STEP_TARGET)}) "
-        "| peak memory against Trainer's defaults |"
+        "| work | suggest, tell, record | fits outside epochs | training step, ms | its useful GFLOP/s "
+        f"| of the matrix rate (target, nothing frozen: {_percent(STEP_TARGET)}) "
+        "| peak memory / Trainer's, defaults |"
     )
     yield "|---|---|---|---|---|---|---|"
-    for name, told in document["summary"].items():
-        if told["ours"]:
-            own, step = told["ours"], told["ours"]["step"]
+    for name, summary in document["summary"].items():
+        if summary["ours"]:
+            own, step = summary["ours"], summary["ours"]["step"]
             yield _row(
                 f"`{name}`",
                 _percent(own["study_frac"], 2),
                 _percent(own["fits_frac"], 2),
                 f"{1000 * step['seconds']:.0f}" if step else "–",
                 _giga(step["flops_per_s"]) if step else "–",
-                _step(step["flops_frac"], document["works"][name]["everything_open"]) if step else "–",
-                _memory(told["peers"]),
+                _step(step["flops_frac"], document["works"][name]["nothing_frozen"]) if step else "–",
+                _memory(summary["peers"]),
             )
 
 
-def _step(frac: float, everything_open: bool) -> str:
-    verdict = f", {'reached' if frac >= STEP_TARGET else 'missed'}" if everything_open else ""
+def _step(frac: float, nothing_frozen: bool) -> str:
+    verdict = f", {'reached' if frac >= STEP_TARGET else 'missed'}" if nothing_frozen else ""
     return _percent(frac) + verdict
 
 

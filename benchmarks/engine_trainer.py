@@ -1,8 +1,8 @@
-"""The peers that everybody has: Hugging Face's Trainer searching with Optuna, with its defaults and tuned.
+"""Two peers: transformers' Trainer with Optuna, with its defaults and tuned.
 
-What a competent user does is in both: frozen addresses get `requires_grad=False`, each address its own rate through
-`create_optimizer`, padding reaches to the longest text of a batch only, evaluation comes once an epoch, on batches as
-large as training's, and the model is loaded anew for each trial by `model_init`. Pruning is off: all trials end.
+Both do what a competent user does: frozen addresses have `requires_grad=False`, each address has its own rate through
+`create_optimizer`, batches are padded to their longest text, evaluation happens once an epoch, on batches of the
+training size, and `model_init` loads the model anew for each trial. Nothing is pruned.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 import optuna
 import torch
 from engine_counter import Counter
-from engine_records import N_WARM, Asked, Counted, Curve, Done, Features, n_tokens, read_features
+from engine_records import N_WARM_UP, Curve, Features, PeerResult, PeerTask, WorkCounts, n_tokens, read_features
 from engine_work import GRID, Work
 from transformers import (
     AutoModelForSequenceClassification,
@@ -31,12 +31,12 @@ from finetune_alf.train.precision import Precision, resolve_precision
 
 
 class LayeredTrainer(Trainer):  # type: ignore[misc]
-    """Trainer with a rate for each address: `rates` of the trial that runs."""
+    """Trainer with a rate for each address: `rates` of the running trial."""
 
     rates: LayerRates
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Build Trainer's own optimizer over groups by address."""
+        """Create Trainer's own optimizer with parameter groups by address."""
         kind, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
         settings.pop("lr")
         optimizer: torch.optim.Optimizer = kind(param_groups(self.model, self.rates), **settings)
@@ -45,7 +45,7 @@ class LayeredTrainer(Trainer):  # type: ignore[misc]
 
 
 class Losses(TrainerCallback):  # type: ignore[misc]
-    """Reads the losses and steps of each trial off what Trainer logs."""
+    """Collects the losses and steps of each trial from Trainer's logs."""
 
     def __init__(self) -> None:
         self.curves: list[Curve] = []
@@ -54,38 +54,38 @@ class Losses(TrainerCallback):  # type: ignore[misc]
         self._train = float("nan")
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
-        """Note an epoch's validation loss."""
+        """Record an epoch's validation loss."""
         self._validation.append(metrics["eval_loss"])
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Note the mean training loss, which comes at the very end."""
+        """Record the mean training loss, which is logged at the end."""
         self._train = logs.get("train_loss", self._train)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Close a trial."""
+        """Finish a trial."""
         self.curves.append(Curve(train=self._train, validation=tuple(self._validation)))
         self.n_steps += state.global_step
         self._validation = []
 
 
-def run_trainer(asked: Asked, work: Work) -> Done:
-    """Do a work's trials in one `hyperparameter_search`."""
-    precision = resolve_precision("auto", torch.device(asked.device)) if asked.peer == "tuned" else "fp32"
-    features = read_features(asked.drawn.features)
-    vectors = work.vectors(asked.mode, asked.n_layers)
+def run_trainer(task: PeerTask, work: Work) -> PeerResult:
+    """Run a work's trials in one `hyperparameter_search`."""
+    precision = resolve_precision("auto", torch.device(task.device)) if task.peer == "tuned" else "fp32"
+    features = read_features(task.texts.features)
+    vectors = work.vectors(task.mode, task.n_layers)
     counter, losses = Counter(), Losses()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        setup_s = _search(_warm(features), vectors[:1], asked, work, precision, Counter(), Losses(), epochs=1)
-        wall_s = _search(features, vectors, asked, work, precision, counter, losses, epochs=work.epochs)
-    return Done(
+        setup_s = _search(_warm_up(features), vectors[:1], task, work, precision, Counter(), Losses(), epochs=1)
+        wall_s = _search(features, vectors, task, work, precision, counter, losses, epochs=work.epochs)
+    return PeerResult(
         work=work.name,
-        peer=asked.peer,
-        repeat=asked.repeat,
+        peer=task.peer,
+        repeat=task.repeat,
         wall_s=wall_s,
         setup_s=setup_s,
-        peak_mib=counter.peak_mib(asked.device),
+        peak_mib=counter.peak_mib(task.device),
         precision=precision,
-        counted=Counted(
+        counts=WorkCounts(
             n_trials=len(losses.curves),
             n_epochs=sum(len(curve.validation) for curve in losses.curves),
             n_steps=losses.n_steps,
@@ -97,14 +97,14 @@ def run_trainer(asked: Asked, work: Work) -> Done:
     )
 
 
-def _warm(features: dict[str, Features]) -> dict[str, Features]:
-    return {"train": features["train"][:N_WARM], "validation": features["validation"][:2]}
+def _warm_up(features: dict[str, Features]) -> dict[str, Features]:
+    return {"train": features["train"][:N_WARM_UP], "validation": features["validation"][:2]}
 
 
 def _search(
     features: dict[str, Features],
     vectors: Sequence[LayerRates],
-    asked: Asked,
+    task: PeerTask,
     work: Work,
     precision: Precision,
     counter: Counter,
@@ -112,16 +112,16 @@ def _search(
     *,
     epochs: int,
 ) -> float:
-    """Search over these rates. Returns the seconds it took, from the call to its return."""
-    tokenizer = AutoTokenizer.from_pretrained(asked.folder)
+    """Search over these rates. Returns the seconds from the call to its return."""
+    tokenizer = AutoTokenizer.from_pretrained(task.folder)
 
     def model_init(trial: optuna.Trial | None) -> torch.nn.Module:
-        model: torch.nn.Module = AutoModelForSequenceClassification.from_pretrained(asked.folder, num_labels=2)
+        model: torch.nn.Module = AutoModelForSequenceClassification.from_pretrained(task.folder, num_labels=2)
         counter.watch(model)
         return model
 
     def hp_space(trial: optuna.Trial) -> dict[str, float]:
-        """Ask the sampler, as a user does, and take the listed rates in place of its answer."""
+        """Let the sampler suggest, as a user does, and use the given rates instead."""
         for address in list(vectors[trial.number])[:-1]:
             trial.suggest_categorical(f"rates.{address}", GRID)
         trainer.rates = vectors[trial.number]
@@ -129,7 +129,7 @@ def _search(
 
     trainer = LayeredTrainer(
         model_init=model_init,
-        args=_arguments(asked, work, precision, epochs),
+        args=_arguments(task, work, precision, epochs),
         train_dataset=features["train"],
         eval_dataset=features["validation"],
         data_collator=DataCollatorWithPadding(tokenizer),
@@ -144,13 +144,13 @@ def _search(
         n_trials=len(vectors),
         direction="maximize",
         backend="optuna",
-        sampler=optuna.samplers.TPESampler(seed=asked.seed),
+        sampler=optuna.samplers.TPESampler(seed=task.seed),
         pruner=optuna.pruners.NopPruner(),
     )
     return time.perf_counter() - started
 
 
-def _arguments(asked: Asked, work: Work, precision: Precision, epochs: int) -> TrainingArguments:
+def _arguments(task: PeerTask, work: Work, precision: Precision, epochs: int) -> TrainingArguments:
     tuned = {
         "bf16": precision == "bf16",
         "train_sampling_strategy": "group_by_length",
@@ -164,12 +164,12 @@ def _arguments(asked: Asked, work: Work, precision: Precision, epochs: int) -> T
         per_device_train_batch_size=work.batch,
         per_device_eval_batch_size=work.batch,
         eval_strategy="epoch",
-        use_cpu=asked.device == "cpu",
-        seed=asked.seed,
-        **(tuned if asked.peer == "tuned" else {}),
+        use_cpu=task.device == "cpu",
+        seed=task.seed,
+        **(tuned if task.peer == "tuned" else {}),
     )
 
 
-def accuracy_of(said: Any) -> dict[str, float]:
-    """Return the share of right answers, as Trainer asks for it."""
-    return {"accuracy": float((said.predictions.argmax(-1) == said.label_ids).mean())}
+def accuracy_of(output: Any) -> dict[str, float]:
+    """Return the accuracy, in the form that Trainer expects."""
+    return {"accuracy": float((output.predictions.argmax(-1) == output.label_ids).mean())}

@@ -1,4 +1,4 @@
-"""The work that all peers do: which texts, which recipe, which rates. Who does it is in the other `engine_*.py` files.
+"""The work that all peers do: texts, recipe and rates. The peers are in the other `engine_*.py` files.
 
 The lists of rates are fixed: the same ones for every peer, machine and version of the package.
 """
@@ -16,19 +16,19 @@ from finetune_alf.schedules.published import published
 from finetune_alf.seeds import child_seed
 
 GRID = (0.0, 5e-9, 5e-8, 5e-7, 5e-6, 5e-5, 1e-4)
-"""The rates that a default study tries at each address."""
+"""The rates that the default study tries at each address."""
 
 BODY, HEAD_RATE = 5e-5, 1e-3
 """The rates of the default study's baseline."""
 
 Mode = Literal["quick", "full", "tiny"]
-Listed = Callable[[int], list[LayerRates]]
-"""Gives the rates of a work's trials for a number of layers; a mode takes as many as it has time for."""
+RatesOfTrials = Callable[[int], list[LayerRates]]
+"""Returns the rates of a work's trials for a number of layers; a mode uses the first few of them."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of a work a mode does: texts of each split, trials."""
+    """The size of a work in one mode: texts of each split, and trials."""
 
     n_train: int
     n_validation: int
@@ -40,7 +40,7 @@ class Work:
     """One row of the table.
 
     `exactness` is the class of our run: D, the same distribution; S, semantics changed by `frozen_dropout: off`.
-    `targets` are the least ratios against Trainer's defaults and Trainer tuned, per shape of encoder.
+    `targets` are the speed-ups to reach over Trainer with defaults and Trainer tuned, per encoder.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Work:
     batch: int
     max_tokens: int
     epochs: int
-    rates: Listed
+    rates: RatesOfTrials
     sizes: Mapping[Mode, Sizes]
     frozen_dropout: Literal["on", "off"] = "on"
     targets: Mapping[str, tuple[float, float]] | None = None
@@ -60,7 +60,7 @@ class Work:
         return "S" if self.frozen_dropout == "off" else "D"
 
     def recipe(self) -> Recipe:
-        """Return what is asked of every fit; the curve is Trainer's default, its rates are each trial's own."""
+        """Return the recipe of every fit; the curve is Trainer's default, each trial has its own rates."""
         return Recipe(
             rates=UniformRates(rate=BODY, head=HEAD_RATE),
             epochs=self.epochs,
@@ -71,7 +71,7 @@ class Work:
         )
 
     def sample(self, mode: Mode, data: str | None) -> SampleSpec:
-        """Return how its texts are drawn; `data` is the folder of real texts."""
+        """Return the spec of its sample; `data` is the folder of real texts."""
         sizes = self.sizes[mode]
         return SampleSpec(
             source=_source(self.source, data),
@@ -83,7 +83,7 @@ class Work:
         )
 
     def vectors(self, mode: Mode, n_layers: int) -> list[LayerRates]:
-        """Return the rates of its trials, all different: an engine may remember a trial that it has done."""
+        """Return the rates of its trials, all different: our engine reuses the result of an equal trial."""
         vectors = self.rates(n_layers)[: self.sizes[mode].n_trials]
         assert len({str(vector) for vector in vectors}) == len(vectors), f"{self.name} repeats rates"
         return vectors
@@ -96,27 +96,27 @@ def _source(name: str, data: str | None) -> FilesSource | MiniSource:
     return FilesSource(train=f"{data}/{file}", text="text", label="label")
 
 
-def _open(n_layers: int) -> list[LayerRates]:
-    return [UniformRates(rate=BODY, head=HEAD_RATE).at(n_layers), *(_drawn(n, n_layers, GRID[1:]) for n in range(5))]
+def _nothing_frozen(n_layers: int) -> list[LayerRates]:
+    return [UniformRates(rate=BODY, head=HEAD_RATE).at(n_layers), *(_random(n, n_layers, GRID[1:]) for n in range(5))]
 
 
 def _mixed(n_layers: int) -> list[LayerRates]:
-    """List what a study meets: drawn from the grid, published, frozen at the bottom, all open, head only."""
+    """List rates as in a study: from the grid, published, frozen at the bottom, nothing frozen, head only."""
     return [
-        _drawn(0, n_layers, GRID),
+        _random(0, n_layers, GRID),
         published("distilbert-alf-1").rates.stretch(n_layers),
         _below(n_layers * 2 // 3, n_layers),
         published("distilbert-alf-2").rates.stretch(n_layers),
         UniformRates(rate=BODY, head=HEAD_RATE).at(n_layers),
         _below("all", n_layers),
-        _drawn(1, n_layers, GRID),
+        _random(1, n_layers, GRID),
     ]
 
 
 def _frozen_bottom(n_layers: int) -> list[LayerRates]:
     n_frozen = n_layers * 2 // 3  # layers 0-3 of 6
-    drawn = (_drawn(n, n_layers, GRID[1:]) for n in range(2))
-    return [_below(n_frozen, n_layers), *(_freeze(rates, n_frozen) for rates in drawn)]
+    texts = (_random(n, n_layers, GRID[1:]) for n in range(2))
+    return [_below(n_frozen, n_layers), *(_freeze(rates, n_frozen) for rates in texts)]
 
 
 def _top_layer(n_layers: int) -> list[LayerRates]:
@@ -131,8 +131,8 @@ def _below(n_frozen: int | Literal["all"], n_layers: int, rate: float = BODY, he
     return FrozenBelow(n_frozen=n_frozen, rate=rate, head=head).at(n_layers)
 
 
-def _drawn(number: int, n_layers: int, rates: tuple[float, ...]) -> LayerRates:
-    draw = random.Random(child_seed(0, "benchmark", number))  # noqa: S311 - no secret hangs on it
+def _random(number: int, n_layers: int, rates: tuple[float, ...]) -> LayerRates:
+    draw = random.Random(child_seed(0, "benchmark", number))  # noqa: S311 - not for security
     body = draw.choices(rates, k=n_layers + 1)
     return LayerRates.of(body[0], body[1:], HEAD_RATE)
 
@@ -144,23 +144,23 @@ def _freeze(rates: LayerRates, n_frozen: int) -> LayerRates:
 WORKS = (
     Work(
         "imdb-512",
-        "IMDb, 512 tokens, everything open",
+        "IMDb, 512 tokens, nothing frozen",
         "imdb",
         batch=32,
         max_tokens=512,
         epochs=1,
-        rates=_open,
+        rates=_nothing_frozen,
         sizes={"quick": Sizes(32, 16, 1), "full": Sizes(128, 64, 1), "tiny": Sizes(16, 8, 1)},
         targets={"minilm": (7, 5.5), "bert-base": (12, 3)},
     ),
     Work(
         "sst2",
-        "SST-2, everything open",
+        "SST-2, nothing frozen",
         "sst2",
         batch=32,
         max_tokens=512,
         epochs=1,
-        rates=_open,
+        rates=_nothing_frozen,
         sizes={"quick": Sizes(256, 128, 1), "full": Sizes(512, 512, 6), "tiny": Sizes(16, 8, 1)},
         targets={"minilm": (5, 2.2), "distilbert": (20, 0)},
     ),
@@ -201,7 +201,7 @@ WORKS = (
     ),
     Work(
         "sst2-mixed",
-        "SST-2, rates as a study meets them",
+        "SST-2, rates as in a study",
         "sst2",
         batch=32,
         max_tokens=512,
@@ -211,7 +211,7 @@ WORKS = (
     ),
     Work(
         "mini",
-        "the packaged film reviews, rates as a study meets them",
+        "the packaged film reviews, rates as in a study",
         "mini",
         batch=8,
         max_tokens=48,
@@ -222,4 +222,4 @@ WORKS = (
 )
 
 QUICK = ("imdb-512", "sst2", "imdb-bottom-frozen", "imdb-top-layer", "imdb-features")
-"""The works with a target: what a quick run does unless told otherwise."""
+"""The works with a target: the default of a quick run."""

@@ -1,10 +1,10 @@
-"""How much of a study is spent outside the fits: proposing, recording, mirroring to MLflow.
+"""Measure the time that a study spends outside its fits: proposing, recording, logging to MLflow.
 
     python benchmarks/overhead.py --trials 40            a fresh study of params.yaml, in a temporary folder
-    python benchmarks/overhead.py --root . --study minilm    the trials that are there
+    python benchmarks/overhead.py --root . --study minilm    a finished study
 
-Prints the share of the time between the first trial's start and the last one's end that no fit accounts for.
-With several workers fits overlap, so that the share means nothing: it is refused.
+Prints the fraction of the time between the first trial's start and the last one's end that is outside fits. A study
+with several workers is refused, because its fits overlap.
 """
 
 import argparse
@@ -24,26 +24,26 @@ HERE = Path(__file__).resolve().parent.parent
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, help="a folder with a finished study; without it one is run")
+    parser.add_argument("--root", type=Path, help="a folder with a finished study; without it a new one is run")
     parser.add_argument("--study", default="minilm")
-    parser.add_argument("--trials", type=int, default=40, help="how many, where one is run")
-    parser.add_argument("--json", action="store_true", help="print JSON alone")
-    asked = parser.parse_args()
-    if asked.root:
-        told = overhead(asked.root, asked.study)
+    parser.add_argument("--trials", type=int, default=40, help="trials of a new study")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args()
+    if args.root:
+        numbers = overhead(args.root, args.study)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            _run(Path(folder), asked.study, asked.trials)
-            told = overhead(Path(folder), asked.study)
-    print(json.dumps(told, indent=1) if asked.json else _sentence(told))
+            _run(Path(folder), args.study, args.trials)
+            numbers = overhead(Path(folder), args.study)
+    print(json.dumps(numbers, indent=1) if args.json else _sentence(numbers))
     return 0
 
 
 def overhead(root: Path, study: str) -> dict[str, float]:
-    """Return seconds in all and in fits, the share outside them, and the median gap between two trials."""
+    """Return total seconds, seconds in fits, the fraction outside them, and the median gap between two trials."""
     folder = Paths(root).study_results(study)
     if read_json(folder / "study.json")["n_workers"] != 1:
-        sys.exit("the study ran several fits at once: its overhead cannot be told from its results")
+        sys.exit("the study ran several fits at once: its overhead cannot be numbers from its results")
     records = [record for record in read_trials(folder / "trials.jsonl") if record.result and record.repeats is None]
     total_s = (records[-1].ended_ms - records[0].started_ms) / 1000
     fits_s = sum(record.result.seconds for record in records if record.result)
@@ -73,10 +73,10 @@ def _run(root: Path, study: str, n_trials: int) -> None:
     run_study(ctx, study)
 
 
-def _sentence(told: dict[str, float]) -> str:
+def _sentence(numbers: dict[str, float]) -> str:
     return (
-        f"{told['n_trials']:.0f} trials in {told['total_s']:.1f} s, {told['fits_s']:.1f} s of them in fits: "
-        f"{100 * told['outside_frac']:.2f} % outside; median gap between trials {1000 * told['median_gap_s']:.0f} ms"
+        f"{numbers['n_trials']:.0f} trials in {numbers['total_s']:.1f} s, {numbers['fits_s']:.1f} s of them in fits: "
+        f"{100 * numbers['outside_frac']:.2f} % outside; median gap {1000 * numbers['median_gap_s']:.0f} ms"
     )
 
 

@@ -1,4 +1,4 @@
-"""The benchmark of curves: what its fits share, what its criterion calls, where its numbers come from."""
+"""The curves benchmark: its fits, its criterion and its page."""
 
 import importlib.util
 import itertools
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import curves  # noqa: E402
-from curves_fits import lay_ground  # noqa: E402
+from curves_fits import set_up  # noqa: E402
 from curves_records import PAIRED, QUANTITIES, SAME, SEEDED  # noqa: E402
 from curves_summary import (  # noqa: E402
     COMPARISONS,
@@ -36,18 +36,22 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Trainer's own
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory):
-    return lay_ground("tiny", None, tmp_path_factory.mktemp("ground"))
+def fits_setup(tmp_path_factory):
+    return set_up("tiny", None, tmp_path_factory.mktemp("setup"))
 
 
-def asked(monkeypatch, *words):
+def arguments(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["curves.py", "--tiny", "--seeds", "2", *map(str, words)])
     return curves._arguments()
 
 
 @needs_minilm
-def test_on_the_same_batches_trainer_and_our_engine_take_the_same_steps(ground):
-    ours, trainer, other = ground.fit("same-fp32", 5), ground.fit("same-trainer", 5), ground.fit("same-trainer", 6)
+def test_on_the_same_batches_trainer_and_our_engine_take_the_same_steps(fits_setup):
+    ours, trainer, other = (
+        fits_setup.fit("same-fp32", 5),
+        fits_setup.fit("same-trainer", 5),
+        fits_setup.fit("same-trainer", 6),
+    )
     for name in ("train_loss", "validation_loss"):
         assert getattr(ours, name) == pytest.approx(getattr(trainer, name), abs=5e-7)
         assert getattr(ours, name) != pytest.approx(getattr(other, name), abs=5e-7)
@@ -55,32 +59,32 @@ def test_on_the_same_batches_trainer_and_our_engine_take_the_same_steps(ground):
 
 
 @needs_minilm
-def test_a_stopped_run_goes_on_and_ends_with_a_page(ground, monkeypatch, tmp_path):
+def test_a_stopped_run_resumes_and_ends_with_a_page(fits_setup, monkeypatch, tmp_path):
     file = tmp_path / "curves.json"
-    stopped = curves.run(asked(monkeypatch, "--json", file, "--minutes", 0), ground)
+    stopped = curves.run(arguments(monkeypatch, "--json", file, "--minutes", 0), fits_setup)
     assert stopped["fits"] == []
     assert "0 of 19 fits" in table(stopped)
-    whole = curves.run(asked(monkeypatch, "--json", file), ground)
-    assert [fit["precision"] for fit in whole["fits"] if fit["arm"].endswith("bf16")] == ["bf16"] * 6
-    assert all(len(fit[name]) == 3 for fit in whole["fits"] for name in QUANTITIES)
-    seeds = [fit["seed"] for fit in whole["fits"] if fit["arm"] in SEEDED]
+    complete = curves.run(arguments(monkeypatch, "--json", file), fits_setup)
+    assert [fit["precision"] for fit in complete["fits"] if fit["arm"].endswith("bf16")] == ["bf16"] * 6
+    assert all(len(fit[name]) == 3 for fit in complete["fits"] for name in QUANTITIES)
+    seeds = [fit["seed"] for fit in complete["fits"] if fit["arm"] in SEEDED]
     assert len(set(seeds)) == len(seeds) == 8
-    cut = json.loads(file.read_text())
-    last = cut["fits"].pop()
-    file.write_text(json.dumps(cut))
-    again = curves.run(asked(monkeypatch, "--json", file), ground)
-    assert again["fits"] == whole["fits"]
-    assert again["fits"][-1] == last
-    assert "Within what seeds do" in table(json.loads(file.read_text()))
+    incomplete = json.loads(file.read_text())
+    last = incomplete["fits"].pop()
+    file.write_text(json.dumps(incomplete))
+    resumed = curves.run(arguments(monkeypatch, "--json", file), fits_setup)
+    assert resumed["fits"] == complete["fits"]
+    assert resumed["fits"][-1] == last
+    assert "Differences and the variation of seeds" in table(json.loads(file.read_text()))
 
 
 @needs_minilm
-def test_fits_of_another_work_are_not_gone_on_with(ground, monkeypatch, tmp_path):
+def test_a_document_of_another_work_is_refused(fits_setup, monkeypatch, tmp_path):
     file = tmp_path / "curves.json"
-    curves.run(asked(monkeypatch, "--json", file, "--minutes", 0), ground)
+    curves.run(arguments(monkeypatch, "--json", file, "--minutes", 0), fits_setup)
     file.write_text(json.dumps({"work": {"batch": 3}, "n_seeds": 2, "n_fits": 19, "fits": []}))
     with pytest.raises(SystemExit, match=r"batch, .* differs"):
-        curves.run(asked(monkeypatch, "--json", file), ground)
+        curves.run(arguments(monkeypatch, "--json", file), fits_setup)
 
 
 def fits_of(n_seeds=10, **shifts):
@@ -113,8 +117,8 @@ def document_of(fits):
 
 
 def within(document):
-    told = document["summary"]["comparisons"]
-    return {(one["of"], one["against"]): one["n_within"] == len(one["rows"]) for one in told}
+    comparisons = document["summary"]["comparisons"]
+    return {(one["of"], one["against"]): one["n_within"] == len(one["rows"]) for one in comparisons}
 
 
 def test_curves_that_differ_as_seeds_do_are_within():
@@ -143,7 +147,7 @@ def test_losses_beyond_the_limit_on_the_same_batches_are_told():
     off = made_up("same-fp32", 0, 2 * LIMIT)
     fits = [off if fit["arm"] == "same-fp32" else fit for fit in fits_of()]
     document = document_of(fits)
-    assert [told["within"] for told in document["summary"]["same_batches"]] == [True, False]
+    assert [row["within"] for row in document["summary"]["same_batches"]] == [True, False]
     assert "**no**" in table(document)
 
 
@@ -154,9 +158,9 @@ NUMBERS = st.lists(st.integers(-3, 3).map(float), min_size=2, max_size=3)
 def test_the_permutation_p_is_the_share_of_relabellings_at_least_as_far_apart(one, other):
     values = one + other
     labels = list(itertools.permutations([True] * len(one) + [False] * len(other)))
-    apart = [abs(mean_of(values, label, True) - mean_of(values, label, False)) for label in labels]
+    differences = [abs(mean_of(values, label, True) - mean_of(values, label, False)) for label in labels]
     observed = abs(np.mean(one) - np.mean(other))
-    expected = np.mean([far >= observed - 1e-9 for far in apart])
+    expected = np.mean([one >= observed - 1e-9 for one in differences])
     assert permutation_p(np.array(one), np.array(other)) == pytest.approx(expected)
 
 
@@ -166,11 +170,11 @@ def mean_of(values, labels, wanted):
 
 
 def test_a_difference_stands_beside_that_of_any_two_seeds_of_trainer():
-    told = difference([1.0, 3.0], [1.0, 1.0], np.array([0.0, 1.0, 3.0]))
-    assert (told["difference"], told["seeds_median"]) == (1.0, 2.0)
-    assert told["seeds_95"] == pytest.approx(2.9)  # of 1, 2 and 3
-    assert told["low"] < 0 < 1 < told["high"]
-    assert told["p"] == 1.0  # every way to share out 1, 1, 1 and 3 has the 3 on one side
+    row = difference([1.0, 3.0], [1.0, 1.0], np.array([0.0, 1.0, 3.0]))
+    assert (row["difference"], row["seeds_median"]) == (1.0, 2.0)
+    assert row["seeds_95"] == pytest.approx(2.9)  # of 1, 2 and 3
+    assert row["low"] < 0 < 1 < row["high"]
+    assert row["p"] == 1.0  # every division of 1, 1, 1 and 3 has the 3 on one side
 
 
 def test_what_all_pairs_show_is_called_however_far_the_seeds_scatter():
@@ -180,13 +184,14 @@ def test_what_all_pairs_show_is_called_however_far_the_seeds_scatter():
 
 
 @given(st.lists(st.integers(-3, 3).map(float), min_size=2, max_size=6))
-def test_the_sign_flip_p_is_the_share_of_signs_at_least_as_far_from_zero(apart):
-    told = paired_difference(np.array(apart))
+def test_the_sign_flip_p_is_the_share_of_signs_at_least_as_far_from_zero(differences):
+    row = paired_difference(np.array(differences))
     flipped = [
-        sum(s * x for s, x in zip(signs, apart, strict=True)) for signs in itertools.product((1, -1), repeat=len(apart))
+        sum(s * x for s, x in zip(signs, differences, strict=True))
+        for signs in itertools.product((1, -1), repeat=len(differences))
     ]
-    assert told["p"] == np.mean([abs(far) >= abs(sum(apart)) for far in flipped])
-    assert told["low"] <= told["difference"] <= told["high"]
+    assert row["p"] == np.mean([abs(total) >= abs(sum(differences)) for total in flipped])
+    assert row["low"] <= row["difference"] <= row["high"]
 
 
 @pytest.mark.skipif(not (RESULTS / "curves.json").exists(), reason="no curves were kept")
@@ -195,6 +200,6 @@ def test_the_page_and_the_documents_hold_the_numbers_of_the_kept_run():
     page = table(document)
     assert (RESULTS / "curves.md").read_text() == page
     assert summarise(document) == document["summary"]
-    told = (ROOT / "docs" / "performance.md").read_text().splitlines()
-    wanted = page.partition("## Within")[2].partition("## Means")[0].splitlines()
-    assert [line for line in wanted if line.startswith("|") and line not in told] == []
+    documented = (ROOT / "docs" / "performance.md").read_text().splitlines()
+    expected = page.partition("## Differences")[2].partition("## Means")[0].splitlines()
+    assert [line for line in expected if line.startswith("|") and line not in documented] == []

@@ -1,4 +1,4 @@
-"""The engine benchmark on a tiny encoder: peers do equal work, and the page says what the runs were."""
+"""The engine benchmark on a tiny encoder: peers do equal work, and the page shows the runs."""
 
 import importlib.util
 import json
@@ -23,7 +23,7 @@ import engine  # noqa: E402
 from engine_child import do, run_peer  # noqa: E402
 from engine_flops import fit_flops, parts  # noqa: E402
 from engine_machine import best_rate  # noqa: E402
-from engine_records import Asked, Ready, Shape  # noqa: E402
+from engine_records import PeerTask, Prepared, Shape  # noqa: E402
 from engine_summary import summarise  # noqa: E402
 from engine_table import table  # noqa: E402
 from engine_work import QUICK, WORKS  # noqa: E402
@@ -46,28 +46,28 @@ needs_minilm = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory):
-    asked = {
+def prepared(tmp_path_factory):
+    task = {
         "encoder": "tiny",
         "mode": "tiny",
         "works": ["mini"],
         "data": None,
         "root": str(tmp_path_factory.mktemp("prepared")),
     }
-    return do("prepare", json.dumps(asked))
+    return do("prepare", json.dumps(task))
 
 
-def run(ready: Ready, peer: str, repeat: int = 0, **more):
+def run(prepared: Prepared, peer: str, repeat: int = 0, **more):
     return run_peer(
-        Asked(
+        PeerTask(
             work="mini",
             mode="tiny",
             peer=peer,
             repeat=repeat,
-            encoder=ready.encoder,
-            folder=ready.folder,
-            n_layers=ready.shape.n_layers,
-            drawn=ready.drawn["mini"],
+            encoder=prepared.encoder,
+            folder=prepared.folder,
+            n_layers=prepared.shape.n_layers,
+            texts=prepared.texts["mini"],
             device="cpu",
             n_threads=torch.get_num_threads(),
             **more,
@@ -77,23 +77,23 @@ def run(ready: Ready, peer: str, repeat: int = 0, **more):
 
 @needs_minilm
 @pytest.mark.filterwarnings("ignore")  # Trainer's own
-def test_all_peers_do_equal_work_and_agree_in_their_losses(ready, tmp_path):
-    runs = [run(ready, peer) for peer in ("default", "tuned", "plain", "padded")]
-    ours = run(ready, "ours", n_spread=2, probe=True)
-    assert ours.outside.study_frac > 0
+def test_all_peers_do_equal_work_and_agree_in_their_losses(prepared, tmp_path):
+    runs = [run(prepared, peer) for peer in ("default", "tuned", "plain", "padded")]
+    ours = run(prepared, "ours", n_spread_seeds=2, probe=True)
+    assert ours.overhead.study_frac > 0
     assert ours.step_s > 0
-    for done in runs:
-        assert done.counted == ours.counted
-        assert done.wall_s > 0
-        for mine, theirs in zip(done.curves, ours.curves, strict=True):
+    for result in runs:
+        assert result.counts == ours.counts
+        assert result.wall_s > 0
+        for mine, theirs in zip(result.curves, ours.curves, strict=True):
             assert mine.train == pytest.approx(theirs.train, abs=0.01)
             assert mine.validation == pytest.approx(theirs.validation, abs=0.01)
-    assert ours.counted.n_trained == 2 * 2 * 16  # trials, epochs, texts
+    assert ours.counts.n_trained == 2 * 2 * 16  # trials, epochs, texts
     document = document_of([*runs, ours])
     assert document["summary"]["mini"]["peers"]["ours"]["check"]["within"]
     write_json(tmp_path / "engine.json", document)
     page = table(json.loads((tmp_path / "engine.json").read_text()))
-    assert all(told in page for told in ("packaged film reviews", "Trainer with Optuna, tuned", "the reference"))
+    assert all(text in page for text in ("packaged film reviews", "Trainer with Optuna, tuned", "the reference"))
 
 
 def document_of(runs, **work):
@@ -106,7 +106,7 @@ def document_of(runs, **work):
         "n_trials": 2,
         "epochs": 2,
         "n_tokens": 600,
-        "everything_open": True,
+        "nothing_frozen": True,
         "flops": [1e6, 1e6],
         "step_flops": 1e6,
         **work,
@@ -119,7 +119,7 @@ def document_of(runs, **work):
         "skipped": {"sst2": "no texts"},
         "machine": MACHINE,
         "works": {"mini": described},
-        "runs": [done.model_dump(mode="json") if hasattr(done, "model_dump") else done for done in runs],
+        "runs": [result.model_dump(mode="json") if hasattr(result, "model_dump") else result for result in runs],
     }
     return document | {"summary": summarise(document)}
 
@@ -134,9 +134,9 @@ def a_run(peer, repeat, wall_s, losses=(0.6, 0.5), spread=()):
         "setup_s": 1.0,
         "peak_mib": 500.0 if peer == "ours" else 1000.0,
         "precision": "fp32",
-        "counted": {"n_trials": 1},
+        "counts": {"n_trials": 1},
         "curves": [curve],
-        "outside": {"study_frac": 0.01, "fits_frac": 0.02},
+        "overhead": {"study_frac": 0.01, "fits_frac": 0.02},
         "step_s": 2e-5 if peer == "ours" and repeat == 0 else None,
         "spread": [{"train": train, "validation": [validation]} for train, validation in spread],
     }
@@ -146,21 +146,21 @@ SPREAD = ((0.6, 0.5), (0.61, 0.52), (0.59, 0.49))
 
 
 def test_ratios_are_of_medians_with_the_range_within_repeats():
-    walls = {"default": (8.0, 10.0, 30.0), "ours": (1.0, 2.0, 3.0)}
-    runs = [a_run(peer, repeat, wall_s) for peer, some in walls.items() for repeat, wall_s in enumerate(some)]
+    wall_times = {"default": (8.0, 10.0, 30.0), "ours": (1.0, 2.0, 3.0)}
+    runs = [a_run(peer, repeat, wall_s) for peer, some in wall_times.items() for repeat, wall_s in enumerate(some)]
     document = document_of(runs)
     assert document["summary"]["mini"]["ratios"]["default"] == {"ratio": 5.0, "low": 5.0, "high": 10.0}
     assert "5.0x (5.0–10.0), target 7x missed" in table(document)
     assert "8 (" not in table(document)
 
 
-def test_the_page_says_what_was_reached():
+def test_the_page_shows_which_targets_were_reached():
     document = document_of([a_run("default", 0, 8.0), a_run("ours", 0, 1.0)])
     page = table(document)
     assert "8.0x (8.0–8.0), target 7x reached" in page
     assert "50 %, missed" in page  # 1e6 FLOPs in 20 us, against 1e11 a second
     assert "0.50x, reached" in page
-    assert "`sst2` left out: no texts" in page
+    assert "`sst2` skipped: no texts" in page
 
 
 @pytest.mark.parametrize(("loss", "verdict"), [(0.62, "within"), (0.9, "**beyond**")])
@@ -175,10 +175,10 @@ def test_the_self_check_is_against_the_plain_loop_by_the_spread_over_seeds(loss,
 
 def test_unequal_work_ends_the_benchmark():
     bench = object.__new__(engine.Benchmark)
-    bench.document = {"runs": [{"work": "mini", "peer": "plain", "counted": {"n_steps": 3}}]}
-    done = type("Done", (), {"work": "mini", "peer": "ours", "counted": Shape(n_layers=1, hidden=1, inner=1)})
-    with pytest.raises(SystemExit, match="work must be equal"):
-        bench._check_equal_work(done)
+    bench.document = {"runs": [{"work": "mini", "peer": "plain", "counts": {"n_steps": 3}}]}
+    result = type("PeerResult", (), {"work": "mini", "peer": "ours", "counts": Shape(n_layers=1, hidden=1, inner=1)})
+    with pytest.raises(SystemExit, match="the work differs"):
+        bench._check_equal_work(result)
 
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)
@@ -188,11 +188,11 @@ def test_every_work_lists_different_rates_that_fit_its_title(work, n_layers):
     assert len(vectors) == work.sizes["full"].n_trials
     assert all(vector.n_layers == n_layers for vector in vectors)
     assert work.frozen_dropout == work.recipe().frozen_dropout
-    if "everything open" in work.title:
+    if "nothing frozen" in work.title:
         assert not any(vector.frozen for vector in vectors)
 
 
-def test_without_real_texts_the_mini_corpus_serves(monkeypatch):
+def test_without_real_texts_the_mini_corpus_is_used(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["engine.py"])
     works, skipped = engine._choose(engine._arguments(), None)
     assert [work.name for work in works] == ["mini"]
@@ -209,7 +209,7 @@ def test_a_whole_layer_costs_what_the_formula_says():
 
 
 VECTORS = {
-    "everything open": LayerRates.of(1e-5, [1e-5] * N_LAYERS, 1e-3),
+    "nothing frozen": LayerRates.of(1e-5, [1e-5] * N_LAYERS, 1e-3),
     "frozen inside": LayerRates.of(1e-5, [1e-5, 0, 1e-5], 1e-3),
     "frozen bottom": LayerRates.of(0, [0, 1e-5, 1e-5], 1e-3),
     "top layer": LayerRates.of(0, [0, 0, 1e-5], 1e-3),
