@@ -49,6 +49,6 @@ def test_one_outlier_does_not_determine_the_speed():
 
 
 def test_a_stage_takes_its_fits_and_the_time_between_them():
-    alone = stage_time([2.0, 4.0, 3.0, 3.0, 3.0], between_s=0.5)
-    assert (alone.n_fits, alone.fit_s, alone.seconds) == (5, 3.0, 5 * 3.5)
+    serial = stage_time([2.0, 4.0, 3.0, 3.0, 3.0], between_s=0.5)
+    assert (serial.n_fits, serial.fit_s, serial.seconds) == (5, 3.0, 5 * 3.5)
     assert stage_time([3.0] * 5, n_workers=2).seconds == 9.0  # three rounds

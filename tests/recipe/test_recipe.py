@@ -64,10 +64,10 @@ def test_linear_warms_up_and_falls_in_a_straight_line():
 
 
 def test_gradual_thaw_opens_the_head_and_top_first_and_one_below_each_epoch():
-    opened = [[a for a in addresses(3) if GradualUnfreezing().is_unfrozen(a, epoch, 3)] for epoch in range(4)]
-    assert opened[0] == [layer(2), HEAD]
-    assert opened[1] == [layer(1), layer(2), HEAD]
-    assert opened[3] == [EMBEDDINGS, layer(0), layer(1), layer(2), HEAD]
+    unfrozen = [[a for a in addresses(3) if GradualUnfreezing().is_unfrozen(a, epoch, 3)] for epoch in range(4)]
+    assert unfrozen[0] == [layer(2), HEAD]
+    assert unfrozen[1] == [layer(1), layer(2), HEAD]
+    assert unfrozen[3] == [EMBEDDINGS, layer(0), layer(1), layer(2), HEAD]
 
 
 def test_open_thaw_opens_everything_at_once():

@@ -100,8 +100,8 @@ def test_a_fit_changes_adapters_norms_and_head_and_nothing_else(adapted, spec):
 def test_a_fit_whose_recipe_and_encoder_do_not_have_the_same_adapter_is_refused(loaded, adapted, spec):
     texts, other = task_splits(loaded), HoulsbyAdapter(width=4)
     for encoder, wanted, has in ((adapted, None, spec), (loaded, spec, None), (adapted, other, spec)):
-        said = f"must have the recipe's adapter ({wanted or 'none'}), but has {has or 'none'}"
-        with pytest.raises(EncoderError, match=re.escape(said)):
+        message = f"must have the recipe's adapter ({wanted or 'none'}), but has {has or 'none'}"
+        with pytest.raises(EncoderError, match=re.escape(message)):
             fit(encoder, texts, tiny_recipe(adapter=wanted), 1)
 
 

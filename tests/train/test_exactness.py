@@ -104,12 +104,12 @@ def test_padded_takes_the_step_of_transformers_own_forward_text_by_text(family):
     encoder = tiny_encoder(family)
     table = table_of(encoder, [5, 1, 22, 9, 2])
 
-    def alone(table, rows):
+    def one_by_one(table, rows):
         return torch.cat([encoder.model(**own_inputs(table, row)).logits for row in rows])
 
     trainable = encoder.anatomy.addresses
     assert_same_step(
-        step(encoder, PaddedForward(encoder.model), table, trainable), step(encoder, alone, table, trainable)
+        step(encoder, PaddedForward(encoder.model), table, trainable), step(encoder, one_by_one, table, trainable)
     )
 
 

@@ -151,8 +151,10 @@ def test_keeping_the_best_epoch_scores_the_weights_of_that_epoch(loaded):
     best = fit(loaded, task_splits(loaded), tiny_recipe(epochs=8, keep="best"), seed=5)
     accuracies = [record.validation_accuracy for record in best.epochs]
     assert best.kept_epoch == accuracies.index(max(accuracies))
-    cut = fit(loaded, task_splits(loaded), tiny_recipe(epochs=8), seed=5, report=lambda r: r.epoch < best.kept_epoch)
-    assert best.predictions == cut.predictions
+    stopped = fit(
+        loaded, task_splits(loaded), tiny_recipe(epochs=8), seed=5, report=lambda r: r.epoch < best.kept_epoch
+    )
+    assert best.predictions == stopped.predictions
 
 
 def test_the_last_epoch_is_scored_by_default(loaded):

@@ -50,7 +50,7 @@ def reset(encoder):
     encoder.model.train()
 
 
-def alone(encoder, recipe, rates):
+def weights_alone(encoder, recipe, rates):
     """Return the weights after N_STEPS steps, of one member by itself."""
     reset(encoder)
     split, forward = tokenized_split(encoder), PackedForward(encoder.model, 5)
@@ -111,7 +111,7 @@ def test_members_take_the_steps_that_each_takes_alone(optimizer, rates, unfreezi
         optimizer=optimizer, clip=clip, curve=LinearCurve(), **({"unfreezing": unfreezing} if unfreezing else {})
     )
     for own, weights in zip(rates, fused_weights(wide(), recipe, rates), strict=True):
-        assert_equal_weights(weights, alone(wide(), recipe, own))
+        assert_equal_weights(weights, weights_alone(wide(), recipe, own))
 
 
 @fast

@@ -1,4 +1,4 @@
-"""Several tasks in one fit: what each step's gradient is, and that one task alone is a plain fit."""
+"""Several tasks in one fit: the gradient of each step, and that a single task is a plain fit."""
 
 import pytest
 import torch

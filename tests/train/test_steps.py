@@ -44,7 +44,7 @@ def test_tasks_are_drawn_with_their_probabilities(sampling, epoch, alpha):
     counts = drawn(sampling, epoch)
     assert chisquare(counts, expected_counts(alpha)).pvalue > 1e-3
     other = 0.5 if alpha > 0.7 else 1.0
-    assert chisquare(counts, expected_counts(other)).pvalue < 1e-6  # the same test tells another expected_counts apart
+    assert chisquare(counts, expected_counts(other)).pvalue < 1e-6  # the same test rejects other probabilities
 
 
 def test_round_robin_takes_turns_and_joint_steps_take_all():

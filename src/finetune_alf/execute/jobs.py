@@ -53,7 +53,7 @@ class FusedWork(Work[J, R], Protocol[J, R]):
     def run_fused(self, jobs: Sequence[J], report: OnReport) -> Generator[Outcome[J, R]]:
         """Run the jobs, and yield one outcome each, as they finish.
 
-        A job reports by `report(job, content)`; when that returns False, this job alone should stop early.
+        A job reports by `report(job, content)`; when that returns False, only this job should stop early.
         """
         ...
 
