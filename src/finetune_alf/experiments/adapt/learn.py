@@ -106,10 +106,10 @@ def held_out_loss(forward: MaskedForward, pieces: Pieces, law: MaskLaw, precisio
 
 
 def finite(loss: float, phase: Phase, when: str) -> float:
-    """Return a loss that is a number; ParamsError for any other."""
+    """Return a finite loss; ParamsError if training has diverged."""
     if not math.isfinite(loss):
         raise ParamsError(
-            f"{phase.where}: must let the loss stay a number, but it became {loss} {when} at a rate of {phase.rate:g}. "
+            f"{phase.where}: training diverged (loss is {loss} {when}) at a rate of {phase.rate:g}. "
             "Lower the rate, or raise warmup_frac."
         )
     return loss
