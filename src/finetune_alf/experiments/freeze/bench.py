@@ -1,4 +1,4 @@
-"""The fit_runner of a freeze sweep: its encoder and all of its samples, loaded and checked."""
+"""What the fits of a sweep need: its encoder and all of its samples, loaded and checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from finetune_alf.data.sample import Card, Sample
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
-from finetune_alf.experiments.freeze.cells import SweptSample
+from finetune_alf.experiments.freeze.document import SweepSample
 from finetune_alf.experiments.freeze.levels import Level, levels
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.metrics import METRICS, ProblemType, metrics_for
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
-from finetune_alf.train.job import FitRunner
+from finetune_alf.train.job import ScoredSplit, FitRunner
 
 
 @dataclass(frozen=True)
 class SweepBench:
-    """What the fits of a sweep need; `encoder` is the one that reads the first sample."""
+    """Encoder, samples and levels of a sweep; `encoder` has a head for the first sample."""
 
-    samples: Mapping[SweptSample, Sample]
+    samples: Mapping[SweepSample, Sample]
     levels: tuple[Level, ...]
     encoder_spec: EncoderSpec
     encoder: Encoder
@@ -31,39 +31,45 @@ class SweepBench:
 def open_sweep(ctx: Context, name: str, spec: FreezeSpec) -> SweepBench:
     """Load a sweep's encoder and samples.
 
-    Raises DataError, naming the stage to run, when a sample is not there or has no validation rows, EncoderError for
-    the encoder, RatesError when it has fewer layers than are to be frozen, and InputError for a metric that a sample's
-    labels do not have.
+    Raises DataError, naming the stage to run, when a sample is not there or has no validation texts, EncoderError for
+    the encoder, RatesError when it has fewer layers than are to be frozen, and InputError for a metric that does not
+    suit a sample's labels.
     """
     bench = open_samples(ctx, spec.encoder, spec.samples)
-    samples = {swept(name, spec, sample): sample for sample in bench.samples.values()}
+    samples = {sweep_sample(name, spec, sample): sample for sample in bench.samples.values()}
     grid = levels(spec.n_frozen, bench.encoder.n_layers, f"freeze.{name}.n_frozen")
     return SweepBench(samples, grid, bench.encoder_spec, bench.encoder, bench.fit_runner)
 
 
-def swept(name: str, spec: FreezeSpec, sample: Sample) -> SweptSample:
-    """Return a sample as the sweep of this name sees it.
+def sweep_sample(name: str, spec: FreezeSpec, sample: Sample) -> SweepSample:
+    """Return the metrics of a sample in `freeze.<name>` and the split that scores it: test, or else validation.
 
-    Raises DataError for one without validation rows, and InputError for a metric that its labels do not have.
+    Raises DataError for a sample without validation texts, and InputError for a metric that does not suit its labels.
     """
-    sample.nonempty_split("validation")  # the rate is searched there
-    has_test = len(sample.splits["test"].labels) > 0
+    sample.nonempty_split("validation")  # the line search needs it
     metrics = spec.metrics.get(sample.name) or default_metrics(sample.card)
-    kind = _kind(sample.card)
-    if strangers := [metric for metric in metrics if METRICS[metric].problem_type != kind]:
+    problem_type = _problem_type(sample.card)
+    if unsuitable := [metric for metric in metrics if METRICS[metric].problem_type != problem_type]:
         raise InputError(
-            f"freeze.{name}.metrics.{sample.name}: must be of {', '.join(metrics_for(kind))}, the metrics for "
-            f"{kind}, but got {', '.join(strangers)}. Name one of those."
+            f"freeze.{name}.metrics.{sample.name}: must be of {', '.join(metrics_for(problem_type))}, the "
+            f"metrics for {problem_type}, but got {', '.join(unsuitable)}. Name one of those."
         )
-    return SweptSample(sample.name, sample.card.digest, tuple(metrics), "test" if has_test else "validation")
+    scored_on: ScoredSplit = "test" if sample.splits["test"].labels else "validation"
+    return SweepSample(
+        name=sample.name,
+        digest=sample.card.digest,
+        metrics=tuple(metrics),
+        scored_on=scored_on,
+        n_texts=len(sample.splits[scored_on].labels),
+    )
 
 
 def default_metrics(card: Card) -> tuple[str, ...]:
-    """Return the metrics of a sample's task, GLUE's own where it is one of GLUE's."""
+    """Return the metrics of a sample's task: those of GLUE for its tasks, else accuracy, or both correlations."""
     if card.source.get("kind") == "glue":
         return GLUE[str(card.source["task"])].metrics
-    return ("accuracy",) if _kind(card) == "classification" else ("pearson", "spearman")
+    return ("accuracy",) if _problem_type(card) == "classification" else ("pearson", "spearman")
 
 
-def _kind(card: Card) -> ProblemType:
+def _problem_type(card: Card) -> ProblemType:
     return "classification" if card.label_names else "regression"

@@ -1,35 +1,26 @@
-"""The fits of a sweep: every sample at every level under the same seeds, and the full model at every rate before."""
+"""The fits of a sweep: each sample at each level under the same seeds, and first the full model at each rate."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.experiments.cell_line import CellLine, fields_of
+from finetune_alf.experiments.freeze.document import SweepSample
 from finetune_alf.experiments.freeze.levels import Level
-from finetune_alf.experiments.freeze.search import validation_score
+from finetune_alf.experiments.freeze.line_search import validation_score
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.job import FitJob, ScoredSplit
+from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
 
 
 @dataclass(frozen=True)
-class SweptSample:
-    """A sample as a sweep sees it: its metrics, the first one searched by, and the split that scores its cells."""
-
-    name: str
-    digest: str
-    metrics: tuple[str, ...]
-    scored_on: ScoredSplit
-
-
-@dataclass(frozen=True)
 class Cell:
-    """One fit: a sample at a level, with this rate for what learns below the head, under one of the seeds."""
+    """One fit: a sample at a level, under one of the seeds; `rate` is that of the layers that are trained."""
 
-    sample: SweptSample
+    sample: SweepSample
     level: Level
     rate: float
     index: int
@@ -39,36 +30,6 @@ class Cell:
     def key(self) -> str:
         """The cell's name, the same for a fit of the line search and of the sweep."""
         return f"{self.sample.name}/{self.level.name}/{self.rate:g}/seed-{self.index}"
-
-
-def cells(
-    spec: FreezeSpec, sample: SweptSample, levels: Iterable[Level], rates: Iterable[float], n_seeds: int
-) -> list[Cell]:
-    """Return a sample's cells: seeds are those of the spec, the same for all levels, rates and samples."""
-    return [
-        Cell(sample, level, rate, index, child_seed(spec.seed, "freeze", index))
-        for level in levels
-        for rate in rates
-        for index in range(n_seeds)
-    ]
-
-
-def cell_recipe(spec: FreezeSpec, cell: Cell) -> Recipe:
-    """Return the sweep's recipe with the cell's rates; a head without a rate of its own takes what is searched."""
-    policy = spec.recipe.rates
-    head = policy.head if isinstance(policy, UniformRates) else None
-    return spec.recipe.with_rates(cell.level.rates(cell.rate, cell.rate if head is None else head))
-
-
-def cell_job(spec: FreezeSpec, cell: Cell, encoder: EncoderSpec) -> FitJob:
-    """Return a cell as a job.
-
-    A fit of the line search is scored on the same split as the cells, so that the fits of the rate that is found are
-    cells already done; `search.py` reads nothing but their validation scores.
-    """
-    sample = cell.sample
-    recipe = cell_recipe(spec, cell)
-    return FitJob(cell.key, recipe, encoder, sample.digest, cell.seed, sample.scored_on, sample.metrics[0])
 
 
 class FreezeLine(CellLine):
@@ -81,6 +42,35 @@ class FreezeLine(CellLine):
     scored_on: str
     scores: dict[str, float]
     validation_score: float | None
+
+
+def cells(
+    spec: FreezeSpec, sample: SweepSample, levels: Iterable[Level], rates: Iterable[float], n_seeds: int
+) -> list[Cell]:
+    """Return a sample's cells; the seeds are the same for all levels, rates and samples."""
+    return [
+        Cell(sample, level, rate, index, child_seed(spec.seed, "freeze", index))
+        for level in levels
+        for rate in rates
+        for index in range(n_seeds)
+    ]
+
+
+def level_recipe(spec: FreezeSpec, level: Level, rate: float) -> Recipe:
+    """Return the sweep's recipe with the rates of a level; a head without a rate of its own takes `rate`."""
+    policy = spec.recipe.rates
+    head = policy.head if isinstance(policy, UniformRates) else None
+    return spec.recipe.with_rates(level.rates(rate, rate if head is None else head))
+
+
+def cell_job(spec: FreezeSpec, cell: Cell, encoder: EncoderSpec) -> FitJob:
+    """Return a cell as a job.
+
+    A fit of the line search is scored on the same split as the cells, so that the fits at the selected rate are cells
+    of the sweep, too; `line_search.py` reads their validation scores only.
+    """
+    sample, recipe = cell.sample, level_recipe(spec, cell.level, cell.rate)
+    return FitJob(cell.key, recipe, encoder, sample.digest, cell.seed, sample.scored_on, sample.metrics[0])
 
 
 def cell_line(cell: Cell, result: FitResult, scores: Mapping[str, float]) -> FreezeLine:

@@ -1,4 +1,4 @@
-"""What each level costs: operations and memory by the formulas of `cost/`, measured seconds, and what is worth them."""
+"""The cost of each level: FLOPs and memory by formula, their fit to measured seconds, and the Pareto front."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,51 +7,54 @@ from finetune_alf.cost.memory import fit_memory
 from finetune_alf.cost.shape import EncoderShape, Engine, FitLengths
 from finetune_alf.cost.speed import TimedWork, estimate_speed
 from finetune_alf.cost.work import Work, fit_work
-from finetune_alf.experiments.freeze.document import CostFit
+from finetune_alf.experiments.freeze.document import CostCalibration
 from finetune_alf.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class LevelCost:
-    """A fit by formula: floating-point operations in matrix products, layers run through, bytes at its fullest.
+    """A fit by formula: FLOPs of matrix products, layer calls, peak memory in bytes.
 
-    `calls` counts a layer once for each batch, forwards and backwards: what costs something however small a batch is.
+    `layer_calls` counts a layer once a batch, forward and backward: time that does not depend on the size of the batch.
     """
 
     flops: float
-    calls: float
+    layer_calls: float
     memory_bytes: int
 
 
 def level_cost(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> LevelCost:
-    """Return what a fit of this recipe costs on texts of these lengths."""
+    """Return the cost of a fit of this recipe on texts of these lengths."""
     work = fit_work(shape, lengths, recipe, engine)
     memory = fit_memory(shape, lengths, recipe, engine)
     return LevelCost(work.flops, work.train_calls + work.evaluation_calls, memory.total)
 
 
-def cost_fit(costs: Mapping[str, LevelCost], seconds: Mapping[str, float]) -> CostFit | None:
-    """Return the prices, neither of them negative, that come nearest by relative error; None for fewer than 3 levels.
+def calibrate(costs: Mapping[str, LevelCost], seconds: Mapping[str, float]) -> CostCalibration | None:
+    """Return the seconds of 1e12 FLOPs and of a layer call, both at least 0, with the least relative error.
 
-    With as many prices as levels any seconds would do.
+    None for fewer than 3 levels: two levels would fit any seconds.
     """
     levels = [level for level in costs if level in seconds]
     if len(levels) < 3:
         return None
     timed = [TimedWork(_work(costs[level]), seconds[level]) for level in levels]
     speed = estimate_speed(timed, fit_s=0.0)
-    worst = max(abs(speed.seconds(one.work) / one.seconds - 1) for one in timed)
-    return CostFit(tera_s=speed.unit_s.train_flops, call_s=speed.unit_s.train_calls, worst=worst)
+    return CostCalibration(
+        teraflop_s=speed.unit_s.train_flops,
+        layer_call_s=speed.unit_s.train_calls,
+        max_relative_error=max(abs(speed.seconds(each.work) / each.seconds - 1) for each in timed),
+    )
 
 
 def _work(cost: LevelCost) -> Work:
-    return Work(train_flops=cost.flops / 1e12, train_calls=cost.calls)
+    return Work(train_flops=cost.flops / 1e12, train_calls=cost.layer_calls)
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
-    """Return those of the points (seconds, score) that no other one beats: quicker, or better, and never worse in both.
+    """Return the names of the Pareto-optimal points (seconds, score).
 
-    Equal points are all of the front.
+    No other point is as fast and as good, and better in one of them.
     """
     return tuple(
         name

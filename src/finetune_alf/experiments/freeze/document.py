@@ -1,22 +1,23 @@
-"""results/freeze/<name>.json: what a freeze sweep found."""
+"""results/freeze/<name>.json: the results of a freeze sweep."""
 
 from finetune_alf.documents import Document, EncoderIdentity, Estimate, Machine
 from finetune_alf.recipe import Recipe
 from finetune_alf.report.search import words
+from finetune_alf.train.job import ScoredSplit
 
 
-class SampleOfSweep(Document):
-    """A sample, its metrics, the first of which is searched by, and the split that scores the cells."""
+class SweepSample(Document):
+    """A sample of a sweep: its metrics, the first of which selects the rate, and the split that scores the cells."""
 
     name: str
     digest: str
     metrics: tuple[str, ...]
-    scored_on: str
+    scored_on: ScoredSplit
     n_texts: int
 
 
 class SearchResult(Document):
-    """Validation scores of the full model by rate, one a seed."""
+    """Validation scores of the full model by rate, one a seed; None where a fit diverged."""
 
     rate: float
     is_at_edge: bool
@@ -24,15 +25,16 @@ class SearchResult(Document):
 
 
 class SeedsEstimate(Estimate):
-    """A mean over seeds with its interval, and what each seed scored."""
+    """A mean over seeds with its interval, and each seed's score."""
 
     by_seed: tuple[float, ...]
 
 
 class LevelResult(Document):
-    """How one level did, by metric, and what it cost; no numbers where all of its fits diverged.
+    """Scores of one level by metric, their differences from the full model, and costs; None if all fits diverged.
 
-    `flops` and `calls` are by formula: operations in matrix products, and layers run through.
+    `seconds` is the median of a fit. By formula: `flops` of matrix products, `layer_calls` as in `cost.LevelCost`,
+    `memory_bytes` at the peak.
     """
 
     n_frozen: int | None
@@ -40,77 +42,80 @@ class LevelResult(Document):
     n_seeds: int
     n_diverged: int
     scores: dict[str, SeedsEstimate | None]
-    relative: dict[str, Estimate | None]
+    differences: dict[str, Estimate | None]
     seconds: float | None
     n_trainable_parameters: int | None
     flops: float
-    calls: float
+    layer_calls: float
     memory_bytes: int
 
 
 class OperatingPoint(Document):
-    """What keeps the part asked for, among the levels tried; None where none of them does.
+    """The smallest number of trained layers that keeps a fraction of the full model's score, or of its gain.
 
-    `n_trained` is the smallest number of trained layers whose mean keeps it; `n_sure` the smallest from which on the
-    whole interval of every margin lies at or above 0: between the two the seeds and texts seen do not tell.
-    `is_steady` says that every larger number tried keeps it too.
+    `n_trained` goes by the mean, `n_conservative` by the interval: from that number on, the interval of every margin
+    lies at or above 0. Both are None if no level tried keeps it. `is_monotone`: all larger numbers tried keep it, too.
     """
 
     n_trained: int | None
-    n_sure: int | None
-    is_steady: bool
+    n_conservative: int | None
+    is_monotone: bool
 
 
 class OperatingPoints(Document):
-    """The operating points of one sample and metric; `above_majority` is what the full model gains."""
+    """The operating points of a sample by one metric, and the scores that they lie between.
 
-    majority: float
-    full: SeedsEstimate | None
-    above_majority: Estimate | None
-    none_trained: SeedsEstimate | None
-    raw: OperatingPoint | None
-    gain: OperatingPoint | None
-
-
-class CostFit(Document):
-    """Seconds by formula: those of 1e12 operations, and of a layer run through.
-
-    `worst` is how far the farthest level lies off, as a part of what was measured.
+    `majority` is the majority baseline, and `gain` the full model's score minus it. An operating point is None if there
+    is no score, or no gain, to keep.
     """
 
-    tera_s: float
-    call_s: float
-    worst: float
+    majority: float
+    full_model: SeedsEstimate | None
+    gain: Estimate | None
+    head_only: SeedsEstimate | None
+    of_score: OperatingPoint | None
+    of_gain: OperatingPoint | None
+
+
+class CostCalibration(Document):
+    """The cost formula calibrated on the measured seconds of a sample's levels.
+
+    `max_relative_error` is that of the level that the formula fits worst.
+    """
+
+    teraflop_s: float
+    layer_call_s: float
+    max_relative_error: float
 
 
 class SampleTable(Document):
-    """All numbers of one sample; `front` names the levels that no other one beats in seconds and score."""
+    """All numbers of one sample; `pareto_front` are the levels that no other level beats in both time and score."""
 
-    sample: SampleOfSweep
+    sample: SweepSample
     search: SearchResult
     levels: dict[str, LevelResult]
-    operating: dict[str, OperatingPoints]
-    front: tuple[str, ...]
-    cost_fit: CostFit | None
+    operating_points: dict[str, OperatingPoints]
+    pareto_front: tuple[str, ...]
+    calibration: CostCalibration | None
 
     @property
     def metric(self) -> str:
-        """The metric that was searched by."""
+        """The metric that selected the rate."""
         return self.sample.metrics[0]
 
     @property
     def title(self) -> str:
-        """What stands above a figure of scores by that metric."""
+        """The title of figures that show scores by that metric."""
         return f"{self.sample.name}, {words(self.metric)}"
 
 
 class FreezeDocument(Document):
-    """A freeze sweep; `n_at_once` is how many fits ran at a time."""
+    """The results of a freeze sweep; `n_at_once` is how many fits ran at a time."""
 
     name: str
     encoder: EncoderIdentity
     recipe: Recipe
-    keep: float
+    keep_frac: float
     n_seeds: int
     n_search_seeds: int
     n_at_once: int

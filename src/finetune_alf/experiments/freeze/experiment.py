@@ -19,14 +19,14 @@ class FreezeExperiment(NamedExperiment):
     key: ClassVar[str] = SECTION.key
     section: ClassVar[Section[Any]] = SECTION
     help: ClassVar[Help] = Help(
-        short="Say how many layers must learn.",
-        long="Freeze the encoder of sweep NAME from the input up, level by level; without a name, of all of them.\n\n"
-        "Run the same command again to resume: only missing fits are done.",
+        short="Measure how many layers must be trained.",
+        long="Freeze the encoder of sweep NAME layer by layer, from the embeddings up; without a name, all sweeps.\n\n"
+        "Run the same command again to resume.",
         example="elsa",
     )
 
     def run(self, ctx: "Context", *arguments: str) -> None:
-        """Do what of an entry is not done yet."""
+        """Do the fits of an entry that are not done yet."""
         from finetune_alf.experiments.freeze.stage import freeze
 
         freeze(ctx, *arguments)
@@ -38,7 +38,7 @@ class FreezeExperiment(NamedExperiment):
         return freeze_planned(ctx, name)
 
     def part(self, paths: Paths) -> "Part | None":
-        """Return the part of the report about all that have run."""
+        """Return the part of the report about the sweeps that have run."""
         from finetune_alf.experiments.freeze.page import freeze_part
 
         return freeze_part(paths)

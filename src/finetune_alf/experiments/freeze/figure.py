@@ -1,54 +1,54 @@
-"""A freeze sweep: scores by how much is frozen, encoders beside each other, and what each level costs."""
+"""Figures of freeze sweeps: scores by frozen layers, differences from the full model, scores against seconds."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from finetune_alf.documents import Estimate
+from finetune_alf.experiments.freeze.levels import FULL_MODEL
 from finetune_alf.figures.style import GREY, StyledFigure, color, marker, styled_figure
 
 N_COLUMNS = 5
 DODGE = 0.1
-_FULL = "none"
 
-Ends = Mapping[str, float]
-Line = Mapping[str, Ends | None]
-"""Level -> mean, low and high; None where nothing was scored."""
+Line = Mapping[str, Estimate | None]
+"""Estimates by level; None where all fits diverged."""
 
 
 @dataclass(frozen=True)
 class LevelPanel:
-    """One sample's lines over the levels, from the least frozen up; `levels` are their names on the axis."""
+    """One sample's lines over the levels on the axis, from the least frozen up."""
 
     sample: str
     levels: tuple[str, ...]
-    lines: tuple[tuple[str, tuple[tuple[float, float, float] | None, ...]], ...]
+    lines: tuple[tuple[str, tuple[Estimate | None, ...]], ...]
 
 
 def level_panels(samples: Mapping[str, Mapping[str, Line]]) -> tuple[LevelPanel, ...]:
-    """Sort `{sample: {line: {level: {mean, low, high}}}}` into panels; a level of any line has a place on the axis."""
+    """Return a panel for each of `{sample: {label: line}}`; its axis has the levels of all lines."""
     panels = []
     for sample, lines in samples.items():
-        levels = sorted({level for line in lines.values() for level in line}, key=_height)
-        drawn = tuple((label, tuple(_ends(line.get(level)) for level in levels)) for label, line in lines.items())
-        panels.append(LevelPanel(sample, tuple(levels), drawn))
+        levels = sorted({level for line in lines.values() for level in line}, key=_n_frozen)
+        rows = tuple((label, tuple(line.get(level) for level in levels)) for label, line in lines.items())
+        panels.append(LevelPanel(sample, tuple(levels), rows))
     return tuple(panels)
 
 
 def scores_by_level(samples: Mapping[str, Mapping[str, Line]]) -> bytes:
-    """Draw each sample's metrics against the number of frozen layers; dashed: the full model's mean."""
-    return _draw(level_panels(samples), "score, 95 % interval (dashed: all layers learn)", to_full=True)
+    """Draw each sample's scores against the number of frozen layers; dashed: the full model's mean."""
+    return _draw(level_panels(samples), "score, 95 % interval (dashed: full model)", is_difference=False)
 
 
-def relative_by_level(samples: Mapping[str, Mapping[str, Line]]) -> bytes:
-    """Draw each encoder's score minus that of its full model, so that all of them meet at zero."""
-    return _draw(level_panels(samples), "score minus the full model's, 95 % interval", to_full=False)
+def differences_by_level(samples: Mapping[str, Mapping[str, Line]]) -> bytes:
+    """Draw each encoder's differences from its full model against the number of frozen layers."""
+    return _draw(level_panels(samples), "score minus the full model's, 95 % interval", is_difference=True)
 
 
 def score_against_seconds(
     samples: Mapping[str, Mapping[str, tuple[float, float]]], fronts: Mapping[str, Sequence[str]]
 ) -> bytes:
-    """Draw each level's (seconds, score), by the level's name; those that no other one beats are joined by a line."""
+    """Draw each level's (seconds, score) by sample; the Pareto fronts are filled, and joined by a line."""
     with _panels(max(len(samples), 1)) as drawing:
         for axes, (sample, points) in zip(drawing.axes, samples.items(), strict=False):
             front = sorted(points[level] for level in fronts.get(sample, ()) if level in points)
@@ -59,17 +59,17 @@ def score_against_seconds(
                 axes.annotate(level, (seconds, score), textcoords="offset points", xytext=(4, 4), fontsize=8)
             axes.set_title(sample)
             axes.set_xlim(left=0)
-        drawing.figure.supxlabel("seconds of a fit (filled: no other level is quicker and as good)")
+        drawing.figure.supxlabel("seconds of a fit (filled: Pareto-optimal)")
         drawing.figure.supylabel("score")
         return drawing.png()
 
 
-def _draw(panels: Sequence[LevelPanel], measure: str, *, to_full: bool) -> bytes:
+def _draw(panels: Sequence[LevelPanel], measure: str, *, is_difference: bool) -> bytes:
     labels = list(dict.fromkeys(label for panel in panels for label, _ in panel.lines))
     with _panels(max(len(panels), 1)) as drawing:
         for axes, panel in zip(drawing.axes, panels, strict=False):
-            _draw_panel(axes, panel, labels, to_full=to_full)
-        drawing.figure.supxlabel("frozen layers, embeddings with them")
+            _draw_panel(axes, panel, labels, is_difference=is_difference)
+        drawing.figure.supxlabel("frozen layers (with the embeddings)")
         drawing.figure.supylabel(measure)
         if len(labels) > 1:
             handles = {label: handle for axes in drawing.axes for handle, label in zip(*_legend(axes), strict=True)}
@@ -77,18 +77,18 @@ def _draw(panels: Sequence[LevelPanel], measure: str, *, to_full: bool) -> bytes
         return drawing.png()
 
 
-def _draw_panel(axes: Any, panel: LevelPanel, labels: Sequence[str], *, to_full: bool) -> None:
-    for number, (label, intervals) in enumerate(panel.lines):
+def _draw_panel(axes: Any, panel: LevelPanel, labels: Sequence[str], *, is_difference: bool) -> None:
+    for number, (label, estimates) in enumerate(panel.lines):
         style = {"color": color(labels.index(label)), "marker": marker(labels.index(label)), "markersize": 5}
-        aside = DODGE * (number - (len(panel.lines) - 1) / 2)  # so that no interval hides another
-        shown = [(place + aside, *ends) for place, ends in enumerate(intervals) if ends is not None]
-        places, means = [place for place, *_ in shown], [mean for _, mean, _, _ in shown]
-        axes.plot(places, means, label=label, **style)
-        axes.vlines(places, [low for *_, low, _ in shown], [high for *_, high in shown], color=style["color"])
-        full = intervals[panel.levels.index(_FULL)] if _FULL in panel.levels else None
-        if to_full and full is not None:
-            axes.axhline(full[0], color=style["color"], linestyle="--", linewidth=1)
-    if not to_full:
+        offset = DODGE * (number - (len(panel.lines) - 1) / 2)  # so that no interval hides another
+        shown = {x + offset: estimate for x, estimate in enumerate(estimates) if estimate}
+        axes.plot(list(shown), [estimate.mean for estimate in shown.values()], label=label, **style)
+        lows, highs = [estimate.low for estimate in shown.values()], [estimate.high for estimate in shown.values()]
+        axes.vlines(list(shown), lows, highs, color=style["color"])
+        full = estimates[panel.levels.index(FULL_MODEL)] if FULL_MODEL in panel.levels else None
+        if full and not is_difference:
+            axes.axhline(full.mean, color=style["color"], linestyle="--", linewidth=1)
+    if is_difference:
         axes.axhline(0, color=GREY, linewidth=1)
     axes.set_xticks(range(len(panel.levels)), panel.levels)
     axes.set_title(panel.sample)
@@ -105,9 +105,5 @@ def _legend(axes: Any) -> tuple[list[Any], list[str]]:
     return list(handles), list(labels)
 
 
-def _height(level: str) -> int:
-    return -1 if level == _FULL else int(level)
-
-
-def _ends(own: Ends | None) -> tuple[float, float, float] | None:
-    return None if own is None else (float(own["mean"]), float(own["low"]), float(own["high"]))
+def _n_frozen(level: str) -> int:
+    return -1 if level == FULL_MODEL else int(level)

@@ -1,12 +1,11 @@
-"""Operating points: the smallest number of trained layers that keeps most of what the full model has.
+"""Operating points: the smallest number of trained layers that keeps most of what the full model reaches.
 
-What a level has is its score above a floor: 0 for the raw score, as in section 4.1 of Lee et al. 2019, or what always
-naming the commonest class scores on the same texts, for the gain that fine-tuning brings. To keep a part k of it is to
-have a margin,
+A level is judged by its score above a floor: 0 for the raw score, as in section 4.1 of Lee et al. 2019, or the majority
+baseline on the same texts, for the gain of fine-tuning. A level keeps a fraction k if its margin,
 
     (score - floor) - k (full - floor),
 
-of at least 0. A margin needs no division, so that its interval is sound where a full model hardly beats its floor.
+is at least 0. A margin needs no division, so its interval is sound even where the full model hardly exceeds the floor.
 """
 
 from collections.abc import Mapping
@@ -16,38 +15,40 @@ from finetune_alf.experiments.freeze.document import OperatingPoint
 from finetune_alf.stats import Interval
 from finetune_alf.stats.weighted import Floats
 
-ROUNDING = 1e-9
-"""Scores as near as this are equal: the mean of equal ones over seeds may be off in its last digit."""
+TOLERANCE = 1e-9
+"""Scores that differ by less are equal: the mean of equal scores over seeds may differ in its last digit."""
 
 
-def margin(score: SeedValues, full: SeedValues, *, keep: float, floor: float | Floats, seed: int) -> Interval | None:
-    """Return the interval of a level's margin over the seeds that it shares with the full model; None without any.
+def margin(
+    score: SeedValues, full: SeedValues, *, keep_frac: float, floor: float | Floats, seed: int
+) -> Interval | None:
+    """Return the interval of a level's margin, over the seeds that it shares with the full model; None without any.
 
-    The floor is one for all resamples of the texts, or one for each, (1 + n_resamples,), as scores are.
+    The floor is one number, or one for each resample of the texts, (1 + n_resamples,), as scores have.
     """
-    shared = {each: score[each] - keep * full[each] - (1 - keep) * floor for each in score if each in full}
+    shared = {key: score[key] - keep_frac * full[key] - (1 - keep_frac) * floor for key in score if key in full}
     return seeds_interval(shared, seed) if shared else None
 
 
 def operating_point(margins: Mapping[int, Interval | None], *, full: float, floor: float) -> OperatingPoint | None:
-    """Return the operating point over margins by number of trained layers, those of the frozen levels.
+    """Return the operating point, from the margins of the levels by number of trained layers.
 
-    None where the full model's score does not lie above the floor, so that there is nothing to keep.
+    None if the full model's score is not above the floor, so that there is nothing to keep.
     """
-    if full <= floor + ROUNDING:
+    if full <= floor + TOLERANCE:
         return None
-    known = {n: margins[n] for n in sorted(margins)}
-    keeping = [n for n, own in known.items() if own is not None and own.mean >= -ROUNDING]
-    least = keeping[0] if keeping else None
-    larger = [n for n in known if least is not None and n >= least]
-    return OperatingPoint(n_trained=least, n_sure=_sure(known), is_steady=keeping == larger)
+    ordered = {n: margins[n] for n in sorted(margins)}
+    keeping = [n for n, interval in ordered.items() if interval is not None and interval.mean >= -TOLERANCE]
+    smallest = keeping[0] if keeping else None
+    from_there = [n for n in ordered if smallest is not None and n >= smallest]
+    return OperatingPoint(n_trained=smallest, n_conservative=_conservative(ordered), is_monotone=keeping == from_there)
 
 
-def _sure(margins: Mapping[int, Interval | None]) -> int | None:
+def _conservative(margins: Mapping[int, Interval | None]) -> int | None:
     """Return the smallest number from which on every interval lies at or above 0."""
-    sure = None
-    for n, own in reversed(list(margins.items())):
-        if own is None or own.low < -ROUNDING:
+    smallest = None
+    for n, interval in reversed(list(margins.items())):
+        if interval is None or interval.low < -TOLERANCE:
             break
-        sure = n
-    return sure
+        smallest = n
+    return smallest

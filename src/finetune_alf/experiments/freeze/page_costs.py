@@ -1,79 +1,88 @@
-"""What each level of a sweep costs, measured and by formula, and which levels are worth it."""
+"""The cost of each level of a sweep, measured and by formula, and the Pareto-optimal levels."""
 
 from collections.abc import Iterator
 
-from finetune_alf.experiments.freeze.document import FreezeDocument, LevelResult, SampleTable
+from finetune_alf.experiments.freeze.document import FreezeDocument, SampleTable
 from finetune_alf.experiments.freeze.figure import score_against_seconds
+from finetune_alf.experiments.freeze.levels import FULL_MODEL
 from finetune_alf.report.numbers import NONE, duration, score
 from finetune_alf.report.section import Section
 
 
-def what_it_costs(sweep: FreezeDocument) -> Section:
-    """Return seconds and memory by level, the front of score against seconds, and how near the formula comes."""
-    section = Section()
+def costs(sweep: FreezeDocument) -> Section:
+    """Return time, FLOPs and memory by level, score against time, and the error of the cost formula."""
+    section, tables = Section(), sweep.samples
     section.figure(
         f"{sweep.name}-seconds.png",
         f"Score against the seconds of a fit for {sweep.name}, by the number of frozen layers",
         score_against_seconds(
-            {one.title: _points(one) for one in sweep.samples.values()},
-            {one.title: one.front for one in sweep.samples.values()},
+            {table.title: _points(table) for table in tables.values()},
+            {table.title: table.pareto_front for table in tables.values()},
         ),
     )
     section.table(
-        ("sample", "frozen", "score", "a fit", "time to full", "operations to full", "memory", "worth it"),
-        [row for name, one in sweep.samples.items() for row in _rows(name, one)],
+        (
+            "sample",
+            "frozen",
+            "score",
+            "time of a fit",
+            "time / full model",
+            "FLOPs / full model",
+            "memory",
+            "Pareto-optimal",
+        ),
+        [row for name, table in tables.items() for row in _rows(name, table)],
     )
     section.text(
-        "Score: by the metric that chose the rate. A fit: the median over seeds of its whole time, evaluations "
-        "included. Operations: those of matrix products, by the cost formula. Memory: a fit at its fullest, by the "
-        "formula too, libraries not counted. Worth it: no other level is as quick and as good.",
-        f"{sweep.n_at_once} fits ran at a time, which stretches their seconds; levels that went in lockstep "
-        "(`n_fused`) took as long as one another."
+        "Score: by the metric that selected the rate. Time: the median over seeds, evaluations included. FLOPs: of "
+        "matrix products, by the cost formula. Memory: the peak of a fit by the formula, without libraries. "
+        "Pareto-optimal: no other level is as fast and as good, and better in one of them.",
+        f"{sweep.n_at_once} fits ran at a time, which lengthens each; levels that were fused (`compute.n_fused`) took "
+        "equally long."
         if sweep.n_at_once > 1
         else None,
     )
-    section.text(_by_formula(sweep))
+    section.text(_calibration(sweep))
     return section
 
 
-def _points(one: SampleTable) -> dict[str, tuple[float, float]]:
-    scored = {name: (own, own.scores[one.metric]) for name, own in one.levels.items()}
-    return {name: (own.seconds, at.mean) for name, (own, at) in scored.items() if at and own.seconds is not None}
+def _points(table: SampleTable) -> dict[str, tuple[float, float]]:
+    return {
+        name: (level.seconds, value.mean)
+        for name, level in table.levels.items()
+        if (value := level.scores[table.metric]) and level.seconds is not None
+    }
 
 
-def _rows(name: str, one: SampleTable) -> Iterator[list[str]]:
-    full = one.levels["none"]
-    for level, own in one.levels.items():
-        at = own.scores[one.metric]
+def _rows(name: str, table: SampleTable) -> Iterator[list[str]]:
+    full = table.levels[FULL_MODEL]
+    for level_name, level in table.levels.items():
+        value = level.scores[table.metric]
         yield [
             f"`{name}`",
-            level,
-            score(at.mean if at else None),
-            NONE if own.seconds is None else duration(own.seconds),
-            _ratio(own.seconds, full.seconds),
-            _ratio(own.flops, full.flops),
-            _memory(own),
-            "yes" if level in one.front else "",
+            level_name,
+            score(value.mean if value else None),
+            NONE if level.seconds is None else duration(level.seconds),
+            _ratio(level.seconds, full.seconds),
+            _ratio(level.flops, full.flops),
+            f"{level.memory_bytes / 2**20:,.0f} MiB",
+            "yes" if level_name in table.pareto_front else "",
         ]
 
 
-def _ratio(own: float | None, full: float | None) -> str:
-    return NONE if own is None or not full else f"{own / full:.2f}"
+def _ratio(value: float | None, full: float | None) -> str:
+    return NONE if value is None or not full else f"{value / full:.2f}"
 
 
-def _memory(own: LevelResult) -> str:
-    return f"{own.memory_bytes / 2**20:,.0f} MiB"
-
-
-def _by_formula(sweep: FreezeDocument) -> str | None:
-    told = [
-        f"`{name}` {own.worst:.0%} (at {own.tera_s:.3g} s for 10^12 operations and {1000 * own.call_s:.2g} ms for a "
-        "layer run through)"
-        for name, one in sweep.samples.items()
-        if (own := one.cost_fit)
+def _calibration(sweep: FreezeDocument) -> str | None:
+    errors = [
+        f"`{name}` {fit.max_relative_error:.0%} (with {fit.teraflop_s:.3g} s for 10^12 FLOPs and "
+        f"{1000 * fit.layer_call_s:.2g} ms for a pass through a layer)"
+        for name, table in sweep.samples.items()
+        if (fit := table.calibration)
     ]
-    if not told:
+    if not errors:
         return None
     return (
-        f"How far the seconds of any level lie off the cost formula at the prices that suit it best: {'; '.join(told)}."
+        f"Largest error of the cost formula at any level, after calibration on the measured times: {'; '.join(errors)}."
     )

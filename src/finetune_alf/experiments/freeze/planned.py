@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from finetune_alf.data.sample import Sample
-from finetune_alf.experiments.freeze.bench import swept
-from finetune_alf.experiments.freeze.cells import Cell, SweptSample, cell_job, cell_recipe, cells
-from finetune_alf.experiments.freeze.levels import NONE, Level, levels
+from finetune_alf.experiments.freeze.bench import sweep_sample
+from finetune_alf.experiments.freeze.cells import cell_job, cells, level_recipe
+from finetune_alf.experiments.freeze.levels import FULL_MODEL, Level, levels
 from finetune_alf.experiments.freeze.section import SECTION
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.params.section import entry
@@ -20,44 +20,42 @@ def freeze_planned(ctx: Context, name: str) -> PlannedFits:
     spec = entry("freeze", SECTION.of(ctx.params), name)
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
-        fits = _sweep(spec, levels(spec.n_frozen, predictor.n_layers, f"freeze.{name}.n_frozen"))
+        fits = _fits(spec, levels(spec.n_frozen, predictor.n_layers, f"freeze.{name}.n_frozen"))
         for sample in spec.samples:
-            elapsed = elapsed_of(_swept_already(ctx, name, spec, predictor, sample))
+            elapsed = elapsed_of(_finished(ctx, name, spec, predictor, sample))
             yield predictor.stage(sample, sample, fits, "test", elapsed)
 
     return PlannedFits(f"freeze {name}", spec.encoder, spec.recipe, spec.samples, stages)
 
 
-def _sweep(spec: FreezeSpec, grid: Iterable[Level]) -> list[FitGroup]:
-    """Return a sample's fits by level; the search's fits at the rate that it finds are the first ones of the sweep."""
-    n_searched, rate = (len(spec.rates) - 1) * spec.n_search_seeds, spec.rates[0]
-    no_sample = SweptSample("", "", (), "test")
-    swept_cells = [Cell(no_sample, level, rate, 0, 0) for level in grid]
+def _fits(spec: FreezeSpec, grid: Iterable[Level]) -> list[FitGroup]:
+    """Return a sample's fits by level; the search's fits at the selected rate are the first ones of the sweep."""
+    n_search_only = (len(spec.rates) - 1) * spec.n_search_seeds
     return [
         FitGroup(
-            cell.level.name,
-            [cell_recipe(spec, cell)],
-            spec.n_seeds + (n_searched if cell.level.name == NONE else 0),
+            level.name,
+            [level_recipe(spec, level, spec.rates[0])],
+            spec.n_seeds + (n_search_only if level.name == FULL_MODEL else 0),
         )
-        for cell in swept_cells
+        for level in grid
     ]
 
 
-def _swept_already(ctx: Context, name: str, spec: FreezeSpec, predictor: Predictor, sample: str) -> list[FinishedFit]:
-    """Return the cells that are done, and of the search what is no cell: that is in the ledger alone."""
-    found = finished_cells(
+def _finished(ctx: Context, name: str, spec: FreezeSpec, predictor: Predictor, sample: str) -> list[FinishedFit]:
+    """Return a sample's finished fits: its cells, and those of the search, which only the ledger has."""
+    finished = finished_cells(
         ctx.paths.cells("freeze", name),
-        lambda cell: _level(cell["n_frozen"]) if cell["sample"] == sample else None,
+        lambda cell: _level_name(cell["n_frozen"]) if cell["sample"] == sample else None,
     )
-    drawn = predictor.samples.get(sample)
-    if not isinstance(drawn, Sample):
-        return found
-    full, own = levels(("none",), predictor.n_layers), swept(name, spec, drawn)
-    grid = cells(spec, own, full, spec.rates, spec.n_search_seeds)
+    loaded = predictor.samples.get(sample)
+    if not isinstance(loaded, Sample):
+        return finished
+    full = levels(("none",), predictor.n_layers)
+    grid = cells(spec, sweep_sample(name, spec, loaded), full, spec.rates, spec.n_search_seeds)
     jobs = [cell_job(spec, cell, predictor.spec) for cell in grid]
-    searched = finished_in_ledger(ctx.paths.ledger(f"freeze-{name}"), jobs, NONE)
-    return [*found, *(fit for fit in searched if fit not in found)]
+    searched = finished_in_ledger(ctx.paths.ledger(f"freeze-{name}"), jobs, FULL_MODEL)
+    return [*finished, *(fit for fit in searched if fit not in finished)]
 
 
-def _level(n_frozen: int | None) -> str:
-    return NONE if n_frozen is None else str(n_frozen)
+def _level_name(n_frozen: int | None) -> str:
+    return FULL_MODEL if n_frozen is None else str(n_frozen)

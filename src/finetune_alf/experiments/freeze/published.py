@@ -1,25 +1,25 @@
-"""What Lee, Tang and Lin found (2019, section 4.1 and the abstract), to print beside ours.
+"""Operating points that Lee, Tang and Lin 2019 published (abstract and section 4.1).
 
-The text gives ranges, not the tables' cells: with 3 to 5 of 12 layers trained the base models keep at least 90 % of the
-full model's score on every task but CoLA; with 6 of 24 BERT-large does, with 7 of 24 RoBERTa-large. With the head
-alone trained, 64 % of it is kept on average.
+The text gives ranges, not the tables' cells: the base models keep at least 90 % of the full model's score with 3 to 5
+of 12 layers trained, on every task but CoLA; BERT-large with 6 of 24, RoBERTa-large with 7 of 24. With only the head
+trained, 64 % are kept on average.
 """
 
 from dataclasses import dataclass
 
-KEEP = 0.9
-"""The part of the full model's score that the paper's operating points keep."""
+KEEP_FRAC = 0.9
+"""The fraction of the full model's score that the published operating points keep."""
 
-HEAD_ONLY_KEEPS = 0.64
-"""The part that is kept on average with none of the layers trained (section 4.2)."""
+HEAD_ONLY_FRAC = 0.64
+"""The fraction that is kept on average with only the head trained (section 4.2)."""
 
-APART = "cola"
+OUTLIER = "cola"
 """The task that the paper leaves out of its operating points, as an outlier."""
 
 
 @dataclass(frozen=True)
 class PublishedPoint:
-    """The least and the most layers, of `n_layers`, that had to be trained over the paper's tasks."""
+    """The least and the most trained layers, of `n_layers`, over the paper's tasks."""
 
     encoder: str
     n_layers: int
@@ -27,10 +27,10 @@ class PublishedPoint:
     most: int
 
     @property
-    def told(self) -> str:
-        """As the paper says it: 3 to 5 of 12."""
-        few = str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
-        return f"{few} of {self.n_layers}"
+    def layers(self) -> str:
+        """The range in words: 3 to 5 of 12."""
+        numbers = str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
+        return f"{numbers} of {self.n_layers}"
 
 
 POINTS = (
@@ -40,6 +40,6 @@ POINTS = (
 )
 
 
-def is_apart(sample: str) -> bool:
-    """Say whether a sample is of the task that the paper treats apart, going by its name."""
-    return sample.replace("-", "").replace("_", "").startswith(APART)
+def is_outlier(sample: str) -> bool:
+    """Return whether a sample, judged by its name, is of the task that the paper leaves out."""
+    return sample.replace("-", "").replace("_", "").startswith(OUTLIER)

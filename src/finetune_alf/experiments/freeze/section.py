@@ -1,4 +1,4 @@
-"""The section `freeze` of params.yaml, and what must agree between it and the others."""
+"""The section `freeze` of params.yaml, and its checks against other sections."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +11,8 @@ from finetune_alf.params.section import named_section
 def _check(raw: RawParams, name: str, sweep: dict[str, Any]) -> Iterator[Disagreement]:
     yield from check_fits(raw, ("freeze", name), sweep)
     metrics = sweep.get("metrics")
-    for sample, own in metrics.items() if isinstance(metrics, dict) else ():
-        for index, metric in enumerate(own if isinstance(own, list) else ()):
+    for sample, listed in metrics.items() if isinstance(metrics, dict) else ():
+        for index, metric in enumerate(listed if isinstance(listed, list) else ()):
             yield from unsuitable_metric(raw, ("freeze", name, "metrics", sample, index), metric, sample)
 
 

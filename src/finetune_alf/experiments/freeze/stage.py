@@ -1,17 +1,17 @@
-"""Stage `freeze`: find each sample's rate on the full model, then freeze the encoder from the input up."""
+"""Stage `freeze`: select each sample's rate with the full model, then freeze the encoder level by level."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.freeze.bench import SweepBench, open_sweep
-from finetune_alf.experiments.freeze.cells import Cell, FreezeLine, SweptSample, cell_job, cell_line, cell_recipe, cells
+from finetune_alf.experiments.freeze.cells import Cell, FreezeLine, cell_job, cell_line, cells, level_recipe
 from finetune_alf.experiments.freeze.cost import LevelCost, level_cost
-from finetune_alf.experiments.freeze.document import FreezeDocument, OperatingPoint, SampleTable
-from finetune_alf.experiments.freeze.search import LineSearch, line_search, validation_score
+from finetune_alf.experiments.freeze.document import FreezeDocument, OperatingPoint, SampleTable, SweepSample
+from finetune_alf.experiments.freeze.line_search import LineSearch, line_search, validation_score
 from finetune_alf.experiments.freeze.section import SECTION
 from finetune_alf.experiments.freeze.spec import FreezeSpec
-from finetune_alf.experiments.freeze.table import Swept, sample_table
+from finetune_alf.experiments.freeze.table import SampleFits, sample_table
 from finetune_alf.metrics import METRICS
 from finetune_alf.params.section import entry
 from finetune_alf.planning.lengths import fit_lengths
@@ -26,7 +26,7 @@ Fits = Sequence[tuple[Cell, FitResult]]
 
 
 def freeze(ctx: Context, name: str) -> None:
-    """Do the fits of `freeze.<name>` that are not done yet, and write its cells and tables."""
+    """Do the fits of `freeze.<name>` that are not done yet, and write its cells and document."""
     spec = entry(SECTION.key, SECTION.of(ctx.params), name)
     with ctx.lock(f"freeze-{name}"):
         bench = open_sweep(ctx, name, spec)
@@ -41,13 +41,13 @@ def freeze(ctx: Context, name: str) -> None:
             tags={"alf.freeze": name, "alf.encoder": bench.encoder.identity},
         ) as fitter:
             searches = sweep.search(fitter)
-            grid = sweep.grid({sample: search.rate for sample, search in searches.items()})
-            fits = fitter.fit(grid, sweep.kind, ctx.paths.cells("freeze", name))
+            grid = sweep.cells({sample: search.rate for sample, search in searches.items()})
+            fits = fitter.fit(grid, sweep.cell_kind, ctx.paths.cells("freeze", name))
             tables = {sample.name: sweep.table(sample, searches[sample], fits) for sample in bench.samples}
             sweep.document(tables, fits, ctx.params.compute.n_at_once).write(ctx.paths.document("freeze", name))
             fitter.runs.metrics.update(_summary(tables))
     for sample, table in tables.items():
-        ctx.console.log(f"{name}, {sample}: {_in_short(spec, table, bench.encoder.n_layers)}")
+        ctx.console.log(f"{name}, {sample}: {in_short(spec, table, bench.encoder.n_layers)}")
 
 
 @dataclass(frozen=True)
@@ -59,17 +59,17 @@ class _Sweep:
     bench: SweepBench
 
     @property
-    def kind(self) -> CellKind[Cell]:
+    def cell_kind(self) -> CellKind[Cell]:
         """How a cell is fitted, written and logged."""
         return CellKind(lambda cell: cell_job(self.spec, cell, self.bench.encoder_spec), self._line, self._logged)
 
-    def search(self, fitter: Fitter) -> dict[SweptSample, LineSearch]:
+    def search(self, fitter: Fitter) -> dict[SweepSample, LineSearch]:
         """Fit the full model at every rate."""
-        full, spec = self.bench.levels[:1], self.spec
+        spec, full = self.spec, self.bench.levels[:1]
         grid = [
             cell for sample in self.bench.samples for cell in cells(spec, sample, full, spec.rates, spec.n_search_seeds)
         ]
-        fits = fitter.fit(grid, self.kind)
+        fits = fitter.fit(grid, self.cell_kind)
         return {
             sample: line_search(
                 f"freeze.{self.name}.rates, {sample.name}",
@@ -78,27 +78,28 @@ class _Sweep:
             for sample in self.bench.samples
         }
 
-    def grid(self, rates: Mapping[SweptSample, float]) -> list[Cell]:
-        """Return the cells of every sample at every level, at the sample's own rate."""
+    def cells(self, rates: Mapping[SweepSample, float]) -> list[Cell]:
+        """Return the cells of every sample at every level, at the sample's selected rate."""
         return [
             cell
             for sample, rate in rates.items()
             for cell in cells(self.spec, sample, self.bench.levels, [rate], self.spec.n_seeds)
         ]
 
-    def table(self, sample: SweptSample, search: LineSearch, fits: Fits) -> SampleTable:
+    def table(self, sample: SweepSample, search: LineSearch, fits: Fits) -> SampleTable:
         """Return a sample's numbers."""
-        own = [(cell, fit) for cell, fit in fits if cell.sample == sample]
-        return sample_table(self.spec, Swept(sample, self._truth(sample), search, own, self._costs(own)))
+        of_sample = [(cell, fit) for cell, fit in fits if cell.sample == sample]
+        costs = self._costs(sample, search.rate)
+        return sample_table(self.spec, SampleFits(sample, self._labels(sample), search, of_sample, costs))
 
     def document(self, tables: Mapping[str, SampleTable], fits: Fits, n_at_once: int) -> FreezeDocument:
-        """Return what the sweep found."""
+        """Return the results of the sweep."""
         encoder = self.bench.encoder
         return FreezeDocument(
             name=self.name,
             encoder=EncoderIdentity(name=self.spec.encoder, identity=encoder.identity, n_layers=encoder.n_layers),
             recipe=self.spec.recipe,
-            keep=self.spec.keep,
+            keep_frac=self.spec.keep_frac,
             n_seeds=self.spec.n_seeds,
             n_search_seeds=self.spec.n_search_seeds,
             n_at_once=n_at_once,
@@ -107,7 +108,7 @@ class _Sweep:
         )
 
     def _logged(self, cell: Cell, result: FitResult) -> LoggedFields:
-        """Return a cell's fields; the bar shows validation scores, since the line search goes by them."""
+        """Return a cell's fields; the bar shows validation scores, as these select the rate."""
         tags = {
             "alf.encoder": self.bench.encoder.identity,
             "alf.sample": cell.sample.name,
@@ -119,44 +120,48 @@ class _Sweep:
         return LoggedFields(scores, tags, f"{score_note(validation_score(result))} on validation")
 
     def _line(self, cell: Cell, result: FitResult) -> FreezeLine:
-        truth, predicted = self._truth(cell.sample), result.predictions
-        return cell_line(cell, result, {m: METRICS[m](truth, predicted) for m in cell.sample.metrics if predicted})
+        labels, predicted = self._labels(cell.sample), result.predictions
+        return cell_line(cell, result, {m: METRICS[m](labels, predicted) for m in cell.sample.metrics if predicted})
 
-    def _truth(self, sample: SweptSample) -> Sequence[float]:
+    def _labels(self, sample: SweepSample) -> Sequence[float]:
         return self.bench.samples[sample].splits[sample.scored_on].labels
 
-    def _costs(self, fits: Fits) -> dict[str, LevelCost]:
-        """Return what each level of one sample costs by formula."""
-        cell = fits[0][0]
-        sample, recipe = self.bench.samples[cell.sample], self.spec.recipe
-        encoder = self.bench.fit_runner.encoder(self.bench.encoder_spec, n_outputs(sample.card))
-        scored = None if cell.sample.scored_on == "validation" else cell.sample.scored_on
-        lengths = fit_lengths(encoder, sample, recipe.max_tokens, scored)
+    def _costs(self, sample: SweepSample, rate: float) -> dict[str, LevelCost]:
+        """Return the cost of each level of one sample, by formula."""
+        loaded, recipe = self.bench.samples[sample], self.spec.recipe
+        encoder = self.bench.fit_runner.encoder(self.bench.encoder_spec, n_outputs(loaded.card))
+        scored = None if sample.scored_on == "validation" else sample.scored_on
+        lengths = fit_lengths(encoder, loaded, recipe.max_tokens, scored)
         shape, engine = shape_of(encoder), engine_of(encoder, recipe)
-        recipes = {cell.level.name: cell_recipe(self.spec, cell) for cell, _ in fits}
-        return {name: level_cost(shape, lengths, own, engine) for name, own in recipes.items()}
+        return {
+            level.name: level_cost(shape, lengths, level_recipe(self.spec, level, rate), engine)
+            for level in self.bench.levels
+        }
 
 
 def _summary(tables: Mapping[str, SampleTable]) -> dict[str, float]:
     """Return each sample's scores by level, for the parent run."""
     return {
-        f"{sample}.{metric}.frozen-{level}": score.mean
+        f"{sample}.{metric}.frozen-{name}": score.mean
         for sample, table in tables.items()
-        for level, own in table.levels.items()
-        for metric, score in own.scores.items()
+        for name, level in table.levels.items()
+        for metric, score in level.scores.items()
         if score
     }
 
 
-def _in_short(spec: FreezeSpec, table: SampleTable, n_layers: int) -> str:
-    """Return what keeps most of the full model's score, by the metric that was searched by."""
-    own = table.operating[table.metric]
-    if own.full is None:
-        return "every fit of the full model diverged"
-    kept = f"{spec.keep:.0%} of it with {_layers(own.raw)} of {n_layers} trained" if own.raw else "nothing to keep"
-    gained = f"of the gain with {_layers(own.gain)}" if own.gain else "no gain over the majority baseline"
-    return f"{table.metric} {own.full.mean:.3f} with all layers; {kept}, {gained}"
+def in_short(spec: FreezeSpec, table: SampleTable, n_layers: int) -> str:
+    """Return the operating points by the metric that selected the rate, in one line."""
+    points, keep = table.operating_points[table.metric], f"{spec.keep_frac:.0%}"
+    if points.full_model is None:
+        return "all fits of the full model diverged"
+    of_score, of_gain = "no score above 0", "no gain over the majority baseline"
+    if points.of_score:
+        of_score = f"{keep} of the score with {_n_trained(points.of_score)} of {n_layers} layers trained"
+    if points.of_gain:
+        of_gain = f"{keep} of the gain with {_n_trained(points.of_gain)}"
+    return f"{table.metric} {points.full_model.mean:.3f} with all layers trained; {of_score}, {of_gain}"
 
 
-def _layers(point: OperatingPoint) -> str:
+def _n_trained(point: OperatingPoint) -> str:
     return "all" if point.n_trained is None else str(point.n_trained)

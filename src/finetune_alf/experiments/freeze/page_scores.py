@@ -1,0 +1,114 @@
+"""The scores of a sweep by number of frozen layers, and their differences from the full model."""
+
+from collections.abc import Callable, Iterator
+
+from finetune_alf.documents import Estimate
+from finetune_alf.experiments.freeze.document import FreezeDocument, SampleTable
+from finetune_alf.experiments.freeze.figure import Line, differences_by_level, scores_by_level
+from finetune_alf.experiments.freeze.levels import FULL_MODEL
+from finetune_alf.report.numbers import NONE, counted, estimate, signed_estimate
+from finetune_alf.report.search import words
+from finetune_alf.report.section import Section
+
+
+def scores_and_differences(sweep: FreezeDocument) -> Section:
+    """Return scores and differences, each as a figure and a table, with cautions."""
+    section, tables = Section(), sweep.samples
+    section.figure(
+        f"{sweep.name}-levels.png",
+        f"Scores of {sweep.name} by the number of frozen layers, with 95 % intervals",
+        scores_by_level(
+            {
+                name: {words(metric): _scores(table, metric) for metric in table.sample.metrics}
+                for name, table in tables.items()
+            }
+        ),
+    )
+    levels = list(dict.fromkeys(level for table in tables.values() for level in table.levels))
+    section.table(("sample", "metric", *map(_heading, levels)), _score_rows(sweep, levels))
+    section.text(_diverged(sweep))
+    section.figure(
+        f"{sweep.name}-differences.png",
+        f"Scores of {sweep.name} minus the full model's, by the number of frozen layers",
+        differences_by_level({table.title: {sweep.encoder.name: differences(table)} for table in tables.values()}),
+    )
+    frozen = [level for level in levels if level != FULL_MODEL]
+    section.table(("sample", "metric", *map(_heading, frozen)), _difference_rows(sweep, frozen))
+    section.text(*_clear_differences(sweep))
+    return section
+
+
+def differences(table: SampleTable) -> Line:
+    """Return a sample's differences from the full model by level, by the metric that selected the rate."""
+    return {name: level.differences[table.metric] for name, level in table.levels.items()}
+
+
+def _scores(table: SampleTable, metric: str) -> Line:
+    return {name: level.scores[metric] for name, level in table.levels.items()}
+
+
+def _heading(level: str) -> str:
+    return "full model" if level == FULL_MODEL else f"{level} frozen"
+
+
+def _score_rows(sweep: FreezeDocument, levels: list[str]) -> Iterator[list[str]]:
+    for name, table in sweep.samples.items():
+        for metric in table.sample.metrics:
+            scores = _scores(table, metric)
+            yield [f"`{name}`", words(metric), *(_cell(scores.get(level), estimate) for level in levels)]
+
+
+def _difference_rows(sweep: FreezeDocument, levels: list[str]) -> Iterator[list[str]]:
+    for name, table in sweep.samples.items():
+        for metric in table.sample.metrics:
+            by_level = {level: result.differences[metric] for level, result in table.levels.items()}
+            yield [f"`{name}`", words(metric), *(_cell(by_level.get(level), _signed) for level in levels)]
+
+
+def _cell(value: Estimate | None, write: Callable[[Estimate], str]) -> str:
+    return NONE if value is None else write(value)
+
+
+def _signed(value: Estimate) -> str:
+    return signed_estimate(value.mean, value.low, value.high)
+
+
+def _diverged(sweep: FreezeDocument) -> str | None:
+    diverged = [
+        f"`{name}` with {level} frozen, {counted(result.n_diverged, 'fit')} of {result.n_seeds + result.n_diverged}"
+        for name, table in sweep.samples.items()
+        for level, result in table.levels.items()
+        if result.n_diverged
+    ]
+    return f"Diverged, and left out of all means: {'; '.join(diverged)}." if diverged else None
+
+
+def _clear_differences(sweep: FreezeDocument) -> Iterator[str]:
+    """Name the levels at which the interval of the difference from the full model excludes 0."""
+    below = _levels_where(sweep, lambda difference: difference.high < 0)
+    above = _levels_where(sweep, lambda difference: difference.low > 0)
+    if below:
+        yield f"Below the full model: {below}."
+    if above:
+        yield f"Above the full model: {above}."
+    where = "Everywhere else" if below or above else "At every level and by every metric"
+    yield (
+        f"{where} the interval of the difference contains 0: no evidence of a difference. Intervals are 95 %, over "
+        "seeds and texts, the same ones at all levels, and not corrected for the number of comparisons."
+    )
+    if sweep.n_seeds < 3:
+        yield f"{counted(sweep.n_seeds, 'seed')} show little of how much scores vary between seeds."
+
+
+def _levels_where(sweep: FreezeDocument, condition: Callable[[Estimate], bool]) -> str:
+    found = []
+    for name, table in sweep.samples.items():
+        for metric in table.sample.metrics:
+            differing = [
+                level
+                for level, result in table.levels.items()
+                if level != FULL_MODEL and (value := result.differences[metric]) and condition(value)
+            ]
+            if differing:
+                found.append(f"`{name}` by {words(metric)} with {', '.join(differing)} frozen")
+    return "; ".join(found)
