@@ -177,7 +177,7 @@ def test_a_page_of_an_experiment_runs_an_entry_of_its_settings(experiment, tmp_p
 def published_numbers() -> Iterator[tuple[str, str]]:
     """The page that shows a published number, and the number."""
     yield from (("transfer", score(float(row["accuracy"]))) for row in published_accuracies())
-    yield from (("freeze", point.told) for point in POINTS)
+    yield from (("freeze", point.layers) for point in POINTS)
     yield from (("schemes", score(row.accuracy)) for rows in TABLES.values() for row in rows.values())
     for cell in PUBLISHED.values():
         yield from (("multitask", f"{value:g}"[1:]) for value in (cell.overall, cell.sst5, cell.quora, cell.sts))

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from fake_results import fake_result
-from finetune_alf.experiments.freeze.cells import SweptSample
+from finetune_alf.experiments.freeze.document import SweepSample
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.train.result import EpochMetrics, FitResult
 
 RECIPE = {"rates": {"kind": "uniform", "rate": 1e-5}, "epochs": 2, "batch": 8, "max_tokens": 16}
-SAMPLE = SweptSample("words", "d" * 64, ("accuracy", "f1"), "test")
+SAMPLE = SweepSample(name="words", digest="d" * 64, metrics=("accuracy", "f1"), scored_on="test", n_texts=2)
 
 PARAMS = """
 compute: {n_threads: 1}

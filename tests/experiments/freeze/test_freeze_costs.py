@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune_alf.cost.shape import EncoderShape, Engine, FitLengths
-from finetune_alf.experiments.freeze.cost import LevelCost, cost_fit, level_cost, pareto_front
+from finetune_alf.experiments.freeze.cost import LevelCost, calibrate, level_cost, pareto_front
 from finetune_alf.experiments.freeze.levels import levels
 from finetune_alf.rates import UniformRates, addresses
 from finetune_alf.recipe import Recipe
@@ -13,17 +13,16 @@ POINTS = st.dictionaries(
 )
 
 
-def beats(one, other):
-    return one[0] <= other[0] and one[1] >= other[1] and one != other
+def dominates(a, b):
+    return a[0] <= b[0] and a[1] >= b[1] and a != b
 
 
 @given(POINTS)
-def test_nothing_beats_the_front_and_all_else_is_beaten_by_it(points):
+def test_the_front_is_what_no_point_dominates(points):
     front = pareto_front(points)
     assert front
     for name, point in points.items():
-        rivals = [points[each] for each in front if beats(points[each], point)]
-        assert (name in front) == (not rivals)
+        assert (name in front) == (not any(dominates(points[other], point) for other in front))
 
 
 COSTS = {
@@ -34,15 +33,16 @@ COSTS = {
 }
 
 
-def test_the_prices_behind_the_seconds_are_found():
-    found = cost_fit(COSTS, {level: 2 * cost.flops / 1e12 + 0.01 * cost.calls for level, cost in COSTS.items()})
-    assert (found.tera_s, found.call_s) == pytest.approx((2.0, 0.01))
-    assert found.worst == pytest.approx(0, abs=1e-9)
+def test_seconds_that_follow_the_formula_give_its_prices_back():
+    seconds = {level: 2 * cost.flops / 1e12 + 0.01 * cost.layer_calls for level, cost in COSTS.items()}
+    calibration = calibrate(COSTS, seconds)
+    assert (calibration.teraflop_s, calibration.layer_call_s) == pytest.approx((2.0, 0.01))
+    assert calibration.max_relative_error == pytest.approx(0, abs=1e-9)
 
 
-def test_the_farthest_level_is_told_and_two_levels_say_nothing():
-    assert cost_fit(COSTS, {"none": 6.0, "3": 6.0, "5": 2.0, "6": 2.0}).worst > 0.1
-    assert cost_fit(COSTS, {"none": 6.0, "3": 4.0}) is None
+def test_the_error_is_that_of_the_worst_level_and_two_levels_are_too_few():
+    assert calibrate(COSTS, {"none": 6.0, "3": 6.0, "5": 2.0, "6": 2.0}).max_relative_error > 0.1
+    assert calibrate(COSTS, {"none": 6.0, "3": 4.0}) is None
 
 
 def test_operations_and_memory_fall_from_level_to_level():
@@ -54,7 +54,9 @@ def test_operations_and_memory_fall_from_level_to_level():
         level_cost(shape, lengths, plain.with_rates(level.rates(1e-5, 1e-5)), Engine(True, 64, 1 << 30))
         for level in levels([0, 1, 2, 3, 4], 4)
     ]
-    flops, calls, memory = ([getattr(cost, part) for cost in costs] for part in ("flops", "calls", "memory_bytes"))
+    flops, calls, memory = (
+        [getattr(cost, part) for cost in costs] for part in ("flops", "layer_calls", "memory_bytes")
+    )
     assert flops == sorted(flops, reverse=True)
     assert calls == sorted(calls, reverse=True)
     assert flops[-1] < flops[0] / 2

@@ -7,21 +7,21 @@ from finetune_alf.experiments.freeze.levels import Level, levels
 from finetune_alf.rates import EMBEDDINGS, HEAD, layer
 
 
-def names(asked, n_layers):
-    return [level.name for level in levels(asked, n_layers)]
+def names(n_frozen, n_layers):
+    return [level.name for level in levels(n_frozen, n_layers)]
 
 
-def test_without_more_it_is_the_papers_search_levels_and_seeds():
-    own = spec()
-    assert own.rates == (1e-5, 2e-5, 3e-5, 4e-5, 5e-5)
-    assert (own.n_frozen, own.n_seeds, own.keep) == ("half-up", 5, 0.9)
+def test_the_defaults_are_the_papers():
+    default = spec()
+    assert default.rates == (1e-5, 2e-5, 3e-5, 4e-5, 5e-5)
+    assert (default.n_frozen, default.n_seeds, default.keep_frac) == ("half-up", 5, 0.9)
 
 
 @pytest.mark.parametrize(
     ("n_layers", "expected"),
     [(12, ["none", "6", "7", "8", "9", "10", "11", "12"]), (6, ["none", "3", "4", "5", "6"]), (3, ["none", "2", "3"])],
 )
-def test_half_up_is_the_full_model_and_every_number_from_half_of_the_layers_on(n_layers, expected):
+def test_half_up_is_the_full_model_and_each_number_from_half_of_the_layers_up(n_layers, expected):
     assert names("half-up", n_layers) == expected
 
 
@@ -31,20 +31,18 @@ def test_levels_are_sorted_each_once_and_the_full_model_is_always_there():
 
 
 def test_more_layers_than_there_are_cannot_be_frozen():
-    with pytest.raises(RatesError, match="at most the encoder's 6 layers, but got 7"):
-        levels([7], 6)
-    with pytest.raises(RatesError, match=r"^freeze\.elsa\.n_frozen: must be"):
+    with pytest.raises(RatesError, match=r"^freeze\.elsa\.n_frozen: must be at most the encoder's 6 layers, but got 7"):
         levels([7], 6, "freeze.elsa.n_frozen")
 
 
-def test_a_level_freezes_the_embeddings_and_what_lies_above_them():
+def test_a_level_freezes_the_embeddings_and_the_lowest_layers():
     rates = Level(2, 3).rates(2e-5, 1e-3)
     assert rates.frozen == (EMBEDDINGS, layer(0), layer(1))
     assert (rates[layer(2)], rates[HEAD]) == (2e-5, 1e-3)
     assert Level(2, 3).n_trained == 1
 
 
-def test_the_full_model_learns_everywhere_and_0_frozen_stops_the_embeddings_alone():
+def test_the_full_model_trains_everything_and_0_frozen_layers_freeze_the_embeddings_only():
     assert Level(None, 3).rates(2e-5, 2e-5).frozen == ()
     assert Level(0, 3).rates(2e-5, 2e-5).frozen == (EMBEDDINGS,)
     assert Level(None, 3).n_trained == Level(0, 3).n_trained == 3
@@ -63,9 +61,9 @@ def test_the_full_model_learns_everywhere_and_0_frozen_stops_the_embeddings_alon
         ({"recipe": RECIPE | {"rates": {"kind": "decayed", "rate": 1e-5}}}, "must be uniform"),
         ({"recipe": RECIPE | {"rates": {"kind": "uniform", "rate": 1e-5, "head": 0}}}, "head must be above 0"),
         ({"recipe": RECIPE | {"unfreezing": {"kind": "gradual"}}}, "unfreezing must be immediate"),
-        ({"keep": 0}, "greater than 0"),
+        ({"keep_frac": 0}, "greater than 0"),
     ],
 )
-def test_what_cannot_be_swept_is_refused(changes, message):
+def test_a_bad_spec_is_refused(changes, message):
     with pytest.raises(ValidationError, match=message):
         spec(**changes)

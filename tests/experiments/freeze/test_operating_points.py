@@ -1,136 +1,138 @@
+"""Operating points: the smallest number of layers that keeps enough, and the intervals of what is kept."""
+
 import numpy as np
 import pytest
-from finetune_alf.experiments.freeze.resample import interval, scores_by_seed
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from finetune_alf.experiments.freeze.operating import ROUNDING, OperatingPoint, margin, operating_point
+from finetune_alf.experiments.comparison import resampled_scores, seeds_interval
+from finetune_alf.experiments.freeze.document import OperatingPoint
+from finetune_alf.experiments.freeze.operating import TOLERANCE, margin, operating_point
 from finetune_alf.metrics import METRICS
 from finetune_alf.stats import Interval
 
 SCORES = st.lists(st.floats(0, 1), min_size=1, max_size=7)
-KEEP = st.floats(0.05, 1)
+KEEP_FRAC = st.floats(0.05, 1)
 
 
 def exact(value):
     return Interval(value, value, value)
 
 
-def point_of(scores, full, keep=0.9, floor=0.0):
+def point_of(scores, full, keep_frac=0.9, floor=0.0):
     """The operating point of exactly known scores, by number of trained layers."""
-    told = {n: exact(score - keep * full - (1 - keep) * floor) for n, score in enumerate(scores)}
-    return operating_point(told, full=full, floor=floor)
+    margins = {n: exact(score - keep_frac * full - (1 - keep_frac) * floor) for n, score in enumerate(scores)}
+    return operating_point(margins, full=full, floor=floor)
 
 
-@given(SCORES, st.floats(0.1, 1), KEEP)
-def test_fewer_layers_than_the_point_do_not_keep_enough_and_the_point_does(scores, full, keep):
-    point = point_of(scores, full, keep)
-    keeps = [score - keep * full >= -ROUNDING for score in scores]
+@given(SCORES, st.floats(0.1, 1), KEEP_FRAC)
+def test_the_point_keeps_enough_and_fewer_layers_do_not(scores, full, keep_frac):
+    point = point_of(scores, full, keep_frac)
+    keeps = [score - keep_frac * full >= -TOLERANCE for score in scores]
     assert point.n_trained == (keeps.index(True) if any(keeps) else None)
-    assert point.n_sure == next((n for n in range(len(keeps)) if all(keeps[n:])), None)
-    assert point.is_steady == (point.n_trained == point.n_sure)
+    assert point.n_conservative == next((n for n in range(len(keeps)) if all(keeps[n:])), None)
+    assert point.is_monotone == (point.n_trained == point.n_conservative)
 
 
-@given(SCORES, st.floats(0.1, 1), KEEP, KEEP)
-def test_to_keep_more_never_takes_fewer_layers(scores, full, one, other):
-    less, more = (point_of(scores, full, keep).n_trained for keep in sorted((one, other)))
+@given(SCORES, st.floats(0.1, 1), KEEP_FRAC, KEEP_FRAC)
+def test_to_keep_more_never_takes_fewer_layers(scores, full, a, b):
+    less, more = (point_of(scores, full, keep_frac).n_trained for keep_frac in sorted((a, b)))
     assert more is None or (less is not None and less <= more)
 
 
-@given(SCORES, st.floats(0.1, 1), st.floats(0, 0.9), KEEP)
-def test_to_keep_a_part_of_the_gain_never_takes_fewer_layers_than_of_the_score(scores, full, floor, keep):
-    assume(full > floor + ROUNDING)
-    raw = point_of(scores, full, keep).n_trained
-    gain = point_of([score - 1e-12 for score in scores], full, keep, floor).n_trained
-    assert gain is None or (raw is not None and raw <= gain)
+@given(SCORES, st.floats(0.1, 1), st.floats(0, 0.9), KEEP_FRAC)
+def test_to_keep_a_fraction_of_the_gain_never_takes_fewer_layers_than_of_the_score(scores, full, floor, keep_frac):
+    assume(full > floor + TOLERANCE)
+    of_score = point_of(scores, full, keep_frac).n_trained
+    of_gain = point_of([score - 1e-12 for score in scores], full, keep_frac, floor).n_trained
+    assert of_gain is None or (of_score is not None and of_score <= of_gain)
 
 
-@given(st.integers(1, 6), st.floats(0.1, 1), KEEP)
-def test_where_nothing_is_lost_no_layer_is_needed(n_levels, full, keep):
-    assert point_of([full + 1e-9] * n_levels, full, keep).n_trained == 0
+@given(st.integers(1, 6), st.floats(0.1, 1), KEEP_FRAC)
+def test_if_no_level_loses_anything_no_layer_is_needed(n_levels, full, keep_frac):
+    assert point_of([full + 1e-9] * n_levels, full, keep_frac).n_trained == 0
 
 
 @pytest.mark.parametrize("full", [0.5, 0.4])
-def test_a_full_model_that_gains_nothing_has_no_operating_point(full):
+def test_a_full_model_without_a_gain_has_no_operating_point(full):
     assert point_of([0.4, 0.5], full, floor=0.5) is None
 
 
-def test_seeds_that_all_give_the_same_answers_are_no_better_than_the_floor_they_stand_on():
+def test_a_mean_over_equal_seeds_is_not_above_the_floor_by_its_last_digit():
     full = float(np.mean([0.1] * 3))
-    assert full > 0.1  # by the last digit
+    assert full > 0.1
     assert operating_point({1: exact(full - 0.1)}, full=full, floor=0.1) is None
 
 
-def test_who_is_to_keep_all_of_it_may_have_as_much_in_another_rounding():
+def test_all_of_the_score_is_kept_in_another_rounding_too():
     scores = {seed: np.full(5, 0.1) for seed in (1, 2, 3)}
-    less = {seed: own - 1e-17 for seed, own in scores.items()}
-    told = {1: margin(less, scores, keep=1.0, floor=0.0, seed=0), 2: exact(-1e-12)}
-    assert operating_point(told, full=0.1, floor=0.0) == OperatingPoint(1, 1, is_steady=True)
+    less = {seed: values - 1e-17 for seed, values in scores.items()}
+    margins = {1: margin(less, scores, keep_frac=1.0, floor=0.0, seed=0), 2: exact(-1e-12)}
+    expected = OperatingPoint(n_trained=1, n_conservative=1, is_monotone=True)
+    assert operating_point(margins, full=0.1, floor=0.0) == expected
 
 
-def test_a_floor_of_the_same_texts_leaves_no_doubt_where_every_answer_is_the_floors():
+def test_a_floor_on_the_same_resamples_leaves_no_width_where_all_predictions_are_the_floors():
     rng = np.random.default_rng(2)
     truth = [int(x) for x in rng.random(50) < 0.6]
-    own = scores_by_seed("accuracy", truth, {1: [1] * 50, 2: [1] * 50}, 200, seed=5)
-    paired = margin(own, own, keep=0.9, floor=own[1], seed=3)
+    scores = resampled_scores("accuracy", truth, {1: [1] * 50, 2: [1] * 50}, 200, seed=5)
+    paired = margin(scores, scores, keep_frac=0.9, floor=scores[1], seed=3)
     assert (paired.mean, paired.low, paired.high) == pytest.approx((0, 0, 0))
-    fixed = margin(own, own, keep=0.9, floor=float(own[1][0]), seed=3)
+    fixed = margin(scores, scores, keep_frac=0.9, floor=float(scores[1][0]), seed=3)
     assert fixed.low < -0.005 < 0.005 < fixed.high
 
 
-def test_what_is_sure_needs_the_whole_interval_there_and_everywhere_above():
+def test_the_conservative_number_needs_the_whole_interval_from_there_on():
     margins = {0: Interval(-0.2, -0.3, -0.1), 1: Interval(0.01, -0.02, 0.03), 2: exact(0.02), 3: exact(0.03)}
     point = operating_point(margins, full=0.9, floor=0.0)
-    assert (point.n_trained, point.n_sure, point.is_steady) == (1, 2, True)
-    assert operating_point(margins | {3: Interval(0.0, -0.1, 0.1)}, full=0.9, floor=0.0).n_sure is None
+    assert point == OperatingPoint(n_trained=1, n_conservative=2, is_monotone=True)
+    assert operating_point(margins | {3: Interval(0.0, -0.1, 0.1)}, full=0.9, floor=0.0).n_conservative is None
 
 
-def test_a_larger_number_that_falls_below_is_told():
+def test_a_larger_number_that_keeps_less_is_not_monotone():
     point = point_of([0.2, 0.9, 0.5, 0.9], 1.0)
-    assert (point.n_trained, point.n_sure, point.is_steady) == (1, 3, False)
+    assert point == OperatingPoint(n_trained=1, n_conservative=3, is_monotone=False)
 
 
-def test_a_level_without_a_seed_of_the_full_model_keeps_nothing_known():
-    assert margin({1: np.ones(5)}, {2: np.ones(5)}, keep=0.9, floor=0.0, seed=0) is None
+def test_a_level_without_a_seed_of_the_full_model_has_no_margin():
+    assert margin({1: np.ones(5)}, {2: np.ones(5)}, keep_frac=0.9, floor=0.0, seed=0) is None
     assert operating_point({0: None, 1: exact(0.1)}, full=1.0, floor=0.0).n_trained == 1
 
 
-def answers(rng, truth, right):
-    return [int(t if rng.random() < right else 1 - t) for t in truth]
-
-
 @pytest.mark.parametrize("metric", ["accuracy", "f1", "matthews"])
-def test_scores_are_the_metric_and_their_interval_holds_them(metric):
+def test_scores_are_the_metric_and_their_interval_contains_them(metric):
     rng = np.random.default_rng(0)
     truth = [int(x) for x in rng.integers(0, 2, 80)]
-    said = {seed: answers(rng, truth, 0.8) for seed in (1, 2, 3)}
-    values = scores_by_seed(metric, truth, said, 300, seed=5)
-    assert {seed: own[0] for seed, own in values.items()} == pytest.approx(
-        {seed: METRICS[metric](truth, own) for seed, own in said.items()}
+    predictions = {seed: [int(t if rng.random() < 0.8 else 1 - t) for t in truth] for seed in (1, 2, 3)}
+    scores = resampled_scores(metric, truth, predictions, 300, seed=5)
+    assert {seed: values[0] for seed, values in scores.items()} == pytest.approx(
+        {seed: METRICS[metric](truth, predicted) for seed, predicted in predictions.items()}
     )
-    told = interval(values, seed=6)
-    assert told.mean == pytest.approx(np.mean([own[0] for own in values.values()]))
-    assert told.low < told.mean < told.high
+    interval = seeds_interval(scores, seed=6)
+    assert interval.mean == pytest.approx(np.mean([values[0] for values in scores.values()]))
+    assert interval.low < interval.mean < interval.high
 
 
-def test_a_difference_is_paired_so_that_equal_answers_differ_by_nothing():
+def test_differences_are_paired_so_equal_predictions_differ_by_0():
     rng = np.random.default_rng(1)
     truth = [float(x) for x in rng.normal(size=60)]
-    said = {seed: [t + float(rng.normal()) for t in truth] for seed in (1, 2)}
-    one, other = (scores_by_seed("pearson", truth, said, 200, seed=5) for _ in range(2))
-    assert interval({seed: one[seed] - other[seed] for seed in one}, seed=3) == Interval(0.0, 0.0, 0.0)
-    told = margin(one, other, keep=1.0, floor=0.0, seed=3)
-    assert told == Interval(0.0, 0.0, 0.0)
+    predictions = {seed: [t + float(rng.normal()) for t in truth] for seed in (1, 2)}
+    a, b = (resampled_scores("pearson", truth, predictions, 200, seed=5) for _ in range(2))
+    assert seeds_interval({seed: a[seed] - b[seed] for seed in a}, seed=3) == exact(0.0)
+    assert margin(a, b, keep_frac=1.0, floor=0.0, seed=3) == exact(0.0)
 
 
-def test_where_every_fit_diverged_there_are_no_scores():
-    assert scores_by_seed("f1", [0, 1], {}, 100, seed=1) == {}
+def test_without_a_fit_there_are_no_scores():
+    assert resampled_scores("f1", [0, 1], {}, 100, seed=1) == {}
 
 
 def test_seeds_that_disagree_widen_the_interval():
     truth = [0, 1] * 50
-    alike = {seed: [0, 1] * 40 + [1, 0] * 10 for seed in (1, 2, 3)}
-    apart = {1: truth, 2: [0, 1] * 40 + [1, 0] * 10, 3: [0, 1] * 30 + [1, 0] * 20}
-    narrow, wide = (interval(scores_by_seed("accuracy", truth, said, 500, seed=1), seed=2) for said in (alike, apart))
+    equal = {seed: [0, 1] * 40 + [1, 0] * 10 for seed in (1, 2, 3)}
+    different = {1: truth, 2: [0, 1] * 40 + [1, 0] * 10, 3: [0, 1] * 30 + [1, 0] * 20}
+    narrow, wide = (
+        seeds_interval(resampled_scores("accuracy", truth, predictions, 500, seed=1), seed=2)
+        for predictions in (equal, different)
+    )
     assert wide.mean == pytest.approx(narrow.mean)
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)

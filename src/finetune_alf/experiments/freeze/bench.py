@@ -14,7 +14,7 @@ from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.metrics import METRICS, ProblemType, metrics_for
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
-from finetune_alf.train.job import ScoredSplit, FitRunner
+from finetune_alf.train.job import FitRunner, ScoredSplit
 
 
 @dataclass(frozen=True)

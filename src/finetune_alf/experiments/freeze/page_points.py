@@ -125,7 +125,7 @@ def _not_monotone(sweep: FreezeDocument) -> str | None:
             for point in (points.of_score, points.of_gain)
         )
     ]
-    return f"A larger number of layers does not keep it: {', '.join(named)}." if named else None
+    return f"Not monotone, as some larger number of layers does not keep it: {', '.join(named)}." if named else None
 
 
 def _without_gain(sweep: FreezeDocument) -> str | None:

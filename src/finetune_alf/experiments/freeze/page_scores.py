@@ -6,6 +6,7 @@ from finetune_alf.documents import Estimate
 from finetune_alf.experiments.freeze.document import FreezeDocument, SampleTable
 from finetune_alf.experiments.freeze.figure import Line, differences_by_level, scores_by_level
 from finetune_alf.experiments.freeze.levels import FULL_MODEL
+from finetune_alf.report.evidence import few_seeds
 from finetune_alf.report.numbers import NONE, counted, estimate, signed_estimate
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
@@ -96,8 +97,8 @@ def _clear_differences(sweep: FreezeDocument) -> Iterator[str]:
         f"{where} the interval of the difference contains 0: no evidence of a difference. Intervals are 95 %, over "
         "seeds and texts, the same ones at all levels, and not corrected for the number of comparisons."
     )
-    if sweep.n_seeds < 3:
-        yield f"{counted(sweep.n_seeds, 'seed')} show little of how much scores vary between seeds."
+    if caution := few_seeds(sweep.n_seeds):
+        yield caution
 
 
 def _levels_where(sweep: FreezeDocument, condition: Callable[[Estimate], bool]) -> str:

@@ -1,0 +1,61 @@
+"""Sweeps in the report: the whole page beside this test, and the sentence that sums a sweep up."""
+
+from pathlib import Path
+
+import pytest
+from planted_sweeps import document, level, point, points, table, write_sweeps
+
+from finetune_alf.experiments.freeze.page import freeze_part
+from finetune_alf.experiments.freeze.page_points import kept_with
+from finetune_alf.paths import Paths
+from golden import golden
+
+
+def test_the_page_is_what_the_documents_say(tmp_path):
+    paths = Paths(tmp_path)
+    write_sweeps(paths)
+    part = freeze_part(paths)
+    page = "\n\n".join(["\n".join(part.in_short), part.section.markdown])
+    assert page == golden(Path(__file__).with_name("freeze_page.md"), page)
+    assert list(part.section.pictures) == [
+        *(f"{sweep}-{figure}.png" for sweep in ("first", "second") for figure in ("levels", "differences", "seconds")),
+        "freeze-3-layers.png",
+    ]
+
+
+def test_without_a_sweep_there_is_no_part(tmp_path):
+    assert freeze_part(Paths(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("of_score", "of_gain", "kept", "gained"),
+    [
+        ([1], [2], "with 1 of 3 layers trained;", "baseline with 2."),
+        (
+            [0, 1],
+            [None, None],
+            "with 0 to 1 of 3 layers",
+            "baseline with 3.",
+        ),  # no level keeps it: all layers are needed
+        ([0, 1], ["no gain", 1], "with 0 to 1 of 3 layers", "baseline with 1, on the samples with a gain."),
+        ([0, 1], ["no gain", "no gain"], "with 0 to 1 of 3 layers", "no full model is above the majority baseline."),
+    ],
+)
+def test_the_range_of_layers_is_over_all_samples(of_score, of_gain, kept, gained):
+    scores, gains = ([None if n == "no gain" else point(n) for n in numbers] for numbers in (of_score, of_gain))
+    tables = [
+        table(f"sample-{index}", [level(None, {"f1": 0.8})], {"f1": points(*pair)})
+        for index, pair in enumerate(zip(scores, gains, strict=True))
+    ]
+    sentence = kept_with(document("sweep", *tables))
+    assert kept in sentence
+    assert sentence.endswith(gained)
+
+
+def test_cola_counts_only_where_there_is_no_other_sample():
+    cola, other = (
+        table(name, [level(None, {"f1": 0.8})], {"f1": points(point(n), None)})
+        for name, n in (("cola", 3), ("sst2", 1))
+    )
+    assert "with 1 of 3 layers trained, without `cola`;" in kept_with(document("both", cola, other))
+    assert "with 3 of 3 layers trained;" in kept_with(document("alone", cola))
