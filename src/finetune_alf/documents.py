@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetune_alf.errors import InputError
 from finetune_alf.files import read_json, read_jsonl, write_json
+from finetune_alf.spec import first_fault
 
 
 class Document(BaseModel):
@@ -21,10 +22,8 @@ class Document(BaseModel):
         try:
             return cls.model_validate_json(json.dumps(value))
         except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            key = ".".join(map(str, fault["loc"])) or "the whole"
             raise InputError(
-                f"{where}: must be as its stage writes it, but got {key}: {fault['msg']}. Run that stage again."
+                f"{where}: must be as its stage writes it, but got {first_fault(error)}. Run that stage again."
             ) from None
 
     @classmethod

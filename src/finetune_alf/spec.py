@@ -1,6 +1,6 @@
-"""The base class of every spec."""
+"""The base class of every spec, and the first fault of a record that does not validate."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Spec(BaseModel):
@@ -10,3 +10,9 @@ class Spec(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the field and message of the first fault of a file."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"

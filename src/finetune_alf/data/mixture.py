@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from finetune_alf.data.sample import SPLITS, Card, Sample, first_fault, load_sample
+from finetune_alf.data.sample import SPLITS, Card, Sample, load_sample
 from finetune_alf.errors import DataError
 from finetune_alf.files import digest
 from finetune_alf.recipe.task_plans import TaskInfo
-from finetune_alf.spec import Spec
+from finetune_alf.spec import Spec, first_fault
 
 _REPAIR = "Run the prepare stage again."
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue, ValidationError
 from finetune_alf.data.rows import Text
 from finetune_alf.errors import DataError
 from finetune_alf.files import digest, os_error_reason, replace_folder, write_bytes, write_json
-from finetune_alf.spec import Spec
+from finetune_alf.spec import Spec, first_fault
 
 SPLITS = ("train", "validation", "confirmation", "test")
 _REPAIR = "Run the prepare stage again."
@@ -107,12 +107,6 @@ def load_card(folder: Path) -> Card:
         raise DataError(f"cannot read {path}: {os_error_reason(error)}. {_REPAIR}") from error
     except ValidationError as error:
         raise DataError(f"{path}: must be a sample's card, but got {first_fault(error)}. {_REPAIR}") from error
-
-
-def first_fault(error: ValidationError) -> str:
-    """Return the field and message of the first fault of a file."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
 
 
 def _stored_labels(labels: Sequence[float], label_names: tuple[str, ...]) -> list[Any]:

@@ -15,7 +15,7 @@ from finetune_alf.errors import EncoderError
 from finetune_alf.files import os_error_reason, write_bytes, write_json
 from finetune_alf.rates import HEAD, is_adapter, rate_source
 from finetune_alf.recipe import Adapter
-from finetune_alf.spec import Spec
+from finetune_alf.spec import Spec, first_fault
 
 if TYPE_CHECKING:
     import torch
@@ -81,10 +81,8 @@ def _read_spec(file: Path) -> SavedAdapter:
     except OSError as error:
         raise EncoderError(f"cannot read {file}: {os_error_reason(error)}. Save the adapter again.") from None
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, fault["loc"])) or "the file"
         raise EncoderError(
-            f"{file}: must be as save_adapter writes it, but got {where}: {fault['msg']}. Save the adapter again."
+            f"{file}: must be as save_adapter writes it, but got {first_fault(error)}. Save the adapter again."
         ) from None
 
 
