@@ -47,3 +47,10 @@ def new_root(empty_store: Path, tmp_path: Path) -> Callable[[], Path]:
 @pytest.fixture
 def root(new_root: Callable[[], Path]) -> Path:
     return new_root()
+
+
+@pytest.fixture
+def quick_probes(monkeypatch):
+    """Time fewer steps than a plan needs to be right."""
+    monkeypatch.setattr("finetune_alf.planning.probe.N_ROUNDS", 2)
+    monkeypatch.setattr("finetune_alf.planning.probe.PATIENCE_S", 0.0)

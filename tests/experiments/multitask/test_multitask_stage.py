@@ -7,11 +7,14 @@ import pytest
 from finetune_alf.errors import InputError, ParamsError
 from finetune_alf.experiments.multitask.cells import MultitaskLine
 from finetune_alf.experiments.multitask.document import MultitaskDocument
+from finetune_alf.experiments.multitask.experiment import MULTITASK
 from finetune_alf.experiments.multitask.page import multitask_part
+from finetune_alf.experiments.multitask.planned import SHARED_NOTE
 from finetune_alf.experiments.multitask.stage import multitask
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.paths import Paths
+from finetune_alf.planning.plan import plan
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.register.lock import read_locked_schedules
 from finetune_alf.running.context import Context
@@ -201,6 +204,20 @@ def test_mlflow_has_a_nested_run_for_each_cell_with_each_tasks_score(done):
             assert run.data.metrics[f"test.{task}.{metric}"] == pytest.approx(cell.tasks[task].score)
 
 
+def test_a_finished_experiment_is_planned_with_the_time_that_its_fits_took(done, quick_probes):
+    planned = plan(done, MULTITASK, "top")
+    assert [(stage.stage, stage.n_fits, stage.elapsed.n_fits) for stage in planned.stages] == [
+        ("all", 2, 2),
+        ("top-1", 2, 2),
+    ]
+    for stage in planned.stages:
+        assert stage.elapsed_predicted_s == pytest.approx(stage.seconds)
+        assert stage.ratio == stage.elapsed.seconds / stage.elapsed_predicted_s
+    everything, top = planned.stages
+    assert top.fit_flops < everything.fit_flops
+    assert SHARED_NOTE in planned.notes  # a cell of both experiments is counted in both
+
+
 def test_running_it_again_fits_nothing_and_changes_nothing(copied):
     paths = [copied.paths.ledger("multitask"), *copied.paths.experiment("multitask").iterdir()]
     before = [path.read_bytes() for path in paths]
@@ -251,7 +268,7 @@ def test_a_recipe_that_does_not_suit_its_tasks_is_refused_before_anything_is_fit
         (
             "metric: f1",
             "metric: pearson",
-            r"cell dropout-0.3: .*same\.metric: must be one for classes, but got pearson",
+            r"cell dropout-0.3: .*same\.metric: must be one for classification, but got pearson",
         ),
         (
             "{same: {pairs: apart, loss: binary_cross_entropy,",

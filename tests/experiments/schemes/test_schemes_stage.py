@@ -6,13 +6,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from finetune_alf.errors import EncoderError, InputError, ParamsError
+from finetune_alf.errors import EncoderError, InputError, ParamsError, ScheduleError
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.schemes.cells import SchemesLine
 from finetune_alf.experiments.schemes.document import SchemesDocument
+from finetune_alf.experiments.schemes.experiment import SCHEMES
 from finetune_alf.experiments.schemes.page import schemes_part
 from finetune_alf.experiments.schemes.stage import schemes
+from finetune_alf.files import write_jsonl
 from finetune_alf.paths import Paths
+from finetune_alf.planning.plan import plan
+from finetune_alf.planning.planned import ADAPTERS_NOTE
 from finetune_alf.rates import ListedRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
@@ -171,6 +175,49 @@ def test_an_interrupted_testbed_is_resumed_and_equals_one_that_was_not(done, pre
     assert [cell.model_copy(update=timeless) for cell in cells_of(ctx)] == [
         cell.model_copy(update=timeless) for cell in cells_of(done)
     ]
+
+
+def test_a_finished_testbed_is_planned_with_the_time_that_its_fits_took(done, quick_probes):
+    planned = plan(done, SCHEMES, "bed")
+    assert [(stage.stage, stage.n_fits, stage.elapsed.n_fits) for stage in planned.stages] == [
+        (sample, N_CELLS, N_CELLS) for sample in SAMPLES
+    ]
+    for stage in planned.stages:
+        assert stage.elapsed_predicted_s == pytest.approx(stage.seconds)
+        assert stage.ratio == stage.elapsed.seconds / stage.elapsed_predicted_s
+    assert ADAPTERS_NOTE in planned.notes
+
+
+def test_some_finished_fits_are_compared_with_the_prediction_for_just_these(done, prepared, tmp_path, quick_probes):
+    root = tmp_path / "some"
+    shutil.copytree(prepared, root)
+    ctx, known = context(root), {}
+    path = ctx.paths.cells("schemes", "bed")
+    predicted = {}
+    for cell in cells_of(done)[:N_CELLS]:
+        write_jsonl(path, [cell.as_json()])
+        stage, other = plan(ctx, SCHEMES, "bed", known).stages
+        assert other.elapsed is None
+        predicted |= dict.fromkeys(stage.elapsed.kinds, stage.elapsed_predicted_s)
+    assert sum(predicted.values()) == pytest.approx(stage.seconds)
+    assert predicted["head/none/constant"] < predicted["fixed/houlsby/constant"] != predicted["fixed/none/constant"]
+
+
+def with_cells(ctx, *cells):
+    spec = ctx.params.schemes["bed"]
+    changed = type(spec).model_validate({**spec.model_dump(exclude={"cells", "adapter_rate"}), "cells": cells})
+    return Context(ctx.params.model_copy(update={"schemes": {"bed": changed}}), ctx.paths, RecordingConsole())
+
+
+def test_a_schedule_in_the_registry_is_planned_as_if_every_layer_learned(done, quick_probes):
+    fixed, registered = {"scheme": "fixed"}, {"scheme": "alf-tiny@alf-1"}
+    known = {}
+    everything = plan(with_cells(done, fixed), SCHEMES, "bed", known)
+    planned = plan(with_cells(done, registered), SCHEMES, "bed", known)
+    assert [stage.fit_flops for stage in planned.stages] == [stage.fit_flops for stage in everything.stages]
+    assert planned.notes[-1].startswith("alf-tiny@alf-1: planned as if every layer learned")
+    with pytest.raises(ScheduleError, match=r"no\.json"):
+        plan(with_cells(done, {"scheme": "no.json"}), SCHEMES, "bed", known)
 
 
 def test_an_adapter_that_cannot_be_inserted_fails_before_any_fit(prepared, tmp_path, monkeypatch):

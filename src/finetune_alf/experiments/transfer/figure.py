@@ -35,8 +35,8 @@ def transfer_info(documents: Sequence[TransferDocument]) -> TransferInfo:
     def panel(document: TransferDocument) -> Panel:
         results = [document.schemes.get(scheme) for scheme in schemes]
         scores = tuple(result.score if result else None for result in results)
-        is_of_classes = METRICS[document.metric].problem_type == "classification"
-        return Panel(document.sample.name, scores, document.sample.majority_baseline if is_of_classes else None)
+        is_classification = METRICS[document.metric].problem_type == "classification"
+        return Panel(document.sample.name, scores, document.sample.majority_baseline if is_classification else None)
 
     return TransferInfo(schemes, tuple(map(panel, documents)))
 
