@@ -130,7 +130,7 @@ def test_what_there_is_none_of_is_said(root: Path) -> None:
     run(root, "params", "use", "elsa-small")
     told = run(root, "anatomy")
     assert told.exit_code == 3
-    assert told.stderr.startswith("anatomy: must have a study to take encoder and rates from, but got none.")
+    assert told.stderr.startswith("anatomy: params.yaml has no study")
     for command in ("study", "importance", "register", "transfer", "schemes", "multitask", "adapt"):
         told = run(root, command)
         assert (told.exit_code, told.stderr) == (0, "")
@@ -173,7 +173,7 @@ def test_an_unregistered_schedule_is_a_clear_error(root: Path) -> None:
 def test_ui_says_where_the_runs_are(root: Path) -> None:
     missing = run(root, "ui")
     assert missing.exit_code == 3
-    assert "mlflow.db: must be there" in missing.stderr
+    assert "mlflow.db does not exist" in missing.stderr
     path = root / "params.yaml"
     path.write_text(
         path.read_text().replace("experiment:", "uri: http://me:secret@tracking.example:5000\n  experiment:")

@@ -26,7 +26,7 @@ def test_a_log_gets_about_ten_lines_and_the_last(capsys: pytest.CaptureFixture[s
 
 
 def test_a_short_way_gets_a_line_a_step(capsys: pytest.CaptureFixture[str]) -> None:
-    with TerminalConsole().bar("transfer", 2) as bar:
+    with TerminalConsole().progress("transfer", 2) as bar:
         bar.advance()
         bar.advance()
     assert capsys.readouterr().err == "transfer: 1/2\ntransfer: 2/2\n"
@@ -53,11 +53,11 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setenv("TERM", "dumb")
-    with TerminalConsole().bar("study", 1) as bar:
+    with TerminalConsole().progress("study", 1) as bar:
         bar.advance("best 0.5")
     assert terminal.getvalue() == "study: 1/1 best 0.5\n"
 
 
-def test_what_is_said_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    TerminalConsole().say("done")
+def test_the_log_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    TerminalConsole().log("done")
     assert capsys.readouterr() == ("done\n", "")

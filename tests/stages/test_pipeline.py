@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from finetune_alf.errors import AlfError, InputError, LockedError, ScheduleError
+from finetune_alf.experiments.registry import registry
 from finetune_alf.experiments.run_all import run_all
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.stage import transfer
@@ -32,7 +33,7 @@ from small_project import RecordingConsole, small_context
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     ctx = small_context(tmp_path_factory.mktemp("project"))
-    run_all(ctx)
+    run_all(ctx, registry())
     return ctx
 
 

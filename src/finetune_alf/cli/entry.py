@@ -41,10 +41,11 @@ class _Commands(GuardedGroup):
         return {experiment.key: command_of(experiment) for experiment in registry()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List commands in the order of the work; experiments stand before the report."""
-        own = super().list_commands(ctx)
-        place = own.index("report")
-        return [*own[:place], *self._of_experiments, *own[place:]]
+        """List commands in the order of the work."""
+        names = super().list_commands(ctx)
+        for experiment in registry():
+            names.insert(names.index("study" if experiment.before_studies else "report"), experiment.key)
+        return names
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of this name; InputError where an experiment cannot be loaded."""

@@ -1,14 +1,14 @@
 """Experiment: all that the package asks of one. The commands, `plan`, `run`, `params` and the report loop over them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from finetune_alf.params import Params
-from finetune_alf.params.section import Section
-from finetune_alf.paths import Paths
-
-if TYPE_CHECKING:  # they load torch, which the command line does without until something runs
+if TYPE_CHECKING:  # the command line lists experiments without loading any of these
+    from finetune_alf.params import Params
+    from finetune_alf.params.section import Section
+    from finetune_alf.paths import Paths
     from finetune_alf.planning.planned import PlannedFits
     from finetune_alf.report.part import Part
     from finetune_alf.running.context import Context
@@ -27,19 +27,23 @@ class Experiment(Protocol):
     """Fits beside the studies, under one key.
 
     The key is that of its section in params.yaml, of its command and its stage in dvc.yaml, of its folder under
-    results/, and the first part of the keys of its runs in MLflow. An experiment imports what is heavy only when it
-    runs.
+    results/, and the first part of the keys of its runs in MLflow. The module of an experiment imports nothing heavy: a
+    method imports what it needs, so that `--help` stays quick.
     """
 
     key: ClassVar[str]
-    section: ClassVar[Section[Any]]
     help: ClassVar[Help]
     arguments: ClassVar[tuple[str, ...]]
     """The arguments of its command, in order."""
     before_studies: ClassVar[bool]
     """Whether studies may depend on what it writes, as on an encoder that was trained further."""
 
-    def choices(self, params: Params) -> tuple[Sequence[str], ...]:
+    @property
+    def section(self) -> "Section[Any]":
+        """Its section of params.yaml."""
+        ...
+
+    def choices(self, params: "Params") -> tuple[Sequence[str], ...]:
         """Return what params.yaml names for each argument; all combinations are run, and planned by the first."""
         ...
 
@@ -51,18 +55,22 @@ class Experiment(Protocol):
         """Return the fits of an entry, for a prediction of their time and memory."""
         ...
 
-    def part(self, paths: Paths) -> "Part | None":
+    def part(self, paths: "Paths") -> "Part | None":
         """Return its part of the report, read from its documents; None where it has not run."""
         ...
 
 
-class NamedExperiment:
+class NamedExperiment(ABC):
     """What experiments have in common whose section holds entries by name, each of them run by itself."""
 
-    section: ClassVar[Section[Any]]
     arguments: ClassVar[tuple[str, ...]] = ("name",)
     before_studies: ClassVar[bool] = False
 
-    def choices(self, params: Params) -> tuple[Sequence[str], ...]:
+    @property
+    @abstractmethod
+    def section(self) -> "Section[Any]":
+        """Its section of params.yaml."""
+
+    def choices(self, params: "Params") -> tuple[Sequence[str], ...]:
         """Return the names of the entries."""
         return (tuple(self.section.of(params)),)

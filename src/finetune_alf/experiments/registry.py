@@ -13,11 +13,9 @@ from finetune_alf.experiments.freeze.experiment import FREEZE
 from finetune_alf.experiments.multitask.experiment import MULTITASK
 from finetune_alf.experiments.schemes.experiment import SCHEMES
 from finetune_alf.experiments.transfer.experiment import TRANSFER
-from finetune_alf.params import Params
-from finetune_alf.params.load import load_params as load
-from finetune_alf.params.model import params_model
 
 if TYPE_CHECKING:
+    from finetune_alf.params import Params
     from finetune_alf.planning.planned import Plannable
 
 ENTRY_POINTS = "finetune_alf.experiments"
@@ -32,7 +30,7 @@ def registry() -> tuple[Experiment, ...]:
     """Return all experiments, the package's own first; InputError names an entry point that cannot be loaded."""
     experiments = [*BUILT_IN, *(_loaded(point) for point in sorted(metadata.entry_points(group=ENTRY_POINTS)))]
     keys = [experiment.key for experiment in experiments]
-    if repeated := sorted({key for key in keys if keys.count(key) > 1 or key in Params.model_fields}):
+    if repeated := sorted({key for key in keys if keys.count(key) > 1}):
         raise InputError(
             f"entry points {ENTRY_POINTS}: must have keys of their own, but {', '.join(repeated)} is taken. "
             "Uninstall one of the packages that bring it."
@@ -40,8 +38,10 @@ def registry() -> tuple[Experiment, ...]:
     return tuple(experiments)
 
 
-def model_of(experiments: Sequence[Experiment] | None = None) -> type[Params]:
+def model_of(experiments: Sequence[Experiment] | None = None) -> "type[Params]":
     """Return the record of params.yaml with the sections of these experiments, of all that there are unless given."""
+    from finetune_alf.params.model import params_model
+
     return params_model(tuple(experiment.section for experiment in experiments or registry()))
 
 
@@ -59,11 +59,13 @@ def load_params(
     overlays: Sequence[str] = (),
     *,
     experiments: Sequence[Experiment] | None = None,
-) -> Params:
+) -> "Params":
     """Read a params file with overlays, files or presets' names, laid over it in order.
 
     Raises ParamsError with every fault, each with its file, line, column and YAML path.
     """
+    from finetune_alf.params.load import load_params as load
+
     return load(path, overlays, model=model_of(experiments))
 
 

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from finetune_alf.data.spec import AnySampleSpec
 from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.errors import InputError
 from finetune_alf.params.checks import Disagreement, RawParams, check_study
 from finetune_alf.params.section import Section, field_of
 from finetune_alf.paths import Name
@@ -91,7 +92,12 @@ class Params(Spec):
 
 @cache
 def params_model(sections: tuple[Section[Any], ...]) -> type[Params]:
-    """Return the record of a params.yaml that has these sections beside the package's own."""
+    """Return the record of a params.yaml that has these sections beside the package's own.
+
+    Raises InputError for a section with the key of one that is there already.
+    """
+    if taken := [section.key for section in sections if section.key in Params.model_fields]:
+        raise InputError(f"sections of experiments: must have keys of their own, but {', '.join(taken)} is taken.")
     fields: dict[str, Any] = {section.key: field_of(section) for section in sections}
     model = create_model("Params", __base__=Params, __doc__=Params.__doc__, **fields)
     model.sections = tuple(sections)

@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from finetune_alf.experiments.adapt.section import SECTION
 from finetune_alf.experiments.experiment import Help, NamedExperiment
-from finetune_alf.params.section import Section
-from finetune_alf.paths import Paths
 
 if TYPE_CHECKING:
+    from finetune_alf.params.section import Section
+    from finetune_alf.paths import Paths
     from finetune_alf.planning.planned import PlannedFits
     from finetune_alf.report.part import Part
     from finetune_alf.running.context import Context
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 class AdaptExperiment(NamedExperiment):
     """Runs, plans and reports the entries of `adapt`."""
 
-    key: ClassVar[str] = SECTION.key
-    section: ClassVar[Section[Any]] = SECTION
+    key: ClassVar[str] = "adapt"
     help: ClassVar[Help] = Help(
         short="Train an encoder further on the texts of a task.",
         long="Train the encoder of adaptation NAME further, on texts without labels; without a name, of all.\n\n"
@@ -25,6 +23,13 @@ class AdaptExperiment(NamedExperiment):
         example="imdb",
     )
     before_studies: ClassVar[bool] = True
+
+    @property
+    def section(self) -> "Section[Any]":
+        """Its section of params.yaml."""
+        from finetune_alf.experiments.adapt.section import SECTION
+
+        return SECTION
 
     def run(self, ctx: "Context", *arguments: str) -> None:
         """Do what of an entry is not done yet."""
@@ -38,7 +43,7 @@ class AdaptExperiment(NamedExperiment):
 
         return adapt_planned(ctx, name)
 
-    def part(self, paths: Paths) -> "Part | None":
+    def part(self, paths: "Paths") -> "Part | None":
         """Return the part of the report about all that have run."""
         from finetune_alf.experiments.adapt.page import adapt_part
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from finetune_alf.experiments.experiment import Help
-from finetune_alf.experiments.transfer.section import SECTION
-from finetune_alf.params import Params
-from finetune_alf.params.section import Section
-from finetune_alf.paths import Paths
 
 if TYPE_CHECKING:
+    from finetune_alf.params import Params
+    from finetune_alf.params.section import Section
+    from finetune_alf.paths import Paths
     from finetune_alf.planning.planned import PlannedFits
     from finetune_alf.report.part import Part
     from finetune_alf.running.context import Context
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 class TransferExperiment:
     """Runs, plans and reports transfers: every study of `transfer.studies` on every sample of `transfer.samples`."""
 
-    key: ClassVar[str] = SECTION.key
-    section: ClassVar[Section[Any]] = SECTION
+    key: ClassVar[str] = "transfer"
     help: ClassVar[Help] = Help(
         short="Try the registered schedules on other samples.",
         long="Try the registered schedules of STUDY on SAMPLE; by default, all that params.yaml names.",
@@ -28,9 +26,16 @@ class TransferExperiment:
     arguments: ClassVar[tuple[str, ...]] = ("study", "sample")
     before_studies: ClassVar[bool] = False
 
-    def choices(self, params: Params) -> tuple[Sequence[str], ...]:
+    @property
+    def section(self) -> "Section[Any]":
+        """Its section of params.yaml."""
+        from finetune_alf.experiments.transfer.section import SECTION
+
+        return SECTION
+
+    def choices(self, params: "Params") -> tuple[Sequence[str], ...]:
         """Return the studies and the samples; there is no transfer without both."""
-        transfer = SECTION.of(params)
+        transfer = self.section.of(params)
         return (transfer.studies if transfer.samples else (), transfer.samples)
 
     def run(self, ctx: "Context", *arguments: str) -> None:
@@ -45,7 +50,7 @@ class TransferExperiment:
 
         return transfer_planned(ctx, name)
 
-    def part(self, paths: Paths) -> "Part | None":
+    def part(self, paths: "Paths") -> "Part | None":
         """Return the part of the report about all transfers that have run."""
         from finetune_alf.experiments.transfer.page import transfer_part
 
