@@ -143,7 +143,7 @@ def test_a_schedule_other_than_the_lock_files_is_not_applied(copied):
 def test_a_changed_lock_file_is_refused(copied):
     path = copied.paths.schedules("tiny")
     path.write_text(path.read_text().replace('"trial": 1', '"trial": 11').replace('"head": 0.01', '"head": 0.02'))
-    with pytest.raises(AlfError, match="it was changed"):
+    with pytest.raises(AlfError, match="edited"):
         transfer(copied, "tiny", "travel")
 
 

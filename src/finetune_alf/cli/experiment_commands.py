@@ -16,7 +16,8 @@ def command_of(experiment: Experiment) -> click.Command:
     def run(root: Path, **given: str | None) -> None:
         context = open_context(root)
         choices = zip(experiment.arguments, experiment.choices(context.params), strict=True)
-        for arguments in product(*(entries(given[argument], there) for argument, there in choices)):
+        named = [[name] if (name := given[argument]) else there for argument, there in choices]
+        for arguments in entries(None, product(*named)):
             experiment.run(context, *arguments)
 
     callback: Any = root_option(run)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +13,8 @@ from finetune_alf.errors import ParamsError
 if TYPE_CHECKING:
     from finetune_alf.params import Params
     from finetune_alf.running.context import Context
+
+T = TypeVar("T")
 
 root_option: Callable[[Any], Any] = click.option(
     "--root",
@@ -64,9 +66,9 @@ def store_uri(root: Path, uri: str | None = None) -> str:
     return tracking_uri(root, uri or os.environ.get("MLFLOW_TRACKING_URI") or None)
 
 
-def entries(name: str | None, there: Iterable[str]) -> list[str]:
-    """Return the name that was given, or all that there are; where there are none, print that."""
-    names = [name] if name else list(there)
-    if not names:
+def entries(given: T | None, there: Iterable[T]) -> list[T]:
+    """Return what was given, or all that there is; where there is nothing, print that."""
+    found = list(there) if given is None else [given]
+    if not found:
         click.echo(f"{click.get_current_context().info_name}: nothing to do, params.yaml names none.")
-    return names
+    return found
