@@ -96,7 +96,7 @@ def test_missing_splits_labels_and_columns_are_named(
 
 @pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Leave the hub out of reach, over a cache that holds acme/reviews at one commit."""
+    """Make the hub unreachable, with acme/reviews at one commit in the cache."""
     cache = tmp_path / "cache"
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

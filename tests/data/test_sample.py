@@ -42,7 +42,7 @@ def test_a_sample_round_trips(tmp_path: Path) -> None:
 
 
 def test_samples_of_classes_have_the_recorded_digest_and_bytes(tmp_path: Path) -> None:
-    """A sample that changes under the same spec makes its studies begin anew, and its `dvc.lock` stale."""
+    """Another sample for the same spec would start new studies and change `dvc.lock`."""
     prepare_sample("films", SPEC, tmp_path / "films")
     rows = [((f"first {number}", "null"), number % 2) for number in range(40)]
     spec = SPEC.model_copy(update={"max_train_frac": 0.5})

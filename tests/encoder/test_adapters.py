@@ -142,7 +142,7 @@ def test_down_projections_start_small_and_up_projections_at_0(bert):
     adapted = with_adapter(bert, HoulsbyAdapter(width=500))
     parameters = weights(adapted)
     down = torch.cat([p.flatten() for name, p in parameters.items() if name.endswith("down.weight")])
-    assert 0.008 < down.std() < 0.01  # a normal distribution cut off at two standard deviations has .88 of its spread
+    assert 0.008 < down.std() < 0.01  # the std of a normal distribution truncated at two std is .88
     assert down.abs().max() <= 0.02
     assert not any(p.any() for name, p in parameters.items() if ".up." in name or name.endswith("down.bias"))
 
@@ -168,7 +168,7 @@ def test_a_saved_adapter_loads_exactly(bert, spec, tmp_path):
     adapted = with_adapter(bert, spec)
     change_weights(adapted)
     save_adapter(adapted, tmp_path / "tuned")
-    bert.reset(77)  # another head: what was saved brings its own
+    bert.reset(77)  # another head, which the saved one replaces
     again = load_adapter(bert, tmp_path / "tuned")
     assert again.adapter == spec
     assert same(weights(adapted), weights(again))

@@ -9,7 +9,7 @@ from finetune_alf.encoder.load import load_encoder
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import EMBEDDINGS, HEAD, addresses, layer
 
-N_LAYERS = {"albert": 1}  # the layers of the others are their own
+N_LAYERS = {"albert": 1}  # no other family shares its layers
 
 OTHER_PARAMETERS = {
     "bert": [],

@@ -55,7 +55,7 @@ def test_the_head_is_initialized_as_the_architecture_does(random_encoder):
     assert torch.count_nonzero(model.bert.pooler.dense.bias) == 0
     modern = load_encoder(random_encoder("modernbert", hidden_size=256), 2).model
     assert modern.head.norm.weight.tolist() == [1.0] * 256
-    # a normal distribution cut off at two standard deviations has .88 of its spread
+    # the std of a normal distribution truncated at two std is .88
     assert modern.classifier.weight.std().item() == pytest.approx(0.88 * 256**-0.5, rel=0.1)
 
 

@@ -38,7 +38,7 @@ def test_token_types_are_given_only_to_encoders_that_use_them(random_encoder):
     assert all(takes.values())
     without = ("distilbert", "deberta", "deberta-v2", "modernbert", "mpnet")
     assert not any(load_encoder(random_encoder(name), 2).takes_token_types for name in without)
-    # a table of one type, as roberta-base has it, tells nothing apart
+    # roberta-base has an embedding for one token type only
     assert not load_encoder(random_encoder("roberta", type_vocab_size=1), 2).takes_token_types
 
 

@@ -56,7 +56,7 @@ def load_any_sample(folder: Path) -> AnySample:
 
 
 def task_infos(drawn: AnySample) -> dict[str, TaskInfo]:
-    """Return what a recipe's plans rest on, task by task."""
+    """Return the number of classes of each task, and whether its rows are pairs."""
     return {
         task: TaskInfo(len(sample.card.label_names), not isinstance(sample.splits["train"].texts[0], str))
         for task, sample in drawn.tasks.items()
