@@ -11,32 +11,14 @@ from pathlib import Path
 import pytest
 
 from finetune_alf.files import read_json, read_jsonl
+from small_project import PARAMS as SMALL
 
 TOY = Path(__file__).parent / "toy_package"
 SOURCES = Path(__file__).parents[2] / "src"
 
-PARAMS = """
-compute: {n_threads: 1}
-encoders:
-  tiny:
-    kind: random
-    seed: 1
-    config:
-      model_type: bert
-      vocab_size: 500
-      hidden_size: 16
-      num_hidden_layers: 2
-      num_attention_heads: 2
-      intermediate_size: 32
-      max_position_embeddings: 32
-samples:
-  films:
-    source: {kind: mini, domain: films}
-    n_train: 32
-    n_validation: 32
-    n_confirmation: 32
-    n_test: 40
-    max_train_frac: 0.2
+PARAMS = (
+    SMALL.partition("  travel:")[0]
+    + """
 batches:
   small:
     encoder: tiny
@@ -45,6 +27,7 @@ batches:
     batches: [4, 8, 16]
     n_seeds: 2
 """
+)
 CELLS = [(batch, seed) for batch in (4, 8, 16) for seed in (0, 1)]
 
 

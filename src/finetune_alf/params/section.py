@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import Field
 
@@ -10,9 +10,6 @@ from finetune_alf.errors import InputError
 from finetune_alf.params.checks import Disagreement, RawParams
 from finetune_alf.paths import Name
 from finetune_alf.spec import Spec
-
-if TYPE_CHECKING:
-    from finetune_alf.params.model import Params
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Spec)
@@ -30,8 +27,8 @@ class Section(Generic[T]):
     default: Callable[[], T]
     check: Callable[[RawParams], Iterator[Disagreement]]
 
-    def of(self, params: "Params") -> T:
-        """Return the section's value."""
+    def of(self, params: Spec) -> T:
+        """Return the section's value in params.yaml."""
         return cast("T", getattr(params, self.key))
 
 
