@@ -28,7 +28,7 @@ AdapterKind = Literal["none", "houlsby", "lora"]
 
 
 class NoAdapter(Spec):
-    """The bare encoder."""
+    """The encoder without an adapter."""
 
     kind: Literal["none"] = "none"
 
@@ -135,7 +135,8 @@ class SchemesSpec(Spec):
             return
         names = [combination.name for combination in listed]
         if repeated := [name for index, name in enumerate(names) if name in names[:index]]:
-            yield f"cells must name each combination once, but got {repeated[0]} again"
+            lists = "schemes, adapters and curves" if self.cells == "all" else "cells"
+            yield f"{lists} must give each combination once, but got {repeated[0]} again"
         reasons = self.left_out
         if reasons and self.cells != "all":
             faults = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())

@@ -75,7 +75,7 @@ def _open(ctx: Context, name: str, spec: SchemesSpec) -> SamplesBench:
 
 @dataclass(frozen=True)
 class _Testbed:
-    """A testbed with its encoder and samples loaded; the encoder is the bare one."""
+    """A testbed with its samples and its encoder, without an adapter, loaded."""
 
     name: str
     spec: SchemesSpec
