@@ -1,4 +1,4 @@
-"""The command line: thin commands over `stages/` and `params/`; the only place that prints and sets up logging.
+"""The command line: thin commands over `running/`, `experiments/` and `params/`; the only place that prints and logs.
 
 Commands import what they need as they run, so that `--help` answers at once.
 """

@@ -45,20 +45,20 @@ class _Bar:
         self._bar = bar
 
     def advance(self, note: str = "") -> None:
-        """Move on by one."""
+        """Advance by one."""
         if note:
             self._bar.set_postfix_str(note, refresh=False)
         self._bar.update()
 
 
 class _Lines:
-    """About ten lines for the whole way, so that a log stays readable."""
+    """About ten lines in all, so that a log stays readable."""
 
     def __init__(self, label: str, total: int) -> None:
         self._label, self._total, self._done = label, total, 0
 
     def advance(self, note: str = "") -> None:
-        """Move on by one."""
+        """Advance by one."""
         self._done += 1
         if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
             click.echo(f"{self._label}: {self._done}/{self._total} {note}".rstrip(), err=True)

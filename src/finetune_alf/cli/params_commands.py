@@ -17,7 +17,7 @@ def params() -> None:
 @overlays_option
 @root_option
 def check(overlays: tuple[str, ...], root: Path) -> None:
-    """Say whether the parameters are valid, or everything that is wrong with them."""
+    """Check the parameters: print that they are valid, or all faults."""
     checked = read_params(root, overlays)
     sizes = [
         f"{name} {', '.join(getattr(checked, name))}" for name in checked.named_sections() if getattr(checked, name)
@@ -52,7 +52,7 @@ def diff(overlays: tuple[str, ...], root: Path) -> None:
 
 
 class _NamesPresets(click.Command):
-    """Its help names all presets, looked up only when somebody asks."""
+    """Its help lists all presets, which are looked up only for the help."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from finetune_alf.params.presets import preset_names

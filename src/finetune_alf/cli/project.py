@@ -49,7 +49,7 @@ def read_params(root: Path, overlays: Sequence[str] = ()) -> "Params":
 
 
 def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
-    """Return what stages work with, in this folder."""
+    """Return the context of stages in this folder."""
     params = read_params(root, overlays)  # faults are found before anything heavy is loaded
     from finetune_alf.paths import Paths
     from finetune_alf.running.context import Context
@@ -67,7 +67,7 @@ def store_uri(root: Path, uri: str | None = None) -> str:
 
 
 def entries(given: T | None, there: Iterable[T]) -> list[T]:
-    """Return what was given, or all that there is; where there is nothing, print that."""
+    """Return what was given, or everything there is; print a note where there is nothing."""
     found = list(there) if given is None else [given]
     if not found:
         click.echo(f"{click.get_current_context().info_name}: nothing to do, params.yaml names none.")

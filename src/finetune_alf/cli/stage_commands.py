@@ -19,11 +19,11 @@ def prepare(name: str | None, root: Path) -> None:
         run_stage(context, one)
 
 
-@click.command(short_help="Write down which encoder a name stands for.", epilog="Example: finetune-alf encoder minilm")
+@click.command(short_help="Write the identity of an encoder.", epilog="Example: finetune-alf encoder minilm")
 @click.argument("name", required=False)
 @root_option
 def encoder(name: str | None, root: Path) -> None:
-    """Write the digest of encoder NAME to results/encoder, where DVC sees whether it is another one; or of all."""
+    """Write the digest of encoder NAME to results/encoder, so that DVC sees when it changes; without a name, of all."""
     context = open_context(root)
     from finetune_alf.running.encoder import encoder as run_stage
 
@@ -46,11 +46,13 @@ def study(name: str | None, root: Path) -> None:
         run_stage(context, one)
 
 
-@click.command(short_help="Say how much each layer's rate matters.", epilog="Example: finetune-alf importance minilm")
+@click.command(
+    short_help="Estimate how much each layer's rate matters.", epilog="Example: finetune-alf importance minilm"
+)
 @click.argument("name", required=False)
 @root_option
 def importance(name: str | None, root: Path) -> None:
-    """Say how much each layer's rate mattered in study NAME, and in which direction; without a name, in all."""
+    """Estimate how much each layer's rate matters in study NAME, and in which direction; without a name, in all."""
     context = open_context(root)
     from finetune_alf.running.importance import importance as run_stage
 
@@ -65,7 +67,7 @@ def importance(name: str | None, root: Path) -> None:
 )
 @root_option
 def register(name: str | None, from_lock: bool, root: Path) -> None:
-    """Confirm the best trials of study NAME on texts that none saw, and register two; without a name, of all."""
+    """Confirm the best trials of study NAME on unseen texts, and register two; without a name, of all."""
     context = open_context(root)
     from finetune_alf.running.register import register as run_stage
 

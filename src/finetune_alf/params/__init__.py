@@ -1,4 +1,4 @@
-"""params.yaml: what it may say (model), reading it with all faults at once (load), overlays and presets, editing it.
+"""params.yaml: its record (model), reading it with all faults at once (load), overlays and presets, editing it.
 
 Every package brings its own spec, and every experiment its own section; here they are put together.
 """

@@ -56,7 +56,7 @@ class RawParams:
 
 
 def check_study(raw: RawParams, name: str, study: dict[str, Any]) -> Iterator[Disagreement]:
-    """Yield what of a study does not agree with the encoders and samples."""
+    """Yield what in a study does not agree with the encoders and samples."""
     yield from check_fits(raw, ("studies", name), study, metric=metric_of(study))
     if has_tasks(study) and (metric := study.get("metric", "accuracy")) != "accuracy":
         yield ("studies", name, "metric"), f"must be left out where recipe.tasks has each task's, but got {metric}"

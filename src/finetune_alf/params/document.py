@@ -34,7 +34,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Document:
-    """What a params file says: values as JSON has them, the place of every key and item, faults of the YAML itself."""
+    """The content of a params file: values as JSON has them, the place of every key and item, faults of the YAML."""
 
     source: str
     value: dict[str, Any]

@@ -1,4 +1,4 @@
-"""From files to Params: read, overlay, validate, and say everything that is wrong at once."""
+"""From files to Params: read, overlay, validate, and report all faults at once."""
 
 import json
 import re
@@ -71,7 +71,7 @@ def _position(fault: Fault) -> tuple[str, int, int]:
 
 
 def _joined(found: list[tuple[KeyPath, str]]) -> dict[KeyPath, str]:
-    """Make one fault out of what each alternative of a union says about the same value."""
+    """Join the messages of a union's alternatives about the same value into one."""
     joined: dict[KeyPath, str] = {}
     for path, message in found:
         if path not in joined:
@@ -125,7 +125,7 @@ def _shown(value: object) -> str:
 
 
 def _yaml_path(loc: tuple[str | int, ...], value: object) -> KeyPath:
-    """Take the tags of unions, which pydantic names on the way, out of a location."""
+    """Return a location without the tags of unions, which pydantic adds."""
     path: list[str | int] = []
     at_tag = False
     for index, part in enumerate(loc):

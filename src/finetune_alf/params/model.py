@@ -53,13 +53,13 @@ class TrackingSpec(Spec):
 
 
 class ReportSpec(Spec):
-    """What stands above the report."""
+    """The title of the report."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)] = "Adaptive layer freezing"
 
 
 class Params(Spec):
-    """What params.yaml says of samples, encoders and studies; `params_model` adds the sections of experiments.
+    """The content of params.yaml: samples, encoders and studies; `params_model` adds the sections of experiments.
 
     `register` is spelt `register_` in Python, where the plain word is taken.
     """

@@ -1,4 +1,4 @@
-"""Which addresses matter, how sure that is, and in which direction."""
+"""Importance: which addresses matter, with intervals, and in which direction."""
 
 from finetune_alf.documents import Estimate
 from finetune_alf.figures import importance_bars
@@ -51,7 +51,7 @@ def first_place(evaluator: str, shares: dict[str, Estimate]) -> str:
 
 
 def agreement(record: LayerImportance) -> str | None:
-    """Say whether the evaluators put the same address first; None for a single one."""
+    """Return whether the evaluators rank the same address first, as a sentence; None for a single evaluator."""
     firsts = {evaluator: ranked(shares)[0] for evaluator, shares in record.evaluators.items() if shares}
     if len(firsts) < 2:
         return None

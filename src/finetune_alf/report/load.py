@@ -1,4 +1,4 @@
-"""From the stages' files to records, study by study; a stage that did not run leaves a gap, a broken file an error."""
+"""Read the results of studies; a stage that has not run is None, a broken file is an error."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

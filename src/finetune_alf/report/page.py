@@ -1,4 +1,4 @@
-"""The whole page: in short, then study by study what was run, what it shows, and what has not been run."""
+"""The whole page: a summary, a part for each study, and the parts of the experiments."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ from finetune_alf.study.documents import LayerImportance
 
 
 def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = ()) -> Section:
-    """Return the page: its Markdown and all of its pictures; `parts` are those of other experiments."""
+    """Return the page: its Markdown and all of its pictures; `parts` are those of the experiments."""
     section = Section()
     section.text(f"# {plain(title)}")
     section.text(

@@ -1,4 +1,4 @@
-"""What an experiment beside the studies adds to the page, and how its documents are read."""
+"""The part of the page that an experiment adds, and how its documents are read."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -72,7 +72,7 @@ def words(metric: str) -> str:
 
 
 def _caution(results: StudyResults, search: Searched, number: int, best: float) -> str:
-    """Say that the best of many scores is too high, and by how much where that was measured."""
+    """Return the caution that the best of many scores is too high, and by how much where that was measured."""
     n_texts = _n_validation(search) if search.settings.metric == "accuracy" and 0 < best < 1 else 0
     error = f" (on {counted(n_texts, 'text')}, about {score((best * (1 - best) / n_texts) ** 0.5)})" if n_texts else ""
     caution = (

@@ -1,4 +1,4 @@
-"""A piece of the page in the making: Markdown paragraphs and the pictures they show."""
+"""A section of the page: Markdown paragraphs and their pictures."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The fit_runner of a stage: a study's encoder and the samples it needs, loaded and checked."""
+"""What the fits of a stage need: an encoder and samples, loaded and checked, and the runner that fits them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -106,17 +106,17 @@ def n_outputs(card: Card) -> int:
 
 
 def fit_runner_of(ctx: Context, folders: Mapping[str, Path]) -> FitRunner:
-    """Return an empty fit_runner on the device of params.yaml; `folders` are those of its samples, by their digests."""
+    """Return a runner on the device of params.yaml; `folders` are those of its samples, by digest."""
     return FitRunner(folders, ctx.params.compute.device, threads_of(ctx.params.compute))
 
 
 def threads_of(compute: ComputeSpec) -> int | None:
-    """Return the threads of one worker: those named, or its share of the cores; None leaves one worker all of them."""
+    """Return the threads of one worker: `n_threads`, or its share of the cores; None stands for all cores."""
     if compute.n_threads or compute.n_workers == 1:
         return compute.n_threads
     return max(1, (os.cpu_count() or 1) // compute.n_workers)
 
 
 def encoder_spec_of(ctx: Context, name: str) -> EncoderSpec:
-    """Return the encoder of this name, its folder's path taken from the root."""
+    """Return the encoder of this name, with its folder relative to the root."""
     return resolve_folder(ctx.paths.root, ctx.encoder(name))

@@ -22,10 +22,10 @@ from finetune_alf.study.spec import StudySpec
 
 
 class ProgressBar(Protocol):
-    """Progress of something long."""
+    """A progress bar."""
 
     def advance(self, note: str = "") -> None:
-        """Move on by one; the note is shown beside the bar."""
+        """Advance by one; the note is shown beside the bar."""
         ...
 
 
@@ -68,7 +68,7 @@ class Context:
 
     @contextmanager
     def lock(self, stage: str) -> Iterator[None]:
-        """Hold a stage's lock: a second process at the same outputs is refused, and named."""
+        """Hold a stage's lock; LockedError names the process that holds it."""
         self.die_with_dvc()
         with hold_lock(self.paths.studies / f"{stage}.lock"):
             yield
@@ -79,7 +79,7 @@ class Context:
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
     def executor(self) -> Executor:
-        """Return what runs the jobs, as `compute.n_workers` and `compute.n_fused` ask."""
+        """Return the executor for `compute.n_workers` and `compute.n_fused`."""
         from finetune_alf.execute.fused import FusedExecutor
         from finetune_alf.execute.pool import PoolExecutor
         from finetune_alf.execute.serial import SerialExecutor

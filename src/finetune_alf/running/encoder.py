@@ -1,4 +1,4 @@
-"""Stage `encoder`: write down which encoder a name stands for, where DVC sees whether it is another one.
+"""Stage `encoder`: write the identity of an encoder to a file, so that DVC sees when it changes.
 
 Stages that fit depend on this small file: on an encoder's identity, not on how many others were trained further.
 """
@@ -9,7 +9,7 @@ from finetune_alf.running.context import Context
 
 
 def encoder(ctx: Context, name: str) -> None:
-    """Write the identity of `encoders.<name>`; EncoderError, naming what to run, when an adapted one is not there."""
+    """Write the identity of `encoders.<name>`; EncoderError, with the command to run, if an adapted one is missing."""
     kind = ctx.encoder(name).kind
     with ctx.lock(f"encoder-{name}"):
         identity = encoder_spec_of(ctx, name).identity()

@@ -1,4 +1,4 @@
-"""The fits of a stage: each is taken out of the ledger or done, then logged to MLflow, the results and the bar.
+"""The fits of a stage: each is taken from the ledger or done, then written to the results and logged to MLflow.
 
 This is the one way to run fits, and the one way to write cells.
 """
@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 from finetune_alf.documents import Document
 from finetune_alf.files import append_jsonl, write_jsonl, write_text
 from finetune_alf.running.context import Context, ProgressBar
-from finetune_alf.running.mirrored import Runs, parent_run
-from finetune_alf.running.runs import fit_run
+from finetune_alf.running.nested_runs import fit_run
+from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.tracking.record import RunRecord
 from finetune_alf.train.job import FitJob, FitRunner
 from finetune_alf.train.ledger import Ledger, run_jobs
@@ -24,7 +24,7 @@ C = TypeVar("C")
 
 @dataclass(frozen=True)
 class LoggedFields:
-    """What is logged of a fit besides what is logged of every one.
+    """The fields of a fit's run in MLflow besides those that every run has.
 
     `scores` are its final ones, by the names of the run's metrics, None where it diverged; `note` stands beside the
     bar, the fit's score unless it is given.
@@ -105,7 +105,7 @@ def fitting(
     tags: Mapping[str, str],
     ledger: str | None = None,
 ) -> Iterator[Fitter]:
-    """Open the parent run of a stage for an entry of params.yaml, and yield what does its fits.
+    """Open the parent run of a stage for an entry of params.yaml, and yield a Fitter.
 
     `tags` are those of the parent run. The finished fits are kept in a ledger of the same name, unless stages share
     one.
@@ -119,5 +119,5 @@ def fitting(
 
 
 def score_note(score: float | None) -> str:
-    """Return a score as it stands beside the bar; None is a fit that diverged."""
+    """Return a score for the progress bar; None is a fit that diverged."""
     return "diverged" if score is None else f"{score:.3f}"

@@ -1,4 +1,4 @@
-"""Stage `prepare`: draw a sample."""
+"""Stage `prepare`: draw a sample from its source."""
 
 from collections.abc import Mapping
 

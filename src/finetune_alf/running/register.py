@@ -1,4 +1,4 @@
-"""Stage `register`: confirm the top trials over fresh seeds, choose two, put them into MLflow's registry."""
+"""Stage `register`: confirm the top trials over fresh seeds, register two of them in MLflow."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,9 +9,9 @@ from finetune_alf.register.lock import lock_document, model_name, read_locked_sc
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import Fitter, LoggedFields
-from finetune_alf.running.mirrored import Runs, parent_run
-from finetune_alf.running.schedule_of import schedule_of
+from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.running.study import study_key, trial_key
+from finetune_alf.running.trial_schedule import trial_schedule
 from finetune_alf.schedules.registry import Registry
 from finetune_alf.schedules.schedule import ConfirmedScore
 from finetune_alf.study.records import TrialRecord, read_study, read_trials
@@ -23,7 +23,7 @@ from finetune_alf.train.result import FitResult
 def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
     """Register two schedules of a finished study as `alf-<name>`, aliases alf-1 and alf-2.
 
-    With `from_lock` nothing is fitted: the registry is given again what the lock file holds.
+    With `from_lock` nothing is fitted: the schedules of the lock file are registered again.
     """
     ctx.study(name)
     with (
@@ -56,7 +56,7 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     trials = {record.number: record for record in records}
     settings = read_study(folder)
     schedules = {
-        alias: schedule_of(
+        alias: trial_schedule(
             name, f"{name}-{alias}", bench, trials[candidate.trial], settings.git_commit, _confirmed(bench, candidate)
         )
         for alias, candidate in chosen.items()
@@ -92,7 +92,7 @@ def _confirmed(bench: Bench, candidate: Candidate) -> ConfirmedScore:
 
 
 def _attach_curves(runs: Runs, key: str, trials: Sequence[TrialRecord], measure: str) -> None:
-    """Put a picture of its learning curves into the run of each trial that was registered."""
+    """Log the learning curves of each registered trial as a picture in its run."""
     for trial in trials:
         run_id = runs.tracker.find_run(trial_key(key, trial.number))
         if run_id and trial.result:

@@ -3,16 +3,16 @@
 from finetune_alf.files import digest
 from finetune_alf.running.bench import open_bench
 from finetune_alf.running.context import Context, git_commit
-from finetune_alf.running.mirrored import parent_run
-from finetune_alf.running.runs import trial_run
-from finetune_alf.running.schedule_of import schedule_of
+from finetune_alf.running.nested_runs import trial_run
+from finetune_alf.running.parent_run import parent_run
+from finetune_alf.running.trial_schedule import trial_schedule
 from finetune_alf.study.coordinator import run_study
 from finetune_alf.study.identity import identity_of
 from finetune_alf.study.records import TrialRecord
 
 
 def study(ctx: Context, name: str) -> None:
-    """Bring `studies.<name>` to its number of trials, from wherever it stands."""
+    """Run or resume `studies.<name>` until it has its number of trials."""
     bench = open_bench(ctx, name)
     spec = bench.study
     key = study_key(name, digest(identity_of(spec, bench.sample.card.digest, bench.encoder.identity)))
@@ -27,7 +27,7 @@ def study(ctx: Context, name: str) -> None:
         def on_trial(record: TrialRecord) -> None:
             nonlocal best
             best = max(best, record.score if record.score is not None else best)
-            schedule = schedule_of(name, f"{name}-trial-{record.number}", bench, record, commit)
+            schedule = trial_schedule(name, f"{name}-trial-{record.number}", bench, record, commit)
             runs.put(
                 trial_run(trial_key(key, record.number), schedule, record, metric=spec.score_name, tags=bench.tags)
             )

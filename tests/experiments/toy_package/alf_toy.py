@@ -20,7 +20,7 @@ from finetune_alf.report.section import Section
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.running.mirrored import machine_of
+from finetune_alf.running.parent_run import machine_of
 from finetune_alf.seeds import child_seed
 from finetune_alf.spec import Spec
 from finetune_alf.train.job import FitJob

@@ -30,7 +30,7 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields
-from finetune_alf.running.mirrored import Runs, parent_run
+from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.tracking.record import Metric, RunRecord
 from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.precision import resolve_device

@@ -19,7 +19,7 @@ from finetune_alf.planning.probe import engine_of, shape_of
 from finetune_alf.running.bench import n_outputs
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields, fitting, score_note
-from finetune_alf.running.mirrored import machine_of
+from finetune_alf.running.parent_run import machine_of
 from finetune_alf.train.result import FitResult
 
 Fits = Sequence[tuple[Cell, FitResult]]

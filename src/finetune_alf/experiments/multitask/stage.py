@@ -17,7 +17,7 @@ from finetune_alf.recipe.task_plans import task_plans
 from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.running.mirrored import machine_of
+from finetune_alf.running.parent_run import machine_of
 from finetune_alf.train.job import FitRunner
 from finetune_alf.train.result import FitResult
 

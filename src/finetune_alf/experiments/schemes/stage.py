@@ -22,7 +22,7 @@ from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.running.mirrored import machine_of
+from finetune_alf.running.parent_run import machine_of
 from finetune_alf.schedules.pull import pull
 from finetune_alf.train.result import FitResult
 

@@ -1,4 +1,4 @@
-"""A fit as MLflow shows it: rates as parameters, a point an epoch, the schedule as JSON."""
+"""A fit as a run of MLflow: rates as params, metrics by epoch, the schedule as an artifact."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ def fit_run(
     scores: Mapping[str, float | None],
     tags: Mapping[str, str],
 ) -> RunRecord:
-    """Return the run of one fit. `scores` are its final ones by name, `test.accuracy` say; None where it diverged."""
+    """Return the run of one fit. `scores` are final ones by name, such as `test.accuracy`; None where it diverged."""
     ended_ms = result.started_ms + round(result.seconds * 1000)
     last = result.epochs[-1].epoch if result.epochs else 0
     finals = {
@@ -46,7 +46,7 @@ def fit_run(
 
 
 def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str, tags: Mapping[str, str]) -> RunRecord:
-    """Return the run of one trial; one that failed without a result shows its rates and the reason."""
+    """Return the run of one trial; a trial that failed without a result has its rates and the reason."""
     name, n_layers = f"trial {record.number}", record.layer_rates.n_layers
     tags = {**tags, "alf.trial": str(record.number), "alf.state": record.state}
     if record.repeats is not None:

@@ -1,4 +1,4 @@
-"""A parent run in MLflow for as long as a stage works, and the nested runs that it hands over."""
+"""The parent run of a stage in MLflow, and its nested runs."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -25,13 +25,13 @@ class Runs:
     metrics: dict[str, float] = field(default_factory=dict)
 
     def put(self, record: RunRecord) -> None:
-        """Hand over a nested run; training does not wait for it."""
+        """Log a nested run in the background."""
         self.mirror.put(self.parent_id, replace(record, tags={**self.tags, **record.tags}))
 
 
 @contextmanager
 def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> Iterator[Runs]:
-    """Open the parent run of this key, found again if a stage goes on, and end it with the block.
+    """Open the parent run of this key, or resume it, and end it with the block.
 
     Raises TrackingError when the store cannot be written to begin with. Once work has begun, a store that fails is
     only logged: results are in the stage's own files, and the next start writes what is missing.

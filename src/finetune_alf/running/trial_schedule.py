@@ -8,7 +8,7 @@ from finetune_alf.schedules.schedule import ConfirmedScore, Provenance, Schedule
 from finetune_alf.study.records import TrialRecord
 
 
-def schedule_of(
+def trial_schedule(
     study: str,
     name: str,
     bench: Bench,
