@@ -1,6 +1,7 @@
 """The presets for a GPU can be planned: here on tiny encoders of their depth, and small files in place of the hub."""
 
 import json
+from collections import Counter
 
 import pytest
 from click.testing import CliRunner
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 from finetune_alf.cli.entry import group
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.encoder.spec import HubEncoder, RandomEncoder
-from finetune_alf.experiments.registry import load_params
+from finetune_alf.experiments.registry import load_params, plannables
 from finetune_alf.params.presets import preset_names
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plans
@@ -17,11 +18,7 @@ from finetune_alf.running.prepare import prepare
 from small_project import RecordingConsole
 from word_pairs import write_word_pairs
 
-
-@pytest.fixture(autouse=True)
-def quick_probes(monkeypatch):
-    monkeypatch.setattr("finetune_alf.planning.probe.N_ROUNDS", 2)
-    monkeypatch.setattr("finetune_alf.planning.probe.PATIENCE_S", 0.0)
+pytestmark = pytest.mark.usefixtures("quick_probes")
 
 
 def local(name, spec, source):
@@ -32,7 +29,7 @@ def local(name, spec, source):
     text = {"quora": ["a", "b"], "sts": ["a", "b"]}.get(name, "a")
     score = name.startswith("sts")
     label = "score" if score else "kind"
-    asked = {
+    given = {
         "source": {"kind": "files", "train": str(source), "text": text, "label": label},
         "n_train": 40,
         "n_validation": 16,
@@ -40,7 +37,7 @@ def local(name, spec, source):
         "n_test": 0 if name in ("sst2", "stsb") else 16,
         "max_train_frac": 1,
     } | ({"problem_type": "regression"} if score else {})
-    return SampleSpec.model_validate_json(json.dumps(asked))
+    return SampleSpec.model_validate_json(json.dumps(given))
 
 
 def small_encoder(name):
@@ -91,15 +88,17 @@ def test_the_full_presets_can_be_planned(preset, tmp_path, monkeypatch):
     ctx = Context(params.model_copy(update=changes), Paths(tmp_path), RecordingConsole())
     for name in ctx.params.samples:
         prepare(ctx, name)
-    made, failed = plans(ctx)
+    made, failed = plans(ctx, plannables())
     assert not failed
-    assert {told.name: sum(stage.n_fits for stage in told.stages) for told in made} == FULL_PRESETS[preset]
-    for told in made:
-        assert all(stage.seconds > 0 and stage.memory_bytes > 0 for stage in told.stages)
+    n_fits = Counter()
+    for planned in made:
+        n_fits[planned.name] += sum(stage.n_fits for stage in planned.stages)
+        assert all(stage.seconds > 0 and stage.memory_bytes > 0 for stage in planned.stages)
+    assert n_fits == FULL_PRESETS[preset]
 
 
 def test_a_preset_whose_encoders_are_out_of_reach_names_each_of_them(tmp_path):
-    told = CliRunner().invoke(group, ["plan", "--params", "elsa-glue", "--root", str(tmp_path)])
-    assert (told.exit_code, told.stdout) == (3, "")
-    assert ["must be in the cache" in line for line in told.stderr.splitlines()] == [True] * 4
-    assert "google-bert/bert-large-uncased" in told.stderr
+    printed = CliRunner().invoke(group, ["plan", "--params", "elsa-glue", "--root", str(tmp_path)])
+    assert (printed.exit_code, printed.stdout) == (3, "")
+    assert ["must be in the cache" in line for line in printed.stderr.splitlines()] == [True] * 4
+    assert "google-bert/bert-large-uncased" in printed.stderr
