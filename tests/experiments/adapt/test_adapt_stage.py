@@ -1,14 +1,19 @@
-"""The stage from the words on the command line to the report, on a tiny checkpoint and the corpus of the package."""
+"""The stage from the command line to the report, on a tiny checkpoint and the corpus of the package."""
 
 import shutil
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from click.testing import CliRunner, Result
 from tiny_checkpoint import as_spec, save_checkpoint
 
 from finetune_alf.cli.entry import group
-from finetune_alf.files import file_digest, read_json, read_jsonl, write_json
+from finetune_alf.experiments.adapt.document import AdaptDocument, AdaptLine
+from finetune_alf.experiments.adapt.page import adapt_part
+from finetune_alf.experiments.adapt.record import NEW_HEAD_NOTE
+from finetune_alf.files import file_digest, read_json
+from finetune_alf.paths import Paths
 from finetune_alf.tracking.mlflow import MlflowTracker
 
 PARAMS = """
@@ -35,19 +40,20 @@ adapt:
   films:
     encoder: tiny
     sample: films
-    epochs: 6
+    epochs: 2
     batch: 8
     max_tokens: 24
     rate: 1e-2
     whole_words: true
     precision: fp32
+    warm_up_head: {n_steps: 20, rate: 1e-3}
     n_seeds: 2
     n_resamples: 200
     recipe:
       rates: {kind: uniform, rate: 1e-3, head: 1e-2}
       allow_forgetting: true
       batch: 8
-      epochs: 2
+      epochs: 1
       max_tokens: 16
       precision: fp32
 """
@@ -55,6 +61,12 @@ adapt:
 
 def run(root: Path, *words: str) -> Result:
     return CliRunner().invoke(group, [*words, "--root", str(root)])
+
+
+def change(root: Path, old: str, new: str) -> None:
+    text = (root / "params.yaml").read_text()
+    assert old in text
+    (root / "params.yaml").write_text(text.replace(old, new, 1))
 
 
 @pytest.fixture(scope="module")
@@ -68,165 +80,140 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(prepared: Path) -> Path:
-    told = run(prepared, "adapt", "films")
-    assert told.exit_code == 0, told.stderr
-    assert told.stdout.startswith("films: loss on held-out texts ")
-    assert "No gain is to be expected" in told.stdout  # the checkpoint has no head
+    result = run(prepared, "adapt", "films")
+    assert result.exit_code == 0, result.stderr
+    assert NEW_HEAD_NOTE in result.stdout  # the checkpoint has no head
     return prepared
 
 
-def test_before_it_has_run_its_encoder_names_the_command(prepared: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def document(done: Path) -> AdaptDocument:
+    return AdaptDocument.read(Paths(done).document("adapt", "films"))
+
+
+@pytest.fixture
+def copy(done: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(done, tmp_path / "copy")
+
+
+def test_before_it_has_run_its_encoder_is_refused_with_the_command_to_run(prepared: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(prepared, tmp_path / "copy", ignore=shutil.ignore_patterns("encoders"))
     for words in (["anatomy", "minilm"], ["study", "minilm"], ["encoder", "further"]):
-        told = run(copy, *words)
-        assert told.exit_code == 3
-        assert f"{copy}/data/encoders/films: must contain the encoder of adapt.films" in told.stderr
-        assert told.stderr.endswith("Run `finetune-alf adapt films` first.\n")
+        result = run(copy, *words)
+        assert result.exit_code == 3
+        assert f"{copy}/data/encoders/films: must contain the encoder of adapt.films" in result.stderr
+        assert "`finetune-alf adapt films`" in result.stderr
 
 
 def test_its_folder_is_an_encoder_wherever_one_is_named(done: Path) -> None:
-    told = run(done, "anatomy", "minilm")
-    assert told.exit_code == 0, told.stderr
+    result = run(done, "anatomy", "minilm")
+    assert result.exit_code == 0, result.stderr
     identity = as_spec(done / "data" / "encoders" / "films").identity()
-    assert told.stdout.splitlines()[0] == f"further: {identity}"
+    assert result.stdout.splitlines()[0] == f"further: {identity}"
     assert run(done, "encoder").exit_code == 0
-    assert read_json(done / "results" / "encoder" / "further.json") == {
-        "name": "further",
-        "kind": "adapted",
-        "identity": identity,
-    }
-    assert read_json(done / "results" / "encoder" / "tiny.json")["identity"] != identity
+    further, tiny = (read_json(Paths(done).encoder_card(name)) for name in ("further", "tiny"))
+    assert further == {"name": "further", "kind": "adapted", "identity": identity}
+    assert tiny["identity"] != identity
 
 
-def test_the_results_hold_losses_and_both_sides_under_the_same_seeds(done: Path) -> None:
-    told = read_json(done / "results" / "adapt" / "films.json")
-    assert told["losses"]["after"] < told["losses"]["before"]
-    assert told["texts"]["source"] == "sample films, training split"
-    assert (told["texts"]["n_texts"], told["texts"]["n_held_out"]) == (32, 24)
-    rows = read_jsonl(done / "results" / "adapt" / "films.jsonl")
-    seeds = {side: [row["seed"] for row in rows if row["side"] == side] for side in ("without", "with")}
-    assert seeds["without"] == seeds["with"]
-    assert len(set(seeds["with"])) == 2
-    compared = told["comparison"]
-    for side, own in compared["sides"].items():
-        scores = [row["score"] for row in rows if row["side"] == side]
-        assert own["mean"] == pytest.approx(sum(scores) / 2)
-    gain = compared["sides"]["with"]["mean"] - compared["sides"]["without"]["mean"]
-    assert compared["difference"]["mean"] == pytest.approx(gain)
-    assert compared["diverged"] == []
-    firsts = {row["side"]: row["epochs"][0]["train_loss"] for row in rows[::2]}
-    assert firsts["without"] != firsts["with"]
+def test_the_record_has_the_losses_the_texts_and_the_weights(done: Path, document: AdaptDocument) -> None:
+    record = document.record
+    assert record.losses.after < record.losses.before
+    assert record.texts.source == "sample films, training split"
+    assert (record.texts.n_texts, record.texts.n_held_out) == (32, 24)
+    assert record.sha256 == file_digest(done / "data" / "encoders" / "films" / "model.safetensors")
 
 
-def test_what_is_done_is_not_done_again_and_a_lost_result_comes_back(done: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(done, tmp_path / "copy")
-    weights, result = copy / "data" / "encoders" / "films" / "model.safetensors", copy / "results" / "adapt"
-    before, written = {file.name: file.read_bytes() for file in result.iterdir()}, weights.stat().st_mtime_ns
-    shutil.rmtree(result)
-    told = run(copy, "adapt")
-    assert told.exit_code == 0, told.stderr
+def test_both_encoders_are_compared_with_the_same_seeds(done: Path, document: AdaptDocument) -> None:
+    cells = AdaptLine.read_lines(Paths(done).cells("adapt", "films"))
+    plain, adapted = ([cell for cell in cells if cell.variant == variant] for variant in ("plain", "adapted"))
+    assert [cell.seed for cell in plain] == [cell.seed for cell in adapted]
+    assert len({cell.seed for cell in plain}) == 2
+    assert plain[0].epochs[0].train_loss != adapted[0].epochs[0].train_loss
+    comparison = document.comparison
+    assert comparison.scores["plain"].mean == pytest.approx(fmean(cell.score for cell in plain))
+    assert comparison.scores["adapted"].mean == pytest.approx(fmean(cell.score for cell in adapted))
+    gain = comparison.scores["adapted"].mean - comparison.scores["plain"].mean
+    assert comparison.difference.mean == pytest.approx(gain)
+    assert comparison.diverged == ()
+
+
+def test_a_finished_adaptation_is_not_repeated_and_a_lost_result_is_written_again(copy: Path) -> None:
+    weights, results = copy / "data" / "encoders" / "films" / "model.safetensors", copy / "results" / "adapt"
+    before, written = {file.name: file.read_bytes() for file in results.iterdir()}, weights.stat().st_mtime_ns
+    shutil.rmtree(results)
+    result = run(copy, "adapt")
+    assert result.exit_code == 0, result.stderr
     assert weights.stat().st_mtime_ns == written
-    assert {file.name: file.read_bytes() for file in result.iterdir()} == before
+    assert {file.name: file.read_bytes() for file in results.iterdir()} == before
 
 
-def test_mlflow_has_the_adaptation_and_every_cell_below_one_parent(done: Path) -> None:
+def test_mlflow_has_the_adaptation_and_every_cell_below_one_parent(done: Path, document: AdaptDocument) -> None:
     tracker = MlflowTracker(done)
     runs = tracker.client.search_runs([tracker.experiment_id], "tags.`alf.adapt` = 'films'", max_results=50)
     (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     nested = {run.info.run_name: run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id}
     assert set(nested) == {
         "further pre-training of tiny",
-        *(f"{side}/seed-{index}" for side in ("without", "with") for index in range(2)),
+        *(f"{variant}/seed-{index}" for variant in ("plain", "adapted") for index in range(2)),
     }
-    told = read_json(done / "results" / "adapt" / "films.json")
     trained = nested["further pre-training of tiny"]
-    assert trained.data.metrics["mlm.loss.after"] == pytest.approx(told["losses"]["after"])
+    assert trained.data.metrics["mlm.loss.after"] == pytest.approx(document.record.losses.after)
     points = tracker.client.get_metric_history(trained.info.run_id, "mlm.train.loss")
-    assert sorted(point.step for point in points) == [point["step"] for point in told["curve"]]
-    assert parent.data.metrics["with.accuracy"] == pytest.approx(told["comparison"]["sides"]["with"]["mean"])
+    assert sorted(point.step for point in points) == [point.step for point in document.record.loss_curve]
+    assert parent.data.metrics["adapted.accuracy"] == pytest.approx(document.comparison.scores["adapted"].mean)
 
 
-def test_the_report_shows_it_with_and_without(done: Path) -> None:
-    told = run(done, "report")
-    assert told.exit_code == 0, told.stderr
-    page = (done / "results" / "report" / "report.md").read_text("utf-8")
-    record = read_json(done / "results" / "adapt" / "films.json")
-    assert f"{record['losses']['before']:.3f}" in page
-    assert f"{record['losses']['after']:.3f}" in page
-    assert record["comparison"]["difference"]["verdict"] in page
-    assert "No gain is to be expected" in page  # the checkpoint has no head
-    assert "15% of the whole words" in page
-    assert (done / "results" / "report" / "figures" / "films-adapt.png").read_bytes().startswith(b"\x89PNG")
+def test_the_report_contains_the_adaptation_and_its_figure(done: Path) -> None:
+    result = run(done, "report")
+    assert result.exit_code == 0, result.stderr
+    report = done / "results" / "report"
+    assert adapt_part(Paths(done)).section.markdown in (report / "report.md").read_text("utf-8")
+    assert (report / "figures" / "films-adapt.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_adapted_anew_it_is_another_encoder_to_a_study(done: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(done, tmp_path / "copy")
+def test_adapted_with_other_settings_it_is_another_encoder_to_a_study(done: Path, copy: Path) -> None:
     assert run(copy, "study", "minilm").exit_code == 0
     (first,) = (copy / "studies").glob("minilm-*.db")
-    text = (copy / "params.yaml").read_text()
-    (copy / "params.yaml").write_text(text.replace("    rate: 1e-2", "    rate: 2e-2"))
+    change(copy, "    rate: 1e-2", "    rate: 2e-2")
     for words in (["adapt", "films"], ["encoder", "further"], ["study", "minilm"]):
-        told = run(copy, *words)
-        assert told.exit_code == 0, told.stderr
+        result = run(copy, *words)
+        assert result.exit_code == 0, result.stderr
     assert len(set((copy / "studies").glob("minilm-*.db")) - {first}) == 1
     card, study = (read_json(copy / "results" / path) for path in ("encoder/further.json", "study/minilm/study.json"))
     assert study["encoder"]["identity"] == card["identity"]
     assert card["identity"] != as_spec(done / "data" / "encoders" / "films").identity()
 
 
-def test_the_page_tells_how_many_texts_were_left_out_and_which_weights_came_of_it(done: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(done, tmp_path / "copy")
-    path = copy / "results" / "adapt" / "films.json"
-    record = read_json(path)
-    record["texts"]["n_left_out"] = 3
-    write_json(path, record)
-    assert run(copy, "report").exit_code == 0
-    page = (copy / "results" / "report" / "report.md").read_text("utf-8")
-    assert "`films`: left out as scored on in another split: 3 texts of sample films, training split." in page
-    assert record["sha256"] == file_digest(copy / "data" / "encoders" / "films" / "model.safetensors")
-    assert record["sha256"] in page
-
-
-def test_without_a_recipe_nothing_is_fine_tuned(done: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(done, tmp_path / "copy")
-    text = (copy / "params.yaml").read_text()
-    (copy / "params.yaml").write_text(text[: text.index("    recipe:\n      rates")])
-    told = run(copy, "adapt", "films")
-    assert told.exit_code == 0, told.stderr
-    assert read_json(copy / "results" / "adapt" / "films.json")["comparison"] is None
-    assert read_jsonl(copy / "results" / "adapt" / "films.jsonl") == []
-    assert run(copy, "report").exit_code == 0
+def test_without_a_recipe_nothing_is_fine_tuned(copy: Path) -> None:
+    change(copy, PARAMS[PARAMS.index("    recipe:\n      rates") :], "")
+    result = run(copy, "adapt", "films")
+    assert result.exit_code == 0, result.stderr
+    assert AdaptDocument.read(Paths(copy).document("adapt", "films")).comparison is None
+    assert AdaptLine.read_lines(Paths(copy).cells("adapt", "films")) == ()
 
 
 @pytest.mark.parametrize(
-    ("was", "now", "message"),
+    ("old", "new", "key"),
     [
-        ("adapt: films}", "adapt: flims}", "encoders.further.adapt: must be an entry of adapt (films), but got flims"),
-        ("    encoder: tiny", "    encoder: further", "must be a checkpoint with its own tokenizer, but adapted was"),
-        (
-            "    epochs: 6",
-            "    epochs: 6\n    n_steps: 9",
-            "epochs or n_steps must be given, one of them, but got both",
-        ),
-        ("    epochs: 6\n", "", "epochs or n_steps must be given, one of them, but got neither"),
-        ("    whole_words", "    column: text\n    whole_words", "column must go with a file, but got text"),
+        ("adapt: films}", "adapt: flims}", "encoders.further.adapt"),
+        ("    encoder: tiny", "    encoder: further", "adapt.films.encoder"),
+        ("    epochs: 2", "    epochs: 2\n    n_steps: 9", "adapt.films"),
+        ("    epochs: 2\n", "", "adapt.films"),
+        ("    whole_words", "    column: text\n    whole_words", "adapt.films"),
     ],
+    ids=["unknown adaptation", "adapted twice", "epochs and steps", "neither of them", "a column without a file"],
 )
-def test_what_cannot_be_is_told_before_anything_runs(
-    prepared: Path, tmp_path: Path, was: str, now: str, message: str
-) -> None:
-    text = (prepared / "params.yaml").read_text()
-    assert was in text
-    (tmp_path / "params.yaml").write_text(text.replace(was, now, 1))
-    told = run(tmp_path, "adapt", "films")
-    assert told.exit_code == 3
-    assert message in told.stderr
+def test_what_does_not_fit_is_refused_by_its_key(tmp_path: Path, old: str, new: str, key: str) -> None:
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    change(tmp_path, old, new)
+    result = run(tmp_path, "adapt", "films")
+    assert result.exit_code == 3
+    assert f" {key}: " in result.stderr
 
 
-def test_a_metric_of_other_labels_is_refused(prepared: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(prepared, tmp_path / "copy")
-    text = (copy / "params.yaml").read_text()
-    (copy / "params.yaml").write_text(text.replace("    n_seeds: 2", "    metric: pearson\n    n_seeds: 2"))
-    told = run(copy, "adapt", "films")
-    assert told.exit_code == 3
-    assert "adapt.films.metric: must be accuracy or balanced_accuracy or " in told.stderr
+def test_a_metric_of_other_labels_is_refused(copy: Path) -> None:
+    change(copy, "    n_seeds: 2", "    metric: pearson\n    n_seeds: 2")
+    result = run(copy, "adapt", "films")
+    assert result.exit_code == 3
+    assert " adapt.films.metric: must be accuracy" in result.stderr

@@ -1,4 +1,4 @@
-"""What is learned from: the training split or a file, never a text that is scored on."""
+"""The texts of further pre-training: the training split or a file, without texts that are scored."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,7 @@ from finetune_alf.data.sample import Split, load_sample
 from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import DataError
 from finetune_alf.experiments.adapt.spec import AdaptSpec
-from finetune_alf.experiments.adapt.texts import texts_of
+from finetune_alf.experiments.adapt.texts import select_texts
 
 SAMPLE = {
     "source": {"kind": "mini", "domain": "films"},
@@ -34,56 +34,56 @@ def sample(tmp_path_factory):
     return drawn(tmp_path_factory.mktemp("samples"))
 
 
-def asked(**changes):
-    wanted = {"encoder": "tiny", "sample": "films", "epochs": 1}
-    return AdaptSpec.model_validate_json(json.dumps(wanted | changes))
+def adapt_spec(**changes):
+    settings = {"encoder": "tiny", "sample": "films", "epochs": 1}
+    return AdaptSpec.model_validate_json(json.dumps(settings | changes))
 
 
-def test_a_sample_gives_its_training_texts_and_is_measured_on_its_validation_texts(sample, tmp_path):
-    texts = texts_of("one", asked(), sample, tmp_path)
-    assert texts.learned == sample.splits["train"].texts
+def test_a_sample_gives_its_training_texts_and_holds_out_its_validation_texts(sample, tmp_path):
+    texts = select_texts("one", adapt_spec(), sample, tmp_path)
+    assert texts.train == sample.splits["train"].texts
     assert texts.held_out == sample.splits["validation"].texts
 
 
 def test_without_validation_texts_a_few_training_texts_are_held_out(tmp_path):
     sample = drawn(tmp_path, n_validation=0)
-    texts = texts_of("one", asked(), sample, tmp_path)
+    texts = select_texts("one", adapt_spec(), sample, tmp_path)
     assert len(texts.held_out) == 2
-    assert sorted(texts.learned + texts.held_out) == sorted(sample.splits["train"].texts)
+    assert sorted(texts.train + texts.held_out) == sorted(sample.splits["train"].texts)
 
 
-def test_a_files_texts_that_are_scored_on_are_left_out_however_they_are_spaced(sample, tmp_path, monkeypatch):
+def test_scored_texts_of_a_file_are_excluded_however_they_are_spaced(sample, tmp_path, monkeypatch):
     own = [f"text number {index}" for index in range(40)]
     leaked = [sample.splits[split].texts[0] for split in ("validation", "confirmation", "test")]
     fair = sample.splits["train"].texts[0]
     spaced = [text.replace(" ", "  ") for text in leaked]
     (tmp_path / "texts.txt").write_text("\n".join([*own, *spaced, fair, "", "  "]))
     monkeypatch.setenv("TEXTS", str(tmp_path))
-    texts = texts_of("one", asked(file="${TEXTS}/texts.txt"), sample, tmp_path / "elsewhere")
-    assert sorted(texts.learned + texts.held_out) == sorted([*own, fair])
-    assert texts.n_left_out == 3
+    texts = select_texts("one", adapt_spec(file="${TEXTS}/texts.txt"), sample, tmp_path / "elsewhere")
+    assert sorted(texts.train + texts.held_out) == sorted([*own, fair])
+    assert texts.n_excluded == 3
     assert len(texts.held_out) == 2
 
 
-def test_a_table_gives_one_column(sample, tmp_path):
+def test_a_table_gives_a_column(sample, tmp_path):
     lines = [json.dumps({"body": f"text number {index}", "stars": index}) for index in range(5)]
     (tmp_path / "texts.jsonl").write_text("\n".join(lines))
-    texts = texts_of("one", asked(file="texts.jsonl", column="body"), sample, tmp_path)
-    assert len(texts.learned + texts.held_out) == 5
-    with pytest.raises(DataError, match=r"texts\.jsonl: must be read by a column, since it is a table"):
-        texts_of("one", asked(file="texts.jsonl"), sample, tmp_path)
+    texts = select_texts("one", adapt_spec(file="texts.jsonl", column="body"), sample, tmp_path)
+    assert len(texts.train + texts.held_out) == 5
+    with pytest.raises(DataError, match=r"texts\.jsonl: must have a column, as it is a table"):
+        select_texts("one", adapt_spec(file="texts.jsonl"), sample, tmp_path)
     with pytest.raises(DataError, match=r"texts\.jsonl:1: must have the column 'text'"):
-        texts_of("one", asked(file="texts.jsonl", column="text"), sample, tmp_path)
-    with pytest.raises(DataError, match=r"texts\.jsonl:1: must have a text, but got 0"):
-        texts_of("one", asked(file="texts.jsonl", column="stars"), sample, tmp_path)
+        select_texts("one", adapt_spec(file="texts.jsonl", column="text"), sample, tmp_path)
+    with pytest.raises(DataError, match=r"texts\.jsonl:1: .* got 0"):
+        select_texts("one", adapt_spec(file="texts.jsonl", column="stars"), sample, tmp_path)
 
 
 def pairs(root):
-    """Draw pairs whose texts come again and again, as in natural language inference: a premise, several hypotheses."""
+    """Draw pairs whose texts occur repeatedly, as in natural language inference: a premise, several hypotheses."""
     rows = {
         "train": [("shared with test", f"own {index}") for index in range(4)],
         "validation": [("shared with train", "held out"), ("held out", "shared with test")],
-        "test": [("shared with test", "asked"), ("asked", "own 0")],
+        "test": [("shared with test", "only test"), ("only test", "own 0")],
     }
     rows["train"] += [("shared with train", f"own {index}") for index in range(4)]
     for split, texts in rows.items():
@@ -96,48 +96,48 @@ def pairs(root):
     return load_sample(root / "pairs")
 
 
-def test_texts_of_training_pairs_that_are_scored_on_in_other_pairs_are_left_out(tmp_path):
-    texts = texts_of("one", asked(sample="pairs"), pairs(tmp_path), tmp_path)
-    assert sorted(texts.learned) == ["own 1", "own 2", "own 3"]
+def test_texts_of_training_pairs_that_are_scored_in_other_pairs_are_excluded(tmp_path):
+    texts = select_texts("one", adapt_spec(sample="pairs"), pairs(tmp_path), tmp_path)
+    assert sorted(texts.train) == ["own 1", "own 2", "own 3"]
     assert sorted(texts.held_out) == ["held out", "shared with test", "shared with train"]
-    assert texts.n_left_out == 3
+    assert texts.n_excluded == 3
 
 
-def test_no_text_is_learned_from_and_held_out_though_it_comes_twice(sample, tmp_path):
+def test_no_text_is_both_trained_on_and_held_out_if_it_occurs_twice(sample, tmp_path):
     (tmp_path / "twice.txt").write_text("\n".join([*(f"text  {index}" for index in range(40))] * 2))
-    texts = texts_of("one", asked(file="twice.txt"), sample, tmp_path)
-    assert sorted(texts.learned + texts.held_out) == sorted(f"text  {index}" for index in range(40))
+    texts = select_texts("one", adapt_spec(file="twice.txt"), sample, tmp_path)
+    assert sorted(texts.train + texts.held_out) == sorted(f"text  {index}" for index in range(40))
 
 
 def test_held_out_texts_are_drawn_from_all_tasks_of_a_mixture(sample, tmp_path, monkeypatch):
     monkeypatch.setattr("finetune_alf.experiments.adapt.texts.MAX_HELD_OUT", 8)
     other = drawn(tmp_path, source={"kind": "mini", "domain": "gadgets"})
     mixture = Mixture("both", MixtureCard(name="both", tasks={}, counts={}, digest="0" * 64), {"a": sample, "b": other})
-    texts = texts_of("one", asked(sample="both"), mixture, tmp_path)
+    texts = select_texts("one", adapt_spec(sample="both"), mixture, tmp_path)
     assert len(texts.held_out) == 8
     for one in (sample, other):
         assert set(texts.held_out) & set(one.splits["validation"].texts)
-        assert set(texts.learned) >= set(one.splits["train"].texts)
+        assert set(texts.train) >= set(one.splits["train"].texts)
 
 
-def test_nothing_left_to_learn_from_is_told(tmp_path):
+def test_no_text_left_to_train_on_is_an_error(tmp_path):
     sample = pairs(tmp_path)
-    train = Split((("shared with test", "asked"),), (0,))
+    train = Split((("shared with test", "only test"),), (0,))
     sample = replace(sample, splits={**sample.splits, "train": train})
     with pytest.raises(DataError, match=r"adapt\.one\.sample: must give 1 or more texts that .* but got 0"):
-        texts_of("one", asked(sample="pairs"), sample, tmp_path)
+        select_texts("one", adapt_spec(sample="pairs"), sample, tmp_path)
 
 
-def test_too_few_texts_and_a_missing_file_are_named(sample, tmp_path):
+def test_too_few_texts_and_a_missing_file_are_errors(sample, tmp_path):
     (tmp_path / "one.txt").write_text("a single text")
     with pytest.raises(DataError, match=r"adapt\.one\.file: must give 2 or more texts .* but got 1"):
-        texts_of("one", asked(file="one.txt"), sample, tmp_path)
-    with pytest.raises(DataError, match=r"none\.txt: must be a file, but there is none"):
-        texts_of("one", asked(file="none.txt"), sample, tmp_path)
+        select_texts("one", adapt_spec(file="one.txt"), sample, tmp_path)
+    with pytest.raises(DataError, match=r"none\.txt: "):
+        select_texts("one", adapt_spec(file="none.txt"), sample, tmp_path)
 
 
-def test_the_digest_is_over_what_is_learned_and_what_is_held_out(sample, tmp_path):
+def test_the_digest_covers_which_texts_are_held_out(sample, tmp_path):
     (tmp_path / "texts.txt").write_text("\n".join(f"text number {index}" for index in range(40)))
-    from_file = [texts_of("one", asked(file="texts.txt", seed=seed), sample, tmp_path) for seed in (1, 1, 2)]
+    from_file = [select_texts("one", adapt_spec(file="texts.txt", seed=seed), sample, tmp_path) for seed in (1, 1, 2)]
     assert from_file[0].digest == from_file[1].digest != from_file[2].digest
     assert from_file[0].source_digest == from_file[2].source_digest

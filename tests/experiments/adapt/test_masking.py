@@ -1,17 +1,17 @@
-"""What is hidden, and by what law: 15 %, of it 80 : 10 : 10, no special tokens, whole words whole."""
+"""Masking: 15 % of the tokens, replaced 80 : 10 : 10, no special tokens, and whole words whole."""
 
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune_alf.experiments.adapt.masking import NO_WORD, MaskLaw, mask
+from finetune_alf.experiments.adapt.masking import NO_WORD, MaskingRule, mask_tokens
 
 MASK_ID, N_SPECIAL, N_IDS = 4, 5, 50
 ORDINARY = torch.arange(N_SPECIAL, N_IDS)
 
 
-def law(frac=0.15, whole_words=False):
-    return MaskLaw(frac, whole_words, MASK_ID, ORDINARY)
+def rule(frac=0.15, whole_words=False):
+    return MaskingRule(frac, whole_words, MASK_ID, ORDINARY)
 
 
 def generator(seed):
@@ -32,62 +32,62 @@ def texts(draw):
     return ids, words
 
 
-def was_hidden(ids, masked):
-    chosen = torch.zeros(ids.numel(), dtype=torch.bool)
-    chosen[masked.places] = True
-    return chosen.view_as(ids)
+def is_masked(ids, masked):
+    mask = torch.zeros(ids.numel(), dtype=torch.bool)
+    mask[masked.positions] = True
+    return mask.view_as(ids)
 
 
 @settings(deadline=None)
 @given(texts(), st.floats(0.01, 0.99), st.booleans(), st.integers(0, 10**6))
-def test_only_ordinary_tokens_are_hidden_and_the_truth_is_what_stood_there(batch, frac, whole_words, seed):
+def test_special_tokens_are_not_masked_and_labels_are_the_original_ids(batch, frac, whole_words, seed):
     ids, words = batch
-    masked = mask(ids, words, law(frac, whole_words), generator(seed))
-    chosen = was_hidden(ids, masked)
-    assert not (chosen & (words == NO_WORD)).any()
-    assert torch.equal(masked.truth, ids.flatten()[masked.places])
-    assert torch.equal(masked.ids[~chosen], ids[~chosen])
-    put = masked.ids[chosen]
-    assert ((put == MASK_ID) | (put >= N_SPECIAL)).all()
+    masked = mask_tokens(ids, words, rule(frac, whole_words), generator(seed))
+    mask = is_masked(ids, masked)
+    assert not (mask & (words == NO_WORD)).any()
+    assert torch.equal(masked.labels, ids.flatten()[masked.positions])
+    assert torch.equal(masked.input_ids[~mask], ids[~mask])
+    replaced = masked.input_ids[mask]
+    assert ((replaced == MASK_ID) | (replaced >= N_SPECIAL)).all()
 
 
 @settings(deadline=None)
 @given(texts(), st.floats(0.05, 0.95), st.integers(0, 10**6))
-def test_a_word_is_hidden_whole_or_not_at_all(batch, frac, seed):
+def test_a_word_is_masked_whole_or_not_at_all(batch, frac, seed):
     ids, words = batch
-    chosen = was_hidden(ids, mask(ids, words, law(frac, whole_words=True), generator(seed)))
-    for row, of_row in zip(words, chosen, strict=True):
+    mask = is_masked(ids, mask_tokens(ids, words, rule(frac, whole_words=True), generator(seed)))
+    for row, of_row in zip(words, mask, strict=True):
         for word in set(row.tolist()) - {NO_WORD}:
             assert len(set(of_row[row == word].tolist())) == 1
 
 
 @settings(deadline=None, max_examples=5)
 @given(st.sampled_from([0.15, 0.4]), st.booleans(), st.integers(0, 10**6))
-def test_in_the_long_run_the_shares_are_those_of_the_law(frac, whole_words, seed):
+def test_in_the_long_run_the_fractions_are_those_of_the_rule(frac, whole_words, seed):
     n_rows, n_words = 2000, 50
     words = torch.arange(n_words).repeat_interleave(2).expand(n_rows, -1)  # words of two tokens
     ids = torch.randint(N_SPECIAL, N_IDS, words.shape, generator=generator(seed + 1))
-    masked = mask(ids, words, law(frac, whole_words), generator(seed))
-    hidden, put = len(masked.places), masked.ids.flatten()[masked.places]
-    assert abs(hidden / ids.numel() - frac) < 0.01  # 100,000 words: five standard errors are 0.008 at most
-    behind_mask, kept = (put == MASK_ID).sum() / hidden, (put == masked.truth).sum() / hidden
-    assert abs(behind_mask - 0.8) < 0.02
-    assert abs(kept - (0.1 + 0.1 / len(ORDINARY))) < 0.02  # a random token is the true one now and then
-    drawn = put[(put != MASK_ID) & (put != masked.truth)]
+    masked = mask_tokens(ids, words, rule(frac, whole_words), generator(seed))
+    n_masked, replaced = len(masked.positions), masked.input_ids.flatten()[masked.positions]
+    assert abs(n_masked / ids.numel() - frac) < 0.01  # 100,000 words: five standard errors are 0.008 at most
+    mask_frac, kept_frac = (replaced == MASK_ID).sum() / n_masked, (replaced == masked.labels).sum() / n_masked
+    assert abs(mask_frac - 0.8) < 0.02
+    assert abs(kept_frac - (0.1 + 0.1 / len(ORDINARY))) < 0.02  # a random token may be the original one
+    drawn = replaced[(replaced != MASK_ID) & (replaced != masked.labels)]
     assert set(drawn.tolist()) == set(ORDINARY.tolist())
 
 
-def test_tokens_of_a_word_are_chosen_apart_unless_words_are_whole():
+def test_without_whole_words_tokens_of_a_word_are_masked_independently():
     words = torch.zeros(500, 2, dtype=torch.int64)
     ids = torch.full_like(words, N_SPECIAL)
-    chosen = was_hidden(ids, mask(ids, words, law(0.5), generator(0)))
-    assert (chosen[:, 0] != chosen[:, 1]).any()
+    mask = is_masked(ids, mask_tokens(ids, words, rule(0.5), generator(0)))
+    assert (mask[:, 0] != mask[:, 1]).any()
 
 
-def test_the_same_seed_hides_the_same_and_another_one_other_tokens():
+def test_equal_seeds_mask_equal_tokens():
     words = torch.arange(30).expand(8, -1)
     ids = torch.full((8, 30), N_SPECIAL)
-    one, again, other = (mask(ids, words, law(), generator(seed)) for seed in (1, 1, 2))
-    assert torch.equal(one.ids, again.ids)
-    assert torch.equal(one.places, again.places)
-    assert one.places.tolist() != other.places.tolist()
+    one, again, other = (mask_tokens(ids, words, rule(), generator(seed)) for seed in (1, 1, 2))
+    assert torch.equal(one.input_ids, again.input_ids)
+    assert torch.equal(one.positions, again.positions)
+    assert one.positions.tolist() != other.positions.tolist()

@@ -1,4 +1,4 @@
-"""Texts in pieces: nothing of a text is lost, words keep together, and every piece comes once an epoch."""
+"""Pieces of texts: no token is lost, words have their own ids, and an epoch has every piece once."""
 
 import itertools
 
@@ -12,6 +12,7 @@ from finetune_alf.encoder.masked_lm import load_masked_lm
 from finetune_alf.errors import EncoderError
 from finetune_alf.experiments.adapt.pieces import NO_WORD, Pieces, batches
 
+CLS, SEP = 2, 3
 TEXT = "An uneven but quietly moving film, unforgettable."
 
 
@@ -20,23 +21,22 @@ def masked_lm(with_head):
     return load_masked_lm(as_spec(with_head), 0)
 
 
-def test_a_long_text_comes_in_pieces_that_hold_all_of_it(masked_lm):
-    vendor = masked_lm.tokenizer
+def test_the_pieces_of_a_long_text_have_all_its_tokens(masked_lm):
     (whole,) = masked_lm.pieces([TEXT], 40)
     parts = list(masked_lm.pieces([TEXT], 8))
     assert len(parts) > 2
-    assert all(len(ids) <= 8 and (ids[0], ids[-1]) == (vendor.cls_token_id, vendor.sep_token_id) for ids, _ in parts)
+    assert all(len(ids) <= 8 and (ids[0], ids[-1]) == (CLS, SEP) for ids, _ in parts)
     assert [token for ids, _ in parts for token in ids[1:-1]] == whole[0][1:-1]
 
 
-def test_words_are_the_tokenizers_own_and_special_tokens_have_none(masked_lm):
+def test_word_ids_are_the_tokenizers_and_special_tokens_have_none(masked_lm):
     ((ids, words),) = masked_lm.pieces(["unforgettable film [SEP] unforgettable"], 40)
     tokens = masked_lm.tokenizer.convert_ids_to_tokens(ids)
     assert [word for word, token in zip(words, tokens, strict=True) if token in ("[CLS]", "[SEP]")] == [-1, -1, -1]
     starts = [not token.startswith("##") for token in tokens]
     assert len(tokens) > 7
-    for (before, after), starts_anew in zip(itertools.pairwise(words), starts[1:], strict=True):
-        assert (before != after) == starts_anew
+    for (before, after), is_new_word in zip(itertools.pairwise(words), starts[1:], strict=True):
+        assert (before != after) == is_new_word
 
 
 def test_texts_longer_than_the_encoder_reads_are_refused(masked_lm):
@@ -46,7 +46,7 @@ def test_texts_longer_than_the_encoder_reads_are_refused(masked_lm):
 
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(5, 90), min_size=1, max_size=9), min_size=1, max_size=9))
-def test_padding_stands_behind_each_piece_and_words_count_from_zero(rows):
+def test_padding_follows_each_piece_and_word_ids_count_from_0(rows):
     pieces = Pieces.of((row, [NO_WORD, *range(40, 39 + len(row))]) for row in rows)
     ids, words, is_token = pieces.padded(list(range(len(rows))), pad_token_id=0)
     for index, row in enumerate(rows):
@@ -59,7 +59,7 @@ def test_padding_stands_behind_each_piece_and_words_count_from_zero(rows):
 
 @settings(deadline=None)
 @given(st.lists(st.integers(3, 99), min_size=1, max_size=60), st.integers(1, 8), st.integers(0, 99))
-def test_every_piece_comes_once_an_epoch_in_another_order_each_time(lengths, batch, seed):
+def test_an_epoch_has_every_piece_once_and_the_seed_decides_the_order(lengths, batch, seed):
     n_steps = -(-len(lengths) // batch)
     steps = list(itertools.islice(batches(torch.tensor(lengths), batch, seed), 2 * n_steps))
     for epoch in (steps[:n_steps], steps[n_steps:]):

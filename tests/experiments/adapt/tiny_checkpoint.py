@@ -1,4 +1,4 @@
-"""Tiny checkpoints with a word-piece tokenizer learned from the corpus of the package."""
+"""Tiny checkpoints with a WordPiece tokenizer trained on the corpus of the package."""
 
 import json
 from importlib.resources import files
@@ -29,7 +29,7 @@ FAMILIES: dict[str, dict[str, object]] = {
     "ModernBert": {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3},
     "MPNet": {"pad_token_id": 0},
 }
-"""Families beside BERT, and what their configuration says otherwise."""
+"""Families besides BERT, and what differs in their configurations."""
 
 
 def films() -> list[str]:

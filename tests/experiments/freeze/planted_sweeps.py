@@ -38,7 +38,7 @@ def points(
 ) -> OperatingPoints:
     """Operating points of a full model at 0.8 over a majority baseline of 0.5; the head alone is at 0.6."""
     return OperatingPoints(
-        majority=0.5,
+        majority_baseline=0.5,
         full_model=seeds_estimate(0.8),
         gain=gain or estimate(0.3),
         head_only=seeds_estimate(0.6),
@@ -71,7 +71,7 @@ def table(
 ) -> SampleTable:
     fields: dict[str, Any] = {
         "sample": SweepSample(
-            name=name, digest="d" * 64, metrics=tuple(operating_points), scored_on="test", n_texts=1043
+            name=name, digest="d" * 64, metrics=tuple(operating_points), score_on="test", n_texts=1043
         ),
         "search": SearchResult(
             rate=2e-5, is_at_edge=False, scores={"1e-05": (0.7,), "2e-05": (0.79,), "5e-05": (None,)}
@@ -120,7 +120,7 @@ def write_sweeps(paths: Paths) -> None:
             level(3, {"pearson": None}, n_seeds=0, n_diverged=2, seconds=None),
         ],
         {"pearson": points(point(1), point(None), gain=estimate(0.03))},
-        sample=SweepSample(name="scores", digest="e" * 64, metrics=("pearson",), scored_on="validation", n_texts=24),
+        sample=SweepSample(name="scores", digest="e" * 64, metrics=("pearson",), score_on="validation", n_texts=24),
         search=SearchResult(rate=2e-5, is_at_edge=True, scores={"1e-05": (0.5,), "2e-05": (0.6,)}),
     )
     recipe = Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16, frozen_dropout="off")

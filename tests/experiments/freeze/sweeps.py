@@ -11,7 +11,7 @@ from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.train.result import EpochMetrics, FitResult
 
 RECIPE = {"rates": {"kind": "uniform", "rate": 1e-5}, "epochs": 2, "batch": 8, "max_tokens": 16}
-SAMPLE = SweepSample(name="words", digest="d" * 64, metrics=("accuracy", "f1"), scored_on="test", n_texts=2)
+SAMPLE = SweepSample(name="words", digest="d" * 64, metrics=("accuracy", "f1"), score_on="test", n_texts=2)
 
 PARAMS = """
 compute: {n_threads: 1}

@@ -75,7 +75,7 @@ def test_the_selected_rate_has_the_best_validation_score_of_the_full_model(
 def test_metrics_are_those_named_or_the_tasks_own_and_without_test_texts_validation_is_scored(
     document: FreezeDocument,
 ) -> None:
-    samples = {name: (table.sample.metrics, table.sample.scored_on) for name, table in document.samples.items()}
+    samples = {name: (table.sample.metrics, table.sample.score_on) for name, table in document.samples.items()}
     assert samples == {
         "cola-like": (("matthews", "accuracy"), "test"),
         "scored": (("pearson", "spearman"), "validation"),
@@ -103,11 +103,11 @@ def test_operating_points_keep_their_fraction(document: FreezeDocument) -> None:
         for metric, found in sample.operating_points.items():
             full = found.full_model.mean
             means = {r.n_trained: r.scores[metric].mean for name, r in sample.levels.items() if name != "none"}
-            for floor, operating_point in ((0.0, found.of_score), (found.majority, found.of_gain)):
+            for floor, operating_point in ((0.0, found.of_score), (found.majority_baseline, found.of_gain)):
                 keeping = [n for n, mean in means.items() if mean - floor >= 0.9 * (full - floor)]
                 expected = min(keeping, default=None) if full > floor else None
                 assert (operating_point and operating_point.n_trained) == expected
-            assert found.gain.mean == pytest.approx(full - found.majority)
+            assert found.gain.mean == pytest.approx(full - found.majority_baseline)
             assert found.head_only == sample.levels["2"].scores[metric]
 
 

@@ -1,4 +1,4 @@
-"""results/adapt/<name>.json: what further pre-training did, and what fine-tuning gained by it."""
+"""results/adapt/<name>.json: the record of an adaptation, and the comparison of fine-tuned scores."""
 
 from typing import Literal
 
@@ -6,30 +6,31 @@ from finetune_alf.documents import Document, Estimate
 from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.experiments.cell_line import CellLine
 
-Side = Literal["without", "with"]
+Variant = Literal["plain", "adapted"]
+"""The encoder that a fit starts from: before, or after further pre-training."""
 
 
-class SidesDifference(Estimate):
-    """With minus without, tested."""
+class VariantDifference(Estimate):
+    """Adapted minus plain, tested."""
 
     p: float
     verdict: str
 
 
 class Comparison(Document):
-    """The fine-tuned scores; no difference where no seed converged on both sides."""
+    """The fine-tuned scores; without them, and without a difference, where no seed converged from both encoders."""
 
     metric: str
     n_test: int
-    majority: float
+    majority_baseline: float
     n_seeds: int
     diverged: tuple[str, ...]
-    sides: dict[Side, Estimate]
-    difference: SidesDifference | None
+    scores: dict[Variant, Estimate]
+    difference: VariantDifference | None
 
 
 class AdaptDocument(Document):
-    """An adaptation, and what fine-tuning gained where that was asked."""
+    """An adaptation; the comparison is None without a recipe."""
 
     record: AdaptRecord
     comparison: Comparison | None
@@ -38,4 +39,4 @@ class AdaptDocument(Document):
 class AdaptLine(CellLine):
     """A cell's line in the results."""
 
-    side: Side
+    variant: Variant

@@ -17,9 +17,9 @@ class AdaptExperiment(NamedExperiment):
 
     key: ClassVar[str] = "adapt"
     help: ClassVar[Help] = Help(
-        short="Train an encoder further on the texts of a task.",
-        long="Train the encoder of adaptation NAME further, on texts without labels; without a name, of all.\n\n"
-        "What is done already, under the same settings, encoder and texts, is not done again.",
+        short="Pre-train an encoder further on the texts of a task.",
+        long="Pre-train the encoder of adaptation NAME further, on unlabelled texts; without a name, all of them.\n\n"
+        "Run the same command again to resume the comparison; interrupted training starts again.",
         example="imdb",
     )
     before_studies: ClassVar[bool] = True
@@ -32,19 +32,19 @@ class AdaptExperiment(NamedExperiment):
         return SECTION
 
     def run(self, ctx: "Context", *arguments: str) -> None:
-        """Do what of an entry is not done yet."""
+        """Do the training and the fits of an entry that are not done yet."""
         from finetune_alf.experiments.adapt.stage import adapt
 
         adapt(ctx, *arguments)
 
     def planned(self, ctx: "Context", name: str) -> "PlannedFits":
-        """Return the fits of an entry."""
+        """Return the training and the fits of an entry."""
         from finetune_alf.experiments.adapt.planned import adapt_planned
 
         return adapt_planned(ctx, name)
 
     def part(self, paths: "Paths") -> "Part | None":
-        """Return the part of the report about all that have run."""
+        """Return the part of the report about the adaptations that have run."""
         from finetune_alf.experiments.adapt.page import adapt_part
 
         return adapt_part(paths)

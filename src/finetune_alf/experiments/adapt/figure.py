@@ -1,31 +1,32 @@
-"""Further pre-training: the training loss over the steps, and the loss on held-out texts before and after."""
+"""The figure of an adaptation: the training loss over the steps, and the loss on held-out texts before and after."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from finetune_alf.experiments.adapt.record import Losses, LossPoint
 from finetune_alf.figures.style import color, marker, styled_figure
 
 
 @dataclass(frozen=True)
-class AdaptationInfo:
-    """What the figure shows: two lines of (step, loss)."""
+class LossInfo:
+    """The two lines of the figure, as (step, loss)."""
 
     train: tuple[tuple[float, float], ...]
     held_out: tuple[tuple[float, float], tuple[float, float]]
 
 
-def adaptation_info(points: Sequence[Mapping[str, float]], before: float, after: float) -> AdaptationInfo:
-    """Sort `[{step, loss}]` into lines; a training loss stands at the middle of the steps that it is the mean of."""
-    ends = [0.0, *(float(point["step"]) for point in points)]
+def loss_info(points: Sequence[LossPoint], losses: Losses) -> LossInfo:
+    """Return the lines; a training loss lies at the middle of the steps that it is the mean of."""
+    ends = [0, *(point.step for point in points)]
     middles = [(start + end) / 2 for start, end in itertools.pairwise(ends)]
-    train = tuple((middle, float(point["loss"])) for middle, point in zip(middles, points, strict=True))
-    return AdaptationInfo(train, ((0.0, before), (ends[-1], after)))
+    train = tuple((middle, point.loss) for middle, point in zip(middles, points, strict=True))
+    return LossInfo(train, ((0.0, losses.before), (float(ends[-1]), losses.after)))
 
 
-def adaptation_plot(points: Sequence[Mapping[str, float]], before: float, after: float) -> bytes:
-    """Draw the loss in nats a hidden token against the steps."""
-    info = adaptation_info(points, before, after)
+def loss_plot(points: Sequence[LossPoint], losses: Losses) -> bytes:
+    """Draw the MLM loss against the steps."""
+    info = loss_info(points, losses)
     with styled_figure(6.5, 3.2) as drawing:
         axes = drawing.axes[0]
         axes.plot(*zip(*info.train, strict=True), color=color(0), marker=marker(0), markersize=4, label="training")
@@ -37,6 +38,6 @@ def adaptation_plot(points: Sequence[Mapping[str, float]], before: float, after:
             label="held-out texts",
         )
         axes.set_xlabel("step")
-        axes.set_ylabel("loss, nats a hidden token")
+        axes.set_ylabel("MLM loss, nats a token")
         axes.legend()
         return drawing.png()

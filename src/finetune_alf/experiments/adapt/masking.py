@@ -1,54 +1,63 @@
-"""What of a text is hidden and has to be told: 15 % of its tokens, most of them behind a mask.
+"""Masking for masked language modelling: which tokens are predicted, and what replaces them in the input.
 
-transformers has a collator for this. Of whole words it makes masks alone, and among its random tokens are special ones;
-so this is our own, with one law for tokens and for words.
+transformers has data collators for this. Theirs for whole words uses mask tokens only, and random tokens may be special
+ones; here one rule masks tokens and whole words.
 """
 
 from dataclasses import dataclass
 
 import torch
 
-MASKED, SHUFFLED = 0.8, 0.1
-"""Of the tokens to be told, the part behind a mask and that of random ones; the rest is left as it is.
+from finetune_alf.encoder.masked_lm import MaskedLanguageModel
 
-Devlin et al. 2019, section 3.1. With whole words, too, each token is dealt with by itself, as in their code.
+MASK_TOKEN_FRAC, RANDOM_TOKEN_FRAC = 0.8, 0.1
+"""Fractions of the predicted tokens that a mask token and a random token replace; the others stay in the input.
+
+Devlin et al. 2019, section 3.1. In whole words, too, each token is replaced independently, as in their code.
 """
 
 NO_WORD = -1
-"""Stands for special tokens and padding, which belong to no word and are never hidden."""
+"""The word id of special tokens and padding, which are never masked."""
 
 
 @dataclass(frozen=True)
-class MaskLaw:
-    """How much is hidden, by token or by word, and what may stand in its place (`ordinary`: no special tokens)."""
+class MaskingRule:
+    """The fraction of tokens, or of whole words, to predict; `random_ids` are the tokens that may replace them."""
 
-    frac: float
+    mask_frac: float
     whole_words: bool
     mask_token_id: int
-    ordinary: torch.Tensor  # (n,) int64
+    random_ids: torch.Tensor  # (n,) int64
+
+    @classmethod
+    def of(cls, masked_lm: MaskedLanguageModel, mask_frac: float, whole_words: bool) -> "MaskingRule":
+        """Return the rule with the tokens of a model; random tokens are not special ones."""
+        return cls(mask_frac, whole_words, masked_lm.mask_token_id, torch.tensor(masked_lm.non_special_ids))
 
 
 @dataclass(frozen=True)
-class Masked:
-    """Texts with something hidden: where it is in the flattened batch, and what it was."""
+class MaskedTexts:
+    """Masked texts, the positions of the masked tokens in the flattened batch, and their original ids."""
 
-    ids: torch.Tensor  # (B, L) int64
-    places: torch.Tensor  # (n,) int64, in 0 … B * L - 1
-    truth: torch.Tensor  # (n,) int64
+    input_ids: torch.Tensor  # (B, L) int64
+    positions: torch.Tensor  # (n,) int64, in 0 … B * L - 1
+    labels: torch.Tensor  # (n,) int64
 
 
-def mask(ids: torch.Tensor, words: torch.Tensor, law: MaskLaw, generator: torch.Generator) -> Masked:
-    """Hide tokens of a batch (B, L), all on the CPU; `words` numbers each text's words from 0, NO_WORD for none.
+def mask_tokens(
+    input_ids: torch.Tensor, word_ids: torch.Tensor, rule: MaskingRule, generator: torch.Generator
+) -> MaskedTexts:
+    """Mask tokens of a batch, (B, L) on the CPU; `word_ids` count each text's words from 0, NO_WORD for none.
 
-    Every token, or word, is chosen by itself with a chance of `law.frac`.
+    Each token, or whole word, is chosen independently with probability `mask_frac`.
     """
-    units = words.clamp(min=0) if law.whole_words else torch.arange(ids.shape[1]).expand_as(ids)
-    lots = torch.rand(ids.shape, generator=generator).gather(1, units)
-    chosen = (lots < law.frac) & (words != NO_WORD)
-    fates = torch.rand(ids.shape, generator=generator)
-    shuffled = chosen & (fates >= MASKED) & (fates < MASKED + SHUFFLED)
-    drawn = torch.randint(len(law.ordinary), (int(shuffled.sum()),), generator=generator)
-    hidden = ids.masked_fill(chosen & (fates < MASKED), law.mask_token_id)
-    hidden[shuffled] = law.ordinary[drawn]
-    places = chosen.flatten().nonzero().squeeze(1)
-    return Masked(hidden, places, ids.flatten()[places])
+    units = word_ids.clamp(min=0) if rule.whole_words else torch.arange(input_ids.shape[1]).expand_as(input_ids)
+    chances = torch.rand(input_ids.shape, generator=generator).gather(1, units)
+    is_masked = (chances < rule.mask_frac) & (word_ids != NO_WORD)
+    replacement = torch.rand(input_ids.shape, generator=generator)
+    is_random = is_masked & (replacement >= MASK_TOKEN_FRAC) & (replacement < MASK_TOKEN_FRAC + RANDOM_TOKEN_FRAC)
+    random_indices = torch.randint(len(rule.random_ids), (int(is_random.sum()),), generator=generator)
+    masked_ids = input_ids.masked_fill(is_masked & (replacement < MASK_TOKEN_FRAC), rule.mask_token_id)
+    masked_ids[is_random] = rule.random_ids[random_indices]
+    positions = is_masked.flatten().nonzero().squeeze(1)
+    return MaskedTexts(masked_ids, positions, input_ids.flatten()[positions])

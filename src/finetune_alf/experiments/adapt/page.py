@@ -1,139 +1,136 @@
-"""What further pre-training did to an encoder, and what fine-tuning gained by it, with and without side by side."""
+"""The part of the report about further pre-training: the losses, and the comparison of fine-tuned scores."""
 
 from collections.abc import Iterator, Sequence
 
-from finetune_alf.experiments.adapt.document import AdaptDocument
-from finetune_alf.experiments.adapt.figure import adaptation_plot
+from finetune_alf.experiments.adapt.document import AdaptDocument, Comparison
+from finetune_alf.experiments.adapt.figure import loss_plot
 from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.paths import Paths
+from finetune_alf.report.evidence import few_seeds, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, plain
-from finetune_alf.stats import NO_EVIDENCE
 
 
 def adapt_part(paths: Paths) -> Part | None:
-    """Return the adaptations that have run, one after another."""
-    done = tuple(documents(paths.experiment("adapt"), AdaptDocument))
-    if not done:
+    """Return the part of the report about all adaptations; None if none has run."""
+    adaptations = tuple(documents(paths.experiment("adapt"), AdaptDocument))
+    if not adaptations:
         return None
     section = Section()
     section.text("## Further pre-training")
     section.text(
-        "Before it is fine-tuned, an encoder learns to fill masks in texts of the task, without their labels (Sun et "
-        "al. 2019). No text is learned from that is scored on: where it is found, whole, in another split of the same "
-        "sample, it is left out. Losses are in nats a hidden token, on texts that were not learned from, the same "
-        "tokens hidden each time."
+        "Before fine-tuning, the encoder is trained further by masked language modelling (MLM), on unlabelled texts of "
+        "the task (Sun et al. 2019). Texts that are also in the validation, confirmation or test split of the sample "
+        "are excluded. Losses are MLM losses in nats a token, on held-out texts, with the same tokens masked each time."
     )
     section.table(
-        ("adaptation", "encoder", "texts", "steps", "time", "loss before", "loss after"), [_row(one) for one in done]
+        ("adaptation", "encoder", "texts", "steps", "time", "loss before", "loss after"),
+        [_row(document.record) for document in adaptations],
     )
-    section.text(*_cautions(done))
-    for one in done:
-        section.append(_adaptation(one.record))
-    if compared := list(_comparison_rows(done)):
-        section.text("### Fine-tuned without and with")
-        section.table(("adaptation", "metric", "test texts", "without", "with", "difference", "p", "verdict"), compared)
-        section.text(_how_judged(done))
-    return Part(tuple(_in_short(one) for one in done), section)
+    section.text(*_cautions(adaptations))
+    for document in adaptations:
+        section.append(_adaptation(document.record))
+    compared = {document.record.name: document.comparison for document in adaptations if document.comparison}
+    if compared:
+        section.text("### Fine-tuned scores")
+        section.table(
+            ("adaptation", "metric", "test texts", "plain encoder", "adapted encoder", "difference", "p", "verdict"),
+            [_comparison_row(name, comparison) for name, comparison in compared.items()],
+        )
+        section.text(*_how_compared(list(compared.values())))
+    return Part(tuple(_in_short(document) for document in adaptations), section)
 
 
-def _row(one: AdaptDocument) -> tuple[str, ...]:
+def _row(record: AdaptRecord) -> tuple[str, ...]:
+    texts = record.texts
     return (
-        f"`{one.record.name}`",
-        f"`{one.record.encoder['name']}`",
-        f"{plain(one.record.texts.source)}: {one.record.texts.n_texts:,} texts, {one.record.texts.n_tokens:,} tokens",
-        f"{one.record.n_steps:,}",
-        duration(one.record.seconds),
-        f"{one.record.losses.before:.3f}",
-        f"{one.record.losses.after:.3f}",
+        f"`{record.name}`",
+        f"`{record.encoder['name']}`",
+        f"{plain(texts.source)}: {counted(texts.n_texts, 'text')}, {counted(texts.n_tokens, 'token')}",
+        f"{record.n_steps:,}",
+        duration(record.seconds),
+        f"{record.losses.before:.3f}",
+        f"{record.losses.after:.3f}",
     )
 
 
-def _cautions(done: Sequence[AdaptDocument]) -> Iterator[str]:
-    for one in done:
-        name, texts, losses = one.record.name, one.record.texts, one.record.losses
-        if texts.n_left_out:
-            yield (
-                f"`{name}`: left out as scored on in another split: {counted(texts.n_left_out, 'text')} of "
-                f"{plain(texts.source)}."
-            )
-        if one.comparison and one.comparison.diverged:
-            yield (
-                f"`{name}`: diverged, so that its seed is left out on both sides: {', '.join(one.comparison.diverged)}."
-            )
+def _cautions(adaptations: Sequence[AdaptDocument]) -> Iterator[str]:
+    for document in adaptations:
+        name, texts, losses = document.record.name, document.record.texts, document.record.losses
+        if texts.n_excluded:
+            yield f"`{name}`: {counted(texts.n_excluded, 'text')} excluded ({plain(texts.source)})."
+        if document.comparison and document.comparison.diverged:
+            diverged = ", ".join(document.comparison.diverged)
+            yield f"`{name}`: diverged, so the same seed is left out for the other encoder, too: {diverged}."
         if losses.after >= losses.before:
-            yield f"`{name}`: the loss on held-out texts did not fall; fewer steps or a lower rate may do better."
+            yield f"`{name}`: the loss on held-out texts did not fall; fewer steps or a lower rate may help."
 
 
 def _adaptation(record: AdaptRecord) -> Section:
     section, settings = Section(), record.training
+    unit = "whole words" if settings["whole_words"] else "tokens"
     section.text(f"### Adaptation `{record.name}`")
-    by = "whole words" if settings["whole_words"] else "tokens"
     section.table(
         ("what", "value"),
         [
             ("encoder", f"`{record.encoder['name']}`: `{record.encoder['identity']}`"),
-            ("hidden", f"{settings['mask_frac']:.0%} of the {by}"),
-            (
-                "steps",
-                f"{record.n_steps:,} of {settings['batch']} pieces, at most {settings['max_tokens']} tokens each",
-            ),
+            ("masked", f"{settings['mask_frac']:.0%} of the {unit}"),
+            ("steps", f"{record.n_steps:,} of {settings['batch']} pieces of up to {settings['max_tokens']} tokens"),
             ("epochs", f"{record.n_steps * settings['batch'] / record.texts.n_pieces:.2g}"),
-            ("rate", f"{rate(settings['rate'])}, over {settings['warmup_frac']:.0%} of the steps up, then down to 0"),
+            ("rate", f"rises to {rate(settings['rate'])} over {settings['warmup_frac']:.0%} of the steps, falls to 0"),
             ("held out", f"{plain(record.texts.held_out_from)}: {counted(record.texts.n_held_out, 'text')}"),
             ("adapted weights", f"SHA-256 `{record.sha256}`"),
             ("machine", f"{record.device} in {record.precision}, {counted(record.n_threads, 'thread')}"),
         ],
     )
     if record.warm_up:
-        losses = record.warm_up.losses
+        head = record.warm_up
         section.text(
             f"**{plain(record.note)}**" if record.note else None,
-            f"The head's {counted(record.warm_up.n_steps, 'step')} at {rate(record.warm_up.rate)} took the loss from "
-            f"{losses.before:.3f} to {losses.after:.3f}, where the body began to learn.",
+            f"{counted(head.n_steps, 'step')} of the head at {rate(head.rate)} changed the loss from "
+            f"{head.losses.before:.3f} to {head.losses.after:.3f}, before the encoder was trained.",
         )
     section.figure(
         f"{record.name}-adapt.png",
         f"Training loss of {record.name} over the steps, and the loss on held-out texts before and after",
-        adaptation_plot([point.model_dump() for point in record.curve], record.losses.before, record.losses.after),
+        loss_plot(record.loss_curve, record.losses),
     )
     return section
 
 
-def _comparison_rows(done: Sequence[AdaptDocument]) -> Iterator[tuple[str, ...]]:
-    for one in done:
-        compared = one.comparison
-        if not compared:
-            continue
-        told = (f"`{one.record.name}`", words(compared.metric), f"{compared.n_test:,}")
-        difference = compared.difference
-        if difference is None:
-            yield (*told, NONE, NONE, NONE, NONE, "diverged")
-            continue
-        verdict = difference.verdict
-        yield (
-            *told,
-            *(estimate(compared.sides[side]) for side in ("without", "with")),
-            signed_estimate(difference.mean, difference.low, difference.high),
-            p_value(difference.p),
-            verdict if verdict == NO_EVIDENCE else f"**{verdict}**",
-        )
-
-
-def _how_judged(done: Sequence[AdaptDocument]) -> str:
-    seeds = sorted({one.comparison.n_seeds for one in done if one.comparison})
+def _comparison_row(name: str, comparison: Comparison) -> tuple[str, ...]:
+    difference = comparison.difference
+    row = (f"`{name}`", words(comparison.metric), f"{comparison.n_test:,}")
+    if difference is None:
+        return (*row, NONE, NONE, NONE, NONE, "diverged")
     return (
-        f"The same recipe from both encoders, over the same {' or '.join(map(str, seeds))} seeds, on the same test "
-        'texts. "Better" and "worse" need p of a paired test below .05 and an interval over seeds and texts that leaves'
-        " 0 out."
+        *row,
+        estimate(comparison.scores["plain"]),
+        estimate(comparison.scores["adapted"]),
+        signed_estimate(difference.mean, difference.low, difference.high),
+        p_value(difference.p),
+        verdict_cell(difference.verdict),
     )
 
 
-def _in_short(one: AdaptDocument) -> str:
-    said = f"`{one.record.name}`, further pre-training of `{one.record.encoder['name']}`: loss on held-out texts "
-    said += f"{one.record.losses.before:.3f}, then {one.record.losses.after:.3f}"
-    if one.comparison and one.comparison.difference:
-        said += f"; fine-tuned with it against without: {one.comparison.difference.verdict}"
-    return f"{said}{'; its head was fresh, so that no gain was to be expected' if one.record.warm_up else ''}."
+def _how_compared(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    n_seeds = sorted({comparison.n_seeds for comparison in comparisons if comparison.n_seeds})
+    seeds = f"the same {' or '.join(map(str, n_seeds))} seeds" if n_seeds else "the same seeds"
+    yield f"Both encoders are fine-tuned by the same recipe with {seeds}, and scored on the same test texts."
+    yield (
+        '"Better" and "worse" need p below .05 in a paired test, and an interval over seeds and texts that excludes 0.'
+    )
+    if n_seeds and (caution := few_seeds(n_seeds[0])):
+        yield caution
+
+
+def _in_short(document: AdaptDocument) -> str:
+    record, comparison = document.record, document.comparison
+    text = f"`{record.name}`, further pre-training of `{record.encoder['name']}`: MLM loss on held-out texts "
+    text += f"{record.losses.before:.3f} before, {record.losses.after:.3f} after"
+    if comparison and comparison.difference:
+        verdict = comparison.difference.verdict
+        text += f"; {words(comparison.metric)} after fine-tuning, against the plain encoder: {verdict}"
+    return f"{text}{'; the head was new, so no gain was to be expected' if record.warm_up else ''}."

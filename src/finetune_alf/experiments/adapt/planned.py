@@ -1,4 +1,4 @@
-"""Further pre-training and the fits that show whether it helps, planned."""
+"""Further pre-training and the fits of its comparison, planned."""
 
 import math
 import time
@@ -13,15 +13,16 @@ from finetune_alf.cost.shape import Engine, FitLengths
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
 from finetune_alf.encoder.spec import ADAPT_RECORD
+from finetune_alf.experiments.adapt.compare import VARIANTS
 from finetune_alf.experiments.adapt.document import AdaptDocument
-from finetune_alf.experiments.adapt.forward import is_packed, masked_forward_of
-from finetune_alf.experiments.adapt.learn import EVALUATION_BATCH, Phase, learn
-from finetune_alf.experiments.adapt.masking import MaskLaw
+from finetune_alf.experiments.adapt.forward import is_packed, mlm_forward_of
+from finetune_alf.experiments.adapt.masking import MaskingRule
 from finetune_alf.experiments.adapt.pieces import Pieces
 from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.experiments.adapt.section import SECTION
 from finetune_alf.experiments.adapt.spec import AdaptSpec
-from finetune_alf.experiments.adapt.texts import texts_of
+from finetune_alf.experiments.adapt.texts import select_texts
+from finetune_alf.experiments.adapt.train import EVALUATION_BATCH, Phase, train
 from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import FinishedFit, elapsed_of, finished_cells
 from finetune_alf.planning.planned import PlannedFits
@@ -32,10 +33,10 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 from finetune_alf.train.precision import resolve_precision
 
-FURTHER = "further pre-training"
+PRETRAINING = "further pre-training"
 
 N_STEPS = 3
-"""Steps that are timed; of so few, twice over, each one is reported."""
+"""Steps that are timed. So few, and twice as many, are all logging steps."""
 
 
 def adapt_planned(ctx: Context, name: str) -> PlannedFits:
@@ -43,25 +44,25 @@ def adapt_planned(ctx: Context, name: str) -> PlannedFits:
     spec = entry("adapt", SECTION.of(ctx.params), name)
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
-        elapsed = elapsed_of(_trained_already(ctx, name))
-        if (drawn := predictor.samples.get(spec.sample)) is None:
-            yield predictor.unprepared(FURTHER, spec.sample, 1, elapsed)
+        elapsed = elapsed_of(_finished_training(ctx, name))
+        if (sample := predictor.samples.get(spec.sample)) is None:
+            yield predictor.unprepared(PRETRAINING, spec.sample, 1, elapsed)
         else:
-            cost, seconds = _further(ctx, name, spec, predictor, drawn)
-            yield predictor.planned(FURTHER, spec.sample, {FURTHER: 1}, {FURTHER: [cost]}, elapsed, {FURTHER: seconds})
+            cost, seconds = _training_cost(ctx, name, spec, predictor, sample)
+            by_kind = ({PRETRAINING: 1}, {PRETRAINING: [cost]})
+            yield predictor.planned(PRETRAINING, spec.sample, *by_kind, elapsed, {PRETRAINING: seconds})
         if spec.recipe is not None:
-            compared = finished_cells(ctx.paths.cells("adapt", name), lambda cell: str(cell["side"]))
-            fits = [FitGroup(side, [spec.recipe], spec.n_seeds) for side in ("without", "with")]
-            yield predictor.stage("comparison", spec.sample, fits, "test", elapsed_of(compared))
+            finished = finished_cells(ctx.paths.cells("adapt", name), lambda cell: str(cell["variant"]))
+            groups = [FitGroup(variant, [spec.recipe], spec.n_seeds) for variant in VARIANTS]
+            yield predictor.stage("comparison", spec.sample, groups, "test", elapsed_of(finished))
 
-    return PlannedFits(f"adapt {name}", spec.encoder, spec.recipe or _alike(spec), (spec.sample,), stages)
+    return PlannedFits(f"adapt {name}", spec.encoder, spec.recipe or _same_batches(spec), (spec.sample,), stages)
 
 
-def _alike(spec: AdaptSpec) -> Recipe:
-    """Return fine-tuning with the batches of further pre-training."""
-    rates = UniformRates(rate=spec.rate)
+def _same_batches(spec: AdaptSpec) -> Recipe:
+    """Return a recipe for fine-tuning with the batches of further pre-training."""
     return Recipe(
-        rates=rates,
+        rates=UniformRates(rate=spec.rate),
         epochs=1,
         batch=spec.batch,
         max_tokens=spec.max_tokens,
@@ -70,57 +71,51 @@ def _alike(spec: AdaptSpec) -> Recipe:
     )
 
 
-def _further(ctx: Context, name: str, spec: AdaptSpec, predictor: Predictor, drawn: AnySample) -> tuple[Cost, float]:
-    """Return what further pre-training costs, and its seconds: as long as a few steps take for each operation."""
-    texts, device = texts_of(name, spec, drawn, ctx.paths.root), predictor.encoder.model.device
+def _training_cost(
+    ctx: Context, name: str, spec: AdaptSpec, predictor: Predictor, sample: AnySample
+) -> tuple[Cost, float]:
+    """Return the cost of further pre-training, and its seconds at the speed of a few timed steps."""
+    texts, device = select_texts(name, spec, sample, ctx.paths.root), predictor.encoder.model.device
     masked_lm = load_masked_lm(predictor.spec, spec.seed, str(device))
-    learned, held_out = (Pieces.of(masked_lm.pieces(some, spec.max_tokens)) for some in (texts.learned, texts.held_out))
-    n_steps = spec.n_steps or (spec.epochs or 1) * math.ceil(len(learned) / spec.batch)
+    pieces, held_out = (Pieces.of(masked_lm.pieces(each, spec.max_tokens)) for each in (texts.train, texts.held_out))
     n_warm_up = spec.warm_up_head.n_steps if masked_lm.newly_initialized else 0
-    masking = MaskedTraining(n_steps, n_warm_up, spec.batch, spec.mask_frac)
-    shape, lengths = predictor.shape, tuple(learned.lengths.tolist())
+    training = MaskedTraining(spec.n_steps_for(len(pieces)), n_warm_up, spec.batch, spec.mask_frac)
+    shape, lengths = predictor.shape, tuple(pieces.lengths.tolist())
     engine = Engine(is_packed(masked_lm), EVALUATION_BATCH, 0, predictor.engine.bytes_per_number)
-    work = mlm_work(shape, lengths, held_out.lengths.tolist(), engine, masking)
-    every_token = replace(engine, packed=False)  # packed, a fit's top layer would answer for one token alone
-    memory = fit_memory(shape, FitLengths(lengths, (), None, shape.vocab_size), _alike(spec), every_token)
-    answers = mlm_logits_bytes(shape, sum(sorted(lengths)[-spec.batch :]), spec.mask_frac)
-    second_a_flop = _second_a_flop(masked_lm, spec, learned, engine, predictor.probe)
-    return Cost(work, memory.total + answers), work.flops * second_a_flop
+    work = mlm_work(shape, lengths, held_out.lengths.tolist(), engine, training)
+    all_tokens = replace(engine, packed=False)  # in a packed fit the top layer computes the first token only
+    memory = fit_memory(shape, FitLengths(lengths, (), None, shape.vocab_size), _same_batches(spec), all_tokens)
+    logits = mlm_logits_bytes(shape, sum(sorted(lengths)[-spec.batch :]), spec.mask_frac)
+    flop_s = _seconds_per_flop(masked_lm, spec, pieces, engine, predictor.probe)
+    return Cost(work, memory.total + logits), work.flops * flop_s
 
 
-def _second_a_flop(
+def _seconds_per_flop(
     masked_lm: MaskedLanguageModel, spec: AdaptSpec, pieces: Pieces, engine: Engine, probe: Probe | None
 ) -> float:
-    """Time the same few steps twice, the first time for warming up."""
+    """Train the same few steps twice, and time the second time; the first is for warming up."""
     assert probe is not None  # noqa: S101 - there is one where the sample is prepared
     batch = probe.n_texts(spec.batch, spec.max_tokens)
     rows = torch.arange(0, len(pieces), max(len(pieces) // (N_STEPS * batch), 1))[: N_STEPS * batch]
-    some = replace(pieces, lengths=pieces.lengths[rows], starts=pieces.starts[rows])
-    n_steps = math.ceil(len(some) / batch)
-    law = MaskLaw(spec.mask_frac, spec.whole_words, masked_lm.mask_token_id, torch.tensor(masked_lm.non_special_ids))
+    subset = replace(pieces, lengths=pieces.lengths[rows], starts=pieces.starts[rows])
+    n_steps = math.ceil(len(subset) / batch)
+    rule = MaskingRule.of(masked_lm, spec.mask_frac, spec.whole_words)
     phase = Phase(2 * n_steps, batch, RATE, 0.0, spec.seed, f"adapt.{spec.encoder}")
-    times: list[float] = []
     precision = resolve_precision(spec.precision, masked_lm.device)
-    learn(
-        masked_forward_of(masked_lm, spec.seed),
-        some,
-        law,
-        phase,
-        precision,
-        lambda point: times.append(time.monotonic()),
-    )
-    masking = MaskedTraining(n_steps, 0, batch, spec.mask_frac)
-    once = mlm_work(probe.shape, some.lengths.tolist(), (), engine, masking)
-    return (times[-1] - times[n_steps - 1]) / once.flops
+    times: list[float] = []
+    forward = mlm_forward_of(masked_lm, spec.seed)
+    train(forward, subset, rule, phase, precision, lambda point: times.append(time.monotonic()))
+    work = mlm_work(probe.shape, subset.lengths.tolist(), (), engine, MaskedTraining(n_steps, 0, batch, spec.mask_frac))
+    return (times[-1] - times[n_steps - 1]) / work.flops
 
 
-def _trained_already(ctx: Context, name: str) -> list[FinishedFit]:
-    """Return the training, from the results or, before the comparison is made, from what lies beside the weights."""
-    document, beside_weights = ctx.paths.document("adapt", name), ctx.paths.adapted(name) / ADAPT_RECORD
+def _finished_training(ctx: Context, name: str) -> list[FinishedFit]:
+    """Return the training, from the document or, before the comparison is made, from the record beside the weights."""
+    document, record_path = ctx.paths.document("adapt", name), ctx.paths.adapted(name) / ADAPT_RECORD
     if document.exists():
         record = AdaptDocument.read(document).record
-    elif beside_weights.exists():
-        record = AdaptRecord.model_validate_json(beside_weights.read_bytes())
+    elif record_path.exists():
+        record = AdaptRecord.model_validate_json(record_path.read_bytes())
     else:
         return []
-    return [FinishedFit(kind=FURTHER, started=record.started_ms / 1000, seconds=record.seconds)]
+    return [FinishedFit(kind=PRETRAINING, started=record.started_ms / 1000, seconds=record.seconds)]

@@ -1,4 +1,4 @@
-"""What an adaptation leaves beside its weights: adapt.json in the encoder's folder."""
+"""The record of an adaptation: adapt.json, beside the weights of the adapted encoder."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -6,26 +6,32 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from finetune_alf.encoder.spec import ADAPT_RECORD, WEIGHTS_FILE
-from finetune_alf.experiments.adapt.learn import Point
 from finetune_alf.files import file_digest
 from finetune_alf.spec import Spec
 
-NO_GAIN = (
-    "The checkpoint has no masked-language head: a fresh one was warmed up first, the body frozen. No gain is to be "
-    "expected: what the body learns first is to serve a head that nothing has taught before."
+NEW_HEAD_NOTE = (
+    "The checkpoint has no masked language modelling head: a new one was trained first, with the encoder frozen. No "
+    "gain is to be expected, since the encoder then adapts to a head that has not been pre-trained."
 )
-"""Stands in the record, and with it in the report and in MLflow, wherever a head was fresh."""
+"""The note of an adaptation with a new head, for the record, the report and MLflow."""
+
+
+class LossPoint(Spec):
+    """The mean training loss, in nats a token, over the steps since the last point; steps count from 1."""
+
+    step: int
+    loss: float
 
 
 class Losses(Spec):
-    """The loss on held-out texts, in nats a hidden token, with the same tokens hidden each time."""
+    """The loss on held-out texts, in nats a token, with the same tokens masked each time."""
 
     before: float
     after: float
 
 
-class LearnedTexts(Spec):
-    """What was learned from and what was measured on; `n_left_out` other texts are in splits that are scored on."""
+class TextCounts(Spec):
+    """The texts of an adaptation; `n_excluded` texts of the source are also in a split that is scored."""
 
     source: str
     digest: str
@@ -34,11 +40,11 @@ class LearnedTexts(Spec):
     n_tokens: int
     held_out_from: str
     n_held_out: int
-    n_left_out: int
+    n_excluded: int
 
 
-class HeadRecord(Spec):
-    """How a fresh head was warmed up, before the rest learned."""
+class HeadWarmUp(Spec):
+    """How a new head was trained, before the encoder."""
 
     n_steps: int
     rate: float
@@ -46,22 +52,23 @@ class HeadRecord(Spec):
 
 
 class AdaptRecord(Spec):
-    """An adaptation that was done. `asked` is the digest of all that the weights depend on, `sha256` that of theirs.
+    """A finished adaptation.
 
-    `warm_up` is None where the checkpoint has a masked-language head of its own; else `note` says what follows of that.
-    `losses` are those of the encoder itself, after its head was warmed up.
+    `inputs_digest` covers everything that the weights depend on, `sha256` the weights. `warm_up` and `note` are None
+    where the checkpoint has a masked language modelling head. `losses` are those of the encoder, after its head was
+    trained.
     """
 
     name: str
-    asked: str
+    inputs_digest: str
     encoder: dict[Literal["name", "identity"], str]
-    texts: LearnedTexts
+    texts: TextCounts
     training: dict[str, Any]
-    warm_up: HeadRecord | None
+    warm_up: HeadWarmUp | None
     note: str | None
     n_steps: int
     losses: Losses
-    curve: tuple[Point, ...]
+    loss_curve: tuple[LossPoint, ...]
     seconds: float
     started_ms: int
     device: str
@@ -71,11 +78,11 @@ class AdaptRecord(Spec):
     sha256: str
 
 
-def finished(folder: Path, asked: str) -> AdaptRecord | None:
-    """Return the record of an adaptation that is there as it was asked for, its weights those of the record."""
+def read_finished(folder: Path, inputs_digest: str) -> AdaptRecord | None:
+    """Return the record of an adaptation with these inputs, if the folder has it and its weights."""
     try:
         record = AdaptRecord.model_validate_json((folder / ADAPT_RECORD).read_bytes())
-        if record.asked == asked and file_digest(folder / WEIGHTS_FILE) == record.sha256:
+        if record.inputs_digest == inputs_digest and file_digest(folder / WEIGHTS_FILE) == record.sha256:
             return record
     except (OSError, ValidationError):
         pass

@@ -1,4 +1,4 @@
-"""The section `adapt` of params.yaml, and what must agree between it and the others."""
+"""The section `adapt` of params.yaml, and its checks against other sections."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from finetune_alf.params.checks import Disagreement, RawParams, batch_too_large,
 from finetune_alf.params.section import Section, named_section
 
 WITHOUT_CHECKPOINT = ("adapted", "random")
-"""Kinds of encoders that cannot be trained further."""
+"""The kinds of encoders that cannot be pre-trained further."""
 
 
 def _check_entry(raw: RawParams, name: str, spec: dict[str, Any]) -> Iterator[Disagreement]:
@@ -20,7 +20,7 @@ def _check_entry(raw: RawParams, name: str, spec: dict[str, Any]) -> Iterator[Di
     encoder = raw.encoders.get(str(spec.get("encoder")))
     kind = encoder.get("kind") if isinstance(encoder, dict) else None
     if kind in WITHOUT_CHECKPOINT:
-        yield ("adapt", name, "encoder"), f"must be a checkpoint with its own tokenizer, but {kind} was named"
+        yield ("adapt", name, "encoder"), f"must be a checkpoint with its own tokenizer, but got kind {kind}"
     if spec.get("recipe") is not None and raw.tasks(sample):
         yield ("adapt", name, "recipe"), f"must go with a sample of one task, but {sample} is a mixture"
 

@@ -1,5 +1,6 @@
-"""What is asked of further pre-training, as it stands in params.yaml under `adapt.<name>`."""
+"""The spec of further pre-training: an entry `adapt.<name>` of params.yaml."""
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -16,22 +17,21 @@ _COMPARISON = {"recipe", "metric", "n_seeds", "n_resamples"}
 
 
 class WarmUpHead(Spec):
-    """How a fresh masked-language head learns, the body frozen; used only where the checkpoint has no such head."""
+    """How a new masked language modelling head is trained, if the checkpoint has none; the encoder is frozen."""
 
     n_steps: Count = 200
     rate: Rate = 1e-3
 
 
 class AdaptSpec(Spec):
-    """Which encoder is trained further, on which texts, how long; and the recipe that shows whether it helps.
+    """An encoder, the texts of its further pre-training, for how long, and a recipe to compare the result by.
 
-    The texts are those of the sample's training split, or the lines of `file`, or, where that is a table, its `column`.
-    The sample is always named: no text of its other splits is learned from, and the comparison is made on it. A text
-    longer than `max_tokens` is cut into pieces, so that all of it is learned from. Either `epochs` or `n_steps` says
-    how long; a step takes `batch` pieces. The rate rises over the first `warmup_frac` of the steps, then falls to 0.
-    `mask_frac` of the tokens have to be told, chosen one by one or as `whole_words`. With a `recipe`, plain and adapted
-    encoder are fine-tuned over `n_seeds` and compared on the test split by `metric`: accuracy, or Pearson's correlation
-    of scores, unless another is named.
+    The texts are those of the sample's training split, or the lines of `file`, or, if that is a table, its `column`.
+    The sample is always needed: texts of its other splits are excluded, and the comparison is made on it. A text longer
+    than `max_tokens` is cut into pieces. Either `epochs` or `n_steps` is given; a step takes `batch` pieces. The rate
+    rises over the first `warmup_frac` of the steps, then falls to 0. `mask_frac` of the tokens are predicted, chosen
+    one by one or as `whole_words`. With a `recipe`, plain and adapted encoder are fine-tuned with `n_seeds` seeds and
+    compared on the test split by `metric`; the default is accuracy, or Pearson's correlation for scores.
 
     Rate, batch, tokens and warm-up are those of Sun et al. 2019, section 5.1, who take 100,000 steps; `mask_frac` is
     that of Devlin et al. 2019, section 3.1.
@@ -71,5 +71,9 @@ class AdaptSpec(Spec):
         return self
 
     def training(self) -> dict[str, Any]:
-        """Return what the adapted weights depend on, as JSON; the comparison is not among it."""
+        """Return the settings that the adapted weights depend on, as JSON: all but those of the comparison."""
         return self.model_dump(mode="json", exclude=_COMPARISON)
+
+    def n_steps_for(self, n_pieces: int) -> int:
+        """Return the number of training steps on so many pieces of text."""
+        return self.n_steps or (self.epochs or 1) * math.ceil(n_pieces / self.batch)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from finetune_alf.data.glue import GLUE
 from finetune_alf.data.sample import Card, Sample
@@ -14,7 +15,7 @@ from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.metrics import METRICS, ProblemType, metrics_for
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
-from finetune_alf.train.job import FitRunner, ScoredSplit
+from finetune_alf.train.job import FitRunner
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ def sweep_sample(name: str, spec: FreezeSpec, sample: Sample) -> SweepSample:
             f"freeze.{name}.metrics.{sample.name}: must be of {', '.join(metrics_for(problem_type))}, the "
             f"metrics for {problem_type}, but got {', '.join(unsuitable)}. Name one of those."
         )
-    scored_on: ScoredSplit = "test" if sample.splits["test"].labels else "validation"
+    score_on: Literal["validation", "test"] = "test" if sample.splits["test"].labels else "validation"
     return SweepSample(
         name=sample.name,
         digest=sample.card.digest,
         metrics=tuple(metrics),
-        scored_on=scored_on,
-        n_texts=len(sample.splits[scored_on].labels),
+        score_on=score_on,
+        n_texts=len(sample.splits[score_on].labels),
     )
 
 

@@ -39,7 +39,7 @@ class FreezeLine(CellLine):
     n_frozen: int | None
     n_trained: int
     rate: float
-    scored_on: str
+    score_on: str
     scores: dict[str, float]
     validation_score: float | None
 
@@ -70,7 +70,7 @@ def cell_job(spec: FreezeSpec, cell: Cell, encoder: EncoderSpec) -> FitJob:
     of the sweep, too; `line_search.py` reads their validation scores only.
     """
     sample, recipe = cell.sample, level_recipe(spec, cell.level, cell.rate)
-    return FitJob(cell.key, recipe, encoder, sample.digest, cell.seed, sample.scored_on, sample.metrics[0])
+    return FitJob(cell.key, recipe, encoder, sample.digest, cell.seed, sample.score_on, sample.metrics[0])
 
 
 def cell_line(cell: Cell, result: FitResult, scores: Mapping[str, float]) -> FreezeLine:
@@ -81,7 +81,7 @@ def cell_line(cell: Cell, result: FitResult, scores: Mapping[str, float]) -> Fre
         n_trained=cell.level.n_trained,
         rate=cell.rate,
         seed=cell.seed,
-        scored_on=cell.sample.scored_on,
+        score_on=cell.sample.score_on,
         scores=dict(scores),
         validation_score=validation_score(result),
         **fields_of(result),

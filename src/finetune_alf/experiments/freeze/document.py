@@ -1,9 +1,10 @@
 """results/freeze/<name>.json: the results of a freeze sweep."""
 
+from typing import Literal
+
 from finetune_alf.documents import Document, EncoderIdentity, Estimate, Machine
 from finetune_alf.recipe import Recipe
 from finetune_alf.report.search import words
-from finetune_alf.train.job import ScoredSplit
 
 
 class SweepSample(Document):
@@ -12,7 +13,7 @@ class SweepSample(Document):
     name: str
     digest: str
     metrics: tuple[str, ...]
-    scored_on: ScoredSplit
+    score_on: Literal["validation", "test"]
     n_texts: int
 
 
@@ -65,11 +66,11 @@ class OperatingPoint(Document):
 class OperatingPoints(Document):
     """The operating points of a sample by one metric, and the scores that they lie between.
 
-    `majority` is the majority baseline, and `gain` the full model's score minus it. An operating point is None if there
+    `gain` is the full model's score minus the majority baseline. An operating point is None if there
     is no score, or no gain, to keep.
     """
 
-    majority: float
+    majority_baseline: float
     full_model: SeedsEstimate | None
     gain: Estimate | None
     head_only: SeedsEstimate | None

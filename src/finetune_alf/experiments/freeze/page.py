@@ -45,8 +45,8 @@ def _sweep(sweep: FreezeDocument) -> Section:
 
 def _what_was_run(sweep: FreezeDocument) -> Section:
     section, recipe, machine = Section(), sweep.recipe, sweep.machine
-    scored_on = [
-        f"`{name}`, {counted(table.sample.n_texts, 'text')} of its {table.sample.scored_on} split"
+    score_on = [
+        f"`{name}`, {counted(table.sample.n_texts, 'text')} of its {table.sample.score_on} split"
         for name, table in sweep.samples.items()
     ]
     dropout = "on, as in plain fine-tuning"
@@ -54,7 +54,7 @@ def _what_was_run(sweep: FreezeDocument) -> Section:
         dropout = "**off**, unlike plain fine-tuning (class S)"
     rows = [
         ("encoder", f"`{sweep.encoder.name}`: `{sweep.encoder.identity}`, {sweep.encoder.n_layers} layers"),
-        ("scored on", "; ".join(scored_on)),
+        ("scored on", "; ".join(score_on)),
         ("recipe", f"batch {recipe.batch}, {counted(recipe.epochs, 'epoch')}, {recipe.max_tokens} tokens"),
         ("dropout in frozen layers", dropout),
         ("seeds", f"{sweep.n_seeds} a level, {sweep.n_search_seeds} a rate of the line search"),
@@ -89,7 +89,7 @@ def _search_cautions(sweep: FreezeDocument) -> Iterator[str]:
     tables = sweep.samples.items()
     if edge := [f"`{name}`" for name, table in tables if table.search.is_at_edge and len(table.search.scores) > 1]:
         yield f"At the edge of the rates tried, so that a better one may lie beyond: {', '.join(edge)}."
-    if on_validation := [f"`{name}`" for name, table in tables if table.sample.scored_on == "validation"]:
+    if on_validation := [f"`{name}`" for name, table in tables if table.sample.score_on == "validation"]:
         yield (
             "Scored on the validation split, which also selected the rate, for lack of test texts: "
             f"{', '.join(on_validation)}."

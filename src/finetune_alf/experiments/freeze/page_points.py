@@ -59,7 +59,7 @@ def kept_with(sweep: FreezeDocument) -> str:
 def _rows(sweep: FreezeDocument) -> Iterator[list[str]]:
     for name in sorted(sweep.samples, key=is_outlier):
         for metric, points in sweep.samples[name].operating_points.items():
-            ends = [_estimate(points.full_model), _estimate(points.head_only), score(points.majority)]
+            ends = [_estimate(points.full_model), _estimate(points.head_only), score(points.majority_baseline)]
             yield [f"`{name}`", words(metric), *ends, _point(points.of_score), _point(points.of_gain)]
 
 

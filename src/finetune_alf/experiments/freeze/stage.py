@@ -116,7 +116,7 @@ class _Sweep:
             "alf.frozen": cell.level.name,
             "alf.seed": str(cell.seed),
         }
-        scores = {f"{cell.sample.scored_on}.{cell.sample.metrics[0]}": result.score}
+        scores = {f"{cell.sample.score_on}.{cell.sample.metrics[0]}": result.score}
         return LoggedFields(scores, tags, f"{score_note(validation_score(result))} on validation")
 
     def _line(self, cell: Cell, result: FitResult) -> FreezeLine:
@@ -124,13 +124,13 @@ class _Sweep:
         return cell_line(cell, result, {m: METRICS[m](labels, predicted) for m in cell.sample.metrics if predicted})
 
     def _labels(self, sample: SweepSample) -> Sequence[float]:
-        return self.bench.samples[sample].splits[sample.scored_on].labels
+        return self.bench.samples[sample].splits[sample.score_on].labels
 
     def _costs(self, sample: SweepSample, rate: float) -> dict[str, LevelCost]:
         """Return the cost of each level of one sample, by formula."""
         loaded, recipe = self.bench.samples[sample], self.spec.recipe
         encoder = self.bench.fit_runner.encoder(self.bench.encoder_spec, n_outputs(loaded.card))
-        scored = None if sample.scored_on == "validation" else sample.scored_on
+        scored = None if sample.score_on == "validation" else sample.score_on
         lengths = fit_lengths(encoder, loaded, recipe.max_tokens, scored)
         shape, engine = shape_of(encoder), engine_of(encoder, recipe)
         return {

@@ -106,7 +106,7 @@ def _operating_points(spec: FreezeSpec, fits: SampleFits, metric: str, scores: S
     majority = _resampled(spec, fits, metric, {0: constant_predictions(metric, fits.labels)})[0]
     frozen = {level.n_trained: by_seed for level, by_seed in scores.items() if level.n_frozen is not None}
     return OperatingPoints(
-        majority=float(majority[0]),
+        majority_baseline=float(majority[0]),
         full_model=_seeds_estimate(spec, full),
         gain=_estimate(spec, {seed: values - majority for seed, values in full.items()}),
         head_only=_seeds_estimate(spec, frozen.get(0, {})),

@@ -1,9 +1,10 @@
-"""`finetune-alf plan` for further pre-training: what it will take, and what it took."""
+"""`plan` for further pre-training: predictions, and elapsed times beside them."""
 
 import pytest
 from tiny_checkpoint import save_checkpoint
 
 from finetune_alf.errors import DataError
+from finetune_alf.experiments.adapt.experiment import ADAPT
 from finetune_alf.experiments.adapt.stage import adapt
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
@@ -54,41 +55,36 @@ def ctx(tmp_path_factory: pytest.TempPathFactory) -> Context:
     return Context(load_params(root / "params.yaml"), Paths(root))
 
 
-def longer(ctx: Context, **changes: object) -> Plan:
+def changed_plan(ctx: Context, **changes: object) -> Plan:
     spec = ctx.params.adapt["films"].model_copy(update=changes)
-    return plan(Context(ctx.params.model_copy(update={"adapt": {"films": spec}}), ctx.paths), "adapt", "films")
+    return plan(Context(ctx.params.model_copy(update={"adapt": {"films": spec}}), ctx.paths), ADAPT, "films")
 
 
 def test_without_its_sample_only_the_fits_are_counted(ctx: Context) -> None:
-    told = plan(ctx, "adapt", "films")
-    assert [(stage.stage, stage.n_fits, stage.missing) for stage in told.stages] == [
+    assert [(stage.stage, stage.n_fits, stage.missing) for stage in plan(ctx, ADAPT, "films").stages] == [
         ("further pre-training", 1, "finetune-alf prepare films"),
         ("comparison", 4, "finetune-alf prepare films"),
     ]
 
 
-def test_steps_cost_what_they_are_and_a_missing_file_is_told(ctx: Context) -> None:
+def test_twice_the_steps_cost_more_and_a_missing_file_is_an_error(ctx: Context) -> None:
     prepare(ctx, "films")
-    once, twice = plan(ctx, "adapt", "films"), longer(ctx, n_steps=16)
-    first, second = once.stages[0], twice.stages[0]
-    assert first.seconds
-    assert first.memory_bytes == second.memory_bytes
-    assert first.fit_flops
-    assert second.fit_flops
-    assert 1.3 * first.fit_flops < second.fit_flops < 2 * first.fit_flops  # warming up and measuring stay the same
-    assert len(longer(ctx, recipe=None).stages) == 1
+    once, twice = (changed_plan(ctx, n_steps=n_steps).stages[0] for n_steps in (8, 16))
+    assert once.seconds
+    assert once.memory_bytes == twice.memory_bytes
+    assert 1.3 * once.fit_flops < twice.fit_flops < 2 * once.fit_flops  # the head's steps and evaluations stay the same
+    assert len(changed_plan(ctx, recipe=None).stages) == 1
     with pytest.raises(DataError, match=r"none\.txt"):
-        longer(ctx, file="none.txt")
+        changed_plan(ctx, file="none.txt")
 
 
-def test_what_was_trained_and_compared_is_shown_beside_it(ctx: Context) -> None:
+def test_elapsed_times_are_reported_beside_the_predictions(ctx: Context) -> None:
     prepare(ctx, "films")
     adapt(ctx, "films")
-    for stage in plan(ctx, "adapt", "films").stages:
-        assert stage.elapsed
+    for stage in plan(ctx, ADAPT, "films").stages:
         assert stage.elapsed.n_fits == stage.n_fits
         assert stage.elapsed_predicted_s == pytest.approx(stage.seconds)
-    ctx.paths.adapt("films").unlink()
-    trained, compared = plan(ctx, "adapt", "films").stages
-    assert trained.elapsed  # the record beside the weights tells it before the comparison is made
-    assert compared.elapsed
+    ctx.paths.document("adapt", "films").unlink()
+    training, comparison = plan(ctx, ADAPT, "films").stages
+    assert training.elapsed  # from the record beside the weights, as before the comparison is made
+    assert comparison.elapsed

@@ -1,0 +1,139 @@
+"""One adaptation, from a checkpoint and texts to the folder of the adapted encoder."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from finetune_alf import __version__
+from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
+from finetune_alf.encoder.save import save_body
+from finetune_alf.encoder.spec import ADAPT_RECORD, WEIGHTS_FILE, EncoderSpec
+from finetune_alf.experiments.adapt.forward import mlm_forward_of
+from finetune_alf.experiments.adapt.masking import MaskingRule
+from finetune_alf.experiments.adapt.pieces import Pieces
+from finetune_alf.experiments.adapt.record import NEW_HEAD_NOTE, AdaptRecord, HeadWarmUp, Losses, LossPoint, TextCounts
+from finetune_alf.experiments.adapt.spec import AdaptSpec
+from finetune_alf.experiments.adapt.texts import AdaptTexts
+from finetune_alf.experiments.adapt.train import OnPoint, Phase, check_finite, held_out_loss, train
+from finetune_alf.files import digest, file_digest, replace_folder, write_json
+from finetune_alf.seeds import child_seed
+from finetune_alf.train.precision import resolve_precision
+
+
+def inputs_digest_of(spec: AdaptSpec, encoder_identity: str, texts: AdaptTexts) -> str:
+    """Return the digest of everything that the adapted weights depend on, except for the machine's rounding."""
+    return digest({"training": spec.training(), "encoder": encoder_identity, "texts": texts.digest})
+
+
+class FurtherPretraining:
+    """An adaptation with its model loaded and its texts tokenized."""
+
+    def __init__(self, name: str, spec: AdaptSpec, encoder: EncoderSpec, texts: AdaptTexts, device: torch.device):
+        """Load the encoder and tokenize the texts; raises EncoderError if it cannot be trained on them."""
+        self._name, self._spec, self._texts = name, spec, texts
+        self._masked_lm = load_masked_lm(encoder, child_seed(spec.seed, "mlm head"), str(device))
+        self._forward = mlm_forward_of(self._masked_lm, child_seed(spec.seed, "dropout"))
+        self._train, self._held_out = (
+            Pieces.of(self._masked_lm.pieces(each, spec.max_tokens)) for each in (texts.train, texts.held_out)
+        )
+        self._rule = MaskingRule.of(self._masked_lm, spec.mask_frac, spec.whole_words)
+        self._precision = resolve_precision(spec.precision, device)
+        self._phase, self._warm_up = self._phases()
+
+    @property
+    def n_points(self) -> int:
+        """How many points of the loss will be logged."""
+        return len(self._phase.logging_steps) + (len(self._warm_up.logging_steps) if self._warm_up else 0)
+
+    def run(self, folder: Path, on_point: OnPoint) -> AdaptRecord:
+        """Train, and write the adapted encoder with its record, whole or not at all.
+
+        Raises ParamsError if training diverges; the folder then stays as it was.
+        """
+        started = time.time()
+        with _seeded(child_seed(self._spec.seed, "dropout"), self._masked_lm.device):
+            warm_up = self._train_head(self._warm_up, on_point) if self._warm_up else None
+            before = warm_up.losses.after if warm_up else self._loss()
+            points = train(self._forward, self._train, self._rule, self._phase, self._precision, on_point)
+            after = check_finite(self._loss(), self._phase, "on held-out texts")
+        with replace_folder(folder) as temporary:
+            save_body(self._masked_lm, temporary)
+            record = self._record(warm_up, Losses(before=before, after=after), points, started, temporary)
+            write_json(temporary / ADAPT_RECORD, record.model_dump(mode="json"))
+        return record
+
+    def _phases(self) -> tuple[Phase, Phase | None]:
+        """Return the phase that trains all weights, and before it that of a new head."""
+        spec, key = self._spec, f"adapt.{self._name}"
+        n_steps, seed = spec.n_steps_for(len(self._train)), child_seed(spec.seed, "adapt")
+        phase = Phase(n_steps, spec.batch, spec.rate, spec.warmup_frac, seed, f"{key}.rate")
+        if not self._masked_lm.newly_initialized:
+            return phase, None
+        head, seed = spec.warm_up_head, child_seed(spec.seed, "warm up")
+        return phase, Phase(head.n_steps, spec.batch, head.rate, spec.warmup_frac, seed, f"{key}.warm_up_head.rate")
+
+    def _train_head(self, phase: Phase, on_point: OnPoint) -> HeadWarmUp:
+        """Train the head only, so that the noise of a new one does not reach the encoder."""
+        before = self._loss()
+        with _only_head_trainable(self._masked_lm):
+            train(self._forward, self._train, self._rule, phase, self._precision, on_point)
+        after = check_finite(self._loss(), phase, "on held-out texts")
+        return HeadWarmUp(n_steps=phase.n_steps, rate=phase.rate, losses=Losses(before=before, after=after))
+
+    def _loss(self) -> float:
+        return held_out_loss(self._forward, self._held_out, self._rule, self._precision, self._spec.seed)
+
+    def _record(
+        self, warm_up: HeadWarmUp | None, losses: Losses, points: tuple[LossPoint, ...], started: float, folder: Path
+    ) -> AdaptRecord:
+        return AdaptRecord(
+            name=self._name,
+            inputs_digest=inputs_digest_of(self._spec, self._masked_lm.identity, self._texts),
+            encoder={"name": self._spec.encoder, "identity": self._masked_lm.identity},
+            texts=TextCounts(
+                source=self._texts.source,
+                digest=self._texts.source_digest,
+                n_texts=len(self._texts.train),
+                n_pieces=len(self._train),
+                n_tokens=len(self._train.input_ids),
+                held_out_from=self._texts.held_out_from,
+                n_held_out=len(self._texts.held_out),
+                n_excluded=self._texts.n_excluded,
+            ),
+            training=self._spec.training(),
+            warm_up=warm_up,
+            note=NEW_HEAD_NOTE if warm_up else None,
+            n_steps=self._phase.n_steps,
+            losses=losses,
+            loss_curve=points,
+            seconds=time.time() - started,
+            started_ms=round(started * 1000),
+            device=str(self._masked_lm.device),
+            precision=self._precision,
+            n_threads=torch.get_num_threads(),
+            version=__version__,
+            sha256=file_digest(folder / WEIGHTS_FILE),
+        )
+
+
+@contextmanager
+def _only_head_trainable(masked_lm: MaskedLanguageModel) -> Iterator[None]:
+    """Freeze everything but the head within a block."""
+    masked_lm.model.requires_grad_(False)
+    for parameter in masked_lm.head_parameters():
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        masked_lm.model.requires_grad_(True)
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed dropout, which takes no generator, and restore torch's global state at the end."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

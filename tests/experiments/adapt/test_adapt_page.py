@@ -1,0 +1,32 @@
+"""Adaptations in the report: the whole page beside this test, and the lines of the figure."""
+
+from pathlib import Path
+
+from planted_adaptations import write_adaptations
+
+from finetune_alf.experiments.adapt.figure import loss_info
+from finetune_alf.experiments.adapt.page import adapt_part
+from finetune_alf.experiments.adapt.record import Losses, LossPoint
+from finetune_alf.paths import Paths
+from golden import golden
+
+
+def test_the_page_is_what_the_documents_say(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_adaptations(paths)
+    part = adapt_part(paths)
+    page = "\n\n".join(["\n".join(part.in_short), part.section.markdown])
+    assert page == golden(Path(__file__).with_name("adapt_page.md"), page)
+    names = ("better", "diverged", "new-head", "worse-loss")
+    assert list(part.section.pictures) == [f"{name}-adapt.png" for name in names]
+
+
+def test_without_an_adaptation_there_is_no_part(tmp_path: Path) -> None:
+    assert adapt_part(Paths(tmp_path)) is None
+
+
+def test_a_training_loss_lies_in_the_middle_of_the_steps_that_it_is_the_mean_of() -> None:
+    points = (LossPoint(step=10, loss=6.0), LossPoint(step=14, loss=5.0))
+    info = loss_info(points, Losses(before=7.0, after=4.0))
+    assert info.train == ((5.0, 6.0), (12.0, 5.0))
+    assert info.held_out == ((0.0, 7.0), (14.0, 4.0))
