@@ -6,8 +6,6 @@ import pytest
 from click.testing import CliRunner
 
 from finetune_alf.cli.entry import group
-from finetune_alf.experiments.freeze.experiment import FREEZE
-from finetune_alf.experiments.freeze.stage import freeze
 from finetune_alf.experiments.registry import load_params, plannables
 from finetune_alf.experiments.schemes.experiment import SCHEMES
 from finetune_alf.paths import Paths
@@ -116,16 +114,6 @@ def ready(tmp_path_factory):
     ctx = context(root)
     for sample in ("kinds", "both"):
         prepare(ctx, sample)
-    return ctx
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    root = write_project(tmp_path_factory.mktemp("experiments") / "done")
-    ctx = context(root)
-    for sample in ("kinds", "scores"):
-        prepare(ctx, sample)
-    freeze(ctx, "tops")
     return ctx
 
 
@@ -244,14 +232,6 @@ studies:
         "kinds",
         "scores",
     ]
-
-
-def test_elapsed_time_of_a_sweep_counts_the_fits_of_its_search(done):
-    for stage in plan(done, FREEZE, "tops").stages:
-        assert stage.elapsed.n_fits == stage.n_fits
-        assert stage.elapsed.kinds == {"none": 3, "1": 2}
-        assert stage.elapsed_predicted_s == pytest.approx(stage.seconds)
-        assert stage.ratio == stage.elapsed.seconds / stage.elapsed_predicted_s
 
 
 def test_the_load_average_is_that_of_before_the_first_probe(ready, monkeypatch):

@@ -47,6 +47,9 @@ adapt:
 """
 
 
+pytestmark = pytest.mark.usefixtures("quick_probes")
+
+
 @pytest.fixture(scope="module")
 def ctx(tmp_path_factory: pytest.TempPathFactory) -> Context:
     root = tmp_path_factory.mktemp("project")

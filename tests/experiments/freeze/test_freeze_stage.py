@@ -17,10 +17,12 @@ from finetune_alf.errors import DataError
 from finetune_alf.experiments.freeze.bench import sweep_sample
 from finetune_alf.experiments.freeze.cells import FreezeLine
 from finetune_alf.experiments.freeze.document import FreezeDocument
+from finetune_alf.experiments.freeze.experiment import FREEZE
 from finetune_alf.experiments.freeze.page import freeze_part
 from finetune_alf.experiments.freeze.stage import freeze, in_short
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
+from finetune_alf.planning.plan import plan
 from finetune_alf.running.context import Context
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.train.job import FitRunner
@@ -183,6 +185,17 @@ def test_a_finished_sweep_fits_nothing_and_its_bar_shows_validation_scores(
         f"{cell.validation_score:.3f} on validation" for cell in cells
     ]
     assert [line.partition(":")[0] for line in console.lines] == ["tiny, cola-like", "tiny, scored"]
+
+
+@pytest.mark.usefixtures("quick_probes")
+def test_the_plan_counts_the_fits_of_the_search_and_reports_their_time(done: Path) -> None:
+    stages = plan(Context(load_params(done / "params.yaml"), Paths(done)), FREEZE, "tiny").stages
+    assert [stage.stage for stage in stages] == ["cola-like", "scored"]
+    for stage in stages:
+        assert stage.n_fits == stage.elapsed.n_fits == 3 * 2 + 1  # one of the search's two rates is that of the sweep
+        assert stage.elapsed.kinds == {"none": 3, "1": 2, "2": 2}
+        assert stage.elapsed_predicted_s == pytest.approx(stage.seconds)
+        assert stage.ratio == stage.elapsed.seconds / stage.elapsed_predicted_s
 
 
 @pytest.mark.parametrize(
