@@ -9,7 +9,7 @@ from finetune_alf.planning.predict import Predictor, StagePlan
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 
-ADAPTERS_NOTE = "FitGroup with adapters are planned at the speed of those without, the adapters' own operations added."
+ADAPTERS_NOTE = "Fits with adapters are planned at the speed of those without, the adapters' own operations added."
 
 
 @dataclass(frozen=True)

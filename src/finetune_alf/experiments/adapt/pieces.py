@@ -54,7 +54,7 @@ class Pieces:
 
 
 def batches(lengths: torch.Tensor, batch: int, seed: int) -> Iterator[list[int]]:
-    """Yield the rows of one step after another without end; an epoch has each piece once, in an order of its own."""
+    """Yield the rows of one step after another without end; an epoch has each piece once, in a new order."""
     epoch = 0
     while True:
         generator = torch.Generator().manual_seed(child_seed(seed, "pieces", epoch))

@@ -1,4 +1,4 @@
-"""The fits of a sweep: each sample at each level under the same seeds, and first the full model at each rate."""
+"""The fits of a sweep: each sample at each level with the same seeds, and first the full model at each rate."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from finetune_alf.train.result import FitResult
 
 @dataclass(frozen=True)
 class Cell:
-    """One fit: a sample at a level, under one of the seeds; `rate` is that of the layers that are trained."""
+    """One fit: a sample at a level, with one of the seeds; `rate` is that of the layers that are trained."""
 
     sample: SweepSample
     level: Level
