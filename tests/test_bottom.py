@@ -4,13 +4,23 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune_alf.errors import InputError, LockedError, StorageError
-from finetune_alf.files import canonical_json, digest, hold_lock, read_jsonl, replace_folder, write_bytes, write_json
+from finetune_alf.files import (
+    canonical_json,
+    digest,
+    hold_lock,
+    read_jsonl,
+    replace_folder,
+    write_bytes,
+    write_json,
+    write_jsonl,
+)
 from finetune_alf.seeds import child_seed
 
 json_values = st.recursive(
@@ -68,6 +78,38 @@ def test_an_invalid_line_is_named_by_file_and_line(tmp_path):
     path.write_text('{"a": 1}\n{"a": \n')
     with pytest.raises(InputError, match=r"rows.jsonl:2: must be JSON"):
         read_jsonl(path)
+
+
+def test_lines_that_were_written_are_read_back_whatever_characters_they_hold(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = ["one\u2028line", "one\u0085line\x1c", "two\nlines", ""]
+    write_jsonl(path, rows)
+    assert read_jsonl(path) == rows
+
+
+def test_a_byte_that_is_no_utf8_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'"a"\n"\xff"\n')
+    with pytest.raises(InputError, match=r"rows.jsonl:2: must be JSON"):
+        read_jsonl(path)
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_former_one(tmp_path: Path, monkeypatch) -> None:
+    folder = tmp_path / "folder"
+    with replace_folder(folder) as new:
+        (new / "file").write_text("former")
+    replace = os.replace
+
+    def refuse_the_new_one(source: Path, target: Path) -> None:
+        if Path(target) == folder and not str(source).endswith(".previous"):
+            raise PermissionError(13, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr("finetune_alf.files.os.replace", refuse_the_new_one)
+    with pytest.raises(StorageError), replace_folder(folder) as new:
+        (new / "file").write_text("later")
+    assert (folder / "file").read_text() == "former"
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_second_process_is_refused_by_the_name_of_the_owner(tmp_path):

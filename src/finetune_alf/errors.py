@@ -11,6 +11,7 @@
     │   ├── StudyError               a study's database
     │   ├── TrackingError            MLflow
     │   └── LockedError              another process is writing
+    ├── WorkerError              4   worker processes cannot start
     └── PartialError             5   some of the work was done, the rest failed
 
 The numbers are the exit codes of the command line. A message about a value reads
@@ -67,6 +68,12 @@ class TrackingError(StorageError):
 
 class LockedError(StorageError):
     """A lock that another process holds."""
+
+
+class WorkerError(AlfError):
+    """Worker processes that cannot start."""
+
+    exit_code = 4
 
 
 class PartialError(AlfError):

@@ -78,7 +78,7 @@ def read_json(path: Path) -> Any:
 def read_jsonl(path: Path) -> list[Any]:
     """Read one JSON document a line; raises InputError, naming file and line, when it is missing or not JSON."""
     rows = []
-    for number, line in enumerate(_read(path).splitlines(), start=1):
+    for number, line in enumerate(lines_of(_read(path)), start=1):
         try:
             rows.append(json.loads(line))
         except (ValueError, RecursionError) as error:
@@ -86,6 +86,12 @@ def read_jsonl(path: Path) -> list[Any]:
                 f"{path}:{number}: must be JSON, but got {error}. Run the stage that writes it again."
             ) from None
     return rows
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """Return the lines of a JSONL file; `splitlines` would also split at U+2028 and others, which JSON leaves as is."""
+    lines = data.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def canonical_json(value: object) -> str:
@@ -117,9 +123,16 @@ def replace_folder(path: Path) -> Iterator[Path]:
         yield temporary
         with _named("write", path):
             temporary.chmod(0o755)
+            previous = temporary.with_name(f"{temporary.name}.previous")
             if path.exists():
-                shutil.rmtree(path)
-            os.replace(temporary, path)
+                os.replace(path, previous)  # deleting it first would lose both, if the new one could not be renamed
+            try:
+                os.replace(temporary, path)
+            except OSError:
+                if previous.exists():
+                    os.replace(previous, path)
+                raise
+            shutil.rmtree(previous, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -169,15 +182,13 @@ def _named(action: str, path: Path) -> Iterator[None]:
         raise StorageError(os_error_message(error, action, path)) from error
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
-        return path.read_text("utf-8")
+        return path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"cannot read {path}: no such file. Run the stage that writes it.") from None
     except OSError as error:
         raise StorageError(os_error_message(error, "read", path)) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: must be UTF-8, but got {error}. Run the stage that writes it again.") from None
 
 
 def _write_owner(descriptor: int) -> None:

@@ -1,6 +1,14 @@
-"""The base class of every spec, and the first fault of a record that does not validate."""
+"""The base class and shared field types of all specs, and the first fault of a record that does not validate."""
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Count = Annotated[int, Field(ge=1)]
+"""A number of things of which there must be one."""
+
+Rate = Annotated[float, Field(ge=0)]
+"""A learning rate; 0 freezes."""
 
 
 class Spec(BaseModel):

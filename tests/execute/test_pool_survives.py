@@ -11,7 +11,8 @@ from pathlib import Path
 import executor_works as works
 import pytest
 
-from finetune_alf.execute import PoolExecutor, WorkerError
+from finetune_alf.errors import WorkerError
+from finetune_alf.execute import PoolExecutor
 from finetune_alf.execute.pool import MAX_ATTEMPTS
 
 

@@ -4,7 +4,7 @@ An executor does not know studies: what a job is, and what its result means, is 
 """
 
 from finetune_alf.execute.fused import FusedExecutor
-from finetune_alf.execute.jobs import Executor, FusedWork, OnReport, Outcome, Report, Work, WorkerError
+from finetune_alf.execute.jobs import Executor, FusedWork, OnReport, Outcome, Report, Work
 from finetune_alf.execute.pool import PoolExecutor
 from finetune_alf.execute.serial import SerialExecutor
 
@@ -18,5 +18,4 @@ __all__ = [
     "Report",
     "SerialExecutor",
     "Work",
-    "WorkerError",
 ]

@@ -22,12 +22,6 @@ OnReport = Callable[[Any, Any], bool]
 logger = logging.getLogger(__name__)
 
 
-class WorkerError(AlfError):
-    """Worker processes cannot start."""
-
-    exit_code = 4
-
-
 class Work(Protocol[JobT, ResultT]):
     """A picklable callable that runs a job; it is called many times in one process."""
 

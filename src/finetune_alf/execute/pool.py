@@ -11,7 +11,8 @@ from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic
 
-from finetune_alf.execute.jobs import J, OnReport, Outcome, R, Work, WorkerError
+from finetune_alf.errors import WorkerError
+from finetune_alf.execute.jobs import J, OnReport, Outcome, R, Work
 from finetune_alf.execute.worker import Done, LoadFailed, Progress, Ready, serve
 
 MAX_ATTEMPTS = 3

@@ -14,10 +14,8 @@ from finetune_alf.params.checks import Disagreement, RawParams, check_study
 from finetune_alf.params.section import Section, field_of
 from finetune_alf.paths import Name
 from finetune_alf.register.spec import RegisterSpec
-from finetune_alf.spec import Spec
+from finetune_alf.spec import Count, Spec
 from finetune_alf.study.spec import ImportanceSpec, StudySpec
-
-Count = Annotated[int, Field(ge=1)]
 
 
 class ComputeSpec(Spec):

@@ -1,12 +1,11 @@
 """The time that finished fits took, read from the files of their stage."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from finetune_alf.files import read_jsonl
 from finetune_alf.paths import Paths
@@ -15,7 +14,6 @@ from finetune_alf.spec import Spec
 from finetune_alf.study.records import read_trials
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.ledger import Ledger
-from finetune_alf.train.result import FitResult
 
 PAUSE_S = 60.0
 """A longer gap between two fits counts as a pause: the stage was stopped."""
@@ -59,7 +57,7 @@ def register_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
     if not (lock.exists() and ledger.exists()):
         return None
     n_fits = sum(len(candidate.scores) for candidate in LockDocument.read(lock).candidates)
-    results = list(_results(ledger))[-n_fits:]
+    results = Ledger(ledger).results[-n_fits:]
     starts = [result.started_ms / 1000 for result in results]
     seconds = [result.seconds for result in results]
     return _elapsed(seconds, [(start, start + took) for start, took in zip(starts, seconds, strict=True)])
@@ -88,14 +86,6 @@ def elapsed_of(finished: Iterable[FinishedFit]) -> ElapsedTime | None:
     fits = list(finished)
     elapsed = _elapsed([fit.seconds for fit in fits], [(fit.started, fit.started + fit.seconds) for fit in fits])
     return elapsed and elapsed.model_copy(update={"kinds": dict(Counter(fit.kind for fit in fits))})
-
-
-def _results(ledger: Path) -> Iterable[FitResult]:
-    for line in ledger.read_text("utf-8").splitlines():
-        try:
-            yield FitResult.model_validate_json(json.dumps(json.loads(line)["result"]))
-        except (ValueError, KeyError, TypeError, ValidationError):
-            continue  # empty, torn by a kill, or of another version: the ledger itself passes over it too
 
 
 def _elapsed(seconds: list[float], spans: list[Span]) -> ElapsedTime | None:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 
@@ -54,7 +55,37 @@ class Plan(Spec):
         return sum(stage.seconds or 0.0 for stage in self.stages) + self.start_s * self.n_starts
 
 
-Predictors = dict[str, Predictor]
+@dataclass
+class Predictors:
+    """Predictors by encoder and recipe, each loaded once, with the samples of all that it will plan."""
+
+    ctx: Context
+    _samples: dict[str, dict[str, None]] = field(default_factory=dict)
+    _predictors: dict[str, Predictor] = field(default_factory=dict)
+
+    def expect(self, planned: PlannedFits) -> None:
+        """Note the samples of fits that are planned later."""
+        self._samples.setdefault(_probe_key(planned), {}).update(dict.fromkeys(planned.samples))
+
+    def of(self, planned: PlannedFits) -> Predictor:
+        """Return the predictor of fits; load encoder and prepared samples at the first call."""
+        key = _probe_key(planned)
+        if key not in self._predictors:
+            self._predictors[key] = self._load(planned, list(self._samples.get(key, planned.samples)))
+        return self._predictors[key]
+
+    def _load(self, planned: PlannedFits, names: Sequence[str]) -> Predictor:
+        ctx = self.ctx
+        folders = {name: ctx.paths.sample(name) for name in names if command_for(ctx, name) is None}
+        samples = {name: load_any_sample(folder) for name, folder in folders.items()}
+        fit_runner = fit_runner_of(ctx, {sample.card.digest: folders[name] for name, sample in samples.items()})
+        n = _n_outputs(list(samples.values()), planned.recipe)
+        return predictor_of(ctx, encoder_spec_of(ctx, planned.encoder), fit_runner, samples, n, planned.recipe)
+
+
+def _probe_key(planned: PlannedFits) -> str:
+    """Return what a probe of these fits depends on."""
+    return canonical_json([planned.encoder, planned.recipe.model_dump(mode="json", include=set(_PROBED))])
 
 
 def plans(ctx: Context, plannables: Sequence[Plannable], name: str | None = None) -> tuple[list[Plan], list[AlfError]]:
@@ -62,12 +93,20 @@ def plans(ctx: Context, plannables: Sequence[Plannable], name: str | None = None
 
     Raises InputError where nothing has the name.
     """
-    known: Predictors = {}
-    load = _load()  # later on, the probes themselves would be among what kept the cores busy
-    made, failed = [], []
+    predictors, load = Predictors(ctx), _load()  # later on, the probes themselves would add to the load
+    planned: list[tuple[Plannable, str, PlannedFits]] = []
+    made: list[Plan] = []
+    failed: list[AlfError] = []
     for plannable, one in named(ctx.params, plannables, name):
         try:
-            made.append(plan(ctx, plannable, one, known, load))
+            planned.append((plannable, one, plannable.planned(ctx, one)))
+        except AlfError as error:
+            failed.append(error)
+    for _, _, fits in planned:
+        predictors.expect(fits)
+    for plannable, one, fits in planned:
+        try:
+            made.append(_plan(ctx, plannable.key, one, fits, predictors, load))
         except AlfError as error:
             failed.append(error)
     return made, failed
@@ -85,23 +124,22 @@ def named(params: Params, plannables: Sequence[Plannable], name: str | None) -> 
     return found
 
 
-def plan(
-    ctx: Context, plannable: Plannable, name: str, known: Predictors | None = None, load: float | None = None
-) -> Plan:
-    """Time a few steps of such fits as are planned, and work out what all of them will take.
+def plan(ctx: Context, plannable: Plannable, name: str) -> Plan:
+    """Time a few steps of the fits of one study or experiment, and predict the time and memory of all of them.
 
-    Predictors that are `known` are used again; a new one is added to them. `load` is the load average of the minute
-    before; it is looked up unless given. Raises DataError, naming the stage to run, where the sample of a study is not
-    prepared, and EncoderError for the encoder.
+    Raises DataError, naming the stage to run, where the sample of a study is not prepared, and EncoderError for the
+    encoder.
     """
-    planned = plannable.planned(ctx, name)
+    return _plan(ctx, plannable.key, name, plannable.planned(ctx, name), Predictors(ctx), _load())
+
+
+def _plan(ctx: Context, section: str, name: str, planned: PlannedFits, predictors: Predictors, load: float) -> Plan:
     started = time.monotonic()
-    load = _load() if load is None else load
-    predictor = _predictor(ctx, planned, {} if known is None else known)
+    predictor = predictors.of(planned)
     stages = tuple(planned.stages(predictor))
     n_planned = sum(stage.seconds is not None for stage in stages)
     return Plan(
-        section=plannable.key,
+        section=section,
         name=name,
         title=planned.title,
         encoder=predictor.encoder.identity,
@@ -115,20 +153,6 @@ def plan(
         stages=stages,
         notes=(*(_notes(ctx, planned, load) if n_planned else ()), *planned.notes),
     )
-
-
-def _predictor(ctx: Context, planned: PlannedFits, known: Predictors) -> Predictor:
-    """Load encoder and samples, or take them from those that are loaded already."""
-    recipe = planned.recipe.model_dump(mode="json", include=set(_PROBED))
-    key = canonical_json([planned.encoder, planned.samples, recipe])
-    if key not in known:
-        folders = {one: ctx.paths.sample(one) for one in planned.samples if command_for(ctx, one) is None}
-        samples = {one: load_any_sample(folder) for one, folder in folders.items()}
-        by_digest = {sample.card.digest: folders[one] for one, sample in samples.items()}
-        fit_runner = fit_runner_of(ctx, by_digest)
-        n = _n_outputs(list(samples.values()), planned.recipe)
-        known[key] = predictor_of(ctx, encoder_spec_of(ctx, planned.encoder), fit_runner, samples, n, planned.recipe)
-    return known[key]
 
 
 def _n_outputs(samples: Sequence[AnySample], recipe: Recipe) -> int:

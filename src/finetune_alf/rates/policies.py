@@ -7,9 +7,7 @@ from pydantic import Field
 from finetune_alf.errors import RatesError
 from finetune_alf.rates.address import EMBEDDINGS, HEAD
 from finetune_alf.rates.layer_rates import LayerRates
-from finetune_alf.spec import Spec
-
-Rate = Annotated[float, Field(ge=0)]
+from finetune_alf.spec import Rate, Spec
 
 
 class UniformRates(Spec):

@@ -12,12 +12,10 @@ from finetune_alf.recipe.early_stopping import EarlyStopping
 from finetune_alf.recipe.optimizer import AdamW, Optimizer
 from finetune_alf.recipe.tasks import TasksSpec
 from finetune_alf.recipe.unfreezing import ImmediateUnfreezing, Unfreezing
-from finetune_alf.spec import Spec
+from finetune_alf.spec import Count, Spec
 
 FORGETTING_BOUND = 1e-4
 """The highest rate at which BERT showed no catastrophic forgetting (Sun et al. 2019, section 5.3.2)."""
-
-Count = Annotated[int, Field(ge=1)]
 
 
 class Recipe(Spec):

@@ -12,9 +12,7 @@ from pydantic import Field
 
 from finetune_alf.metrics import MetricName
 from finetune_alf.paths import Name
-from finetune_alf.spec import Spec
-
-Count = Annotated[int, Field(ge=1)]
+from finetune_alf.spec import Count, Spec
 
 CORRELATIONS = frozenset({"pearson", "spearman", "matthews"})
 """Correlation coefficients, which range from -1 to 1; the other metrics range from 0 to 1."""

@@ -11,14 +11,13 @@ from pydantic import Field, field_validator, model_validator
 
 from finetune_alf.errors import RatesError
 from finetune_alf.rates import HEAD, Address, LayerRates, addresses
-from finetune_alf.spec import Spec
+from finetune_alf.spec import Rate, Spec
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Block = Annotated[tuple[Annotated[str, Field(pattern=r"^(embeddings|layer\.(0|[1-9]\d*))$")], ...], Field(min_length=1)]
 
-Rate = Annotated[float, Field(ge=0)]
 
 PARAM_PREFIX = "rates."
 """A param's name is this prefix and an address."""

@@ -10,10 +10,8 @@ from finetune_alf.metrics import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import forgetting_message
-from finetune_alf.spec import Spec
+from finetune_alf.spec import Count, Spec
 from finetune_alf.study.space import Space
-
-Count = Annotated[int, Field(ge=1)]
 
 _STATEFUL = "it keeps state between trials, which a resumed study cannot restore"
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from finetune_alf import __version__
 from finetune_alf.errors import PartialError
 from finetune_alf.execute.jobs import Executor
-from finetune_alf.files import digest
+from finetune_alf.files import digest, lines_of
 from finetune_alf.train.job import FitJob, FitRunner
 from finetune_alf.train.result import FitResult
 
@@ -22,8 +22,13 @@ class Ledger:
         self._path = path
         self._results: dict[str, FitResult] = {}
         self._encoder_identities: dict[str, str] = {}
-        for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+        for line in lines_of(path.read_bytes()) if path.exists() else []:
             self._read_line(line)
+
+    @property
+    def results(self) -> tuple[FitResult, ...]:
+        """The results that can be read, in the order in which their jobs finished."""
+        return tuple(self._results.values())
 
     def find(self, job: FitJob) -> FitResult | None:
         """Return the result of an equal job, if one has finished under this version of the package."""
@@ -56,12 +61,12 @@ class Ledger:
         }
         return digest(settings)
 
-    def _read_line(self, line: str) -> None:
+    def _read_line(self, line: bytes) -> None:
         try:
             entry = json.loads(line)
             self._results[entry["job"]] = FitResult.model_validate_json(json.dumps(entry["result"]))
         except (ValueError, KeyError, TypeError, ValidationError):
-            return  # empty, or cut off by a kill: the job runs again
+            return  # empty, cut off by a kill, or damaged: the job runs again
 
 
 def run_jobs(

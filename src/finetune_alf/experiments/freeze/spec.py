@@ -8,9 +8,8 @@ from finetune_alf.metrics import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import ImmediateUnfreezing, Recipe
 from finetune_alf.recipe.recipe import forgetting_message
-from finetune_alf.spec import Spec
+from finetune_alf.spec import Count, Spec
 
-Count = Annotated[int, Field(ge=1)]
 Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 FrozenCount = Literal["none", "all"] | Annotated[int, Field(ge=0)]
 Metrics = Annotated[tuple[MetricName, ...], Field(min_length=1)]

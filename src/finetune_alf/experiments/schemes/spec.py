@@ -20,9 +20,8 @@ from finetune_alf.recipe import (
     SlantedTriangularCurve,
 )
 from finetune_alf.schedules.published import PUBLISHED_NAMES
-from finetune_alf.spec import Spec
+from finetune_alf.spec import Count, Spec
 
-Count = Annotated[int, Field(ge=1)]
 CurveKind = Literal["constant", "linear", "cosine", "slanted_triangular", "exponential"]
 AdapterKind = Literal["none", "houlsby", "lora"]
 
