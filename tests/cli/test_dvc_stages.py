@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from finetune_alf.experiments.registry import model_of
 from finetune_alf.params.writing import use_presets
 
 pytest.importorskip("dvc")
@@ -158,7 +159,7 @@ def test_a_multi_task_experiment_runs_before_the_report(project: Path) -> None:
 def test_without_a_study_the_report_is_made_of_what_there_is(tmp_path: Path) -> None:
     root = new_project(tmp_path / "without")
     (root / "over.yaml").write_text("studies: {minilm: ~}\ntransfer: {studies: [], samples: []}\n")
-    use_presets(root / "params.yaml", [str(root / "over.yaml")])
+    use_presets(root / "params.yaml", [str(root / "over.yaml")], model=model_of())
     ran = repro(root)
     assert ran[-1] == "report"
     assert {command.split()[0] for command in ran}.isdisjoint({"study", "importance", "register", "transfer"})

@@ -128,7 +128,7 @@ def test_forgetting_is_refused_unless_it_is_allowed_or_sgd(tmp_path: Path) -> No
     path = tmp_path / "params.yaml"
     high = DEFAULT.replace("rate: 5e-5, head: 1e-3", "rate: 5e-3, head: 1e-3")
     (line,) = told(path, high)
-    assert "catastrophic forgetting, Sun et al. 2019" in line
+    assert "catastrophic forgetting" in line
     for way_out in ("allow_forgetting: true", "optimizer: {kind: sgd}"):
         path.write_text(high.replace("batch: 8", f"{way_out}\n      batch: 8"))
         assert load_params(path).studies["minilm"].recipe.rates.highest == 5e-3

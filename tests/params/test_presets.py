@@ -73,7 +73,7 @@ def test_the_freeze_preset_holds_the_papers_numbers() -> None:
     assert list(params.freeze) == ["bert-base", "bert-large", "roberta-base", "roberta-large"]
     for name, sweep in params.freeze.items():
         assert sweep.rates == (1e-5, 2e-5, 3e-5, 4e-5, 5e-5)
-        assert (sweep.n_frozen, sweep.n_seeds, sweep.keep) == ("half-up", 5, 0.9)
+        assert (sweep.n_frozen, sweep.n_seeds, sweep.keep_frac) == ("half-up", 5, 0.9)
         assert (sweep.recipe.batch, sweep.recipe.epochs) == (16, 3 if name.startswith("bert") else 10)
         assert sweep.recipe.frozen_dropout == "on"
         assert (set(sweep.samples) == four) != (name == "bert-base")

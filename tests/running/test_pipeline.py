@@ -183,13 +183,13 @@ from small_project import small_context
 from finetune_alf.running.study import study
 study(small_context(pathlib.Path({root!r}), **{changes!r}), "tiny")
 """
-SLOWER = {"epochs: 4": "epochs: 40"}
+SLOWER = {"epochs: 4": "epochs: 20"}
 
 
 def test_a_study_killed_again_and_again_ends_as_one_that_was_not(done, tmp_path):
     """Real fits, the real store and MLflow: killed with SIGKILL in the middle, started again until it ends."""
     results = []
-    for name, n_kills in (("whole", 0), ("killed", 3)):
+    for name, n_kills in (("whole", 0), ("killed", 2)):
         root = tmp_path / name
         shutil.copytree(done.paths.root / "data", root / "data")
         if name == "killed":  # a ready store, so that the kills hit trials

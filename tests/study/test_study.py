@@ -20,12 +20,12 @@ from fake_studies import (
     study_spec,
 )
 
-from finetune_alf.documents import SampleIdentity
+from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.errors import InputError, PartialError
 from finetune_alf.files import read_json
 from finetune_alf.rates import HEAD, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
-from finetune_alf.study.records import read_trials
+from finetune_alf.study.records import read_study, read_trials
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import EpochMetrics, FitResult
 
@@ -113,13 +113,13 @@ def test_the_results_are_written_as_files(tmp_path: Path) -> None:
     assert read_trials(folder / "trials.jsonl") == list(result.records)
     best = read_json(folder / "best.json")
     assert best == {"number": result.best.number, "score": result.best.score, "rates": result.best.rates}
-    document = read_json(folder / "study.json")
-    assert document["encoder"] == {"name": "tiny", "identity": "random:0", "n_layers": N_LAYERS}
-    assert document["sample"] == {"name": "films", "digest": "5a" * 32}
-    assert (document["n_trials"], document["n_workers"], document["seed"]) == (12, 1, 7)
-    assert result.database.stem == f"small-{document['digest'][:8]}"
-    assert document["versions"]["optuna"] == optuna.__version__
-    assert document["seconds"] == result.seconds
+    document = read_study(folder)
+    assert document.encoder == EncoderIdentity(name="tiny", identity="random:0", n_layers=N_LAYERS)
+    assert document.sample == SampleIdentity(name="films", digest="5a" * 32)
+    assert (document.n_trials, document.n_workers, document.seed) == (12, 1, 7)
+    assert result.database.stem == f"small-{document.digest[:8]}"
+    assert document.versions["optuna"] == optuna.__version__
+    assert document.seconds == result.seconds
 
 
 @pytest.mark.parametrize(("line", "reason"), [("{", "must be JSON"), ('{"number": 1}', "must be a trial")])
@@ -246,7 +246,11 @@ def test_pending_trials_are_finished_even_if_n_trials_is_lowered(tmp_path: Path)
         ({"space": {"kind": "choices", "rates": [0.0, 1e-5]}}, {}, "space.rates: "),
         ({"enqueue": ["baseline"]}, {}, 'enqueue: [] -> ["baseline"]'),
         ({}, {"sample": SampleIdentity(name="films", digest="6b" * 32)}, "sample: "),
-        ({}, {"encoder_identity": "random:1"}, 'encoder: "random:0" -> "random:1"'),
+        (
+            {},
+            {"encoder": EncoderIdentity(name="tiny", identity="random:1", n_layers=N_LAYERS)},
+            'encoder: "random:0" -> "random:1"',
+        ),
     ],
 )
 def test_another_identity_has_another_database_and_a_warning_names_the_change(
