@@ -1,4 +1,4 @@
-"""`finetune-alf params`: check, explain, compare and change params.yaml."""
+"""`finetune-alf params`: check, compare and change params.yaml."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from finetune_alf.cli.project import overlays_option, params_path, read_params, 
 
 @click.group()
 def params() -> None:
-    """Check, explain, compare and change params.yaml."""
+    """Check, compare and change params.yaml."""
 
 
 @params.command(epilog="Example: finetune-alf params check --params real-small")

@@ -18,7 +18,7 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
         importance_bars(shares),
     )
     section.table(
-        ("address", *record.evaluators, "rate against score (rank correlation)", "reads as"),
+        ("address", *record.evaluators, "rate against score (rank correlation)", "direction"),
         [_row(record, address) for address in _addresses(record)],
     )
     firsts = [first_place(evaluator, by) for evaluator, by in record.evaluators.items() if by]

@@ -20,7 +20,7 @@ class FreezeExperiment(NamedExperiment):
         short="Measure how many layers must be trained.",
         long="Freeze the encoder of sweep NAME layer by layer, from the embeddings up; without a name, all sweeps.\n\n"
         "Run the same command again to resume.",
-        example="elsa",
+        example="minilm",
     )
 
     @property

@@ -20,7 +20,7 @@ class MultitaskExperiment(NamedExperiment):
         short="Fit one encoder to several tasks at once.",
         long="Fit one encoder, a head for each task, under every recipe of experiment NAME; without a name, of all.\n\n"
         "Run the same command again to resume: only missing fits are done.",
-        example="minbert-unfreeze",
+        example="unfreeze",
     )
 
     @property
