@@ -124,13 +124,13 @@ def named(params: Params, plannables: Sequence[Plannable], name: str | None) -> 
     return found
 
 
-def plan(ctx: Context, plannable: Plannable, name: str) -> Plan:
+def plan(ctx: Context, plannable: Plannable, name: str, predictors: Predictors | None = None) -> Plan:
     """Time a few steps of the fits of one study or experiment, and predict the time and memory of all of them.
 
-    Raises DataError, naming the stage to run, where the sample of a study is not prepared, and EncoderError for the
-    encoder.
+    `predictors` that are given are used again. Raises DataError, naming the stage to run, where the sample of a study is
+    not prepared, and EncoderError for the encoder.
     """
-    return _plan(ctx, plannable.key, name, plannable.planned(ctx, name), Predictors(ctx), _load())
+    return _plan(ctx, plannable.key, name, plannable.planned(ctx, name), predictors or Predictors(ctx), _load())
 
 
 def _plan(ctx: Context, section: str, name: str, planned: PlannedFits, predictors: Predictors, load: float) -> Plan:

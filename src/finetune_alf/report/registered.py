@@ -18,7 +18,14 @@ def registered_section(results: StudyResults, lock: LockDocument) -> Section:
     """Return the candidates' confirmation, the rates of each schedule, and the registered trials' learning curves."""
     section = Section()
     section.table(
-        ("trial", f"search {words(lock.metric)}", "confirmed", "by seed", "distance from `alf-1`, in grid steps", "registered as"),
+        (
+            "trial",
+            f"search {words(lock.metric)}",
+            "confirmed",
+            "by seed",
+            "distance from `alf-1`, in grid steps",
+            "registered as",
+        ),
         [_candidate_row(lock, candidate) for candidate in lock.candidates],
     )
     section.text(

@@ -15,7 +15,7 @@ from finetune_alf.experiments.schemes.page import schemes_part
 from finetune_alf.experiments.schemes.stage import schemes
 from finetune_alf.files import write_jsonl
 from finetune_alf.paths import Paths
-from finetune_alf.planning.plan import plan
+from finetune_alf.planning.plan import Predictors, plan
 from finetune_alf.planning.planned import ADAPTERS_NOTE
 from finetune_alf.rates import ListedRates
 from finetune_alf.recipe import Recipe
@@ -191,12 +191,13 @@ def test_a_finished_testbed_is_planned_with_the_time_that_its_fits_took(done, qu
 def test_some_finished_fits_are_compared_with_the_prediction_for_just_these(done, prepared, tmp_path, quick_probes):
     root = tmp_path / "some"
     shutil.copytree(prepared, root)
-    ctx, known = context(root), {}
+    ctx = context(root)
+    predictors = Predictors(ctx)
     path = ctx.paths.cells("schemes", "bed")
     predicted = {}
     for cell in cells_of(done)[:N_CELLS]:
         write_jsonl(path, [cell.as_json()])
-        stage, other = plan(ctx, SCHEMES, "bed", known).stages
+        stage, other = plan(ctx, SCHEMES, "bed", predictors).stages
         assert other.elapsed is None
         predicted |= dict.fromkeys(stage.elapsed.kinds, stage.elapsed_predicted_s)
     assert sum(predicted.values()) == pytest.approx(stage.seconds)
@@ -211,13 +212,13 @@ def with_cells(ctx, *cells):
 
 def test_a_schedule_in_the_registry_is_planned_as_if_every_layer_learned(done, quick_probes):
     fixed, registered = {"scheme": "fixed"}, {"scheme": "alf-tiny@alf-1"}
-    known = {}
-    everything = plan(with_cells(done, fixed), SCHEMES, "bed", known)
-    planned = plan(with_cells(done, registered), SCHEMES, "bed", known)
+    predictors = Predictors(done)
+    everything = plan(with_cells(done, fixed), SCHEMES, "bed", predictors)
+    planned = plan(with_cells(done, registered), SCHEMES, "bed", predictors)
     assert [stage.fit_flops for stage in planned.stages] == [stage.fit_flops for stage in everything.stages]
     assert planned.notes[-1].startswith("alf-tiny@alf-1: planned as if every layer learned")
     with pytest.raises(ScheduleError, match=r"no\.json"):
-        plan(with_cells(done, {"scheme": "no.json"}), SCHEMES, "bed", known)
+        plan(with_cells(done, {"scheme": "no.json"}), SCHEMES, "bed", predictors)
 
 
 def test_an_adapter_that_cannot_be_inserted_fails_before_any_fit(prepared, tmp_path, monkeypatch):
