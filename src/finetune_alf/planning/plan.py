@@ -127,8 +127,8 @@ def named(params: Params, plannables: Sequence[Plannable], name: str | None) -> 
 def plan(ctx: Context, plannable: Plannable, name: str, predictors: Predictors | None = None) -> Plan:
     """Time a few steps of the fits of one study or experiment, and predict the time and memory of all of them.
 
-    `predictors` that are given are used again. Raises DataError, naming the stage to run, where the sample of a study is
-    not prepared, and EncoderError for the encoder.
+    `predictors` that are given are used again. Raises DataError, naming the stage to run, where the sample of a study
+    is not prepared, and EncoderError for the encoder.
     """
     return _plan(ctx, plannable.key, name, plannable.planned(ctx, name), predictors or Predictors(ctx), _load())
 
