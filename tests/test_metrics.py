@@ -5,13 +5,14 @@ import subprocess
 import sys
 from typing import get_args
 
+import numpy as np
 import pytest
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
-from finetune_alf.metrics import METRICS, MetricName, majority_baseline, metrics_for
+from finetune_alf.metrics import PROBLEM_TYPES, MetricName, majority_baseline, metrics_for, sample_metric
 
 answers = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40)
 many = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)
@@ -24,15 +25,23 @@ scores = st.lists(st.tuples(numbers, numbers), min_size=1, max_size=40)
 def test_f1_of_two_classes_is_that_of_the_second(pairs) -> None:
     truth, predicted = zip(*pairs, strict=True)
     theirs = sklearn.metrics.f1_score(truth, predicted, pos_label=1, zero_division=0.0)
-    assert METRICS["f1"](truth, predicted) == pytest.approx(theirs)
+    assert sample_metric("f1", 2)(truth, predicted) == pytest.approx(theirs)
 
 
 @settings(deadline=None)
-@given(many.filter(lambda pairs: max(map(max, pairs)) > 1))
-def test_f1_of_more_classes_is_their_mean(pairs) -> None:
+@given(many)
+def test_f1_of_more_classes_is_the_mean_over_those_that_occur_or_are_predicted(pairs) -> None:
     truth, predicted = zip(*pairs, strict=True)
     theirs = sklearn.metrics.f1_score(truth, predicted, average="macro", zero_division=0.0)
-    assert METRICS["f1"](truth, predicted) == pytest.approx(theirs)
+    assert sample_metric("f1", 4)(truth, predicted) == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize(("n_classes", "value"), [(2, 4 / 5), (3, (2 / 3 + 4 / 5) / 2)])
+def test_f1_is_over_the_samples_classes_where_a_split_shows_two_of_them(n_classes: int, value: float) -> None:
+    metric, truth, predicted = sample_metric("f1", n_classes), [0, 0, 1, 1], [0, 1, 1, 1]
+    assert metric(truth, predicted) == pytest.approx(value)
+    assert metric.weighted(np.array(truth), np.array(predicted), np.ones((1, 4))) == pytest.approx([value])
+    assert majority_baseline(metric, [1, 1, 0, 1]) == pytest.approx({2: 6 / 7, 3: 3 / 7}[n_classes])
 
 
 @settings(deadline=None)
@@ -41,9 +50,11 @@ def test_f1_of_more_classes_is_their_mean(pairs) -> None:
 @pytest.mark.filterwarnings("ignore:A single label was found")
 def test_accuracies_are_scikit_learns(pairs) -> None:
     truth, predicted = zip(*pairs, strict=True)
-    assert METRICS["accuracy"](truth, predicted) == pytest.approx(sklearn.metrics.accuracy_score(truth, predicted))
+    assert sample_metric("accuracy", 4)(truth, predicted) == pytest.approx(
+        sklearn.metrics.accuracy_score(truth, predicted)
+    )
     theirs = sklearn.metrics.balanced_accuracy_score(truth, predicted)
-    assert METRICS["balanced_accuracy"](truth, predicted) == pytest.approx(theirs)
+    assert sample_metric("balanced_accuracy", 4)(truth, predicted) == pytest.approx(theirs)
 
 
 @settings(deadline=None)
@@ -52,7 +63,7 @@ def test_accuracies_are_scikit_learns(pairs) -> None:
 def test_matthews_is_scikit_learns(pairs) -> None:
     truth, predicted = zip(*pairs, strict=True)
     theirs = sklearn.metrics.matthews_corrcoef(truth, predicted)
-    assert METRICS["matthews"](truth, predicted) == pytest.approx(theirs)
+    assert sample_metric("matthews", 4)(truth, predicted) == pytest.approx(theirs)
 
 
 @settings(deadline=None)
@@ -63,16 +74,16 @@ def test_correlations_are_scipys_and_0_where_it_has_none(pairs) -> None:
     is_constant = 1 in (len(set(truth)), len(set(predicted)))
     for name, theirs in (("pearson", pearsonr), ("spearman", spearmanr)):
         expected = 0.0 if is_constant else theirs(truth, predicted).statistic
-        assert METRICS[name](truth, predicted) == pytest.approx(expected)
+        assert sample_metric(name, 0)(truth, predicted) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", PROBLEM_TYPES)
 @settings(deadline=None)
 @given(data=st.data())
 def test_no_metric_is_ever_nan(name: str, data: st.DataObject) -> None:
-    drawn = st.integers(0, 2) if METRICS[name].problem_type == "classification" else st.floats(-1e300, 1e300)
+    drawn = st.integers(0, 2) if PROBLEM_TYPES[name] == "classification" else st.floats(-1e300, 1e300)
     truth, predicted = zip(*data.draw(st.lists(st.tuples(drawn, drawn), min_size=1, max_size=8)), strict=True)
-    assert math.isfinite(METRICS[name](truth, predicted))
+    assert all(math.isfinite(sample_metric(name, n_classes)(truth, predicted)) for n_classes in (2, 3))
 
 
 @pytest.mark.parametrize(
@@ -90,16 +101,16 @@ def test_no_metric_is_ever_nan(name: str, data: st.DataObject) -> None:
 def test_the_majority_baseline_is_the_score_of_constant_predictions(
     name: str, truth: list[float], value: float
 ) -> None:
-    assert majority_baseline(name, truth) == pytest.approx(value)
+    assert majority_baseline(sample_metric(name, 2), truth) == pytest.approx(value)
 
 
 def test_every_metric_has_a_name_and_one_problem_type() -> None:
-    assert get_args(MetricName) == tuple(METRICS) == (*metrics_for("classification"), *metrics_for("regression"))
+    assert get_args(MetricName) == tuple(PROBLEM_TYPES) == (*metrics_for("classification"), *metrics_for("regression"))
     assert metrics_for("regression") == ("pearson", "spearman")
 
 
 def test_importing_metrics_imports_neither_scikit_learn_nor_scipy() -> None:
-    program = "import sys, finetune_alf.metrics as m; m.METRICS['accuracy']([0], [0]); "
+    program = "import sys, finetune_alf.metrics as m; m.ACCURACY([0], [0]); "
     program += "print({'sklearn', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

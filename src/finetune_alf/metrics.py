@@ -6,7 +6,7 @@ of every trial. Metrics of many bootstrap resamples at once are in `stats/weight
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,15 +32,21 @@ def balanced_accuracy(truth: Sequence[float], predicted: Sequence[float]) -> flo
     return float(np.mean([np.mean(guessed[true == label] == label) for label in np.unique(true)]))
 
 
-def f1(truth: Sequence[float], predicted: Sequence[float]) -> float:
-    """Return F1 of class 1 where the classes are 0 and 1, else macro F1 over the classes that occur, in [0, 1].
+def binary_f1(truth: Sequence[float], predicted: Sequence[float]) -> float:
+    """Return F1 of class 1, in [0, 1].
 
     It is 0.0 where undefined: class 1 is neither true nor predicted anywhere.
     """
     from sklearn.metrics import f1_score
 
-    labels = [1] if max(max(truth), max(predicted)) <= 1 else None
-    return float(f1_score(truth, predicted, labels=labels, average="macro", zero_division=0.0))
+    return float(f1_score(truth, predicted, labels=[1], average="macro", zero_division=0.0))
+
+
+def macro_f1(truth: Sequence[float], predicted: Sequence[float]) -> float:
+    """Return the mean F1 over the classes that occur or are predicted, in [0, 1]."""
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(truth, predicted, average="macro", zero_division=0.0))
 
 
 def matthews(truth: Sequence[float], predicted: Sequence[float]) -> float:
@@ -75,14 +81,14 @@ def spearman(truth: Sequence[float], predicted: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: `METRICS[name](truth, predicted)` is its value.
+    """A metric on one sample: `sample_metric(name, n_classes)(truth, predicted)` is its value.
 
-    `problem_type` is that of the labels. The other three are what `stats/bootstrap.py` needs: `weighted` computes it on
-    many resamples at once; `is_correct`, for a metric that is a mean over texts, says whether each prediction is
-    correct; `rescale` brings predictions to a scale that all schemes share and does not change the metric.
+    The last three are what `stats/bootstrap.py` needs: `weighted` computes it on many resamples at once; `is_correct`,
+    for a metric that is a mean over texts, says whether each prediction is correct; `rescale` brings predictions to a
+    scale that all schemes share and does not change the metric.
     """
 
-    problem_type: ProblemType
+    name: str
     value: Callable[[Sequence[float], Sequence[float]], float]
     weighted: weighted.WeightedMetric
     is_correct: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None = None
@@ -91,6 +97,11 @@ class Metric:
     def __call__(self, truth: Sequence[float], predicted: Sequence[float]) -> float:
         """Return the metric of these predictions."""
         return self.value(truth, predicted)
+
+    @property
+    def problem_type(self) -> ProblemType:
+        """Whether it is for classes or for scores."""
+        return PROBLEM_TYPES[self.name]
 
 
 def _standardised(scores: NDArray[Any]) -> NDArray[Any]:
@@ -103,30 +114,50 @@ def _ranked(scores: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(rankdata(scores))
 
 
-METRICS: dict[str, Metric] = {
-    "accuracy": Metric("classification", accuracy, weighted.accuracy, is_correct=np.equal),
-    "balanced_accuracy": Metric("classification", balanced_accuracy, weighted.balanced_accuracy),
-    "f1": Metric("classification", f1, weighted.f1),
-    "matthews": Metric("classification", matthews, weighted.matthews),
-    "pearson": Metric("regression", pearson, weighted.pearson, rescale=_standardised),
-    "spearman": Metric("regression", spearman, weighted.spearman, rescale=_ranked),
+PROBLEM_TYPES: Mapping[str, ProblemType] = {
+    "accuracy": "classification",
+    "balanced_accuracy": "classification",
+    "f1": "classification",
+    "matthews": "classification",
+    "pearson": "regression",
+    "spearman": "regression",
 }
-"""The metrics that a study can maximise, by name."""
+"""The metrics that a study can maximise, by name, and the labels that each is for."""
+
+ACCURACY = Metric("accuracy", accuracy, weighted.accuracy, is_correct=np.equal)
+_BINARY_F1 = Metric("f1", binary_f1, weighted.binary_f1)
+_ALL = (
+    ACCURACY,
+    Metric("balanced_accuracy", balanced_accuracy, weighted.balanced_accuracy),
+    Metric("f1", macro_f1, weighted.macro_f1),
+    Metric("matthews", matthews, weighted.matthews),
+    Metric("pearson", pearson, weighted.pearson, rescale=_standardised),
+    Metric("spearman", spearman, weighted.spearman, rescale=_ranked),
+)
+_BY_NAME = {metric.name: metric for metric in _ALL}
+
+
+def sample_metric(name: str, n_classes: int) -> Metric:
+    """Return a metric on a sample of this many classes, 0 for scores: f1 is that of class 1 where there are two.
+
+    A split may show fewer classes than its sample has, so labels and predictions alone do not tell.
+    """
+    return _BINARY_F1 if name == "f1" and n_classes == 2 else _BY_NAME[name]
 
 
 def metrics_for(problem_type: ProblemType) -> tuple[str, ...]:
     """Return the names of the metrics for a problem type."""
-    return tuple(name for name, metric in METRICS.items() if metric.problem_type == problem_type)
+    return tuple(name for name, its_type in PROBLEM_TYPES.items() if its_type == problem_type)
 
 
-def majority_baseline(metric: str, truth: Sequence[float]) -> float:
+def majority_baseline(metric: Metric, truth: Sequence[float]) -> float:
     """Return the score of constant predictions, the baseline of every comparison."""
-    return METRICS[metric](truth, constant_predictions(metric, truth))
+    return metric(truth, constant_predictions(metric, truth))
 
 
-def constant_predictions(metric: str, truth: Sequence[float]) -> list[float]:
+def constant_predictions(metric: Metric, truth: Sequence[float]) -> list[float]:
     """Return the most frequent class, or the mean score, as the prediction for every text."""
-    is_classification = METRICS[metric].problem_type == "classification"
+    is_classification = metric.problem_type == "classification"
     constant = Counter(truth).most_common(1)[0][0] if is_classification else float(np.mean(truth))
     return [constant] * len(truth)
 

@@ -18,7 +18,7 @@ from finetune_alf.data.sample import load_sample
 from finetune_alf.data.source import open_source
 from finetune_alf.data.spec import GlueSource, HubSource, SampleSpec
 from finetune_alf.errors import DataError
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import PROBLEM_TYPES
 
 COUNTS = {"n_train": 8, "n_validation": 6, "n_confirmation": 4, "n_test": 4, "max_train_frac": 1}
 
@@ -27,7 +27,7 @@ def test_columns_classes_and_metrics_of_every_task_agree() -> None:
     assert tuple(GLUE) == get_args(GlueName)
     for task in GLUE.values():
         assert len(task.label_names) != 1
-        assert {METRICS[metric].problem_type for metric in task.metrics} == {task.problem_type}
+        assert {PROBLEM_TYPES[metric] for metric in task.metrics} == {task.problem_type}
     assert [name for name, task in GLUE.items() if task.problem_type == "regression"] == ["stsb"]
     assert {name: task.metrics for name, task in GLUE.items() if task.metrics != ("accuracy",)} == {
         "cola": ("matthews",),

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from fake_results import fake_result
 from finetune_alf.errors import InputError, PartialError
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import ACCURACY, sample_metric
 from finetune_alf.rates import LayerRates, UniformRates
 from finetune_alf.recipe import Recipe, TasksSpec
 from finetune_alf.register.candidates import Candidate, choose_schedules, rank_candidates, select_trials
@@ -106,25 +106,27 @@ def fit(predictions, score):
 
 @pytest.mark.parametrize("metric", ["f1", "matthews", "balanced_accuracy"])
 def test_a_confirmed_score_has_the_interval_of_its_own_metric(metric):
-    rng = np.random.default_rng(2)
+    rng, measure = np.random.default_rng(2), sample_metric(metric, 2)
     truth = rng.choice(2, 80, p=(0.8, 0.2)).tolist()
     predictions = [[t if rng.random() < 0.8 else 1 - t for t in truth] for _ in range(2)]
-    results = {job_key(4, index): fit(one, METRICS[metric](truth, one)) for index, one in enumerate(predictions)}
+    results = {job_key(4, index): fit(one, measure(truth, one)) for index, one in enumerate(predictions)}
     template = FitJob(
         "", Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16), None, "digest", 0, metric=metric
     )
-    confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 2, {"cola": truth})
-    assert confirmed.mean == pytest.approx(np.mean([METRICS[metric](truth, one) for one in predictions]))
+    confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 2, {"cola": truth}, {"cola": measure})
+    assert confirmed.mean == pytest.approx(np.mean([measure(truth, one) for one in predictions]))
     assert confirmed.low < confirmed.mean < confirmed.high
-    interval = score_interval(METRICS[metric], truth, predictions, 2000, child_seed(0, "confirmed"))
+    interval = score_interval(measure, truth, predictions, 2000, child_seed(0, "confirmed"))
     assert (confirmed.low, confirmed.high) == (interval.low, interval.high)
 
 
 def test_a_confirmed_accuracy_has_its_closed_form_interval():
     truth, predictions = [0, 1] * 20, [[0, 1] * 15 + [0, 0] * 5, [0, 1] * 12 + [1, 1] * 8]
-    results = {job_key(4, index): fit(one, METRICS["accuracy"](truth, one)) for index, one in enumerate(predictions)}
+    results = {job_key(4, index): fit(one, ACCURACY(truth, one)) for index, one in enumerate(predictions)}
     template = FitJob("", Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16), None, "digest", 0)
-    confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 2, {"films": truth})
+    confirmed = confirmed_candidate(
+        trial(4, (1, 1, 1), 0.9), results, template, 2, {"films": truth}, {"films": ACCURACY}
+    )
     interval = accuracy_interval([np.equal(one, truth) for one in predictions])
     assert (confirmed.low, confirmed.high) == (interval.low, interval.high)
 
@@ -133,16 +135,31 @@ def test_the_overall_score_of_several_tasks_has_an_interval():
     rng = np.random.default_rng(3)
     truths = {"sst": rng.integers(0, 2, 40).tolist(), "sts": rng.uniform(0, 5, 30).tolist()}
     recipe = Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16, tasks=TasksSpec())
-    metrics, results = {"sst": "accuracy", "sts": "pearson"}, {}
+    metrics, results = {"sst": ACCURACY, "sts": sample_metric("pearson", 0)}, {}
     for index in range(2):
         predictions = {"sst": rng.integers(0, 2, 40).tolist(), "sts": rng.uniform(0, 5, 30).tolist()}
-        scores = {task: METRICS[metrics[task]](truths[task], predictions[task]) for task in predictions}
+        scores = {task: metrics[task](truths[task], predictions[task]) for task in predictions}
         tasks = {
-            task: TaskResult(metric=metrics[task], score=scores[task], loss=0.5, predictions=tuple(predictions[task]))
+            task: TaskResult(
+                metric=metrics[task].name, score=scores[task], loss=0.5, predictions=tuple(predictions[task])
+            )
             for task in predictions
         }
-        score = recipe.tasks.overall_score(scores, metrics)
+        score = recipe.tasks.overall_score(scores, {"sst": "accuracy", "sts": "pearson"})
         results[job_key(4, index)] = fit((), score).model_copy(update={"tasks": tasks})
-    confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, FitJob("", recipe, None, "digest", 0), 2, truths)
+    template = FitJob("", recipe, None, "digest", 0)
+    confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 2, truths, metrics)
     assert 0 < confirmed.low < confirmed.mean < confirmed.high < 1
     assert confirmed.mean == pytest.approx(np.mean([result.score for result in results.values()]))
+
+
+@pytest.mark.parametrize(("n_classes", "f1"), [(2, 4 / 5), (3, (2 / 3 + 4 / 5) / 2)])
+def test_the_interval_of_a_confirmed_f1_is_over_the_samples_classes(n_classes, f1):
+    truth, predictions, metrics = [0, 0, 1, 1], (0, 1, 1, 1), {"cola": sample_metric("f1", n_classes)}
+    template = FitJob("", Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16), None, "digest", 0)
+    results = {job_key(4, 0): fit(predictions, f1)}
+    confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 1, {"cola": truth}, metrics)
+    own = score_interval(metrics["cola"], truth, [predictions], 2000, child_seed(0, "confirmed"))
+    other = score_interval(sample_metric("f1", 5 - n_classes), truth, [predictions], 2000, child_seed(0, "confirmed"))
+    assert own.mean == pytest.approx(f1)
+    assert (confirmed.low, confirmed.high) == (own.low, own.high) != (other.low, other.high)

@@ -7,7 +7,7 @@ import pytest
 from fake_studies import study_spec
 from pydantic import TypeAdapter, ValidationError
 
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import PROBLEM_TYPES
 from finetune_alf.study.spec import UNSUPPORTED_PRUNERS, UNSUPPORTED_SAMPLERS, StudySpec, TpeSampler
 
 
@@ -52,7 +52,7 @@ def test_rates_at_which_an_encoder_forgets_are_refused_unless_allowed(space: dic
 
 
 def test_every_metric_can_be_maximized() -> None:
-    for metric in METRICS:
+    for metric in PROBLEM_TYPES:
         assert study_spec(metric=metric).metric == metric
 
 

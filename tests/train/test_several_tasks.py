@@ -8,6 +8,7 @@ from tiny import BAD, GOOD, TINY_BERT, tiny_recipe, tiny_spec
 from finetune_alf.encoder.heads import with_task_heads
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import RandomEncoder
+from finetune_alf.metrics import sample_metric
 from finetune_alf.rates import FrozenBelow, UniformRates
 from finetune_alf.recipe import SGD, AdamW, GradualUnfreezing, HeadsSpec, TasksSpec
 from finetune_alf.recipe.task_plans import HeadShape
@@ -45,7 +46,7 @@ def three_tasks(encoder, weights=(1.0, 1.0, 1.0)):
         "same": split(encoder, "binary_cross_entropy", pairs, n_texts_per_row=2),
         "similarity": split(encoder, "squared_error", pairs),
     }
-    metrics = ("accuracy", "f1", "pearson")
+    metrics = (sample_metric("accuracy", 3), sample_metric("f1", 2), sample_metric("pearson", 0))
     return {
         task: TaskSplits(own, own, own, metric, weight)
         for (task, own), metric, weight in zip(splits.items(), metrics, weights, strict=True)

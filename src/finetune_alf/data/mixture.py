@@ -58,7 +58,7 @@ def load_any_sample(folder: Path) -> AnySample:
 def task_infos(drawn: AnySample) -> dict[str, TaskInfo]:
     """Return the number of classes of each task, and whether its rows are pairs."""
     return {
-        task: TaskInfo(len(sample.card.label_names), not isinstance(sample.splits["train"].texts[0], str))
+        task: TaskInfo(sample.card.n_classes, not isinstance(sample.splits["train"].texts[0], str))
         for task, sample in drawn.tasks.items()
     }
 

@@ -47,6 +47,11 @@ class Card(Spec):
     digest: str
     """SHA-256 of every row of every split in order: text or pair, label name or score."""
 
+    @property
+    def n_classes(self) -> int:
+        """The number of classes; 0 for regression."""
+        return len(self.label_names)
+
 
 @dataclass(frozen=True)
 class Sample:

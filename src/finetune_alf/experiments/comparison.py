@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from finetune_alf.documents import Estimate
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import Metric
 from finetune_alf.stats import Difference, Interval, holm, score_difference, score_interval, verdict
 from finetune_alf.stats.bootstrap import bootstrap_interval, bootstrap_replicates
 from finetune_alf.stats.weighted import Floats
@@ -35,11 +35,13 @@ class ComparedDifference(Estimate):
     verdict: str
 
 
-def score_of(metric: str, truth: Sequence[float], predictions: Predictions, n_resamples: int, seed: int) -> SeedsScore:
+def score_of(
+    metric: Metric, truth: Sequence[float], predictions: Predictions, n_resamples: int, seed: int
+) -> SeedsScore:
     """Return the mean score over seeds; the interval is from resampling seeds and texts with this `seed`."""
     rows = _by_seed(predictions)
-    interval = score_interval(METRICS[metric], truth, rows, n_resamples, seed)
-    return with_spread(interval, [METRICS[metric](truth, row) for row in rows])
+    interval = score_interval(metric, truth, rows, n_resamples, seed)
+    return with_spread(interval, [metric(truth, row) for row in rows])
 
 
 def with_spread(interval: Interval, scores: Sequence[float]) -> SeedsScore:
@@ -50,7 +52,7 @@ def with_spread(interval: Interval, scores: Sequence[float]) -> SeedsScore:
 
 def compare_with(
     reference: K,
-    metric: str,
+    metric: Metric,
     truth: Sequence[float],
     predictions: Mapping[K, Predictions],
     n_resamples: int,
@@ -66,7 +68,7 @@ def compare_with(
         shared = sorted(set(own) & set(base))
         if key != reference and shared:
             ours, theirs = ([each[seed] for seed in shared] for each in (own, base))
-            differences[key] = score_difference(METRICS[metric], truth, ours, theirs, seed_of(key), n_resamples)
+            differences[key] = score_difference(metric, truth, ours, theirs, seed_of(key), n_resamples)
     adjusted = holm([difference.p for difference in differences.values()])
     return {
         key: ComparedDifference(**asdict(difference), p_holm=p_holm, verdict=verdict(difference, p_holm))
@@ -75,7 +77,7 @@ def compare_with(
 
 
 def resampled_scores(
-    metric: str, truth: Sequence[float], predictions: Predictions, n_resamples: int, seed: int
+    metric: Metric, truth: Sequence[float], predictions: Predictions, n_resamples: int, seed: int
 ) -> dict[int, Floats]:
     """Return the metric of each fit, on all texts and on resamples of them; nothing where there is no fit.
 
@@ -84,7 +86,7 @@ def resampled_scores(
     """
     if not predictions:
         return {}
-    values = bootstrap_replicates(METRICS[metric], truth, list(predictions.values()), n_resamples, seed)
+    values = bootstrap_replicates(metric, truth, list(predictions.values()), n_resamples, seed)
     return dict(zip(predictions, values.T, strict=True))
 
 

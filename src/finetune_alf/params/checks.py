@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_alf.data.spec import glue_problem_type
-from finetune_alf.metrics import METRICS, ProblemType, metrics_for
+from finetune_alf.metrics import PROBLEM_TYPES, ProblemType, metrics_for
 from finetune_alf.params.document import KeyPath
 from finetune_alf.params.nearest import did_you_mean
 
@@ -136,7 +136,7 @@ def empty_splits(raw: RawParams, what: str, sample: object, splits: Iterable[str
 def unsuitable_metric(raw: RawParams, path: KeyPath, metric: object, sample: object) -> Iterator[Disagreement]:
     """Yield a metric that is not for the labels of its sample."""
     kind = raw.problem_type(sample)
-    if kind and isinstance(metric, str) and metric in METRICS and METRICS[metric].problem_type != kind:
+    if kind and isinstance(metric, str) and PROBLEM_TYPES.get(metric, kind) != kind:
         suited = " or ".join(metrics_for(kind))
         yield path, f"must be {suited}, as the labels of sample {sample} are {LABELS[kind]}, but got {metric}"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from finetune_alf.errors import InputError
-from finetune_alf.metrics import METRICS, ProblemType
+from finetune_alf.metrics import PROBLEM_TYPES, Metric, ProblemType, sample_metric
 from finetune_alf.recipe.recipe import Recipe
 from finetune_alf.recipe.tasks import TasksSpec
 
@@ -39,7 +39,7 @@ class TaskPlan:
     """One task of a fit; `loss` names an objective of `train/objective.py`, `weight` multiplies the loss."""
 
     loss: str
-    metric: str
+    metric: Metric
     weight: float
     shape: HeadShape
 
@@ -58,7 +58,9 @@ def task_plans(recipe: Recipe, tasks: Mapping[str, TaskInfo], metric: str) -> di
             "Add it, empty (`tasks: {}`) for the defaults."
         )
     return {
-        task: TaskPlan(DEFAULT_LOSS[info.problem_type], metric, 1.0, HeadShape(info.n_classes or 1))
+        task: TaskPlan(
+            DEFAULT_LOSS[info.problem_type], sample_metric(metric, info.n_classes), 1.0, HeadShape(info.n_classes or 1)
+        )
         for task, info in tasks.items()
     }
 
@@ -83,7 +85,7 @@ def _plan(field: str, tasks: TasksSpec, task: str, info: TaskInfo) -> TaskPlan:
     if not suitable[loss]:
         labels = f"{info.n_classes} classes" if info.n_classes else "scores"
         raise InputError(f"{field}.loss: must suit labels that are {labels}, but got {loss}. Leave it out.")
-    if METRICS[metric].problem_type != kind:
+    if PROBLEM_TYPES[metric] != kind:
         raise InputError(f"{field}.metric: must be one for {kind}, but got {metric}. Leave it out.")
     if spec.pairs == "apart" and not info.has_pairs:
         raise InputError(f"{field}.pairs: must be together where a row is one text, but got apart. Leave it out.")
@@ -92,4 +94,4 @@ def _plan(field: str, tasks: TasksSpec, task: str, info: TaskInfo) -> TaskPlan:
         n_layers=spec.n_layers or tasks.heads.n_own_layers,
         n_texts_per_row=2 if spec.pairs == "apart" else 1,
     )
-    return TaskPlan(loss, metric, spec.weight, shape)
+    return TaskPlan(loss, sample_metric(metric, info.n_classes), spec.weight, shape)

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from finetune_alf.errors import PartialError
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import Metric
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.register.candidates import Candidate
 from finetune_alf.seeds import child_seed
@@ -45,15 +45,23 @@ def job_key(trial: int, seed_index: int) -> str:
 
 
 def confirmed_candidate(
-    record: TrialRecord, results: Mapping[str, FitResult], template: FitJob, n_seeds: int, labels: LabelsByTask
+    record: TrialRecord,
+    results: Mapping[str, FitResult],
+    template: FitJob,
+    n_seeds: int,
+    labels: LabelsByTask,
+    metrics: Mapping[str, Metric],
 ) -> Candidate | None:
-    """Return a trial's scores over its seeds, with the 95 % interval of their mean; None if any fit diverged."""
+    """Return a trial's scores over its seeds, with the 95 % interval of their mean; None if any fit diverged.
+
+    `labels` and `metrics` are those of the tasks.
+    """
     fits = [results[job_key(record.number, index)] for index in range(n_seeds)]
     scores = [fit.score for fit in fits if fit.score is not None]
     if len(scores) < n_seeds or record.score is None:
         return None
     tasks = template.recipe.tasks
-    interval = _overall_interval(tasks, fits, labels) if tasks else _task_interval(template.metric, fits, labels)
+    interval = _overall_interval(tasks, fits, labels, metrics) if tasks else _task_interval(fits, labels, metrics)
     return Candidate(
         trial=record.number,
         rates=record.rates,
@@ -76,22 +84,24 @@ def require_two(study: str, candidates: Sequence[Candidate | None]) -> list[Cand
     return confirmed
 
 
-def _task_interval(metric: str, fits: Sequence[FitResult], labels: LabelsByTask) -> Interval:
+def _task_interval(fits: Sequence[FitResult], labels: LabelsByTask, metrics: Mapping[str, Metric]) -> Interval:
     """Return the interval of one task's metric: in closed form for the accuracy, else by bootstrap."""
-    (truth,) = labels.values()
+    (truth,), (metric,) = labels.values(), metrics.values()
     predictions = [fit.predictions for fit in fits]
-    if metric == "accuracy":
+    if metric.name == "accuracy":
         return accuracy_interval(np.array([np.equal(one, truth) for one in predictions], dtype=float))
-    return score_interval(METRICS[metric], truth, predictions, N_RESAMPLES, child_seed(0, "confirmed"))
+    return score_interval(metric, truth, predictions, N_RESAMPLES, child_seed(0, "confirmed"))
 
 
-def _overall_interval(tasks: TasksSpec, fits: Sequence[FitResult], labels: LabelsByTask) -> Interval:
+def _overall_interval(
+    tasks: TasksSpec, fits: Sequence[FitResult], labels: LabelsByTask, metrics: Mapping[str, Metric]
+) -> Interval:
     """Return the interval of several tasks' overall score, with texts resampled within each task."""
-    metrics = {task: result.metric for task, result in (fits[0].tasks or {}).items()}
+    names = {task: metric.name for task, metric in metrics.items()}
     replicates = {}
     for task, metric in metrics.items():
         predictions = [(fit.tasks or {})[task].predictions for fit in fits]
         seed = child_seed(0, "confirmed", task)
-        replicates[task] = bootstrap_replicates(METRICS[metric], labels[task], predictions, N_RESAMPLES, seed)
-    overall = combine_replicates(replicates, partial(tasks.overall_score, metrics=metrics))
+        replicates[task] = bootstrap_replicates(metric, labels[task], predictions, N_RESAMPLES, seed)
+    overall = combine_replicates(replicates, partial(tasks.overall_score, metrics=names))
     return bootstrap_interval(overall, child_seed(0, "confirmed"))

@@ -1,6 +1,6 @@
 """How pages word evidence: verdicts, constant predictions, and what few seeds do not show."""
 
-from finetune_alf.metrics import METRICS, MetricName
+from finetune_alf.metrics import PROBLEM_TYPES, MetricName
 from finetune_alf.stats import NO_EVIDENCE
 
 
@@ -11,7 +11,7 @@ def verdict_cell(verdict: str) -> str:
 
 def constant_baseline(metric: MetricName) -> str:
     """Return the name of the baseline with one prediction for all texts (`metrics.majority_baseline`)."""
-    return "the majority baseline" if METRICS[metric].problem_type == "classification" else "the mean-score baseline"
+    return "the majority baseline" if PROBLEM_TYPES[metric] == "classification" else "the mean-score baseline"
 
 
 def few_seeds(n_seeds: int) -> str | None:

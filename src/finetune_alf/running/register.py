@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from finetune_alf.data.mixture import task_infos
 from finetune_alf.figures import learning_curves
+from finetune_alf.recipe.task_plans import task_plans
 from finetune_alf.register.candidates import Candidate, choose_schedules, rank_candidates, select_trials
 from finetune_alf.register.confirm import confirmation_jobs, confirmed_candidate, require_two
 from finetune_alf.register.lock import lock_document, model_name, read_locked_schedules, register_schedules
@@ -48,8 +50,11 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     template = FitJob("", study.recipe, bench.encoder_spec, digest, 0, metric=study.metric)
     results = _confirm(ctx, name, bench, confirmation_jobs(picked, template, spec.n_seeds, spec.seed), runs)
     truths = {task: sample.splits["confirmation"].labels for task, sample in bench.sample.tasks.items()}
+    metrics = {
+        task: plan.metric for task, plan in task_plans(study.recipe, task_infos(bench.sample), study.metric).items()
+    }
     candidates = require_two(
-        name, [confirmed_candidate(record, results, template, spec.n_seeds, truths) for record in picked]
+        name, [confirmed_candidate(record, results, template, spec.n_seeds, truths, metrics) for record in picked]
     )
     by_score = rank_candidates(candidates, distance)
     chosen = choose_schedules(by_score, spec.min_distance)

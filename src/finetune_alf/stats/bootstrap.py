@@ -20,7 +20,7 @@ _MAX_WEIGHTS = 2_000_000  # text weights at a time: 16 MB, and as much again for
 
 
 class ComparableMetric(Protocol):
-    """What intervals and tests need of a metric; those of `metrics.METRICS` have it."""
+    """What intervals and tests need of a metric; those of `metrics.py` have it."""
 
     @property
     def weighted(self) -> WeightedMetric:

@@ -31,15 +31,16 @@ def balanced_accuracy(truth: Labels, predicted: Labels, weights: Floats) -> Floa
     return _ratio(_ratio(hits, true).sum(1), (true > 0).sum(1))
 
 
-def f1(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
-    """Return the F1 of class 1 where the classes are 0 and 1, else the mean over those that occur or are predicted."""
+def binary_f1(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
+    """Return the F1 of class 1."""
+    true, positive = truth == 1, predicted == 1
+    return _ratio(2 * (weights @ (true & positive)), weights @ true + weights @ positive)
+
+
+def macro_f1(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
+    """Return the mean F1 over the classes that occur or are predicted in a set."""
     hits, true, positive = _class_weights(truth, predicted, weights)
-    by_class = _ratio(2 * hits, true + positive)
-    if not _is_binary(truth, predicted):
-        return _ratio(by_class.sum(1), (true + positive > 0).sum(1))
-    if by_class.shape[1] > 1:
-        return by_class[:, 1]
-    return by_class[:, 0] if truth[0] == 1 else np.zeros_like(by_class[:, 0])  # only one class occurs at all
+    return _ratio(_ratio(2 * hits, true + positive).sum(1), (true + positive > 0).sum(1))
 
 
 def matthews(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
@@ -67,10 +68,6 @@ def _class_weights(truth: Labels, predicted: Labels, weights: Floats) -> tuple[F
     classes = np.union1d(truth, predicted)
     true, positive = (labels[:, None] == classes for labels in (truth, predicted))  # (n, classes)
     return weights @ (true & positive), weights @ true, weights @ positive  # (n_sets, classes) each
-
-
-def _is_binary(truth: Labels, predicted: Labels) -> bool:
-    return bool(max(truth.max(), predicted.max()) <= 1)
 
 
 def _ranks(values: Labels, weights: Floats) -> Floats:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from finetune_alf.encoder.load import Encoder
+from finetune_alf.metrics import ACCURACY, Metric
 from finetune_alf.rates import EMBEDDINGS, Address, rate_source
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
@@ -41,7 +42,7 @@ class TaskSplits:
     train: TokenizedSplit
     validation: TokenizedSplit
     scored: TokenizedSplit
-    metric: str = "accuracy"
+    metric: Metric = ACCURACY
     weight: float = 1.0
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from finetune_alf.metrics import METRICS, accuracy, balanced_accuracy
+from finetune_alf.metrics import Metric, accuracy, balanced_accuracy
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.evaluate import Evaluation
 from finetune_alf.train.precision import Precision
@@ -31,8 +31,8 @@ class FitSummary:
 class TrainingState:
     """The epochs of one fit so far."""
 
-    def __init__(self, recipe: Recipe, metrics: Mapping[str, str]) -> None:
-        """Start before the first epoch; `metrics` names each task's metric."""
+    def __init__(self, recipe: Recipe, metrics: Mapping[str, Metric]) -> None:
+        """Start before the first epoch; `metrics` are those of the tasks."""
         self._recipe, self._metrics = recipe, metrics
         self.epochs: list[EpochMetrics] = []
         self.kept_epoch = 0
@@ -101,17 +101,20 @@ class TrainingState:
         )
 
     def _scores(self, evaluations: Evaluations) -> dict[str, float]:
-        return {task: METRICS[self._metrics[task]](one.labels, one.predictions) for task, one in evaluations.items()}
+        return {task: self._metrics[task](one.labels, one.predictions) for task, one in evaluations.items()}
 
     def _overall(self, scores: Mapping[str, float]) -> float:
         if self._recipe.tasks:
-            return self._recipe.tasks.overall_score(scores, self._metrics)
+            names = {task: metric.name for task, metric in self._metrics.items()}
+            return self._recipe.tasks.overall_score(scores, names)
         (score,) = scores.values()
         return score
 
     def _task_results(self, evaluations: Evaluations, scores: Mapping[str, float]) -> dict[str, TaskResult]:
         return {
-            task: TaskResult(metric=self._metrics[task], score=scores[task], loss=one.loss, predictions=one.predictions)
+            task: TaskResult(
+                metric=self._metrics[task].name, score=scores[task], loss=one.loss, predictions=one.predictions
+            )
             for task, one in evaluations.items()
         }
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from finetune_alf.experiments.comparison import resampled_scores, seeds_interval
 from finetune_alf.experiments.freeze.document import OperatingPoint
 from finetune_alf.experiments.freeze.operating import TOLERANCE, margin, operating_point
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import ACCURACY, sample_metric
 from finetune_alf.stats import Interval
 
 SCORES = st.lists(st.floats(0, 1), min_size=1, max_size=7)
@@ -75,7 +75,7 @@ def test_all_of_the_score_is_kept_in_another_rounding_too():
 def test_a_floor_on_the_same_resamples_leaves_no_width_where_all_predictions_are_the_floors():
     rng = np.random.default_rng(2)
     truth = [int(x) for x in rng.random(50) < 0.6]
-    scores = resampled_scores("accuracy", truth, {1: [1] * 50, 2: [1] * 50}, 200, seed=5)
+    scores = resampled_scores(ACCURACY, truth, {1: [1] * 50, 2: [1] * 50}, 200, seed=5)
     paired = margin(scores, scores, keep_frac=0.9, floor=scores[1], seed=3)
     assert (paired.mean, paired.low, paired.high) == pytest.approx((0, 0, 0))
     fixed = margin(scores, scores, keep_frac=0.9, floor=float(scores[1][0]), seed=3)
@@ -104,9 +104,9 @@ def test_scores_are_the_metric_and_their_interval_contains_them(metric):
     rng = np.random.default_rng(0)
     truth = [int(x) for x in rng.integers(0, 2, 80)]
     predictions = {seed: [int(t if rng.random() < 0.8 else 1 - t) for t in truth] for seed in (1, 2, 3)}
-    scores = resampled_scores(metric, truth, predictions, 300, seed=5)
+    scores = resampled_scores(sample_metric(metric, 3), truth, predictions, 300, seed=5)
     assert {seed: values[0] for seed, values in scores.items()} == pytest.approx(
-        {seed: METRICS[metric](truth, predicted) for seed, predicted in predictions.items()}
+        {seed: sample_metric(metric, 3)(truth, predicted) for seed, predicted in predictions.items()}
     )
     interval = seeds_interval(scores, seed=6)
     assert interval.mean == pytest.approx(np.mean([values[0] for values in scores.values()]))
@@ -117,13 +117,13 @@ def test_differences_are_paired_so_equal_predictions_differ_by_0():
     rng = np.random.default_rng(1)
     truth = [float(x) for x in rng.normal(size=60)]
     predictions = {seed: [t + float(rng.normal()) for t in truth] for seed in (1, 2)}
-    a, b = (resampled_scores("pearson", truth, predictions, 200, seed=5) for _ in range(2))
+    a, b = (resampled_scores(sample_metric("pearson", 0), truth, predictions, 200, seed=5) for _ in range(2))
     assert seeds_interval({seed: a[seed] - b[seed] for seed in a}, seed=3) == exact(0.0)
     assert margin(a, b, keep_frac=1.0, floor=0.0, seed=3) == exact(0.0)
 
 
 def test_without_a_fit_there_are_no_scores():
-    assert resampled_scores("f1", [0, 1], {}, 100, seed=1) == {}
+    assert resampled_scores(sample_metric("f1", 2), [0, 1], {}, 100, seed=1) == {}
 
 
 def test_seeds_that_disagree_widen_the_interval():
@@ -131,7 +131,7 @@ def test_seeds_that_disagree_widen_the_interval():
     equal = {seed: [0, 1] * 40 + [1, 0] * 10 for seed in (1, 2, 3)}
     different = {1: truth, 2: [0, 1] * 40 + [1, 0] * 10, 3: [0, 1] * 30 + [1, 0] * 20}
     narrow, wide = (
-        seeds_interval(resampled_scores("accuracy", truth, predictions, 500, seed=1), seed=2)
+        seeds_interval(resampled_scores(ACCURACY, truth, predictions, 500, seed=1), seed=2)
         for predictions in (equal, different)
     )
     assert wide.mean == pytest.approx(narrow.mean)

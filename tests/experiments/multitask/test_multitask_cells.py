@@ -9,7 +9,7 @@ from finetune_alf.experiments.multitask.cells import Cell, cell_line, cells
 from finetune_alf.experiments.multitask.published import PUBLISHED
 from finetune_alf.experiments.multitask.spec import MultitaskSpec, merge
 from finetune_alf.experiments.multitask.table import cells_table, majority_baselines
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import sample_metric
 from finetune_alf.rates import FrozenBelow, UniformRates
 from finetune_alf.recipe import LoraAdapter, Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import RoundRobin
@@ -23,6 +23,7 @@ VARY = {
     "turns": {"epochs": 3, "tasks": {"sampling": {"kind": "round_robin"}}},
 }
 TRUTHS = {"a": (0, 1, 2, 0, 1, 2), "b": (0.0, 1.0, 2.0, 3.0)}
+METRICS = {"a": sample_metric("accuracy", 3), "b": sample_metric("pearson", 0)}
 PREDICTIONS = {"a": (0, 1, 2, 1, 1, 2), "b": (0.5, 0.5, 2.0, 2.5)}
 
 
@@ -32,11 +33,8 @@ def spec(**changes):
 
 
 def result(seconds=2.0, predictions=PREDICTIONS, *, diverged=False):
-    metrics = {"a": "accuracy", "b": "pearson"}
     tasks = {
-        task: TaskResult(
-            metric=metrics[task], score=METRICS[metrics[task]](TRUTHS[task], row), loss=1.0, predictions=row
-        )
+        task: TaskResult(metric=METRICS[task].name, score=METRICS[task](TRUTHS[task], row), loss=1.0, predictions=row)
         for task, row in predictions.items()
     }
     epochs = tuple(
@@ -54,7 +52,9 @@ def result(seconds=2.0, predictions=PREDICTIONS, *, diverged=False):
     return fake_result(
         epochs=epochs,
         kept_epoch=1,
-        score=TasksSpec().overall_score({task: each.score for task, each in tasks.items()}, metrics),
+        score=TasksSpec().overall_score(
+            {task: each.score for task, each in tasks.items()}, {task: each.metric for task, each in tasks.items()}
+        ),
         loss=1.0,
         tasks=tasks,
         stopped="diverged" if diverged else "epochs",
@@ -65,7 +65,7 @@ def result(seconds=2.0, predictions=PREDICTIONS, *, diverged=False):
 
 def table_of(fits, **changes):
     """The table of these fits, of cells with 20 parameters."""
-    return cells_table(spec(**changes), TRUTHS, fits, dict.fromkeys(fits, 20))
+    return cells_table(spec(**changes), TRUTHS, METRICS, fits, dict.fromkeys(fits, 20))
 
 
 def test_a_cell_is_the_recipe_with_its_changes():
@@ -122,7 +122,7 @@ def test_all_cells_are_fitted_under_the_same_seeds():
 def test_scores_are_means_over_seeds_with_their_intervals():
     worse = {**PREDICTIONS, "a": (2, 2, 2, 2, 2, 2)}
     row = table_of({"all": {1: result(), 2: result()}, "top-1": {1: result(1.0), 2: result(1.0, worse)}})["top-1"]
-    accuracy, pearson = (5 / 6 + 2 / 6) / 2, METRICS["pearson"](TRUTHS["b"], PREDICTIONS["b"])
+    accuracy, pearson = (5 / 6 + 2 / 6) / 2, METRICS["b"](TRUTHS["b"], PREDICTIONS["b"])
     assert row.scores.tasks["a"].mean == pytest.approx(accuracy)
     assert row.scores.tasks["b"].mean == pytest.approx(pearson)
     assert row.scores.overall.mean == pytest.approx((accuracy + (pearson + 1) / 2) / 2)
@@ -171,8 +171,7 @@ def test_a_diverged_fit_is_counted_and_left_out():
 
 
 def test_majority_baselines_are_scores_of_one_prediction_for_all_texts():
-    metrics = {"a": "accuracy", "b": "pearson"}
-    assert majority_baselines(TasksSpec(), {"a": (0, 0, 1), "b": (1.0, 2.0, 4.0)}, metrics) == {
+    assert majority_baselines(TasksSpec(), {"a": (0, 0, 1), "b": (1.0, 2.0, 4.0)}, METRICS) == {
         "a": pytest.approx(2 / 3),
         "b": 0.0,
         "overall": pytest.approx((2 / 3 + 0.5) / 2),
@@ -185,3 +184,16 @@ def test_published_overall_scores_are_the_normalised_mean_of_their_parts():
         parts = {task: row.of(task) for task in metrics}
         # the paper's own rows agree with its definition to .0021 at worst: parts may be of other epochs
         assert TasksSpec().overall_score(parts, metrics) == pytest.approx(row.overall, abs=2.2e-3), name
+
+
+@pytest.mark.parametrize(("n_classes", "f1"), [(2, 6 / 7), (3, (4 / 5 + 6 / 7) / 2)])
+def test_f1_of_a_task_is_over_its_samples_classes(n_classes, f1):
+    truths, predictions = TRUTHS | {"a": (0, 0, 0, 1, 1, 1)}, PREDICTIONS | {"a": (0, 0, 1, 1, 1, 1)}
+    metrics = METRICS | {"a": sample_metric("f1", n_classes)}
+    fits = {"all": {1: result(predictions=predictions)}, "top-1": {1: result(predictions=predictions)}}
+    table = cells_table(spec(), truths, metrics, fits, dict.fromkeys(fits, 20))
+    assert table["top-1"].scores.tasks["a"].metric == "f1"
+    assert table["top-1"].scores.tasks["a"].mean == pytest.approx(f1)
+    assert majority_baselines(TasksSpec(), TRUTHS | {"a": (1, 1, 0, 1)}, metrics)["a"] == pytest.approx(
+        {2: 6 / 7, 3: 3 / 7}[n_classes]
+    )

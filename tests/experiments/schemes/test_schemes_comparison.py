@@ -8,6 +8,7 @@ from fake_results import fake_result
 from finetune_alf.experiments.schemes.cells import cells
 from finetune_alf.experiments.schemes.compare import compare
 from finetune_alf.experiments.schemes.spec import SchemesSpec
+from finetune_alf.metrics import ACCURACY
 from finetune_alf.stats import NO_EVIDENCE
 
 TRUTH = [0, 1] * 40
@@ -38,7 +39,7 @@ def rows(by_scheme):
     """Compare the results of each scheme under its two seeds."""
     grid = cells(SPEC, {}, 2)
     results = [(cell, by_scheme[cell.combination.scheme][cell.index]) for cell in grid]
-    return {row.scheme: row for row in compare(SPEC, "films", TRUTH, results)}
+    return {row.scheme: row for row in compare(SPEC, "films", ACCURACY, TRUTH, results)}
 
 
 WRONG_FOUR = [1 - TRUTH[0], 1 - TRUTH[1], *TRUTH[2:40], 1 - TRUTH[40], 1 - TRUTH[41], *TRUTH[42:]]

@@ -12,6 +12,7 @@ from finetune_alf.experiments.transfer.cells import cells
 from finetune_alf.experiments.transfer.compare import compare
 from finetune_alf.experiments.transfer.schemes import scheme_recipes
 from finetune_alf.experiments.transfer.spec import SCHEMES, TransferSpec
+from finetune_alf.metrics import sample_metric
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.published import published
@@ -111,7 +112,9 @@ def test_by_another_metric_scores_and_differences_are_the_metrics_and_accuracies
     rng = np.random.default_rng(0)
     truth = [0, 0, 0, 1] * 30
     noisy = {seed: [t if rng.random() < 0.7 else 1 - t for t in truth] for seed in (1, 2, 3)}
-    results = compare(truth, {"baseline": noisy, "alf-1": dict.fromkeys((1, 2, 3), truth)}, SPEC, "f1")
+    results = compare(
+        truth, {"baseline": noisy, "alf-1": dict.fromkeys((1, 2, 3), truth)}, SPEC, sample_metric("f1", 2)
+    )
     baseline, best = results["baseline"], results["alf-1"]
     assert baseline.score.mean == pytest.approx(np.mean([f1_score(truth, row) for row in noisy.values()]))
     assert best.difference.mean == pytest.approx(1 - baseline.score.mean)
@@ -123,7 +126,9 @@ def test_scores_are_compared_by_a_correlation_and_have_no_accuracy():
     rng = np.random.default_rng(1)
     truth = np.round(rng.uniform(0, 5, 80), 1).tolist()
     noisy = {seed: (np.array(truth) + rng.normal(0, 3, 80)).tolist() for seed in (1, 2)}
-    results = compare(truth, {"baseline": noisy, "alf-1": dict.fromkeys((1, 2), truth)}, SPEC, "spearman")
+    results = compare(
+        truth, {"baseline": noisy, "alf-1": dict.fromkeys((1, 2), truth)}, SPEC, sample_metric("spearman", 0)
+    )
     expected = np.mean([spearmanr(truth, row).statistic for row in noisy.values()])
     assert results["baseline"].score.mean == pytest.approx(expected)
     assert results["alf-1"].difference.verdict == "better"

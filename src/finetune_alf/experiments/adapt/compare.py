@@ -12,7 +12,7 @@ from finetune_alf.experiments.adapt.document import AdaptLine, Comparison, Varia
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.cell_line import fields_of
 from finetune_alf.experiments.comparison import Predictions, compare_with, score_of
-from finetune_alf.metrics import majority_baseline, metrics_for
+from finetune_alf.metrics import Metric, majority_baseline, metrics_for
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.job import FitJob
@@ -74,7 +74,9 @@ def cell_line(cell: Cell, result: FitResult) -> AdaptLine:
     return AdaptLine(variant=cell.variant, seed=cell.seed, **fields_of(result))
 
 
-def compare(spec: AdaptSpec, metric: str, truth: Sequence[float], fits: Sequence[tuple[Cell, FitResult]]) -> Comparison:
+def compare(
+    spec: AdaptSpec, metric: Metric, truth: Sequence[float], fits: Sequence[tuple[Cell, FitResult]]
+) -> Comparison:
     """Return the scores from both encoders and their paired difference, over the seeds that converged from both.
 
     There is one comparison, so p needs no correction.
@@ -88,7 +90,7 @@ def compare(spec: AdaptSpec, metric: str, truth: Sequence[float], fits: Sequence
         if by_seed
     }
     return Comparison(
-        metric=metric,
+        metric=metric.name,
         n_test=len(truth),
         majority_baseline=majority_baseline(metric, truth),
         n_seeds=len(predictions["adapted"]),

@@ -24,6 +24,7 @@ from finetune_alf.experiments.adapt.section import SECTION
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.adapt.texts import select_texts
 from finetune_alf.files import canonical_json, write_jsonl
+from finetune_alf.metrics import sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
@@ -109,8 +110,9 @@ class _Adaptation:
         with ctx.console.progress(f"compare {self.name}", len(grid)) as bar:
             fitter = Fitter(ctx, stage, Ledger(ctx.paths.ledger(stage)), fit_runner, n_layers, self.runs, bar)
             fits = fitter.fit(grid, kind, ctx.paths.cells("adapt", self.name))
-        truth = self.sample.tasks[self.sample.name].splits["test"].labels
-        return compare(self.spec, metric, truth, fits)
+        sample = self.sample.tasks[self.sample.name]
+        scored = sample_metric(metric, sample.card.n_classes)
+        return compare(self.spec, scored, sample.splits["test"].labels, fits)
 
 
 def adaptation_run(record: AdaptRecord, tags: Mapping[str, str]) -> RunRecord:

@@ -12,7 +12,7 @@ from finetune_alf.errors import InputError
 from finetune_alf.experiments.freeze.document import SweepSample
 from finetune_alf.experiments.freeze.levels import Level, levels
 from finetune_alf.experiments.freeze.spec import FreezeSpec
-from finetune_alf.metrics import METRICS, ProblemType, metrics_for
+from finetune_alf.metrics import PROBLEM_TYPES, ProblemType, metrics_for
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.train.job import FitRunner
@@ -50,7 +50,7 @@ def sweep_sample(name: str, spec: FreezeSpec, sample: Sample) -> SweepSample:
     sample.nonempty_split("validation")  # the line search needs it
     metrics = spec.metrics.get(sample.name) or default_metrics(sample.card)
     problem_type = _problem_type(sample.card)
-    if unsuitable := [metric for metric in metrics if METRICS[metric].problem_type != problem_type]:
+    if unsuitable := [metric for metric in metrics if PROBLEM_TYPES[metric] != problem_type]:
         raise InputError(
             f"freeze.{name}.metrics.{sample.name}: must be of {', '.join(metrics_for(problem_type))}, the "
             f"metrics for {problem_type}, but got {', '.join(unsuitable)}. Name one of those."

@@ -12,7 +12,7 @@ from finetune_alf.experiments.freeze.line_search import LineSearch, line_search,
 from finetune_alf.experiments.freeze.section import SECTION
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.experiments.freeze.table import SampleFits, sample_table
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.planning.lengths import fit_lengths
 from finetune_alf.planning.probe import engine_of, shape_of
@@ -90,7 +90,9 @@ class _Sweep:
         """Return a sample's numbers."""
         of_sample = [(cell, fit) for cell, fit in fits if cell.sample == sample]
         costs = self._costs(sample, search.rate)
-        return sample_table(self.spec, SampleFits(sample, self._labels(sample), search, of_sample, costs))
+        return sample_table(
+            self.spec, SampleFits(sample, self._labels(sample), self._n_classes(sample), search, of_sample, costs)
+        )
 
     def document(self, tables: Mapping[str, SampleTable], fits: Fits, n_at_once: int) -> FreezeDocument:
         """Return the results of the sweep."""
@@ -121,10 +123,14 @@ class _Sweep:
 
     def _line(self, cell: Cell, result: FitResult) -> FreezeLine:
         labels, predicted = self._labels(cell.sample), result.predictions
-        return cell_line(cell, result, {m: METRICS[m](labels, predicted) for m in cell.sample.metrics if predicted})
+        metrics = [sample_metric(metric, self._n_classes(cell.sample)) for metric in cell.sample.metrics]
+        return cell_line(cell, result, {m.name: m(labels, predicted) for m in metrics if predicted})
 
     def _labels(self, sample: SweepSample) -> Sequence[float]:
         return self.bench.samples[sample].splits[sample.score_on].labels
+
+    def _n_classes(self, sample: SweepSample) -> int:
+        return self.bench.samples[sample].card.n_classes
 
     def _costs(self, sample: SweepSample, rate: float) -> dict[str, LevelCost]:
         """Return the cost of each level of one sample, by formula."""

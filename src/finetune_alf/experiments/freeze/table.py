@@ -23,7 +23,7 @@ from finetune_alf.experiments.freeze.levels import FULL_MODEL, Level
 from finetune_alf.experiments.freeze.line_search import LineSearch
 from finetune_alf.experiments.freeze.operating import margin, operating_point
 from finetune_alf.experiments.freeze.spec import FreezeSpec
-from finetune_alf.metrics import constant_predictions
+from finetune_alf.metrics import constant_predictions, sample_metric
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats.weighted import Floats
 from finetune_alf.train.result import FitResult
@@ -34,10 +34,11 @@ Scores = Mapping[Level, SeedValues]
 
 @dataclass(frozen=True)
 class SampleFits:
-    """The fits of a sweep on one sample, its labels, and the cost of its levels, by name."""
+    """The fits of a sweep on one sample, its labels and number of classes, and the cost of its levels, by name."""
 
     sample: SweepSample
     labels: Sequence[float]
+    n_classes: int
     search: LineSearch
     fits: Sequence[tuple[Cell, FitResult]]
     costs: Mapping[str, LevelCost]
@@ -79,7 +80,7 @@ def _resampled(
 ) -> dict[int, Floats]:
     """Return scores by fit seed, on the resamples that all levels of a sample share."""
     seed = child_seed(spec.seed, "texts", fits.sample.name)
-    return resampled_scores(metric, fits.labels, predictions, spec.n_resamples, seed)
+    return resampled_scores(sample_metric(metric, fits.n_classes), fits.labels, predictions, spec.n_resamples, seed)
 
 
 def _level(spec: FreezeSpec, fits: SampleFits, level: Level, scores: Mapping[str, Scores]) -> LevelResult:
@@ -103,7 +104,8 @@ def _level(spec: FreezeSpec, fits: SampleFits, level: Level, scores: Mapping[str
 
 def _operating_points(spec: FreezeSpec, fits: SampleFits, metric: str, scores: Scores) -> OperatingPoints:
     full = _full_model(scores)
-    majority = _resampled(spec, fits, metric, {0: constant_predictions(metric, fits.labels)})[0]
+    constant = constant_predictions(sample_metric(metric, fits.n_classes), fits.labels)
+    majority = _resampled(spec, fits, metric, {0: constant})[0]
     frozen = {level.n_trained: by_seed for level, by_seed in scores.items() if level.n_frozen is not None}
     return OperatingPoints(
         majority_baseline=float(majority[0]),

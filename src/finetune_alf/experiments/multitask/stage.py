@@ -105,10 +105,10 @@ class _MixtureBench:
             score_on=spec.score_on,
             n_seeds=spec.n_seeds,
             n_texts={task: len(truth) for task, truth in self.truths.items()},
-            metrics=metrics,
+            metrics={task: metric.name for task, metric in metrics.items()},
             majority_baselines=majority_baselines(tasks, self.truths, metrics),
             machine=machine_of(fits[0][1]),
-            cells=cells_table(spec, self.truths, by_cell, self._n_parameters()),
+            cells=cells_table(spec, self.truths, metrics, by_cell, self._n_parameters()),
         )
 
     def _n_parameters(self) -> dict[str, int]:

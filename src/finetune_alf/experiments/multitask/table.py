@@ -11,7 +11,7 @@ from finetune_alf.experiments.comparison import SeedValues, seeds_interval
 from finetune_alf.experiments.multitask.cells import OVERALL
 from finetune_alf.experiments.multitask.document import CellResult, CellScores, TaskScore
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
-from finetune_alf.metrics import METRICS, majority_baseline
+from finetune_alf.metrics import Metric, majority_baseline
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats.bootstrap import Replicates, bootstrap_interval, bootstrap_replicates, combine_replicates
@@ -20,12 +20,15 @@ from finetune_alf.train.result import FitResult
 Truths = Mapping[str, Sequence[float]]
 """Task -> the true class or score of each text of the split that is scored."""
 
+Metrics = Mapping[str, Metric]
+"""Task -> its metric."""
+
 Fits = Mapping[str, Mapping[int, FitResult]]
 """Cell -> fit seed -> result, of diverged fits too."""
 
 
 def cells_table(
-    spec: MultitaskSpec, truths: Truths, fits: Fits, n_parameters: Mapping[str, int]
+    spec: MultitaskSpec, truths: Truths, metrics: Metrics, fits: Fits, n_parameters: Mapping[str, int]
 ) -> dict[str, CellResult]:
     """Return each cell's scores with intervals, its costs, and both relative to the baseline.
 
@@ -33,8 +36,10 @@ def cells_table(
     whose every fit diverged has no scores.
     """
     converged = {name: _converged(by_seed) for name, by_seed in fits.items()}
-    values = {name: _values(spec, truths, by_seed) if by_seed else {} for name, by_seed in converged.items()}
-    scores = {name: _scores(spec, by_seed, values[name]) if by_seed else None for name, by_seed in converged.items()}
+    values = {name: _values(spec, truths, metrics, by_seed) if by_seed else {} for name, by_seed in converged.items()}
+    scores = {
+        name: _scores(spec, metrics, by_seed, values[name]) if by_seed else None for name, by_seed in converged.items()
+    }
     overall = {name: _overall(by_seed, values[name]) for name, by_seed in converged.items()}
     return {
         name: CellResult(
@@ -48,38 +53,41 @@ def cells_table(
     }
 
 
-def majority_baselines(tasks: TasksSpec, truths: Truths, metrics: Mapping[str, str]) -> dict[str, float]:
+def majority_baselines(tasks: TasksSpec, truths: Truths, metrics: Metrics) -> dict[str, float]:
     """Return `metrics.majority_baseline` of each task, and overall."""
     each = {task: majority_baseline(metrics[task], truth) for task, truth in truths.items()}
-    return {**each, OVERALL: tasks.overall_score(each, metrics)}
+    return {**each, OVERALL: tasks.overall_score(each, _names(metrics))}
 
 
 def _converged(by_seed: Mapping[int, FitResult]) -> dict[int, FitResult]:
     return {seed: by_seed[seed] for seed in sorted(by_seed) if by_seed[seed].score is not None}
 
 
-def _metrics(result: FitResult) -> dict[str, str]:
-    return {task: each.metric for task, each in (result.tasks or {}).items()}
+def _names(metrics: Metrics) -> dict[str, str]:
+    return {task: metric.name for task, metric in metrics.items()}
 
 
-def _values(spec: MultitaskSpec, truths: Truths, by_seed: Mapping[int, FitResult]) -> dict[str, Replicates]:
-    metrics = _metrics(next(iter(by_seed.values())))
+def _values(
+    spec: MultitaskSpec, truths: Truths, metrics: Metrics, by_seed: Mapping[int, FitResult]
+) -> dict[str, Replicates]:
     values = {}
     for task, metric in metrics.items():
         predictions = [(fit.tasks or {})[task].predictions for fit in by_seed.values()]
         seed = child_seed(spec.seed, "texts", task)
-        values[task] = bootstrap_replicates(METRICS[metric], truths[task], predictions, spec.n_resamples, seed)
+        values[task] = bootstrap_replicates(metric, truths[task], predictions, spec.n_resamples, seed)
     assert spec.recipe.tasks  # noqa: S101 - the spec checks it
-    return {**values, OVERALL: combine_replicates(values, partial(spec.recipe.tasks.overall_score, metrics=metrics))}
+    overall = partial(spec.recipe.tasks.overall_score, metrics=_names(metrics))
+    return {**values, OVERALL: combine_replicates(values, overall)}
 
 
-def _scores(spec: MultitaskSpec, by_seed: Mapping[int, FitResult], values: Mapping[str, Replicates]) -> CellScores:
-    fits = list(by_seed.values())
-    metrics, seed = _metrics(fits[0]), child_seed(spec.seed, "seeds")
+def _scores(
+    spec: MultitaskSpec, metrics: Metrics, by_seed: Mapping[int, FitResult], values: Mapping[str, Replicates]
+) -> CellScores:
+    fits, seed = list(by_seed.values()), child_seed(spec.seed, "seeds")
     intervals = {name: asdict(bootstrap_interval(replicates, seed)) for name, replicates in values.items()}
     return CellScores(
         overall=Estimate(**intervals[OVERALL]),
-        tasks={task: TaskScore(metric=metric, **intervals[task]) for task, metric in metrics.items()},
+        tasks={task: TaskScore(metric=metric.name, **intervals[task]) for task, metric in metrics.items()},
         validation=fmean(_kept(fit) for fit in fits),
         kept_epoch=fmean(fit.kept_epoch or 0 for fit in fits),
         seconds=median(fit.seconds for fit in fits),

@@ -10,13 +10,16 @@ from finetune_alf.experiments.schemes.combination import BASELINE
 from finetune_alf.experiments.schemes.document import CombinationResult, MeanLoss
 from finetune_alf.experiments.schemes.published import published_scores
 from finetune_alf.experiments.schemes.spec import SchemesSpec
+from finetune_alf.metrics import Metric
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.result import FitResult
 
 Fits = Sequence[tuple[Cell, FitResult]]
 
 
-def compare(spec: SchemesSpec, sample: str, truth: Sequence[float], fits: Fits) -> tuple[CombinationResult, ...]:
+def compare(
+    spec: SchemesSpec, sample: str, metric: Metric, truth: Sequence[float], fits: Fits
+) -> tuple[CombinationResult, ...]:
     """Return a row for each combination, in order.
 
     p values of the differences from the baseline, `fixed` without an adapter and with a constant curve, are corrected
@@ -34,7 +37,7 @@ def compare(spec: SchemesSpec, sample: str, truth: Sequence[float], fits: Fits) 
     def difference_seed(name: str) -> int:
         return child_seed(spec.seed, "difference", name)
 
-    differences = compare_with(BASELINE, spec.metric, truth, predictions, spec.n_resamples, difference_seed)
+    differences = compare_with(BASELINE, metric, truth, predictions, spec.n_resamples, difference_seed)
     seed = child_seed(spec.seed, "score")
     return tuple(
         CombinationResult(
@@ -42,7 +45,7 @@ def compare(spec: SchemesSpec, sample: str, truth: Sequence[float], fits: Fits) 
             adapter=combination.adapter_name,
             curve=combination.curve.kind,
             **_means(list(results[combination.name].values())),
-            score=score_of(spec.metric, truth, by_seed, spec.n_resamples, seed) if by_seed else None,
+            score=score_of(metric, truth, by_seed, spec.n_resamples, seed) if by_seed else None,
             difference=differences.get(combination.name),
             published=published_scores(sample, combination),
         )

@@ -17,7 +17,7 @@ from finetune_alf.experiments.schemes.document import (
 from finetune_alf.experiments.schemes.rules import from_root
 from finetune_alf.experiments.schemes.section import SECTION
 from finetune_alf.experiments.schemes.spec import SchemesSpec
-from finetune_alf.metrics import METRICS, majority_baseline
+from finetune_alf.metrics import PROBLEM_TYPES, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
@@ -61,7 +61,7 @@ def _open(ctx: Context, name: str, spec: SchemesSpec) -> SamplesBench:
     Raises DataError, naming the stage to run, for a sample that is not there, EncoderError for encoder and adapters,
     and InputError for a metric that a sample's labels do not have.
     """
-    bench, kind = open_samples(ctx, spec.encoder, spec.samples), METRICS[spec.metric].problem_type
+    bench, kind = open_samples(ctx, spec.encoder, spec.samples), PROBLEM_TYPES[spec.metric]
     for sample in bench.samples.values():
         if bool(sample.card.label_names) != (kind == "classification"):
             raise InputError(
@@ -116,17 +116,17 @@ class _Testbed:
 
     def _table(self, name: str, fits: Fits) -> SampleTable:
         sample, spec = self.bench.samples[name], self.spec
-        truth = sample.splits[SCORED_ON].labels
+        truth, metric = sample.splits[SCORED_ON].labels, sample_metric(spec.metric, sample.card.n_classes)
         described = SchemesSample(
             name=name,
             digest=sample.card.digest,
             n_train=len(sample.splits["train"].labels),
             n_validation=len(truth),
-            majority_baseline=majority_baseline(spec.metric, truth),
+            majority_baseline=majority_baseline(metric, truth),
             epochs=spec.epochs_of(name),
         )
         on_sample = [(cell, fit) for cell, fit in fits if cell.sample == name]
-        return SampleTable(sample=described, combinations=compare(spec, name, truth, on_sample))
+        return SampleTable(sample=described, combinations=compare(spec, name, metric, truth, on_sample))
 
     def _logged(self, cell: Cell, result: FitResult) -> LoggedFields:
         tags = {

@@ -10,7 +10,7 @@ from finetune_alf.documents import Estimate
 from finetune_alf.experiments.comparison import Predictions, compare_with, score_of, with_spread
 from finetune_alf.experiments.transfer.document import SchemeResult
 from finetune_alf.experiments.transfer.spec import TransferSpec
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import ACCURACY, Metric
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats import crossed_bootstrap
 
@@ -18,7 +18,7 @@ BASELINE = "baseline"
 
 
 def compare(
-    truth: Sequence[float], predictions: Mapping[str, Predictions], spec: TransferSpec, metric: str = "accuracy"
+    truth: Sequence[float], predictions: Mapping[str, Predictions], spec: TransferSpec, metric: Metric = ACCURACY
 ) -> dict[str, SchemeResult]:
     """Return each scheme's scores with intervals, and its paired difference from the baseline.
 
@@ -40,9 +40,9 @@ def compare(
     }
 
 
-def _scores(truth: Sequence[float], by_seed: Predictions, spec: TransferSpec, metric: str) -> dict[str, Any]:
-    accuracies = _accuracies(truth, by_seed, spec) if METRICS[metric].problem_type == "classification" else {}
-    if metric == "accuracy":
+def _scores(truth: Sequence[float], by_seed: Predictions, spec: TransferSpec, metric: Metric) -> dict[str, Any]:
+    accuracies = _accuracies(truth, by_seed, spec) if metric.problem_type == "classification" else {}
+    if metric.name == "accuracy":
         score = accuracies["accuracy"]
     else:
         score = score_of(metric, truth, by_seed, spec.n_resamples, child_seed(spec.seed, "score"))

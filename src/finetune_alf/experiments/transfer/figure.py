@@ -8,7 +8,7 @@ from finetune_alf.documents import Estimate
 from finetune_alf.experiments.transfer.compare import BASELINE
 from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.figures.style import GREY, color, marker, styled_figure
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import PROBLEM_TYPES
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def transfer_info(documents: Sequence[TransferDocument]) -> TransferInfo:
     def panel(document: TransferDocument) -> Panel:
         results = [document.schemes.get(scheme) for scheme in schemes]
         scores = tuple(result.score if result else None for result in results)
-        is_classification = METRICS[document.metric].problem_type == "classification"
+        is_classification = PROBLEM_TYPES[document.metric] == "classification"
         return Panel(document.sample.name, scores, document.sample.majority_baseline if is_classification else None)
 
     return TransferInfo(schemes, tuple(map(panel, documents)))

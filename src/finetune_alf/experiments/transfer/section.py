@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from finetune_alf.experiments.transfer.spec import TransferSpec
-from finetune_alf.metrics import METRICS
+from finetune_alf.metrics import PROBLEM_TYPES
 from finetune_alf.params.checks import LABELS, Disagreement, RawParams, metric_of, names_in, unknown_each
 from finetune_alf.params.section import Section
 
@@ -20,7 +20,7 @@ def _check(raw: RawParams) -> Iterator[Disagreement]:
         kind = raw.problem_type(sample)
         for study in named:
             metric = metric_of(studies.get(study)) or ""
-            if metric in METRICS and kind and METRICS[metric].problem_type != kind:
+            if kind and PROBLEM_TYPES.get(metric, kind) != kind:
                 yield (
                     ("transfer", "samples", index),
                     f"must have labels for the {metric} of study {study}, but those of {sample} are {LABELS[kind]}",

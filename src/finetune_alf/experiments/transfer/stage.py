@@ -16,7 +16,7 @@ from finetune_alf.experiments.transfer.document import TransferDocument, Transfe
 from finetune_alf.experiments.transfer.schemes import scheme_recipes
 from finetune_alf.experiments.transfer.section import SECTION
 from finetune_alf.files import write_json
-from finetune_alf.metrics import majority_baseline
+from finetune_alf.metrics import majority_baseline, sample_metric
 from finetune_alf.register.lock import model_name, read_locked_schedules
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
@@ -91,13 +91,14 @@ def _kind(bench: Bench) -> CellKind[Cell]:
 
 def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocument:
     """Write the predictions and the document, and return the document."""
-    sample, metric = bench.only, bench.study.metric
+    sample = bench.only
+    metric = sample_metric(bench.study.metric, sample.card.n_classes)
     truth, predictions = sample.splits["test"].labels, predictions_by_scheme(fits)
     path = ctx.paths.document("transfer", study, sample.name)
     document = TransferDocument(
         study=study,
         encoder=bench.encoder_identity,
-        metric=metric,
+        metric=bench.study.metric,
         sample=TransferSample(
             name=sample.name,
             digest=sample.card.digest,
