@@ -25,7 +25,7 @@ from finetune_alf.study.documents import StudyDocument
 from finetune_alf.study.identity import identity_of
 from finetune_alf.study.pruner import StudyPruner
 from finetune_alf.study.records import TrialRecord, TrialState, best_trial, elapsed_s, package_versions, write_results
-from finetune_alf.study.sampler import observations_of, suggest
+from finetune_alf.study.sampler import sampler_observations, suggest
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import PendingTrial, StudyStore, open_store
 from finetune_alf.train.job import FitJob
@@ -131,7 +131,7 @@ class _Coordinator:
         self.name, self.spec, self.n_layers, self.store, self.template = name, spec, n_layers, store, template
         self.on_trial, self.on_epoch = on_trial, on_epoch
         self.finished = {record.number: record for record in store.finished_trials()}
-        self.pruner = StudyPruner(spec.pruner, self.records) if spec.pruner else None
+        self.pruner = StudyPruner(spec.pruner, spec.recipe.epochs, self.records) if spec.pruner else None
         self.running: dict[str, tuple[PendingTrial, int]] = {}  # job key -> trial, submission time (ms)
         self.n_failures_in_a_row = 0
 
@@ -178,7 +178,7 @@ class _Coordinator:
             rates = baseline if self.spec.enqueue[number] == "baseline" else self._decayed(baseline[HEAD])
             params = space.params_of(rates) or {}  # rates off the grid have no params, and are no observation
         else:
-            observations = observations_of(self.records, space)
+            observations = sampler_observations(self.records, space)
             params = suggest(self.spec.sampler, space, self.n_layers, observations, self.spec.seed, number)
             rates = space.layer_rates(params, self.n_layers, baseline[HEAD])
         return self.store.create_trial(params, space.distributions(self.n_layers), rates)

@@ -16,34 +16,42 @@ from finetune_alf.train.result import EpochMetrics
 
 
 class StudyPruner:
-    """An Optuna pruner with the intermediate values of a study's trials."""
+    """An Optuna pruner with the intermediate values of a study's trials, of `n_epochs` each."""
 
-    def __init__(self, spec: AnyPruner, finished: Iterable[TrialRecord]) -> None:
+    def __init__(self, spec: AnyPruner, n_epochs: int, finished: Iterable[TrialRecord]) -> None:
+        self._n_epochs = n_epochs
         self._study = in_memory_study(pruner=_optuna_pruner(spec))
         self._running: dict[int, Trial] = {}
-        self._last_epoch: dict[int, int] = {}
+        self._answers: dict[int, dict[int, bool]] = {}  # trial -> epoch -> whether to prune
         for record in finished:
             for epoch in record.result.epochs if record.result else ():
                 self.should_prune(record.number, epoch)
             self.tell(record)
 
     def should_prune(self, number: int, epoch: EpochMetrics) -> bool:
-        """Report an epoch of trial `number`, and return whether the trial should be pruned now."""
-        if epoch.epoch <= self._last_epoch.get(number, -1):  # its worker died, and the trial starts over
-            self._study.tell(self._running.pop(number), state=TrialState.FAIL)
+        """Report an epoch of trial `number`, and return whether the trial should be pruned now.
+
+        A trial that starts over, because its worker died, gets the answers that it had. The answer after the last epoch
+        is no: pruning would save nothing then, and cost the trial its score.
+        """
+        answers = self._answers.setdefault(number, {})
+        if epoch.epoch not in answers:
+            answers[epoch.epoch] = self._answer(number, epoch)
+        return answers[epoch.epoch]
+
+    def _answer(self, number: int, epoch: EpochMetrics) -> bool:
         if number not in self._running:
             self._running[number] = self._study.ask()
-        self._last_epoch[number] = epoch.epoch
         if epoch.validation_score is None:
             return False
-        trial = self._running[number]
-        trial.report(epoch.validation_score, step=epoch.epoch + 1)  # epochs completed
-        return trial.should_prune()
+        trial, n_completed = self._running[number], epoch.epoch + 1
+        trial.report(epoch.validation_score, step=n_completed)
+        return n_completed < self._n_epochs and trial.should_prune()
 
     def tell(self, record: TrialRecord) -> None:
         """Finish a trial with its state and score."""
         trial = self._running.pop(record.number, None)
-        self._last_epoch.pop(record.number, None)
+        self._answers.pop(record.number, None)
         if trial is None:
             return
         if record.state == "complete":

@@ -1,10 +1,10 @@
-"""Suggest the params of the next trial, as a pure function of the observations so far.
+"""Suggest the params of the next trial, as a pure function of the finished trials.
 
 An Optuna sampler has a random state that is lost when the process is killed. So every trial gets a new sampler, seeded
 by (seed, trial number), and a resumed study continues as if it had not been interrupted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from finetune_alf.seeds import child_seed
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.space import AnySpace
 from finetune_alf.study.spec import AnySampler, QmcSampler, RandomSampler, TpeSampler
+from finetune_alf.train.result import EpochMetrics
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,50 @@ class Observation:
     score: float
 
 
+@dataclass(frozen=True)
+class PrunedObservation:
+    """The params of a pruned trial, and its scores by the number of completed epochs: Optuna's intermediate values."""
+
+    params: Mapping[str, float]
+    intermediate_values: Mapping[int, float]
+
+
+AnyObservation = Observation | PrunedObservation
+
+
 def observations_of(records: Sequence[TrialRecord], space: AnySpace) -> list[Observation]:
     """Return the complete trials whose rates lie in the search space, in the order given."""
     by_params = [(space.params_of(LayerRates(record.rates)), record.score) for record in records]
     return [Observation(params, score) for params, score in by_params if params is not None and score is not None]
 
 
+def sampler_observations(records: Sequence[TrialRecord], space: AnySpace) -> list[AnyObservation]:
+    """Return what a sampler sees of finished trials: the complete and the pruned ones, in the order given.
+
+    Without the pruned ones TPE would look for good rates among those that a pruner let through alone.
+    """
+    observations: list[AnyObservation] = []
+    for record in records:
+        params = space.params_of(LayerRates(record.rates))
+        if params is None:
+            continue
+        if record.score is not None:
+            observations.append(Observation(params, record.score))
+        elif record.state == "pruned" and record.result is not None:
+            observations.append(PrunedObservation(params, intermediate_values(record.result.epochs)))
+    return observations
+
+
+def intermediate_values(epochs: Iterable[EpochMetrics]) -> dict[int, float]:
+    """Return the scores of the epochs that have one, by the number of completed epochs."""
+    return {epoch.epoch + 1: epoch.validation_score for epoch in epochs if epoch.validation_score is not None}
+
+
 def suggest(
     sampler: AnySampler,
     space: AnySpace,
     n_layers: int,
-    observations: Sequence[Observation],
+    observations: Sequence[AnyObservation],
     seed: int,
     number: int,
 ) -> dict[str, float]:
@@ -64,15 +98,26 @@ def in_memory_study(
 
 
 def _ask(
-    sampler: optuna.samplers.BaseSampler, space: AnySpace, n_layers: int, observations: Sequence[Observation]
+    sampler: optuna.samplers.BaseSampler, space: AnySpace, n_layers: int, observations: Sequence[AnyObservation]
 ) -> dict[str, float]:
     distributions = space.distributions(n_layers)
     study = in_memory_study(sampler=sampler)
-    study.add_trials(
-        optuna.create_trial(params=dict(observed.params), distributions=distributions, value=observed.score)
-        for observed in observations
-    )
+    study.add_trials(_optuna_trial(observed, distributions) for observed in observations)
     return dict(study.ask(distributions).params)
+
+
+def _optuna_trial(
+    observed: AnyObservation, distributions: Mapping[str, optuna.distributions.BaseDistribution]
+) -> optuna.trial.FrozenTrial:
+    params = dict(observed.params)
+    if isinstance(observed, Observation):
+        return optuna.create_trial(params=params, distributions=dict(distributions), value=observed.score)
+    return optuna.create_trial(
+        state=optuna.trial.TrialState.PRUNED,
+        params=params,
+        distributions=dict(distributions),
+        intermediate_values=dict(observed.intermediate_values),
+    )
 
 
 def _sobol_point(space: AnySpace, n_layers: int, seed: int, number: int) -> dict[str, float]:
