@@ -1,13 +1,13 @@
-"""Checks of a checkpoint's files before transformers reads them: no code, no pickles, no paths outside the folder."""
+"""The files of a checkpoint, and their checks before transformers reads them: no code, no pickles, no other paths."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from finetune_alf.encoder.spec import WEIGHTS_FILE
 from finetune_alf.errors import EncoderError
 
+WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -18,6 +18,18 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
     "tokenizer.model",
 )
+CONFIG_AND_TOKENIZER = (
+    "config.json",
+    "tokenizer*.json",
+    "vocab.*",
+    "merges.txt",
+    "bpe.codes",
+    "*.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+"""Glob patterns of the files that are read besides the weights."""
+
 MAX_CONFIG_BYTES = 1 << 20
 # Keys of a config that download and run code or kernels, or read the weights in another format.
 REFUSED_KEYS = frozenset(
@@ -49,6 +61,14 @@ def check_checkpoint(folder: Path) -> dict[str, Any]:
             "Save the encoder's tokenizer in the same folder."
         )
     return config
+
+
+def files_read(folder: Path) -> tuple[Path, ...]:
+    """Return the files that an encoder is loaded from, by name; raises EncoderError as `weight_files` does."""
+    weights = weight_files(folder)
+    index = () if weights == (folder / WEIGHTS_FILE,) else (folder / INDEX_FILE,)
+    others = {file for pattern in CONFIG_AND_TOKENIZER for file in folder.glob(pattern) if file.is_file()}
+    return tuple(sorted({*others, *weights, *index}))
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

@@ -4,9 +4,8 @@ import importlib.util
 import logging
 from pathlib import Path
 
-from finetune_alf.encoder.checkpoint import TOKENIZER_FILES, weight_files
+from finetune_alf.encoder.checkpoint import CONFIG_AND_TOKENIZER, TOKENIZER_FILES, WEIGHTS_FILE, weight_files
 from finetune_alf.encoder.spec import (
-    WEIGHTS_FILE,
     AdaptedEncoder,
     EncoderSpec,
     FolderEncoder,
@@ -17,10 +16,6 @@ from finetune_alf.errors import EncoderError
 from finetune_alf.files import file_digest
 
 log = logging.getLogger(__name__)
-
-_TOKENIZER = ("tokenizer*", "vocab.*", "merges.txt", "*.model", "special_tokens_map.json", "added_tokens.json")
-CONFIG_AND_TOKENIZER = ("config.json", *_TOKENIZER)
-"""Glob patterns of the files that a checkpoint needs besides its weights."""
 
 _DOWNLOADED = [*CONFIG_AND_TOKENIZER, "*.safetensors", "*.safetensors.index.json"]
 

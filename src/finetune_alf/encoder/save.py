@@ -5,10 +5,9 @@ from pathlib import Path
 
 import torch
 
-from finetune_alf.encoder.locate import CONFIG_AND_TOKENIZER
+from finetune_alf.encoder.checkpoint import CONFIG_AND_TOKENIZER, WEIGHTS_FILE
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel
 from finetune_alf.encoder.pretrained import load_checkpoint, quiet
-from finetune_alf.encoder.spec import WEIGHTS_FILE
 from finetune_alf.errors import EncoderError
 
 

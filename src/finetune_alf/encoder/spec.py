@@ -7,16 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from finetune_alf.encoder.checkpoint import WEIGHTS_FILE, files_read
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import digest, file_digest
 from finetune_alf.paths import Name, Paths
 from finetune_alf.spec import Spec
 
-WEIGHTS_FILE = "model.safetensors"
 ADAPT_RECORD = "adapt.json"
 """The record that the stage `adapt` leaves in the folder of the encoder it trained."""
-# Files that determine what an encoder computes; a README or the record of its training does not.
-_IDENTITY_SUFFIXES = {".json", ".model", ".safetensors", ".txt"}
 
 
 def _full_commit(revision: str) -> str:
@@ -33,10 +31,6 @@ def _relative_folder(path: str) -> str:
     if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
         raise ValueError(f"must be a folder inside the package, but got {path!r}")
     return path
-
-
-def _is_in_identity(file: Path) -> bool:
-    return file.suffix in _IDENTITY_SUFFIXES and file.name != ADAPT_RECORD
 
 
 def _has_model_type(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -66,13 +60,12 @@ class FolderEncoder(Spec):
     def identity(self) -> str:
         """Return `folder:<SHA-256 of the names and contents of config, tokenizer and weights>`.
 
-        Raises EncoderError when there is no such folder.
+        Other files in the folder do not count. Raises EncoderError when there is no such folder, or no weights in it.
         """
         folder = Path(self.path)
         if not folder.is_dir():
             raise EncoderError(f"{folder}: must be the folder of an encoder, but is no folder. Check the path.")
-        files = sorted(file for file in folder.iterdir() if file.is_file() and _is_in_identity(file))
-        return f"folder:{digest({file.name: file_digest(file) for file in files})}"
+        return f"folder:{digest({file.name: file_digest(file) for file in files_read(folder)})}"
 
 
 class AdaptedEncoder(Spec):

@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 
 from finetune_alf import __version__
+from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
 from finetune_alf.encoder.save import save_body
-from finetune_alf.encoder.spec import ADAPT_RECORD, WEIGHTS_FILE, EncoderSpec
+from finetune_alf.encoder.spec import ADAPT_RECORD, EncoderSpec
 from finetune_alf.experiments.adapt.forward import mlm_forward_of
 from finetune_alf.experiments.adapt.masking import MaskingRule
 from finetune_alf.experiments.adapt.pieces import Pieces

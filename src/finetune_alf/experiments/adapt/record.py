@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from finetune_alf.encoder.spec import ADAPT_RECORD, WEIGHTS_FILE
+from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
+from finetune_alf.encoder.spec import ADAPT_RECORD
 from finetune_alf.files import file_digest
 from finetune_alf.spec import Spec
 
