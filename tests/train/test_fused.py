@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tiny import N_LAYERS, load_tiny, task_splits, tiny_recipe, tokenized_split
 from tiny_families import PACKED, table_of, tiny_encoder
 
+from finetune_alf.metrics import sample_metric
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, addresses
 from finetune_alf.recipe import SGD, AdamW, EarlyStopping, GradualUnfreezing, LinearCurve
 from finetune_alf.train.batches import TokenizedSplit
@@ -243,9 +244,8 @@ def test_results_come_as_members_stop():
 @pytest.mark.parametrize("keep", ["last", "best"])
 def test_the_kept_weights_are_scored_on_another_split(keep):
     encoder, train = wide(), tokenized_split(wide())
-    splits = TaskSplits(
-        train, tokenized_split(encoder, copies=1), tokenized_split(encoder, copies=3), "balanced_accuracy"
-    )
+    metric = sample_metric("balanced_accuracy", 2)
+    splits = TaskSplits(train, tokenized_split(encoder, copies=1), tokenized_split(encoder, copies=3), metric)
     recipe = tiny_recipe(keep=keep, epochs=4, optimizer=SGD(momentum=0.9))
     oscillating = LayerRates.of(0.3, [0.3] * N_LAYERS, 0.3)
     fused, solo = both(encoder, splits, recipe, [HIGH, oscillating, TOP])

@@ -19,7 +19,7 @@ from finetune_alf.running.context import ProgressBar
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.fit import TaskSplits, fit
-from finetune_alf.train.forward.families import FAMILIES
+from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.frozen_features import MAX_FEATURES_BYTES
 from finetune_alf.train.precision import resolve_precision
@@ -85,7 +85,7 @@ def shape_of(encoder: Encoder) -> EncoderShape:
 
 def engine_of(encoder: Encoder, recipe: Recipe) -> Engine:
     """Return how fits of an encoder are run."""
-    packed = encoder.model.config.model_type in FAMILIES
+    packed = is_packed(encoder.model, encoder.identity)
     bf16 = resolve_precision(recipe.precision, encoder.model.device) == "bf16"
     return Engine(packed, EVALUATION_BATCH, MAX_FEATURES_BYTES, bytes_per_number=2 if bf16 else 4)
 

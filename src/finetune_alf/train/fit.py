@@ -72,7 +72,7 @@ def fit(
     torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: torch's dropout takes no generator
     rates = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))
     n_trainable_parameters = count_trainable_parameters(encoder, rates, recipe)
-    forward = forward_of(encoder.model, child_seed(seed, "dropout"))
+    forward = forward_of(encoder.model, child_seed(seed, "dropout"), encoder.identity)
     with restrict_vocabulary(forward, tasks.values(), recipe, rates):
         loop = _TrainingLoop(encoder, forward, tasks, recipe, seed)
         loop.run(report)

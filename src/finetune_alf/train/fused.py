@@ -18,7 +18,7 @@ from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import TokenizedSplit, shuffled_batches
 from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate_fused, member_losses
 from finetune_alf.train.fit import SINGLE_TASK, TaskSplits, count_trainable_parameters, restrict_vocabulary
-from finetune_alf.train.forward.families import FAMILIES
+from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.fused import FusedForward, Weights
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
 from finetune_alf.train.precision import Precision, autocast, resolve_precision
@@ -50,9 +50,9 @@ def fit_fused(
 ) -> Generator[tuple[int, FitResult]]:
     """Fine-tune an encoder by several recipes that differ in rates only; yield each number and result as it ends.
 
-    Only for packed families, and one task. Each result equals that of `fit` with the same seed, except for rounding;
-    its seconds are wall time, shared with the other members. The encoder holds its initial weights afterwards.
-    Nothing else may draw from torch's global generator between two results: the dropout of a head does.
+    Only for encoders with a packed forward pass, and one task. Each result equals that of `fit` with the same seed,
+    except for rounding; its seconds are wall time, shared with the other members. The encoder holds its initial weights
+    afterwards. Nothing else may draw from torch's global generator between two results: the dropout of a head does.
     """
     started = time.time()
     encoder.reset(child_seed(seed, "head"))
@@ -82,8 +82,9 @@ def fusion_key(encoder: Encoder, recipe: Recipe) -> Hashable | None:
     With `frozen_dropout: off`, no dropout applies below the lowest trainable address, which must then be the same too.
     """
     rates = recipe.rates.at(encoder.n_layers)
-    is_packed = encoder.model.config.model_type in FAMILIES
-    if not is_packed or rates.n_layers != encoder.n_layers or recipe.adapter or recipe.tasks:
+    if rates.n_layers != encoder.n_layers or recipe.adapter or recipe.tasks:
+        return None
+    if not is_packed(encoder.model, encoder.identity):
         return None
     lowest = [_lowest_trainable(recipe, rates, epoch) for epoch in range(recipe.epochs)]
     if lowest[0] is None:

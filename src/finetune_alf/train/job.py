@@ -68,7 +68,7 @@ class FitRunner:
         return fit(encoder, tasks, job.recipe, job.seed, report=report)
 
     def run_fused(self, jobs: Sequence[FitJob], report: OnReport) -> Generator[Outcome[FitJob, FitResult]]:
-        """Run jobs that differ in rates only as one fused fit, where the encoder's family is packed; others alone."""
+        """Run jobs that differ in rates only as one fused fit, where the encoder is packed; others alone."""
         groups: dict[Hashable, list[FitJob]] = {}
         for job in jobs:
             groups.setdefault(self._fusion_key(job), []).append(job)

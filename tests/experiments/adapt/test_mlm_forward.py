@@ -51,6 +51,11 @@ def test_known_families_are_packed_and_all_others_go_through_transformers(masked
     assert isinstance(mlm_forward_of(masked_lm, 0), PackedMlmForward if is_known else PaddedMlmForward)
 
 
+def test_a_model_that_the_packed_pass_does_not_compute_goes_through_transformers(tmp_path):
+    decoder = load_masked_lm(as_spec(save_checkpoint(tmp_path, is_decoder=True)), 0)
+    assert isinstance(mlm_forward_of(decoder, 0), PaddedMlmForward)
+
+
 @pytest.mark.parametrize("masked_lm", PACKED, indirect=True)
 def test_packed_loss_and_gradients_are_those_of_transformers(masked_lm):
     masked_lm.model.double().eval()

@@ -1,4 +1,4 @@
-"""The logits of masked tokens: by the packed forward pass where it knows the family, else by that of transformers.
+"""The logits of masked tokens: by the packed forward pass where it fits the encoder, else by that of transformers.
 
 In both, the decoder, the largest product of a small encoder, computes masked tokens only.
 """
@@ -10,6 +10,7 @@ import torch
 
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel
 from finetune_alf.experiments.adapt.batch import DECODER_CHUNK, MaskedBatch
+from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.families import Head, Module
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.table import TokenTable
@@ -59,13 +60,9 @@ class PaddedMlmForward:
 
 
 def mlm_forward_of(masked_lm: MaskedLanguageModel, seed: int) -> MlmForward:
-    """Return the packed forward pass where it knows the family; the seed is that of its dropout."""
-    return PackedMlmForward(masked_lm, seed) if is_packed(masked_lm) else PaddedMlmForward(masked_lm)
-
-
-def is_packed(masked_lm: MaskedLanguageModel) -> bool:
-    """Return whether the packed forward pass knows a model's family."""
-    return masked_lm.model.config.model_type in HEADS
+    """Return the packed forward pass where it computes what transformers does; the seed is that of its dropout."""
+    packed = is_packed(masked_lm.model, masked_lm.identity)
+    return PackedMlmForward(masked_lm, seed) if packed else PaddedMlmForward(masked_lm)
 
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -15,7 +15,7 @@ from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
 from finetune_alf.encoder.spec import ADAPT_RECORD
 from finetune_alf.experiments.adapt.compare import VARIANTS
 from finetune_alf.experiments.adapt.document import AdaptDocument
-from finetune_alf.experiments.adapt.forward import is_packed, mlm_forward_of
+from finetune_alf.experiments.adapt.forward import mlm_forward_of
 from finetune_alf.experiments.adapt.masking import MaskingRule
 from finetune_alf.experiments.adapt.pieces import Pieces
 from finetune_alf.experiments.adapt.record import AdaptRecord
@@ -31,6 +31,7 @@ from finetune_alf.planning.probe import RATE, Probe
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
+from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.precision import resolve_precision
 
 PRETRAINING = "further pre-training"
@@ -81,7 +82,9 @@ def _training_cost(
     n_warm_up = spec.warm_up_head.n_steps if masked_lm.newly_initialized else 0
     training = MaskedTraining(spec.n_steps_for(len(pieces)), n_warm_up, spec.batch, spec.mask_frac)
     shape, lengths = predictor.shape, tuple(pieces.lengths.tolist())
-    engine = Engine(is_packed(masked_lm), EVALUATION_BATCH, 0, predictor.engine.bytes_per_number)
+    engine = Engine(
+        is_packed(masked_lm.model, masked_lm.identity), EVALUATION_BATCH, 0, predictor.engine.bytes_per_number
+    )
     work = mlm_work(shape, lengths, held_out.lengths.tolist(), engine, training)
     all_tokens = replace(engine, packed=False)  # in a packed fit the top layer computes the first token only
     memory = fit_memory(shape, FitLengths(lengths, (), None, shape.vocab_size), _same_batches(spec), all_tokens)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import torch
 
-from finetune_alf.train.forward.families import FAMILIES
+from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.packed import FrozenFeatures, PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.forward.table import TokenTable
@@ -28,9 +28,10 @@ class Forward(Protocol):
         ...
 
 
-def forward_of(model: Any, seed: int) -> Forward:
-    """Return the packed forward pass where the family is known, else the padded one through transformers.
+def forward_of(model: Any, seed: int, name: str | None = None) -> Forward:
+    """Return the packed forward pass where it computes what transformers does, else the padded one of transformers.
 
-    The seed is for the dropout of the packed one; the padded one uses torch's global generator.
+    The seed is for the dropout of the packed one; the padded one uses torch's global generator. `name` is the encoder's
+    in warnings.
     """
-    return PackedForward(model, seed) if model.config.model_type in FAMILIES else PaddedForward(model)
+    return PackedForward(model, seed) if is_packed(model, name) else PaddedForward(model)
