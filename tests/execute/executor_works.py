@@ -1,5 +1,6 @@
 """Works for the executor tests: importable in worker processes, and with failures on demand."""
 
+import ctypes
 import os
 import signal
 import time
@@ -51,18 +52,33 @@ def sleep(job: float, report: Report) -> float:
     return job
 
 
+def hang(job: int, report: Report) -> int:
+    """Never return from job 0."""
+    while job == 0:
+        time.sleep(60)
+    return job
+
+
+def hang_in_c(job: int, report: Report) -> int:
+    """Never return from job 0, within a call of C code that no exception can end."""
+    while job == 0:
+        ctypes.PyDLL(None).sleep(60)  # keeps the lock of the interpreter
+    return job
+
+
 @dataclass(frozen=True)
 class DiesAtFirst:
-    """Ends its own process in the first `n_deaths` attempts at each job; counts attempts in files."""
+    """Ends its own process in the first `n_deaths` attempts at each job, or at some; counts attempts in files."""
 
     folder: Path
     n_deaths: int
     by_signal: bool
+    jobs: tuple[int, ...] | None = None
 
     def __call__(self, job: int, report: Report) -> int:
         n_before = len(list(self.folder.glob(f"{job}-*")))
         (self.folder / f"{job}-{n_before}").touch()
-        if n_before < self.n_deaths:
+        if n_before < self.n_deaths and (self.jobs is None or job in self.jobs):
             if self.by_signal:
                 os.kill(os.getpid(), signal.SIGKILL)
             os._exit(3)
@@ -102,7 +118,7 @@ class FusedWorks:
     def run_fused(self, jobs: list[Any], report: Callable[[Any, Any], bool]) -> Iterator[Outcome[Any, Any]]:
         for job in jobs:
             result, failure = attempt(self.work, job, partial(report, job))
-            yield Outcome(job, result, failure, n_attempts=1)
+            yield Outcome(job, result, failure)
 
 
 def report_pid_and_hang(job: int, report: Report) -> None:

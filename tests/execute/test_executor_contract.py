@@ -1,6 +1,8 @@
 """The contract of executors, tested on all of them."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import executor_works as works
@@ -16,21 +18,29 @@ class AlwaysFused(FusedExecutor):
         return super().run(jobs, works.FusedWorks(work), on_report)
 
 
-@pytest.fixture(params=["serial", "pool of one", "pool of two", "fused", "fused, one at a time"])
+EXECUTORS: dict[str, Callable[..., Executor]] = {
+    "serial": SerialExecutor,
+    "pool of one": partial(PoolExecutor, 1),
+    "pool of two": partial(PoolExecutor, 2),
+    "fused": partial(AlwaysFused, 3),
+    "fused, one at a time": partial(FusedExecutor, 3),
+}
+
+
+@pytest.fixture(params=EXECUTORS)
 def executor(request: pytest.FixtureRequest) -> Executor:
-    executors: dict[str, Executor] = {
-        "serial": SerialExecutor(),
-        "pool of one": PoolExecutor(1),
-        "pool of two": PoolExecutor(2),
-        "fused": AlwaysFused(3),
-        "fused, one at a time": FusedExecutor(3),
-    }
-    return executors[request.param]
+    return EXECUTORS[request.param]()
+
+
+@pytest.fixture(params=EXECUTORS)
+def limited(request: pytest.FixtureRequest) -> Executor:
+    """An executor whose jobs may take half a second."""
+    return EXECUTORS[request.param](job_timeout_s=0.5)
 
 
 def test_every_job_gets_one_outcome(executor: Executor) -> None:
     outcomes = list(executor.run(iter(range(6)), works.square))
-    assert sorted(outcomes, key=lambda outcome: outcome.job) == [Outcome(n, n * n, None, 1) for n in range(6)]
+    assert sorted(outcomes, key=lambda outcome: outcome.job) == [Outcome(n, n * n, None) for n in range(6)]
 
 
 def test_no_jobs_give_no_outcomes(executor: Executor) -> None:
@@ -59,7 +69,7 @@ def test_an_exception_in_the_work_is_a_failed_outcome_and_the_next_job_runs(exec
     outcomes = {outcome.job: outcome for outcome in executor.run(iter(range(4)), works.fail_on_odd)}
     assert [outcomes[job].result for job in range(4)] == [0, None, 2, None]
     assert outcomes[3].failure == "ValueError: 3 is odd"
-    assert outcomes[3].n_attempts == 1
+    assert not outcomes[3].worker_died
 
 
 def test_the_packages_own_errors_are_reported_without_their_type(executor: Executor) -> None:
@@ -117,3 +127,34 @@ def test_an_interrupt_while_proposing_reaches_the_caller(executor: Executor) -> 
 def test_an_executor_can_run_twice(executor: Executor) -> None:
     for _ in range(2):
         assert [outcome.result for outcome in executor.run(iter([3]), works.square)] == [9]
+
+
+def test_alone_jobs_run_one_at_a_time(executor: Executor) -> None:
+    alone = executor.alone()
+    assert alone.n_workers == getattr(alone, "n_fused", 1) == 1
+    assert alone.alone() is alone
+    assert [outcome.result for outcome in alone.run(iter([2, 3]), works.square)] == [4, 9]
+
+
+def test_a_job_over_its_time_limit_fails_and_the_next_job_runs(limited: Executor) -> None:
+    outcomes = {outcome.job: outcome for outcome in limited.run(iter([0, 1]), works.hang)}
+    assert outcomes[0] == Outcome(0, None, "it ran longer than job_timeout_s, 0.5 s")
+    assert outcomes[1] == Outcome(1, 1, None)
+
+
+def test_the_time_of_the_callback_is_not_the_jobs(limited: Executor) -> None:
+    def on_report(job: int, content: int) -> bool:
+        time.sleep(0.6 if content == 0 else 0.0)
+        return True
+
+    (outcome,) = limited.run(iter([2]), works.count_up, on_report)
+    assert outcome.result == 2
+
+
+def test_the_time_between_two_jobs_is_no_jobs_time(limited: Executor) -> None:
+    def jobs() -> Iterator[int]:
+        yield 1
+        time.sleep(0.6)
+        yield 2
+
+    assert [outcome.result for outcome in limited.run(jobs(), works.square)] == [1, 4]

@@ -1,4 +1,4 @@
-"""The pool beyond the contract: a dead worker costs its job an attempt, and no worker process is left."""
+"""The pool beyond the contract: a dead worker costs one job its attempt, and no worker process is left."""
 
 import multiprocessing
 import os
@@ -12,25 +12,27 @@ import executor_works as works
 import pytest
 
 from finetune_alf.errors import WorkerError
-from finetune_alf.execute import PoolExecutor
-from finetune_alf.execute.pool import MAX_ATTEMPTS
+from finetune_alf.execute import Outcome, PoolExecutor
 
 
-@pytest.mark.parametrize("by_signal", [True, False])
-def test_the_job_of_a_dead_worker_is_retried(tmp_path: Path, by_signal: bool) -> None:
-    work = works.DiesAtFirst(tmp_path, n_deaths=MAX_ATTEMPTS - 1, by_signal=by_signal)
-    outcomes = {outcome.job: outcome for outcome in PoolExecutor(2).run(iter([7, 8]), work)}
-    assert {job: (o.result, o.n_attempts) for job, o in outcomes.items()} == {7: (7, 3), 8: (8, 3)}
+@pytest.mark.parametrize(("by_signal", "exit_code"), [(True, -9), (False, 3)])
+def test_a_dead_worker_is_the_outcome_of_its_job_and_the_next_job_gets_a_new_one(
+    tmp_path: Path, by_signal: bool, exit_code: int
+) -> None:
+    work = works.DiesAtFirst(tmp_path, n_deaths=1, by_signal=by_signal)
+    died, done = PoolExecutor(1).run(iter([7, 7]), work)
+    assert died == Outcome(7, None, f"its worker died (exit code {exit_code})", worker_died=True)
+    assert done == Outcome(7, 7, None)
 
 
-def test_a_job_that_kills_every_worker_fails_after_three_attempts(tmp_path: Path) -> None:
-    work = works.DiesAtFirst(tmp_path, n_deaths=99, by_signal=True)
-    (outcome,) = PoolExecutor(1).run(iter([7]), work)
-    assert outcome.failure == "its worker died 3 times (exit code -9)"
-    assert len(list(tmp_path.iterdir())) == outcome.n_attempts == MAX_ATTEMPTS
+def test_a_worker_that_hangs_in_c_code_is_killed() -> None:
+    hung, done = PoolExecutor(1, job_timeout_s=0.2).run(iter([0, 1]), works.hang_in_c)
+    assert hung == Outcome(0, None, "it ran longer than job_timeout_s, 0.2 s")
+    assert done == Outcome(1, 1, None)
+    assert not multiprocessing.active_children()
 
 
-def test_the_death_of_an_idle_worker_costs_no_attempt() -> None:
+def test_the_death_of_an_idle_worker_costs_no_job() -> None:
     run = PoolExecutor(1).run(iter([1, 2]), works.process_of)
     pid = next(run).result
     assert pid is not None
@@ -38,7 +40,7 @@ def test_the_death_of_an_idle_worker_costs_no_attempt() -> None:
     time.sleep(0.2)
     second = next(run)
     run.close()
-    assert second.n_attempts == 1
+    assert second.failure is None
     assert second.result != pid
 
 

@@ -107,3 +107,16 @@ class WorkerKillingFit:
             report(epochs_up_to(0.5)[0])
             os.kill(os.getpid(), signal.SIGKILL)
         return FakeFit()(job, report)
+
+
+@dataclass(frozen=True)
+class SelfKillingFit:
+    """A FakeFit that kills its process at one trial, as the system does for lack of memory."""
+
+    trial: int
+
+    def __call__(self, job: Job, report: Callable[[EpochMetrics], bool]) -> FitResult:
+        if job.key.endswith(f"/{self.trial}"):
+            report(epochs_up_to(0.5)[0])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return FakeFit()(job, report)

@@ -78,6 +78,9 @@ class LightPool:
     def n_workers(self) -> int:
         return self._pool.n_workers
 
+    def alone(self) -> "LightPool":
+        return self if self.n_workers == 1 else LightPool(1)
+
     def run(
         self, jobs: Iterator[FitJob], work: Work[Any, FitResult], on_report: OnReport | None = None
     ) -> Generator[Outcome[FitJob, FitResult]]:
@@ -93,4 +96,4 @@ class LightPool:
 
         with closing(self._pool.run(light_jobs(), work, on_light_message)) as outcomes:
             for outcome in outcomes:
-                yield Outcome(sent[outcome.job.key], outcome.result, outcome.failure, outcome.n_attempts)
+                yield Outcome(sent[outcome.job.key], outcome.result, outcome.failure, outcome.worker_died)

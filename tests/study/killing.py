@@ -9,13 +9,16 @@ import json
 import os
 import random
 import signal
+import sys
 import time
 import traceback
 from pathlib import Path
 
+from fake_fits import SelfKillingFit
 from fake_studies import FakeFit, LightPool, study, study_spec
 
-from finetune_alf.execute import Executor, SerialExecutor
+from finetune_alf.execute import Executor, SerialExecutor, attempts
+from finetune_alf.study import coordinator
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.spec import StudySpec
 
@@ -33,6 +36,7 @@ def main() -> None:
     for name in ("latest_s", "epoch_s"):
         parser.add_argument(name, type=float)
     args = parser.parse_args()
+    attempts.MAX_ATTEMPTS = coordinator.MAX_ATTEMPTS = args.n_kills + 1  # these kills come from outside the fits
     rng, n_kills, n_studies = random.Random(args.seed), 0, 0
     while n_kills < args.n_kills:
         n_kills += _run_with_kills(Path(args.root) / str(n_studies), args, rng, args.n_kills - n_kills)
@@ -93,3 +97,17 @@ def _acknowledge(root: Path, record: TrialRecord) -> None:
     handle = os.open(root / "acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(handle, line.encode())
     os.close(handle)
+
+
+def count_starts() -> None:
+    """Start a study whose fit of trial 3 kills its process, until it ends by itself. Print the number of starts."""
+    root = Path(sys.argv[1])
+    for n_starts in range(1, 20):
+        child = os.fork()
+        if child == 0:
+            study(root, spec_of(6, "tpe"), SelfKillingFit(trial=3))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            print(n_starts)
+            sys.exit(os.WEXITSTATUS(status))

@@ -3,12 +3,15 @@
 An executor does not know studies: what a job is, and what its result means, is defined by the caller.
 """
 
+from finetune_alf.execute.attempts import MAX_ATTEMPTS, AttemptLog, run_attempts
 from finetune_alf.execute.fused import FusedExecutor
 from finetune_alf.execute.jobs import Executor, FusedWork, OnReport, Outcome, Report, Work
 from finetune_alf.execute.pool import PoolExecutor
 from finetune_alf.execute.serial import SerialExecutor
 
 __all__ = [
+    "MAX_ATTEMPTS",
+    "AttemptLog",
     "Executor",
     "FusedExecutor",
     "FusedWork",
@@ -18,4 +21,5 @@ __all__ = [
     "Report",
     "SerialExecutor",
     "Work",
+    "run_attempts",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from finetune_alf.errors import AlfError
+from finetune_alf.execute.timeout import JobTimer
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -32,12 +33,15 @@ class Work(Protocol[JobT, ResultT]):
 
 @dataclass(frozen=True)
 class Outcome(Generic[J, R]):
-    """A finished job: its result, or the reason in one line why it has none."""
+    """The end of one attempt at a job: its result, or the reason in one line why it has none.
+
+    `worker_died` tells a failure in which the job's process ended from an exception in the job.
+    """
 
     job: J
     result: R | None
     failure: str | None
-    n_attempts: int
+    worker_died: bool = False
 
 
 @runtime_checkable
@@ -60,8 +64,12 @@ class Executor(Protocol):
         """The number of processes that run jobs at once; the fused executor's one process runs several jobs."""
         ...
 
+    def alone(self) -> "Executor":
+        """Return the executor that runs one job at a time, with nothing beside it."""
+        ...
+
     def run(self, jobs: Iterator[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
-        """Yield one outcome a job.
+        """Yield one outcome a job: each is attempted once, and `attempts.py` repeats what may be repeated.
 
         The next job is taken after the caller has received the outcome and requests another, so that a proposal can use
         all outcomes so far. An Exception in `work` is a failed outcome; one in `jobs` or `on_report` is raised to the
@@ -87,20 +95,25 @@ def reason(error: BaseException) -> str:
 
 @dataclass
 class CallerReports:
-    """Passes jobs' reports to the caller, and distinguishes the caller's exceptions from the jobs' own."""
+    """Passes jobs' reports to the caller, and distinguishes the caller's exceptions from the jobs' own.
+
+    The caller's time is not the job's: its timer is paused.
+    """
 
     on_report: OnReport | None
+    timer: JobTimer
     error: Exception | None = None
 
     def send(self, job: Any, content: Any) -> bool:
         """Report to the caller; returns whether the job should continue."""
         if self.on_report is None:
             return True
-        try:
-            return self.on_report(job, content)
-        except Exception as error:
-            self.error = error
-            raise
+        with self.timer.paused():
+            try:
+                return self.on_report(job, content)
+            except Exception as error:
+                self.error = error
+                raise
 
     def raise_error(self) -> None:
         """Raise the exception that the caller's callback raised, if any."""

@@ -3,21 +3,37 @@
 from collections.abc import Generator, Iterator
 from functools import partial
 
-from finetune_alf.execute.jobs import CallerReports, J, OnReport, Outcome, R, Work, attempt
+from finetune_alf.execute.jobs import CallerReports, Executor, J, OnReport, Outcome, R, Work, attempt
+from finetune_alf.execute.timeout import JobTimeout, JobTimer
 
 
 class SerialExecutor:
-    """Runs each job in this process: reproducible to the bit, and without start-up time."""
+    """Runs each job in this process: reproducible to the bit, and without start-up time.
+
+    A job that runs longer than `job_timeout_s` fails; `timeout.py` says where there is no limit.
+    """
+
+    def __init__(self, job_timeout_s: float | None = None) -> None:
+        self.job_timeout_s = job_timeout_s
 
     @property
     def n_workers(self) -> int:
         """One: this process."""
         return 1
 
+    def alone(self) -> Executor:
+        """Return this executor."""
+        return self
+
     def run(self, jobs: Iterator[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
         """Yield one outcome a job, in the order of the jobs."""
         for job in jobs:
-            reports = CallerReports(on_report)
-            result, failure = attempt(work, job, partial(reports.send, job))
+            timer = JobTimer(self.job_timeout_s)
+            reports = CallerReports(on_report, timer)
+            try:
+                with timer.running():
+                    result, failure = attempt(work, job, partial(reports.send, job))
+            except JobTimeout as timeout:
+                result, failure = None, str(timeout)
             reports.raise_error()
-            yield Outcome(job, result, failure, n_attempts=1)
+            yield Outcome(job, result, failure)

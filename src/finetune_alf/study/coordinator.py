@@ -6,8 +6,6 @@ Only this process writes to the database. Workers receive a job and return a res
 import contextlib
 import itertools
 import logging
-import math
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +14,7 @@ from pathlib import Path
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import PartialError
-from finetune_alf.execute import Executor, Outcome, Work
+from finetune_alf.execute import MAX_ATTEMPTS, Executor, Outcome, Work, run_attempts
 from finetune_alf.files import digest, hold_lock
 from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD, DecayedRates, LayerRates
@@ -24,16 +22,18 @@ from finetune_alf.seeds import child_seed
 from finetune_alf.study.documents import StudyDocument
 from finetune_alf.study.identity import identity_of
 from finetune_alf.study.pruner import StudyPruner
-from finetune_alf.study.records import TrialRecord, TrialState, best_trial, elapsed_s, package_versions, write_results
+from finetune_alf.study.records import TrialRecord, best_trial, elapsed_s, package_versions, write_results
 from finetune_alf.study.sampler import sampler_observations, suggest
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import PendingTrial, StudyStore, open_store
+from finetune_alf.study.trial_attempts import TrialAttempts, finished_record, given_up_record, now_ms
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import EpochMetrics, FitResult
 
 logger = logging.getLogger(__name__)
 
 MAX_FAILURES_IN_A_ROW = 5
+"""After more failed attempts in a row a study stops, and names their cause."""
 
 LAYERWISE_DECAY = 0.95
 """Layer-wise decay of the enqueued `decayed` rates (Sun et al. 2019, section 5.3.3: the best of .85 to 1)."""
@@ -70,11 +70,12 @@ def run_study(
 
     `on_trial` is called with every finished trial: first with those in the database, in the order of their numbers,
     then with each new one after it is committed. `on_epoch` is called with a trial's number and each of its epochs.
-    Failed and pruned trials count. Pending trials of an interrupted run are finished under their own numbers, even if
-    `n_trials` has been lowered since.
+    Failed and pruned trials count. A trial fails when its fit has no finite score. When its fit ends for a reason of
+    the machine's, such as lack of memory, it is pending; so is the trial of an interrupted run. Pending trials are
+    finished under their own numbers, even if `n_trials` has been lowered since, and fail after MAX_ATTEMPTS.
 
     Raises LockedError while another process runs this study, StudyError when its database cannot be used, and
-    PartialError when too many trials fail. Finished trials are kept in every case.
+    PartialError when trials stay pending, or none is complete. Finished trials are kept in every case.
     """
     identity = identity_of(spec, sample.digest, encoder.identity)
     with (
@@ -132,8 +133,7 @@ class _Coordinator:
         self.on_trial, self.on_epoch = on_trial, on_epoch
         self.finished = {record.number: record for record in store.finished_trials()}
         self.pruner = StudyPruner(spec.pruner, spec.recipe.epochs, self.records) if spec.pruner else None
-        self.running: dict[str, tuple[PendingTrial, int]] = {}  # job key -> trial, submission time (ms)
-        self.n_failures_in_a_row = 0
+        self.attempts = TrialAttempts(store)
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -143,23 +143,28 @@ class _Coordinator:
     def run(self, executor: Executor, work: Work[FitJob, FitResult]) -> None:
         for record in self.records:
             self.on_trial(record)
-        with contextlib.closing(executor.run(self._jobs(), work, self._report_epoch)) as outcomes:
-            for outcome in outcomes:
-                trial, started_ms = self.running.pop(outcome.job.key)
-                self._finish(_trial_record(trial, outcome, started_ms))
+        run = run_attempts(executor, self._jobs(), work, self.attempts, self._report_epoch, MAX_FAILURES_IN_A_ROW)
+        try:
+            with contextlib.closing(run) as outcomes:
+                for outcome in outcomes:
+                    self._record(outcome)
+        except PartialError as error:
+            raise PartialError(f"studies.{self.name}: {error}") from error
+        self._check_pending()
 
     def _jobs(self) -> Iterator[FitJob]:
         pending = self.store.pending_trials()
         n_created = len(self.finished) + len(pending)
         new = (self._create_trial(number) for number in range(n_created, self.spec.n_trials))
         for trial in itertools.chain(pending, new):
-            equal = self._equal_trial(trial)
-            if equal is None:
-                yield self._job(trial)
-            else:
-                now = _now_ms()
+            equal, now = self._equal_trial(trial), now_ms()
+            if equal is not None:
                 update = {"number": trial.number, "repeats": equal.number, "started_ms": now, "ended_ms": now}
                 self._finish(equal.model_copy(update=update))
+            elif trial.n_attempts >= MAX_ATTEMPTS:
+                self._finish(given_up_record(trial, now))
+            else:
+                yield self._job(trial)
 
     def _equal_trial(self, trial: PendingTrial) -> TrialRecord | None:
         """Return a complete trial with the same rates: a fit of `trial` would give its result to the bit.
@@ -188,14 +193,28 @@ class _Coordinator:
 
     def _job(self, trial: PendingTrial) -> FitJob:
         key = f"studies.{self.name}/{self.store.path.stem}/{trial.number}"
-        self.running[key] = (trial, _now_ms())
-        return replace(self.template, key=key, recipe=self.spec.recipe.with_rates(LayerRates(trial.rates)))
+        job = replace(self.template, key=key, recipe=self.spec.recipe.with_rates(LayerRates(trial.rates)))
+        self.attempts.add(job, trial)
+        return job
 
     def _report_epoch(self, job: FitJob, epoch: EpochMetrics) -> bool:
         """Report a trial's epoch; return whether the trial continues."""
-        number = self.running[job.key][0].number
+        number = self.attempts.trial(job).number
         self.on_epoch(number, epoch)
         return self.pruner is None or not self.pruner.should_prune(number, epoch)
+
+    def _record(self, outcome: Outcome[FitJob, FitResult]) -> None:
+        """Finish the trial of an attempt, or leave it pending."""
+        job = outcome.job
+        if outcome.result is not None:
+            self._finish(finished_record(self.attempts.trial(job), outcome.result, self.attempts.started_ms(job)))
+            return
+        self.attempts.fail(job, outcome.failure or "no result")
+        trial = self.attempts.trial(job)
+        if trial.n_attempts >= MAX_ATTEMPTS:
+            self._finish(given_up_record(trial, self.attempts.started_ms(job)))
+        else:
+            logger.warning("studies.%s: trial %d is pending: %s.", self.name, trial.number, trial.failure)
 
     def _finish(self, record: TrialRecord) -> None:
         """Commit a finished trial before anything else sees it."""
@@ -203,47 +222,24 @@ class _Coordinator:
         self.finished[record.number] = record
         if self.pruner:
             self.pruner.tell(record)
-        self.on_trial(record)
-        self._check_failures(record)
-
-    def _check_failures(self, record: TrialRecord) -> None:
-        self.n_failures_in_a_row = self.n_failures_in_a_row + 1 if record.state == "failed" else 0
         if record.reason:
             logger.warning("studies.%s: trial %d failed: %s.", self.name, record.number, record.reason)
-        if self.n_failures_in_a_row > MAX_FAILURES_IN_A_ROW:
-            failed = [record for record in self.records if record.state == "failed"]
+        self.on_trial(record)
+
+    def _check_pending(self) -> None:
+        pending = self.store.pending_trials()
+        if pending:
+            reasons = "; ".join(f"trial {trial.number}: {trial.failure}" for trial in pending)
             raise PartialError(
-                f"studies.{self.name}: stopped after {self.n_failures_in_a_row} failed trials in a row. "
-                f"{_most_frequent_reason(failed)} Fix the cause, then run the same command again to resume."
+                f"studies.{self.name}: {len(pending)} trials are pending, the other {len(self.finished)} are finished "
+                f"and kept. {reasons}. Remove the cause, then run the same command again: it takes them over under "
+                f"their own numbers. A trial is given up after {MAX_ATTEMPTS} attempts."
             )
-
-
-def _trial_record(trial: PendingTrial, outcome: Outcome[FitJob, FitResult], started_ms: int) -> TrialRecord:
-    """Return the finished trial. One without a finite score has failed: Optuna would take an infinite score as best."""
-    result, reason = outcome.result, outcome.failure
-    state: TrialState = "pruned" if result is not None and result.stopped == "pruned" else "complete"
-    if result is not None and state == "complete" and (result.score is None or not math.isfinite(result.score)):
-        reason = f"{result.stopped} after {len(result.epochs)} epochs, with the score {result.score}"
-        result = result if result.score is None else None  # JSON has no NaN
-    return TrialRecord(
-        number=trial.number,
-        state="failed" if reason else state,
-        rates=trial.rates,
-        score=result.score if result and state == "complete" else None,
-        reason=reason,
-        started_ms=started_ms,
-        ended_ms=_now_ms(),
-        result=result,
-    )
 
 
 def _most_frequent_reason(records: Sequence[TrialRecord]) -> str:
     reason, n = Counter(record.reason or "pruned" for record in records).most_common(1)[0]
     return f"Most frequent reason, in {n} of {len(records)} trials: {reason}."
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)
 
 
 def _ignore(*_: object) -> None:

@@ -1,7 +1,8 @@
 """A study's database: SQLite with Optuna's tables, written by one process and readable by Optuna's own tools.
 
 A new trial is committed together with its params, in state RUNNING. Its result is written before its final state. A
-trial that a killed process left RUNNING is pending: it is fitted again under its own number.
+trial that a killed process left RUNNING, or whose fit failed for a reason of the machine's, is pending: it is fitted
+again under its own number. How many attempts at it have begun is committed before each.
 """
 
 import contextlib
@@ -39,10 +40,12 @@ _STATES: Mapping[str, TrialState] = {
 
 @dataclass(frozen=True)
 class PendingTrial:
-    """A trial that has its rates but is not finished."""
+    """A trial that has its rates but is not finished; `failure` is the reason why its last attempt ended."""
 
     number: int
     rates: dict[str, float]
+    n_attempts: int = 0
+    failure: str | None = None
 
 
 class StudyStore:
@@ -81,11 +84,17 @@ class StudyStore:
             trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
             return _pending_trial(self._storage.get_trial(trial_id))
 
+    def write_attempts(self, trial: PendingTrial) -> None:
+        """Write how many attempts at a pending trial have begun, and the reason why the last one ended."""
+        attempts = {"n": trial.n_attempts, "failure": trial.failure}
+        with storage_errors(self.path):
+            self._storage.set_trial_user_attr(self._trial_id(trial.number), "attempts", attempts)
+
     def finish_trial(self, record: TrialRecord) -> None:
         """Finish a pending trial: write its result, then its state and score."""
         outcome = record.model_dump(mode="json", include={"reason", "result", "started_ms", "ended_ms", "repeats"})
         with storage_errors(self.path):
-            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, record.number)
+            trial_id = self._trial_id(record.number)
             self._storage.set_trial_user_attr(trial_id, "outcome", outcome)
             values = None if record.score is None else [record.score]
             self._storage.set_trial_state_values(trial_id, _STATES[record.state], values)
@@ -93,6 +102,9 @@ class StudyStore:
     def close(self) -> None:
         """Close all connections to the file."""
         _close(self._storage)
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def _all_trials(self) -> list[FrozenTrial]:
         return self._storage.get_all_trials(self._study_id, deepcopy=False)
@@ -197,7 +209,8 @@ def _warn_of_changes(folder: Path, name: str, identity: Mapping[str, Any]) -> No
 
 
 def _pending_trial(trial: FrozenTrial) -> PendingTrial:
-    return PendingTrial(trial.number, trial.user_attrs["rates"])
+    attempts = trial.user_attrs.get("attempts", {"n": 0, "failure": None})
+    return PendingTrial(trial.number, trial.user_attrs["rates"], attempts["n"], attempts["failure"])
 
 
 def _trial_record(trial: FrozenTrial) -> TrialRecord:

@@ -75,7 +75,7 @@ class FitRunner:
         for group in groups.values():
             if len(group) == 1:
                 result, failure = attempt(self, group[0], partial(report, group[0]))
-                yield Outcome(group[0], result, failure, n_attempts=1)
+                yield Outcome(group[0], result, failure)
             else:
                 yield from self._run_group(group, report)
 
@@ -127,7 +127,7 @@ class FitRunner:
             report=lambda number, metrics: report(jobs[number], metrics),
         )
         for number, result in results:
-            yield Outcome(jobs[number], result, None, n_attempts=1)
+            yield Outcome(jobs[number], result, None)
 
     def _fusion_key(self, job: FitJob) -> Hashable:
         """Return the key that jobs must share to be fused; a job that cannot be fused has a key of its own."""

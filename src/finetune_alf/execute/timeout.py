@@ -1,0 +1,80 @@
+"""The time limit of jobs that run in the caller's own process: an alarm that the system sends to its main thread.
+
+There is none outside the main thread, and none where the system has no such alarm (Windows), nor beside an alarm of the
+caller's own that rings sooner. An exception cannot end a call of C code before it returns; a pool kills its worker.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+class JobTimeout(BaseException):
+    """A job has run longer than its time limit."""
+
+
+def timeout_message(seconds: float) -> str:
+    """Return the reason of a job that ran too long."""
+    return f"it ran longer than job_timeout_s, {seconds:g} s"
+
+
+class JobTimer:
+    """The time that one job has left; it passes in `running`, and stands still in `paused`."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._left = seconds
+        self._armed_at: float | None = None
+        self._outer: tuple[Any, float, float] = (None, 0.0, 0.0)  # the caller's own handler, delay and interval
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Raise JobTimeout in this block when the time is over."""
+        self._arm()
+        try:
+            yield
+        finally:
+            self._disarm()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the clock in this block, within a `running` one: it is the caller's own time, and the caller's code."""
+        was_armed = self._armed_at is not None
+        self._disarm()
+        try:
+            yield
+        finally:
+            if was_armed:
+                self._arm()
+
+    def _arm(self) -> None:
+        if self._left is None or not _has_alarm():
+            return
+        delay, interval = signal.getitimer(signal.ITIMER_REAL)
+        if 0 < delay <= self._left:
+            return
+        self._armed_at = time.monotonic()
+        self._outer = (signal.signal(signal.SIGALRM, self._ring), delay, interval)
+        signal.setitimer(signal.ITIMER_REAL, max(self._left, 1e-6))
+
+    def _disarm(self) -> None:
+        if self._armed_at is None or self._left is None:
+            return
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        passed = time.monotonic() - self._armed_at
+        self._left, self._armed_at = self._left - passed, None
+        handler, delay, interval = self._outer
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)  # None: not set from Python
+        if delay:
+            signal.setitimer(signal.ITIMER_REAL, max(delay - passed, 1e-6), interval)
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        raise JobTimeout(timeout_message(self._seconds or 0.0))
+
+
+def _has_alarm() -> bool:
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()

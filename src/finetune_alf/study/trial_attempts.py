@@ -1,0 +1,90 @@
+"""The attempts at a study's trials: their numbers lie in the study's database, so that they outlive the process."""
+
+import math
+import time
+from dataclasses import replace
+
+from finetune_alf.study.records import TrialRecord, TrialState
+from finetune_alf.study.store import PendingTrial, StudyStore
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.result import FitResult
+
+
+class TrialAttempts:
+    """An AttemptLog of the trials of one study, by the keys of their jobs."""
+
+    def __init__(self, store: StudyStore) -> None:
+        self._store = store
+        self._trials: dict[str, PendingTrial] = {}
+        self._started_ms: dict[str, int] = {}
+
+    def add(self, job: FitJob, trial: PendingTrial) -> None:
+        """Add the job of a trial."""
+        self._trials[job.key] = trial
+
+    def trial(self, job: FitJob) -> PendingTrial:
+        """Return the trial of a job."""
+        return self._trials[job.key]
+
+    def started_ms(self, job: FitJob) -> int:
+        """Return when the last attempt at a job began."""
+        return self._started_ms[job.key]
+
+    def n_attempts(self, job: FitJob) -> int:
+        """Return how many attempts at a trial have begun."""
+        return self._trials[job.key].n_attempts
+
+    def begin(self, job: FitJob) -> None:
+        """Commit that an attempt begins."""
+        self._started_ms[job.key] = now_ms()
+        self._commit(job, n_attempts=self.n_attempts(job) + 1, failure=None)
+
+    def withdraw(self, job: FitJob) -> None:
+        """Take back the last attempt."""
+        self._commit(job, n_attempts=max(self.n_attempts(job) - 1, 0))
+
+    def fail(self, job: FitJob, failure: str) -> None:
+        """Commit why the last attempt failed."""
+        self._commit(job, n_attempts=self.n_attempts(job), failure=failure)
+
+    def _commit(self, job: FitJob, **changes: object) -> None:
+        self._trials[job.key] = replace(self._trials[job.key], **changes)  # type: ignore[arg-type]
+        self._store.write_attempts(self._trials[job.key])
+
+
+def finished_record(trial: PendingTrial, result: FitResult, started_ms: int) -> TrialRecord:
+    """Return the finished trial. One without a finite score has failed: Optuna would take an infinite score as best."""
+    state: TrialState = "pruned" if result.stopped == "pruned" else "complete"
+    reason = None
+    if state == "complete" and (result.score is None or not math.isfinite(result.score)):
+        state = "failed"
+        reason = f"{result.stopped} after {len(result.epochs)} epochs, with the score {result.score}"
+    return TrialRecord(
+        number=trial.number,
+        state=state,
+        rates=trial.rates,
+        score=result.score if state == "complete" else None,
+        reason=reason,
+        started_ms=started_ms,
+        ended_ms=now_ms(),
+        result=None if reason and result.score is not None else result,  # JSON has no NaN
+    )
+
+
+def given_up_record(trial: PendingTrial, started_ms: int) -> TrialRecord:
+    """Return the failed trial that has no attempts left."""
+    return TrialRecord(
+        number=trial.number,
+        state="failed",
+        rates=trial.rates,
+        score=None,
+        reason=f"{trial.failure or 'its process died'}, in the last of {trial.n_attempts} attempts",
+        started_ms=started_ms,
+        ended_ms=now_ms(),
+        result=None,
+    )
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since 1970."""
+    return round(time.time() * 1000)

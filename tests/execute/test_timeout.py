@@ -1,0 +1,66 @@
+"""The alarm of jobs in this process: it rings once, in the job, and leaves the caller's own alarm as it was."""
+
+import contextlib
+import signal
+import threading
+import time
+
+import pytest
+
+from finetune_alf.execute import SerialExecutor
+from finetune_alf.execute.timeout import JobTimeout, JobTimer
+
+
+def test_an_exception_handler_in_the_job_does_not_catch_it() -> None:
+    def work(job: int, report: object) -> int:
+        with contextlib.suppress(Exception):
+            time.sleep(60)
+        return job
+
+    (outcome,) = SerialExecutor(job_timeout_s=0.1).run(iter([1]), work)
+    assert outcome.failure == "it ran longer than job_timeout_s, 0.1 s"
+
+
+def test_the_alarm_of_the_caller_goes_on_afterwards() -> None:
+    handler, (delay, interval) = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    signal.setitimer(signal.ITIMER_REAL, 50, interval)
+    try:
+        with JobTimer(20).running():
+            assert signal.getitimer(signal.ITIMER_REAL)[0] <= 20
+        assert 40 < signal.getitimer(signal.ITIMER_REAL)[0] <= 50
+        assert signal.getsignal(signal.SIGALRM) is handler
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, delay, interval)
+
+
+def test_an_alarm_of_the_caller_that_rings_sooner_is_left_alone() -> None:
+    delay, interval = signal.getitimer(signal.ITIMER_REAL)
+    signal.setitimer(signal.ITIMER_REAL, 10, interval)
+    try:
+        with JobTimer(20).running():
+            assert signal.getitimer(signal.ITIMER_REAL)[0] <= 10
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, delay, interval)
+
+
+def test_the_time_of_a_job_goes_on_where_it_was_paused() -> None:
+    timer = JobTimer(0.3)
+    with timer.running():
+        time.sleep(0.05)
+        with timer.paused():
+            time.sleep(0.4)
+    with pytest.raises(JobTimeout), timer.running():
+        time.sleep(60)
+
+
+def test_outside_the_main_thread_there_is_no_limit() -> None:
+    failures: list[str | None] = []
+
+    def run() -> None:
+        outcomes = SerialExecutor(job_timeout_s=0.01).run(iter([1]), lambda job, report: time.sleep(0.05))
+        failures.extend(outcome.failure for outcome in outcomes)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert failures == [None]
