@@ -1,17 +1,22 @@
 """A search under a pruner: the sampler sees pruned trials, as stock Optuna's does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+import fake_studies
 import optuna
 import pytest
-from fake_studies import N_LAYERS, RATES, epochs_up_to, fit_result, score_of
+from fake_studies import N_LAYERS, RATES, FakeFit, epochs_up_to, fit_result, outcome_of, score_of, study, study_spec
 
+from finetune_alf.execute import FusedExecutor, OnReport, Outcome
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.pruner import StudyPruner
 from finetune_alf.study.records import TrialRecord, best_trial
 from finetune_alf.study.sampler import Observation, PrunedObservation, sampler_observations, suggest
 from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.study.spec import AnyPruner, MedianPruner, SuccessiveHalvingPruner, TpeSampler
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.result import FitResult
 
 GRID = ChoicesSpace(rates=RATES)
 SAMPLER = TpeSampler(n_startup_trials=5)
@@ -107,3 +112,27 @@ def test_a_pruner_costs_epochs_not_score(pruner: AnyPruner) -> None:
 
 def n_epochs(records: Sequence[TrialRecord]) -> int:
     return sum(len(record.result.epochs) for record in records if record.result)
+
+
+class LockstepFits(FakeFit):
+    """Fused fits that report epoch by epoch; the pruned ones end first."""
+
+    def run_fused(self, jobs: Sequence[FitJob], report: OnReport) -> Iterator[Outcome[FitJob, FitResult]]:
+        running = {job.key: (job, epochs_up_to(score_of(job.recipe.rates.at(N_LAYERS)))) for job in jobs}
+        for epoch in range(fake_studies.N_EPOCHS):
+            for key, (job, epochs) in list(running.items()):
+                if not report(job, epochs[epoch]):
+                    del running[key]
+                    yield Outcome(job, fit_result(None, epochs[: epoch + 1], "pruned"), None)
+        for job, epochs in running.values():
+            yield Outcome(job, fit_result(epochs[-1].validation_score, epochs), None)
+
+
+@pytest.mark.parametrize("pruner", ["median", "successive_halving"])
+def test_a_fused_study_under_a_pruner_resumes_as_if_it_had_not_been_interrupted(tmp_path: Path, pruner: str) -> None:
+    spec = {"pruner": pruner, "sampler": {"kind": "tpe", "n_startup_trials": 4}}
+    for n_trials in (6, 12):
+        resumed = study(tmp_path / "a", study_spec(**spec, n_trials=n_trials), LockstepFits(), FusedExecutor(3))
+    whole = study(tmp_path / "b", study_spec(**spec, n_trials=12), LockstepFits(), FusedExecutor(3))
+    assert outcome_of(resumed) == outcome_of(whole)
+    assert {record.state for record in whole.records} == {"complete", "pruned"}

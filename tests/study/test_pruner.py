@@ -75,6 +75,27 @@ def test_a_trial_that_starts_over_is_compared_from_its_first_epoch(spec: AnyPrun
     assert run_trial(pruner, 1, 0.6) == N_EPOCHS
 
 
+@pytest.mark.parametrize("spec", [MedianPruner(n_startup_trials=1), SuccessiveHalvingPruner()])
+def test_trials_that_run_beside_one_another_and_end_out_of_order_leave_the_same_pruner(spec: AnyPruner) -> None:
+    pruner = StudyPruner(spec, N_EPOCHS, [record(0, 0.5)])
+    scores = {1: 0.3, 2: 0.7, 3: 0.6, 4: 0.55}
+    ends: dict[int, int] = {}
+    for epoch in range(N_EPOCHS):
+        for number in sorted(scores.keys() - ends.keys(), reverse=True):
+            answer = pruner.should_prune(number, epochs_up_to(scores[number], N_EPOCHS)[epoch])
+            if answer or epoch == N_EPOCHS - 1:
+                ends[number] = epoch + 1
+                pruner.tell(record(number, scores[number], epoch + 1, "pruned" if answer else "complete"))
+    records = [
+        record(number, scores[number], ends[number], "complete" if ends[number] == N_EPOCHS else "pruned")
+        for number in scores
+    ]
+    assert list(ends) != sorted(ends)
+    resumed = StudyPruner(spec, N_EPOCHS, [record(0, 0.5), *records])
+    for number, score in enumerate((0.45, 0.65, 0.58, 0.9), start=5):
+        assert run_trial(pruner, number, score) == run_trial(resumed, number, score)
+
+
 def test_a_trial_that_starts_over_gets_the_answers_that_it_had() -> None:
     pruner = StudyPruner(SuccessiveHalvingPruner(), N_EPOCHS, [record(0, 0.5), record(1, 0.6), record(2, 0.7)])
     for _ in range(2):
