@@ -31,6 +31,13 @@ def fail_on_odd(job: int, report: Report) -> int:
     return job
 
 
+def fail_or_process_of(job: int, report: Report) -> int:
+    """Fail at job 0, naming the process; return it at others."""
+    if job == 0:
+        raise RuntimeError(f"process {os.getpid()}")
+    return os.getpid()
+
+
 def refuse(job: int, report: Report) -> int:
     raise DataError("sample: must be there, but got nothing. Draw it.")
 

@@ -48,6 +48,12 @@ def test_a_worker_runs_many_jobs() -> None:
     assert len({outcome.result for outcome in PoolExecutor(1).run(iter(range(4)), works.process_of)}) == 1
 
 
+def test_a_worker_whose_job_failed_is_replaced() -> None:
+    failed, second, third = PoolExecutor(1).run(iter([0, 1, 2]), works.fail_or_process_of)
+    assert failed.failure != f"RuntimeError: process {second.result}"
+    assert second.result == third.result
+
+
 def test_work_that_cannot_be_loaded_is_reported_once_with_its_cause() -> None:
     with pytest.raises(WorkerError, match="cannot load its work: ImportError: no module of that name"):
         list(PoolExecutor(2).run(iter(range(9)), works.CannotLoad()))

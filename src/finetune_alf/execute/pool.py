@@ -41,7 +41,8 @@ class _Worker(Generic[J]):
 class PoolExecutor:
     """Runs up to `n_workers` jobs at once, each worker a spawned process (CUDA and threads do not survive a fork).
 
-    When a worker dies, its job's outcome says so, and the next job gets a new worker. Workers start when jobs wait for
+    When a worker dies, its job's outcome says so. The next job gets a new worker then, and after a job that failed.
+    Workers start when jobs wait for
     them, end with the run, and die with this process. One whose job runs longer than `job_timeout_s` is killed; the
     caller's own time, in `on_report`, does not count.
     """
@@ -158,6 +159,9 @@ class _Pool(Generic[J, R]):
         match message:
             case Done(result, failure):
                 worker.sent, worker.due = None, math.inf
+                if failure is not None:  # its memory or its device may be unusable now
+                    worker.process.kill()
+                    self._remove(worker)
                 return Outcome(job, result, failure)
             case LoadFailed(reason):
                 raise WorkerError(f"A worker process cannot load its work: {reason}")
