@@ -15,6 +15,7 @@ from engine_setup import encoder_folder, features_of
 from engine_work import BODY, HEAD_RATE, Sizes, Work
 from transformers import AutoConfig
 
+from finetune_alf.compute import Compute, Precision
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.sample import load_sample
 from finetune_alf.encoder.load import load_encoder
@@ -71,14 +72,15 @@ class Setup:
         return self._ours(arm, seed)
 
     def _ours(self, arm: Arm, seed: int) -> Fit:
-        recipe = self.work.recipe().model_copy(update={"precision": "bf16" if arm.endswith("bf16") else "fp32"})
+        recipe = self.work.recipe()
+        precision: Precision = "bf16" if arm.endswith("bf16") else "fp32"
         encoder = self.without_dropout if arm in SAME else self.encoder
-        job = FitJob("curves", recipe.with_rates(self.rates), encoder, self.digest, seed)
+        job = FitJob("curves", recipe.with_rates(self.rates), encoder, self.digest, seed, precision)
         result = self.fit_runner(job, lambda metrics: True)
         return Fit(
             arm=arm,
             seed=seed,
-            precision=result.precision,
+            precision=precision,
             train_loss=tuple(_finite(epoch.train_loss) for epoch in result.epochs),
             validation_loss=tuple(_finite(epoch.validation_loss) for epoch in result.epochs),
             validation_accuracy=tuple(_finite(epoch.validation_accuracy) for epoch in result.epochs),
@@ -100,7 +102,7 @@ def set_up(mode: Literal["full", "tiny"], data: str | None, root: Path) -> Setup
         without_dropout=_without_dropout(folder, root / "without-dropout"),
         rates=rates,
         trainer=TrainerFits(work, features, rates, folder),
-        fit_runner=FitRunner({digest: root / "sample"}, "cpu"),
+        fit_runner=FitRunner({digest: root / "sample"}, Compute("cpu", "fp32")),
     )
 
 

@@ -18,6 +18,8 @@ from engine_counter import Counter
 from engine_records import Curve, Overhead, PeerResult, PeerTask, WorkCounts
 from engine_work import GRID, Work
 
+from finetune_alf.compute import ComputeSpec, resolve
+from finetune_alf.compute.environment import environment_of
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.load import Encoder
 from finetune_alf.execute.serial import SerialExecutor
@@ -26,7 +28,7 @@ from finetune_alf.rates import LayerRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.coordinator import StudyResult, run_study
-from finetune_alf.study.identity import identity_of
+from finetune_alf.study.identity import study_identity
 from finetune_alf.study.sampler import suggest
 from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.study.spec import StudySpec
@@ -65,7 +67,8 @@ class _Bench:
             texts.warm_up_digest: Path(texts.warm_up),
             texts.steps_digest: Path(texts.steps),
         }
-        self.fit_runner = FitRunner(folders, task.device, task.n_threads)
+        compute = resolve(ComputeSpec(device=task.device, n_threads=task.n_threads))
+        self.environment, self.fit_runner = environment_of(compute, None), FitRunner(folders, compute)
         self.recipe = work.recipe()
         self.vectors = work.vectors(task.mode, task.n_layers)
         self.spec = StudySpec(
@@ -95,7 +98,7 @@ class _Bench:
             wall_s=wall_s,
             setup_s=setup_s,
             peak_mib=counter.peak_mib(self.task.device),
-            precision=fits[0].precision,
+            precision=self.environment.precision,
             counts=self._counts(encoder, counter, fits),
             curves=tuple(_curve(fit) for fit in fits),
             overhead=_overhead(fits, wall_s),
@@ -105,7 +108,7 @@ class _Bench:
 
     def _commit_trials(self, encoder: Encoder) -> float:
         """Suggest parameters and commit the given rates, for each trial. Returns the seconds."""
-        identity = identity_of(self.spec, self.task.texts.digest, encoder.identity)
+        identity = study_identity(self.spec, self.task.texts.digest, encoder.identity, self.environment.precision)
         space, n_layers = self.spec.space, encoder.n_layers
         suggest(self.spec.sampler, space, n_layers, (), self.spec.seed, 0)  # the first call imports parts of Optuna
         with open_store(self.paths.studies, self.work.name, identity) as store:
@@ -124,6 +127,7 @@ class _Bench:
             sample=SampleIdentity(name=self.work.name, digest=self.task.texts.digest),
             encoder=EncoderIdentity(name=self.work.name, identity=encoder.identity, n_layers=encoder.n_layers),
             encoder_spec=self.task.encoder,
+            environment=self.environment,
             executor=SerialExecutor(),
             work=self.fit_runner,
             paths=self.paths,
@@ -155,7 +159,7 @@ class _Bench:
             yield _curve(self._fit(self.task.texts.digest, self.recipe, self.vectors[0], seed))
 
     def _fit(self, digest: str, recipe: Recipe, rates: LayerRates, seed: int) -> FitResult:
-        job = FitJob("benchmark", recipe.with_rates(rates), self.task.encoder, digest, seed)
+        job = FitJob("benchmark", recipe.with_rates(rates), self.task.encoder, digest, seed, self.environment.precision)
         return self.fit_runner(job, lambda metrics: True)
 
 

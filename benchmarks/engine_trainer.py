@@ -25,9 +25,10 @@ from transformers import (
     TrainingArguments,
 )
 
+from finetune_alf.compute import Precision
+from finetune_alf.compute.resolved import resolve_precision
 from finetune_alf.rates import LayerRates
 from finetune_alf.train.optimizer import param_groups
-from finetune_alf.train.precision import Precision, resolve_precision
 
 
 class LayeredTrainer(Trainer):  # type: ignore[misc]

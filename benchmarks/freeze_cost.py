@@ -173,9 +173,9 @@ def _predict(bench: Any) -> tuple[dict[str, Any], dict[str, float]]:
     from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
     from finetune_alf.running.context import SilentConsole
 
-    shape, engine = shape_of(bench.encoder), engine_of(bench.encoder, bench.study.recipe)
-    with SilentConsole().bar("probe", N_PROBES) as bar:
-        speed = Probe(bench.encoder, bench.study.recipe, bench.only, bench.fit_runner.n_threads).speed(bar)
+    shape, engine = shape_of(bench.encoder), engine_of(bench.encoder, bench.fit_runner.compute)
+    with SilentConsole().progress("probe", N_PROBES) as bar:
+        speed = Probe(bench.encoder, bench.study.recipe, bench.only, bench.fit_runner.compute).speed(bar)
     lengths = fit_lengths(bench.encoder, bench.only, bench.study.recipe.max_tokens, None)
     works = {
         level: fit_work(shape, lengths, recipe.model_copy(update={"epochs": 2}), engine)
@@ -207,10 +207,11 @@ def _time(bench: Any, args: argparse.Namespace) -> dict[str, list[float]]:
     """Return the seconds of every counted epoch by level; the levels alternate, after a round for warm-up."""
     from finetune_alf.train.job import FitJob
 
+    digest, precision = bench.sample.card.digest, bench.fit_runner.compute.precision
     seconds: dict[str, list[float]] = {}
     for round_number in range(args.rounds + 1):
         for level, recipe in _recipes(bench).items():
-            job = FitJob(level, recipe, bench.encoder_spec, bench.sample.card.digest, seed=0)
+            job = FitJob(level, recipe, bench.encoder_spec, digest, 0, precision)
             result = bench.fit_runner(job, lambda metrics: True)
             if round_number:
                 seconds.setdefault(level, []).extend(epoch.seconds for epoch in result.epochs[1:])
@@ -223,9 +224,9 @@ def _machine(args: argparse.Namespace) -> Document:
     import torch
     from engine_machine import cpu_name
 
-    from finetune_alf.train.precision import resolve_device, resolve_precision
+    from finetune_alf.compute import ComputeSpec, resolve
 
-    precision = resolve_precision("auto", resolve_device("auto"))
+    precision = resolve(ComputeSpec()).precision
     return {
         "cpu": cpu_name(),
         "n_cores": os.cpu_count(),

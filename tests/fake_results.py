@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from finetune_alf.train.result import FitResult
+from finetune_alf.compute import Environment, EnvironmentShare
+from finetune_alf.train.result import RecordedFit
+
+ENVIRONMENT = Environment(
+    device="cpu", precision="fp32", n_threads=2, git_commit=None, versions={"finetune_alf": "0.1.0", "torch": "2.13.0"}
+)
+SHARES = (EnvironmentShare(environment=ENVIRONMENT, n_fits=4),)
 
 _DEFAULTS: dict[str, Any] = {
     "epochs": (),
@@ -16,15 +22,13 @@ _DEFAULTS: dict[str, Any] = {
     "seconds": 1.0,
     "n_steps": 1,
     "n_trainable_parameters": 1,
-    "device": "cpu",
-    "precision": "fp32",
-    "n_threads": 1,
     "started_ms": 0,
+    "environment": ENVIRONMENT,
 }
 
 
-def fake_result(**given: Any) -> FitResult:
+def fake_result(**given: Any) -> RecordedFit:
     """Return a result with these fields; a diverged one has no kept epoch and no predictions."""
     if given.get("stopped") == "diverged":
         given |= {"kept_epoch": None, "score": None, "loss": None, "predictions": (), "tasks": None}
-    return FitResult(**(_DEFAULTS | given))
+    return RecordedFit(**(_DEFAULTS | given))

@@ -5,7 +5,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.running.context import Context
 
 PARAMS = """
-compute: {n_threads: 1}
+compute: {n_threads: 1, precision: fp32}
 encoders:
   tiny:
     kind: random
@@ -47,7 +47,6 @@ studies:
       batch: 8
       epochs: 4
       max_tokens: 16
-      precision: fp32
     n_trials: 12
 importance: {n_resamples: 3}
 register: {n_top: 2, n_seeds: 2, min_distance: 0.5}

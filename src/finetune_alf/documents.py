@@ -67,11 +67,3 @@ class SampleIdentity(Document):
     name: str
     digest: str
     counts: dict[str, dict[str, int]] | None = None
-
-
-class Machine(Document):
-    """Where fits ran."""
-
-    device: str
-    precision: str
-    n_threads: int

@@ -11,6 +11,10 @@ Rate = Annotated[float, Field(ge=0)]
 """A learning rate; 0 freezes."""
 
 
+PERMISSION = "permission"
+"""Marks a field, `Annotated[bool, PERMISSION]`, that only says what is allowed: it is in no identity."""
+
+
 class Spec(BaseModel):
     """A frozen pydantic model: no unknown keys, no coercion, no NaN.
 

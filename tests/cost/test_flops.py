@@ -59,8 +59,8 @@ def test_a_step_on_one_text_of_three_tokens_takes_what_is_counted_by_hand():
 
 
 def test_steps_batches_and_updates_are_those_of_a_fit():
-    fit = recipe(Rates("0011"), epochs=3, batch=4, micro_batch=3)
-    work = fit_work(SMALL, lengths([3] * 10, [3] * 7), fit, replace(PACKED, evaluation_batch=4))
+    fit = recipe(Rates("0011"), epochs=3, batch=4)
+    work = fit_work(SMALL, lengths([3] * 10, [3] * 7), fit, replace(PACKED, evaluation_batch=4, micro_batch=3))
     assert work.train_batches == 3 * 5  # 3 + 1, 3 + 1, 2
     assert work.updates == 3 * 3 * (32 + 8)
     assert work.train_calls == work.train_batches * (2 + 1)

@@ -23,7 +23,7 @@ batches:
   small:
     encoder: tiny
     sample: films
-    recipe: {rates: {kind: uniform, rate: 1e-4}, batch: 8, epochs: 20, max_tokens: 16, precision: fp32}
+    recipe: {rates: {kind: uniform, rate: 1e-4}, batch: 8, epochs: 20, max_tokens: 16}
     batches: [4, 8, 16]
     n_seeds: 2
 """

@@ -28,11 +28,10 @@ RECIPE = """
       allow_forgetting: true
       batch: 8
       epochs: 2
-      max_tokens: 16
-      precision: fp32"""
+      max_tokens: 16"""
 SIZES = "n_train: 32, n_validation: 24, n_confirmation: 0, n_test: 24, max_train_frac: 1"
 PARAMS = f"""
-compute: {{n_threads: 1}}
+compute: {{n_threads: 1, precision: fp32}}
 encoders:
   tiny:
     kind: random

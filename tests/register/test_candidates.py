@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_results import fake_result
+from fake_results import ENVIRONMENT, fake_result
 from finetune_alf.errors import InputError, PartialError
 from finetune_alf.metrics import ACCURACY, sample_metric
 from finetune_alf.rates import LayerRates, UniformRates
@@ -39,6 +39,7 @@ def trial(number, indices, score):
         reason=None if score is not None else "diverged",
         started_ms=0,
         ended_ms=1,
+        environment=ENVIRONMENT,
         result=None,
     )
 
@@ -99,6 +100,9 @@ def test_two_trials_must_be_confirmed():
         require_two("minilm", [candidate(1, (1, 1, 1), 0.7), None])
 
 
+RECIPE = Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16)
+
+
 def fit(predictions, score):
     """The result of a confirmation with these predictions."""
     return fake_result(score=score, predictions=tuple(predictions))
@@ -110,9 +114,7 @@ def test_a_confirmed_score_has_the_interval_of_its_own_metric(metric):
     truth = rng.choice(2, 80, p=(0.8, 0.2)).tolist()
     predictions = [[t if rng.random() < 0.8 else 1 - t for t in truth] for _ in range(2)]
     results = {job_key(4, index): fit(one, measure(truth, one)) for index, one in enumerate(predictions)}
-    template = FitJob(
-        "", Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16), None, "digest", 0, metric=metric
-    )
+    template = FitJob("", RECIPE, None, "digest", 0, "fp32", metric=metric)
     confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 2, {"cola": truth}, {"cola": measure})
     assert confirmed.mean == pytest.approx(np.mean([measure(truth, one) for one in predictions]))
     assert confirmed.low < confirmed.mean < confirmed.high
@@ -123,7 +125,7 @@ def test_a_confirmed_score_has_the_interval_of_its_own_metric(metric):
 def test_a_confirmed_accuracy_has_its_closed_form_interval():
     truth, predictions = [0, 1] * 20, [[0, 1] * 15 + [0, 0] * 5, [0, 1] * 12 + [1, 1] * 8]
     results = {job_key(4, index): fit(one, ACCURACY(truth, one)) for index, one in enumerate(predictions)}
-    template = FitJob("", Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16), None, "digest", 0)
+    template = FitJob("", RECIPE, None, "digest", 0, "fp32")
     confirmed = confirmed_candidate(
         trial(4, (1, 1, 1), 0.9), results, template, 2, {"films": truth}, {"films": ACCURACY}
     )
@@ -134,7 +136,7 @@ def test_a_confirmed_accuracy_has_its_closed_form_interval():
 def test_the_overall_score_of_several_tasks_has_an_interval():
     rng = np.random.default_rng(3)
     truths = {"sst": rng.integers(0, 2, 40).tolist(), "sts": rng.uniform(0, 5, 30).tolist()}
-    recipe = Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16, tasks=TasksSpec())
+    recipe = RECIPE.model_copy(update={"tasks": TasksSpec()})
     metrics, results = {"sst": ACCURACY, "sts": sample_metric("pearson", 0)}, {}
     for index in range(2):
         predictions = {"sst": rng.integers(0, 2, 40).tolist(), "sts": rng.uniform(0, 5, 30).tolist()}
@@ -147,7 +149,7 @@ def test_the_overall_score_of_several_tasks_has_an_interval():
         }
         score = recipe.tasks.overall_score(scores, {"sst": "accuracy", "sts": "pearson"})
         results[job_key(4, index)] = fit((), score).model_copy(update={"tasks": tasks})
-    template = FitJob("", recipe, None, "digest", 0)
+    template = FitJob("", recipe, None, "digest", 0, "fp32")
     confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 2, truths, metrics)
     assert 0 < confirmed.low < confirmed.mean < confirmed.high < 1
     assert confirmed.mean == pytest.approx(np.mean([result.score for result in results.values()]))
@@ -156,7 +158,7 @@ def test_the_overall_score_of_several_tasks_has_an_interval():
 @pytest.mark.parametrize(("n_classes", "f1"), [(2, 4 / 5), (3, (2 / 3 + 4 / 5) / 2)])
 def test_the_interval_of_a_confirmed_f1_is_over_the_samples_classes(n_classes, f1):
     truth, predictions, metrics = [0, 0, 1, 1], (0, 1, 1, 1), {"cola": sample_metric("f1", n_classes)}
-    template = FitJob("", Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16), None, "digest", 0)
+    template = FitJob("", RECIPE, None, "digest", 0, "fp32")
     results = {job_key(4, 0): fit(predictions, f1)}
     confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 1, {"cola": truth}, metrics)
     own = score_interval(metrics["cola"], truth, [predictions], 2000, child_seed(0, "confirmed"))

@@ -15,6 +15,14 @@ RECIPE: dict[str, Any] = {
     "batch": 8,
     "max_tokens": 48,
 }
+ENVIRONMENT: dict[str, Any] = {
+    "device": "cpu",
+    "precision": "fp32",
+    "n_threads": 1,
+    "micro_batch": None,
+    "git_commit": None,
+    "versions": {"finetune_alf": "0.1.0", "torch": "2.13.0", "optuna": None},
+}
 SCORES = (0.72, 0.64, None, 0.81, 0.77, 0.69)
 """Validation accuracy by trial; trial 2 failed, trial 3 is the best, trial 0 has the baseline's rates."""
 
@@ -52,9 +60,6 @@ def trial(number: int, score: float | None) -> dict[str, Any]:
         "seconds": 5.0,
         "n_steps": 32,
         "n_trainable_parameters": 1000,
-        "device": "cpu",
-        "precision": "fp32",
-        "n_threads": 1,
         "started_ms": 5_000 * number,
     }
     return {
@@ -65,6 +70,7 @@ def trial(number: int, score: float | None) -> dict[str, Any]:
         "reason": "diverged | after 2 epochs" if score is None else None,
         "started_ms": 5_000 * number,
         "ended_ms": 5_000 * number + 5_000,
+        "environment": ENVIRONMENT,
         "result": None if score is None else result,
     }
 
@@ -85,8 +91,10 @@ def write_study(paths: Paths, name: str = "minilm", identity: str = "sentence-en
         "n_trials": len(SCORES),
         "n_workers": 2,
         "n_fused": 1,
-        "git_commit": None,
-        "versions": {"finetune_alf": "0.1.0", "torch": "2.13.0", "optuna": None},
+        "environments": [
+            {"environment": ENVIRONMENT, "n_fits": 4},
+            {"environment": ENVIRONMENT | {"device": "cuda:0", "precision": "bf16"}, "n_fits": 2},
+        ],
         "seconds": 725.0,
     }
     folder = paths.study_results(name)
@@ -127,7 +135,7 @@ def write_lock(paths: Paths, name: str = "minilm") -> None:
         listed = {"kind": "listed", "embeddings": rates["embeddings"], "head": rates["head"]}
         listed["layers"] = [rates[address] for address in ADDRESSES[1:]]
         schedule = {
-            "schema_version": 1,
+            "schema_version": 2,
             "name": f"{name}-{alias}",
             "recipe": RECIPE | {"rates": listed},
             "provenance": {

@@ -53,7 +53,7 @@ studies:
     enqueue: [baseline]
     seed: 3
     recipe: {rates: {kind: uniform, rate: 1e-2, head: 1e-2}, allow_forgetting: true, batch: 8, epochs: 4,
-             max_tokens: 16, precision: fp32}
+             max_tokens: 16}
     n_trials: 4
   sts: {<<: *study, sample: sts, metric: spearman}
 importance: {n_resamples: 2}

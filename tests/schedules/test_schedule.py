@@ -55,7 +55,7 @@ def test_the_published_digests_never_change() -> None:
     assert published("distilbert-alf-1").digest == DIGEST
 
 
-DIGEST = "af9a1a1dc16baaa26a1ccdac769775141c3ee8cb076f45bd67bfb520a01e5a48"
+DIGEST = "25bbfdc811d4bfbaa7d0ddef8df8875ee1986e19282e7649c2371809f75579c1"
 
 ANY_JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -177,10 +177,15 @@ def test_hostile_content_is_refused_by_name(case: Case) -> None:
 )
 def test_a_newer_schema_names_the_version_it_needs(package_version: str | None, message: str) -> None:
     content = changed(
-        schema_version=2, new="field", provenance={**WHOLE["provenance"], "package_version": package_version}
+        schema_version=3, new="field", provenance={**WHOLE["provenance"], "package_version": package_version}
     )
     with pytest.raises(ScheduleError, match=message):
         Schedule.from_json(content)
+
+
+def test_an_older_schema_is_refused_with_the_way_out() -> None:
+    with pytest.raises(ScheduleError, match=r"schema_version 1, of an earlier finetune_alf.*Register its study again"):
+        Schedule.from_json(changed(schema_version=1))
 
 
 def test_rates_are_for_their_own_depth_only() -> None:

@@ -70,9 +70,6 @@ def fit_result(score: float | None, epochs: tuple[EpochMetrics, ...] = (), stopp
         seconds=0.0,
         n_steps=24,
         n_trainable_parameters=100,
-        device="cpu",
-        precision="fp32",
-        n_threads=1,
         started_ms=0,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fake_fits import N_EPOCHS, N_LAYERS, FakeFit, LightJob, epochs_up_to, fit_result, score_of
 
+from finetune_alf.compute import Environment
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.execute import Executor, OnReport, Outcome, PoolExecutor, SerialExecutor, Work
@@ -20,6 +21,9 @@ from finetune_alf.train.result import EpochMetrics, FitResult
 __all__ = ["N_EPOCHS", "N_LAYERS", "FakeFit", "epochs_up_to", "fit_result", "score_of"]
 
 RATES = (0.0, 5e-9, 5e-8, 5e-7, 5e-6, 5e-5, 1e-4)
+ENVIRONMENT = Environment(
+    device="cpu", precision="fp32", n_threads=1, git_commit="a1" * 20, versions={"finetune_alf": "0.1.0"}
+)
 ENCODER = RandomEncoder.model_validate_json('{"kind": "random", "config": {"model_type": "bert"}, "seed": 0}')
 
 
@@ -51,6 +55,7 @@ def study(
         "sample": SampleIdentity(name="films", digest="5a" * 32),
         "encoder": EncoderIdentity(name="tiny", identity="random:0", n_layers=N_LAYERS),
         "encoder_spec": ENCODER,
+        "environment": ENVIRONMENT,
         **changes,
     }
     return run_study(

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from fake_results import ENVIRONMENT
 from finetune_alf.errors import InputError
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.documents import LayerImportance
@@ -39,6 +40,7 @@ def record(number: int, rates: LayerRates, score: float | None) -> TrialRecord:
         reason="diverged" if score is None else None,
         started_ms=0,
         ended_ms=0,
+        environment=ENVIRONMENT,
         result=None,
     )
 

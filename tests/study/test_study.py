@@ -8,6 +8,7 @@ from pathlib import Path
 import optuna
 import pytest
 from fake_studies import (
+    ENVIRONMENT,
     N_EPOCHS,
     N_LAYERS,
     FakeFit,
@@ -20,6 +21,7 @@ from fake_studies import (
     study_spec,
 )
 
+from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.errors import InputError, PartialError
 from finetune_alf.files import read_json
@@ -118,7 +120,7 @@ def test_the_results_are_written_as_files(tmp_path: Path) -> None:
     assert document.sample == SampleIdentity(name="films", digest="5a" * 32)
     assert (document.n_trials, document.n_workers, document.seed) == (12, 1, 7)
     assert result.database.stem == f"small-{document.digest[:8]}"
-    assert document.versions["optuna"] == optuna.__version__
+    assert document.environments == (EnvironmentShare(environment=ENVIRONMENT, n_fits=12),)
     assert document.seconds == result.seconds
 
 
@@ -234,6 +236,7 @@ def test_pending_trials_are_finished_even_if_n_trials_is_lowered(tmp_path: Path)
         ({"pruner": "median"}, {}, 'pruner.kind: absent -> "median"'),
         ({"space": {"kind": "choices", "rates": [0.0, 1e-5]}}, {}, "space.rates: "),
         ({"enqueue": ["baseline"]}, {}, 'enqueue: [] -> ["baseline"]'),
+        ({}, {"environment": ENVIRONMENT.model_copy(update={"precision": "bf16"})}, 'precision: "fp32" -> "bf16"'),
         ({}, {"sample": SampleIdentity(name="films", digest="6b" * 32)}, "sample: "),
         (
             {},
@@ -257,6 +260,31 @@ def test_another_identity_has_another_database_and_a_warning_names_the_change(
     assert first.database.read_bytes() == before
     assert first.database.name in caplog.text
     assert warning in caplog.text
+
+
+def test_each_trial_keeps_the_environment_of_its_last_attempt(tmp_path: Path) -> None:
+    def fit(job: FitJob, report: Report) -> FitResult:
+        if job.key.endswith("/2"):
+            raise KeyboardInterrupt
+        return FakeFit()(job, report)
+
+    elsewhere = ENVIRONMENT.model_copy(update={"device": "cuda:0", "git_commit": "b2" * 20})
+    with pytest.raises(KeyboardInterrupt):
+        study(tmp_path, study_spec(n_trials=4), work=fit)
+    (database,) = (tmp_path / "studies").glob("*.db")
+    begun = optuna.load_study(study_name="small", storage=f"sqlite:///{database}").trials[2]
+    assert begun.user_attrs["attempts"]["environment"] == ENVIRONMENT.as_json()
+    result = study(tmp_path, study_spec(n_trials=4), environment=elsewhere)
+    assert [record.environment for record in result.records] == [ENVIRONMENT] * 2 + [elsewhere] * 2
+    document = read_study(tmp_path / "results/study/small")
+    assert [(share.environment, share.n_fits) for share in document.environments] == [(ENVIRONMENT, 2), (elsewhere, 2)]
+
+
+def test_a_finished_study_that_is_run_again_after_a_commit_keeps_its_files(tmp_path: Path) -> None:
+    study(tmp_path)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "results/study/small").iterdir()}
+    study(tmp_path, environment=ENVIRONMENT.model_copy(update={"git_commit": "b2" * 20, "versions": {"torch": "3"}}))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "results/study/small").iterdir()} == before
 
 
 def test_a_first_study_and_a_resumed_one_give_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

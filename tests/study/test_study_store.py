@@ -21,7 +21,7 @@ from sqlalchemy.engine import Engine
 
 from finetune_alf.errors import LockedError, StudyError
 from finetune_alf.files import hold_lock
-from finetune_alf.study.identity import changed_fields, identity_of, study_databases
+from finetune_alf.study.identity import changed_fields, study_databases, study_identity
 from finetune_alf.study.store import check_database, open_store
 
 HALF = study_spec(n_trials=3)
@@ -45,8 +45,8 @@ def database(root: Path) -> Path:
 
 
 def test_the_identity_has_no_n_trials_and_no_names_of_encoder_and_sample() -> None:
-    one = identity_of(study_spec(n_trials=3, encoder="a", sample="a"), "5a", "random:0")
-    assert one == identity_of(study_spec(n_trials=9, encoder="b", sample="b"), "5a", "random:0")
+    one = study_identity(study_spec(n_trials=3, encoder="a", sample="a"), "5a", "random:0", "fp32")
+    assert one == study_identity(study_spec(n_trials=9, encoder="b", sample="b"), "5a", "random:0", "fp32")
 
 
 def test_changes_name_the_field_and_both_values() -> None:
@@ -95,7 +95,7 @@ def test_a_full_disk_is_named_and_finished_trials_are_kept(root: Path) -> None:
 
     @event.listens_for(Engine, "connect")
     def limit(connection: sqlite3.Connection, _: object) -> None:
-        connection.execute(f"PRAGMA max_page_count = {n_bytes // 4096 + 1}")
+        connection.execute(f"PRAGMA max_page_count = {n_bytes // 4096 + 4}")
 
     try:
         with open_store(root / "studies", "small", check_database(path)) as store:

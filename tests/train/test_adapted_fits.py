@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tiny import load_tiny, task_splits, tiny_recipe, tiny_spec
 from tiny_families import gradients, labels_of, largest, largest_difference, tables_of, tiny_encoder
 
+from finetune_alf.compute import Compute
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.spec import MiniSource, SampleSpec
 from finetune_alf.encoder.adapters.inject import with_adapter
@@ -152,10 +153,10 @@ SAMPLE = SampleSpec(
 
 def test_a_fit_runner_caches_encoders_with_and_without_adapters_and_fuses_no_adapters(tmp_path):
     card = prepare_sample("films", SAMPLE, tmp_path / "films")
-    fit_runner = FitRunner({card.digest: tmp_path / "films"}, "cpu", 1)
+    fit_runner = FitRunner({card.digest: tmp_path / "films"}, Compute("cpu", "fp32", n_threads=1))
 
     def job(key, **changes):
-        return FitJob(key, tiny_recipe(epochs=1, **changes), tiny_spec(), card.digest, 1)
+        return FitJob(key, tiny_recipe(epochs=1, **changes), tiny_spec(), card.digest, 1, "fp32")
 
     def outcome_of(result):
         return result.predictions, result.loss, [record.train_loss for record in result.epochs]

@@ -151,6 +151,13 @@ def curves(result):
     return [(record.train_loss, record.validation_loss, record.validation_accuracy) for record in result.epochs]
 
 
+def fit_by(plan, encoder, **changes):
+    """Fit by a plan of PLANS; the one in micro-batches has some of three texts."""
+    recipe = tiny_recipe(epochs=DEPTH + 2, **PLANS[plan], **changes)
+    micro_batch = 3 if plan.endswith("in micro-batches") else None
+    return fit(encoder, task_splits(encoder), recipe, seed=1, micro_batch=micro_batch)
+
+
 def without_cache(monkeypatch):
     monkeypatch.setattr("finetune_alf.train.frozen_features.MAX_FEATURES_BYTES", 0)
 
@@ -161,7 +168,7 @@ PLANS = {
     "only embeddings frozen": {"rates": FrozenBelow(n_frozen=0, rate=1e-2)},
     "gradual unfreezing": {"unfreezing": GradualUnfreezing()},
     "gradual unfreezing, the best kept": {"unfreezing": GradualUnfreezing(), "keep": "best"},
-    "gradual unfreezing in micro-batches": {"unfreezing": GradualUnfreezing(), "micro_batch": 3},
+    "gradual unfreezing in micro-batches": {"unfreezing": GradualUnfreezing()},
     "gradual unfreezing of a frozen bottom": {
         "rates": FrozenBelow(n_frozen=1, rate=1e-2),
         "unfreezing": GradualUnfreezing(every_epochs=2),
@@ -173,10 +180,9 @@ PLANS = {
 @pytest.mark.parametrize("frozen_dropout", ["on", "off"])
 def test_a_fit_with_cached_features_is_the_fit_without(loaded_without_dropout, plan, frozen_dropout, monkeypatch):
     encoder = loaded_without_dropout
-    recipe = tiny_recipe(epochs=DEPTH + 2, frozen_dropout=frozen_dropout, **PLANS[plan])
-    kept = fit(encoder, task_splits(encoder), recipe, seed=1)
+    kept = fit_by(plan, encoder, frozen_dropout=frozen_dropout)
     without_cache(monkeypatch)
-    plain = fit(encoder, task_splits(encoder), recipe, seed=1)
+    plain = fit_by(plan, encoder, frozen_dropout=frozen_dropout)
     assert kept.predictions == plain.predictions
     assert kept.kept_epoch == plain.kept_epoch
     for one, other in zip(curves(kept), curves(plain), strict=True):
@@ -185,10 +191,9 @@ def test_a_fit_with_cached_features_is_the_fit_without(loaded_without_dropout, p
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_evaluation_from_cached_features_leaves_training_as_it_is_bit_for_bit(loaded, plan, monkeypatch):
-    recipe = tiny_recipe(epochs=DEPTH + 2, **PLANS[plan])
-    kept = fit(loaded, task_splits(loaded), recipe, seed=1)
+    kept = fit_by(plan, loaded)
     without_cache(monkeypatch)
-    plain = fit(loaded, task_splits(loaded), recipe, seed=1)
+    plain = fit_by(plan, loaded)
     assert [record.train_loss for record in kept.epochs] == [record.train_loss for record in plain.epochs]
     assert [r.validation_loss for r in kept.epochs] == pytest.approx(
         [r.validation_loss for r in plain.epochs], rel=1e-5
@@ -198,10 +203,7 @@ def test_evaluation_from_cached_features_leaves_training_as_it_is_bit_for_bit(lo
 @pytest.mark.parametrize("plan", PLANS)
 def test_without_dropout_frozen_dropout_changes_nothing_but_the_name_in_the_result(loaded_without_dropout, plan):
     encoder = loaded_without_dropout
-    on, off = (
-        fit(encoder, task_splits(encoder), tiny_recipe(epochs=DEPTH + 2, frozen_dropout=wanted, **PLANS[plan]), seed=1)
-        for wanted in ("on", "off")
-    )
+    on, off = (fit_by(plan, encoder, frozen_dropout=wanted) for wanted in ("on", "off"))
     assert (on.frozen_dropout, off.frozen_dropout) == ("on", "off")
     assert on.predictions == off.predictions
     for one, other in zip(curves(on), curves(off), strict=True):

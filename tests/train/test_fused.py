@@ -196,13 +196,14 @@ def close(one, other, rounded):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"micro_batch": 2}, {"unfreezing": GradualUnfreezing()}, {"optimizer": AdamW(weight_decay=0.1)}]
+    ("changes", "micro_batch"),
+    [({}, None), ({}, 2), ({"unfreezing": GradualUnfreezing()}, None), ({"optimizer": AdamW(weight_decay=0.1)}, None)],
 )
 @settings(max_examples=4, deadline=None)
 @given(rates=members)
-def test_each_result_is_that_of_its_own_fit(changes, rates):
-    encoder = wide()
-    assert_same_results(*both(encoder, task_splits(encoder), tiny_recipe(curve=LinearCurve(), **changes), rates))
+def test_each_result_is_that_of_its_own_fit(changes, micro_batch, rates):
+    encoder, recipe = wide(), tiny_recipe(curve=LinearCurve(), **changes)
+    assert_same_results(*both(encoder, task_splits(encoder), recipe, rates, micro_batch=micro_batch))
 
 
 def test_in_fp32_each_result_is_close_to_that_of_its_own_fit(loaded):
@@ -312,6 +313,6 @@ def test_an_interrupted_fused_fit_restores_the_model():
 
 
 def test_in_bf16_each_result_is_close_to_that_of_its_own_fit(loaded):
-    fused, solo = both(loaded, task_splits(loaded), tiny_recipe(precision="bf16"), [HIGH, TOP, RAGGED])
+    fused, solo = both(loaded, task_splits(loaded), tiny_recipe(), [HIGH, TOP, RAGGED], precision="bf16")
     for one, other in zip(fused, solo, strict=True):
         assert [e.train_loss for e in one.epochs] == pytest.approx([e.train_loss for e in other.epochs], abs=1e-2)

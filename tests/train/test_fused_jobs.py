@@ -6,6 +6,8 @@ import json
 import pytest
 from tiny import N_LAYERS, tiny_recipe, tiny_spec
 
+from finetune_alf.compute import Compute
+from finetune_alf.compute.environment import environment_of
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.spec import MiniSource, SampleSpec
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
@@ -40,7 +42,7 @@ def sample(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fit_runner(sample):
     card, folder = sample
-    return FitRunner({card.digest: folder}, "cpu", 1)
+    return FitRunner({card.digest: folder}, Compute("cpu", "fp32", n_threads=1))
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def groups(monkeypatch):
 
 
 def job_of(sample, key, rates=HIGH, seed=1, **changes):
-    return FitJob(key, tiny_recipe(epochs=2, **changes).with_rates(rates), tiny_spec(), sample[0].digest, seed)
+    return FitJob(key, tiny_recipe(epochs=2, **changes).with_rates(rates), tiny_spec(), sample[0].digest, seed, "fp32")
 
 
 def assert_same(one, other):
@@ -117,6 +119,7 @@ def study_of(root, sample, fit_runner, executor):
         encoder=EncoderIdentity(name="tiny", identity="tiny", n_layers=N_LAYERS),
         encoder_spec=tiny_spec(),
         executor=executor,
+        environment=environment_of(fit_runner.compute, None),
         work=fit_runner,
         paths=Paths(root),
     )

@@ -72,16 +72,14 @@ def test_the_gradient_of_a_joint_step_is_the_weighted_sum_of_the_tasks_gradients
     tasks = three_tasks(encoder, tuple(loss_weights.values()))
     joint = TasksSpec(sampling=JointSteps(), steps_per_epoch=1)
     # SGD at a rate of 1 without clipping: a step subtracts the gradient
-    recipe = tiny_recipe(
-        rates=rates, epochs=1, batch=8, micro_batch=micro_batch, optimizer=SGD(), clip=None, tasks=joint
-    )
+    recipe = tiny_recipe(rates=rates, epochs=1, batch=8, optimizer=SGD(), clip=None, tasks=joint)
     encoder.reset(child_seed(5, "head"))
     before = weights(encoder)
     expected = {name: torch.zeros_like(w) for name, w in before.items()}
     for task, texts in tasks.items():
         for name, gradient in gradient_of(encoder, task, texts.train).items():
             expected[name] += loss_weights[task] * gradient
-    fit(encoder, tasks, recipe, seed=5)
+    fit(encoder, tasks, recipe, seed=5, micro_batch=micro_batch)
     rates_of = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))
     for address, names in encoder.anatomy.parameters.items():
         for name in names:

@@ -38,7 +38,7 @@ def tokenized_split(encoder, copies=2):
 def tiny_recipe(**changes):
     # SGD and high rates: sixteen random numbers a token have nothing to forget
     defaults = {"rates": UniformRates(rate=2e-3, head=1e-2), "epochs": 3, "batch": 4, "max_tokens": 12}
-    return Recipe(**(defaults | {"allow_forgetting": True, "precision": "fp32"} | changes))
+    return Recipe(**(defaults | {"allow_forgetting": True} | changes))
 
 
 def load_tiny(dropout=0.1):

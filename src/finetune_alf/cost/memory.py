@@ -63,7 +63,7 @@ def _training_batch(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, en
     for the first token only, (16 + 2e)h together. In bf16 a copy of each matrix is added.
     """
     e, h = engine.bytes_per_number, shape.hidden_size
-    texts = _longest(lengths.train, recipe.micro_batch or recipe.batch, engine)
+    texts = _longest(lengths.train, engine.micro_batch or recipe.batch, engine)
     n_tokens, squared_lengths = sum(texts), sum(length**2 for length in texts)
     n_layers = shape.n_passes * _n_backward_layers(shape, recipe)
     n_full = max(n_layers - 1, 0) if engine.packed else n_layers
@@ -75,7 +75,7 @@ def _training_batch(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, en
 
 def _evaluation_batch(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> int:
     """Return the activations of one layer for a batch of an evaluation."""
-    e, batch = engine.bytes_per_number, recipe.micro_batch or engine.evaluation_batch
+    e, batch = engine.bytes_per_number, engine.micro_batch or engine.evaluation_batch
     n_tokens = max(sum(_longest(split, batch, engine)) for split in (lengths.validation, lengths.scored or ()))
     return ((8 + 4 * e) * shape.hidden_size + 2 * e * shape.intermediate_size) * n_tokens
 

@@ -33,7 +33,7 @@ def mixture_work(
     )
     for task, own in tasks.items():
         task_shape = shape if joint else _without_other_heads(shape, task)
-        work = fit_work(task_shape, own.lengths, _single_task_recipe(recipe, own), engine)
+        work = fit_work(task_shape, own.lengths, *_single_task(recipe, engine, own))
         share = n_batches[task] / math.ceil(own.n_rows / recipe.batch)
         total += replace(
             work,
@@ -47,7 +47,7 @@ def mixture_work(
 
 def mixture_memory(shape: EncoderShape, tasks: Mapping[str, TaskLengths], recipe: Recipe, engine: Engine) -> int:
     """Return the peak memory of a fit in bytes; the tasks' batches alternate, their frozen features add up."""
-    each = [fit_memory(shape, own.lengths, _single_task_recipe(recipe, own), engine) for own in tasks.values()]
+    each = [fit_memory(shape, own.lengths, *_single_task(recipe, engine, own)) for own in tasks.values()]
     batch, frozen_features = max(one.batch for one in each), sum(one.frozen_features for one in each)
     return replace(each[0], batch=batch, frozen_features=frozen_features).total
 
@@ -69,11 +69,11 @@ def _probabilities(n_rows: Mapping[str, int], alpha: float) -> dict[str, float]:
     return {task: power / sum(powers.values()) for task, power in powers.items()}
 
 
-def _single_task_recipe(recipe: Recipe, task: TaskLengths) -> Recipe:
-    """Return the recipe for one task only; the texts of a pair encoded apart are in the same batch."""
+def _single_task(recipe: Recipe, engine: Engine, task: TaskLengths) -> tuple[Recipe, Engine]:
+    """Return the recipe and engine for one task only; the texts of a pair encoded apart are in the same batch."""
     n = task.n_texts_per_row
-    micro_batch = recipe.micro_batch and recipe.micro_batch * n
-    return recipe.model_copy(update={"tasks": None, "batch": recipe.batch * n, "micro_batch": micro_batch})
+    alone = recipe.model_copy(update={"tasks": None, "batch": recipe.batch * n})
+    return alone, replace(engine, micro_batch=engine.micro_batch and engine.micro_batch * n)
 
 
 def _without_other_heads(shape: EncoderShape, task: str) -> EncoderShape:

@@ -51,13 +51,14 @@ class EncoderShape:
 class Engine:
     """How fits run: packed or padded, the batch size of an evaluation, and the largest frozen features to cache.
 
-    `bytes_per_number` is 2 for bf16 activations, 4 for fp32.
+    `bytes_per_number` is 2 for bf16 activations, 4 for fp32. With `micro_batch` at most so many texts are in a batch.
     """
 
     packed: bool
     evaluation_batch: int
     max_features_bytes: int
     bytes_per_number: int = 4
+    micro_batch: int | None = None
 
 
 @dataclass(frozen=True)

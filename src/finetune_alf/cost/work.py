@@ -66,14 +66,14 @@ class _FitWork:
     def __init__(self, shape: EncoderShape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> None:
         self.shape, self.lengths, self.recipe, self.engine = shape, lengths, recipe, engine
         self.parts_with_rate = shape.trainable_parts(recipe.rates.at(shape.n_layers))
-        sizes = token_counts.batch_sizes(len(lengths.train), recipe.batch, recipe.micro_batch)
+        sizes = token_counts.batch_sizes(len(lengths.train), recipe.batch, engine.micro_batch)
         self.n_steps = -(-len(lengths.train) // recipe.batch)
         self.train = (
             token_counts.packed(lengths.train, len(sizes))
             if engine.packed
             else token_counts.padded_at_random(lengths.train, sizes)
         )
-        self.batch = recipe.micro_batch or engine.evaluation_batch
+        self.batch = engine.micro_batch or engine.evaluation_batch
         self.n_rows = n_embedding_rows(shape, lengths, recipe, engine)
         self.cached_level: int | None = None
         self.cached_splits: set[str] = set()

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from finetune_alf.compute import Environment
 from finetune_alf.documents import Document
-from finetune_alf.train.result import EpochMetrics, FitResult
+from finetune_alf.train.result import EpochMetrics, RecordedFit
 
 
 class CellLine(Document):
@@ -17,8 +18,9 @@ class CellLine(Document):
     n_trainable_parameters: int
     frozen_dropout: str
     epochs: tuple[EpochMetrics, ...]
+    environment: Environment
 
 
-def fields_of(result: FitResult) -> dict[str, Any]:
+def fields_of(result: RecordedFit) -> dict[str, Any]:
     """Return what a result gives to every cell's line."""
     return {name: getattr(result, name) for name in CellLine.model_fields if name != "seed"}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
+from finetune_alf.compute import ComputeSpec
 from finetune_alf.data.spec import AnySampleSpec
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
@@ -14,33 +15,8 @@ from finetune_alf.params.checks import Disagreement, RawParams, check_study
 from finetune_alf.params.section import Section, field_of
 from finetune_alf.paths import Name
 from finetune_alf.register.spec import RegisterSpec
-from finetune_alf.spec import Count, Spec
+from finetune_alf.spec import Spec
 from finetune_alf.study.spec import ImportanceSpec, StudySpec
-
-
-class ComputeSpec(Spec):
-    """Where fits run: the device, how many at once, and threads for each (all cores, shared out, unless named).
-
-    `n_workers` is how many processes fit beside one another. `n_fused` is how many trials that differ in rates alone
-    one process takes through a single batched forward pass: faster on a GPU that one small encoder leaves idle, the
-    same training but for rounding, and as many times the memory. A sampler then proposes as many trials at a time.
-    """
-
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda:\d{1,3})$")] = "auto"
-    n_workers: Count = 1
-    n_fused: Count = 1
-    n_threads: Count | None = None
-
-    @model_validator(mode="after")
-    def _fuse_in_one_process(self) -> Self:
-        if self.n_fused > 1 and self.n_workers > 1:
-            raise ValueError(f"n_fused must be 1 with more than one worker, but got {self.n_fused}; set n_workers to 1")
-        return self
-
-    @property
-    def n_at_once(self) -> int:
-        """How many fits run at a time."""
-        return max(self.n_workers, self.n_fused)
 
 
 class TrackingSpec(Spec):

@@ -25,7 +25,7 @@ START_S = 8.0
 BUSY = 0.5
 """The load average a core from which on a plan says that the machine was busy."""
 
-_PROBED = ("batch", "micro_batch", "max_tokens", "optimizer", "clip", "precision")
+_PROBED = ("batch", "max_tokens", "optimizer", "clip")
 """The fields of a recipe on which a probe depends."""
 
 

@@ -192,8 +192,8 @@ def predictor_of(
     """Load an encoder with a head of `n_outputs`, and assume that all samples need such a head."""
     encoder = fit_runner.encoder(spec, n_outputs)
     first = next(iter(samples.values()), None)
-    probe = Probe(encoder, recipe, probed(first), fit_runner.n_threads) if first else None
-    shape, engine = shape_of(encoder), engine_of(encoder, recipe)
+    probe = Probe(encoder, recipe, probed(first), fit_runner.compute) if first else None
+    shape, engine = shape_of(encoder), engine_of(encoder, fit_runner.compute)
     return Predictor(ctx, spec, encoder, fit_runner, samples, shape, engine, probe, TextLengths(encoder))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 
+from finetune_alf.compute import Compute
 from finetune_alf.cost.shape import EncoderShape, Engine, FitLengths
 from finetune_alf.cost.speed import Speed, TimedWork, estimate_speed
 from finetune_alf.cost.work import Work, evaluation_work, fit_work
@@ -22,7 +23,6 @@ from finetune_alf.train.fit import TaskSplits, fit
 from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.frozen_features import MAX_FEATURES_BYTES
-from finetune_alf.train.precision import resolve_precision
 from finetune_alf.train.result import EpochMetrics
 
 N_EPOCHS = 3
@@ -83,11 +83,11 @@ def shape_of(encoder: Encoder) -> EncoderShape:
     )
 
 
-def engine_of(encoder: Encoder, recipe: Recipe) -> Engine:
+def engine_of(encoder: Encoder, compute: Compute) -> Engine:
     """Return how fits of an encoder are run."""
     packed = is_packed(encoder.model, encoder.identity)
-    bf16 = resolve_precision(recipe.precision, encoder.model.device) == "bf16"
-    return Engine(packed, EVALUATION_BATCH, MAX_FEATURES_BYTES, bytes_per_number=2 if bf16 else 4)
+    n_bytes = 2 if compute.precision == "bf16" else 4
+    return Engine(packed, EVALUATION_BATCH, MAX_FEATURES_BYTES, n_bytes, compute.micro_batch)
 
 
 @dataclass(frozen=True)
@@ -121,12 +121,12 @@ def _kinds(whole: int, half: int, quarter: int, n_layers: int) -> tuple[_Kind, .
 class Probe:
     """Times fits of one encoder without adapters, with the batches and text lengths of a recipe."""
 
-    def __init__(self, encoder: Encoder, recipe: Recipe, sample: Sample, n_threads: int | None) -> None:
-        """Prepare a probe; `n_threads` is the number of threads of a fit, None leaves it unchanged."""
-        if n_threads:
-            torch.set_num_threads(n_threads)
-        self.encoder, self.recipe, self.sample = encoder, recipe, sample
-        self.shape, self.engine = shape_of(encoder), engine_of(encoder, recipe)
+    def __init__(self, encoder: Encoder, recipe: Recipe, sample: Sample, compute: Compute) -> None:
+        """Prepare a probe of fits that are run as `compute` says."""
+        if compute.n_threads:
+            torch.set_num_threads(compute.n_threads)
+        self.encoder, self.recipe, self.sample, self.compute = encoder, recipe, sample, compute
+        self.shape, self.engine = shape_of(encoder), engine_of(encoder, compute)
         self.fits_s: list[float] = []
 
     def speed(self, bar: ProgressBar) -> Speed:
@@ -168,7 +168,15 @@ class Probe:
             records.append(record)
             return len(records) < 2 or time.monotonic() < ends
 
-        result = fit(self.encoder, TaskSplits(train, validation, validation), recipe, seed=0, report=go_on)
+        result = fit(
+            self.encoder,
+            TaskSplits(train, validation, validation),
+            recipe,
+            seed=0,
+            precision=self.compute.precision,
+            micro_batch=self.compute.micro_batch,
+            report=go_on,
+        )
         self.fits_s.append(result.seconds - sum(record.seconds for record in records))
         return TimedWork(self._step_work(train, validation, recipe), median(r.seconds for r in records[1:] or records))
 
@@ -180,7 +188,7 @@ class Probe:
             "epochs": N_EPOCHS,
             "batch": batch,
             "unfreezing": ImmediateUnfreezing(),
-            "stopping": None,
+            "early_stopping": None,
         }
         changes |= {"adapter": None, "tasks": None}
         changes["frozen_dropout"] = kind.frozen_dropout

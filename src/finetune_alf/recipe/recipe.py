@@ -12,7 +12,7 @@ from finetune_alf.recipe.early_stopping import EarlyStopping
 from finetune_alf.recipe.optimizer import AdamW, Optimizer
 from finetune_alf.recipe.tasks import TasksSpec
 from finetune_alf.recipe.unfreezing import ImmediateUnfreezing, Unfreezing
-from finetune_alf.spec import Count, Spec
+from finetune_alf.spec import PERMISSION, Count, Spec
 
 FORGETTING_BOUND = 1e-4
 """The highest rate at which BERT showed no catastrophic forgetting (Sun et al. 2019, section 5.3.2)."""
@@ -21,29 +21,26 @@ FORGETTING_BOUND = 1e-4
 class Recipe(Spec):
     """All that a fit needs besides data and encoder.
 
-    `batch` is the number of texts in a step. With `micro_batch` gradients are accumulated over batches of that many
-    texts: the same step in less memory. Longer texts are truncated to `max_tokens`. `clip` is the largest gradient
+    `batch` is the number of texts in a step. Longer texts are truncated to `max_tokens`. `clip` is the largest gradient
     norm. `keep` selects the weights of the last epoch, or of the one with the best validation metric.
-    `precision: auto` is bf16 autocast over fp32 weights where the machine supports it. `frozen_dropout: off` disables
-    dropout in the frozen layers at the bottom, whose outputs are then computed once: not the same as plain
-    fine-tuning, and much faster. With an `adapter` the encoder is frozen, and the adapter of a layer learns at that
-    layer's rate. With `tasks` it is a multi-task recipe, whose sample is a mixture.
+    `frozen_dropout: off` disables dropout in the frozen layers at the bottom, whose outputs are then computed once: not
+    the same as plain fine-tuning, and much faster. `allow_forgetting` permits rates above FORGETTING_BOUND, and changes
+    no fit. With an `adapter` the encoder is frozen, and the adapter of a layer learns at that layer's rate. With
+    `tasks` it is a multi-task recipe, whose sample is a mixture.
     """
 
     rates: RatesPolicy
     epochs: Count
     batch: Count
     max_tokens: Annotated[int, Field(ge=3)]
-    micro_batch: Count | None = None
     optimizer: Optimizer = AdamW()
     curve: Curve = ConstantCurve()
     unfreezing: Unfreezing = ImmediateUnfreezing()
     early_stopping: EarlyStopping | None = None
     clip: Annotated[float, Field(gt=0)] | None = 1.0
     keep: Literal["last", "best"] = "last"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
     frozen_dropout: Literal["on", "off"] = "on"
-    allow_forgetting: bool = False
+    allow_forgetting: Annotated[bool, PERMISSION] = False
     adapter: Adapter | None = None
     tasks: TasksSpec | None = None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from finetune_alf.figures import optimisation_history
 from finetune_alf.rates import HEAD, Address
 from finetune_alf.register.candidates import Candidate
+from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.load import Searched, StudyResults
 from finetune_alf.report.numbers import counted, duration, estimate, rate, score, signed
 from finetune_alf.report.section import Section, plain
@@ -17,8 +18,6 @@ def settings_section(search: Searched) -> Section:
     """Return the table of all that a reader needs to judge or repeat the study."""
     settings, section = search.settings, Section()
     states = Counter(trial.state for trial in search.trials)
-    fits = [trial.result for trial in search.trials if trial.result]
-    device = ", ".join(sorted({f"{fit.device} in {fit.precision}" for fit in fits}))
     encoder, sample = settings.encoder, settings.sample
     rows = [
         ("encoder", f"`{encoder.name}`: `{encoder.identity}`, {encoder.n_layers} layers"),
@@ -27,11 +26,8 @@ def settings_section(search: Searched) -> Section:
         ("sampler", f"{settings.sampler.kind}, {_pruner(settings)}, seed {settings.seed}"),
         ("recipe", _recipe(settings)),
         ("trials", f"{len(search.trials)}: {', '.join(f'{n} {state}' for state, n in states.items())}"),
-        (
-            "time",
-            f"{duration(settings.seconds)}, {counted(settings.n_workers, 'worker')}{f', {device}' if device else ''}",
-        ),
-        ("versions", ", ".join(f"{name} {version or 'absent'}" for name, version in settings.versions.items())),
+        ("time", f"{duration(settings.seconds)}, {counted(settings.n_workers, 'worker')}"),
+        *environment_rows(settings.environments, "trial"),
     ]
     section.table(("what", "value"), rows)
     return section

@@ -1,6 +1,5 @@
 """What the fits of a stage need: an encoder and samples, loaded and checked, and the runner that fits them."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from finetune_alf.encoder.load import Encoder
 from finetune_alf.encoder.locate import resolve_folder
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
-from finetune_alf.params.model import ComputeSpec
 from finetune_alf.running.context import Context
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.train.job import FitRunner
@@ -106,15 +104,8 @@ def n_outputs(card: Card) -> int:
 
 
 def fit_runner_of(ctx: Context, folders: Mapping[str, Path]) -> FitRunner:
-    """Return a runner on the device of params.yaml; `folders` are those of its samples, by digest."""
-    return FitRunner(folders, ctx.params.compute.device, threads_of(ctx.params.compute))
-
-
-def threads_of(compute: ComputeSpec) -> int | None:
-    """Return the threads of one worker: `n_threads`, or its share of the cores; None stands for all cores."""
-    if compute.n_threads or compute.n_workers == 1:
-        return compute.n_threads
-    return max(1, (os.cpu_count() or 1) // compute.n_workers)
+    """Return a runner as params.yaml says; `folders` are those of its samples, by digest."""
+    return FitRunner(folders, ctx.compute)
 
 
 def encoder_spec_of(ctx: Context, name: str) -> EncoderSpec:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from finetune_alf.compute import Compute, Environment, resolve
+from finetune_alf.compute.environment import environment_of
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.execute.jobs import Executor
@@ -77,6 +79,16 @@ class Context:
         """Ask Linux to end a DVC stage with its `dvc repro`: a killed one would leave it writing beside the next."""
         if "DVC_STAGE" in os.environ and platform.system() == "Linux":
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+    @property
+    def compute(self) -> Compute:
+        """The section `compute` as it is on this machine; ParamsError when it lacks the device."""
+        return resolve(self.params.compute)
+
+    @property
+    def environment(self) -> Environment:
+        """The environment of the fits that this process runs."""
+        return environment_of(self.compute, git_commit(self.paths.root))
 
     def executor(self) -> Executor:
         """Return the executor for `compute.n_workers` and `compute.n_fused`."""

@@ -17,7 +17,7 @@ from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.tracking.record import RunRecord
 from finetune_alf.train.job import FitJob, FitRunner
 from finetune_alf.train.ledger import Ledger, run_jobs
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import RecordedFit
 
 C = TypeVar("C")
 
@@ -40,8 +40,8 @@ class CellKind(Generic[C]):
     """How the cells of a stage become jobs with keys of their own, lines of results, and fields of MLflow's runs."""
 
     job: Callable[[C], FitJob]
-    line: Callable[[C, FitResult], Document]
-    logged: Callable[[C, FitResult], LoggedFields]
+    line: Callable[[C, RecordedFit], Document]
+    logged: Callable[[C, RecordedFit], LoggedFields]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Fitter:
     runs: Runs
     bar: ProgressBar
 
-    def fit(self, cells: Sequence[C], kind: CellKind[C], path: Path | None = None) -> list[tuple[C, FitResult]]:
+    def fit(self, cells: Sequence[C], kind: CellKind[C], path: Path | None = None) -> list[tuple[C, RecordedFit]]:
         """Fit the cells that are not done yet, and return all of them with their results.
 
         With a `path`, each is a line of that JSONL file as soon as it is done, and at the end the lines have the order
@@ -66,7 +66,7 @@ class Fitter:
         if path is not None:
             write_text(path, "")
 
-        def logged(job: FitJob, result: FitResult) -> LoggedFields:
+        def logged(job: FitJob, result: RecordedFit) -> LoggedFields:
             if path is not None:
                 append_jsonl(path, kind.line(by_key[job.key], result).as_json())
             return kind.logged(by_key[job.key], result)
@@ -78,20 +78,21 @@ class Fitter:
         return fits
 
     def fit_jobs(
-        self, jobs: Sequence[FitJob], logged: Callable[[FitJob, FitResult], LoggedFields]
-    ) -> dict[str, FitResult]:
+        self, jobs: Sequence[FitJob], logged: Callable[[FitJob, RecordedFit], LoggedFields]
+    ) -> dict[str, RecordedFit]:
         """Do the jobs that are not done yet, and return all results by the jobs' keys; raises as `fit` does."""
 
-        def on_result(job: FitJob, result: FitResult) -> None:
+        def on_result(job: FitJob, result: RecordedFit) -> None:
             fields = logged(job, result)
             self.runs.put(self._run(job, result, fields))
             self.bar.advance(f"{job.key} {fields.note or score_note(result.score)}")
 
-        return run_jobs(jobs, self.ctx.executor(), self.fit_runner, self.ledger, on_result)
+        return run_jobs(jobs, self.ctx.executor(), self.fit_runner, self.ledger, self.ctx.environment, on_result)
 
-    def _run(self, job: FitJob, result: FitResult, fields: LoggedFields) -> RunRecord:
+    def _run(self, job: FitJob, result: RecordedFit, fields: LoggedFields) -> RunRecord:
         key = f"{self.stage}/{self.ledger.identity(job)[:16]}/{job.key}"
-        return fit_run(key, job.key, job.recipe, self.n_layers, result, scores=fields.scores, tags=fields.tags)
+        ran_in, scores, tags = result.environment, fields.scores, fields.tags
+        return fit_run(key, job.key, job.recipe, self.n_layers, result, ran_in, scores=scores, tags=tags)
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from finetune_alf.compute import Environment
 from finetune_alf.files import canonical_json
 from finetune_alf.recipe import Recipe
+from finetune_alf.running.parent_run import commit_tag
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.tracking.record import Metric, RunRecord
@@ -17,6 +19,7 @@ def fit_run(
     recipe: Recipe,
     n_layers: int,
     result: FitResult,
+    environment: Environment,
     *,
     scores: Mapping[str, float | None],
     tags: Mapping[str, str],
@@ -35,12 +38,12 @@ def fit_run(
         started_ms=result.started_ms,
         ended_ms=ended_ms,
         status="FAILED" if result.stopped == "diverged" else "FINISHED",
-        params=_params(recipe, n_layers, result),
+        params=_params(recipe, n_layers, environment),
         metrics=(
             *(metric for record in result.epochs for metric in _epoch_metrics(record)),
             *(Metric(name, value, last, ended_ms) for name, value in finals.items() if value is not None),
         ),
-        tags={**tags, "alf.stopped": result.stopped},
+        tags={**tags, **commit_tag(environment.git_commit), "alf.stopped": result.stopped},
         artifacts={"recipe.json": canonical_json(recipe.model_dump(mode="json")).encode()},
     )
 
@@ -53,7 +56,7 @@ def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str,
         tags["alf.repeats"] = str(record.repeats)
     if record.result is not None:
         scores = {f"validation.{metric}.kept": record.result.score}
-        run = fit_run(key, name, schedule.recipe, n_layers, record.result, scores=scores, tags=tags)
+        run = fit_run(key, name, schedule.recipe, n_layers, record.result, record.environment, scores=scores, tags=tags)
         return replace(run, artifacts={"schedule.json": schedule.to_json().encode()})
     return RunRecord(
         key=key,
@@ -62,14 +65,14 @@ def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str,
         ended_ms=record.ended_ms,
         status="FAILED",
         params={f"rates.{address}": f"{rate:g}" for address, rate in record.rates.items()},
-        tags={**tags, "alf.reason": record.reason or ""},
+        tags={**tags, **commit_tag(record.environment.git_commit), "alf.reason": record.reason or ""},
     )
 
 
-def _params(recipe: Recipe, n_layers: int, result: FitResult) -> dict[str, str]:
+def _params(recipe: Recipe, n_layers: int, environment: Environment) -> dict[str, str]:
     rates = {f"rates.{address}": f"{rate:g}" for address, rate in recipe.rates_at(n_layers).items()}
     sizes = {name: str(getattr(recipe, name)) for name in ("batch", "epochs", "max_tokens", "keep")}
-    return {**rates, **sizes, "precision": result.precision, "device": result.device}
+    return {**rates, **sizes, "precision": environment.precision, "device": environment.device}
 
 
 def _epoch_metrics(record: EpochMetrics) -> Iterable[Metric]:

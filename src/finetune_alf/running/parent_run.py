@@ -3,30 +3,27 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from finetune_alf.documents import Machine
 from finetune_alf.errors import TrackingError
 from finetune_alf.running.context import Context, git_commit
 from finetune_alf.tracking.mirror import Mirror
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.record import RunRecord, RunStatus
-from finetune_alf.train.result import FitResult
 
 
 @dataclass
 class Runs:
-    """An open parent run; `tags` go to every nested run, `metrics` are its summary, written as it ends."""
+    """An open parent run; `metrics` are its summary, written as it ends."""
 
     tracker: MlflowTracker
     parent_id: str
     mirror: Mirror
-    tags: Mapping[str, str]
     metrics: dict[str, float] = field(default_factory=dict)
 
     def put(self, record: RunRecord) -> None:
         """Log a nested run in the background."""
-        self.mirror.put(self.parent_id, replace(record, tags={**self.tags, **record.tags}))
+        self.mirror.put(self.parent_id, record)
 
 
 @contextmanager
@@ -37,9 +34,8 @@ def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> It
     only logged: results are in the stage's own files, and the next start writes what is missing.
     """
     tracker = MlflowTracker(ctx.paths.root, tracking_store(ctx), ctx.params.tracking.experiment)
-    commit = git_commit(ctx.paths.root)
-    source = {"mlflow.source.git.commit": commit} if commit else {}
-    runs = Runs(tracker, tracker.start_parent_run(key, name, {**tags, **source}), Mirror(tracker), source)
+    source = commit_tag(git_commit(ctx.paths.root))
+    runs = Runs(tracker, tracker.start_parent_run(key, name, {**tags, **source}), Mirror(tracker))
     status: RunStatus = "FAILED"
     try:
         yield runs
@@ -51,9 +47,9 @@ def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> It
         _close(ctx, runs, status)
 
 
-def machine_of(result: FitResult) -> Machine:
-    """Return where a fit ran."""
-    return Machine(device=result.device, precision=result.precision, n_threads=result.n_threads)
+def commit_tag(commit: str | None) -> dict[str, str]:
+    """Return the tag by which MLflow knows a commit; none where there is no repository."""
+    return {"mlflow.source.git.commit": commit} if commit else {}
 
 
 def tracking_store(ctx: Context) -> str | None:

@@ -19,7 +19,7 @@ from finetune_alf.schedules.schedule import ConfirmedScore
 from finetune_alf.study.records import TrialRecord, read_study, read_trials
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.ledger import Ledger
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import RecordedFit
 
 
 def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
@@ -47,7 +47,7 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     baseline = bench.study.recipe.rates.at(bench.encoder.n_layers)
     picked = select_trials(records, baseline, spec.n_top, distance, spec.min_distance)
     study, digest = bench.study, bench.sample.card.digest
-    template = FitJob("", study.recipe, bench.encoder_spec, digest, 0, metric=study.metric)
+    template = FitJob("", study.recipe, bench.encoder_spec, digest, 0, ctx.compute.precision, metric=study.metric)
     results = _confirm(ctx, name, bench, confirmation_jobs(picked, template, spec.n_seeds, spec.seed), runs)
     truths = {task: sample.splits["confirmation"].labels for task, sample in bench.sample.tasks.items()}
     metrics = {
@@ -61,9 +61,7 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     trials = {record.number: record for record in records}
     settings = read_study(folder)
     schedules = {
-        alias: trial_schedule(
-            name, f"{name}-{alias}", bench, trials[candidate.trial], settings.git_commit, _confirmed(bench, candidate)
-        )
+        alias: trial_schedule(name, f"{name}-{alias}", bench, trials[candidate.trial], _confirmed(bench, candidate))
         for alias, candidate in chosen.items()
     }
     versions = register_schedules(registry, name, schedules, runs.parent_id)
@@ -73,8 +71,8 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
     lock_document(name, study.score_name, schedules, versions, by_score).write(ctx.paths.schedules(name))
 
 
-def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs: Runs) -> Mapping[str, FitResult]:
-    def logged(job: FitJob, result: FitResult) -> LoggedFields:
+def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs: Runs) -> Mapping[str, RecordedFit]:
+    def logged(job: FitJob, result: RecordedFit) -> LoggedFields:
         return LoggedFields(
             {f"confirmation.{bench.study.score_name}": result.score}, {**bench.tags, "alf.seed": str(job.seed)}
         )

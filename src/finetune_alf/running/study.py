@@ -2,21 +2,21 @@
 
 from finetune_alf.files import digest
 from finetune_alf.running.bench import open_bench
-from finetune_alf.running.context import Context, git_commit
+from finetune_alf.running.context import Context
 from finetune_alf.running.nested_runs import trial_run
 from finetune_alf.running.parent_run import parent_run
 from finetune_alf.running.trial_schedule import trial_schedule
 from finetune_alf.study.coordinator import run_study
-from finetune_alf.study.identity import identity_of
+from finetune_alf.study.identity import study_identity
 from finetune_alf.study.records import TrialRecord
 
 
 def study(ctx: Context, name: str) -> None:
     """Run or resume `studies.<name>` until it has its number of trials."""
     bench = open_bench(ctx, name)
-    spec = bench.study
-    key = study_key(name, digest(identity_of(spec, bench.sample.card.digest, bench.encoder.identity)))
-    commit = git_commit(ctx.paths.root)
+    spec, environment = bench.study, ctx.environment
+    identity = study_identity(spec, bench.sample.card.digest, bench.encoder.identity, environment.precision)
+    key = study_key(name, digest(identity))
     ctx.die_with_dvc()
     with (
         ctx.console.progress(f"study {name}", spec.n_trials) as bar,
@@ -27,7 +27,7 @@ def study(ctx: Context, name: str) -> None:
         def on_trial(record: TrialRecord) -> None:
             nonlocal best
             best = max(best, record.score if record.score is not None else best)
-            schedule = trial_schedule(name, f"{name}-trial-{record.number}", bench, record, commit)
+            schedule = trial_schedule(name, f"{name}-trial-{record.number}", bench, record)
             runs.put(
                 trial_run(trial_key(key, record.number), schedule, record, metric=spec.score_name, tags=bench.tags)
             )
@@ -39,11 +39,11 @@ def study(ctx: Context, name: str) -> None:
             sample=bench.sample_identity,
             encoder=bench.encoder_identity,
             encoder_spec=bench.encoder_spec,
+            environment=environment,
             executor=ctx.executor(),
             work=bench.fit_runner,
             paths=ctx.paths,
             on_trial=on_trial,
-            git_commit=commit,
         )
         runs.metrics.update({"best.score": result.best.score or 0.0, "n_trials": len(result.records)})
     ctx.console.log(

@@ -2,7 +2,6 @@
 
 import datetime
 
-from finetune_alf import __version__
 from finetune_alf.running.bench import Bench
 from finetune_alf.schedules.schedule import ConfirmedScore, Provenance, Schedule
 from finetune_alf.study.records import TrialRecord
@@ -13,10 +12,9 @@ def trial_schedule(
     name: str,
     bench: Bench,
     trial: TrialRecord,
-    commit: str | None,
     confirmed: ConfirmedScore | None = None,
 ) -> Schedule:
-    """Return the schedule of a trial; equal at every call, since all times in it are the trial's."""
+    """Return the schedule of a trial; equal at every call, since times, commit and versions are the trial's."""
     created = datetime.datetime.fromtimestamp(trial.ended_ms / 1000, datetime.UTC)
     return Schedule(
         name=name,
@@ -29,8 +27,9 @@ def trial_schedule(
             sample_name=bench.sample.name,
             sample_digest=bench.sample.card.digest,
             trial=trial.number,
-            package_version=__version__,
-            git_commit=commit,
+            package_version=trial.environment.versions["finetune_alf"],
+            git_commit=trial.environment.git_commit,
+            precision=trial.environment.precision,
             created=created.isoformat(timespec="seconds"),
         ),
         confirmed=confirmed,

@@ -1,6 +1,6 @@
 """The Schedule: a Recipe with a rate for each address, its provenance, and its confirmed score.
 
-It is a JSON document, never code or a pickle. Its digest is the SHA-256 of its canonical JSON without nulls, so that a
+It is a JSON document, never code or a pickle. Its digest is that of its identity, which leaves out nulls, so that a
 new optional field does not change the digests of existing schedules.
 """
 
@@ -11,15 +11,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from finetune_alf.compute import Precision
 from finetune_alf.errors import InputError, ScheduleError
 from finetune_alf.files import digest
+from finetune_alf.identity import identity_of
 from finetune_alf.paths import Name
 from finetune_alf.rates import LayerRates, ListedRates, addresses
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.document import parse_document
 from finetune_alf.spec import Spec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_RATE = 1.0
 """No optimizer trains at a higher rate: a schedule with one is broken or hostile."""
 
@@ -31,7 +33,8 @@ _Text = Annotated[str, Field(max_length=500)]
 class Provenance(Spec):
     """Where a schedule comes from; fields that are unknown for a published schedule are None.
 
-    `created` is the end of its trial in ISO 8601, so that registering again does not change the digest.
+    Version, commit, precision and `created`, the end of the trial in ISO 8601, are those of its trial, so that
+    registering again does not change the digest.
     """
 
     study: _Text
@@ -43,6 +46,7 @@ class Provenance(Spec):
     trial: Annotated[int, Field(ge=0)] | None = None
     package_version: _Text | None = None
     git_commit: _Text | None = None
+    precision: Precision | None = None
     created: _Text | None = None
     citation: _Text | None = None
 
@@ -61,7 +65,7 @@ class ConfirmedScore(Spec):
 class Schedule(Spec):
     """A recipe with listed rates, its provenance, and its confirmed score if it has one."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: Name
     recipe: Recipe
     provenance: Provenance
@@ -86,8 +90,8 @@ class Schedule(Spec):
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the canonical JSON without nulls, as 64 hex digits."""
-        return digest(self.model_dump(mode="json", exclude_none=True))
+        """The SHA-256 of the identity's canonical JSON, as 64 hex digits."""
+        return digest(identity_of(dict(self)))
 
     def for_depth(self, n_layers: int) -> LayerRates:
         """Return the rates for an encoder of the schedule's own depth. Raises ScheduleError for any other depth."""
@@ -124,6 +128,11 @@ def _check_schema(document: dict[str, Any], where: str) -> None:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ScheduleError(
             f"{where}: must have a schema_version, an integer of at least 1, but got {str(version)[:60]}."
+        )
+    if version < SCHEMA_VERSION:
+        raise ScheduleError(
+            f"{where}: has schema_version {version}, of an earlier finetune_alf, whose recipes also "
+            "said how fits are run. Register its study again."
         )
     if version > SCHEMA_VERSION:
         provenance = document.get("provenance")

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from finetune_alf.compute import Environment
+from finetune_alf.compute.environment import shares
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import PartialError
@@ -20,9 +22,9 @@ from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.documents import StudyDocument
-from finetune_alf.study.identity import identity_of
+from finetune_alf.study.identity import study_identity
 from finetune_alf.study.pruner import StudyPruner
-from finetune_alf.study.records import TrialRecord, best_trial, elapsed_s, package_versions, write_results
+from finetune_alf.study.records import TrialRecord, best_trial, elapsed_s, write_results
 from finetune_alf.study.sampler import sampler_observations, suggest
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import PendingTrial, StudyStore, open_store
@@ -59,34 +61,34 @@ def run_study(
     sample: SampleIdentity,
     encoder: EncoderIdentity,
     encoder_spec: EncoderSpec,
+    environment: Environment,
     executor: Executor,
     work: Work[FitJob, FitResult],
     paths: Paths,
     on_trial: OnTrial | None = None,
     on_epoch: OnEpoch | None = None,
-    git_commit: str | None = None,
 ) -> StudyResult:
     """Run or resume a study until it has `n_trials`, and write its results.
 
     `on_trial` is called with every finished trial: first with those in the database, in the order of their numbers,
     then with each new one after it is committed. `on_epoch` is called with a trial's number and each of its epochs.
-    Failed and pruned trials count. A trial fails when its fit has no finite score. When its fit ends for a reason of
-    the machine's, such as lack of memory, it is pending; so is the trial of an interrupted run. Pending trials are
-    finished under their own numbers, even if `n_trials` has been lowered since, and fail after MAX_ATTEMPTS.
+    Each attempt at a trial is committed with the `environment` that it begins in. Failed and pruned trials count. A
+    trial fails when its fit has no finite score. When its fit ends for a reason of the machine's, such as lack of
+    memory, it is pending; so is the trial of an interrupted run. Pending trials are finished under their own numbers,
+    even if `n_trials` has been lowered since, and fail after MAX_ATTEMPTS.
 
     Raises LockedError while another process runs this study, StudyError when its database cannot be used, and
     PartialError when trials stay pending, or none is complete. Finished trials are kept in every case.
     """
-    identity = identity_of(spec, sample.digest, encoder.identity)
+    identity = study_identity(spec, sample.digest, encoder.identity, environment.precision)
     with (
         hold_lock(paths.studies / f"{name}.lock"),
         open_store(paths.studies, name, identity) as store,
     ):
-        template = FitJob(
-            "", spec.recipe, encoder_spec, sample.digest, child_seed(spec.seed, "fit"), "validation", spec.metric
-        )
+        seed, precision = child_seed(spec.seed, "fit"), environment.precision
+        template = FitJob("", spec.recipe, encoder_spec, sample.digest, seed, precision, "validation", spec.metric)
         coordinator = _Coordinator(
-            name, spec, encoder.n_layers, store, template, on_trial or _ignore, on_epoch or _ignore
+            name, spec, encoder.n_layers, store, template, environment, on_trial or _ignore, on_epoch or _ignore
         )
         coordinator.run(executor, work)
         records = coordinator.records
@@ -108,8 +110,7 @@ def run_study(
             n_trials=spec.n_trials,
             n_workers=executor.n_workers,
             n_fused=getattr(executor, "n_fused", 1),  # only one executor fuses
-            git_commit=git_commit,
-            versions=package_versions(),
+            environments=shares(record.environment for record in records),
             seconds=elapsed_s(records),
         )
         write_results(paths.study_results(name), records, document)
@@ -126,6 +127,7 @@ class _Coordinator:
         n_layers: int,
         store: StudyStore,
         template: FitJob,
+        environment: Environment,
         on_trial: OnTrial,
         on_epoch: OnEpoch,
     ) -> None:
@@ -133,7 +135,7 @@ class _Coordinator:
         self.on_trial, self.on_epoch = on_trial, on_epoch
         self.finished = {record.number: record for record in store.finished_trials()}
         self.pruner = StudyPruner(spec.pruner, spec.recipe.epochs, self.records) if spec.pruner else None
-        self.attempts = TrialAttempts(store)
+        self.attempts = TrialAttempts(store, environment)
 
     @property
     def records(self) -> list[TrialRecord]:

@@ -1,5 +1,6 @@
 """The documents of a study: results/study/<name>/study.json and results/importance/<name>.json."""
 
+from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity, Estimate, SampleIdentity
 from finetune_alf.recipe import Recipe
 from finetune_alf.study.space import Space
@@ -7,7 +8,7 @@ from finetune_alf.study.spec import Pruner, Sampler
 
 
 class StudyDocument(Document):
-    """The params of a study, what it was run on, and with what: study.json. `digest` is that of its identity.
+    """The params of a study, and the environments in which its trials ran: study.json. `digest` is of its identity.
 
     `n_fused` is the number of trials suggested at a time, `seconds` the time from the first trial to the last,
     interruptions included.
@@ -27,8 +28,7 @@ class StudyDocument(Document):
     n_trials: int
     n_workers: int
     n_fused: int
-    git_commit: str | None
-    versions: dict[str, str | None]
+    environments: tuple[EnvironmentShare, ...]
     seconds: float
 
 

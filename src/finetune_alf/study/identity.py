@@ -1,24 +1,25 @@
 """The identity of a study: everything that its scores depend on, except the number of trials and the code."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from finetune_alf.compute import Precision
 from finetune_alf.files import canonical_json, digest
+from finetune_alf.identity import identity_of
 from finetune_alf.study.spec import StudySpec
 
-_SPEC_FIELDS = {"space", "recipe", "seed", "sampler", "pruner", "metric", "enqueue"}
+_SPEC_FIELDS = ("space", "recipe", "seed", "sampler", "pruner", "metric", "enqueue")
 
 
-def identity_of(spec: StudySpec, sample_digest: str, encoder_identity: str) -> dict[str, Any]:
+def study_identity(spec: StudySpec, sample_digest: str, encoder_identity: str, precision: Precision) -> dict[str, Any]:
     """Return a study's identity: fields of its spec, with sample and encoder by digest instead of by name.
 
-    `n_trials` is not in it, so that raising it resumes the study. The version of the code is recorded in study.json.
+    `n_trials` is not in it, so that raising it resumes the study. The version of the code is recorded in each trial.
     """
-    fields: dict[str, Any] = json.loads(spec.model_dump_json(include=_SPEC_FIELDS))
-    return {**fields, "sample": sample_digest, "encoder": encoder_identity}
+    fields = {name: getattr(spec, name) for name in _SPEC_FIELDS}
+    return identity_of({**fields, "sample": sample_digest, "encoder": encoder_identity, "precision": precision})
 
 
 def database_path(folder: Path, name: str, identity: Mapping[str, Any]) -> Path:

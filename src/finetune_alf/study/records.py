@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
 
-from finetune_alf import __version__
+from finetune_alf.compute import Environment
 from finetune_alf.errors import InputError
 from finetune_alf.files import read_jsonl, write_json, write_jsonl
 from finetune_alf.rates import LayerRates
@@ -20,15 +19,13 @@ TrialState = Literal["complete", "failed", "pruned"]
 
 STUDY_FILE = "study.json"
 
-RECORDED_PACKAGES = ("optuna", "torch", "transformers")
-"""Packages whose versions study.json records."""
-
 
 class TrialRecord(Spec):
     """A finished trial: one line of trials.jsonl.
 
     `rates` has a rate for every address. Only a complete trial has a `score`, only a failed one a `reason`. `repeats`
     is the number of an earlier trial with the same rates, whose result this trial has without a fit of its own.
+    `environment` is that of its last attempt.
     """
 
     number: int
@@ -38,6 +35,7 @@ class TrialRecord(Spec):
     reason: str | None
     started_ms: int
     ended_ms: int
+    environment: Environment
     result: FitResult | None
     repeats: int | None = None
 
@@ -69,11 +67,6 @@ def write_results(folder: Path, records: Sequence[TrialRecord], study: StudyDocu
     study.write(folder / STUDY_FILE)
 
 
-def package_versions() -> dict[str, str | None]:
-    """Return the versions that study.json records; None for a package that is not installed."""
-    return {"finetune_alf": __version__, **{name: _version(name) for name in RECORDED_PACKAGES}}
-
-
 def read_trials(path: Path) -> list[TrialRecord]:
     """Read trials.jsonl, in the order of the trials' numbers. Raises InputError with the file and line."""
     records = []
@@ -95,10 +88,3 @@ def read_study(folder: Path) -> StudyDocument:
 def parse_trial(row: object) -> TrialRecord:
     """Return the record in a JSON value. Raises pydantic's ValidationError."""
     return TrialRecord.model_validate_json(json.dumps(row))
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

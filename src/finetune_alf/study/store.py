@@ -21,6 +21,7 @@ import sqlalchemy
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from finetune_alf.compute import Environment
 from finetune_alf.errors import StudyError
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.identity import changed_fields, database_path, study_databases
@@ -40,12 +41,16 @@ _STATES: Mapping[str, TrialState] = {
 
 @dataclass(frozen=True)
 class PendingTrial:
-    """A trial that has its rates but is not finished; `failure` is the reason why its last attempt ended."""
+    """A trial that has its rates but is not finished.
+
+    `environment` is that of its last attempt, `failure` the reason why that one ended.
+    """
 
     number: int
     rates: dict[str, float]
     n_attempts: int = 0
     failure: str | None = None
+    environment: Environment | None = None
 
 
 class StudyStore:
@@ -85,14 +90,15 @@ class StudyStore:
             return _pending_trial(self._storage.get_trial(trial_id))
 
     def write_attempts(self, trial: PendingTrial) -> None:
-        """Write how many attempts at a pending trial have begun, and the reason why the last one ended."""
-        attempts = {"n": trial.n_attempts, "failure": trial.failure}
+        """Write how many attempts at a pending trial have begun, and of the last one environment and failure."""
+        environment = trial.environment and trial.environment.as_json()
+        attempts = {"n": trial.n_attempts, "failure": trial.failure, "environment": environment}
         with storage_errors(self.path):
             self._storage.set_trial_user_attr(self._trial_id(trial.number), "attempts", attempts)
 
     def finish_trial(self, record: TrialRecord) -> None:
         """Finish a pending trial: write its result, then its state and score."""
-        outcome = record.model_dump(mode="json", include={"reason", "result", "started_ms", "ended_ms", "repeats"})
+        outcome = record.model_dump(mode="json", exclude={"number", "state", "rates", "score"})
         with storage_errors(self.path):
             trial_id = self._trial_id(record.number)
             self._storage.set_trial_user_attr(trial_id, "outcome", outcome)
@@ -209,8 +215,11 @@ def _warn_of_changes(folder: Path, name: str, identity: Mapping[str, Any]) -> No
 
 
 def _pending_trial(trial: FrozenTrial) -> PendingTrial:
-    attempts = trial.user_attrs.get("attempts", {"n": 0, "failure": None})
-    return PendingTrial(trial.number, trial.user_attrs["rates"], attempts["n"], attempts["failure"])
+    rates, attempts = trial.user_attrs["rates"], trial.user_attrs.get("attempts")
+    if attempts is None:
+        return PendingTrial(trial.number, rates)
+    environment = attempts["environment"] and Environment.parse(attempts["environment"], f"trial {trial.number}")
+    return PendingTrial(trial.number, rates, attempts["n"], attempts["failure"], environment)
 
 
 def _trial_record(trial: FrozenTrial) -> TrialRecord:

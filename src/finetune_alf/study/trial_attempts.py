@@ -4,6 +4,7 @@ import math
 import time
 from dataclasses import replace
 
+from finetune_alf.compute import Environment
 from finetune_alf.study.records import TrialRecord, TrialState
 from finetune_alf.study.store import PendingTrial, StudyStore
 from finetune_alf.train.job import FitJob
@@ -11,10 +12,10 @@ from finetune_alf.train.result import FitResult
 
 
 class TrialAttempts:
-    """An AttemptLog of the trials of one study, by the keys of their jobs."""
+    """An AttemptLog of the trials of one study, by the keys of their jobs; attempts begin in this environment."""
 
-    def __init__(self, store: StudyStore) -> None:
-        self._store = store
+    def __init__(self, store: StudyStore, environment: Environment) -> None:
+        self._store, self._environment = store, environment
         self._trials: dict[str, PendingTrial] = {}
         self._started_ms: dict[str, int] = {}
 
@@ -37,7 +38,7 @@ class TrialAttempts:
     def begin(self, job: FitJob) -> None:
         """Commit that an attempt begins."""
         self._started_ms[job.key] = now_ms()
-        self._commit(job, n_attempts=self.n_attempts(job) + 1, failure=None)
+        self._commit(job, n_attempts=self.n_attempts(job) + 1, failure=None, environment=self._environment)
 
     def withdraw(self, job: FitJob) -> None:
         """Take back the last attempt."""
@@ -54,6 +55,7 @@ class TrialAttempts:
 
 def finished_record(trial: PendingTrial, result: FitResult, started_ms: int) -> TrialRecord:
     """Return the finished trial. One without a finite score has failed: Optuna would take an infinite score as best."""
+    assert trial.environment is not None  # noqa: S101 - an attempt has begun
     state: TrialState = "pruned" if result.stopped == "pruned" else "complete"
     reason = None
     if state == "complete" and (result.score is None or not math.isfinite(result.score)):
@@ -67,12 +69,14 @@ def finished_record(trial: PendingTrial, result: FitResult, started_ms: int) -> 
         reason=reason,
         started_ms=started_ms,
         ended_ms=now_ms(),
+        environment=trial.environment,
         result=None if reason and result.score is not None else result,  # JSON has no NaN
     )
 
 
 def given_up_record(trial: PendingTrial, started_ms: int) -> TrialRecord:
     """Return the failed trial that has no attempts left."""
+    assert trial.environment is not None  # noqa: S101 - an attempt has begun
     return TrialRecord(
         number=trial.number,
         state="failed",
@@ -81,6 +85,7 @@ def given_up_record(trial: PendingTrial, started_ms: int) -> TrialRecord:
         reason=f"{trial.failure or 'its process died'}, in the last of {trial.n_attempts} attempts",
         started_ms=started_ms,
         ended_ms=now_ms(),
+        environment=trial.environment,
         result=None,
     )
 

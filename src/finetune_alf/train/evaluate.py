@@ -4,16 +4,17 @@ from dataclasses import dataclass
 
 import torch
 
+from finetune_alf.compute import Precision
+from finetune_alf.compute.autocast import autocast
 from finetune_alf.train.batches import TokenizedSplit, batches_by_length
 from finetune_alf.train.forward.fused import FusedForward, Weights
 from finetune_alf.train.forward.packed import FrozenFeatures
 from finetune_alf.train.forward.protocol import Forward
 from finetune_alf.train.objective import CROSS_ENTROPY, Objective
-from finetune_alf.train.precision import Precision, autocast
 from finetune_alf.train.result import Labels
 
 EVALUATION_BATCH = 64
-"""Texts in a batch, unless the recipe's micro_batch is smaller: large enough to use the whole machine."""
+"""Texts in a batch, unless there is a micro-batch, which is smaller: large enough to use the whole machine."""
 
 
 @dataclass(frozen=True)

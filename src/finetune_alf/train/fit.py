@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
+from finetune_alf.compute import Precision
+from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.load import Encoder
 from finetune_alf.metrics import ACCURACY, Metric
 from finetune_alf.rates import EMBEDDINGS, Address, rate_source
@@ -19,7 +21,6 @@ from finetune_alf.train.forward.protocol import Forward, forward_of
 from finetune_alf.train.forward.tasks import forwards_of
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
 from finetune_alf.train.optimizer import LayerwiseOptimizer
-from finetune_alf.train.precision import Precision, autocast, resolve_precision
 from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch
 from finetune_alf.train.training_state import Evaluations, FitSummary, TrainingState
@@ -57,12 +58,15 @@ def fit(
     recipe: Recipe,
     seed: int,
     *,
+    precision: Precision = "fp32",
+    micro_batch: int | None = None,
     report: ReportEpoch = lambda metrics: True,
 ) -> FitResult:
     """Fine-tune an encoder, which afterwards holds the weights that were scored.
 
-    The seed determines the head's initial weights, the order of the texts and dropout. A loss that is NaN or infinite
-    ends the fit as diverged. Raises RatesError when the recipe's rates do not fit the encoder, and EncoderError when
+    The seed determines the head's initial weights, the order of the texts and dropout. With `micro_batch` a step
+    accumulates the gradients of batches of that many texts. A loss that is NaN or infinite ends the fit as diverged.
+    Raises RatesError when the recipe's rates do not fit the encoder, and EncoderError when
     the encoder does not have the recipe's adapter.
     """
     started = time.time()
@@ -74,10 +78,10 @@ def fit(
     n_trainable_parameters = count_trainable_parameters(encoder, rates, recipe)
     forward = forward_of(encoder.model, child_seed(seed, "dropout"), encoder.identity)
     with restrict_vocabulary(forward, tasks.values(), recipe, rates):
-        loop = _TrainingLoop(encoder, forward, tasks, recipe, seed)
+        loop = _TrainingLoop(encoder, forward, tasks, recipe, seed, precision, micro_batch)
         loop.run(report)
         scored = loop.score()
-    summary = FitSummary(started, loop.n_steps, n_trainable_parameters, loop.device, loop.precision)
+    summary = FitSummary(started, loop.n_steps, n_trainable_parameters)
     return loop.state.result(scored, summary)
 
 
@@ -106,16 +110,23 @@ class _TrainingLoop:
     """The epochs and steps of one fit."""
 
     def __init__(
-        self, encoder: Encoder, forward: Forward, tasks: Mapping[str, TaskSplits], recipe: Recipe, seed: int
+        self,
+        encoder: Encoder,
+        forward: Forward,
+        tasks: Mapping[str, TaskSplits],
+        recipe: Recipe,
+        seed: int,
+        precision: Precision,
+        micro_batch: int | None,
     ) -> None:
         self.model, self.tasks, self.recipe, self.seed = encoder.model, tasks, recipe, seed
+        self.precision, self.micro_batch = precision, micro_batch
         self.forwards = forwards_of(forward, self.model, tasks)
         self.state = TrainingState(recipe, {name: task.metric for name, task in tasks.items()})
         self.n_texts = {name: len(task.train) for name, task in tasks.items()}
         n_steps = recipe.epochs * n_steps_per_epoch(recipe, self.n_texts)
         self.optimizer = LayerwiseOptimizer(self.model, encoder.anatomy, recipe, n_steps)
         self.device = next(self.model.parameters()).device
-        self.precision: Precision = resolve_precision(recipe.precision, self.device)
         hidden_size = encoder.model.config.hidden_size
         self.features = FrozenFeaturesCache(forward, encoder.anatomy, hidden_size, self.precision)
         self.n_steps = 0
@@ -163,15 +174,15 @@ class _TrainingLoop:
 
     def _accumulate_gradients(self, task: str, rows: list[int]) -> torch.Tensor:
         """Add the gradients of the mean loss over these rows, one micro-batch at a time. Returns that loss."""
-        split, size = self.tasks[task].train, self.recipe.micro_batch or len(rows)
+        split, size = self.tasks[task].train, self.micro_batch or len(rows)
         features = self.features.of(split) if self.recipe.frozen_dropout == "off" else None
         total = torch.zeros((), device=self.device)
         for start in range(0, len(rows), size):
-            micro_batch = rows[start : start + size]
+            some = rows[start : start + size]
             with autocast(self.device, self.precision):
-                outputs = self.forwards[task](split.table, split.table_rows(micro_batch), features)  # (rows, outputs)
+                outputs = self.forwards[task](split.table, split.table_rows(some), features)  # (rows, outputs)
             outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))  # fp64 stays fp64
-            losses = split.objective.losses(outputs, split.labels[micro_batch])
+            losses = split.objective.losses(outputs, split.labels[some])
             loss = losses.sum() / len(rows) * self.tasks[task].weight
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
@@ -179,5 +190,5 @@ class _TrainingLoop:
 
     def _evaluate(self, task: str, split: TokenizedSplit) -> Evaluation:
         self.model.eval()
-        batch = self.recipe.micro_batch or EVALUATION_BATCH
+        batch = self.micro_batch or EVALUATION_BATCH
         return evaluate(self.forwards[task], split, self.precision, batch=batch, features=self.features.of(split))

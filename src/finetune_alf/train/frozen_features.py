@@ -6,6 +6,8 @@ the features are computed again. Features larger than MAX_FEATURES_BYTES are not
 
 import torch
 
+from finetune_alf.compute import Precision
+from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.errors import RatesError
 from finetune_alf.rates import EMBEDDINGS, Address, rate_source
@@ -13,7 +15,6 @@ from finetune_alf.train.batches import TokenizedSplit, batches_by_length
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.forward.packed import FrozenFeatures
 from finetune_alf.train.forward.protocol import Forward
-from finetune_alf.train.precision import Precision, autocast
 
 MAX_FEATURES_BYTES = 1 << 30
 """The largest features that are cached: 1 GiB, 700,000 tokens of a hidden size of 384 in fp32."""

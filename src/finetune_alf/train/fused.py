@@ -11,6 +11,8 @@ from functools import partial
 
 import torch
 
+from finetune_alf.compute import Precision
+from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.load import Encoder
 from finetune_alf.rates import Address, LayerRates
 from finetune_alf.recipe import Recipe
@@ -21,7 +23,6 @@ from finetune_alf.train.fit import SINGLE_TASK, TaskSplits, count_trainable_para
 from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.fused import FusedForward, Weights
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
-from finetune_alf.train.precision import Precision, autocast, resolve_precision
 from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.stacked_optimizer import StackedOptimizer
 from finetune_alf.train.training_state import FitSummary, TrainingState
@@ -46,6 +47,8 @@ def fit_fused(
     recipes: Sequence[Recipe],
     seed: int,
     *,
+    precision: Precision = "fp32",
+    micro_batch: int | None = None,
     report: ReportMemberEpoch = lambda number, metrics: True,
 ) -> Generator[tuple[int, FitResult]]:
     """Fine-tune an encoder by several recipes that differ in rates only; yield each number and result as it ends.
@@ -69,10 +72,9 @@ def fit_fused(
     ]
     forward = FusedForward(encoder.model, child_seed(seed, "dropout"))
     with restrict_vocabulary(forward, [splits], shared, _highest(rates)):
-        loop = _FusedTrainingLoop(encoder, forward, splits, shared, seed, members, rates)
+        loop = _FusedTrainingLoop(encoder, forward, splits, shared, seed, members, rates, precision, micro_batch)
         for member, scored in loop.run(report):
-            device = splits.train.labels.device
-            summary = FitSummary(started, loop.n_steps, member.n_trainable_parameters, device, loop.precision)
+            summary = FitSummary(started, loop.n_steps, member.n_trainable_parameters)
             yield member.number, member.state.result({SINGLE_TASK: scored} if scored else None, summary)
 
 
@@ -109,12 +111,13 @@ class _FusedTrainingLoop:
         seed: int,
         members: list[_Member],
         rates: Sequence[LayerRates],
+        precision: Precision,
+        micro_batch: int | None,
     ) -> None:
         self.model, self.forward, self.splits, self.recipe, self.seed = encoder.model, forward, splits, recipe, seed
-        self.members = members
+        self.members, self.precision, self.micro_batch = members, precision, micro_batch
         n_steps = recipe.epochs * -(-len(splits.train) // recipe.batch)
         self.optimizer = StackedOptimizer(self.model, encoder.anatomy, recipe, rates, n_steps)
-        self.precision: Precision = resolve_precision(recipe.precision, splits.train.labels.device)
         hidden_size = encoder.model.config.hidden_size
         self.features = FrozenFeaturesCache(forward, encoder.anatomy, hidden_size, self.precision)
         self.n_steps = 0
@@ -172,22 +175,22 @@ class _FusedTrainingLoop:
 
     def _accumulate_gradients(self, rows: list[int]) -> torch.Tensor:
         """Add all members' gradients of the mean loss over these rows. Returns each member's loss, (K,)."""
-        split, size = self.splits.train, self.recipe.micro_batch or len(rows)
+        split, size = self.splits.train, self.micro_batch or len(rows)
         features = self.features.of(split) if self.recipe.frozen_dropout == "off" else None
         total = torch.zeros(len(self.members), device=split.labels.device)
         for start in range(0, len(rows), size):
-            micro_batch = rows[start : start + size]
-            table_rows = split.table_rows(micro_batch)
+            some = rows[start : start + size]
+            table_rows = split.table_rows(some)
             with autocast(split.labels.device, self.precision):
                 logits = self.forward.fused(self.optimizer.weights(), split.table, table_rows, features)
-            losses = member_losses(logits, split.labels[micro_batch], split.objective).sum(1) / len(rows)
+            losses = member_losses(logits, split.labels[some], split.objective).sum(1) / len(rows)
             losses.sum().backward()  # type: ignore[no-untyped-call]
             total += losses.detach()
         return total
 
     def _evaluate(self, weights: Weights, split: TokenizedSplit) -> list[Evaluation]:
         self.model.eval()
-        batch = self.recipe.micro_batch or EVALUATION_BATCH
+        batch = self.micro_batch or EVALUATION_BATCH
         features = self.features.of(split)
         return evaluate_fused(self.forward, weights, split, self.precision, batch=batch, features=features)
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from finetune_alf.compute import Compute, Precision
 from finetune_alf.data.mixture import AnySample, load_any_sample, task_infos
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.adapters.inject import with_adapter
@@ -23,7 +24,6 @@ from finetune_alf.train.fit import ReportEpoch, TaskSplits, fit
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.fused import fit_fused, fusion_key
 from finetune_alf.train.objective import OBJECTIVES
-from finetune_alf.train.precision import resolve_device
 from finetune_alf.train.result import FitResult
 
 ScoredSplit = Literal["validation", "confirmation", "test"]
@@ -33,6 +33,7 @@ ScoredSplit = Literal["validation", "confirmation", "test"]
 class FitJob:
     """One fit: a trial, a confirmation or a cell. `sample` is the sample's digest.
 
+    `precision` is resolved by the process that makes the job, since results are kept under it.
     `metric` is for a single task; with `tasks` in the recipe each task has its own, and the score is the overall one.
     """
 
@@ -41,6 +42,7 @@ class FitJob:
     encoder: EncoderSpec
     sample: str
     seed: int
+    precision: Precision
     score_on: ScoredSplit = "validation"
     metric: str = "accuracy"
 
@@ -49,23 +51,24 @@ class FitJob:
 class FitRunner:
     """Runs FitJobs, one after another or fused, and loads each encoder and sample once.
 
-    `samples` maps each sample's digest to its folder. Pickling keeps the settings and drops the caches.
+    `samples` maps each sample's digest to its folder. A job's own precision is used, not that of `compute`. Pickling
+    keeps the settings and drops the caches.
     """
 
     samples: Mapping[str, Path]
-    device: str = "auto"
-    n_threads: int | None = None
+    compute: Compute
     _samples: dict[str, AnySample] = field(default_factory=dict, repr=False)
     _encoders: dict[Hashable, Encoder] = field(default_factory=dict, repr=False)
     _splits: dict[Hashable, TokenizedSplit] = field(default_factory=dict, repr=False)
 
-    def __reduce__(self) -> tuple[type["FitRunner"], tuple[dict[str, Path], str, int | None]]:
-        return (FitRunner, (dict(self.samples), self.device, self.n_threads))
+    def __reduce__(self) -> tuple[type["FitRunner"], tuple[dict[str, Path], Compute]]:
+        return (FitRunner, (dict(self.samples), self.compute))
 
     def __call__(self, job: FitJob, report: ReportEpoch) -> FitResult:
         """Run one job. Raises the package's errors for what cannot be loaded or does not fit together."""
         encoder, tasks = self._load(job)
-        return fit(encoder, tasks, job.recipe, job.seed, report=report)
+        precision, micro_batch = job.precision, self.compute.micro_batch
+        return fit(encoder, tasks, job.recipe, job.seed, precision=precision, micro_batch=micro_batch, report=report)
 
     def run_fused(self, jobs: Sequence[FitJob], report: OnReport) -> Generator[Outcome[FitJob, FitResult]]:
         """Run jobs that differ in rates only as one fused fit, where the encoder is packed; others alone."""
@@ -95,7 +98,7 @@ class FitRunner:
         key = (spec.model_dump_json(), n_labels, adapter)
         if key not in self._encoders:
             self._encoders[key] = (
-                load_encoder(spec, n_labels, str(resolve_device(self.device)))
+                load_encoder(spec, n_labels, self.compute.device)
                 if adapter is None
                 else with_adapter(self.encoder(spec, n_labels), adapter)
             )
@@ -124,6 +127,8 @@ class FitRunner:
             splits,
             [job.recipe for job in jobs],
             jobs[0].seed,
+            precision=jobs[0].precision,
+            micro_batch=self.compute.micro_batch,
             report=lambda number, metrics: report(jobs[number], metrics),
         )
         for number, result in results:
@@ -136,13 +141,13 @@ class FitRunner:
             recipe_key = fusion_key(encoder, job.recipe)
         except AlfError:
             return id(job)  # run alone, it reports this error
-        settings = (job.encoder.model_dump_json(), job.sample, job.seed, job.score_on, job.metric)
+        settings = (job.encoder.model_dump_json(), job.sample, job.seed, job.precision, job.score_on, job.metric)
         return id(job) if recipe_key is None else (settings, recipe_key)
 
     def _load(self, job: FitJob) -> tuple[Encoder, dict[str, TaskSplits]]:
         """Return a job's encoder and the tokenised splits of each task, loaded once."""
-        if self.n_threads:
-            torch.set_num_threads(self.n_threads)
+        if self.compute.n_threads:
+            torch.set_num_threads(self.compute.n_threads)
         sample = self.sample(job.sample)
         plans = task_plans(job.recipe, task_infos(sample), job.metric)
         encoder = self._with_heads(job.encoder, job.recipe, plans)
@@ -163,7 +168,7 @@ class FitRunner:
         key = (encoder.identity, sample.card.digest, max_tokens, split, plan.loss, n_texts_per_row)
         if key not in self._splits:
             rows = sample.nonempty_split(split)
-            device = resolve_device(self.device)
+            device = torch.device(self.compute.device)
             texts = (
                 rows.texts
                 if n_texts_per_row == 1

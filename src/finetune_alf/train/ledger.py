@@ -7,12 +7,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from finetune_alf import __version__
+from finetune_alf.compute import Environment
 from finetune_alf.errors import PartialError
 from finetune_alf.execute.jobs import Executor
 from finetune_alf.files import digest, lines_of
+from finetune_alf.identity import identity_of
 from finetune_alf.train.job import FitJob, FitRunner
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import RecordedFit
 
 
 class Ledger:
@@ -20,21 +21,21 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._results: dict[str, FitResult] = {}
+        self._results: dict[str, RecordedFit] = {}
         self._encoder_identities: dict[str, str] = {}
         for line in lines_of(path.read_bytes()) if path.exists() else []:
             self._read_line(line)
 
     @property
-    def results(self) -> tuple[FitResult, ...]:
+    def results(self) -> tuple[RecordedFit, ...]:
         """The results that can be read, in the order in which their jobs finished."""
         return tuple(self._results.values())
 
-    def find(self, job: FitJob) -> FitResult | None:
-        """Return the result of an equal job, if one has finished under this version of the package."""
+    def find(self, job: FitJob) -> RecordedFit | None:
+        """Return the result of an equal job, if one has finished."""
         return self._results.get(self.identity(job))
 
-    def add(self, job: FitJob, result: FitResult) -> None:
+    def add(self, job: FitJob, result: RecordedFit) -> None:
         """Append a result; it is on disk when this returns."""
         identity = self.identity(job)
         line = json.dumps({"job": identity, "result": result.model_dump(mode="json")})
@@ -46,25 +47,25 @@ class Ledger:
         self._results[identity] = result
 
     def identity(self, job: FitJob) -> str:
-        """Return the digest of all that a job's result depends on: its settings and this version of the package."""
+        """Return the digest of all that a job's result depends on."""
         spec = job.encoder.model_dump_json()
         if spec not in self._encoder_identities:  # computing it may hash all files of a folder
             self._encoder_identities[spec] = job.encoder.identity()
         settings = {
-            "recipe": job.recipe.model_dump(mode="json"),
+            "recipe": job.recipe,
             "encoder": self._encoder_identities[spec],
             "sample": job.sample,
             "seed": job.seed,
+            "precision": job.precision,
             "score_on": job.score_on,
             "metric": job.metric,
-            "version": __version__,
         }
-        return digest(settings)
+        return digest(identity_of(settings))
 
     def _read_line(self, line: bytes) -> None:
         try:
             entry = json.loads(line)
-            self._results[entry["job"]] = FitResult.model_validate_json(json.dumps(entry["result"]))
+            self._results[entry["job"]] = RecordedFit.model_validate_json(json.dumps(entry["result"]))
         except (ValueError, KeyError, TypeError, ValidationError):
             return  # empty, cut off by a kill, or damaged: the job runs again
 
@@ -74,17 +75,18 @@ def run_jobs(
     executor: Executor,
     fit_runner: FitRunner,
     ledger: Ledger,
-    on_result: Callable[[FitJob, FitResult], None],
-) -> dict[str, FitResult]:
-    """Run every job that is not in the ledger yet. Returns all results by the jobs' keys.
+    environment: Environment,
+    on_result: Callable[[FitJob, RecordedFit], None],
+) -> dict[str, RecordedFit]:
+    """Run every job that is not in the ledger yet, in this environment. Returns all results by the jobs' keys.
 
     `on_result` is called for each result, those from the ledger first. Raises PartialError, naming the reasons, after
     all other jobs have finished, when a job failed.
     """
-    results: dict[str, FitResult] = {}
+    results: dict[str, RecordedFit] = {}
     failures: list[str] = []
 
-    def finish(job: FitJob, result: FitResult) -> None:
+    def finish(job: FitJob, result: RecordedFit) -> None:
         results[job.key] = result
         on_result(job, result)
 
@@ -99,8 +101,9 @@ def run_jobs(
         if outcome.result is None:
             failures.append(f"{outcome.job.key}: {outcome.failure}")
             continue
-        ledger.add(outcome.job, outcome.result)
-        finish(outcome.job, outcome.result)
+        recorded = RecordedFit(**dict(outcome.result), environment=environment)
+        ledger.add(outcome.job, recorded)
+        finish(outcome.job, recorded)
     if failures:
         raise PartialError(
             f"{len(failures)} of {len(jobs)} fits failed, the other results are saved: {'; '.join(failures)}. "

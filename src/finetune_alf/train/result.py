@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from finetune_alf.compute import Environment
 from finetune_alf.spec import Spec
 
 StopReason = Literal["epochs", "converged", "diverged", "pruned"]
@@ -56,8 +57,11 @@ class FitResult(Spec):
     seconds: float
     n_steps: int
     n_trainable_parameters: int
-    device: str
-    precision: Literal["fp32", "bf16"]
-    n_threads: int
     frozen_dropout: Literal["on", "off"] = "on"
     started_ms: int
+
+
+class RecordedFit(FitResult):
+    """A finished fit of a ledger, with the environment that it ran in."""
+
+    environment: Environment

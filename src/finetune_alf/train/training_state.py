@@ -5,12 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
-
 from finetune_alf.metrics import Metric, accuracy, balanced_accuracy
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.evaluate import Evaluation
-from finetune_alf.train.precision import Precision
 from finetune_alf.train.result import EpochMetrics, FitResult, StopReason, TaskResult
 
 Evaluations = Mapping[str, Evaluation]
@@ -24,8 +21,6 @@ class FitSummary:
     started: float
     n_steps: int
     n_trainable_parameters: int
-    device: torch.device
-    precision: Precision
 
 
 class TrainingState:
@@ -93,9 +88,6 @@ class TrainingState:
             seconds=time.time() - summary.started,
             n_steps=summary.n_steps,
             n_trainable_parameters=summary.n_trainable_parameters,
-            device=str(summary.device),
-            precision=summary.precision,
-            n_threads=torch.get_num_threads(),
             frozen_dropout=self._recipe.frozen_dropout,
             started_ms=round(summary.started * 1000),
         )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fake_results import ENVIRONMENT, SHARES
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.adapt.document import AdaptDocument, Comparison, VariantDifference
 from finetune_alf.experiments.adapt.record import (
@@ -40,10 +41,7 @@ def record(name: str, *, n_excluded: int = 0, whole_words: bool = False, **chang
         "loss_curve": tuple(LossPoint(step=step, loss=6.5 - step / 40) for step in (10, 20, 30, 40)),
         "seconds": 75.0,
         "started_ms": 0,
-        "device": "cpu",
-        "precision": "fp32",
-        "n_threads": 2,
-        "version": "0.1.0",
+        "environment": ENVIRONMENT,
         "sha256": "c" * 64,
     }
     return AdaptRecord(**fields | changes)
@@ -60,6 +58,7 @@ def comparison(**changes: Any) -> Comparison:
             "plain": Estimate(mean=0.7, low=0.66, high=0.74),
             "adapted": Estimate(mean=0.75, low=0.71, high=0.79),
         },
+        "environments": SHARES,
         "difference": VariantDifference(mean=0.05, low=0.01, high=0.09, p=0.002, verdict="better"),
     }
     return Comparison(**fields | changes)

@@ -13,7 +13,7 @@ from finetune_alf.running.context import Context
 from finetune_alf.running.prepare import prepare
 
 PARAMS = """
-compute: {n_threads: 1}
+compute: {n_threads: 1, precision: fp32}
 encoders:
   tiny: {kind: folder, path: checkpoint}
   further: {kind: adapted, adapt: films}
@@ -33,7 +33,6 @@ adapt:
     batch: 8
     max_tokens: 24
     rate: 1e-3
-    precision: fp32
     warm_up_head: {n_steps: 4, rate: 1e-3}
     n_seeds: 2
     n_resamples: 200
@@ -43,7 +42,6 @@ adapt:
       batch: 8
       epochs: 1
       max_tokens: 16
-      precision: fp32
 """
 
 

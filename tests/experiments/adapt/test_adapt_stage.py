@@ -17,7 +17,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.tracking.mlflow import MlflowTracker
 
 PARAMS = """
-compute: {n_threads: 1}
+compute: {n_threads: 1, precision: fp32}
 encoders:
   tiny: {kind: folder, path: checkpoint}
   further: {kind: adapted, adapt: films}
@@ -45,7 +45,6 @@ adapt:
     max_tokens: 24
     rate: 1e-2
     whole_words: true
-    precision: fp32
     warm_up_head: {n_steps: 20, rate: 1e-3}
     n_seeds: 2
     n_resamples: 200
@@ -55,7 +54,6 @@ adapt:
       batch: 8
       epochs: 1
       max_tokens: 16
-      precision: fp32
 """
 
 

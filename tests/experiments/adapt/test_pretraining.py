@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import load_file
 from tiny_checkpoint import FAMILIES, as_spec, films, save_family
 
+from finetune_alf.compute import Compute
+from finetune_alf.compute.environment import environment_of
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.masked_lm import load_masked_lm
 from finetune_alf.encoder.spec import RandomEncoder
@@ -23,13 +25,13 @@ from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.adapt.texts import AdaptTexts
 from finetune_alf.rates import HEAD
 
-CPU = torch.device("cpu")
+CPU = environment_of(Compute("cpu", "fp32", n_threads=1), None)
 TEXTS = AdaptTexts(tuple(films()[:48]), tuple(films()[48:72]), "films", "0" * 64, "films")
 
 
 def adapt_spec(**changes):
     settings = {"encoder": "tiny", "sample": "films", "epochs": 4, "batch": 8, "max_tokens": 24, "rate": 1e-2}
-    settings |= {"precision": "fp32", "warm_up_head": {"n_steps": 20, "rate": 1e-2}}
+    settings |= {"warm_up_head": {"n_steps": 20, "rate": 1e-2}}
     return AdaptSpec.model_validate_json(json.dumps(settings | changes))
 
 
@@ -178,7 +180,6 @@ adapt_and_print_steps(Path({checkpoint!r}), Path({folder!r}))
 
 
 def adapt_and_print_steps(checkpoint, folder):
-    torch.set_num_threads(1)
     pretraining = FurtherPretraining("tiny", adapt_spec(), as_spec(checkpoint), TEXTS, CPU)
     pretraining.run(folder, lambda point: print(point.step, flush=True))
 
@@ -199,8 +200,8 @@ def test_a_kill_during_training_leaves_nothing_and_the_next_start_gives_equal_we
 def test_an_adaptation_is_finished_if_its_inputs_and_weights_are_those_of_its_record(done, with_head, tmp_path):
     folder, record = done
     identity = as_spec(with_head).identity()
-    assert record.inputs_digest == inputs_digest_of(adapt_spec(n_seeds=9), identity, TEXTS)
-    assert record.inputs_digest != inputs_digest_of(adapt_spec(rate=2e-2), identity, TEXTS)
+    assert record.inputs_digest == inputs_digest_of(adapt_spec(n_seeds=9), identity, TEXTS, "fp32")
+    assert record.inputs_digest != inputs_digest_of(adapt_spec(rate=2e-2), identity, TEXTS, "fp32")
     assert read_finished(folder, record.inputs_digest) == record
     assert read_finished(folder, "f" * 64) is None
     copy = shutil.copytree(folder, tmp_path / "copy")

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from finetune_alf.documents import EncoderIdentity, Estimate, Machine
+from fake_results import SHARES
+from finetune_alf.documents import EncoderIdentity, Estimate
 from finetune_alf.experiments.freeze.document import (
     CostCalibration,
     FreezeDocument,
@@ -93,7 +94,7 @@ def document(name: str, *tables: SampleTable, **changes: Any) -> FreezeDocument:
         "n_seeds": 3,
         "n_search_seeds": 1,
         "n_at_once": 1,
-        "machine": Machine(device="cpu", precision="fp32", n_threads=2),
+        "environments": SHARES,
         "samples": {each.sample.name: each for each in tables},
     }
     return FreezeDocument(**fields | changes)

@@ -14,7 +14,7 @@ RECIPE = {"rates": {"kind": "uniform", "rate": 1e-5}, "epochs": 2, "batch": 8, "
 SAMPLE = SweepSample(name="words", digest="d" * 64, metrics=("accuracy", "f1"), score_on="test", n_texts=2)
 
 PARAMS = """
-compute: {n_threads: 1}
+compute: {n_threads: 1, precision: fp32}
 encoders:
   tiny:
     kind: random
@@ -59,7 +59,6 @@ freeze:
       batch: 8
       epochs: 2
       max_tokens: 16
-      precision: fp32
 """
 
 

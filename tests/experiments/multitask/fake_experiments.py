@@ -1,6 +1,7 @@
 """Multi-task experiments that never ran, for what reads their files."""
 
-from finetune_alf.documents import EncoderIdentity, Estimate, Machine, SampleIdentity
+from fake_results import ENVIRONMENT, SHARES
+from finetune_alf.documents import EncoderIdentity, Estimate, SampleIdentity
 from finetune_alf.experiments.multitask.cells import MultitaskLine
 from finetune_alf.experiments.multitask.document import CellResult, CellScores, MultitaskDocument, TaskScore
 from finetune_alf.files import write_jsonl
@@ -65,7 +66,7 @@ def document(name, cells, n_seeds=2):
         n_texts={"sst5": 200, "sts": 100},
         metrics=METRICS,
         majority_baselines={"sst5": 0.286, "sts": 0.0, "overall": 0.393},
-        machine=Machine(device="cpu", precision="fp32", n_threads=2),
+        environments=SHARES,
         cells=cells,
     )
 
@@ -93,6 +94,7 @@ def line(name, seed, scores):
             )
             for epoch, score in enumerate(scores)
         ),
+        environment=ENVIRONMENT,
         kept_epoch=1,
         n_steps=10,
         tasks={},

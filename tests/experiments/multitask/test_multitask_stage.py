@@ -65,7 +65,6 @@ RECIPE = """rates: {kind: frozen_below, n_frozen: 1, rate: 1e-2, head: 1e-2}
       batch: 8
       epochs: 2
       max_tokens: 16
-      precision: fp32
       tasks:
         sampling: {kind: round_robin}
         each: {same: {pairs: apart, loss: binary_cross_entropy, metric: f1}}"""

@@ -1,6 +1,6 @@
 """Testbeds that never ran, for what reads their documents: one of classes, one of scores."""
 
-from finetune_alf.documents import Machine
+from fake_results import SHARES
 from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.experiments.schemes.document import (
     CombinationResult,
@@ -62,7 +62,7 @@ def fake_testbed(name, metric, tables, **changes):
         "curves": (ConstantCurve(),),
         "n_seeds": 1,
         "n_at_once": 1,
-        "machine": Machine(device="cpu", precision="fp32", n_threads=2),
+        "environments": SHARES,
         "left_out": {},
         "samples": {each.sample.name: each for each in tables},
     }

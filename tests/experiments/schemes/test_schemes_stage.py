@@ -46,7 +46,6 @@ schemes:
       batch: 8
       epochs: 2
       max_tokens: 16
-      precision: fp32
 """
 SCHEDULE = Schedule(
     name="mine",

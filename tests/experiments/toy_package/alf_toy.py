@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from finetune_alf.documents import Document, Machine
+from finetune_alf.compute import EnvironmentShare
+from finetune_alf.compute.environment import shares
+from finetune_alf.documents import Document
 from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.experiment import Help, NamedExperiment
 from finetune_alf.params.checks import Disagreement, RawParams, check_fits
@@ -20,11 +22,10 @@ from finetune_alf.report.section import Section
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.running.parent_run import machine_of
 from finetune_alf.seeds import child_seed
 from finetune_alf.spec import Spec
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import RecordedFit
 
 
 class BatchesSpec(Spec):
@@ -56,7 +57,7 @@ class BatchesLine(CellLine):
 
 class BatchesDocument(Document):
     name: str
-    machine: Machine
+    environments: tuple[EnvironmentShare, ...]
     scores: dict[str, float]
 
 
@@ -79,12 +80,13 @@ class BatchesExperiment(NamedExperiment):
 
             def job(cell: Cell) -> FitJob:
                 seed = child_seed(cell.seed, "batches")
-                return FitJob(cell.key, spec.recipe_of(cell.batch), bench.encoder_spec, digest, seed, "test")
+                recipe, precision = spec.recipe_of(cell.batch), bench.fit_runner.compute.precision
+                return FitJob(cell.key, recipe, bench.encoder_spec, digest, seed, precision, "test")
 
-            def line(cell: Cell, result: FitResult) -> BatchesLine:
+            def line(cell: Cell, result: RecordedFit) -> BatchesLine:
                 return BatchesLine(batch=cell.batch, seed=cell.seed, **fields_of(result))
 
-            def logged(cell: Cell, result: FitResult) -> LoggedFields:
+            def logged(cell: Cell, result: RecordedFit) -> LoggedFields:
                 return LoggedFields({"test.accuracy": result.score}, {"alf.batch": str(cell.batch)})
 
             with fitting(
@@ -101,7 +103,8 @@ class BatchesExperiment(NamedExperiment):
                     str(batch): fmean(result.score or 0.0 for cell, result in fits if cell.batch == batch)
                     for batch in spec.batches
                 }
-                document = BatchesDocument(name=name, machine=machine_of(fits[0][1]), scores=scores)
+                environments = shares(result.environment for _, result in fits)
+                document = BatchesDocument(name=name, environments=environments, scores=scores)
                 document.write(ctx.paths.document(self.key, name))
         ctx.console.log(f"{name}: {scores}")
 

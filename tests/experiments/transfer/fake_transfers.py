@@ -1,5 +1,6 @@
 """Transfers that never ran, for what reads their files: two studies, by accuracy and by a correlation."""
 
+from fake_results import ENVIRONMENT, SHARES
 from finetune_alf.documents import EncoderIdentity, Estimate
 from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.experiments.transfer.cells import TransferLine
@@ -34,6 +35,7 @@ def result(scheme: str, metric: str) -> SchemeResult:
 def document(study: str, sample: str, identity: str, metric: str = "accuracy", schemes=tuple(MEANS)):
     """The document of a study's transfer to a sample."""
     return TransferDocument(
+        environments=SHARES,
         study=study,
         encoder=EncoderIdentity(name="some", identity=identity, n_layers=12),
         metric=metric,
@@ -47,6 +49,7 @@ def document(study: str, sample: str, identity: str, metric: str = "accuracy", s
 def line(scheme: str, seed: int, *, diverged: bool = False) -> TransferLine:
     """A cell."""
     return TransferLine(
+        environment=ENVIRONMENT,
         scheme=scheme,
         seed=seed,
         score=None if diverged else MEANS[scheme],

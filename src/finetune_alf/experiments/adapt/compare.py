@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from finetune_alf.compute import Precision
+from finetune_alf.compute.environment import shares
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
 from finetune_alf.documents import Estimate
@@ -16,7 +18,7 @@ from finetune_alf.metrics import Metric, majority_baseline, metrics_for
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import FitResult, RecordedFit
 
 VARIANTS: tuple[Variant, ...] = ("plain", "adapted")
 
@@ -64,18 +66,20 @@ def cells(spec: AdaptSpec) -> list[Cell]:
     ]
 
 
-def cell_job(cell: Cell, recipe: Recipe, encoder: EncoderSpec, sample: str, metric: str) -> FitJob:
+def cell_job(
+    cell: Cell, recipe: Recipe, encoder: EncoderSpec, sample: str, precision: Precision, metric: str
+) -> FitJob:
     """Return a cell as a job, scored on the test split."""
-    return FitJob(cell.key, recipe, encoder, sample, cell.seed, "test", metric)
+    return FitJob(cell.key, recipe, encoder, sample, cell.seed, precision, "test", metric)
 
 
-def cell_line(cell: Cell, result: FitResult) -> AdaptLine:
+def cell_line(cell: Cell, result: RecordedFit) -> AdaptLine:
     """Return a cell's line in the results."""
     return AdaptLine(variant=cell.variant, seed=cell.seed, **fields_of(result))
 
 
 def compare(
-    spec: AdaptSpec, metric: Metric, truth: Sequence[float], fits: Sequence[tuple[Cell, FitResult]]
+    spec: AdaptSpec, metric: Metric, truth: Sequence[float], fits: Sequence[tuple[Cell, RecordedFit]]
 ) -> Comparison:
     """Return the scores from both encoders and their paired difference, over the seeds that converged from both.
 
@@ -96,6 +100,7 @@ def compare(
         n_seeds=len(predictions["adapted"]),
         diverged=tuple(cell.key for cell, result in fits if not result.predictions),
         scores=scores,
+        environments=shares(result.environment for _, result in fits),
         difference=VariantDifference(**tested.model_dump()) if tested else None,
     )
 

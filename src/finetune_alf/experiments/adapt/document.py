@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, Estimate
 from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.experiments.cell_line import CellLine
@@ -26,6 +27,7 @@ class Comparison(Document):
     n_seeds: int
     diverged: tuple[str, ...]
     scores: dict[Variant, Estimate]
+    environments: tuple[EnvironmentShare, ...]
     difference: VariantDifference | None
 
 

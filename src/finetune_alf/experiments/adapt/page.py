@@ -6,6 +6,7 @@ from finetune_alf.experiments.adapt.document import AdaptDocument, Comparison
 from finetune_alf.experiments.adapt.figure import loss_plot
 from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.paths import Paths
+from finetune_alf.report.environments import machine, versions
 from finetune_alf.report.evidence import few_seeds, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, signed_estimate
 from finetune_alf.report.part import Part, documents
@@ -82,7 +83,8 @@ def _adaptation(record: AdaptRecord) -> Section:
             ("rate", f"rises to {rate(settings['rate'])} over {settings['warmup_frac']:.0%} of the steps, falls to 0"),
             ("held out", f"{plain(record.texts.held_out_from)}: {counted(record.texts.n_held_out, 'text')}"),
             ("adapted weights", f"SHA-256 `{record.sha256}`"),
-            ("machine", f"{record.device} in {record.precision}, {counted(record.n_threads, 'thread')}"),
+            ("machine", machine(record.environment)),
+            ("versions", versions(record.environment)),
         ],
     )
     if record.warm_up:

@@ -32,7 +32,6 @@ from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 from finetune_alf.train.forward.agreement import is_packed
-from finetune_alf.train.precision import resolve_precision
 
 PRETRAINING = "further pre-training"
 
@@ -67,7 +66,6 @@ def _same_batches(spec: AdaptSpec) -> Recipe:
         epochs=1,
         batch=spec.batch,
         max_tokens=spec.max_tokens,
-        precision=spec.precision,
         allow_forgetting=True,
     )
 
@@ -104,10 +102,9 @@ def _seconds_per_flop(
     n_steps = math.ceil(len(subset) / batch)
     rule = MaskingRule.of(masked_lm, spec.mask_frac, spec.whole_words)
     phase = Phase(2 * n_steps, batch, RATE, 0.0, spec.seed, f"adapt.{spec.encoder}")
-    precision = resolve_precision(spec.precision, masked_lm.device)
     times: list[float] = []
     forward = mlm_forward_of(masked_lm, spec.seed)
-    train(forward, subset, rule, phase, precision, lambda point: times.append(time.monotonic()))
+    train(forward, subset, rule, phase, probe.compute.precision, lambda point: times.append(time.monotonic()))
     work = mlm_work(probe.shape, subset.lengths.tolist(), (), engine, MaskedTraining(n_steps, 0, batch, spec.mask_frac))
     return (times[-1] - times[n_steps - 1]) / work.flops
 

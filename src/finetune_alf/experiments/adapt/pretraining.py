@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from finetune_alf import __version__
+from finetune_alf.compute import Environment, Precision
 from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
 from finetune_alf.encoder.save import save_body
@@ -20,28 +20,29 @@ from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.adapt.texts import AdaptTexts
 from finetune_alf.experiments.adapt.train import OnPoint, Phase, check_finite, held_out_loss, train
 from finetune_alf.files import digest, file_digest, replace_folder, write_json
+from finetune_alf.identity import identity_of
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.precision import resolve_precision
 
 
-def inputs_digest_of(spec: AdaptSpec, encoder_identity: str, texts: AdaptTexts) -> str:
+def inputs_digest_of(spec: AdaptSpec, encoder_identity: str, texts: AdaptTexts, precision: Precision) -> str:
     """Return the digest of everything that the adapted weights depend on, except for the machine's rounding."""
-    return digest({"training": spec.training(), "encoder": encoder_identity, "texts": texts.digest})
+    inputs = {"training": spec.training(), "encoder": encoder_identity, "texts": texts.digest, "precision": precision}
+    return digest(identity_of(inputs))
 
 
 class FurtherPretraining:
     """An adaptation with its model loaded and its texts tokenized."""
 
-    def __init__(self, name: str, spec: AdaptSpec, encoder: EncoderSpec, texts: AdaptTexts, device: torch.device):
+    def __init__(self, name: str, spec: AdaptSpec, encoder: EncoderSpec, texts: AdaptTexts, environment: Environment):
         """Load the encoder and tokenize the texts; raises EncoderError if it cannot be trained on them."""
-        self._name, self._spec, self._texts = name, spec, texts
-        self._masked_lm = load_masked_lm(encoder, child_seed(spec.seed, "mlm head"), str(device))
+        self._name, self._spec, self._texts, self._environment = name, spec, texts, environment
+        self._masked_lm = load_masked_lm(encoder, child_seed(spec.seed, "mlm head"), environment.device)
         self._forward = mlm_forward_of(self._masked_lm, child_seed(spec.seed, "dropout"))
         self._train, self._held_out = (
             Pieces.of(self._masked_lm.pieces(each, spec.max_tokens)) for each in (texts.train, texts.held_out)
         )
         self._rule = MaskingRule.of(self._masked_lm, spec.mask_frac, spec.whole_words)
-        self._precision = resolve_precision(spec.precision, device)
+        self._precision = environment.precision
         self._phase, self._warm_up = self._phases()
 
     @property
@@ -92,7 +93,7 @@ class FurtherPretraining:
     ) -> AdaptRecord:
         return AdaptRecord(
             name=self._name,
-            inputs_digest=inputs_digest_of(self._spec, self._masked_lm.identity, self._texts),
+            inputs_digest=inputs_digest_of(self._spec, self._masked_lm.identity, self._texts, self._precision),
             encoder={"name": self._spec.encoder, "identity": self._masked_lm.identity},
             texts=TextCounts(
                 source=self._texts.source,
@@ -112,10 +113,7 @@ class FurtherPretraining:
             loss_curve=points,
             seconds=time.time() - started,
             started_ms=round(started * 1000),
-            device=str(self._masked_lm.device),
-            precision=self._precision,
-            n_threads=torch.get_num_threads(),
-            version=__version__,
+            environment=self._environment,
             sha256=file_digest(folder / WEIGHTS_FILE),
         )
 

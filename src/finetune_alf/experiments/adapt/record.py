@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from finetune_alf.compute import Environment
 from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
 from finetune_alf.encoder.spec import ADAPT_RECORD
 from finetune_alf.files import file_digest
@@ -72,10 +73,7 @@ class AdaptRecord(Spec):
     loss_curve: tuple[LossPoint, ...]
     seconds: float
     started_ms: int
-    device: str
-    precision: Literal["fp32", "bf16"]
-    n_threads: int
-    version: str
+    environment: Environment
     sha256: str
 
 

@@ -1,7 +1,7 @@
 """The spec of further pre-training: an entry `adapt.<name>` of params.yaml."""
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -50,7 +50,6 @@ class AdaptSpec(Spec):
     mask_frac: Annotated[float, Field(gt=0, lt=1)] = 0.15
     whole_words: bool = False
     warm_up_head: WarmUpHead = WarmUpHead()
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: Annotated[int, Field(ge=0)] = 1
     recipe: Recipe | None = None
     metric: MetricName | None = None

@@ -30,11 +30,11 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields
-from finetune_alf.running.parent_run import Runs, parent_run
+from finetune_alf.running.parent_run import Runs, commit_tag, parent_run
 from finetune_alf.tracking.record import Metric, RunRecord
+from finetune_alf.train.job import FitJob
 from finetune_alf.train.ledger import Ledger
-from finetune_alf.train.precision import resolve_device
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import RecordedFit
 
 logger = logging.getLogger(__name__)
 
@@ -79,12 +79,12 @@ class _Adaptation:
         """Train, unless there is an adaptation with the same settings, encoder and texts."""
         folder, plain = self.ctx.paths.adapted(self.name), encoder_spec_of(self.ctx, self.spec.encoder)
         texts = select_texts(self.name, self.spec, self.sample, self.ctx.paths.root)
-        record = read_finished(folder, inputs_digest_of(self.spec, plain.identity(), texts))
+        if n_threads := self.ctx.params.compute.n_threads:  # one process: no workers share the cores
+            torch.set_num_threads(n_threads)
+        environment = self.ctx.environment.model_copy(update={"n_threads": torch.get_num_threads()})
+        record = read_finished(folder, inputs_digest_of(self.spec, plain.identity(), texts, environment.precision))
         if record is None:
-            compute = self.ctx.params.compute
-            if compute.n_threads:
-                torch.set_num_threads(compute.n_threads)
-            pretraining = FurtherPretraining(self.name, self.spec, plain, texts, resolve_device(compute.device))
+            pretraining = FurtherPretraining(self.name, self.spec, plain, texts, environment)
             with self.ctx.console.progress(f"adapt {self.name}", pretraining.n_points) as bar:
                 record = pretraining.run(folder, lambda point: bar.advance(f"loss {point.loss:.3f}"))
         else:
@@ -100,11 +100,14 @@ class _Adaptation:
             "adapted": AdaptedEncoder(kind="adapted", adapt=self.name).folder_in(ctx.paths.root),
         }
 
-        def logged(cell: Cell, result: FitResult) -> LoggedFields:
+        def logged(cell: Cell, result: RecordedFit) -> LoggedFields:
             tags = {**self.tags, "alf.variant": cell.variant, "alf.seed": str(cell.seed)}
             return LoggedFields({f"test.{metric}": result.score}, tags)
 
-        kind = CellKind(lambda cell: cell_job(cell, recipe, encoders[cell.variant], digest, metric), cell_line, logged)
+        def job(cell: Cell) -> FitJob:
+            return cell_job(cell, recipe, encoders[cell.variant], digest, fit_runner.compute.precision, metric)
+
+        kind = CellKind(job, cell_line, logged)
         grid, fit_runner = cells(self.spec), fit_runner_of(ctx, {digest: ctx.paths.sample(self.spec.sample)})
         n_layers = fit_runner.encoder_for(encoders["plain"], recipe, self.sample, metric).n_layers
         with ctx.console.progress(f"compare {self.name}", len(grid)) as bar:
@@ -117,6 +120,7 @@ class _Adaptation:
 
 def adaptation_run(record: AdaptRecord, tags: Mapping[str, str]) -> RunRecord:
     """Return an adaptation as a run: settings as parameters, the training loss as a metric by step."""
+    ran_in, note = record.environment, {"alf.note": record.note} if record.note else {}
     ended_ms = record.started_ms + round(record.seconds * 1000)
     keys = ("rate", "batch", "max_tokens", "warmup_frac", "mask_frac", "whole_words")
     params = {key: str(record.training[key]) for key in keys}
@@ -126,12 +130,12 @@ def adaptation_run(record: AdaptRecord, tags: Mapping[str, str]) -> RunRecord:
         name=f"further pre-training of {record.encoder['name']}",
         started_ms=record.started_ms,
         ended_ms=ended_ms,
-        params={**params, "n_steps": str(record.n_steps), "precision": record.precision, "device": record.device},
+        params={**params, "n_steps": str(record.n_steps), "precision": ran_in.precision, "device": ran_in.device},
         metrics=(
             *(_at("mlm.train.loss", point, ended_ms) for point in record.loss_curve),
             *(Metric(key, value, record.n_steps, ended_ms) for key, value in finals.items()),
         ),
-        tags={**tags, "alf.encoder": record.encoder["identity"], **({"alf.note": record.note} if record.note else {})},
+        tags={**tags, **commit_tag(ran_in.git_commit), "alf.encoder": record.encoder["identity"], **note},
         artifacts={"adapt.json": canonical_json(record.model_dump(mode="json")).encode()},
     )
 

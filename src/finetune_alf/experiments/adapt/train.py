@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
+from finetune_alf.compute import Precision
+from finetune_alf.compute.autocast import autocast
 from finetune_alf.errors import DataError, ParamsError
 from finetune_alf.experiments.adapt.batch import DECODER_CHUNK, IGNORE_INDEX, MaskedBatch, masked_batch
 from finetune_alf.experiments.adapt.forward import MlmForward, to_device
@@ -18,7 +20,6 @@ from finetune_alf.experiments.adapt.pieces import Pieces, batches, batches_by_le
 from finetune_alf.experiments.adapt.record import LossPoint
 from finetune_alf.recipe import LinearCurve
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.precision import Precision, autocast
 
 WEIGHT_DECAY = 0.01
 """Of matrices, not of biases and norms: Devlin et al. 2019, appendix A.2."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from finetune_alf.compute import Precision
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.freeze.document import SweepSample
@@ -13,7 +14,7 @@ from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import RecordedFit
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,17 @@ def level_recipe(spec: FreezeSpec, level: Level, rate: float) -> Recipe:
     return spec.recipe.with_rates(level.rates(rate, rate if head is None else head))
 
 
-def cell_job(spec: FreezeSpec, cell: Cell, encoder: EncoderSpec) -> FitJob:
+def cell_job(spec: FreezeSpec, cell: Cell, encoder: EncoderSpec, precision: Precision) -> FitJob:
     """Return a cell as a job.
 
     A fit of the line search is scored on the same split as the cells, so that the fits at the selected rate are cells
     of the sweep, too; `line_search.py` reads their validation scores only.
     """
     sample, recipe = cell.sample, level_recipe(spec, cell.level, cell.rate)
-    return FitJob(cell.key, recipe, encoder, sample.digest, cell.seed, sample.score_on, sample.metrics[0])
+    return FitJob(cell.key, recipe, encoder, sample.digest, cell.seed, precision, sample.score_on, sample.metrics[0])
 
 
-def cell_line(cell: Cell, result: FitResult, scores: Mapping[str, float]) -> FreezeLine:
+def cell_line(cell: Cell, result: RecordedFit, scores: Mapping[str, float]) -> FreezeLine:
     """Return a cell's line in the results."""
     return FreezeLine(
         sample=cell.sample.name,

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from finetune_alf.documents import Document, EncoderIdentity, Estimate, Machine
+from finetune_alf.compute import EnvironmentShare
+from finetune_alf.documents import Document, EncoderIdentity, Estimate
 from finetune_alf.recipe import Recipe
 from finetune_alf.report.search import words
 
@@ -120,5 +121,5 @@ class FreezeDocument(Document):
     n_seeds: int
     n_search_seeds: int
     n_at_once: int
-    machine: Machine
+    environments: tuple[EnvironmentShare, ...]
     samples: dict[str, SampleTable]

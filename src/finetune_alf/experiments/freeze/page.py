@@ -9,6 +9,7 @@ from finetune_alf.experiments.freeze.page_costs import costs
 from finetune_alf.experiments.freeze.page_points import kept_with, operating_points
 from finetune_alf.experiments.freeze.page_scores import differences, scores_and_differences
 from finetune_alf.paths import Paths
+from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.numbers import NONE, counted, rate, score
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
@@ -44,7 +45,7 @@ def _sweep(sweep: FreezeDocument) -> Section:
 
 
 def _what_was_run(sweep: FreezeDocument) -> Section:
-    section, recipe, machine = Section(), sweep.recipe, sweep.machine
+    section, recipe = Section(), sweep.recipe
     score_on = [
         f"`{name}`, {counted(table.sample.n_texts, 'text')} of its {table.sample.score_on} split"
         for name, table in sweep.samples.items()
@@ -58,7 +59,7 @@ def _what_was_run(sweep: FreezeDocument) -> Section:
         ("recipe", f"batch {recipe.batch}, {counted(recipe.epochs, 'epoch')}, {recipe.max_tokens} tokens"),
         ("dropout in frozen layers", dropout),
         ("seeds", f"{sweep.n_seeds} a level, {sweep.n_search_seeds} a rate of the line search"),
-        ("machine", f"{machine.device} in {machine.precision}, {counted(machine.n_threads, 'thread')}"),
+        *environment_rows(sweep.environments),
     ]
     section.table(("what", "value"), rows)
     section.text(

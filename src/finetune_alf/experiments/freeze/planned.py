@@ -52,7 +52,7 @@ def _finished(ctx: Context, name: str, spec: FreezeSpec, predictor: Predictor, s
         return finished
     full = levels(("none",), predictor.n_layers)
     grid = cells(spec, sweep_sample(name, spec, loaded), full, spec.rates, spec.n_search_seeds)
-    jobs = [cell_job(spec, cell, predictor.spec) for cell in grid]
+    jobs = [cell_job(spec, cell, predictor.spec, predictor.fit_runner.compute.precision) for cell in grid]
     searched = finished_in_ledger(ctx.paths.ledger(f"freeze-{name}"), jobs, FULL_MODEL)
     return [*finished, *(fit for fit in searched if fit not in finished)]
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from finetune_alf.compute.environment import shares
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.freeze.bench import SweepBench, open_sweep
 from finetune_alf.experiments.freeze.cells import Cell, FreezeLine, cell_job, cell_line, cells, level_recipe
@@ -19,10 +20,10 @@ from finetune_alf.planning.probe import engine_of, shape_of
 from finetune_alf.running.bench import n_outputs
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields, fitting, score_note
-from finetune_alf.running.parent_run import machine_of
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.result import RecordedFit
 
-Fits = Sequence[tuple[Cell, FitResult]]
+Fits = Sequence[tuple[Cell, RecordedFit]]
 
 
 def freeze(ctx: Context, name: str) -> None:
@@ -61,7 +62,13 @@ class _Sweep:
     @property
     def cell_kind(self) -> CellKind[Cell]:
         """How a cell is fitted, written and logged."""
-        return CellKind(lambda cell: cell_job(self.spec, cell, self.bench.encoder_spec), self._line, self._logged)
+        bench = self.bench
+        precision = bench.fit_runner.compute.precision
+
+        def job(cell: Cell) -> FitJob:
+            return cell_job(self.spec, cell, bench.encoder_spec, precision)
+
+        return CellKind(job, self._line, self._logged)
 
     def search(self, fitter: Fitter) -> dict[SweepSample, LineSearch]:
         """Fit the full model at every rate."""
@@ -105,11 +112,11 @@ class _Sweep:
             n_seeds=self.spec.n_seeds,
             n_search_seeds=self.spec.n_search_seeds,
             n_at_once=n_at_once,
-            machine=machine_of(fits[0][1]),
+            environments=shares(result.environment for _, result in fits),
             samples=dict(tables),
         )
 
-    def _logged(self, cell: Cell, result: FitResult) -> LoggedFields:
+    def _logged(self, cell: Cell, result: RecordedFit) -> LoggedFields:
         """Return a cell's fields; the bar shows validation scores, as these select the rate."""
         tags = {
             "alf.encoder": self.bench.encoder.identity,
@@ -121,7 +128,7 @@ class _Sweep:
         scores = {f"{cell.sample.score_on}.{cell.sample.metrics[0]}": result.score}
         return LoggedFields(scores, tags, f"{score_note(validation_score(result))} on validation")
 
-    def _line(self, cell: Cell, result: FitResult) -> FreezeLine:
+    def _line(self, cell: Cell, result: RecordedFit) -> FreezeLine:
         labels, predicted = self._labels(cell.sample), result.predictions
         metrics = [sample_metric(metric, self._n_classes(cell.sample)) for metric in cell.sample.metrics]
         return cell_line(cell, result, {m.name: m(labels, predicted) for m in metrics if predicted})
@@ -138,7 +145,7 @@ class _Sweep:
         encoder = self.bench.fit_runner.encoder(self.bench.encoder_spec, n_outputs(loaded.card))
         scored = None if sample.score_on == "validation" else sample.score_on
         lengths = fit_lengths(encoder, loaded, recipe.max_tokens, scored)
-        shape, engine = shape_of(encoder), engine_of(encoder, recipe)
+        shape, engine = shape_of(encoder), engine_of(encoder, self.bench.fit_runner.compute)
         return {
             level.name: level_cost(shape, lengths, level_recipe(self.spec, level, rate), engine)
             for level in self.bench.levels

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from finetune_alf.compute import Precision
 from finetune_alf.documents import Document
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.experiments.cell_line import CellLine, fields_of
@@ -9,7 +10,7 @@ from finetune_alf.experiments.multitask.spec import MultitaskSpec
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import RecordedFit
 
 OVERALL = "overall"
 """The metric's name of the score that combines several tasks."""
@@ -57,12 +58,12 @@ def cells(spec: MultitaskSpec) -> list[Cell]:
     ]
 
 
-def cell_job(cell: Cell, spec: MultitaskSpec, encoder: EncoderSpec, sample: str) -> FitJob:
+def cell_job(cell: Cell, spec: MultitaskSpec, encoder: EncoderSpec, sample: str, precision: Precision) -> FitJob:
     """Return a cell as a job."""
-    return FitJob(cell.key, cell.recipe, encoder, sample, cell.seed, spec.score_on, OVERALL)
+    return FitJob(cell.key, cell.recipe, encoder, sample, cell.seed, precision, spec.score_on, OVERALL)
 
 
-def cell_line(cell: Cell, result: FitResult, n_layers: int) -> MultitaskLine:
+def cell_line(cell: Cell, result: RecordedFit, n_layers: int) -> MultitaskLine:
     """Return a cell's line in the results."""
     tasks = result.tasks or {}
     return MultitaskLine(

@@ -2,7 +2,8 @@
 
 from pydantic import Field, JsonValue
 
-from finetune_alf.documents import Document, EncoderIdentity, Estimate, Machine, SampleIdentity
+from finetune_alf.compute import EnvironmentShare
+from finetune_alf.documents import Document, EncoderIdentity, Estimate, SampleIdentity
 from finetune_alf.recipe import Recipe
 
 
@@ -57,5 +58,5 @@ class MultitaskDocument(Document):
     n_texts: dict[str, int]
     metrics: dict[str, str]
     majority_baselines: dict[str, float]
-    machine: Machine
+    environments: tuple[EnvironmentShare, ...]
     cells: dict[str, CellResult] = Field(min_length=1)

@@ -10,6 +10,7 @@ from finetune_alf.experiments.multitask.published import PUBLISHED, REMARKS, TAB
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import TaskSampling
+from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.evidence import few_seeds
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
@@ -57,7 +58,7 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
 
 
 def _settings_rows(document: MultitaskDocument) -> list[tuple[str, str]]:
-    encoder, sample, machine, tasks = document.encoder, document.sample, document.machine, document.recipe.tasks
+    encoder, sample, tasks = document.encoder, document.sample, document.recipe.tasks
     sizes = "; ".join(
         f"{split} {', '.join(f'{task} {n:,}' for task, n in by_task.items())}"
         for split, by_task in (sample.counts or {}).items()
@@ -69,7 +70,7 @@ def _settings_rows(document: MultitaskDocument) -> list[tuple[str, str]]:
         *(_task_rows(tasks, list(document.metrics)) if tasks else ()),
         ("cells", "; ".join(f"`{name}` {_changes(changes)}" for name, changes in document.vary.items())),
         ("seeds", f"{document.n_seeds} for each cell"),
-        ("machine", f"{machine.device} in {machine.precision}, {counted(machine.n_threads, 'thread')}"),
+        *environment_rows(document.environments),
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from finetune_alf.compute.environment import shares
 from finetune_alf.data.mixture import AnySample, load_any_sample, task_infos
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import EncoderSpec
@@ -17,11 +18,10 @@ from finetune_alf.recipe.task_plans import task_plans
 from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.running.parent_run import machine_of
-from finetune_alf.train.job import FitRunner
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train.result import RecordedFit
 
-Fits = Sequence[tuple[Cell, FitResult]]
+Fits = Sequence[tuple[Cell, RecordedFit]]
 
 
 def multitask(ctx: Context, name: str) -> None:
@@ -78,12 +78,15 @@ class _MixtureBench:
     @property
     def kind(self) -> CellKind[Cell]:
         """How a cell is fitted, written and logged."""
-        digest = self.sample.card.digest
+        digest, precision = self.sample.card.digest, self.fit_runner.compute.precision
 
-        def line(cell: Cell, result: FitResult) -> MultitaskLine:
+        def job(cell: Cell) -> FitJob:
+            return cell_job(cell, self.spec, self.encoder_spec, digest, precision)
+
+        def line(cell: Cell, result: RecordedFit) -> MultitaskLine:
             return cell_line(cell, result, self.n_layers)
 
-        return CellKind(lambda cell: cell_job(cell, self.spec, self.encoder_spec, digest), line, self._logged)
+        return CellKind(job, line, self._logged)
 
     def document(self, fits: Fits) -> MultitaskDocument:
         """Return the table."""
@@ -91,7 +94,7 @@ class _MixtureBench:
         assert tasks  # noqa: S101 - the spec checks it
         plans = task_plans(spec.recipes()[spec.baseline], task_infos(self.sample), OVERALL)
         metrics = {task: plan.metric for task, plan in plans.items()}
-        by_cell: dict[str, dict[int, FitResult]] = {}
+        by_cell: dict[str, dict[int, RecordedFit]] = {}
         for cell, fit in fits:
             by_cell.setdefault(cell.name, {})[cell.seed] = fit
         card = self.sample.card
@@ -107,7 +110,7 @@ class _MixtureBench:
             n_texts={task: len(truth) for task, truth in self.truths.items()},
             metrics={task: metric.name for task, metric in metrics.items()},
             majority_baselines=majority_baselines(tasks, self.truths, metrics),
-            machine=machine_of(fits[0][1]),
+            environments=shares(result.environment for _, result in fits),
             cells=cells_table(spec, self.truths, metrics, by_cell, self._n_parameters()),
         )
 
@@ -119,7 +122,7 @@ class _MixtureBench:
         }
         return {name: sum(each.numel() for each in encoder.model.parameters()) for name, encoder in encoders.items()}
 
-    def _logged(self, cell: Cell, result: FitResult) -> LoggedFields:
+    def _logged(self, cell: Cell, result: RecordedFit) -> LoggedFields:
         split, tasks = self.spec.score_on, result.tasks or {}
         by_task = {f"{split}.{task}.{each.metric}": each.score for task, each in tasks.items()}
         tags = {**self.tags, "alf.cell": cell.name, "alf.seed": str(cell.seed)}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from finetune_alf.compute import Precision
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.cell_line import CellLine, fields_of
@@ -14,7 +15,7 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.job import FitJob, ScoredSplit
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import RecordedFit
 
 SCORED_ON: ScoredSplit = "validation"
 
@@ -76,9 +77,9 @@ def recipe_of(
     return recipe
 
 
-def cell_job(cell: Cell, encoder: EncoderSpec, sample_digest: str, metric: str) -> FitJob:
+def cell_job(cell: Cell, encoder: EncoderSpec, sample_digest: str, precision: Precision, metric: str) -> FitJob:
     """Return a cell as a job."""
-    return FitJob(cell.key, cell.recipe, encoder, sample_digest, cell.seed, SCORED_ON, metric)
+    return FitJob(cell.key, cell.recipe, encoder, sample_digest, cell.seed, precision, SCORED_ON, metric)
 
 
 class SchemesLine(CellLine):
@@ -93,7 +94,7 @@ class SchemesLine(CellLine):
     rates: dict[str, float]
 
 
-def cell_line(cell: Cell, result: FitResult, n_layers: int) -> SchemesLine:
+def cell_line(cell: Cell, result: RecordedFit, n_layers: int) -> SchemesLine:
     """Return a cell's line in the results."""
     return SchemesLine(
         sample=cell.sample,

@@ -12,9 +12,9 @@ from finetune_alf.experiments.schemes.published import published_scores
 from finetune_alf.experiments.schemes.spec import SchemesSpec
 from finetune_alf.metrics import Metric
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import RecordedFit
 
-Fits = Sequence[tuple[Cell, FitResult]]
+Fits = Sequence[tuple[Cell, RecordedFit]]
 
 
 def compare(
@@ -26,7 +26,7 @@ def compare(
     (Holm 1979) over the combinations of this sample; seeds are compared where both have them. A combination whose every
     fit diverged has neither loss nor score.
     """
-    results: dict[str, dict[int, FitResult]] = {}
+    results: dict[str, dict[int, RecordedFit]] = {}
     for cell, fit in fits:
         results.setdefault(cell.combination.name, {})[cell.seed] = fit
     predictions = {
@@ -54,7 +54,7 @@ def compare(
     )
 
 
-def _means(fits: Sequence[FitResult]) -> dict[str, Any]:
+def _means(fits: Sequence[RecordedFit]) -> dict[str, Any]:
     losses = [fit.loss for fit in fits if fit.loss is not None]
     timed = [fit for fit in fits if fit.loss is not None] or fits  # a fit that diverges stops early
     return {

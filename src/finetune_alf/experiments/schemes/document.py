@@ -1,6 +1,7 @@
 """results/schemes/<name>.json: a testbed's tables."""
 
-from finetune_alf.documents import Document, EncoderIdentity, Machine
+from finetune_alf.compute import EnvironmentShare
+from finetune_alf.documents import Document, EncoderIdentity
 from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.metrics import MetricName
 from finetune_alf.recipe import Adapter, Curve, Recipe
@@ -72,6 +73,6 @@ class SchemesDocument(Document):
     curves: tuple[Curve, ...]
     n_seeds: int
     n_at_once: int
-    machine: Machine
+    environments: tuple[EnvironmentShare, ...]
     left_out: dict[str, str]
     samples: dict[str, SampleTable]

@@ -7,6 +7,7 @@ from finetune_alf.experiments.schemes.figure import schemes_plot
 from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD
 from finetune_alf.recipe import Adapter, Curve
+from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.evidence import constant_baseline, few_seeds, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
@@ -61,7 +62,7 @@ def _method(testbed: SchemesDocument) -> str:
 
 
 def _settings_rows(testbed: SchemesDocument) -> list[tuple[str, str]]:
-    recipe, machine, encoder = testbed.recipe, testbed.machine, testbed.encoder
+    recipe, encoder = testbed.recipe, testbed.encoder
     head = recipe.rates.at(encoder.n_layers)[HEAD]
     adapters = "" if testbed.adapter_rate is None else f", adapters {rate(testbed.adapter_rate)}"
     return [
@@ -74,7 +75,7 @@ def _settings_rows(testbed: SchemesDocument) -> list[tuple[str, str]]:
         ("curves", "; ".join(map(_settings, testbed.curves))),
         ("optimizer", f"{recipe.optimizer.kind}, unless the scheme sets another"),
         ("steps", f"batch {recipe.batch}, at most {recipe.max_tokens} tokens"),
-        ("machine", f"{machine.device} in {machine.precision}, {counted(machine.n_threads, 'thread')}"),
+        *environment_rows(testbed.environments),
     ]
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from finetune_alf.compute.environment import shares
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.schemes.cells import SCORED_ON, Cell, SchemesLine, cell_job, cell_line, cells
 from finetune_alf.experiments.schemes.compare import Fits, compare
@@ -22,9 +23,9 @@ from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.running.parent_run import machine_of
 from finetune_alf.schedules.pull import pull
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.result import RecordedFit
 
 _NOT_IN_METRIC_NAMES = re.compile(r"[^\w./ -]")  # MLflow refuses the + and @ of schemes' names
 
@@ -85,11 +86,15 @@ class _Testbed:
     def kind(self) -> CellKind[Cell]:
         """How a cell is fitted, written and logged."""
         bench, metric = self.bench, self.spec.metric
+        precision = bench.fit_runner.compute.precision
 
-        def line(cell: Cell, result: FitResult) -> SchemesLine:
+        def job(cell: Cell) -> FitJob:
+            return cell_job(cell, bench.encoder_spec, self._digest(cell), precision, metric)
+
+        def line(cell: Cell, result: RecordedFit) -> SchemesLine:
             return cell_line(cell, result, bench.encoder.n_layers)
 
-        return CellKind(lambda cell: cell_job(cell, bench.encoder_spec, self._digest(cell), metric), line, self._logged)
+        return CellKind(job, line, self._logged)
 
     def document(self, fits: Fits, n_at_once: int) -> SchemesDocument:
         """Return the tables."""
@@ -109,7 +114,7 @@ class _Testbed:
             curves=tuple(dict.fromkeys(each.curve for each in spec.combinations)),
             n_seeds=spec.n_seeds,
             n_at_once=n_at_once,
-            machine=machine_of(fits[0][1]),
+            environments=shares(result.environment for _, result in fits),
             left_out=spec.left_out,
             samples={sample: self._table(sample, fits) for sample in spec.samples},
         )
@@ -128,7 +133,7 @@ class _Testbed:
         on_sample = [(cell, fit) for cell, fit in fits if cell.sample == name]
         return SampleTable(sample=described, combinations=compare(spec, name, metric, truth, on_sample))
 
-    def _logged(self, cell: Cell, result: FitResult) -> LoggedFields:
+    def _logged(self, cell: Cell, result: RecordedFit) -> LoggedFields:
         tags = {
             "alf.encoder": self.bench.encoder.identity,
             "alf.sample": cell.sample,

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from finetune_alf.compute import Precision
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.transfer.spec import SchemeName
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.job import FitJob
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import RecordedFit
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ def cells(recipes: Mapping[SchemeName, Recipe], n_seeds: int, seed: int) -> list
     ]
 
 
-def cell_job(cell: Cell, encoder: EncoderSpec, sample: str, metric: str) -> FitJob:
+def cell_job(cell: Cell, encoder: EncoderSpec, sample: str, precision: Precision, metric: str) -> FitJob:
     """Return a cell as a job, scored on the test split."""
-    return FitJob(cell.key, cell.recipe, encoder, sample, cell.seed, "test", metric)
+    return FitJob(cell.key, cell.recipe, encoder, sample, cell.seed, precision, "test", metric)
 
 
-def cell_line(cell: Cell, result: FitResult, n_layers: int) -> TransferLine:
+def cell_line(cell: Cell, result: RecordedFit, n_layers: int) -> TransferLine:
     """Return a cell's line in the results."""
     return TransferLine(
         scheme=cell.scheme,
@@ -62,7 +63,7 @@ def cell_line(cell: Cell, result: FitResult, n_layers: int) -> TransferLine:
     )
 
 
-def predictions_by_scheme(fits: Iterable[tuple[Cell, FitResult]]) -> dict[str, dict[int, tuple[float, ...]]]:
+def predictions_by_scheme(fits: Iterable[tuple[Cell, RecordedFit]]) -> dict[str, dict[int, tuple[float, ...]]]:
     """Return each scheme's predictions for the test texts by fit seed; diverged fits have none."""
     predictions: dict[str, dict[int, tuple[float, ...]]] = {}
     for cell, result in fits:

@@ -1,5 +1,6 @@
 """results/transfer/<study>/<sample>.json: the scores of the schemes on one sample, and their differences."""
 
+from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity, Estimate
 from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.metrics import MetricName
@@ -34,4 +35,5 @@ class TransferDocument(Document):
     encoder: EncoderIdentity
     metric: MetricName
     sample: TransferSample
+    environments: tuple[EnvironmentShare, ...]
     schemes: dict[str, SchemeResult]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from finetune_alf.compute.environment import shares
 from finetune_alf.errors import ScheduleError
 from finetune_alf.experiments.transfer.cells import (
     Cell,
@@ -23,9 +24,10 @@ from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.schedules.registry import Registry
 from finetune_alf.schedules.schedule import Schedule
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.result import RecordedFit
 
-Fits = Sequence[tuple[Cell, FitResult]]
+Fits = Sequence[tuple[Cell, RecordedFit]]
 
 
 def transfer(ctx: Context, study: str, sample: str) -> None:
@@ -78,15 +80,19 @@ def _pull(ctx: Context, study: str, registry: Registry) -> dict[str, Schedule]:
 def _kind(bench: Bench) -> CellKind[Cell]:
     """Return how a cell is fitted, written and logged."""
     digest, metric, n_layers = bench.sample.card.digest, bench.study.metric, bench.encoder.n_layers
+    precision = bench.fit_runner.compute.precision
 
-    def line(cell: Cell, result: FitResult) -> TransferLine:
+    def job(cell: Cell) -> FitJob:
+        return cell_job(cell, bench.encoder_spec, digest, precision, metric)
+
+    def line(cell: Cell, result: RecordedFit) -> TransferLine:
         return cell_line(cell, result, n_layers)
 
-    def logged(cell: Cell, result: FitResult) -> LoggedFields:
+    def logged(cell: Cell, result: RecordedFit) -> LoggedFields:
         tags = {**bench.tags, "alf.scheme": cell.scheme, "alf.seed": str(cell.seed)}
         return LoggedFields({f"test.{metric}": result.score}, tags)
 
-    return CellKind(lambda cell: cell_job(cell, bench.encoder_spec, digest, metric), line, logged)
+    return CellKind(job, line, logged)
 
 
 def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocument:
@@ -105,6 +111,7 @@ def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocume
             n_test=len(truth),
             majority_baseline=majority_baseline(metric, truth),
         ),
+        environments=shares(result.environment for _, result in fits),
         schemes=compare(truth, predictions, SECTION.of(ctx.params), metric),
     )
     write_json(path.with_suffix(".predictions.json"), {"truth": truth, "predictions": predictions})

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from finetune_alf.params.model import ComputeSpec
-from finetune_alf.running.bench import threads_of
+from finetune_alf.compute import ComputeSpec
+from finetune_alf.compute.resolved import threads_of
 
 
 @pytest.mark.parametrize(
