@@ -16,8 +16,9 @@ from finetune_alf.running.nested_runs import fit_run
 from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.tracking.record import RunRecord
 from finetune_alf.train.job import FitJob, FitRunner
-from finetune_alf.train.ledger import Ledger, run_jobs
+from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import RecordedFit
+from finetune_alf.train.run_jobs import run_jobs
 
 C = TypeVar("C")
 

@@ -2,17 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from finetune_alf.compute import Environment
-from finetune_alf.errors import PartialError
-from finetune_alf.execute.jobs import Executor
 from finetune_alf.files import digest, lines_of
 from finetune_alf.identity import identity_of
-from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 
@@ -20,7 +16,7 @@ class Ledger:
     """Results of FitJobs in a file, one a line, appended as the jobs finish."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._results: dict[str, RecordedFit] = {}
         self._encoder_identities: dict[str, str] = {}
         for line in lines_of(path.read_bytes()) if path.exists() else []:
@@ -39,8 +35,8 @@ class Ledger:
         """Append a result; it is on disk when this returns."""
         identity = self.identity(job)
         line = json.dumps({"job": identity, "result": result.model_dump(mode="json")})
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
             file.write("\n" + line)  # newline first: an incomplete last line does not corrupt this one
             file.flush()
             os.fsync(file.fileno())
@@ -68,45 +64,3 @@ class Ledger:
             self._results[entry["job"]] = RecordedFit.model_validate_json(json.dumps(entry["result"]))
         except (ValueError, KeyError, TypeError, ValidationError):
             return  # empty, cut off by a kill, or damaged: the job runs again
-
-
-def run_jobs(
-    jobs: Sequence[FitJob],
-    executor: Executor,
-    fit_runner: FitRunner,
-    ledger: Ledger,
-    environment: Environment,
-    on_result: Callable[[FitJob, RecordedFit], None],
-) -> dict[str, RecordedFit]:
-    """Run every job that is not in the ledger yet, in this environment. Returns all results by the jobs' keys.
-
-    `on_result` is called for each result, those from the ledger first. Raises PartialError, naming the reasons, after
-    all other jobs have finished, when a job failed.
-    """
-    results: dict[str, RecordedFit] = {}
-    failures: list[str] = []
-
-    def finish(job: FitJob, result: RecordedFit) -> None:
-        results[job.key] = result
-        on_result(job, result)
-
-    missing = []
-    for job in jobs:
-        previous = ledger.find(job)
-        if previous:
-            finish(job, previous)
-        else:
-            missing.append(job)
-    for outcome in executor.run(iter(missing), fit_runner):
-        if outcome.result is None:
-            failures.append(f"{outcome.job.key}: {outcome.failure}")
-            continue
-        recorded = RecordedFit(**dict(outcome.result), environment=environment)
-        ledger.add(outcome.job, recorded)
-        finish(outcome.job, recorded)
-    if failures:
-        raise PartialError(
-            f"{len(failures)} of {len(jobs)} fits failed, the other results are saved: {'; '.join(failures)}. "
-            "Run the same command again to run the failed ones."
-        )
-    return results

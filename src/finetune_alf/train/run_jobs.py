@@ -1,0 +1,76 @@
+"""Run jobs once: their results are kept in a ledger, so that an interrupted stage can resume."""
+
+from collections.abc import Callable, Sequence
+
+from finetune_alf.compute import Environment
+from finetune_alf.errors import PartialError
+from finetune_alf.execute.attempts import MAX_ATTEMPTS, run_attempts
+from finetune_alf.execute.jobs import Executor, Work
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.job_attempts import JobAttempts
+from finetune_alf.train.ledger import Ledger
+from finetune_alf.train.result import FitResult, RecordedFit
+
+OnResult = Callable[[FitJob, RecordedFit], None]
+
+
+def run_jobs(
+    jobs: Sequence[FitJob],
+    executor: Executor,
+    work: Work[FitJob, FitResult],
+    ledger: Ledger,
+    environment: Environment,
+    on_result: OnResult,
+) -> dict[str, RecordedFit]:
+    """Run every job that is not in the ledger yet, in this environment. Returns all results by the jobs' keys.
+
+    `on_result` is called for each result, those from the ledger first. Jobs with fewer attempts run first, so that one
+    that gets the process killed keeps no other from its result. Raises PartialError, naming the reasons, after all
+    other jobs have finished, when a job failed or is given up.
+    """
+    results: dict[str, RecordedFit] = {}
+    missing: list[FitJob] = []
+
+    def finish(job: FitJob, result: RecordedFit) -> None:
+        results[job.key] = result
+        on_result(job, result)
+
+    for job in jobs:
+        previous = ledger.find(job)
+        if previous:
+            finish(job, previous)
+        else:
+            missing.append(job)
+    failures = _run_missing(missing, executor, work, ledger, environment, finish)
+    if failures:
+        raise PartialError(
+            f"{len(failures)} of {len(jobs)} fits failed, the other results are saved: {'; '.join(failures)}. "
+            "Run the same command again to run the failed ones."
+        )
+    return results
+
+
+def _run_missing(
+    jobs: Sequence[FitJob],
+    executor: Executor,
+    work: Work[FitJob, FitResult],
+    ledger: Ledger,
+    environment: Environment,
+    finish: OnResult,
+) -> list[str]:
+    """Run the jobs, and return the failures. A failure that is told is over: the next start begins to count anew."""
+    attempts = JobAttempts(ledger)
+    given_up = [job for job in jobs if attempts.n_attempts(job) >= MAX_ATTEMPTS]
+    waiting = sorted((job for job in jobs if job not in given_up), key=attempts.n_attempts)
+    failures = [f"{job.key}: its process died in {MAX_ATTEMPTS} attempts, and it was left out" for job in given_up]
+    for outcome in run_attempts(executor, iter(waiting), work, attempts):
+        if outcome.result is None:
+            failures.append(f"{outcome.job.key}: {outcome.failure}")
+        else:
+            recorded = RecordedFit(**dict(outcome.result), environment=environment)
+            ledger.add(outcome.job, recorded)
+            finish(outcome.job, recorded)
+        attempts.clear(outcome.job)
+    for job in given_up:
+        attempts.clear(job)
+    return failures

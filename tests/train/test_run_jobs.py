@@ -1,0 +1,101 @@
+"""Jobs with a ledger: each runs once; what fails or kills the process keeps no other from its result."""
+
+from collections.abc import Iterable
+
+import pytest
+from tiny import tiny_recipe, tiny_spec
+
+from finetune_alf.errors import PartialError
+from finetune_alf.execute import MAX_ATTEMPTS, SerialExecutor
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.job_attempts import JobAttempts
+from finetune_alf.train.ledger import Ledger
+from finetune_alf.train.result import FitResult
+from finetune_alf.train.run_jobs import run_jobs
+
+JOBS = [FitJob(f"cell-{seed}", tiny_recipe(), tiny_spec(), "5a" * 32, seed) for seed in range(5)]
+
+
+class PlannedFits:
+    """Work whose score is the seed; it fails at some keys, and keeps the keys of all jobs that it was given."""
+
+    def __init__(self, failing: Iterable[str] = ()) -> None:
+        self.failing, self.keys = set(failing), []
+
+    def __call__(self, job, report):
+        self.keys.append(job.key)
+        if job.key in self.failing:
+            raise MemoryError("no room")
+        return FitResult.model_construct(
+            epochs=(),
+            kept_epoch=None,
+            score=float(job.seed),
+            accuracy=None,
+            balanced_accuracy=None,
+            loss=None,
+            predictions=(),
+            stopped="epochs",
+            seconds=0.0,
+            n_steps=0,
+            n_trainable_parameters=0,
+            device="cpu",
+            precision="fp32",
+            n_threads=1,
+            started_ms=0,
+        )
+
+
+def run(path, work):
+    """Run the jobs as a new start of the program does; return the scores by the jobs' keys."""
+    results = run_jobs(JOBS, SerialExecutor(), work, Ledger(path), lambda job, result: None)
+    return {key: result.score for key, result in results.items()}
+
+
+def die_in_attempts(path, *jobs):
+    """Leave what a killed process leaves: attempts that began, and nothing after them."""
+    attempts = JobAttempts(Ledger(path))
+    for job in jobs:
+        attempts.begin(job)
+
+
+def test_finished_jobs_do_not_run_again_and_failed_ones_do(tmp_path):
+    path, work = tmp_path / "jobs.jsonl", PlannedFits(["cell-1", "cell-3"])
+    with pytest.raises(PartialError, match=r"2 of 5 fits failed.*cell-1: MemoryError: no room; cell-3: Mem"):
+        run(path, work)
+    again = PlannedFits()
+    assert run(path, again) == {f"cell-{seed}": float(seed) for seed in range(5)}
+    assert again.keys == ["cell-1", "cell-3"]
+    assert [file.name for file in tmp_path.iterdir()] == ["jobs.jsonl"]
+
+
+def test_a_job_that_got_the_process_killed_runs_after_the_others(tmp_path):
+    path, work = tmp_path / "jobs.jsonl", PlannedFits()
+    die_in_attempts(path, JOBS[0])
+    run(path, work)
+    assert work.keys == ["cell-1", "cell-2", "cell-3", "cell-4", "cell-0"]
+
+
+def test_a_job_that_gets_the_process_killed_at_every_start_is_given_up_once_and_then_tried_again(tmp_path):
+    path, work = tmp_path / "jobs.jsonl", PlannedFits()
+    die_in_attempts(path, *[JOBS[2]] * MAX_ATTEMPTS)
+    with pytest.raises(PartialError, match=r"1 of 5 fits failed.*cell-2: its process died in 3 attempts"):
+        run(path, work)
+    assert work.keys == ["cell-0", "cell-1", "cell-3", "cell-4"]
+    assert run(path, work)["cell-2"] == 2.0
+
+
+def test_a_stage_that_is_interrupted_counts_no_attempt(tmp_path):
+    path = tmp_path / "jobs.jsonl"
+
+    def stop(job, report):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_file_of_attempts_is_ignored(tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.with_suffix(".attempts.json").write_text('{"')
+    assert len(run(path, PlannedFits())) == 5
