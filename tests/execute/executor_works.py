@@ -1,6 +1,6 @@
 """Works for the executor tests: importable in worker processes, and with failures on demand."""
 
-import ctypes
+import hashlib
 import os
 import signal
 import time
@@ -67,9 +67,9 @@ def hang(job: int, report: Report) -> int:
 
 
 def hang_in_c(job: int, report: Report) -> int:
-    """Never return from job 0, within a call of C code that no exception can end."""
-    while job == 0:
-        ctypes.PyDLL(None).sleep(60)  # keeps the lock of the interpreter
+    """Stay in job 0 for a long time, within a call of C code that looks at no signal."""
+    if job == 0:
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
     return job
 
 
@@ -143,3 +143,11 @@ def coordinate() -> None:
 
     for _ in PoolExecutor(2).run(iter([0, 1]), report_pid_and_hang, print_pid):
         pass
+
+
+def hang_alone() -> None:
+    """Hang in C code in this process, with a time limit, and little patience after it."""
+    from finetune_alf.execute import SerialExecutor, timeout
+
+    timeout.RETURN_S = 0.2
+    list(SerialExecutor(job_timeout_s=0.1).run(iter([0]), hang_in_c))

@@ -1,7 +1,10 @@
 """The alarm of jobs in this process: it rings once, in the job, and leaves the caller's own alarm as it was."""
 
 import contextlib
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -64,3 +67,11 @@ def test_outside_the_main_thread_there_is_no_limit() -> None:
     thread.start()
     thread.join()
     assert failures == [None]
+
+
+def test_a_job_that_hangs_in_c_code_ends_the_process_with_a_traceback() -> None:
+    command = [sys.executable, "-c", "import executor_works; executor_works.hang_alone()"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50)
+    assert done.returncode == 1
+    assert "in hang_in_c" in done.stderr

@@ -1,16 +1,22 @@
 """The time limit of jobs that run in the caller's own process: an alarm that the system sends to its main thread.
 
 There is none outside the main thread, and none where the system has no such alarm (Windows), nor beside an alarm of the
-caller's own that rings sooner. An exception cannot end a call of C code before it returns; a pool kills its worker.
+caller's own that rings sooner. An exception cannot end a call of C code that never returns: some time after the limit
+the process ends itself then, with a traceback. Its attempt has been committed, so that it counts at the next start.
 """
 
+import faulthandler
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+RETURN_S = 600.0
+"""How long after the time limit a call of C code may take to return before the process ends itself."""
 
 
 class JobTimeout(BaseException):
@@ -60,11 +66,14 @@ class JobTimer:
         self._armed_at = time.monotonic()
         self._outer = (signal.signal(signal.SIGALRM, self._ring), delay, interval)
         signal.setitimer(signal.ITIMER_REAL, max(self._left, 1e-6))
+        if sys.__stderr__ is not None:
+            faulthandler.dump_traceback_later(max(self._left, 0.0) + RETURN_S, exit=True, file=sys.__stderr__)
 
     def _disarm(self) -> None:
         if self._armed_at is None or self._left is None:
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.cancel_dump_traceback_later()
         passed = time.monotonic() - self._armed_at
         self._left, self._armed_at = self._left - passed, None
         handler, delay, interval = self._outer
