@@ -257,7 +257,7 @@ def test_how_a_fit_is_run_changes_at_most_the_rounding(fits: Fits) -> None:
     other = FitJob("other", recipe({"rates": {"rate": 1e-3}}), tiny_spec(0.0), fits.sample, 1, "fp32", "test")
     fused = {one.job.key: one.result for one in fits.runner.run_fused([job, other], lambda job, metrics: True)}
     assert losses(fused["one"]) == pytest.approx(expected, rel=ROUNDED), "n_fused"  # type: ignore[arg-type]
-    assert set(ComputeSpec.model_fields) == {*ways, "n_fused", "n_workers", "precision"}
+    assert set(ComputeSpec.model_fields) == {*ways, "n_fused", "n_workers", "job_timeout_s", "precision"}
 
 
 def test_a_field_that_may_be_absent_changes_no_identity_where_it_is() -> None:
@@ -287,7 +287,11 @@ def test_the_table_of_the_documents_is_what_the_cases_show() -> None:
 def table() -> str:
     rows = [
         ("`FitJob`", [field.name for field in fields(FitJob) if field.name != "key"], "`key`: changes nothing"),
-        ("`compute`", ["precision"], "`n_workers`: nothing; `device`, `n_fused`, `n_threads`, `micro_batch`: rounding"),
+        (
+            "`compute`",
+            ["precision"],
+            "`n_workers`, `job_timeout_s`: nothing; `device`, `n_fused`, `n_threads`, `micro_batch`: rounding",
+        ),
     ]
     for spec, cases in CASES.items():
         inside = [field for field in cases if field != "allow_forgetting"]

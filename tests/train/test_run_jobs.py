@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pytest
 from tiny import tiny_recipe, tiny_spec
 
+from finetune_alf.compute import Environment
 from finetune_alf.errors import PartialError
 from finetune_alf.execute import MAX_ATTEMPTS, SerialExecutor
 from finetune_alf.train.job import FitJob
@@ -13,7 +14,8 @@ from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
 from finetune_alf.train.run_jobs import run_jobs
 
-JOBS = [FitJob(f"cell-{seed}", tiny_recipe(), tiny_spec(), "5a" * 32, seed) for seed in range(5)]
+ENVIRONMENT = Environment(device="cpu", precision="fp32", n_threads=1, git_commit=None, versions={})
+JOBS = [FitJob(f"cell-{seed}", tiny_recipe(), tiny_spec(), "5a" * 32, seed, "fp32") for seed in range(5)]
 
 
 class PlannedFits:
@@ -32,22 +34,19 @@ class PlannedFits:
             score=float(job.seed),
             accuracy=None,
             balanced_accuracy=None,
-            loss=None,
+            loss=0.5,
             predictions=(),
             stopped="epochs",
             seconds=0.0,
             n_steps=0,
             n_trainable_parameters=0,
-            device="cpu",
-            precision="fp32",
-            n_threads=1,
             started_ms=0,
         )
 
 
 def run(path, work):
     """Run the jobs as a new start of the program does; return the scores by the jobs' keys."""
-    results = run_jobs(JOBS, SerialExecutor(), work, Ledger(path), lambda job, result: None)
+    results = run_jobs(JOBS, SerialExecutor(), work, Ledger(path), ENVIRONMENT, lambda job, result: None)
     return {key: result.score for key, result in results.items()}
 
 

@@ -17,7 +17,8 @@ class ComputeSpec(Spec):
     forward pass: faster on a GPU that one small encoder leaves idle, the same training but for rounding, and as many
     times the memory. A sampler then proposes as many trials at a time. `precision: auto` is bf16 autocast over fp32
     weights where the machine supports it. With `micro_batch` gradients are accumulated over batches of that many texts:
-    the same step in less memory.
+    the same step in less memory. A fit that takes longer than `job_timeout_s` is ended, `null` is no limit: a day by
+    default, since a search whose fits take longer than that takes months.
     """
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda:\d{1,3})$")] = "auto"
@@ -26,6 +27,7 @@ class ComputeSpec(Spec):
     n_threads: Count | None = None
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     micro_batch: Count | None = None
+    job_timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 86_400.0
 
     @model_validator(mode="after")
     def _fuse_in_one_process(self) -> Self:

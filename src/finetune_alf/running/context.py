@@ -91,15 +91,17 @@ class Context:
         return environment_of(self.compute, git_commit(self.paths.root))
 
     def executor(self) -> Executor:
-        """Return the executor for `compute.n_workers` and `compute.n_fused`."""
+        """Return the executor for `compute.n_workers`, `compute.n_fused` and `compute.job_timeout_s`."""
         from finetune_alf.execute.fused import FusedExecutor
         from finetune_alf.execute.pool import PoolExecutor
         from finetune_alf.execute.serial import SerialExecutor
 
         compute = self.params.compute
         if compute.n_fused > 1:
-            return FusedExecutor(compute.n_fused)
-        return SerialExecutor() if compute.n_workers == 1 else PoolExecutor(compute.n_workers)
+            return FusedExecutor(compute.n_fused, compute.job_timeout_s)
+        if compute.n_workers > 1:
+            return PoolExecutor(compute.n_workers, compute.job_timeout_s)
+        return SerialExecutor(compute.job_timeout_s)
 
     def study(self, name: str) -> StudySpec:
         """Return the study of this name; InputError names those there are."""
