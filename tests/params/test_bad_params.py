@@ -77,6 +77,13 @@ BOOK = [
     ("  films:", "  🎬:", "samples.🎬: must be a name of 1 to 64 lower-case letters"),
     ("decay: 0.95", "decay: 1.5", "transfer.decay: must be less than or equal to 1, but got 1.5"),
     ("report:", "reprot:", "reprot: unknown key; did you mean report?"),
+    (
+        "batch: 8",
+        "batch: 8\n      micro_batch: 4",
+        "studies.minilm.recipe.micro_batch: unknown key; it says how fits are run",
+    ),
+    ("batch: 8", "batch: 8\n      precision: bf16", "put it into the section `compute`, as compute.precision"),
+    ("precision: auto", "precision: fp16", "compute.precision: must be 'auto', 'fp32' or 'bf16', but got \"fp16\""),
     ("  title:", "  subject:", "report.subject: unknown key; the known ones are title"),
 ]
 

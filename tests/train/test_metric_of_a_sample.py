@@ -4,6 +4,7 @@ import pytest
 from sklearn.metrics import f1_score
 from tiny import BAD, GOOD, tiny_recipe, tiny_spec
 
+from finetune_alf.compute import Compute
 from finetune_alf.data.mixture import Mixture, card_of
 from finetune_alf.data.sample import SPLITS, Card, Sample, Split, rows_digest, save_sample
 from finetune_alf.files import write_json
@@ -40,14 +41,14 @@ def fit_runner_for(tmp_path):
             write_json(tmp_path / "card.json", sample.card.model_dump(mode="json"))
         else:
             save_sample(tmp_path, sample)
-        return FitRunner({sample.card.digest: tmp_path}, "cpu", 1), sample.card.digest
+        return FitRunner({sample.card.digest: tmp_path}, Compute("cpu", "fp32", n_threads=1)), sample.card.digest
 
     return create
 
 
 def job_of(digest, key="a", rate=2e-3, **changes):
     recipe = tiny_recipe(rates=UniformRates(rate=rate, head=1e-2), epochs=3, **changes)
-    return FitJob(key, recipe, tiny_spec(0.0), digest, 1, metric="f1")
+    return FitJob(key, recipe, tiny_spec(0.0), digest, 1, "fp32", metric="f1")
 
 
 def assert_f1(labels, predictions, score, average):

@@ -148,6 +148,8 @@ def _holds(value: object, part: str | int) -> bool:
 
 
 def _unknown_key(path: KeyPath, value: dict[str, Any], model: type[Params]) -> str:
-    known = known_keys(model, path[:-1], value)
-    near = did_you_mean(str(path[-1]), known)
+    key, known = str(path[-1]), known_keys(model, path[:-1], value)
+    if len(path) > 1 and key in known_keys(model, ("compute",), value):
+        return f"unknown key; it says how fits are run: put it into the section `compute`, as compute.{key}"
+    near = did_you_mean(key, known)
     return f"unknown key{near}" if near else f"unknown key; the known ones are {', '.join(known)}"

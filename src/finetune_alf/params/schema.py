@@ -1,6 +1,7 @@
 """The JSON schema of params.yaml, for editors, and the keys that it knows at a place."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from finetune_alf.params.document import KeyPath
@@ -9,6 +10,7 @@ from finetune_alf.params.model import Params
 _Schema = dict[str, Any]
 
 
+@cache
 def params_schema(model: type[Params]) -> _Schema:
     """Return the JSON schema of params.yaml."""
     schema = model.model_json_schema(by_alias=True)

@@ -14,6 +14,11 @@ def environment_rows(shares: Sequence[EnvironmentShare], unit: str = "fit") -> l
     return [("machine", _counts(shares, machine, unit)), ("versions", _counts(shares, versions, unit))]
 
 
+def environment_line(shares: Sequence[EnvironmentShare]) -> str:
+    """Return machines and versions as a sentence each, where there is no table for them."""
+    return f"Machine: {_counts(shares, machine, 'fit')}. Versions: {_counts(shares, versions, 'fit')}."
+
+
 def machine(environment: Environment) -> str:
     """Return device, precision and threads, and the micro-batch where there is one."""
     micro_batch = f", {counted(environment.micro_batch, 'text')} at a time" if environment.micro_batch else ""

@@ -6,7 +6,7 @@ from finetune_alf.experiments.adapt.document import AdaptDocument, Comparison
 from finetune_alf.experiments.adapt.figure import loss_plot
 from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.paths import Paths
-from finetune_alf.report.environments import machine, versions
+from finetune_alf.report.environments import environment_line, machine, versions
 from finetune_alf.report.evidence import few_seeds, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, signed_estimate
 from finetune_alf.report.part import Part, documents
@@ -124,6 +124,7 @@ def _how_compared(comparisons: Sequence[Comparison]) -> Iterator[str]:
     yield (
         '"Better" and "worse" need p below .05 in a paired test, and an interval over seeds and texts that excludes 0.'
     )
+    yield environment_line([share for comparison in comparisons for share in comparison.environments])
     if n_seeds and (caution := few_seeds(n_seeds[0])):
         yield caution
 

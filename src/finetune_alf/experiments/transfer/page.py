@@ -11,6 +11,7 @@ from finetune_alf.experiments.transfer.document import SchemeResult, TransferDoc
 from finetune_alf.experiments.transfer.figure import transfer_plot
 from finetune_alf.experiments.transfer.published import thesis_section
 from finetune_alf.paths import Paths
+from finetune_alf.report.environments import environment_line
 from finetune_alf.report.evidence import constant_baseline, few_seeds, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, score, signed_estimate
 from finetune_alf.report.part import Part
@@ -60,6 +61,7 @@ def _study_section(study: str, transfers: Transfers) -> Section:
     section, metric = Section(), _metric(transfers)
     section.text(f"## Transfer of `{study}`")
     section.text(_method(transfers))
+    section.text(environment_line([share for one in transfers for share in one.document.environments]))
     section.text(f"**Test {metric}**")
     section.table(
         ("scheme", *_samples(transfers), "time of a fit"),
