@@ -54,7 +54,6 @@ transfer:
   studies: [tiny]
   samples: [films, travel]
   n_seeds: 2
-  n_resamples: 200
 """
 
 

@@ -1,7 +1,7 @@
 """Metrics by name, from scikit-learn and SciPy, which are imported when a metric needs them.
 
 A metric that is undefined, such as a correlation of constant predictions, is 0.0 and never NaN: a search needs a score
-of every trial. Metrics of many bootstrap resamples at once are in `stats/weighted.py`.
+of every trial. Metrics of many weighted sets of texts at once are in `stats/weighted.py`.
 """
 
 import warnings
@@ -83,16 +83,16 @@ def spearman(truth: Sequence[float], predicted: Sequence[float]) -> float:
 class Metric:
     """A metric on one sample: `sample_metric(name, n_classes)(truth, predicted)` is its value.
 
-    The last three are what `stats/bootstrap.py` needs: `weighted` computes it on many resamples at once; `is_correct`,
-    for a metric that is a mean over texts, says whether each prediction is correct; `rescale` brings predictions to a
-    scale that all schemes share and does not change the metric.
+    The last three are what `stats/scores.py` needs: `weighted` computes it on many weighted sets of texts at once;
+    `is_correct`, for a metric that is a mean over texts, says whether each prediction is correct; `bounds` are the
+    lowest and the highest value.
     """
 
     name: str
     value: Callable[[Sequence[float], Sequence[float]], float]
     weighted: weighted.WeightedMetric
     is_correct: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None = None
-    rescale: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     def __call__(self, truth: Sequence[float], predicted: Sequence[float]) -> float:
         """Return the metric of these predictions."""
@@ -102,16 +102,6 @@ class Metric:
     def problem_type(self) -> ProblemType:
         """Whether it is for classes or for scores."""
         return PROBLEM_TYPES[self.name]
-
-
-def _standardised(scores: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray((scores - scores.mean()) / (scores.std() or 1.0))
-
-
-def _ranked(scores: NDArray[Any]) -> NDArray[Any]:
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(scores))
 
 
 PROBLEM_TYPES: Mapping[str, ProblemType] = {
@@ -125,14 +115,15 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
 """The metrics that a study can maximise, by name, and the labels that each is for."""
 
 ACCURACY = Metric("accuracy", accuracy, weighted.accuracy, is_correct=np.equal)
+BALANCED_ACCURACY = Metric("balanced_accuracy", balanced_accuracy, weighted.balanced_accuracy)
 _BINARY_F1 = Metric("f1", binary_f1, weighted.binary_f1)
 _ALL = (
     ACCURACY,
-    Metric("balanced_accuracy", balanced_accuracy, weighted.balanced_accuracy),
+    BALANCED_ACCURACY,
     Metric("f1", macro_f1, weighted.macro_f1),
-    Metric("matthews", matthews, weighted.matthews),
-    Metric("pearson", pearson, weighted.pearson, rescale=_standardised),
-    Metric("spearman", spearman, weighted.spearman, rescale=_ranked),
+    Metric("matthews", matthews, weighted.matthews, bounds=(-1.0, 1.0)),
+    Metric("pearson", pearson, weighted.pearson, bounds=(-1.0, 1.0)),
+    Metric("spearman", spearman, weighted.spearman, bounds=(-1.0, 1.0)),
 )
 _BY_NAME = {metric.name: metric for metric in _ALL}
 

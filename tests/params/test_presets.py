@@ -150,7 +150,7 @@ def test_dvc_finds_every_key_that_it_watches() -> None:
     value = parse_document(find_source("default").text, "params.yaml").value
     sections = ("compute", "tracking", "encoders", "samples", "studies", "importance", "register", "transfer", "report")
     assert all(value[section] for section in sections)
-    assert {"schemes", "n_seeds", "decay", "n_resamples", "seed"} <= set(value["transfer"])
+    assert {"schemes", "n_seeds", "decay", "seed"} <= set(value["transfer"])
 
 
 def test_the_schema_knows_every_section_by_its_name_in_yaml() -> None:

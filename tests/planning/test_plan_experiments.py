@@ -51,14 +51,13 @@ freeze:
     rates: [1e-3, 3e-3]
     n_frozen: [1]
     n_seeds: 2
-    n_resamples: 100
     recipe: {RECIPE}
 schemes:
   bed:
     encoder: tiny
     samples: [kinds]
+    n_seeds: 1
     epochs: {{kinds: 3}}
-    n_resamples: 100
     cells:
       - {{scheme: fixed}}
       - {{scheme: fixed, adapter: {{kind: houlsby, width: 4}}}}
@@ -69,7 +68,7 @@ multitask:
     encoder: tiny
     sample: both
     baseline: all
-    n_resamples: 100
+    n_seeds: 1
     vary:
       all: {{}}
       top: {{rates: {{kind: frozen_below, n_frozen: 1, rate: 1e-3, head: 1e-2}}}}

@@ -10,8 +10,7 @@ from finetune_alf.rates import LayerRates, UniformRates
 from finetune_alf.recipe import Recipe, TasksSpec
 from finetune_alf.register.candidates import Candidate, choose_schedules, rank_candidates, select_trials
 from finetune_alf.register.confirm import confirmed_candidate, job_key, require_two
-from finetune_alf.seeds import child_seed
-from finetune_alf.stats import accuracy_interval, score_interval
+from finetune_alf.stats import estimate, scores_of
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.train.job import FitJob
@@ -118,18 +117,18 @@ def test_a_confirmed_score_has_the_interval_of_its_own_metric(metric):
     confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 2, {"cola": truth}, {"cola": measure})
     assert confirmed.mean == pytest.approx(np.mean([measure(truth, one) for one in predictions]))
     assert confirmed.low < confirmed.mean < confirmed.high
-    interval = score_interval(measure, truth, predictions, 2000, child_seed(0, "confirmed"))
+    interval = estimate(scores_of(measure, truth, dict(enumerate(predictions))))
     assert (confirmed.low, confirmed.high) == (interval.low, interval.high)
 
 
-def test_a_confirmed_accuracy_has_its_closed_form_interval():
+def test_a_confirmed_accuracy_has_the_interval_over_seeds_and_texts():
     truth, predictions = [0, 1] * 20, [[0, 1] * 15 + [0, 0] * 5, [0, 1] * 12 + [1, 1] * 8]
     results = {job_key(4, index): fit(one, ACCURACY(truth, one)) for index, one in enumerate(predictions)}
     template = FitJob("", RECIPE, None, "digest", 0, "fp32")
     confirmed = confirmed_candidate(
         trial(4, (1, 1, 1), 0.9), results, template, 2, {"films": truth}, {"films": ACCURACY}
     )
-    interval = accuracy_interval([np.equal(one, truth) for one in predictions])
+    interval = estimate(scores_of(ACCURACY, truth, dict(enumerate(predictions))))
     assert (confirmed.low, confirmed.high) == (interval.low, interval.high)
 
 
@@ -139,7 +138,10 @@ def test_the_overall_score_of_several_tasks_has_an_interval():
     recipe = RECIPE.model_copy(update={"tasks": TasksSpec()})
     metrics, results = {"sst": ACCURACY, "sts": sample_metric("pearson", 0)}, {}
     for index in range(2):
-        predictions = {"sst": rng.integers(0, 2, 40).tolist(), "sts": rng.uniform(0, 5, 30).tolist()}
+        predictions = {
+            "sst": [t if rng.random() < 0.8 else 1 - t for t in truths["sst"]],
+            "sts": [t + rng.normal(0, 1) for t in truths["sts"]],
+        }
         scores = {task: metrics[task](truths[task], predictions[task]) for task in predictions}
         tasks = {
             task: TaskResult(
@@ -161,7 +163,7 @@ def test_the_interval_of_a_confirmed_f1_is_over_the_samples_classes(n_classes, f
     template = FitJob("", RECIPE, None, "digest", 0, "fp32")
     results = {job_key(4, 0): fit(predictions, f1)}
     confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 1, {"cola": truth}, metrics)
-    own = score_interval(metrics["cola"], truth, [predictions], 2000, child_seed(0, "confirmed"))
-    other = score_interval(sample_metric("f1", 5 - n_classes), truth, [predictions], 2000, child_seed(0, "confirmed"))
+    own = estimate(scores_of(metrics["cola"], truth, {0: predictions}))
+    other = estimate(scores_of(sample_metric("f1", 5 - n_classes), truth, {0: predictions}))
     assert own.mean == pytest.approx(f1)
     assert (confirmed.low, confirmed.high) == (own.low, own.high) != (other.low, other.high)

@@ -58,7 +58,7 @@ studies:
   sts: {<<: *study, sample: sts, metric: spearman}
 importance: {n_resamples: 2}
 register: {n_top: 2, n_seeds: 2, min_distance: 0.3}
-transfer: {studies: [rte], samples: [rte], schemes: [baseline, alf-1], n_resamples: 100}
+transfer: {studies: [rte], samples: [rte], schemes: [baseline, alf-1], n_seeds: 2}
 """
 METRIC = {"rte": "matthews", "sts": "spearman"}
 WORDS = ["red", "blue", "green", "white", "black", "brown", "pink", "grey", "gold", "teal"]

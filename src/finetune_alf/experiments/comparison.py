@@ -1,24 +1,29 @@
-"""Comparisons: scores with intervals, paired differences from a reference, and verdicts, for all experiments alike."""
+"""Comparisons, the same for all experiments: scores, paired differences, and verdicts within a declared family."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from typing import TypeVar
+from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass
+from typing import Generic, TypeVar
 
-import numpy as np
-
-from finetune_alf.documents import Estimate
+from finetune_alf.documents import Document, Estimate
 from finetune_alf.metrics import Metric
-from finetune_alf.stats import Difference, Interval, holm, score_difference, score_interval, verdict
-from finetune_alf.stats.bootstrap import bootstrap_interval, bootstrap_replicates
-from finetune_alf.stats.weighted import Floats
+from finetune_alf.stats import (
+    MIN_SEEDS,
+    TOO_FEW_SEEDS,
+    Components,
+    Scores,
+    Verdict,
+    estimate,
+    holm,
+    scores_of,
+    sign_flip_p,
+    verdict,
+)
 
-K = TypeVar("K")
+K = TypeVar("K", bound=Hashable)
 
 Predictions = Mapping[int, Sequence[float]]
 """Fit seed -> the class or score predicted for each text; diverged fits have no predictions and no entry."""
-
-SeedValues = Mapping[int, Floats]
-"""Fit seed -> a value on all texts, then on each resample of them, (1 + n_resamples,)."""
 
 
 class SeedsScore(Estimate):
@@ -27,77 +32,101 @@ class SeedsScore(Estimate):
     sd_seeds: float | None
 
 
+class ComponentsRecord(Document):
+    """Where a difference's variance comes from, as in `stats.Components`."""
+
+    seed: float | None
+    text: float
+    rest: float
+    n_seeds: int
+    n_texts: int
+
+    @property
+    def components(self) -> Components:
+        """The components, for what power is computed from."""
+        return Components(**self.model_dump())
+
+
 class ComparedDifference(Estimate):
-    """A paired difference from the reference, tested; `p_holm` is corrected over its family."""
+    """A paired difference from the reference over the seeds that both have, and its p.
+
+    With one seed, interval and p are about other texts alone, and p is exact for a mean over texts. `p_holm`, which is
+    corrected over a family, and `verdict` are None where the comparison is exploratory, or its family is judged
+    elsewhere.
+    """
 
     p: float
-    p_holm: float
-    verdict: str
+    sd_seeds: float | None
+    variance: ComponentsRecord
+    p_holm: float | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def n_seeds(self) -> int:
+        """The number of seeds that both have."""
+        return self.variance.n_seeds
 
 
-def score_of(
-    metric: Metric, truth: Sequence[float], predictions: Predictions, n_resamples: int, seed: int
-) -> SeedsScore:
-    """Return the mean score over seeds; the interval is from resampling seeds and texts with this `seed`."""
-    rows = _by_seed(predictions)
-    interval = score_interval(metric, truth, rows, n_resamples, seed)
-    return with_spread(interval, [metric(truth, row) for row in rows])
+@dataclass(frozen=True)
+class Family(Generic[K]):
+    """The comparisons that are declared beforehand as those that a claim rests on, and what they are, in words.
 
-
-def with_spread(interval: Interval, scores: Sequence[float]) -> SeedsScore:
-    """Return an interval together with the standard deviation of the seeds' scores."""
-    spread = float(np.std(scores, ddof=1)) if len(scores) > 1 else None
-    return SeedsScore(**asdict(interval), sd_seeds=spread)
-
-
-def compare_with(
-    reference: K,
-    metric: Metric,
-    truth: Sequence[float],
-    predictions: Mapping[K, Predictions],
-    n_resamples: int,
-    seed_of: Callable[[K], int],
-) -> dict[K, ComparedDifference]:
-    """Return the difference of each from the reference, on the same texts and on the seeds that both have.
-
-    p values are corrected (Holm 1979) over all of them. What shares no seed with the reference is left out.
+    They are corrected together and have verdicts; all other comparisons are exploratory.
     """
-    differences: dict[K, Difference] = {}
-    base = predictions.get(reference, {})
-    for key, own in predictions.items():
-        shared = sorted(set(own) & set(base))
-        if key != reference and shared:
-            ours, theirs = ([each[seed] for seed in shared] for each in (own, base))
-            differences[key] = score_difference(metric, truth, ours, theirs, seed_of(key), n_resamples)
-    adjusted = holm([difference.p for difference in differences.values()])
-    return {
-        key: ComparedDifference(**asdict(difference), p_holm=p_holm, verdict=verdict(difference, p_holm))
-        for (key, difference), p_holm in zip(differences.items(), adjusted, strict=True)
-    }
+
+    described: str
+    primary: AbstractSet[K]
 
 
-def resampled_scores(
-    metric: Metric, truth: Sequence[float], predictions: Predictions, n_resamples: int, seed: int
-) -> dict[int, Floats]:
-    """Return the metric of each fit, on all texts and on resamples of them; nothing where there is no fit.
+def seeds_scores(metric: Metric, truth: Sequence[float], predictions: Predictions) -> Scores:
+    """Return the scores of fits by a metric, in the order of their seeds."""
+    return scores_of(metric, truth, {seed: predictions[seed] for seed in sorted(predictions)})
 
-    The resamples are the same for all calls with the same seed and number of texts, so that what is made of the scores
-    of several fits is paired.
-    """
-    if not predictions:
+
+def mean_score(scores: Scores) -> SeedsScore:
+    """Return the mean score over seeds with its interval."""
+    found = estimate(scores)
+    return SeedsScore(mean=found.mean, low=found.low, high=found.high, sd_seeds=found.sd_seeds)
+
+
+def difference(scores: Scores, reference: Scores) -> ComparedDifference | None:
+    """Return the difference from the reference on the same texts, over the seeds that both have; None without any."""
+    paired = scores - reference
+    if not paired.seeds:
+        return None
+    found = estimate(paired)
+    is_exact = len(paired.seeds) == 1 and scores.is_proportion and reference.is_proportion
+    return ComparedDifference(
+        mean=found.mean,
+        low=found.low,
+        high=found.high,
+        p=sign_flip_p(paired.by_text[0]) if is_exact else found.p,
+        sd_seeds=found.sd_seeds,
+        variance=ComponentsRecord(**asdict(found.components)),
+    )
+
+
+def differences_from(reference: K, scores: Mapping[K, Scores]) -> dict[K, ComparedDifference]:
+    """Return the difference of each from the reference; what shares no seed with it is left out, and the reference."""
+    if reference not in scores:
         return {}
-    values = bootstrap_replicates(metric, truth, list(predictions.values()), n_resamples, seed)
-    return dict(zip(predictions, values.T, strict=True))
+    found = {key: difference(own, scores[reference]) for key, own in scores.items() if key != reference}
+    return {key: each for key, each in found.items() if each is not None}
 
 
-def seeds_interval(values: SeedValues, seed: int) -> Interval:
-    """Return the mean over seeds on all texts, and its 95 % `bootstrap_interval` from resampling seeds and texts.
+def judged(differences: Mapping[K, ComparedDifference], family: Family[K]) -> dict[K, ComparedDifference]:
+    """Return the differences, those of the family with a corrected p (Holm 1979) and a verdict.
 
-    One seed says nothing of seeds, and the interval is over texts alone. What is to be compared with another interval
-    must have the same seeds and the same `seed`.
+    A member with too few seeds is not tested, and does not count in the correction.
     """
-    return bootstrap_interval(np.stack(list(values.values()), axis=1), seed)
+    members = [key for key in differences if key in family.primary]
+    tested = [key for key in members if differences[key].n_seeds >= MIN_SEEDS]
+    p_holm = dict(zip(tested, holm([differences[key].p for key in tested]), strict=True))
 
+    def judge(key: K) -> ComparedDifference:
+        found = differences[key]
+        if key in p_holm:
+            return found.model_copy(update={"p_holm": p_holm[key], "verdict": verdict(found.mean, p_holm[key])})
+        return found.model_copy(update={"verdict": TOO_FEW_SEEDS}) if key in members else found
 
-def _by_seed(predictions: Predictions) -> list[Sequence[float]]:
-    return [predictions[seed] for seed in sorted(predictions)]
+    return {key: judge(key) for key in differences}

@@ -8,17 +8,12 @@ import numpy as np
 
 from finetune_alf.errors import PartialError
 from finetune_alf.metrics import Metric
-from finetune_alf.recipe import TasksSpec
 from finetune_alf.register.candidates import Candidate
 from finetune_alf.seeds import child_seed
-from finetune_alf.stats import Interval, accuracy_interval, score_interval
-from finetune_alf.stats.bootstrap import bootstrap_interval, bootstrap_replicates, combine_replicates
+from finetune_alf.stats import Scores, combined_scores, estimate, scores_of
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
-
-N_RESAMPLES = 2000
-"""Bootstrap resamples for the interval of a score that is no mean over texts."""
 
 LabelsByTask = Mapping[str, Sequence[float]]
 """task -> the class or score of each text of the confirmation split; a plain sample is its own only task."""
@@ -60,16 +55,15 @@ def confirmed_candidate(
     scores = [fit.score for fit in fits if fit.score is not None]
     if len(scores) < n_seeds or record.score is None:
         return None
-    tasks = template.recipe.tasks
-    interval = _overall_interval(tasks, fits, labels, metrics) if tasks else _task_interval(fits, labels, metrics)
+    confirmed = estimate(_scores(template, fits, labels, metrics))
     return Candidate(
         trial=record.number,
         rates=record.rates,
         search_score=record.score,
         scores=tuple(scores),
         mean=float(np.mean(scores)),
-        low=interval.low,
-        high=interval.high,
+        low=confirmed.low,
+        high=confirmed.high,
     )
 
 
@@ -84,24 +78,15 @@ def require_two(study: str, candidates: Sequence[Candidate | None]) -> list[Cand
     return confirmed
 
 
-def _task_interval(fits: Sequence[FitResult], labels: LabelsByTask, metrics: Mapping[str, Metric]) -> Interval:
-    """Return the interval of one task's metric: in closed form for the accuracy, else by bootstrap."""
-    (truth,), (metric,) = labels.values(), metrics.values()
-    predictions = [fit.predictions for fit in fits]
-    if metric.name == "accuracy":
-        return accuracy_interval(np.array([np.equal(one, truth) for one in predictions], dtype=float))
-    return score_interval(metric, truth, predictions, N_RESAMPLES, child_seed(0, "confirmed"))
-
-
-def _overall_interval(
-    tasks: TasksSpec, fits: Sequence[FitResult], labels: LabelsByTask, metrics: Mapping[str, Metric]
-) -> Interval:
-    """Return the interval of several tasks' overall score, with texts resampled within each task."""
+def _scores(template: FitJob, fits: Sequence[FitResult], labels: LabelsByTask, metrics: Mapping[str, Metric]) -> Scores:
+    """Return the scores of the fits, of several tasks the overall score."""
+    tasks = template.recipe.tasks
+    if tasks is None:
+        (truth,), (metric,) = labels.values(), metrics.values()
+        return scores_of(metric, truth, dict(enumerate(fit.predictions for fit in fits)))
+    by_task = {
+        task: scores_of(metric, labels[task], dict(enumerate((fit.tasks or {})[task].predictions for fit in fits)))
+        for task, metric in metrics.items()
+    }
     names = {task: metric.name for task, metric in metrics.items()}
-    replicates = {}
-    for task, metric in metrics.items():
-        predictions = [(fit.tasks or {})[task].predictions for fit in fits]
-        seed = child_seed(0, "confirmed", task)
-        replicates[task] = bootstrap_replicates(metric, labels[task], predictions, N_RESAMPLES, seed)
-    overall = combine_replicates(replicates, partial(tasks.overall_score, metrics=names))
-    return bootstrap_interval(overall, child_seed(0, "confirmed"))
+    return combined_scores(by_task, partial(tasks.overall_score, metrics=names))

@@ -1,12 +1,34 @@
-"""How pages word evidence: verdicts, constant predictions, and what few seeds do not show."""
+"""How pages word evidence: verdicts, power, constant predictions, and what few seeds do not show."""
+
+from collections.abc import Sequence
 
 from finetune_alf.metrics import PROBLEM_TYPES, MetricName
-from finetune_alf.stats import NO_EVIDENCE
+from finetune_alf.report.numbers import NONE, counted, p_value
+from finetune_alf.stats import MIN_SEEDS, NO_EVIDENCE, TOO_FEW_SEEDS, Components, Needed, needed, pooled
+from finetune_alf.stats.power import MOST_SEEDS, MOST_TEXTS
+
+POINTS = (1, 2, 3)
+"""The differences, in hundredths of a score, that the line of power is about."""
+
+EXPLORATORY = "exploratory"
+"""The verdict's place in a table where a comparison has none."""
 
 
-def verdict_cell(verdict: str) -> str:
+def how_judged(described: str) -> str:
+    """Return how to read the verdicts of a family, given in words."""
+    return (
+        f"Verdicts: {described}. This family was declared beforehand, and its p are corrected together by Holm's "
+        'method; "better" and "worse" need a corrected p below .05. Everything else is no evidence of a difference, '
+        "which is not evidence of equality. Interval and p come from the same t over seeds and texts. Comparisons "
+        "outside of the family are exploratory: estimates with intervals that are not corrected."
+    )
+
+
+def verdict_cell(verdict: str | None) -> str:
     """Return a verdict as a table shows it: a difference in bold."""
-    return verdict if verdict == NO_EVIDENCE else f"**{verdict}**"
+    if verdict is None:
+        return EXPLORATORY
+    return verdict if verdict in (NO_EVIDENCE, TOO_FEW_SEEDS) else f"**{verdict}**"
 
 
 def constant_baseline(metric: MetricName) -> str:
@@ -15,9 +37,45 @@ def constant_baseline(metric: MetricName) -> str:
 
 
 def few_seeds(n_seeds: int) -> str | None:
-    """Return the caution for one or two seeds; None for more."""
-    cautions = {
-        1: "One seed does not show how much scores vary between seeds: intervals are over texts only.",
-        2: "Two seeds show little of how much scores vary between seeds.",
-    }
-    return cautions.get(n_seeds)
+    """Return the caution for fewer seeds than a verdict needs; None for more."""
+    if n_seeds >= MIN_SEEDS:
+        return None
+    if n_seeds == 1:
+        return "One seed does not show how much scores vary between seeds: intervals and p are over texts only."
+    return f"{n_seeds} seeds show little of how much scores vary between seeds; a verdict needs {MIN_SEEDS}."
+
+
+def p_cell(p: float | None) -> str:
+    """Return a p value as a table shows it; a dash where there is none."""
+    return NONE if p is None else p_value(p)
+
+
+def power_line(components: Sequence[Components]) -> str | None:
+    """Return what it would take to find differences of 1, 2 and 3 points; None where no seeds' spread is known."""
+    typical = pooled(components)
+    if typical is None:
+        return None
+    (points, first), *others = [(points, needed(typical, points / 100)) for points in POINTS]
+    seeds, texts = counted(typical.n_seeds, "seed"), counted(typical.n_texts, "text")
+    more = "; ".join(f"{points} points {_on(found)} texts or {_with(found)} seeds" for points, found in others)
+    return (
+        "Power, if differences vary as much as these (80 %, p below .05 before correction): a difference of "
+        f"{counted(points, 'point')} is found {_on(first)} texts with these {seeds}, or {_with(first)} seeds on these "
+        f"{texts}; {more}."
+    )
+
+
+def _on(found: Needed) -> str:
+    return f"on {_about(found.n_texts, MOST_TEXTS)}"
+
+
+def _with(found: Needed) -> str:
+    return f"with {_about(found.n_seeds, MOST_SEEDS)}"
+
+
+def _about(n: int | None, most: int) -> str:
+    """Write a number rounded up to two digits."""
+    if n is None:
+        return f"over {most:,}"
+    unit = 10 ** max(0, len(str(n)) - 2)
+    return f"{-(-n // unit) * unit:,}"

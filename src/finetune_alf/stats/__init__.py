@@ -1,28 +1,44 @@
-"""Confidence intervals, paired tests and verdicts over predictions; pure numpy.
+"""Scores of fits over crossed seeds and texts: intervals, tests, corrections, verdicts, power; numpy and SciPy's t.
 
-`intervals.py` has intervals of an accuracy, `paired.py` the paired difference of two accuracies, and `bootstrap.py`
-both for any metric, computed by the functions of `weighted.py`. `verdict.py` corrects for several comparisons.
+`scores.py` makes of predictions what each text contributes to a score, for any metric, by the functions of
+`weighted.py`. `crossed.py` estimates a mean over seeds and texts, and a paired difference, which is such a mean.
+`verdict.py` corrects for several comparisons, and `power.py` says what it would take to find a difference.
+`paired.py` is about texts alone.
 """
 
-from finetune_alf.stats.bootstrap import ComparableMetric, randomization_p, score_difference, score_interval
-from finetune_alf.stats.intervals import Interval, accuracy_interval, crossed_bootstrap, wilson_interval
-from finetune_alf.stats.paired import Difference, paired_difference, sign_flip_p
-from finetune_alf.stats.verdict import NO_EVIDENCE, SIGNIFICANCE_LEVEL, Verdict, holm, verdict
+from finetune_alf.stats.crossed import Components, Estimated, estimate
+from finetune_alf.stats.intervals import Interval, wilson_interval
+from finetune_alf.stats.paired import sign_flip_p
+from finetune_alf.stats.power import Needed, needed, pooled
+from finetune_alf.stats.scores import ScoredMetric, Scores, combined_scores, scores_of
+from finetune_alf.stats.verdict import (
+    MIN_SEEDS,
+    NO_EVIDENCE,
+    SIGNIFICANCE_LEVEL,
+    TOO_FEW_SEEDS,
+    Verdict,
+    holm,
+    verdict,
+)
 
 __all__ = [
+    "MIN_SEEDS",
     "NO_EVIDENCE",
     "SIGNIFICANCE_LEVEL",
-    "ComparableMetric",
-    "Difference",
+    "TOO_FEW_SEEDS",
+    "Components",
+    "Estimated",
     "Interval",
+    "Needed",
+    "ScoredMetric",
+    "Scores",
     "Verdict",
-    "accuracy_interval",
-    "crossed_bootstrap",
+    "combined_scores",
+    "estimate",
     "holm",
-    "paired_difference",
-    "randomization_p",
-    "score_difference",
-    "score_interval",
+    "needed",
+    "pooled",
+    "scores_of",
     "sign_flip_p",
     "verdict",
     "wilson_interval",

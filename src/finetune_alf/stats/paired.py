@@ -1,39 +1,9 @@
-"""The paired difference of two schemes' accuracies on the same texts under the same seeds, with its exact test."""
-
-from dataclasses import dataclass
+"""The exact test of a paired difference on texts alone, for fits of one seed."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finetune_alf.errors import InputError
-from finetune_alf.stats.intervals import Floats, as_binary, crossed_bootstrap
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How much higher a scores than b, in [-1, 1], with its 95 % confidence interval and the paired test's p."""
-
-    mean: float
-    low: float
-    high: float
-    p: float
-
-
-def paired_difference(correct_a: ArrayLike, correct_b: ArrayLike, seed: int = 0, n_resamples: int = 2000) -> Difference:
-    """Return the difference a - b of two schemes' accuracies over the same seeds and texts.
-
-    Both are 0 or 1, (n_seeds, n_texts); row i of both was fitted with the same seed. The interval covers the
-    difference over new seeds and new texts (`crossed_bootstrap` of the paired differences). p tests whether these
-    fitted models are equally good on texts like these (`sign_flip_p`). With few seeds p can be small where other seeds
-    would disagree; so `verdict` asks for both.
-    """
-    a, b = as_binary(correct_a), as_binary(correct_b)
-    if a.shape != b.shape:
-        raise InputError(
-            f"correct_a, correct_b: must have the same seeds and texts, but got shapes {a.shape} and {b.shape}."
-        )
-    interval = crossed_bootstrap(a - b, n_resamples, seed)
-    return Difference(interval.mean, interval.low, interval.high, sign_flip_p(a - b))
+from finetune_alf.stats.intervals import Floats
 
 
 def sign_flip_p(differences: ArrayLike) -> float:
@@ -42,7 +12,7 @@ def sign_flip_p(differences: ArrayLike) -> float:
     `differences` is -1, 0 or 1, (n_seeds, n_texts). If two schemes are equally good, each text's difference, summed
     over the seeds, is as likely with the other sign. All 2**n_texts flips are counted, not sampled: the sums are
     integers, so their distribution is a convolution of one binomial for each size of difference. One seed gives
-    McNemar's exact test.
+    McNemar's exact test. The p is about these fitted models on other texts, and says nothing of other seeds.
     """
     sums = np.abs(np.asarray(differences).sum(axis=0)).astype(np.int64)
     observed = abs(int(np.asarray(differences).sum()))

@@ -1,4 +1,4 @@
-"""Metrics with weights on the texts, for many weight vectors at once, in pure numpy: the kernel of all resampling.
+"""Metrics with weights on the texts, for many weight vectors at once, in pure numpy: what leaves texts out.
 
 Each function takes the true labels (n,), the predictions (n,) and weights (n_sets, n), and returns the metric of every
 weighted set, (n_sets,). An undefined metric is 0, as in `metrics.py`: with whole-number weights the values are those of

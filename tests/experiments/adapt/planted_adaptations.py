@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from fake_comparisons import compared
 from fake_results import ENVIRONMENT, SHARES
-from finetune_alf.documents import Estimate
-from finetune_alf.experiments.adapt.document import AdaptDocument, Comparison, VariantDifference
+from finetune_alf.experiments.adapt.document import AdaptDocument, Comparison
 from finetune_alf.experiments.adapt.record import (
     NEW_HEAD_NOTE,
     AdaptRecord,
@@ -14,7 +14,9 @@ from finetune_alf.experiments.adapt.record import (
     TextCounts,
 )
 from finetune_alf.experiments.adapt.spec import AdaptSpec
+from finetune_alf.experiments.comparison import SeedsScore
 from finetune_alf.paths import Paths
+from finetune_alf.stats import TOO_FEW_SEEDS
 
 
 def record(name: str, *, n_excluded: int = 0, whole_words: bool = False, **changes: Any) -> AdaptRecord:
@@ -52,14 +54,14 @@ def comparison(**changes: Any) -> Comparison:
         "metric": "balanced_accuracy",
         "n_test": 1400,
         "majority_baseline": 0.5,
-        "n_seeds": 3,
+        "n_seeds": 5,
         "diverged": (),
         "scores": {
-            "plain": Estimate(mean=0.7, low=0.66, high=0.74),
-            "adapted": Estimate(mean=0.75, low=0.71, high=0.79),
+            "plain": SeedsScore(mean=0.7, low=0.66, high=0.74, sd_seeds=0.01),
+            "adapted": SeedsScore(mean=0.75, low=0.71, high=0.79, sd_seeds=0.01),
         },
         "environments": SHARES,
-        "difference": VariantDifference(mean=0.05, low=0.01, high=0.09, p=0.002, verdict="better"),
+        "difference": compared(0.05, 0.002, p_holm=0.002, verdict="better"),
     }
     return Comparison(**fields | changes)
 
@@ -72,11 +74,9 @@ def write_adaptations(paths: Paths) -> None:
         AdaptDocument(
             record=record("new-head", n_excluded=3, whole_words=True, warm_up=warm_up, note=NEW_HEAD_NOTE),
             comparison=comparison(
-                n_seeds=2,
+                n_seeds=4,
                 diverged=("plain/seed-1",),
-                difference=VariantDifference(
-                    mean=0.01, low=-0.03, high=0.05, p=0.41, verdict="no evidence of a difference"
-                ),
+                difference=compared(0.01, 0.41, n_seeds=4, verdict=TOO_FEW_SEEDS),
             ),
         ),
         AdaptDocument(record=record("worse-loss", losses=Losses(before=6.5, after=6.75)), comparison=None),

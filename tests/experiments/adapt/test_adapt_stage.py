@@ -47,7 +47,6 @@ adapt:
     whole_words: true
     warm_up_head: {n_steps: 20, rate: 1e-3}
     n_seeds: 2
-    n_resamples: 200
     recipe:
       rates: {kind: uniform, rate: 1e-3, head: 1e-2}
       allow_forgetting: true

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from fake_comparisons import compared
 from fake_results import SHARES
-from finetune_alf.documents import EncoderIdentity, Estimate
+from finetune_alf.documents import EncoderIdentity
+from finetune_alf.experiments.comparison import ComparedDifference
 from finetune_alf.experiments.freeze.document import (
     CostCalibration,
     FreezeDocument,
@@ -15,6 +17,7 @@ from finetune_alf.experiments.freeze.document import (
     SeedsEstimate,
     SweepSample,
 )
+from finetune_alf.experiments.freeze.family import judged_tables
 from finetune_alf.paths import Paths
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
@@ -22,12 +25,8 @@ from finetune_alf.recipe import Recipe
 N_LAYERS = 3
 
 
-def estimate(mean: float, reach: float = 0.05) -> Estimate:
-    return Estimate(mean=mean, low=mean - reach, high=mean + reach)
-
-
 def seeds_estimate(mean: float) -> SeedsEstimate:
-    return SeedsEstimate(mean=mean, low=mean - 0.1, high=mean + 0.1, by_seed=(mean - 0.02, mean + 0.02))
+    return SeedsEstimate(mean=mean, low=mean - 0.1, high=mean + 0.1, sd_seeds=0.028, by_seed=(mean - 0.02, mean + 0.02))
 
 
 def point(n_trained: int | None, n_conservative: int | None = None, *, is_monotone: bool = True) -> OperatingPoint:
@@ -35,13 +34,13 @@ def point(n_trained: int | None, n_conservative: int | None = None, *, is_monoto
 
 
 def points(
-    of_score: OperatingPoint | None, of_gain: OperatingPoint | None, gain: Estimate | None = None
+    of_score: OperatingPoint | None, of_gain: OperatingPoint | None, gain: ComparedDifference | None = None
 ) -> OperatingPoints:
     """Operating points of a full model at 0.8 over a majority baseline of 0.5; the head alone is at 0.6."""
     return OperatingPoints(
         majority_baseline=0.5,
         full_model=seeds_estimate(0.8),
-        gain=gain or estimate(0.3),
+        gain=gain or compared(0.3),
         head_only=seeds_estimate(0.6),
         of_score=of_score,
         of_gain=of_gain,
@@ -57,7 +56,7 @@ def level(n_frozen: int | None, scores: dict[str, float | None], **changes: Any)
         "n_seeds": 2,
         "n_diverged": 0,
         "scores": {metric: seeds_estimate(means[metric]) if metric in means else None for metric in scores},
-        "differences": {metric: estimate(means[metric] - 0.8) if metric in means else None for metric in scores},
+        "differences": {metric: compared(means[metric] - 0.8, 0.001) if metric in means else None for metric in scores},
         "seconds": 12.0 - 2 * (n_frozen or 0),
         "n_trainable_parameters": 1000,
         "flops": 6e12 / (1 + (n_frozen or 0)),
@@ -91,13 +90,13 @@ def document(name: str, *tables: SampleTable, **changes: Any) -> FreezeDocument:
         "encoder": EncoderIdentity(name="tiny", identity="folder:0123", n_layers=N_LAYERS),
         "recipe": Recipe(rates=UniformRates(rate=1e-5), epochs=3, batch=16, max_tokens=64),
         "keep_frac": 0.9,
-        "n_seeds": 3,
+        "n_seeds": 5,
         "n_search_seeds": 1,
         "n_at_once": 1,
         "environments": SHARES,
         "samples": {each.sample.name: each for each in tables},
     }
-    return FreezeDocument(**fields | changes)
+    return FreezeDocument(**fields | changes | {"samples": judged_tables(fields["samples"])})
 
 
 def write_sweeps(paths: Paths) -> None:
@@ -120,12 +119,12 @@ def write_sweeps(paths: Paths) -> None:
             level(2, {"pearson": 0.78}, n_seeds=1, n_diverged=1),
             level(3, {"pearson": None}, n_seeds=0, n_diverged=2, seconds=None),
         ],
-        {"pearson": points(point(1), point(None), gain=estimate(0.03))},
+        {"pearson": points(point(1), point(None), gain=compared(0.03))},
         sample=SweepSample(name="scores", digest="e" * 64, metrics=("pearson",), score_on="validation", n_texts=24),
         search=SearchResult(rate=2e-5, is_at_edge=True, scores={"1e-05": (0.5,), "2e-05": (0.6,)}),
     )
     recipe = Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16, frozen_dropout="off")
-    nothing = points(None, None, gain=estimate(-0.5)).model_copy(update={"head_only": None})
+    nothing = points(None, None, gain=compared(-0.5)).model_copy(update={"head_only": None})
     sweeps = (
         document("first", cola, scores, n_seeds=2, n_at_once=4, recipe=recipe),
         document("second", table("scores", [level(None, {"pearson": 0.8})], {"pearson": nothing})),

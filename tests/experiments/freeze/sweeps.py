@@ -52,7 +52,6 @@ freeze:
     rates: [1e-3, 3e-3]
     n_frozen: [1, all]
     n_seeds: 2
-    n_resamples: 100
     recipe:
       rates: {kind: uniform, rate: 1e-3, head: 1e-2}
       allow_forgetting: true

@@ -1,13 +1,16 @@
 """Multi-task experiments that never ran, for what reads their files."""
 
+from fake_comparisons import compared
 from fake_results import ENVIRONMENT, SHARES
-from finetune_alf.documents import EncoderIdentity, Estimate, SampleIdentity
+from finetune_alf.documents import EncoderIdentity, SampleIdentity
+from finetune_alf.experiments.comparison import SeedsScore
 from finetune_alf.experiments.multitask.cells import MultitaskLine
 from finetune_alf.experiments.multitask.document import CellResult, CellScores, MultitaskDocument, TaskScore
 from finetune_alf.files import write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.rates import FrozenBelow
 from finetune_alf.recipe import Recipe, TasksSpec
+from finetune_alf.stats import NO_EVIDENCE
 from finetune_alf.train.result import EpochMetrics
 
 METRICS = {"sst5": "accuracy", "sts": "pearson"}
@@ -25,18 +28,27 @@ VARY = {
 
 def cell(mean, seconds, gap=None):
     """A cell's row; `gap` is its difference from the baseline, which kept 90 % of its score."""
-    ends = {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}
+    ends = {"mean": mean, "low": mean - 0.1, "high": mean + 0.1, "sd_seeds": 0.01}
     scores = CellScores(
-        overall=Estimate(**ends),
+        overall=SeedsScore(**ends),
         tasks={task: TaskScore(metric=metric, **ends) for task, metric in METRICS.items()},
         validation=mean + 0.02,
         kept_epoch=1.0,
         seconds=seconds,
         n_trainable_parameters=110_000_000 if gap is None else 14_000,
     )
-    difference = None if gap is None else Estimate(mean=gap, low=gap - 0.04, high=gap + 0.04)
+    difference = (
+        None
+        if gap is None
+        else compared(
+            gap,
+            0.001 if gap < 0 else 0.4,
+            p_holm=0.002 if gap < 0 else 0.4,
+            verdict="worse" if gap < 0 else NO_EVIDENCE,
+        )
+    )
     return CellResult(
-        n_seeds=2,
+        n_seeds=5,
         n_diverged=0,
         n_parameters=110_000_000,
         scores=scores,
@@ -50,7 +62,7 @@ LOST = CellResult(n_seeds=0, n_diverged=2, n_parameters=110_000_000, scores=None
 CELLS = {"all": cell(0.7, 100.0), "top-2": cell(0.63, 48.0, -0.07), "dropout-0.3": cell(0.71, 98.0, 0.01), "lost": LOST}
 
 
-def document(name, cells, n_seeds=2):
+def document(name, cells, n_seeds=5):
     """The document of an experiment."""
     return MultitaskDocument(
         name=name,

@@ -4,7 +4,6 @@ import pytest
 from pydantic import ValidationError
 
 from fake_results import fake_result
-from finetune_alf.documents import Estimate
 from finetune_alf.experiments.multitask.cells import Cell, cell_line, cells
 from finetune_alf.experiments.multitask.published import PUBLISHED
 from finetune_alf.experiments.multitask.spec import MultitaskSpec, merge
@@ -13,6 +12,7 @@ from finetune_alf.metrics import sample_metric
 from finetune_alf.rates import FrozenBelow, UniformRates
 from finetune_alf.recipe import LoraAdapter, Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import RoundRobin
+from finetune_alf.stats import NO_EVIDENCE, TOO_FEW_SEEDS
 from finetune_alf.train.result import EpochMetrics, TaskResult
 
 RECIPE = Recipe(rates=FrozenBelow(n_frozen=1, rate=2e-5), epochs=2, batch=8, max_tokens=16, tasks=TasksSpec())
@@ -28,7 +28,7 @@ PREDICTIONS = {"a": (0, 1, 2, 1, 1, 2), "b": (0.5, 0.5, 2.0, 2.5)}
 
 
 def spec(**changes):
-    entry = {"encoder": "tiny", "sample": "mix", "recipe": RECIPE, "vary": VARY, "baseline": "all", "n_resamples": 200}
+    entry = {"encoder": "tiny", "sample": "mix", "recipe": RECIPE, "vary": VARY, "baseline": "all"}
     return MultitaskSpec(**(entry | changes))
 
 
@@ -140,9 +140,27 @@ def test_time_saved_score_kept_and_difference_are_relative_to_the_baseline():
     assert top.score_kept == pytest.approx(top.scores.overall.mean / baseline.scores.overall.mean)
     assert top.difference.mean == pytest.approx(top.scores.overall.mean - baseline.scores.overall.mean)
     assert top.difference.mean < 0
-    # the same predictions on the same resamples: their difference has no noise
-    assert turns.difference == Estimate(mean=0.0, low=0.0, high=0.0)
+    # the same predictions on the same texts: their difference has no noise
+    assert (turns.difference.mean, turns.difference.low, turns.difference.high, turns.difference.p) == (0, 0, 0, 1)
+    assert top.difference.verdict == TOO_FEW_SEEDS
     assert turns.time_saved == pytest.approx(-0.25)
+
+
+def test_every_cell_is_judged_against_the_baseline_by_the_overall_score_corrected_over_the_cells():
+    half = {**PREDICTIONS, "a": (0, 1, 0, 1, 0, 1)}
+    seeds = range(5)
+    table = table_of(
+        {
+            "all": {seed: result(predictions=half) for seed in seeds},
+            "top-1": {seed: result() for seed in seeds},
+            "turns": {seed: result(predictions=half) for seed in seeds},
+        }
+    )
+    better, equal = table["top-1"].difference, table["turns"].difference
+    assert better.p_holm == pytest.approx(min(1.0, 2 * better.p))
+    assert (equal.p_holm, equal.verdict) == (1.0, NO_EVIDENCE)
+    assert better.mean == pytest.approx(table["top-1"].scores.overall.mean - table["all"].scores.overall.mean)
+    assert table["all"].difference is None
 
 
 def test_a_baseline_with_a_score_of_0_has_no_share_to_keep():

@@ -75,7 +75,6 @@ multitask:
     sample: mix
     baseline: all
     n_seeds: 2
-    n_resamples: 200
     recipe:
       {RECIPE}
     vary:
@@ -85,7 +84,7 @@ multitask:
     encoder: tiny
     sample: mix
     baseline: dropout-0.3
-    n_resamples: 200
+    n_seeds: 1
     recipe:
       {RECIPE}
     vary:

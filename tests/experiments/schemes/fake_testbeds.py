@@ -1,7 +1,8 @@
 """Testbeds that never ran, for what reads their documents: one of classes, one of scores."""
 
+from fake_comparisons import compared
 from fake_results import SHARES
-from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
+from finetune_alf.experiments.comparison import SeedsScore
 from finetune_alf.experiments.schemes.document import (
     CombinationResult,
     MeanLoss,
@@ -25,19 +26,18 @@ def row(scheme, mean=0.8, *, adapter="none", curve="constant", gap=None, n_diver
     """A combination's row; one without a mean diverged under every seed, `gap` is its difference from `fixed`."""
     verdict = None if gap is None else NO_EVIDENCE if abs(gap) < 0.05 else "better" if gap > 0 else "worse"
     p = 0.3 if verdict == NO_EVIDENCE else 0.0002
+    judgement = {} if "+" in scheme else {"p_holm": 2 * p, "verdict": verdict}
     return CombinationResult(
         scheme=scheme,
         adapter=adapter,
         curve=curve,
-        n_seeds=0 if mean is None else 1,
+        n_seeds=0 if mean is None else 5,
         n_diverged=n_diverged,
         loss=None if mean is None else MeanLoss(mean=0.5, sd_seeds=0.02 if gap is None else None),
-        score=None if mean is None else SeedsScore(mean=mean, low=mean - 0.1, high=mean + 0.1, sd_seeds=None),
+        score=None if mean is None else SeedsScore(mean=mean, low=mean - 0.1, high=mean + 0.1, sd_seeds=0.01),
         seconds=61.0,
         n_trainable_parameters=1_000 if adapter == "none" else 250,
-        difference=None
-        if gap is None
-        else ComparedDifference(mean=gap, low=gap - 0.04, high=gap + 0.04, p=p, p_holm=2 * p, verdict=verdict),
+        difference=None if gap is None else compared(gap, p, **judgement),
         published=published,
     )
 
@@ -60,7 +60,7 @@ def fake_testbed(name, metric, tables, **changes):
         "adapter_rate": None,
         "adapters": (),
         "curves": (ConstantCurve(),),
-        "n_seeds": 1,
+        "n_seeds": 5,
         "n_at_once": 1,
         "environments": SHARES,
         "left_out": {},

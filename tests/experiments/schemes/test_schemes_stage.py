@@ -31,8 +31,8 @@ schemes:
     encoder: tiny
     samples: [sst2-films, travel]
     epochs: {travel: 1}
-    n_resamples: 200
     adapter_rate: 0.2
+    n_seeds: 1
     cells:
       - {scheme: fixed}
       - {scheme: fixed, adapter: {kind: houlsby, width: 4}}

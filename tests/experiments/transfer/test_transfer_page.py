@@ -31,7 +31,7 @@ def test_without_a_transfer_there_is_no_part(tmp_path):
     [
         (lambda path: path.with_suffix(".jsonl").write_text("{}\n"), r"films\.jsonl:1: .*seed"),
         (lambda path: path.with_suffix(".jsonl").unlink(), r"films\.jsonl"),
-        (lambda path: path.write_text('{"study": "bert"}'), r"films\.json: .*encoder"),
+        (lambda path: path.write_text('{"study": "bert"}'), r"films\.json: .*searched_on"),
     ],
     ids=["another line", "no lines", "another document"],
 )
@@ -43,21 +43,21 @@ def test_a_broken_file_is_named(tmp_path, harm, message):
         transfer_part(paths)
 
 
-def test_one_or_two_seeds_have_a_caution():
-    assert [few_seeds(n) is None for n in (1, 2, 3)] == [False, False, True]
+def test_fewer_seeds_than_a_verdict_needs_have_a_caution():
+    assert [few_seeds(n) is None for n in (1, 2, 4, 5)] == [False, False, False, True]
 
 
 def test_the_figure_has_a_panel_for_each_sample_with_gaps_and_the_majority_baseline_of_classes():
-    info = transfer_info(DOCUMENTS[:2])
+    info = transfer_info(DOCUMENTS[:3])
     assert info.schemes == tuple(DOCUMENTS[1].schemes)
-    films, imdb = info.panels
+    films, imdb, _ = info.panels
     assert films.scores[:4] == tuple(result.score for result in DOCUMENTS[0].schemes.values())
     assert films.scores[4] is None
     assert (imdb.sample, imdb.majority_baseline) == ("imdb-small", 0.52)
-    assert transfer_info(DOCUMENTS[2:]).panels[0].majority_baseline is None
+    assert transfer_info(DOCUMENTS[3:]).panels[0].majority_baseline is None
 
 
 def test_the_same_documents_give_the_same_picture():
-    png = transfer_plot(DOCUMENTS[:2], "accuracy")
+    png = transfer_plot(DOCUMENTS[:3], "accuracy")
     assert png.startswith(b"\x89PNG")
-    assert png == transfer_plot(DOCUMENTS[:2], "accuracy")
+    assert png == transfer_plot(DOCUMENTS[:3], "accuracy")

@@ -7,20 +7,20 @@ from finetune_alf.compute import Precision
 from finetune_alf.compute.environment import shares
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
-from finetune_alf.documents import Estimate
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
-from finetune_alf.experiments.adapt.document import AdaptLine, Comparison, Variant, VariantDifference
+from finetune_alf.experiments.adapt.document import AdaptLine, Comparison, Variant
+from finetune_alf.experiments.adapt.family import ADAPTED, FAMILY, PLAIN
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.cell_line import fields_of
-from finetune_alf.experiments.comparison import Predictions, compare_with, score_of
+from finetune_alf.experiments.comparison import Predictions, differences_from, judged, mean_score, seeds_scores
 from finetune_alf.metrics import Metric, majority_baseline, metrics_for
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult, RecordedFit
 
-VARIANTS: tuple[Variant, ...] = ("plain", "adapted")
+VARIANTS: tuple[Variant, ...] = (PLAIN, ADAPTED)
 
 
 @dataclass(frozen=True)
@@ -78,30 +78,19 @@ def cell_line(cell: Cell, result: RecordedFit) -> AdaptLine:
     return AdaptLine(variant=cell.variant, seed=cell.seed, **fields_of(result))
 
 
-def compare(
-    spec: AdaptSpec, metric: Metric, truth: Sequence[float], fits: Sequence[tuple[Cell, RecordedFit]]
-) -> Comparison:
-    """Return the scores from both encoders and their paired difference, over the seeds that converged from both.
-
-    There is one comparison, so p needs no correction.
-    """
+def compare(metric: Metric, truth: Sequence[float], fits: Sequence[tuple[Cell, RecordedFit]]) -> Comparison:
+    """Return the scores from both encoders and their paired difference, over the seeds that converged from both."""
     predictions = _predictions(fits)
-    seed, n_resamples = child_seed(spec.seed, "resamples"), spec.n_resamples
-    tested = compare_with("plain", metric, truth, predictions, n_resamples, lambda variant: seed).get("adapted")
-    scores: dict[Variant, Estimate] = {
-        variant: score_of(metric, truth, by_seed, n_resamples, seed)
-        for variant, by_seed in predictions.items()
-        if by_seed
-    }
+    scores = {variant: seeds_scores(metric, truth, by_seed) for variant, by_seed in predictions.items() if by_seed}
     return Comparison(
         metric=metric.name,
         n_test=len(truth),
         majority_baseline=majority_baseline(metric, truth),
-        n_seeds=len(predictions["adapted"]),
+        n_seeds=len(predictions[ADAPTED]),
         diverged=tuple(cell.key for cell, result in fits if not result.predictions),
-        scores=scores,
         environments=shares(result.environment for _, result in fits),
-        difference=VariantDifference(**tested.model_dump()) if tested else None,
+        scores={variant: mean_score(own) for variant, own in scores.items()},
+        difference=judged(differences_from(PLAIN, scores), FAMILY).get(ADAPTED),
     )
 
 
@@ -111,5 +100,5 @@ def _predictions(fits: Sequence[tuple[Cell, FitResult]]) -> dict[Variant, Predic
     for cell, result in fits:
         if result.predictions:
             predictions[cell.variant][cell.seed] = result.predictions
-    shared = sorted(set(predictions["plain"]) & set(predictions["adapted"]))
+    shared = sorted(set(predictions[PLAIN]) & set(predictions[ADAPTED]))
     return {variant: {seed: by_seed[seed] for seed in shared} for variant, by_seed in predictions.items()}

@@ -3,32 +3,29 @@
 from typing import Literal
 
 from finetune_alf.compute import EnvironmentShare
-from finetune_alf.documents import Document, Estimate
+from finetune_alf.documents import Document
 from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.experiments.cell_line import CellLine
+from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 
 Variant = Literal["plain", "adapted"]
 """The encoder that a fit starts from: before, or after further pre-training."""
 
 
-class VariantDifference(Estimate):
-    """Adapted minus plain, tested."""
-
-    p: float
-    verdict: str
-
-
 class Comparison(Document):
-    """The fine-tuned scores; without them, and without a difference, where no seed converged from both encoders."""
+    """The fine-tuned scores; without them, and without a difference, where no seed converged from both encoders.
+
+    The difference is adapted minus plain.
+    """
 
     metric: str
     n_test: int
     majority_baseline: float
     n_seeds: int
     diverged: tuple[str, ...]
-    scores: dict[Variant, Estimate]
+    scores: dict[Variant, SeedsScore]
     environments: tuple[EnvironmentShare, ...]
-    difference: VariantDifference | None
+    difference: ComparedDifference | None
 
 
 class AdaptDocument(Document):

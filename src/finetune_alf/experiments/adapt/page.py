@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from finetune_alf.experiments.adapt.document import AdaptDocument, Comparison
+from finetune_alf.experiments.adapt.family import FAMILY
 from finetune_alf.experiments.adapt.figure import loss_plot
 from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line, machine, versions
-from finetune_alf.report.evidence import few_seeds, verdict_cell
+from finetune_alf.report.evidence import few_seeds, how_judged, power_line, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
@@ -121,12 +122,13 @@ def _how_compared(comparisons: Sequence[Comparison]) -> Iterator[str]:
     n_seeds = sorted({comparison.n_seeds for comparison in comparisons if comparison.n_seeds})
     seeds = f"the same {' or '.join(map(str, n_seeds))} seeds" if n_seeds else "the same seeds"
     yield f"Both encoders are fine-tuned by the same recipe with {seeds}, and scored on the same test texts."
-    yield (
-        '"Better" and "worse" need p below .05 in a paired test, and an interval over seeds and texts that excludes 0.'
-    )
     yield environment_line([share for comparison in comparisons for share in comparison.environments])
+    yield how_judged(FAMILY.described)
     if n_seeds and (caution := few_seeds(n_seeds[0])):
         yield caution
+    found = [comparison.difference.variance.components for comparison in comparisons if comparison.difference]
+    if power := power_line(found):
+        yield power
 
 
 def _in_short(document: AdaptDocument) -> str:

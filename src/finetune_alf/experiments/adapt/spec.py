@@ -9,11 +9,12 @@ from finetune_alf.metrics import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe
 from finetune_alf.spec import Spec
+from finetune_alf.stats import MIN_SEEDS
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 
-_COMPARISON = {"recipe", "metric", "n_seeds", "n_resamples"}
+_COMPARISON = {"recipe", "metric", "n_seeds"}
 
 
 class WarmUpHead(Spec):
@@ -31,7 +32,8 @@ class AdaptSpec(Spec):
     than `max_tokens` is cut into pieces. Either `epochs` or `n_steps` is given; a step takes `batch` pieces. The rate
     rises over the first `warmup_frac` of the steps, then falls to 0. `mask_frac` of the tokens are predicted, chosen
     one by one or as `whole_words`. With a `recipe`, plain and adapted encoder are fine-tuned with `n_seeds` seeds and
-    compared on the test split by `metric`; the default is accuracy, or Pearson's correlation for scores.
+    compared on the test split by `metric`; the default is accuracy, or Pearson's correlation for scores. Fewer seeds
+    than the default have no verdict.
 
     Rate, batch, tokens and warm-up are those of Sun et al. 2019, section 5.1, who take 100,000 steps; `mask_frac` is
     that of Devlin et al. 2019, section 3.1.
@@ -53,8 +55,7 @@ class AdaptSpec(Spec):
     seed: Annotated[int, Field(ge=0)] = 1
     recipe: Recipe | None = None
     metric: MetricName | None = None
-    n_seeds: Count = 3
-    n_resamples: Annotated[int, Field(ge=100)] = 2000
+    n_seeds: Count = MIN_SEEDS
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

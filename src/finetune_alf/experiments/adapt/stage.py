@@ -114,8 +114,7 @@ class _Adaptation:
             fitter = Fitter(ctx, stage, Ledger(ctx.paths.ledger(stage)), fit_runner, n_layers, self.runs, bar)
             fits = fitter.fit(grid, kind, ctx.paths.cells("adapt", self.name))
         sample = self.sample.tasks[self.sample.name]
-        scored = sample_metric(metric, sample.card.n_classes)
-        return compare(self.spec, scored, sample.splits["test"].labels, fits)
+        return compare(sample_metric(metric, sample.card.n_classes), sample.splits["test"].labels, fits)
 
 
 def adaptation_run(record: AdaptRecord, tags: Mapping[str, str]) -> RunRecord:

@@ -3,7 +3,8 @@
 from typing import Literal
 
 from finetune_alf.compute import EnvironmentShare
-from finetune_alf.documents import Document, EncoderIdentity, Estimate
+from finetune_alf.documents import Document, EncoderIdentity
+from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.recipe import Recipe
 from finetune_alf.report.search import words
 
@@ -26,7 +27,7 @@ class SearchResult(Document):
     scores: dict[str, tuple[float | None, ...]]
 
 
-class SeedsEstimate(Estimate):
+class SeedsEstimate(SeedsScore):
     """A mean over seeds with its interval, and each seed's score."""
 
     by_seed: tuple[float, ...]
@@ -44,7 +45,7 @@ class LevelResult(Document):
     n_seeds: int
     n_diverged: int
     scores: dict[str, SeedsEstimate | None]
-    differences: dict[str, Estimate | None]
+    differences: dict[str, ComparedDifference | None]
     seconds: float | None
     n_trainable_parameters: int | None
     flops: float
@@ -73,7 +74,7 @@ class OperatingPoints(Document):
 
     majority_baseline: float
     full_model: SeedsEstimate | None
-    gain: Estimate | None
+    gain: ComparedDifference | None
     head_only: SeedsEstimate | None
     of_score: OperatingPoint | None
     of_gain: OperatingPoint | None

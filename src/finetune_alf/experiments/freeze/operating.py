@@ -10,24 +10,25 @@ is at least 0. A margin needs no division, so its interval is sound even where t
 
 from collections.abc import Mapping
 
-from finetune_alf.experiments.comparison import SeedValues, seeds_interval
 from finetune_alf.experiments.freeze.document import OperatingPoint
-from finetune_alf.stats import Interval
-from finetune_alf.stats.weighted import Floats
+from finetune_alf.stats import Interval, Scores, estimate
 
 TOLERANCE = 1e-9
 """Scores that differ by less are equal: the mean of equal scores over seeds may differ in its last digit."""
 
 
-def margin(
-    score: SeedValues, full: SeedValues, *, keep_frac: float, floor: float | Floats, seed: int
-) -> Interval | None:
+def margin(score: Scores, full: Scores, *, keep_frac: float, floor: Scores | None) -> Interval | None:
     """Return the interval of a level's margin, over the seeds that it shares with the full model; None without any.
 
-    The floor is one number, or one for each resample of the texts, (1 + n_resamples,), as scores have.
+    The floor is scored on the same texts, with all of the seeds; without one it is 0.
     """
-    shared = {key: score[key] - keep_frac * full[key] - (1 - keep_frac) * floor for key in score if key in full}
-    return seeds_interval(shared, seed) if shared else None
+    kept = score - full * keep_frac
+    if floor is not None:
+        kept = kept - floor * (1 - keep_frac)
+    if not kept.seeds:
+        return None
+    found = estimate(kept)
+    return Interval(found.mean, found.low, found.high)
 
 
 def operating_point(margins: Mapping[int, Interval | None], *, full: float, floor: float) -> OperatingPoint | None:

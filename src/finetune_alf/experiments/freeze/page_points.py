@@ -134,8 +134,8 @@ def _without_gain(sweep: FreezeDocument) -> str | None:
     if not named:
         return None
     return (
-        f"The full model is not significantly above the majority baseline: {', '.join(named)}. Its gain there may be "
-        "chance."
+        f"The interval of the full model's gain over the majority baseline includes 0, so the gain may be chance: "
+        f"{', '.join(named)}."
     )
 
 

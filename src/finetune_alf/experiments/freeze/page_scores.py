@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.freeze.document import FreezeDocument, SampleTable
+from finetune_alf.experiments.freeze.family import DESCRIBED
 from finetune_alf.experiments.freeze.figure import Line, differences_by_level, scores_by_level
 from finetune_alf.experiments.freeze.levels import FULL_MODEL
-from finetune_alf.report.evidence import few_seeds
-from finetune_alf.report.numbers import NONE, counted, estimate, signed_estimate
+from finetune_alf.report.evidence import few_seeds, how_judged, p_cell, power_line, verdict_cell
+from finetune_alf.report.numbers import NONE, counted, estimate, p_value, score, signed_estimate
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 
@@ -35,7 +36,7 @@ def scores_and_differences(sweep: FreezeDocument) -> Section:
     )
     frozen = [level for level in levels if level != FULL_MODEL]
     section.table(("sample", "metric", *map(_heading, frozen)), _difference_rows(sweep, frozen))
-    section.text(*_clear_differences(sweep))
+    section.append(_verdicts(sweep))
     return section
 
 
@@ -84,32 +85,35 @@ def _diverged(sweep: FreezeDocument) -> str | None:
     return f"Diverged, and left out of all means: {'; '.join(diverged)}." if diverged else None
 
 
-def _clear_differences(sweep: FreezeDocument) -> Iterator[str]:
-    """Name the levels at which the interval of the difference from the full model excludes 0."""
-    below = _levels_where(sweep, lambda difference: difference.high < 0)
-    above = _levels_where(sweep, lambda difference: difference.low > 0)
-    if below:
-        yield f"Below the full model: {below}."
-    if above:
-        yield f"Above the full model: {above}."
-    where = "Everywhere else" if below or above else "At every level and by every metric"
-    yield (
-        f"{where} the interval of the difference contains 0: no evidence of a difference. Intervals are 95 %, over "
-        "seeds and texts, the same ones at all levels, and not corrected for the number of comparisons."
+def _verdicts(sweep: FreezeDocument) -> Section:
+    """Return the table of the declared family, and how to read it."""
+    section = Section()
+    found = [
+        (name, level, difference)
+        for name, table in sweep.samples.items()
+        for level, result in table.levels.items()
+        if (difference := result.differences[table.metric]) and difference.verdict
+    ]
+    if found:
+        section.text("**Verdicts**, against the full model")
+        section.table(
+            ("sample", "frozen", "difference", "SD of seeds", "p", "p, corrected", "verdict"),
+            [
+                (
+                    f"`{name}`",
+                    level,
+                    _signed(difference),
+                    score(difference.sd_seeds),
+                    p_value(difference.p),
+                    p_cell(difference.p_holm),
+                    verdict_cell(difference.verdict),
+                )
+                for name, level, difference in found
+            ],
+        )
+    section.text(
+        how_judged(DESCRIBED),
+        few_seeds(sweep.n_seeds),
+        power_line([difference.variance.components for _, _, difference in found]),
     )
-    if caution := few_seeds(sweep.n_seeds):
-        yield caution
-
-
-def _levels_where(sweep: FreezeDocument, condition: Callable[[Estimate], bool]) -> str:
-    found = []
-    for name, table in sweep.samples.items():
-        for metric in table.sample.metrics:
-            differing = [
-                level
-                for level, result in table.levels.items()
-                if level != FULL_MODEL and (value := result.differences[metric]) and condition(value)
-            ]
-            if differing:
-                found.append(f"`{name}` by {words(metric)} with {', '.join(differing)} frozen")
-    return "; ".join(found)
+    return section

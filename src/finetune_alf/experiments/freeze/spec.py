@@ -9,6 +9,7 @@ from finetune_alf.paths import Name
 from finetune_alf.recipe import ImmediateUnfreezing, Recipe
 from finetune_alf.recipe.recipe import forgetting_message
 from finetune_alf.spec import Count, Spec
+from finetune_alf.stats import MIN_SEEDS
 
 Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 FrozenCount = Literal["none", "all"] | Annotated[int, Field(ge=0)]
@@ -27,7 +28,7 @@ class FreezeSpec(Spec):
     frozen together with the embeddings: a number, or `all`. `half-up`, as in the paper, is half of the layers and each
     number above. The full model, `none`, is always fitted. `metrics` names each sample's metrics, the first of which
     selects the rate; without an entry they are those of its task. `keep_frac` is the fraction of the full model's score
-    that an operating point keeps.
+    that an operating point keeps. Fewer `n_seeds` than the default have no verdict.
     """
 
     encoder: Name
@@ -36,10 +37,9 @@ class FreezeSpec(Spec):
     recipe: Recipe
     rates: Rates = ELSA_RATES
     n_frozen: Literal["half-up"] | Annotated[tuple[FrozenCount, ...], Field(min_length=1)] = "half-up"
-    n_seeds: Count = 5
+    n_seeds: Count = MIN_SEEDS
     n_search_seeds: Count = 1
     keep_frac: Annotated[float, Field(gt=0, le=1)] = 0.9
-    n_resamples: Annotated[int, Field(ge=100)] = 1000
     seed: Annotated[int, Field(ge=0)] = 1
 
     @model_validator(mode="after")

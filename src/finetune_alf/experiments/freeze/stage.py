@@ -9,6 +9,7 @@ from finetune_alf.experiments.freeze.bench import SweepBench, open_sweep
 from finetune_alf.experiments.freeze.cells import Cell, FreezeLine, cell_job, cell_line, cells, level_recipe
 from finetune_alf.experiments.freeze.cost import LevelCost, level_cost
 from finetune_alf.experiments.freeze.document import FreezeDocument, OperatingPoint, SampleTable, SweepSample
+from finetune_alf.experiments.freeze.family import judged_tables
 from finetune_alf.experiments.freeze.line_search import LineSearch, line_search, validation_score
 from finetune_alf.experiments.freeze.section import SECTION
 from finetune_alf.experiments.freeze.spec import FreezeSpec
@@ -44,7 +45,9 @@ def freeze(ctx: Context, name: str) -> None:
             searches = sweep.search(fitter)
             grid = sweep.cells({sample: search.rate for sample, search in searches.items()})
             fits = fitter.fit(grid, sweep.cell_kind, ctx.paths.cells("freeze", name))
-            tables = {sample.name: sweep.table(sample, searches[sample], fits) for sample in bench.samples}
+            tables = judged_tables(
+                {sample.name: sweep.table(sample, searches[sample], fits) for sample in bench.samples}
+            )
             sweep.document(tables, fits, ctx.params.compute.n_at_once).write(ctx.paths.document("freeze", name))
             fitter.runs.metrics.update(_summary(tables))
     for sample, table in tables.items():
@@ -98,7 +101,8 @@ class _Sweep:
         of_sample = [(cell, fit) for cell, fit in fits if cell.sample == sample]
         costs = self._costs(sample, search.rate)
         return sample_table(
-            self.spec, SampleFits(sample, self._labels(sample), self._n_classes(sample), search, of_sample, costs)
+            SampleFits(sample, self._labels(sample), self._n_classes(sample), search, of_sample, costs),
+            self.spec.keep_frac,
         )
 
     def document(self, tables: Mapping[str, SampleTable], fits: Fits, n_at_once: int) -> FreezeDocument:

@@ -1,13 +1,10 @@
 """One sample's numbers: levels, operating points, and what each level costs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 
-import numpy as np
-
-from finetune_alf.documents import Estimate
-from finetune_alf.experiments.comparison import SeedValues, resampled_scores, seeds_interval
+from finetune_alf.experiments.comparison import ComparedDifference, difference, mean_score, seeds_scores
 from finetune_alf.experiments.freeze.cells import Cell
 from finetune_alf.experiments.freeze.cost import LevelCost, calibrate, pareto_front
 from finetune_alf.experiments.freeze.document import (
@@ -22,14 +19,12 @@ from finetune_alf.experiments.freeze.document import (
 from finetune_alf.experiments.freeze.levels import FULL_MODEL, Level
 from finetune_alf.experiments.freeze.line_search import LineSearch
 from finetune_alf.experiments.freeze.operating import margin, operating_point
-from finetune_alf.experiments.freeze.spec import FreezeSpec
-from finetune_alf.metrics import constant_predictions, sample_metric
-from finetune_alf.seeds import child_seed
-from finetune_alf.stats.weighted import Floats
+from finetune_alf.metrics import constant_predictions, majority_baseline, sample_metric
+from finetune_alf.stats import Scores
 from finetune_alf.train.result import FitResult
 
-Scores = Mapping[Level, SeedValues]
-"""The scores of each level by one metric."""
+LevelScores = Mapping[Level, Scores]
+"""The scores of each level with a fit that converged, by one metric."""
 
 
 @dataclass(frozen=True)
@@ -53,46 +48,37 @@ class SampleFits:
         return tuple(dict.fromkeys(cell.level for cell, _ in self.fits))
 
 
-def sample_table(spec: FreezeSpec, fits: SampleFits) -> SampleTable:
-    """Return all numbers of a sample."""
-    scores = {metric: _scores(spec, fits, metric) for metric in fits.sample.metrics}
-    levels = {level.name: _level(spec, fits, level, scores) for level in fits.levels}
+def sample_table(fits: SampleFits, keep_frac: float) -> SampleTable:
+    """Return all numbers of a sample; verdicts are given over all samples, by `family.judged_tables`."""
+    scores = {metric: _scores(fits, metric) for metric in fits.sample.metrics}
+    levels = {level.name: _level(fits, level, scores) for level in fits.levels}
     seconds = {name: level.seconds for name, level in levels.items() if level.seconds is not None}
     return SampleTable(
         sample=fits.sample,
         search=_search(fits.search),
         levels=levels,
-        operating_points={metric: _operating_points(spec, fits, metric, scores[metric]) for metric in scores},
+        operating_points={metric: _operating_points(fits, metric, scores[metric], keep_frac) for metric in scores},
         pareto_front=_pareto_front(levels, seconds, fits.sample.metrics[0]),
         calibration=calibrate(fits.costs, seconds),
     )
 
 
-def _scores(spec: FreezeSpec, fits: SampleFits, metric: str) -> Scores:
-    return {
-        level: _resampled(spec, fits, metric, {seed: fit.predictions for seed, fit in fits.at(level).items()})
-        for level in fits.levels
-    }
+def _scores(fits: SampleFits, metric: str) -> LevelScores:
+    predictions = {level: {seed: fit.predictions for seed, fit in fits.at(level).items()} for level in fits.levels}
+    measure = sample_metric(metric, fits.n_classes)
+    return {level: seeds_scores(measure, fits.labels, by_seed) for level, by_seed in predictions.items() if by_seed}
 
 
-def _resampled(
-    spec: FreezeSpec, fits: SampleFits, metric: str, predictions: Mapping[int, Sequence[float]]
-) -> dict[int, Floats]:
-    """Return scores by fit seed, on the resamples that all levels of a sample share."""
-    seed = child_seed(spec.seed, "texts", fits.sample.name)
-    return resampled_scores(sample_metric(metric, fits.n_classes), fits.labels, predictions, spec.n_resamples, seed)
-
-
-def _level(spec: FreezeSpec, fits: SampleFits, level: Level, scores: Mapping[str, Scores]) -> LevelResult:
+def _level(fits: SampleFits, level: Level, scores: Mapping[str, LevelScores]) -> LevelResult:
     converged, cost = fits.at(level), fits.costs[level.name]
     return LevelResult(
         n_frozen=level.n_frozen,
         n_trained=level.n_trained,
         n_seeds=len(converged),
         n_diverged=sum(cell.level == level for cell, _ in fits.fits) - len(converged),
-        scores={metric: _seeds_estimate(spec, by_level[level]) for metric, by_level in scores.items()},
+        scores={metric: _seeds_estimate(by_level.get(level)) for metric, by_level in scores.items()},
         differences={
-            metric: _difference(spec, by_level[level], _full_model(by_level)) for metric, by_level in scores.items()
+            metric: _difference(by_level.get(level), _full_model(by_level)) for metric, by_level in scores.items()
         },
         seconds=median(fit.seconds for fit in converged.values()) if converged else None,
         n_trainable_parameters=next((fit.n_trainable_parameters for fit in converged.values()), None),
@@ -102,46 +88,45 @@ def _level(spec: FreezeSpec, fits: SampleFits, level: Level, scores: Mapping[str
     )
 
 
-def _operating_points(spec: FreezeSpec, fits: SampleFits, metric: str, scores: Scores) -> OperatingPoints:
-    full = _full_model(scores)
-    constant = constant_predictions(sample_metric(metric, fits.n_classes), fits.labels)
-    majority = _resampled(spec, fits, metric, {0: constant})[0]
-    frozen = {level.n_trained: by_seed for level, by_seed in scores.items() if level.n_frozen is not None}
+def _operating_points(fits: SampleFits, metric: str, scores: LevelScores, keep_frac: float) -> OperatingPoints:
+    full, frozen = _full_model(scores), {level: own for level, own in scores.items() if level.n_frozen is not None}
+    n_trained = [level.n_trained for level in fits.levels if level.n_frozen is not None]
+    by_number = {n: next((own for level, own in frozen.items() if level.n_trained == n), None) for n in n_trained}
+    measure, majority = sample_metric(metric, fits.n_classes), None
+    if full is not None:
+        constant = constant_predictions(measure, fits.labels)
+        majority = seeds_scores(measure, fits.labels, dict.fromkeys(full.seeds, constant))
     return OperatingPoints(
-        majority_baseline=float(majority[0]),
-        full_model=_seeds_estimate(spec, full),
-        gain=_estimate(spec, {seed: values - majority for seed, values in full.items()}),
-        head_only=_seeds_estimate(spec, frozen.get(0, {})),
-        of_score=_operating_point(spec, full, frozen, np.zeros_like(majority)),
-        of_gain=_operating_point(spec, full, frozen, majority),
+        majority_baseline=majority_baseline(measure, fits.labels),
+        full_model=_seeds_estimate(full),
+        gain=_difference(full, majority),
+        head_only=_seeds_estimate(by_number.get(0)),
+        of_score=_operating_point(full, by_number, None, keep_frac),
+        of_gain=_operating_point(full, by_number, majority, keep_frac),
     )
 
 
 def _operating_point(
-    spec: FreezeSpec, full: SeedValues, frozen: Mapping[int, SeedValues], floor: Floats
+    full: Scores | None, frozen: Mapping[int, Scores | None], floor: Scores | None, keep_frac: float
 ) -> OperatingPoint | None:
-    if not full:
+    if full is None:
         return None
-    seed = _bootstrap_seed(spec)
     margins = {
-        n: margin(values, full, keep_frac=spec.keep_frac, floor=floor, seed=seed) for n, values in frozen.items()
+        n: None if own is None else margin(own, full, keep_frac=keep_frac, floor=floor) for n, own in frozen.items()
     }
-    return operating_point(margins, full=seeds_interval(full, seed).mean, floor=float(floor[0]))
+    return operating_point(
+        margins, full=float(full.by_seed.mean()), floor=0.0 if floor is None else float(floor.by_seed.mean())
+    )
 
 
-def _difference(spec: FreezeSpec, values: SeedValues, full: SeedValues) -> Estimate | None:
-    return _estimate(spec, {seed: values[seed] - full[seed] for seed in values if seed in full})
+def _difference(scores: Scores | None, reference: Scores | None) -> ComparedDifference | None:
+    return None if scores is None or reference is None else difference(scores, reference)
 
 
-def _seeds_estimate(spec: FreezeSpec, values: SeedValues) -> SeedsEstimate | None:
-    estimate = _estimate(spec, values)
-    if estimate is None:
+def _seeds_estimate(scores: Scores | None) -> SeedsEstimate | None:
+    if scores is None:
         return None
-    return SeedsEstimate(**estimate.model_dump(), by_seed=tuple(float(scores[0]) for scores in values.values()))
-
-
-def _estimate(spec: FreezeSpec, values: SeedValues) -> Estimate | None:
-    return Estimate(**asdict(seeds_interval(values, _bootstrap_seed(spec)))) if values else None
+    return SeedsEstimate(**mean_score(scores).model_dump(), by_seed=tuple(scores.by_seed.tolist()))
 
 
 def _search(search: LineSearch) -> SearchResult:
@@ -156,9 +141,5 @@ def _pareto_front(levels: Mapping[str, LevelResult], seconds: Mapping[str, float
     )
 
 
-def _full_model(scores: Scores) -> SeedValues:
-    return next(values for level, values in scores.items() if level.name == FULL_MODEL)
-
-
-def _bootstrap_seed(spec: FreezeSpec) -> int:
-    return child_seed(spec.seed, "seeds")
+def _full_model(scores: LevelScores) -> Scores | None:
+    return next((own for level, own in scores.items() if level.name == FULL_MODEL), None)

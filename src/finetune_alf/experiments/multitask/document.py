@@ -3,11 +3,12 @@
 from pydantic import Field, JsonValue
 
 from finetune_alf.compute import EnvironmentShare
-from finetune_alf.documents import Document, EncoderIdentity, Estimate, SampleIdentity
+from finetune_alf.documents import Document, EncoderIdentity, SampleIdentity
+from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.recipe import Recipe
 
 
-class TaskScore(Estimate):
+class TaskScore(SeedsScore):
     """One task's score in a cell."""
 
     metric: str
@@ -20,7 +21,7 @@ class CellScores(Document):
     is a median.
     """
 
-    overall: Estimate
+    overall: SeedsScore
     tasks: dict[str, TaskScore]
     validation: float
     kept_epoch: float
@@ -41,7 +42,7 @@ class CellResult(Document):
     scores: CellScores | None
     time_saved: float | None = None
     score_kept: float | None = None
-    difference: Estimate | None = None
+    difference: ComparedDifference | None = None
 
 
 class MultitaskDocument(Document):

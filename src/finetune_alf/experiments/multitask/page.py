@@ -5,13 +5,14 @@ from typing import Any
 
 from finetune_alf.experiments.multitask.cells import OVERALL, MultitaskLine
 from finetune_alf.experiments.multitask.document import CellResult, MultitaskDocument
+from finetune_alf.experiments.multitask.family import DESCRIBED
 from finetune_alf.experiments.multitask.figure import multitask_plot
 from finetune_alf.experiments.multitask.published import PUBLISHED, REMARKS, TABLES
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import TaskSampling
 from finetune_alf.report.environments import environment_rows
-from finetune_alf.report.evidence import few_seeds
+from finetune_alf.report.evidence import few_seeds, how_judged, p_cell, power_line, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
@@ -49,10 +50,25 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
     )
     section.text(f"**Cost and score relative to `{document.baseline}`**")
     section.table(
-        ("cell", "time of a fit", "time saved", "score kept", "difference", "parameters", "trainable"),
+        (
+            "cell",
+            "time of a fit",
+            "time saved",
+            "score kept",
+            "difference",
+            "p, corrected",
+            "verdict",
+            "parameters",
+            "trainable",
+        ),
         [_cost_row(name, cell) for name, cell in document.cells.items()],
     )
-    section.text(_evidence(document), few_seeds(document.n_seeds))
+    differences = [cell.difference for cell in document.cells.values() if cell.difference]
+    section.text(
+        how_judged(DESCRIBED),
+        few_seeds(document.n_seeds),
+        power_line([found.variance.components for found in differences if found.verdict]),
+    )
     section.append(_published_section(document))
     return section
 
@@ -134,6 +150,8 @@ def _cost_row(name: str, cell: CellResult) -> list[str]:
         NONE if cell.time_saved is None else f"{cell.time_saved:.0%}",
         NONE if cell.score_kept is None else f"{cell.score_kept:.1%}",
         NONE if difference is None else signed_estimate(difference.mean, difference.low, difference.high),
+        NONE if difference is None else p_cell(difference.p_holm),
+        NONE if difference is None else verdict_cell(difference.verdict),
         _millions(cell.n_parameters),
         NONE if scores is None else _millions(scores.n_trainable_parameters),
     ]
@@ -141,21 +159,6 @@ def _cost_row(name: str, cell: CellResult) -> list[str]:
 
 def _millions(n: int) -> str:
     return f"{n / 1e6:.1f} M" if n >= 50_000 else f"{n:,}"
-
-
-def _evidence(document: MultitaskDocument) -> str:
-    apart = [
-        f"`{name}` ({'above' if cell.difference.low > 0 else 'below'})"
-        for name, cell in document.cells.items()
-        if cell.difference and not cell.difference.low <= 0 <= cell.difference.high
-    ]
-    evidence = "No interval of a difference from the baseline excludes 0."
-    if apart:
-        evidence = f"The interval of the difference from the baseline excludes 0 only for {', '.join(apart)}."
-    return (
-        f"{evidence} Intervals are 95 %, from resampling seeds and each task's texts, the same for all cells, and not "
-        "corrected for the number of cells."
-    )
 
 
 def _published_section(document: MultitaskDocument) -> Section:

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe, TasksSpec
 from finetune_alf.spec import Spec
+from finetune_alf.stats import MIN_SEEDS
 
 CellName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 
@@ -19,7 +20,7 @@ class MultitaskSpec(Spec):
     `vary` names the cells, each with its changes to `recipe`: maps are merged, but a map of another `kind` replaces the
     recipe's, as lists and scalars do. A cell cannot change a task's metric or `overall`, which are common to all. Time
     saved and score kept are relative to the cell `baseline`. The epoch is chosen on the validation split
-    (`recipe.keep`), and cells are scored on `score_on`.
+    (`recipe.keep`), and cells are scored on `score_on`. Fewer seeds than the default have no verdict.
     """
 
     encoder: Name
@@ -27,9 +28,8 @@ class MultitaskSpec(Spec):
     recipe: Recipe
     vary: Annotated[dict[CellName, dict[str, JsonValue]], Field(min_length=1)]
     baseline: CellName
-    n_seeds: Annotated[int, Field(ge=1)] = 1
+    n_seeds: Annotated[int, Field(ge=1)] = MIN_SEEDS
     score_on: Literal["validation", "test"] = "test"
-    n_resamples: Annotated[int, Field(ge=100)] = 2000
     seed: Annotated[int, Field(ge=0)] = 1
 
     @model_validator(mode="after")

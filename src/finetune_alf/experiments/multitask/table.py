@@ -1,20 +1,17 @@
 """Scores and costs of a multi-task experiment's cells, and their relation to the baseline."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from statistics import fmean, median
-from typing import Any
 
-from finetune_alf.documents import Estimate
-from finetune_alf.experiments.comparison import SeedValues, seeds_interval
+from finetune_alf.experiments.comparison import differences_from, judged, mean_score, seeds_scores
 from finetune_alf.experiments.multitask.cells import OVERALL
 from finetune_alf.experiments.multitask.document import CellResult, CellScores, TaskScore
+from finetune_alf.experiments.multitask.family import multitask_family
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
 from finetune_alf.metrics import Metric, majority_baseline
 from finetune_alf.recipe import TasksSpec
-from finetune_alf.seeds import child_seed
-from finetune_alf.stats.bootstrap import Replicates, bootstrap_interval, bootstrap_replicates, combine_replicates
+from finetune_alf.stats import Scores, combined_scores
 from finetune_alf.train.result import FitResult
 
 Truths = Mapping[str, Sequence[float]]
@@ -32,22 +29,22 @@ def cells_table(
 ) -> dict[str, CellResult]:
     """Return each cell's scores with intervals, its costs, and both relative to the baseline.
 
-    Texts are resampled task by task, the same ones for all cells; seeds are compared where both cells have them. A cell
-    whose every fit diverged has no scores.
+    Differences are of the overall score, over the seeds that a cell shares with the baseline. A cell whose every fit
+    diverged has no scores.
     """
     converged = {name: _converged(by_seed) for name, by_seed in fits.items()}
-    values = {name: _values(spec, truths, metrics, by_seed) if by_seed else {} for name, by_seed in converged.items()}
-    scores = {
-        name: _scores(spec, metrics, by_seed, values[name]) if by_seed else None for name, by_seed in converged.items()
-    }
-    overall = {name: _overall(by_seed, values[name]) for name, by_seed in converged.items()}
+    scores = {name: _scores(spec, truths, metrics, by_seed) for name, by_seed in converged.items() if by_seed}
+    overall = {name: own[OVERALL] for name, own in scores.items()}
+    differences = judged(differences_from(spec.baseline, overall), multitask_family(spec))
+    written = {name: _written(metrics, converged[name], own) for name, own in scores.items()}
     return {
         name: CellResult(
             n_seeds=len(converged[name]),
             n_diverged=len(by_seed) - len(converged[name]),
             n_parameters=n_parameters[name],
-            scores=scores[name],
-            **_relative(spec, name, scores, overall),
+            scores=written.get(name),
+            difference=differences.get(name),
+            **(_relative(written[name], written[spec.baseline]) if name in differences else {}),
         )
         for name, by_seed in fits.items()
     }
@@ -67,27 +64,29 @@ def _names(metrics: Metrics) -> dict[str, str]:
     return {task: metric.name for task, metric in metrics.items()}
 
 
-def _values(
-    spec: MultitaskSpec, truths: Truths, metrics: Metrics, by_seed: Mapping[int, FitResult]
-) -> dict[str, Replicates]:
-    values = {}
-    for task, metric in metrics.items():
-        predictions = [(fit.tasks or {})[task].predictions for fit in by_seed.values()]
-        seed = child_seed(spec.seed, "texts", task)
-        values[task] = bootstrap_replicates(metric, truths[task], predictions, spec.n_resamples, seed)
-    assert spec.recipe.tasks  # noqa: S101 - the spec checks it
-    overall = partial(spec.recipe.tasks.overall_score, metrics=_names(metrics))
-    return {**values, OVERALL: combine_replicates(values, overall)}
-
-
 def _scores(
-    spec: MultitaskSpec, metrics: Metrics, by_seed: Mapping[int, FitResult], values: Mapping[str, Replicates]
-) -> CellScores:
-    fits, seed = list(by_seed.values()), child_seed(spec.seed, "seeds")
-    intervals = {name: asdict(bootstrap_interval(replicates, seed)) for name, replicates in values.items()}
+    spec: MultitaskSpec, truths: Truths, metrics: Metrics, by_seed: Mapping[int, FitResult]
+) -> dict[str, Scores]:
+    """Return the scores of a cell's fits by task, and overall."""
+
+    def of_task(task: str) -> Scores:
+        predictions = {seed: (fit.tasks or {})[task].predictions for seed, fit in by_seed.items()}
+        return seeds_scores(metrics[task], truths[task], predictions)
+
+    scores = {task: of_task(task) for task in metrics}
+    assert spec.recipe.tasks  # noqa: S101 - the spec checks it
+    return {
+        **scores,
+        OVERALL: combined_scores(scores, partial(spec.recipe.tasks.overall_score, metrics=_names(metrics))),
+    }
+
+
+def _written(metrics: Metrics, by_seed: Mapping[int, FitResult], scores: Mapping[str, Scores]) -> CellScores:
+    fits = list(by_seed.values())
+    means = {name: mean_score(own) for name, own in scores.items()}
     return CellScores(
-        overall=Estimate(**intervals[OVERALL]),
-        tasks={task: TaskScore(metric=metric.name, **intervals[task]) for task, metric in metrics.items()},
+        overall=means[OVERALL],
+        tasks={task: TaskScore(metric=metric.name, **means[task].model_dump()) for task, metric in metrics.items()},
         validation=fmean(_kept(fit) for fit in fits),
         kept_epoch=fmean(fit.kept_epoch or 0 for fit in fits),
         seconds=median(fit.seconds for fit in fits),
@@ -100,28 +99,9 @@ def _kept(fit: FitResult) -> float:
     return fit.epochs[fit.kept_epoch or 0].validation_score or 0.0
 
 
-def _overall(by_seed: Mapping[int, FitResult], values: Mapping[str, Replicates]) -> dict[int, Replicates]:
-    return {seed: values[OVERALL][:, column] for column, seed in enumerate(by_seed)}
-
-
-def _relative(
-    spec: MultitaskSpec,
-    name: str,
-    scores: Mapping[str, CellScores | None],
-    overall: Mapping[str, SeedValues],
-) -> dict[str, Any]:
-    """Return time saved, score kept, and the paired difference from the baseline; nothing where one has no scores.
-
-    The score kept is None where the baseline's score is not above 0.
-    """
-    cell, baseline = scores[name], scores[spec.baseline]
-    values, baseline_values = overall[name], overall[spec.baseline]
-    shared = [seed for seed in values if seed in baseline_values]
-    if name == spec.baseline or not (cell and baseline and shared):
-        return {}
-    differences = {seed: values[seed] - baseline_values[seed] for seed in shared}
+def _relative(cell: CellScores, baseline: CellScores) -> dict[str, float | None]:
+    """Return time saved and score kept; the second is None where the baseline's score is not above 0."""
     return {
         "time_saved": 1 - cell.seconds / baseline.seconds,
         "score_kept": cell.overall.mean / baseline.overall.mean if baseline.overall.mean > 0 else None,
-        "difference": Estimate(**asdict(seeds_interval(differences, child_seed(spec.seed, "seeds")))),
     }

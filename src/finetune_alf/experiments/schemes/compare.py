@@ -1,57 +1,64 @@
-"""Comparison of the combinations on one sample: losses, scores with intervals, differences from plain fine-tuning."""
+"""Comparison of the combinations: losses, scores with intervals, differences from plain fine-tuning."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from finetune_alf.experiments.comparison import compare_with, score_of
+from finetune_alf.experiments.comparison import differences_from, judged, mean_score, seeds_scores
 from finetune_alf.experiments.schemes.cells import Cell
 from finetune_alf.experiments.schemes.combination import BASELINE
 from finetune_alf.experiments.schemes.document import CombinationResult, MeanLoss
+from finetune_alf.experiments.schemes.family import schemes_family
 from finetune_alf.experiments.schemes.published import published_scores
 from finetune_alf.experiments.schemes.spec import SchemesSpec
 from finetune_alf.metrics import Metric
-from finetune_alf.seeds import child_seed
 from finetune_alf.train.result import RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]
+Truths = Mapping[str, Sequence[float]]
+"""Sample -> the true class or score of each text that is scored."""
 
 
 def compare(
-    spec: SchemesSpec, sample: str, metric: Metric, truth: Sequence[float], fits: Fits
-) -> tuple[CombinationResult, ...]:
-    """Return a row for each combination, in order.
+    spec: SchemesSpec, truths: Truths, metrics: Mapping[str, Metric], fits: Fits
+) -> dict[str, tuple[CombinationResult, ...]]:
+    """Return the rows of each sample: one for each combination, in order.
 
-    p values of the differences from the baseline, `fixed` without an adapter and with a constant curve, are corrected
-    (Holm 1979) over the combinations of this sample; seeds are compared where both have them. A combination whose every
-    fit diverged has neither loss nor score.
+    `metrics` are those of the samples. Differences are from the baseline, `fixed` without an adapter and with a
+    constant curve, over the seeds that both have. A combination whose every fit diverged has neither loss nor score.
     """
-    results: dict[str, dict[int, RecordedFit]] = {}
+    results: dict[tuple[str, str], dict[int, RecordedFit]] = {}
     for cell, fit in fits:
-        results.setdefault(cell.combination.name, {})[cell.seed] = fit
-    predictions = {
-        name: {seed: fit.predictions for seed, fit in by_seed.items() if fit.predictions}
-        for name, by_seed in results.items()
+        results.setdefault((cell.sample, cell.combination.name), {})[cell.seed] = fit
+    scores = {
+        (sample, name): seeds_scores(metrics[sample], truths[sample], predictions)
+        for (sample, name), by_seed in results.items()
+        if (predictions := {seed: fit.predictions for seed, fit in by_seed.items() if fit.predictions})
     }
-
-    def difference_seed(name: str) -> int:
-        return child_seed(spec.seed, "difference", name)
-
-    differences = compare_with(BASELINE, metric, truth, predictions, spec.n_resamples, difference_seed)
-    seed = child_seed(spec.seed, "score")
-    return tuple(
-        CombinationResult(
-            scheme=combination.scheme,
-            adapter=combination.adapter_name,
-            curve=combination.curve.kind,
-            **_means(list(results[combination.name].values())),
-            score=score_of(metric, truth, by_seed, spec.n_resamples, seed) if by_seed else None,
-            difference=differences.get(combination.name),
-            published=published_scores(sample, combination),
+    differences = {
+        key: difference
+        for sample in truths
+        for key, difference in differences_from(
+            (sample, BASELINE), {key: own for key, own in scores.items() if key[0] == sample}
+        ).items()
+    }
+    verdicts = judged(differences, schemes_family(spec))
+    return {
+        sample: tuple(
+            CombinationResult(
+                scheme=combination.scheme,
+                adapter=combination.adapter_name,
+                curve=combination.curve.kind,
+                **_means(list(results[key].values())),
+                score=mean_score(scores[key]) if key in scores else None,
+                difference=verdicts.get(key),
+                published=published_scores(sample, combination),
+            )
+            for combination in spec.combinations
+            for key in [(sample, combination.name)]
         )
-        for combination in spec.combinations
-        for by_seed in [predictions[combination.name]]
-    )
+        for sample in truths
+    }
 
 
 def _means(fits: Sequence[RecordedFit]) -> dict[str, Any]:

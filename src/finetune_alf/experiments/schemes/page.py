@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from finetune_alf.experiments.schemes.document import CombinationResult, SampleTable, SchemesDocument
+from finetune_alf.experiments.schemes.family import DESCRIBED
 from finetune_alf.experiments.schemes.figure import schemes_plot
 from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD
 from finetune_alf.recipe import Adapter, Curve
 from finetune_alf.report.environments import environment_rows
-from finetune_alf.report.evidence import constant_baseline, few_seeds, verdict_cell
-from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, score, signed_estimate
+from finetune_alf.report.evidence import constant_baseline, few_seeds, how_judged, p_cell, power_line, verdict_cell
+from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, code
@@ -56,7 +57,7 @@ def _method(testbed: SchemesDocument) -> str:
         f"({counted(testbed.n_seeds, 'seed')} each, the same for all) and scored on the validation split, as in the "
         "survey of Lawless and Pachgade."
     )
-    has_differences = any(row.difference for table in testbed.samples.values() for row in table.combinations)
+    has_differences = any(row.difference for row in _rows(testbed))
     differences = " Differences are from `fixed` without an adapter, with a constant curve."
     return method + (differences if has_differences else "")
 
@@ -108,7 +109,7 @@ def _row(testbed: SchemesDocument, table: SampleTable, row: CombinationResult) -
         NONE if loss is None else f"{loss.mean:.3f}{spread}",
         estimate(row.score) if row.score else "diverged",
         NONE if difference is None else signed_estimate(difference.mean, difference.low, difference.high),
-        NONE if difference is None else p_value(difference.p_holm),
+        NONE if difference is None else p_cell(difference.p_holm),
         NONE if difference is None else verdict_cell(difference.verdict),
         duration(row.seconds),
         f"{row.n_trainable_parameters:,} ({row.n_trainable_parameters / testbed.encoder.n_parameters:.1%})",
@@ -116,6 +117,11 @@ def _row(testbed: SchemesDocument, table: SampleTable, row: CombinationResult) -
     if _has_published(table):
         cells += [f"{published.loss:.3f}", score(published.accuracy)] if published else [NONE, NONE]
     return cells
+
+
+def _rows(testbed: SchemesDocument) -> Iterator[CombinationResult]:
+    for table in testbed.samples.values():
+        yield from table.combinations
 
 
 def _has_published(table: SampleTable) -> bool:
@@ -131,18 +137,25 @@ def _notes(testbed: SchemesDocument) -> Iterator[str]:
         if row.n_diverged
     ]
     if low:
-        yield f"Not significantly above {constant_baseline(testbed.metric)}: {'; '.join(low)}."
+        yield f"The interval does not lie above {constant_baseline(testbed.metric)}: {'; '.join(low)}."
     if diverged:
         yield f"Diverged: {'; '.join(diverged)}."
-    if caution := few_seeds(testbed.n_seeds):
-        yield caution
     if testbed.n_at_once > 1:
         yield f"{testbed.n_at_once} fits ran at a time, so each took longer than it would alone."
     if testbed.recipe.keep == "best":
         yield "The best epoch of each fit was chosen on the split that scores it, so all scores are optimistic."
+    differences = [row.difference for row in _rows(testbed) if row.difference]
+    yield from filter(
+        None,
+        [
+            how_judged(DESCRIBED) if differences else None,
+            few_seeds(testbed.n_seeds),
+            power_line([found.variance.components for found in differences if found.verdict]),
+        ],
+    )
     yield (
-        "p: paired test over texts; Holm's correction over the combinations of a sample. All schemes have the rate of "
-        "the testbed, which need not be the best rate of each: their order may be different at another rate."
+        "All schemes have the rate of the testbed, which need not be the best rate of each: their order may be "
+        "different at another rate."
     )
     if any(map(_has_published, testbed.samples.values())):
         yield (
@@ -153,7 +166,7 @@ def _notes(testbed: SchemesDocument) -> Iterator[str]:
 
 
 def _not_above_baseline(name: str, table: SampleTable) -> str | None:
-    """Name the combinations that are not significantly above the majority baseline of a sample; None without any."""
+    """Name the combinations whose interval does not lie above the majority baseline of a sample; None without any."""
     scored = [(row.score, row) for row in table.combinations if row.score]
     low = [_named(row) for score, row in scored if score.low <= table.sample.majority_baseline]
     if not low:
@@ -173,10 +186,10 @@ def _summary(testbed: SchemesDocument) -> Iterator[str]:
             yield f"Schemes `{testbed.name}` on `{name}`: every fit diverged."
             continue
         highest, best = max(scored, key=lambda pair: pair[0].mean)
-        verdicts = [row.difference.verdict for row in table.combinations if row.difference]
+        verdicts = [row.difference.verdict for row in table.combinations if row.difference and row.difference.p_holm]
         against_fixed = (
-            f" Of {counted(len(verdicts), 'combination')} compared with `fixed`, {verdicts.count('better')} better and "
-            f"{verdicts.count('worse')} worse."
+            f" Of {counted(len(verdicts), 'combination')} tested against `fixed`, {verdicts.count('better')} better "
+            f"and {verdicts.count('worse')} worse."
         )
         yield (
             f"Schemes `{testbed.name}` on `{name}`: highest validation {words(testbed.metric)} {estimate(highest)}, "

@@ -21,6 +21,7 @@ from finetune_alf.recipe import (
 )
 from finetune_alf.schedules.published import PUBLISHED_NAMES
 from finetune_alf.spec import Count, Spec
+from finetune_alf.stats import MIN_SEEDS
 
 CurveKind = Literal["constant", "linear", "cosine", "slanted_triangular", "exponential"]
 AdapterKind = Literal["none", "houlsby", "lora"]
@@ -62,7 +63,7 @@ class SchemesSpec(Spec):
     `recipe` is common to all: its rates, which must be `uniform`, are the ones that schemes change, and adapters learn
     at `adapter_rate` where it is given. A schedule has its own rates, also for adapters. `epochs` overrides the
     recipe's epochs by sample. Each combination is fitted over `n_seeds` seeds, the same for all, and scored by `metric`
-    on the validation split.
+    on the validation split. Fewer seeds than the default have no verdict.
     """
 
     encoder: Name
@@ -75,8 +76,7 @@ class SchemesSpec(Spec):
     epochs: dict[Name, Count] = Field(default_factory=dict)
     adapter_rate: Annotated[float, Field(gt=0)] | None = None
     metric: MetricName = "accuracy"
-    n_seeds: Count = 1
-    n_resamples: Annotated[int, Field(ge=100)] = 2000
+    n_seeds: Count = MIN_SEEDS
     seed: Annotated[int, Field(ge=0)] = 1
 
     @property

@@ -18,7 +18,7 @@ from finetune_alf.experiments.schemes.document import (
 from finetune_alf.experiments.schemes.rules import from_root
 from finetune_alf.experiments.schemes.section import SECTION
 from finetune_alf.experiments.schemes.spec import SchemesSpec
-from finetune_alf.metrics import PROBLEM_TYPES, majority_baseline, sample_metric
+from finetune_alf.metrics import PROBLEM_TYPES, Metric, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
@@ -116,22 +116,28 @@ class _Testbed:
             n_at_once=n_at_once,
             environments=shares(result.environment for _, result in fits),
             left_out=spec.left_out,
-            samples={sample: self._table(sample, fits) for sample in spec.samples},
+            samples=self._tables(fits),
         )
 
-    def _table(self, name: str, fits: Fits) -> SampleTable:
+    def _tables(self, fits: Fits) -> dict[str, SampleTable]:
+        truths = {name: self.bench.samples[name].splits[SCORED_ON].labels for name in self.spec.samples}
+        rows = compare(self.spec, truths, {name: self._metric(name) for name in truths}, fits)
+        return {name: SampleTable(sample=self._described(name), combinations=rows[name]) for name in truths}
+
+    def _metric(self, sample: str) -> Metric:
+        return sample_metric(self.spec.metric, self.bench.samples[sample].card.n_classes)
+
+    def _described(self, name: str) -> SchemesSample:
         sample, spec = self.bench.samples[name], self.spec
-        truth, metric = sample.splits[SCORED_ON].labels, sample_metric(spec.metric, sample.card.n_classes)
-        described = SchemesSample(
+        truth = sample.splits[SCORED_ON].labels
+        return SchemesSample(
             name=name,
             digest=sample.card.digest,
             n_train=len(sample.splits["train"].labels),
             n_validation=len(truth),
-            majority_baseline=majority_baseline(metric, truth),
+            majority_baseline=majority_baseline(self._metric(name), truth),
             epochs=spec.epochs_of(name),
         )
-        on_sample = [(cell, fit) for cell, fit in fits if cell.sample == name]
-        return SampleTable(sample=described, combinations=compare(spec, name, metric, truth, on_sample))
 
     def _logged(self, cell: Cell, result: RecordedFit) -> LoggedFields:
         tags = {

@@ -1,7 +1,7 @@
 """results/transfer/<study>/<sample>.json: the scores of the schemes on one sample, and their differences."""
 
 from finetune_alf.compute import EnvironmentShare
-from finetune_alf.documents import Document, EncoderIdentity, Estimate
+from finetune_alf.documents import Document, EncoderIdentity
 from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.metrics import MetricName
 
@@ -24,14 +24,19 @@ class SchemeResult(Document):
     n_seeds: int
     score: SeedsScore
     accuracy: SeedsScore | None
-    balanced_accuracy: Estimate | None
+    balanced_accuracy: SeedsScore | None
     difference: ComparedDifference | None
 
 
 class TransferDocument(Document):
-    """The schemes on one sample; one whose every fit diverged is left out."""
+    """The schemes on one sample; one whose every fit diverged is left out.
+
+    `searched_on` is the sample of the study. Differences have no verdicts here: their family spans samples, and
+    `family.judged_transfers` corrects it where the documents meet.
+    """
 
     study: str
+    searched_on: str
     encoder: EncoderIdentity
     metric: MetricName
     sample: TransferSample

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetune_alf.documents import Estimate
+from finetune_alf.experiments.comparison import ComparedDifference
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument
+from finetune_alf.experiments.transfer.family import PRIMARY, SampleScheme, judged_transfers, transfer_family
 from finetune_alf.experiments.transfer.figure import transfer_plot
 from finetune_alf.experiments.transfer.published import thesis_section
 from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line
-from finetune_alf.report.evidence import constant_baseline, few_seeds, verdict_cell
+from finetune_alf.report.evidence import constant_baseline, few_seeds, how_judged, p_cell, power_line, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, score, signed_estimate
 from finetune_alf.report.part import Part
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
-from finetune_alf.stats import NO_EVIDENCE
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ def _read(paths: Paths, folder: Path) -> Iterator[SampleTransfer]:
 
 
 def _summary(study: str, transfers: Transfers) -> Iterator[str]:
-    for alias in ("alf-1", "alf-2"):
-        if by_sample := _verdicts(transfers, alias):
-            verdicts = "; ".join(f"`{sample}`: {verdict}" for sample, verdict in by_sample.items())
-            yield f"`{alias}` of `{study}` against the baseline, by test sample: {verdicts}."
+    verdicts = {sample: found.verdict for (sample, _), found in _judged(transfers).items() if found.verdict}
+    if verdicts:
+        by_sample = "; ".join(f"`{sample}`: {verdict}" for sample, verdict in verdicts.items())
+        yield f"`{PRIMARY}` of `{study}` against the baseline, by target sample: {by_sample}."
 
 
 def _study_section(study: str, transfers: Transfers) -> Section:
@@ -73,9 +74,7 @@ def _study_section(study: str, transfers: Transfers) -> Section:
         transfer_plot([transfer.document for transfer in transfers], metric),
     )
     section.text(*_cautions(transfers))
-    section.text(f"**Differences from the baseline** ({metric}, on the same texts and seeds)")
-    section.table(("sample", "scheme", "difference", "p", "p, corrected", "verdict"), _difference_rows(transfers))
-    section.text(_verdict_counts(transfers), _tests(metric), few_seeds(_n_seeds(transfers)))
+    section.append(_differences(transfers, metric))
     for title, name, pick in _ACCURACIES:
         if name != metric and any(pick(result) for _, result in _results(transfers)):
             section.text(title)
@@ -107,20 +106,47 @@ def _results(transfers: Transfers) -> Iterator[tuple[TransferDocument, SchemeRes
         yield from ((transfer.document, result) for result in transfer.document.schemes.values())
 
 
-def _verdicts(transfers: Transfers, scheme: str) -> dict[str, str]:
-    """Return the verdict on a scheme by sample."""
-    results = {transfer.document.sample.name: transfer.document.schemes.get(scheme) for transfer in transfers}
-    return {name: result.difference.verdict for name, result in results.items() if result and result.difference}
+def _judged(transfers: Transfers) -> dict[SampleScheme, ComparedDifference]:
+    return judged_transfers([transfer.document for transfer in transfers])
 
 
-def _verdict_counts(transfers: Transfers) -> str | None:
-    counts = Counter(result.difference.verdict for _, result in _results(transfers) if result.difference)
-    if not counts:
-        return None
-    return (
-        f"{counted(counts.total(), 'comparison')} with the baseline: {counts['better']} better, {counts['worse']} "
-        f"worse, {counts[NO_EVIDENCE]} without evidence of a difference, which is not evidence of equality."
+def _differences(transfers: Transfers, metric: str) -> Section:
+    """Return the table of the declared family with its verdicts, then the exploratory differences."""
+    section, differences = Section(), _judged(transfers)
+    primary = {key: found for key, found in differences.items() if found.verdict}
+    section.text(f"**Differences from the baseline** ({metric}, on the same texts and seeds)")
+    if primary:
+        section.table(
+            ("sample", "scheme", "difference", "SD of seeds", "p", "p, corrected", "verdict"),
+            [
+                [*_difference_row(key, found), p_value(found.p), p_cell(found.p_holm), verdict_cell(found.verdict)]
+                for key, found in primary.items()
+            ],
+        )
+    family = transfer_family([transfer.document for transfer in transfers])
+    section.text(
+        how_judged(family.described),
+        few_seeds(_n_seeds(transfers)),
+        power_line([found.variance.components for found in primary.values()]),
     )
+    if exploratory := {key: found for key, found in differences.items() if key not in primary}:
+        section.text(f"**Exploratory differences from the baseline**{_searched_on(transfers)}")
+        section.table(
+            ("sample", "scheme", "difference", "SD of seeds"), [_difference_row(*each) for each in exploratory.items()]
+        )
+    return section
+
+
+def _searched_on(transfers: Transfers) -> str:
+    """Name the sample that the study was searched on, where it is among those of the transfer."""
+    searched_on = transfers[0].document.searched_on
+    is_here = any(transfer.document.sample.name == searched_on for transfer in transfers)
+    return f" (the study was searched on `{searched_on}`)" if is_here else ""
+
+
+def _difference_row(key: SampleScheme, found: ComparedDifference) -> list[str]:
+    sample, scheme = key
+    return [f"`{sample}`", f"`{scheme}`", signed_estimate(found.mean, found.low, found.high), score(found.sd_seeds)]
 
 
 def _samples(transfers: Transfers) -> list[str]:
@@ -142,22 +168,6 @@ def _score_rows(transfers: Transfers, pick: Callable[[SchemeResult], Estimate | 
     ]
 
 
-def _difference_rows(transfers: Transfers) -> list[list[str]]:
-    return [
-        [
-            f"`{transfer.document.sample.name}`",
-            f"`{scheme}`",
-            signed_estimate(difference.mean, difference.low, difference.high),
-            p_value(difference.p),
-            p_value(difference.p_holm),
-            verdict_cell(difference.verdict),
-        ]
-        for transfer in transfers
-        for scheme, result in transfer.document.schemes.items()
-        if (difference := result.difference)
-    ]
-
-
 def _fit_time(transfers: Transfers, scheme: str) -> str:
     seconds = [cell.seconds for transfer in transfers for cell in transfer.cells if cell.scheme == scheme]
     return duration(sum(seconds) / len(seconds)) if seconds else NONE
@@ -169,7 +179,7 @@ def _method(transfers: Transfers) -> str:
     return (
         "Each cell fine-tunes the pre-trained encoder on the sample's own training split and is scored on its test "
         f"split, {counted(_n_seeds(transfers), 'seed')} for each scheme. Test texts: {n_texts}. "
-        "Intervals are 95 %, from resampling seeds and texts."
+        "Intervals are 95 %, over seeds and texts."
     )
 
 
@@ -183,19 +193,9 @@ def _cautions(transfers: Transfers) -> Iterator[str]:
     diverged = Counter(cell.scheme for transfer in transfers for cell in transfer.cells if cell.stopped == "diverged")
     if low:
         baseline = constant_baseline(transfers[0].document.metric)
-        yield f"Not significantly above {baseline}: {'; '.join(low)}."
+        yield f"The interval does not lie above {baseline}: {'; '.join(low)}."
     if diverged:
         yield f"Diverged: {', '.join(f'`{scheme}` {n} x' for scheme, n in diverged.items())}."
-
-
-def _tests(metric: str) -> str:
-    test = "exact sign-flip test over texts"
-    if metric != "accuracy":
-        test = "approximate randomization test, exchanging the predictions of two schemes text by text"
-    return (
-        f"p: {test}; Holm's correction over the schemes of a sample. "
-        '"Better" and "worse" need a corrected p below .05 and an interval that excludes 0.'
-    )
 
 
 def _n_seeds(transfers: Transfers) -> int:

@@ -103,6 +103,7 @@ def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocume
     path = ctx.paths.document("transfer", study, sample.name)
     document = TransferDocument(
         study=study,
+        searched_on=bench.study.sample,
         encoder=bench.encoder_identity,
         metric=bench.study.metric,
         sample=TransferSample(
@@ -112,7 +113,7 @@ def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocume
             majority_baseline=majority_baseline(metric, truth),
         ),
         environments=shares(result.environment for _, result in fits),
-        schemes=compare(truth, predictions, SECTION.of(ctx.params), metric),
+        schemes=compare(truth, predictions, metric),
     )
     write_json(path.with_suffix(".predictions.json"), {"truth": truth, "predictions": predictions})
     document.write(path)
