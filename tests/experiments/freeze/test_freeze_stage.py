@@ -90,7 +90,8 @@ def test_scores_are_the_means_of_the_cells_and_differences_those_from_the_full_m
     for name, sample in document.samples.items():
         for metric in sample.sample.metrics:
             full = sample.levels["none"].scores[metric].mean
-            assert sample.levels["none"].differences[metric] == Estimate(mean=0.0, low=0.0, high=0.0)
+            itself = sample.levels["none"].differences[metric]
+            assert (itself.mean, itself.low, itself.high, itself.verdict) == (0.0, 0.0, 0.0, None)
             for result in sample.levels.values():
                 of_level = [cell for cell in cells if (cell.sample, cell.n_frozen) == (name, result.n_frozen)]
                 score = result.scores[metric]
