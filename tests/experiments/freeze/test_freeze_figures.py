@@ -1,7 +1,7 @@
 """The figures of a sweep: levels in order, on an axis that all lines share; equal records give equal PNGs."""
 
 import pytest
-from planted_sweeps import estimate
+from planted_sweeps import seeds_estimate
 
 from finetune_alf.experiments.freeze.figure import (
     differences_by_level,
@@ -12,10 +12,10 @@ from finetune_alf.experiments.freeze.figure import (
 
 SAMPLES = {
     "sst2": {
-        "bert": {"none": estimate(0.9), "12": estimate(0.5), "6": estimate(0.8)},
-        "roberta": {"none": estimate(0.9), "9": None},
+        "bert": {"none": seeds_estimate(0.9), "12": seeds_estimate(0.5), "6": seeds_estimate(0.8)},
+        "roberta": {"none": seeds_estimate(0.9), "9": None},
     },
-    "cola": {"bert": {"none": None, "6": estimate(0.1)}},
+    "cola": {"bert": {"none": None, "6": seeds_estimate(0.1)}},
 }
 POINTS = {"sst2": {"none": (9.0, 0.9), "6": (6.0, 0.8), "12": (7.0, 0.5)}, "cola": {}}
 
@@ -24,8 +24,8 @@ def test_levels_go_from_the_least_frozen_up_and_an_axis_has_those_of_all_its_lin
     sst2, cola = level_panels(SAMPLES)
     assert sst2.levels == ("none", "6", "9", "12")
     assert dict(sst2.lines) == {
-        "bert": (estimate(0.9), estimate(0.8), None, estimate(0.5)),
-        "roberta": (estimate(0.9), None, None, None),
+        "bert": (seeds_estimate(0.9), seeds_estimate(0.8), None, seeds_estimate(0.5)),
+        "roberta": (seeds_estimate(0.9), None, None, None),
     }
     assert (cola.levels, cola.lines[0][1][0]) == (("none", "6"), None)
 

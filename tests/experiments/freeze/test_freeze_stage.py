@@ -12,7 +12,6 @@ from sweeps import PARAMS, spec, write_project
 
 from finetune_alf.cli.entry import group
 from finetune_alf.data.sample import Split, load_sample
-from finetune_alf.documents import Estimate
 from finetune_alf.errors import DataError
 from finetune_alf.experiments.freeze.bench import sweep_sample
 from finetune_alf.experiments.freeze.cells import FreezeLine
