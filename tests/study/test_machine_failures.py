@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from fake_fits import SelfKillingFit
 from fake_studies import FakeFit, LightPool, outcome_of, study, study_spec
 
 from finetune_alf.errors import PartialError
-from finetune_alf.execute import MAX_ATTEMPTS
+from finetune_alf.execute import MAX_ATTEMPTS, SerialExecutor
+from finetune_alf.study.coordinator import StudyResult
 from finetune_alf.study.identity import study_databases
 from finetune_alf.study.records import read_trials
 from finetune_alf.train.job import FitJob
@@ -57,13 +59,13 @@ def test_out_of_memory_in_two_starts_costs_no_trial_once_the_cause_is_gone(tmp_p
 
 
 def test_trials_that_the_machine_failed_are_pending_and_the_others_go_on(tmp_path: Path) -> None:
-    errors = {3: OSError("disk"), 6: RuntimeError("CUDA error: device-side assert triggered")}
+    errors = {3: OSError("disk"), 6: RuntimeError("CUDA error: device-side assert triggered"), 7: OSError("disk")}
     with pytest.raises(PartialError) as raised:
         study(tmp_path, SHORT, failing_with(errors))
-    assert "2 trials are pending, the other 6 are finished and kept" in str(raised.value)
-    assert "trial 3: OSError: disk; trial 6: RuntimeError: CUDA error: device-side assert" in str(raised.value)
+    assert "3 of 8 trials are pending: trial 3, 7: " in str(raised.value)
+    assert "trial 3, 7: OSError: disk; trial 6: RuntimeError: CUDA error: device-side assert" in str(raised.value)
     assert "run the same command again" in str(raised.value)
-    assert [n for n, state in enumerate(states(tmp_path)) if state == "RUNNING"] == [3, 6]
+    assert [n for n, state in enumerate(states(tmp_path)) if state == "RUNNING"] == [3, 6, 7]
     assert not (tmp_path / "results").exists()
     fitted: list[str] = []
 
@@ -72,18 +74,33 @@ def test_trials_that_the_machine_failed_are_pending_and_the_others_go_on(tmp_pat
         return FakeFit()(job, report)
 
     result = study(tmp_path, SHORT, fit)
-    assert fitted == ["3", "6"]
-    assert {record.state for record in result.records} == {"complete"}
+    assert fitted == ["3", "6", "7"]
+    assert outcome_of(result) == outcome_of(study(tmp_path / "without", SHORT))  # all are random: TPE has not begun
 
 
 def test_a_trial_is_given_up_after_its_last_attempt_with_the_reason(tmp_path: Path) -> None:
     for _ in range(MAX_ATTEMPTS - 1):
-        with pytest.raises(PartialError, match="1 trials are pending"):
+        with pytest.raises(PartialError, match="1 of 8 trials are pending"):
             study(tmp_path, SHORT, failing(0))
     result = study(tmp_path, SHORT, failing(0))
     assert (result.records[0].state, result.records[0].score) == ("failed", None)
     assert result.records[0].reason == "MemoryError: no room, in the last of 3 attempts"
     assert {record.state for record in result.records[1:]} == {"complete"}
+
+
+def test_a_fit_that_hangs_costs_one_attempt_a_start(tmp_path: Path) -> None:
+    def fit(job: FitJob, report: Report) -> FitResult:
+        while job.key.endswith("/1"):
+            time.sleep(60)
+        return FakeFit()(job, report)
+
+    def start() -> StudyResult:
+        return study(tmp_path, study_spec(n_trials=3), fit, SerialExecutor(job_timeout_s=0.5))
+
+    for _ in range(MAX_ATTEMPTS - 1):
+        with pytest.raises(PartialError, match=r"1 of 3 .*: trial 1: it ran longer than job_timeout_s, 0.5 s"):
+            start()
+    assert [record.state for record in start().records] == ["complete", "failed", "complete"]
 
 
 def test_a_cause_that_fails_every_trial_makes_none_of_them_failed(tmp_path: Path) -> None:

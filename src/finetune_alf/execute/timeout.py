@@ -40,8 +40,8 @@ class JobTimer:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Raise JobTimeout in this block when the time is over."""
-        self._arm()
         try:
+            self._arm()
             yield
         finally:
             self._disarm()
@@ -63,8 +63,8 @@ class JobTimer:
         delay, interval = signal.getitimer(signal.ITIMER_REAL)
         if 0 < delay <= self._left:
             return
-        self._armed_at = time.monotonic()
         self._outer = (signal.signal(signal.SIGALRM, self._ring), delay, interval)
+        self._armed_at = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, max(self._left, 1e-6))
         if sys.__stderr__ is not None:
             faulthandler.dump_traceback_later(max(self._left, 0.0) + RETURN_S, exit=True, file=sys.__stderr__)

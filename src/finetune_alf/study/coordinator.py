@@ -28,7 +28,7 @@ from finetune_alf.study.records import TrialRecord, best_trial, elapsed_s, write
 from finetune_alf.study.sampler import sampler_observations, suggest
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import PendingTrial, StudyStore, open_store
-from finetune_alf.study.trial_attempts import TrialAttempts, finished_record, given_up_record, now_ms
+from finetune_alf.study.trial_attempts import TrialAttempts, finished_record, given_up_record, now_ms, pending_message
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import EpochMetrics, FitResult
 
@@ -231,12 +231,7 @@ class _Coordinator:
     def _check_pending(self) -> None:
         pending = self.store.pending_trials()
         if pending:
-            reasons = "; ".join(f"trial {trial.number}: {trial.failure}" for trial in pending)
-            raise PartialError(
-                f"studies.{self.name}: {len(pending)} trials are pending, the other {len(self.finished)} are finished "
-                f"and kept. {reasons}. Remove the cause, then run the same command again: it takes them over under "
-                f"their own numbers. A trial is given up after {MAX_ATTEMPTS} attempts."
-            )
+            raise PartialError(f"studies.{self.name}: {pending_message(pending, len(self.finished))}")
 
 
 def _most_frequent_reason(records: Sequence[TrialRecord]) -> str:

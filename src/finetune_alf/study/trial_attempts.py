@@ -2,9 +2,11 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from finetune_alf.compute import Environment
+from finetune_alf.execute import MAX_ATTEMPTS
 from finetune_alf.study.records import TrialRecord, TrialState
 from finetune_alf.study.store import PendingTrial, StudyStore
 from finetune_alf.train.job import FitJob
@@ -87,6 +89,19 @@ def given_up_record(trial: PendingTrial, started_ms: int) -> TrialRecord:
         ended_ms=now_ms(),
         environment=trial.environment,
         result=None,
+    )
+
+
+def pending_message(pending: Sequence[PendingTrial], n_finished: int) -> str:
+    """Return which trials are pending at the end of a start, by the reason, and the way out."""
+    numbers: dict[str | None, list[str]] = {}
+    for trial in pending:
+        numbers.setdefault(trial.failure, []).append(str(trial.number))
+    reasons = "; ".join(f"trial {', '.join(those)}: {failure}" for failure, those in numbers.items())
+    return (
+        f"{len(pending)} of {len(pending) + n_finished} trials are pending: {reasons}. The others are finished and kept. "
+        "Remove the cause, then run the same command again: it takes the pending ones over under their own numbers. A "
+        f"trial is given up after {MAX_ATTEMPTS} attempts."
     )
 
 
