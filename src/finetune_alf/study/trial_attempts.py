@@ -99,9 +99,9 @@ def pending_message(pending: Sequence[PendingTrial], n_finished: int) -> str:
         numbers.setdefault(trial.failure, []).append(str(trial.number))
     reasons = "; ".join(f"trial {', '.join(those)}: {failure}" for failure, those in numbers.items())
     return (
-        f"{len(pending)} of {len(pending) + n_finished} trials are pending: {reasons}. The others are finished and kept. "
-        "Remove the cause, then run the same command again: it takes the pending ones over under their own numbers. A "
-        f"trial is given up after {MAX_ATTEMPTS} attempts."
+        f"{len(pending)} of {len(pending) + n_finished} trials are pending: {reasons}. The others are finished and "
+        "kept. Remove the cause, then run the same command again: it takes the pending ones over under their own "
+        f"numbers. A trial is given up after {MAX_ATTEMPTS} attempts."
     )
 
 
