@@ -21,10 +21,10 @@ from finetune_alf.rates import LayerRates
 
 IMPORTANCE = {
     "fanova": {
-        "embeddings": {"mean": 0.3, "low": 0.1, "high": 0.4},
-        "layer.0": {"mean": 0.7, "low": 0.75, "high": 0.9},  # a mean outside its interval is drawn, not refused
+        "embeddings": {"mean": 0.3, "low": 0.1, "high": 0.4, "shuffled_high": 0.6},
+        "layer.0": {"mean": 0.7, "low": 0.75, "high": 0.9, "shuffled_high": 0.5},  # a mean outside its range is drawn
     },
-    "mdi": {"layer.0": {"mean": 1.0, "low": 1.0, "high": 1.0}},
+    "mdi": {"layer.0": {"mean": 1.0, "low": 1.0, "high": 1.0, "shuffled_high": 1.0}},
 }
 RATES = {
     "baseline": LayerRates.of(2e-5, [2e-5] * 11, 2e-5),
@@ -39,6 +39,7 @@ EPOCHS = [
 
 DRAWINGS = {
     "importance": lambda: importance_bars(IMPORTANCE),
+    "no importance": lambda: importance_bars({}),
     "rates": lambda: rates_by_layer(RATES),
     "all frozen": lambda: rates_by_layer({"none": dict.fromkeys(("embeddings", "layer.0", "head"), 0.0)}),
     "history": lambda: optimisation_history(SCORES, "accuracy"),
@@ -65,6 +66,7 @@ def test_importance_has_a_bar_for_each_evaluator_and_address() -> None:
     assert [(bars.evaluator, bars.means) for bars in info.bars] == [("fanova", (0.3, 0.7)), ("mdi", (0.0, 1.0))]
     assert info.bars[0].lows == (0.1, 0.75)
     assert info.bars[0].highs == (0.4, 0.9)
+    assert [bars.shuffled for bars in info.bars] == [(0.6, 0.5), (0.0, 1.0)]
 
 
 def test_rates_are_ordered_from_the_input_up_and_shallower_schedules_have_gaps() -> None:

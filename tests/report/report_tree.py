@@ -103,28 +103,31 @@ def write_study(paths: Paths, name: str = "minilm", identity: str = "sentence-en
     write_json(folder / "study.json", settings)
 
 
-def write_importance(paths: Paths, name: str = "minilm", *, agree: bool = False, apart: bool = False) -> None:
-    def shares(first: int, reach: float) -> dict[str, dict[str, float]]:
+def write_importance(
+    paths: Paths, name: str = "minilm", *, agree: bool = False, p_values: tuple[float | None, ...] = (None,) * 4
+) -> None:
+    def shares(first: int) -> dict[str, dict[str, float]]:
         means = [0.55 if place == first else 0.15 for place in range(4)]
-        return {a: {"mean": m, "low": m - reach, "high": m + reach} for a, m in zip(ADDRESSES, means, strict=True)}
+        counts = [66 if place == first else 20 - place for place in range(4)]
+        return {
+            a: {"mean": m, "low": m / 2, "high": m * 1.5, "n_first": n, "shuffled_mean": 0.25, "shuffled_high": 0.4}
+            for a, m, n in zip(ADDRESSES, means, counts, strict=True)
+        }
 
-    reach = 0.1 if apart else 0.25
-    ways = [(-0.4, -0.7, -0.1), (0.1, -0.3, 0.5), (0.6, 0.2, 0.8), (0.0, -0.4, 0.4)]
+    ways = zip(ADDRESSES, (-0.4, 0.1, 0.6, 0.0), p_values, strict=True)
     write_json(
         paths.importance(name),
         {
             "study": name,
             "n_trials": 5,
-            "n_resamples": 30,
-            "evaluators": {
-                "fanova": shares(2, reach),
-                "mdi": shares(2, reach),
-                "ped_anova": shares(2 if agree else 0, reach),
-            },
-            "direction": {
-                a: {"rho": rho, "low": low, "high": high} for a, (rho, low, high) in zip(ADDRESSES, ways, strict=True)
-            },
-            "blocks": {},
+            "n_resamples": 100,
+            "n_per_resample": 2,
+            "n_trees": 16,
+            "max_depth": 8,
+            "evaluators": {"fanova": shares(2), "mdi": shares(2), "ped_anova": shares(2 if agree else 0)},
+            "n_tested": 4,
+            "direction": {a: {"rho": rho, "p_holm": p} for a, rho, p in ways},
+            "blocks": {"embeddings": ["embeddings", "layer.3"]},
         },
     )
 

@@ -60,12 +60,37 @@ def test_sizes_of_the_sample_are_those_that_the_study_wrote_down(tmp_path: Path)
     assert "64 train / 1,200 test texts" in report(paths)
 
 
-def test_evaluators_that_agree_with_intervals_apart_are_said_to(tmp_path: Path) -> None:
+def test_evaluators_that_agree_are_said_to(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
-    write_importance(paths, agree=True, apart=True)
+    write_importance(paths, agree=True)
+    assert "All 3 evaluators agree" in report(paths)
+
+
+def test_a_direction_is_in_words_where_its_corrected_test_says_so(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_importance(paths, p_values=(0.049, 0.05, 0.0004, 1.0))
     page = report(paths)
-    assert "All 3 evaluators agree" in page
-    assert "overlaps" not in page
+    assert "| `embeddings`, `layer.3` | -.400 | .049 | lower rates score higher |" in page
+    assert "| `layer.0` | +.100 | .050 | no evidence of a direction |" in page
+    assert "| `layer.1` | +.600 | < .001 | higher rates score higher |" in page
+    assert "for `embeddings`: lower rates score higher; `layer.1`: higher rates score higher (by permutation" in page
+    assert "no test" not in page
+
+
+def test_without_a_corrected_p_below_the_level_there_is_no_direction(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_importance(paths, p_values=(0.06, 0.5, 0.3, 1.0))
+    page = report(paths)
+    assert "no evidence of a direction for any address" in page
+    assert "score higher" not in page
+
+
+def test_an_importance_that_could_not_be_estimated_has_its_reason_alone(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_json(paths.importance("minilm"), {"study": "minilm", "n_trials": 3, "reason": "there are 3 trials"})
+    page = report(paths)
+    assert "Not estimated: there are 3 trials." in page
+    assert "importance.png" not in page
 
 
 def test_a_best_trial_with_the_baselines_rates_is_not_sent_to_registration(tmp_path: Path) -> None:

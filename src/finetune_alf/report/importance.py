@@ -1,105 +1,144 @@
-"""Importance: which addresses matter, with intervals, and in which direction."""
+"""Importance: which addresses matter, how firmly, beside shuffled scores, and in which direction."""
 
-from finetune_alf.documents import Estimate
+from collections.abc import Iterator
+
 from finetune_alf.figures import importance_bars
 from finetune_alf.report.load import StudyResults
-from finetune_alf.report.numbers import NONE, counted, estimate, signed_estimate
+from finetune_alf.report.numbers import NONE, counted, p_value, score, signed
 from finetune_alf.report.section import Section
-from finetune_alf.study.documents import LayerImportance, RankCorrelation
+from finetune_alf.stats import SIGNIFICANCE_LEVEL
+from finetune_alf.study.documents import ImportanceShare, LayerImportance, RankCorrelation
 
 
 def importance_section(results: StudyResults, record: LayerImportance) -> Section:
-    """Return the importance bars, the table behind them, and their limits."""
+    """Return the importance bars, the tables behind them, and their limits."""
     section = Section()
+    if record.reason:
+        section.text(f"Not estimated: {record.reason}.")
+        return section
     shares = {evaluator: {a: e.model_dump() for a, e in by.items()} for evaluator, by in record.evaluators.items()}
     section.figure(
         f"{results.name}-importance.png",
-        f"Importance of each address's rate for the score of {results.name}, by evaluator, with 95 % intervals",
+        f"Importance of each address's rate for the score of {results.name}, by evaluator, beside shuffled scores",
         importance_bars(shares),
     )
-    section.table(
-        ("address", *record.evaluators, "rate against score (rank correlation)", "direction"),
-        [_row(record, address) for address in _addresses(record)],
-    )
-    firsts = [first_place(evaluator, by) for evaluator, by in record.evaluators.items() if by]
+    for evaluator, by_address in record.evaluators.items():
+        section.table(
+            (
+                f"address, by {evaluator}",
+                "share",
+                "95 % of the subsamples",
+                f"first in, of {record.n_resamples}",
+                "share with shuffled scores",
+                "its 95th percentile",
+            ),
+            [_row(record, address, share) for address, share in by_address.items()],
+        )
+    firsts = [first_place(record, evaluator) for evaluator in record.evaluators]
     section.paragraphs.append("\n".join(f"- {sentence}" for sentence in firsts))
     section.text(agreement(record))
+    section.text(_how_to_read(record))
+    section.table(
+        ("address", "rate against score (rank correlation)", "corrected p", "direction"),
+        [_direction_row(record, address, way) for address, way in record.direction.items()],
+    )
     section.text(_directions(record))
     section.text(_grounds(results, record))
     return section
 
 
-def ranked(shares: dict[str, Estimate]) -> list[str]:
-    """Return the addresses from the most important down."""
-    return sorted(shares, key=lambda address: -shares[address].mean)
+def leader(shares: dict[str, ImportanceShare]) -> str:
+    """Return the address that is first in most subsamples; of equal ones, that with the largest share."""
+    return max(shares, key=lambda address: (shares[address].n_first, shares[address].mean))
 
 
-def rivals(shares: dict[str, Estimate]) -> list[str]:
-    """Return the addresses whose interval overlaps with that of the first one."""
-    first, *rest = ranked(shares)
-    return [address for address in rest if shares[address].high >= shares[first].low]
-
-
-def first_place(evaluator: str, shares: dict[str, Estimate]) -> str:
-    """Return the sentence that names the address that an evaluator ranks first, and those that overlap with it."""
-    first, close = ranked(shares)[0], rivals(shares)
-    first_share = f"{evaluator} ranks `{first}` first, at {estimate(shares[first])}"
-    if not close:
-        return f"{first_share}, above the intervals of all others."
-    named = "all others" if len(close) == len(shares) - 1 else ", ".join(f"`{address}`" for address in close)
-    return f"{first_share}; its interval overlaps with that of {named}, so that their order is not clear."
+def first_place(record: LayerImportance, evaluator: str) -> str:
+    """Return the sentence that says which address an evaluator ranks first, how often, and which one is next."""
+    shares = record.evaluators[evaluator]
+    first = leader(shares)
+    rest = {address: share for address, share in shares.items() if address != first}
+    own = shares[first]
+    sentence = f"{evaluator} ranks `{first}` first in {own.n_first} of {record.n_resamples} subsamples"
+    if rest and rest[leader(rest)].n_first:
+        sentence += f", `{leader(rest)}` in {rest[leader(rest)].n_first}"
+    return f"{sentence}; its share is {score(own.mean)}, with shuffled scores {score(own.shuffled_mean)}."
 
 
 def agreement(record: LayerImportance) -> str | None:
     """Return whether the evaluators rank the same address first, as a sentence; None for a single evaluator."""
-    firsts = {evaluator: ranked(shares)[0] for evaluator, shares in record.evaluators.items() if shares}
+    firsts = [leader(shares) for shares in record.evaluators.values()]
     if len(firsts) < 2:
         return None
-    if len(set(firsts.values())) == 1:
+    if len(set(firsts)) == 1:
         return f"All {len(firsts)} evaluators agree on the first place."
     return "**The evaluators disagree on the first place**: do not rely on one of them alone."
 
 
-def direction_in_words(direction: RankCorrelation | None) -> str:
-    """Return a rank correlation in words; NONE for a rate that never changed."""
-    if direction is None or direction.rho is None or direction.low is None or direction.high is None:
+def direction_in_words(direction: RankCorrelation) -> str:
+    """Return the direction in words; NONE for a rate that never changed, and where the sampler allows no test."""
+    if direction.rho is None or direction.p_holm is None:
         return NONE
-    if direction.low > 0:
-        return "higher rates score higher"
-    return "lower rates score higher" if direction.high < 0 else "no clear direction"
+    if direction.p_holm >= SIGNIFICANCE_LEVEL:
+        return "no evidence of a direction"
+    return "higher rates score higher" if direction.rho > 0 else "lower rates score higher"
 
 
-def _addresses(record: LayerImportance) -> list[str]:
-    return list(dict.fromkeys(address for shares in record.evaluators.values() for address in shares))
+def _row(record: LayerImportance, address: str, share: ImportanceShare) -> list[str]:
+    return [
+        _tied(record, address),
+        score(share.mean),
+        f"{score(share.low)} to {score(share.high)}",
+        str(share.n_first),
+        score(share.shuffled_mean),
+        score(share.shuffled_high),
+    ]
 
 
-def _row(record: LayerImportance, address: str) -> list[str]:
-    direction = record.direction.get(address)
-    cells = [estimate(shares[address]) if address in shares else NONE for shares in record.evaluators.values()]
-    rho = signed_estimate(direction.rho, direction.low, direction.high) if direction else NONE
-    tied = "".join(f", `{other}`" for other in record.blocks.get(address, ())[1:])
-    return [f"`{address}`{tied}", *cells, rho, direction_in_words(direction)]
+def _direction_row(record: LayerImportance, address: str, way: RankCorrelation) -> list[str]:
+    p_holm = NONE if way.p_holm is None else p_value(way.p_holm)
+    return [_tied(record, address), signed(way.rho), p_holm, direction_in_words(way)]
+
+
+def _tied(record: LayerImportance, address: str) -> str:
+    return f"`{address}`" + "".join(f", `{other}`" for other in record.blocks.get(address, ())[1:])
+
+
+def _how_to_read(record: LayerImportance) -> str:
+    return (
+        f"Each of the {record.n_resamples} subsamples is half of the trials, {record.n_per_resample} of "
+        f"{record.n_trials}, and a share is the mean over them. The range that holds 95 % of the subsamples says how "
+        "stable a share is; it is no confidence interval. With shuffled scores no address matters: a share below the "
+        "95th percentile beside it is one that chance gives. To bound the time, forests (fanova, mdi) have "
+        f"{record.n_trees} trees with a depth of {record.max_depth} at most."
+    )
 
 
 def _directions(record: LayerImportance) -> str:
-    clear = {
-        address: direction_in_words(way)
-        for address, way in record.direction.items()
-        if direction_in_words(way).endswith("score higher")
-    }
+    if all(way.p_holm is None for way in record.direction.values()):
+        return (
+            "Importance has no sign, and these correlations are no test: the sampler chooses rates by the scores so "
+            "far, so that its trials crowd where scores are high, and rates without any effect are correlated with the "
+            "score as well. A study with `sampler: random` shows directions."
+        )
+    words = {address: direction_in_words(way) for address, way in record.direction.items()}
+    clear = [f"`{address}`: {word}" for address, word in words.items() if word.endswith("score higher")]
+    how = "by permutation tests, corrected over the addresses by Holm's method"
     if not clear:
-        return "Importance has no sign: for no address is it clear whether higher or lower rates score higher."
-    directions = "; ".join(f"`{address}`: {way}" for address, way in clear.items())
-    return f"Importance has no sign. The direction is clear for {directions}."
+        return f"Importance has no sign. There is no evidence of a direction for any address, {how}."
+    return f"Importance has no sign. There is evidence of a direction for {'; '.join(clear)} ({how})."
 
 
 def _grounds(results: StudyResults, record: LayerImportance) -> str:
+    return " ".join(_ground_sentences(results, record))
+
+
+def _ground_sentences(results: StudyResults, record: LayerImportance) -> Iterator[str]:
     grounds = f"Computed from {counted(record.n_trials, 'trial')}"
-    if results.search is None:
-        return f"{grounds}."
-    if len(results.search.scored) != record.n_trials:
-        grounds += f" of {len(results.search.scored)} scored ones (the others lie outside the space, or came later)"
-    grounds += "."
-    if results.search.settings.sampler.kind == "tpe":
-        grounds += " TPE samples mostly near good scores, so shares are less certain than with `sampler: random`."
-    return grounds
+    search = results.search
+    if search and len(search.scored) != record.n_trials:
+        grounds += f" of {len(search.scored)} scored ones (the others lie outside the space, or came later)"
+    yield f"{grounds}."
+    if record.n_tested != record.n_trials:
+        yield f"Correlations are over the {record.n_tested} that the sampler drew, without repeated rates."
+    if search and search.settings.sampler.kind == "tpe":
+        yield "TPE samples mostly near good scores, so shares are less certain than with `sampler: random`."

@@ -85,6 +85,5 @@ def _registered_in_short(results: StudyResults) -> Iterator[str]:
 
 
 def _importance_in_short(name: str, record: LayerImportance) -> Iterator[str]:
-    evaluator, shares = next(iter(record.evaluators.items()), ("", {}))
-    if shares:
-        yield " ".join(filter(None, (f"Importance in `{name}`: {first_place(evaluator, shares)}", agreement(record))))
+    if evaluator := next(iter(record.evaluators), None):
+        yield " ".join(filter(None, (f"Importance in `{name}`: {first_place(record, evaluator)}", agreement(record))))

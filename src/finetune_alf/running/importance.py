@@ -3,20 +3,44 @@
 from finetune_alf.figures import importance_bars
 from finetune_alf.files import write_bytes
 from finetune_alf.running.context import Context
+from finetune_alf.study.documents import LayerImportance
 from finetune_alf.study.importance import layer_importance
 from finetune_alf.study.records import read_trials
 
 
 def importance(ctx: Context, name: str) -> None:
-    """Estimate the importance of each address in a finished study; writes a document and a figure."""
+    """Estimate the importance of each address in a finished study; writes a document and a figure.
+
+    Where there is nothing to estimate from, the document says why, and the figure is empty: the stages that follow do
+    not need it.
+    """
     spec, study = ctx.params.importance, ctx.study(name)
     records = read_trials(ctx.paths.study_results(name) / "trials.jsonl")
-    with ctx.lock(f"importance-{name}"):
-        document = layer_importance(name, records, study.space, seed=spec.seed, n_resamples=spec.n_resamples)
+    with (
+        ctx.lock(f"importance-{name}"),
+        ctx.console.progress(f"importance {name}", spec.n_resamples) as bar,
+    ):
+        document = layer_importance(
+            name,
+            records,
+            study.space,
+            study.sampler,
+            seed=spec.seed,
+            n_enqueued=len(study.enqueue),
+            n_resamples=spec.n_resamples,
+            on_resample=bar.advance,
+        )
         path = ctx.paths.importance(name)
         write_bytes(path.with_suffix(".png"), importance_bars(document.as_json()["evaluators"]))
         document.write(path)
-    address, share = max(document.evaluators["fanova"].items(), key=lambda item: item[1].mean)
-    ctx.console.log(
-        f"{name}: by fANOVA the most important rate is that of {address}, with a share of {share.mean:.2f}."
+    ctx.console.log(f"{name}: {_in_short(document)}")
+
+
+def _in_short(document: LayerImportance) -> str:
+    if document.reason:
+        return f"no importance is estimated, because {document.reason}."
+    address, share = max(document.evaluators["fanova"].items(), key=lambda item: (item[1].n_first, item[1].mean))
+    return (
+        f"by fANOVA the most important rate is that of {address}, first in {share.n_first} of {document.n_resamples} "
+        f"subsamples of the trials, with a share of {share.mean:.2f}."
     )

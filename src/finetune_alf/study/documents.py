@@ -1,7 +1,9 @@
 """The documents of a study: results/study/<name>/study.json and results/importance/<name>.json."""
 
+from pydantic import Field
+
 from finetune_alf.compute import EnvironmentShare
-from finetune_alf.documents import Document, EncoderIdentity, Estimate, SampleIdentity
+from finetune_alf.documents import Document, EncoderIdentity, SampleIdentity
 from finetune_alf.recipe import Recipe
 from finetune_alf.study.space import Space
 from finetune_alf.study.spec import Pruner, Sampler
@@ -33,22 +35,46 @@ class StudyDocument(Document):
 
 
 class RankCorrelation(Document):
-    """Spearman's rank correlation of a rate with the score, with its 95 % interval; None if the rate is constant."""
+    """Spearman's rank correlation of a rate with the score; None if the rate is constant.
+
+    `p_holm` is the p value of no association, corrected over the addresses; None where the sampler allows no test.
+    """
 
     rho: float | None
-    low: float | None
-    high: float | None
+    p_holm: float | None
+
+
+class ImportanceShare(Document):
+    """The share of an address in the importance of all, by one evaluator.
+
+    `mean` is over the subsamples, 95 % of which lie from `low` to `high`. `n_first` is the number of subsamples in
+    which no other address has as large a share. `shuffled_mean` and `shuffled_high` are the mean and the 95th
+    percentile with the scores of each subsample shuffled.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n_first: int
+    shuffled_mean: float
+    shuffled_high: float
 
 
 class LayerImportance(Document):
     """The importance of each address, by evaluator. `blocks` maps a block's lowest address to all its addresses.
 
-    An importance lies in [0, 1], and those of all addresses add up to 1; intervals are over resamples of the trials.
+    A share lies in [0, 1], and those of all addresses add up to 1. `n_per_resample` is the number of trials in a
+    subsample; `n_tested` that of the trials that the direction is over. `reason` is why nothing could be estimated.
     """
 
     study: str
     n_trials: int
-    n_resamples: int
-    evaluators: dict[str, dict[str, Estimate]]
-    direction: dict[str, RankCorrelation]
-    blocks: dict[str, tuple[str, ...]]
+    n_resamples: int = 0
+    n_per_resample: int = 0
+    n_trees: int = 0
+    max_depth: int = 0
+    evaluators: dict[str, dict[str, ImportanceShare]] = Field(default_factory=dict)
+    n_tested: int = 0
+    direction: dict[str, RankCorrelation] = Field(default_factory=dict)
+    blocks: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    reason: str | None = None

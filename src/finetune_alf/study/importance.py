@@ -1,150 +1,203 @@
-"""Param importance: which addresses' rates decide the score, with confidence intervals, and in which direction.
+"""Param importance: which addresses' rates decide the score, how firmly, and how much of it is chance.
 
-A single importance value misleads: the trees of a forest are random, and TPE's trials are not uniform over the space.
-So each importance is a mean with an interval over bootstrap resamples of the trials, each with a new forest seed. The
-rank correlation of rate and score gives the direction.
+A single importance value misleads: the trees of a forest are random, and so are the trials. So shares are computed over
+many subsamples, each of half of the trials, drawn without replacement (Politis & Romano 1994). Between halves a share
+varies as much as between studies of this size, to first order (Shao & Wu 1989), and no trial is counted twice, which
+would let a forest learn it by heart. Beside them are the shares with shuffled scores, where no address matters.
 """
 
-import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from numpy.typing import NDArray
+from optuna.distributions import FloatDistribution
 from optuna.importance import (
     BaseImportanceEvaluator,
     FanovaImportanceEvaluator,
     MeanDecreaseImpurityImportanceEvaluator,
     PedAnovaImportanceEvaluator,
 )
-from scipy.stats import rankdata
 
-from finetune_alf.documents import Estimate
-from finetune_alf.errors import InputError
 from finetune_alf.rates import LayerRates
 from finetune_alf.seeds import child_seed
-from finetune_alf.study.documents import LayerImportance, RankCorrelation
+from finetune_alf.study.direction import directions, drawn_trials
+from finetune_alf.study.documents import ImportanceShare, LayerImportance
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.sampler import Observation, in_memory_study, observations_of
-from finetune_alf.study.space import PARAM_PREFIX, AnySpace, LogSpace
+from finetune_alf.study.space import PARAM_PREFIX, AnySpace
+from finetune_alf.study.spec import AnySampler
 
 MIN_TRIALS = 8
-"""A forest cannot split fewer trials."""
+"""A forest cannot split the half of fewer trials."""
+
+N_TREES, MAX_DEPTH = 16, 8
+"""The size of a forest; Optuna's 64 trees of any depth take many times as long, and their shares hardly differ.
+
+`benchmarks/importance.py` compares them.
+"""
 
 PERCENTILES = (2.5, 97.5)
+SHUFFLED_PERCENTILE = 95
 
 # Named explicitly: Optuna's default evaluator changed from fANOVA to PED-ANOVA in version 5.
 EVALUATORS: Mapping[str, Callable[[int, int], BaseImportanceEvaluator]] = {  # (forest seed, number of trials)
-    "fanova": lambda seed, n: FanovaImportanceEvaluator(seed=seed),
-    "mdi": lambda seed, n: MeanDecreaseImpurityImportanceEvaluator(seed=seed),
+    "fanova": lambda seed, n: FanovaImportanceEvaluator(n_trees=N_TREES, max_depth=MAX_DEPTH, seed=seed),
+    "mdi": lambda seed, n: MeanDecreaseImpurityImportanceEvaluator(n_trees=N_TREES, max_depth=MAX_DEPTH, seed=seed),
     # Optuna recommends 5 trials or more above the quantile.
-    "ped_anova": lambda seed, n: PedAnovaImportanceEvaluator(target_quantile=max(0.1, 5 / n)),
+    "ped_anova": lambda seed, n: PedAnovaImportanceEvaluator(target_quantile=min(0.5, max(0.1, 5 / n))),
 }
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PlacedTrials:
+    """Trials as a forest sees them: `positions` (n_trials, n_params) on the space's scale, and scores."""
+
+    positions: Array
+    scores: Array
+
+    def half(self, rng: np.random.Generator) -> "PlacedTrials":
+        """Draw half of the trials, again while all their scores are equal, which no forest can split."""
+        while True:
+            drawn = rng.permutation(len(self.scores))[: len(self.scores) // 2]
+            if np.ptp(self.scores[drawn]) > 0:
+                return PlacedTrials(self.positions[drawn], self.scores[drawn])
+
+    def shuffled(self, rng: np.random.Generator) -> "PlacedTrials":
+        """Return the trials with each other's scores."""
+        return PlacedTrials(self.positions, rng.permutation(self.scores))
 
 
 def layer_importance(
     study: str,
     records: Sequence[TrialRecord],
     space: AnySpace,
+    sampler: AnySampler,
     *,
     seed: int,
-    n_resamples: int = 30,
+    n_enqueued: int = 0,
+    n_resamples: int = 100,
+    on_resample: Callable[[], None] = lambda: None,
 ) -> LayerImportance:
     """Estimate the importance of each address; a block of tied addresses is listed under its lowest one.
 
-    Uses the complete trials whose rates lie in the space. Raises InputError for fewer than 8 of them, or when all
-    scores are equal.
+    Uses the complete trials whose rates lie in the space. With fewer than 8 of them, or when all scores are equal, the
+    document has the reason and nothing else. `on_resample` is called after each subsample.
     """
     observations = observations_of(records, space)
-    if len(observations) < MIN_TRIALS:
-        raise InputError(
-            f"studies.{study}: must have {MIN_TRIALS} complete trials or more within its space for their importance, "
-            f"but got {len(observations)}. Raise n_trials."
-        )
-    if len({observed.score for observed in observations}) == 1:
-        raise InputError(
-            f"studies.{study}: must have scores that differ for their importance, but got {observations[0].score:g} "
-            f"from all {len(observations)} trials. Check whether the fits learn, and how many texts score them."
-        )
+    if reason := _no_importance(observations):
+        return LayerImportance(study=study, n_trials=len(observations), reason=reason)
     param_addresses = space.param_addresses(LayerRates(records[0].rates).n_layers)
     names = list(param_addresses)
-    resamples = [_resample(observations, child_seed(seed, "resample", index)) for index in range(n_resamples)]
+    drawn = observations_of(drawn_trials(records, n_enqueued), space)
     return LayerImportance(
         study=study,
         n_trials=len(observations),
         n_resamples=n_resamples,
-        evaluators={evaluator: _importance(evaluator, resamples, space, names, seed) for evaluator in EVALUATORS},
-        direction={_address(name): _rank_correlation(name, observations, resamples) for name in names},
+        n_per_resample=len(observations) // 2,
+        n_trees=N_TREES,
+        max_depth=MAX_DEPTH,
+        evaluators=_importance(observations, space, names, seed, n_resamples, on_resample),
+        n_tested=len(drawn),
+        direction={_address(name): way for name, way in directions(drawn, names, sampler, seed).items()},
         blocks={_address(name): tuple(tied) for name, tied in param_addresses.items() if len(tied) > 1},
     )
 
 
-def _resample(observations: Sequence[Observation], seed: int) -> list[Observation]:
-    """Draw a bootstrap resample, again while all its scores are equal, which no forest can split."""
-    rng = np.random.default_rng(seed)
-    while True:
-        drawn = [observations[index] for index in rng.integers(len(observations), size=len(observations))]
-        if len({observed.score for observed in drawn}) > 1:
-            return drawn
+def _no_importance(observations: Sequence[Observation]) -> str | None:
+    if len(observations) < MIN_TRIALS:
+        return f"it takes {MIN_TRIALS} complete trials or more within the space, and there are {len(observations)}"
+    if len({observed.score for observed in observations}) == 1:
+        return f"all {len(observations)} trials have the same score, {observations[0].score:g}"
+    return None
 
 
 def _importance(
-    evaluator: str, resamples: Sequence[Sequence[Observation]], space: AnySpace, names: list[str], seed: int
-) -> dict[str, Estimate]:
-    rows = []
-    for index, resample in enumerate(resamples):
-        seeded = EVALUATORS[evaluator](child_seed(seed, evaluator, "forest", index), len(resample))
-        with warnings.catch_warnings():  # PED-ANOVA gives equal importances when nearly all scores are equal
-            warnings.filterwarnings("ignore", message="Target and region quantiles select the same set")
-            by_name = optuna.importance.get_param_importances(_study_of(resample, space, names), evaluator=seeded)
-        rows.append([by_name[name] for name in names])
-    importances = np.asarray(rows)  # (n_resamples, n_params)
-    lows, highs = np.percentile(importances, PERCENTILES, axis=0)
+    observations: Sequence[Observation],
+    space: AnySpace,
+    names: list[str],
+    seed: int,
+    n_resamples: int,
+    on_resample: Callable[[], None],
+) -> dict[str, dict[str, ImportanceShare]]:
+    trials = PlacedTrials(
+        np.array([[space.position(observed.params[name]) for name in names] for observed in observations]),
+        np.array([observed.score for observed in observations]),
+    )
+    resampled = []
+    for index in range(n_resamples):
+        resampled.append(resampled_shares(trials, space, names, seed=seed, index=index))
+        on_resample()
     return {
-        _address(name): Estimate(mean=float(mean), low=float(low), high=float(high))
-        for name, mean, low, high in zip(names, importances.mean(axis=0), lows, highs, strict=True)
+        evaluator: _summaries(
+            names,
+            np.array([shares[evaluator] for shares, _ in resampled]),
+            np.array([shuffled[evaluator] for _, shuffled in resampled]),
+        )
+        for evaluator in EVALUATORS
     }
 
 
-def _study_of(observations: Sequence[Observation], space: AnySpace, names: list[str]) -> optuna.Study:
-    """Return an Optuna study of these trials, with the logarithm of log-uniform rates as params.
+def resampled_shares(
+    trials: PlacedTrials, space: AnySpace, names: list[str], *, seed: int, index: int
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return each evaluator's share of each param in the subsample of this index, as it is and with shuffled scores."""
+    rng = np.random.default_rng(child_seed(seed, "resample", index))
+    half = trials.half(rng)
+    shuffled = half.shuffled(rng)
+    scale = FloatDistribution(*space.position_range)
+    shares, shuffled_shares = {}, {}
+    for name, evaluator in EVALUATORS.items():
+        forest_seed = child_seed(seed, name, "forest", index)
+        shares[name] = _shares(evaluator(forest_seed, len(half.scores)), half, scale, names)
+        shuffled_shares[name] = _shares(evaluator(forest_seed, len(half.scores)), shuffled, scale, names)
+    return shares, shuffled_shares
 
-    Optuna's forests measure variance evenly over a param's range.
+
+def _shares(
+    evaluator: BaseImportanceEvaluator, trials: PlacedTrials, scale: FloatDistribution, names: list[str]
+) -> Array:
+    """Return the share of each param.
+
+    Params are positions on the space's scale: forests measure variance evenly over a param's range. Rates of a grid
+    would be as many unordered categories to Optuna, of which a forest needs several times the trials.
     """
-    is_log = isinstance(space, LogSpace)
-    distribution: BaseDistribution = (
-        FloatDistribution(math.log10(space.low), math.log10(space.high))
-        if isinstance(space, LogSpace)
-        else CategoricalDistribution(space.rates)
-    )
     study = in_memory_study()
     study.add_trials(
         optuna.create_trial(
-            params={name: math.log10(observed.params[name]) if is_log else observed.params[name] for name in names},
-            distributions=dict.fromkeys(names, distribution),
-            value=observed.score,
+            params=dict(zip(names, map(float, row), strict=True)),
+            distributions=dict.fromkeys(names, scale),
+            value=float(score),
         )
-        for observed in observations
+        for row, score in zip(trials.positions, trials.scores, strict=True)
     )
-    return study
+    with warnings.catch_warnings():  # PED-ANOVA gives equal importances when nearly all scores are equal
+        warnings.filterwarnings("ignore", message="Target and region quantiles select the same set")
+        by_name = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return np.array([by_name[name] for name in names])
 
 
-def _rank_correlation(
-    name: str, observations: Sequence[Observation], resamples: Sequence[Sequence[Observation]]
-) -> RankCorrelation:
-    resampled = [rho for resample in resamples if (rho := _spearman(name, resample)) is not None]
-    if not resampled:
-        return RankCorrelation(rho=None, low=None, high=None)
-    low, high = np.percentile(resampled, PERCENTILES)
-    return RankCorrelation(rho=_spearman(name, observations), low=float(low), high=float(high))
-
-
-def _spearman(name: str, observations: Sequence[Observation]) -> float | None:
-    """Return Spearman's rho, with the mean rank for ties; None if the rate is constant."""
-    rates = rankdata([observed.params[name] for observed in observations])
-    scores = rankdata([observed.score for observed in observations])
-    return float(np.corrcoef(rates, scores)[0, 1]) if np.ptp(rates) > 0 else None
+def _summaries(names: list[str], shares: Array, shuffled: Array) -> dict[str, ImportanceShare]:
+    """Return what the subsamples say of each param; both arrays are (n_resamples, n_params)."""
+    lows, highs = np.percentile(shares, PERCENTILES, axis=0)
+    shuffled_highs = np.percentile(shuffled, SHUFFLED_PERCENTILE, axis=0)
+    is_largest = shares == shares.max(axis=1, keepdims=True)
+    is_first = is_largest & (is_largest.sum(axis=1, keepdims=True) == 1)
+    return {
+        _address(name): ImportanceShare(
+            mean=float(shares[:, column].mean()),
+            low=float(lows[column]),
+            high=float(highs[column]),
+            n_first=int(is_first[:, column].sum()),
+            shuffled_mean=float(shuffled[:, column].mean()),
+            shuffled_high=float(shuffled_highs[column]),
+        )
+        for column, name in enumerate(names)
+    }
 
 
 def _address(param: str) -> str:

@@ -73,15 +73,15 @@ class _TiedSpace(Spec, ABC):
         if a.n_layers != b.n_layers:
             raise RatesError(f"rates: must be of one depth to compare, but got {a.n_layers} and {b.n_layers} layers.")
         searched = addresses(a.n_layers)[:-1]
-        return sum(abs(self._position(a[address]) - self._position(b[address])) for address in searched) / len(searched)
+        return sum(abs(self.position(a[address]) - self.position(b[address])) for address in searched) / len(searched)
+
+    @abstractmethod
+    def position(self, rate: float) -> float:
+        """Return the position of a rate on the space's scale, in grid steps or decades."""
 
     @abstractmethod
     def _contains(self, rate: float) -> bool:
         """Return whether a trial may have this rate."""
-
-    @abstractmethod
-    def _position(self, rate: float) -> float:
-        """Return the position of a rate on the space's scale, in grid steps or decades."""
 
 
 class ChoicesSpace(_TiedSpace):
@@ -114,10 +114,12 @@ class ChoicesSpace(_TiedSpace):
         """Map a number in [0, 1) to a rate, uniformly over the space."""
         return self.rates[int(unit * len(self.rates))]
 
-    def _contains(self, rate: float) -> bool:
-        return rate in self.rates
+    @property
+    def position_range(self) -> tuple[float, float]:
+        """The ends of the scale of positions; each rate has one grid step of it."""
+        return -0.5, len(self.rates) - 0.5
 
-    def _position(self, rate: float) -> float:
+    def position(self, rate: float) -> float:
         """Return the index of a rate on the grid; 0 has its own index, or one below the lowest rate."""
         lowest = 0 if self.rates[0] > 0 else 1
         positive = self.rates[lowest:]
@@ -129,6 +131,9 @@ class ChoicesSpace(_TiedSpace):
         below = bisect_right(positive, rate) - 1
         step = math.log10(positive[below + 1] / positive[below])
         return lowest + below + math.log10(rate / positive[below]) / step
+
+    def _contains(self, rate: float) -> bool:
+        return rate in self.rates
 
 
 class LogSpace(_TiedSpace):
@@ -159,12 +164,17 @@ class LogSpace(_TiedSpace):
         """Map a number in [0, 1) to a rate, uniformly over the logarithm."""
         return float(min(self.high, self.low * (self.high / self.low) ** unit))
 
-    def _contains(self, rate: float) -> bool:
-        return self.low <= rate <= self.high
+    @property
+    def position_range(self) -> tuple[float, float]:
+        """The ends of the scale of positions."""
+        return self.position(self.low), self.position(self.high)
 
-    def _position(self, rate: float) -> float:
+    def position(self, rate: float) -> float:
         """Return the common logarithm of a rate; 0, which is frozen, counts as one decade below `low`."""
         return math.log10(max(rate, self.low / 10))
+
+    def _contains(self, rate: float) -> bool:
+        return self.low <= rate <= self.high
 
 
 AnySpace = ChoicesSpace | LogSpace

@@ -132,7 +132,7 @@ class StudySpec(Spec):
 
 
 class ImportanceSpec(Spec):
-    """The bootstrap of a study's importance: `n_resamples` resamples of its trials, seeded by `seed`."""
+    """The importance of a study: over `n_resamples` subsamples of its trials, seeded by `seed`."""
 
-    n_resamples: Annotated[int, Field(ge=2)] = 30
+    n_resamples: Annotated[int, Field(ge=2)] = 100
     seed: Annotated[int, Field(ge=0)] = 0

@@ -1,0 +1,64 @@
+"""Stage `importance` on the trials of a study that was not fitted."""
+
+from itertools import product
+
+import pytest
+
+from fake_results import ENVIRONMENT
+from finetune_alf.files import write_jsonl
+from finetune_alf.rates import LayerRates
+from finetune_alf.running.context import Context
+from finetune_alf.running.importance import importance
+from finetune_alf.study.documents import LayerImportance
+from small_project import small_context
+
+GRID = [0.0, 1e-4, 1e-3, 1e-2]
+
+
+def with_trials(ctx: Context, n_trials: int) -> Context:
+    """Write trials of whose rates that of the embeddings alone decides the score."""
+    rows = []
+    for number, (top, low, embeddings) in zip(range(n_trials), product(GRID, repeat=3), strict=False):
+        rates = {str(a): rate for a, rate in LayerRates.of(embeddings, [low, top], 1e-2).items()}
+        fit = {"number": number, "state": "complete", "rates": rates, "score": float(GRID.index(embeddings))}
+        rows.append(
+            fit | {"reason": None, "started_ms": 0, "ended_ms": 0, "result": None, "environment": ENVIRONMENT.as_json()}
+        )
+    write_jsonl(ctx.paths.study_results("tiny") / "trials.jsonl", rows)
+    return ctx
+
+
+def stage(ctx: Context) -> LayerImportance:
+    importance(ctx, "tiny")
+    path = ctx.paths.importance("tiny")
+    assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    return LayerImportance.read(path)
+
+
+def test_the_first_address_is_logged_with_the_subsamples_in_which_it_is_first(tmp_path) -> None:
+    ctx = with_trials(small_context(tmp_path / "p"), 64)
+    document = stage(ctx)
+    assert document.evaluators["fanova"]["embeddings"].n_first == 3
+    assert ctx.console.lines[-1].startswith(
+        "tiny: by fANOVA the most important rate is that of embeddings, first in 3 of 3 subsamples of the trials, "
+    )
+    assert len(ctx.console.notes) == 3
+
+
+@pytest.mark.parametrize(("sampler", "is_tested"), [("tpe", False), ("random", True), ("qmc", True)])
+def test_the_sampler_decides_whether_drawn_trials_are_tested(tmp_path, sampler: str, is_tested: bool) -> None:
+    ctx = small_context(tmp_path / "p", **{"    n_trials: 12": f"    sampler: {sampler}\n    n_trials: 12"})
+    document = stage(with_trials(ctx, 20))
+    assert (document.n_trials, document.n_tested) == (20, 19)  # one is enqueued
+    assert document.direction["embeddings"].rho is not None
+    assert {way.p_holm is not None for way in document.direction.values()} == {is_tested}
+
+
+def test_a_study_of_few_trials_has_a_reason_and_the_run_goes_on(tmp_path) -> None:
+    ctx = with_trials(small_context(tmp_path / "p"), 4)
+    document = stage(ctx)
+    assert document.evaluators == {}
+    assert ctx.console.lines[-1] == (
+        "tiny: no importance is estimated, because it takes 8 complete trials or more within the space, and there are "
+        "4."
+    )
