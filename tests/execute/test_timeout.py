@@ -11,7 +11,7 @@ import time
 import pytest
 
 from finetune_alf.execute import SerialExecutor
-from finetune_alf.execute.timeout import JobTimeout, JobTimer
+from finetune_alf.execute.timeout import AGAIN_S, JobTimeout, JobTimer
 
 
 def test_an_exception_handler_in_the_job_does_not_catch_it() -> None:
@@ -22,6 +22,17 @@ def test_an_exception_handler_in_the_job_does_not_catch_it() -> None:
 
     (outcome,) = SerialExecutor(job_timeout_s=0.1).run(iter([1]), work)
     assert outcome.failure == "it ran longer than job_timeout_s, 0.1 s"
+
+
+def test_the_alarm_rings_again_where_python_dropped_the_exception() -> None:
+    def work(job: int, report: object) -> None:
+        with contextlib.suppress(BaseException):  # as Python does in finalizers
+            time.sleep(60)
+        time.sleep(60)
+
+    (outcome,) = SerialExecutor(job_timeout_s=0.1).run(iter([1]), work)
+    assert outcome.failure == "it ran longer than job_timeout_s, 0.1 s"
+    assert signal.getitimer(signal.ITIMER_REAL)[1] != AGAIN_S
 
 
 def test_the_alarm_of_the_caller_goes_on_afterwards() -> None:

@@ -15,6 +15,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+AGAIN_S = 1.0
+"""The alarm rings again after this time: Python drops an exception in a finalizer or in a callback of its collector."""
+
 RETURN_S = 600.0
 """How long after the time limit a call of C code may take to return before the process ends itself."""
 
@@ -41,10 +44,14 @@ class JobTimer:
     def running(self) -> Iterator[None]:
         """Raise JobTimeout in this block when the time is over."""
         try:
-            self._arm()
-            yield
-        finally:
-            self._disarm()
+            try:
+                self._arm()
+                yield
+            finally:
+                self._disarm()
+        except JobTimeout:
+            self._disarm()  # the alarm may have rung in the line above
+            raise
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -65,7 +72,7 @@ class JobTimer:
             return
         self._outer = (signal.signal(signal.SIGALRM, self._ring), delay, interval)
         self._armed_at = time.monotonic()
-        signal.setitimer(signal.ITIMER_REAL, max(self._left, 1e-6))
+        signal.setitimer(signal.ITIMER_REAL, max(self._left, 1e-6), AGAIN_S)
         if sys.__stderr__ is not None:
             faulthandler.dump_traceback_later(max(self._left, 0.0) + RETURN_S, exit=True, file=sys.__stderr__)
 
