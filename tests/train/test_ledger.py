@@ -1,0 +1,48 @@
+"""The ledger of finished fits: what is on disk is found again, and lines that cannot be read are done again."""
+
+import pytest
+from tiny import tiny_recipe, tiny_spec
+
+from fake_results import fake_result
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.ledger import Ledger
+
+JOBS = [FitJob(str(seed), tiny_recipe(), tiny_spec(), "5a" * 32, seed) for seed in range(3)]
+
+
+@pytest.fixture
+def path(tmp_path):
+    ledger = Ledger(tmp_path / "studies" / "stage.jobs.jsonl")
+    for index, job in enumerate(JOBS):
+        ledger.add(job, fake_result(score=index / 10))
+    return tmp_path / "studies" / "stage.jobs.jsonl"
+
+
+def found(path):
+    results = map(Ledger(path).find, JOBS)
+    return [result and result.score for result in results]
+
+
+def test_finished_fits_are_found_again(path):
+    assert found(path) == [0.0, 0.1, 0.2]
+
+
+DAMAGES = {
+    "a byte that is not UTF-8": lambda line: line.replace(b"cpu", b"c\xffu"),
+    "a byte of zero": lambda line: line.replace(b"cpu", b"c\0u"),
+    "cut off by a kill": lambda line: line[:40],
+    "another document": lambda line: b"[1]",
+    "nothing": lambda line: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_damaged_line_costs_its_own_fit_alone(path, index, damage):
+    head, *lines = path.read_bytes().split(b"\n")
+    lines[index] = damage(lines[index])
+    path.write_bytes(b"\n".join([head, *lines]))
+    assert found(path) == [None if row == index else row / 10 for row in range(3)]
+    ledger = Ledger(path)
+    ledger.add(JOBS[index], fake_result(score=0.9))
+    assert found(path)[index] == 0.9
