@@ -5,6 +5,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.running.context import Context
 
 PARAMS = """
+project: small
 compute: {n_threads: 1, precision: fp32}
 encoders:
   tiny:

@@ -46,6 +46,27 @@ def write_bytes(path: Path, data: bytes) -> None:
             raise
 
 
+def write_once(path: Path, text: str) -> str:
+    """Write UTF-8 text unless the file is there, and return what it holds: of several writers, the first one wins.
+
+    Raises StorageError, naming the path, when the system refuses.
+    """
+    with _named("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            with contextlib.suppress(FileExistsError):
+                os.link(temporary, path)  # unlike a rename, a link replaces nothing
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        return path.read_text("utf-8")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     write_bytes(path, text.encode())

@@ -35,6 +35,11 @@ class Paths:
         """The folder of studies' databases, ledgers and locks."""
         return self.root / "studies"
 
+    @property
+    def project(self) -> Path:
+        """The file with the project's id, where params.yaml names none."""
+        return self.studies / "project.txt"
+
     def ledger(self, stage: str) -> Path:
         """Return the ledger of a stage's finished fits."""
         return self.studies / f"{stage}.jobs.jsonl"

@@ -175,9 +175,7 @@ def test_ui_says_where_the_runs_are(root: Path) -> None:
     assert missing.exit_code == 3
     assert "mlflow.db does not exist" in missing.stderr
     path = root / "params.yaml"
-    path.write_text(
-        path.read_text().replace("experiment:", "uri: http://me:secret@tracking.example:5000\n  experiment:")
-    )
+    path.write_text(path.read_text().replace("tracking: {}", "tracking: {uri: http://me:secret@tracking.example:5000}"))
     told = run(root, "ui")
     assert told.exit_code == 0
     assert "http://tracking.example:5000" in told.stdout

@@ -28,6 +28,7 @@ esac
 
 PARAMS = """
 compute: {device: auto}
+project: x
 tracking: {experiment: x}
 encoders: {plain: {kind: random}, further: {kind: adapted, adapt: more}}
 samples: {films: {n_train: 1}}

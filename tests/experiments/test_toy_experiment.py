@@ -110,9 +110,9 @@ def test_its_fits_are_nested_runs_in_mlflow(killed_and_resumed: tuple[list[dict[
 
     _, root = killed_and_resumed
     client = mlflow.MlflowClient(f"sqlite:///{root / 'mlruns' / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("finetune_alf")
+    experiment = client.get_experiment_by_name("finetune_alf.small")
     runs = client.search_runs([experiment.experiment_id])
-    (parent,) = [run for run in runs if run.data.tags["alf.key"] == "batches/small"]
+    (parent,) = [run for run in runs if run.data.tags["alf.key"] == "small/batches/small"]
     nested = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert sorted(run.data.tags["alf.batch"] for run in nested) == sorted(str(batch) for batch, _ in CELLS)
     assert all("test.accuracy" in run.data.metrics for run in nested)

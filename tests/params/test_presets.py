@@ -19,8 +19,9 @@ def preset(*names: str) -> Params:
     return load_params(ROOT / "no params.yaml", names)
 
 
-def test_params_yaml_is_the_default_preset() -> None:
-    assert (ROOT / "params.yaml").read_text() == find_source("default").text, (
+def test_params_yaml_is_the_default_preset_with_a_name_for_the_project() -> None:
+    default = find_source("default").text
+    assert (ROOT / "params.yaml").read_text() == default.replace("project: auto\n", "project: demo\n"), (
         "params.yaml and presets/default.yaml must be the same; git checkout params.yaml undoes `params use`"
     )
 
@@ -148,9 +149,17 @@ def test_numbers_are_those_that_dvc_reads() -> None:
 
 def test_dvc_finds_every_key_that_it_watches() -> None:
     value = parse_document(find_source("default").text, "params.yaml").value
-    sections = ("compute", "tracking", "encoders", "samples", "studies", "importance", "register", "transfer", "report")
+    sections = ("compute", "encoders", "samples", "studies", "importance", "register", "transfer", "report")
     assert all(value[section] for section in sections)
+    assert {"project", "tracking"} <= set(value)
     assert {"schemes", "n_seeds", "decay", "seed"} <= set(value["transfer"])
+
+
+def test_stages_that_write_runs_are_run_again_under_another_name_of_the_project() -> None:
+    stages = parse_document((ROOT / "dvc.yaml").read_text(), "dvc.yaml").value["stages"]
+    watched = [stage.get("do", stage).get("params", []) for stage in stages.values()]
+    assert sum("tracking" in keys for keys in watched) == 7
+    assert all(("tracking" in keys) == ("project" in keys) for keys in watched)
 
 
 def test_the_schema_knows_every_section_by_its_name_in_yaml() -> None:

@@ -20,6 +20,7 @@ from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.store import tracking_uri
 
 PARAMS = """
+project: small
 compute: {n_threads: 1}
 encoders:
   tiny:
@@ -115,7 +116,7 @@ def test_confirmed_schedules_have_the_metric_with_an_interval(paths: Paths, name
     for candidate in lock["candidates"]:
         assert candidate["low"] <= candidate["mean"] <= candidate["high"]
         assert candidate["mean"] == pytest.approx(np.mean(candidate["scores"]))
-    kept = pull(f"alf-{name}@alf-1", tracking_uri(paths.root), allow_forgetting=True).confirmed
+    kept = pull(f"alf-small.{name}@alf-1", tracking_uri(paths.root), allow_forgetting=True).confirmed
     assert (kept.metric, kept.n_texts, kept.n_seeds) == (METRIC[name], 20, 2)
 
 
@@ -152,7 +153,7 @@ def test_the_report_shows_the_metrics_tables_and_accuracies_beside_for_classes(p
 
 @pytest.mark.parametrize("name", METRIC)
 def test_mlflow_shows_the_metric_of_trials_confirmations_and_cells(paths: Paths, name: str) -> None:
-    tracker = MlflowTracker(paths.root)
+    tracker = MlflowTracker(paths.root, experiment="finetune_alf.small")
     runs = tracker.client.search_runs([tracker.experiment_id], f"tags.`alf.sample` = '{name}'", max_results=100)
     names = {metric for run in runs for metric in run.data.metrics}
     metric = METRIC[name]

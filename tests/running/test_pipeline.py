@@ -17,15 +17,17 @@ from finetune_alf.experiments.run_all import run_all
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.stage import transfer
 from finetune_alf.files import hold_lock, read_json, read_jsonl
+from finetune_alf.params.model import TrackingSpec
 from finetune_alf.paths import Paths
+from finetune_alf.register.lock import read_lock
 from finetune_alf.running.context import Context
 from finetune_alf.running.importance import importance
+from finetune_alf.running.parent_run import open_tracker, parent_run
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register
 from finetune_alf.running.study import study
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.registry import Registry
-from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.store import tracking_uri
 from small_project import RecordingConsole, small_context
 
@@ -45,7 +47,7 @@ def copied(done, tmp_path):
 
 
 def runs(ctx, condition):
-    tracker = MlflowTracker(ctx.paths.root)
+    tracker = open_tracker(ctx)
     return list(tracker.client.search_runs([tracker.experiment_id], condition, max_results=200))
 
 
@@ -64,7 +66,7 @@ def test_mlflow_has_one_parent_and_one_run_a_trial_with_rates_and_a_point_an_epo
     nested = runs(done, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     records = {row["number"]: row for row in read_jsonl(done.paths.study_results("tiny") / "trials.jsonl")}
     assert sorted(int(run.data.tags["alf.trial"]) for run in nested) == sorted(records) == list(range(12))
-    client = MlflowTracker(done.paths.root).client
+    client = open_tracker(done).client
     for run in nested:
         row = records[int(run.data.tags["alf.trial"])]
         assert {name: float(run.data.params[f"rates.{name}"]) for name in row["rates"]} == row["rates"]
@@ -76,7 +78,7 @@ def test_mlflow_has_one_parent_and_one_run_a_trial_with_rates_and_a_point_an_epo
 
 def test_the_registered_trials_carry_a_picture_of_their_curves(done):
     lock = read_json(done.paths.schedules("tiny"))
-    client = MlflowTracker(done.paths.root).client
+    client = open_tracker(done).client
     for entry in lock["schedules"].values():
         (run,) = runs(done, f"tags.`alf.trial` = '{entry['trial']}'")
         assert "curves.png" in {file.path for file in client.list_artifacts(run.info.run_id)}
@@ -85,7 +87,7 @@ def test_the_registered_trials_carry_a_picture_of_their_curves(done):
 def test_a_registered_schedule_is_pulled_by_its_alias_as_the_lock_file_has_it(done):
     uri = tracking_uri(done.paths.root)
     for alias, entry in read_json(done.paths.schedules("tiny"))["schedules"].items():
-        schedule = pull(f"alf-tiny@{alias}", uri, allow_forgetting=True)
+        schedule = pull(f"alf-small.tiny@{alias}", uri, allow_forgetting=True)
         assert schedule.digest == entry["digest"]
         assert schedule.confirmed.n_seeds == 2
         assert schedule.provenance.trial == entry["trial"]
@@ -130,14 +132,82 @@ def test_a_registry_that_lost_the_schedules_gets_them_back_from_the_lock_file(co
     assert copied.paths.schedules("tiny").read_bytes() == lock
 
 
-def test_a_schedule_other_than_the_lock_files_is_not_applied(copied):
+MODEL = "alf-small.tiny"
+
+
+def transferred_again(ctx):
+    """Whether the transfer finds all of its cells in the ledger, and writes them as before."""
+    path = ctx.paths.cells("transfer", "tiny", "travel")
+    before = path.read_bytes()
+    transfer(ctx, "tiny", "travel")
+    return path.read_bytes() == before
+
+
+def test_a_transfer_applies_the_locked_versions_wherever_their_aliases_are_now(copied):
+    client = open_tracker(copied).client
+    client.set_registered_model_alias(MODEL, "alf-1", "2")
+    client.delete_registered_model_alias(MODEL, "alf-2")
+    assert transferred_again(copied)
+
+
+def test_a_registry_that_was_filled_in_another_order_numbers_its_versions_anew(copied):
+    shutil.rmtree(copied.paths.mlruns)
+    locked = read_lock(copied.paths.schedules("tiny"))
+    with parent_run(copied, "register/tiny", "register tiny", {}) as parent:
+        Registry(parent.tracker.uri).register(MODEL, locked.schedules["alf-2"].schedule, "alf-2", parent.parent_id)
+    register(copied, "tiny", from_lock=True)
+    assert Registry(tracking_uri(copied.paths.root)).pull(f"{MODEL}@alf-1").version == 2
+    assert locked.schedules["alf-1"].version == 1
+    assert transferred_again(copied)
+
+
+def test_a_lock_file_of_another_project_or_of_an_older_version_is_applied(copied):
     path = copied.paths.schedules("tiny")
-    lock = read_json(path)
-    entries = lock["schedules"]
-    entries["alf-1"], entries["alf-2"] = entries["alf-2"], entries["alf-1"]
-    path.write_text(json.dumps(lock))
-    with pytest.raises(ScheduleError, match=r"alf-tiny@alf-1: must have the digest .* of the lock file"):
+    path.write_text(path.read_text().replace(MODEL, "alf-tiny"))  # as before models had projects in their names
+    assert transferred_again(copied)
+    client = open_tracker(copied).client
+    client.rename_registered_model(MODEL, "alf-elsewhere.tiny")
+    path.write_text(path.read_text().replace("alf-tiny", "alf-elsewhere.tiny"))
+    assert transferred_again(copied)
+
+
+def test_a_transfer_without_its_locked_version_names_the_command_that_registers_it(copied):
+    open_tracker(copied).client.delete_model_version(MODEL, "1")
+    with pytest.raises(ScheduleError, match=rf"{MODEL} version 1: must be registered .* `finetune-alf register tiny`"):
         transfer(copied, "tiny", "travel")
+
+
+def as_project(done, root, name, **tracking):
+    """Copy the finished project under another name, without its own MLflow store."""
+    shutil.copytree(done.paths.root, root, ignore=shutil.ignore_patterns("mlruns"))
+    params = done.params.model_copy(update={"project": name, "tracking": TrackingSpec(**tracking)})
+    return Context(params, Paths(root), RecordingConsole())
+
+
+def test_two_projects_with_equal_studies_keep_runs_and_models_apart_in_one_experiment(done, tmp_path):
+    uri = f"sqlite:///{tmp_path}/shared/mlflow.db"
+    both = [as_project(done, tmp_path / name, name, uri=uri, experiment="team") for name in ("one", "other")]
+    for ctx in both:
+        study(ctx, "tiny")
+        register(ctx, "tiny")
+    by_project = {ctx.project: runs(ctx, f"tags.`alf.project` = '{ctx.project}'") for ctx in both}
+    for name, found in by_project.items():
+        assert len(found) == 1 + 12 + 1 + 4  # the study and its trials, the registration and its confirmations
+        assert all(run.data.tags["alf.key"].startswith(f"{name}/") for run in found)
+        parents = {run.data.tags.get("mlflow.parentRunId") for run in found} - {None}
+        assert parents < {run.info.run_id for run in found}
+    one, other = ({run.info.run_id for run in found} for found in by_project.values())
+    assert not one & other
+    versions = [(each.model, each.version, each.aliases) for each in Registry(uri).list()]
+    assert versions == [
+        (f"alf-{name}.tiny", number, (f"alf-{number}",)) for name in ("one", "other") for number in (1, 2)
+    ]
+    assert {each.run_id for each in Registry(uri).list()} <= one | other
+
+
+def test_without_a_name_the_experiment_has_that_of_the_project(done):
+    tracker = open_tracker(done)
+    assert tracker.client.get_experiment(tracker.experiment_id).name == "finetune_alf.small"
 
 
 def test_a_changed_lock_file_is_refused(copied):

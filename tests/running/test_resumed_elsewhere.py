@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from finetune_alf.paths import Paths
-from finetune_alf.register.lock import read_locked_schedules
+from finetune_alf.register.lock import read_lock
 from finetune_alf.running.context import Context
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register
@@ -89,8 +89,8 @@ def run(ctx: Context) -> tuple[dict[str, bytes], list[Schedule]]:
     study(ctx, "tiny")
     register(ctx, "tiny")
     folder = ctx.paths.study_results("tiny")
-    schedules = read_locked_schedules(ctx.paths.schedules("tiny"))
-    return {path.name: path.read_bytes() for path in folder.iterdir()}, list(schedules.values())
+    locked = read_lock(ctx.paths.schedules("tiny")).schedules.values()
+    return {path.name: path.read_bytes() for path in folder.iterdir()}, [each.schedule for each in locked]
 
 
 def commit(root: Path, message: str) -> None:

@@ -11,7 +11,7 @@ from finetune_alf.errors import ScheduleError, TrackingError
 from finetune_alf.schedules import Schedule
 from finetune_alf.schedules.published import PUBLISHED_NAMES, published
 from finetune_alf.schedules.pull import pull
-from finetune_alf.schedules.registry import Registry
+from finetune_alf.schedules.registry import Registry, model_name
 from finetune_alf.tracking.mlflow import MlflowTracker
 
 ONE, TWO = published("distilbert-alf-1"), published("distilbert-alf-2")
@@ -178,6 +178,44 @@ def test_a_missing_alias_is_refused_with_the_registered_ones(store: Store) -> No
         store.registry.pull("alf-other@alf-1")
 
 
+def test_a_version_is_pulled_by_its_number_wherever_its_alias_is(store: Store) -> None:
+    store.register(ONE)
+    store.register(TWO)  # moves the alias
+    assert store.registry.pull("alf-minilm@alf-1").schedule == TWO
+    for number, schedule in ((1, ONE), (2, TWO)):
+        pulled = store.registry.pull_version("alf-minilm", number, schedule.digest)
+        assert (pulled.schedule, pulled.version) == (schedule, number)
+
+
+def test_a_version_that_has_another_number_is_found_by_its_digest(store: Store) -> None:
+    store.register(ONE)
+    for number in (2, 7):
+        assert store.registry.pull_version("alf-minilm", number, ONE.digest).version == 1
+    with pytest.raises(ScheduleError, match=r"alf-minilm version 1: must be registered .*, but no version has it\."):
+        store.registry.pull_version("alf-minilm", 1, TWO.digest)
+    with pytest.raises(ScheduleError, match=r"alf-other version 1: must be .* `finetune-alf register other`"):
+        store.registry.pull_version("alf-other", 1, ONE.digest)
+
+
+def test_a_numbered_version_whose_file_was_changed_is_refused(store: Store) -> None:
+    store.register(ONE)
+    store.file(ONE).write_text(TWO.to_json())
+    with pytest.raises(ScheduleError, match="alf-minilm version 1: must have the digest"):
+        store.registry.pull_version("alf-minilm", 1, ONE.digest)
+
+
+def test_a_models_name_tells_project_and_study_and_messages_name_the_study(store: Store) -> None:
+    model = model_name("my-team", "minilm-2")
+    assert model == "alf-my-team.minilm-2"
+    store.registry.register(model, ONE, "alf-1", store.run_id)
+    assert pull(f"{model}@alf-1", store.tracker.uri) == ONE
+    with pytest.raises(ScheduleError, match="`finetune-alf register minilm-2`"):
+        store.registry.pull(f"{model}@alf-2")
+    longest = model_name("p" * 64, "s" * 64)
+    store.registry.register(longest, TWO, "alf-1", store.run_id)
+    assert [each.model for each in store.registry.list()] == [model, longest]
+
+
 def test_an_empty_registry_is_named(root: Path) -> None:
     MlflowTracker(root)
     with pytest.raises(ScheduleError, match="but got no schedules"):
@@ -202,6 +240,9 @@ def test_pulling_from_a_missing_store_creates_none(tmp_path: Path) -> None:
 
 
 UNSAFE = [
+    "a.b.c",
+    ".a",
+    "a..b",
     "../x",
     "/etc",
     "a/b",

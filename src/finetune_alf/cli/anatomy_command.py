@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(
     short_help="Print what lies at each address, and its rate.",
-    epilog="Example: finetune-alf anatomy minilm --schedule alf-minilm@alf-1",
+    epilog="Example: finetune-alf anatomy minilm --schedule alf-mine.minilm@alf-1",
 )
 @click.argument("study", required=False)
 @click.option("--schedule", metavar="REF", help="Rates of a schedule (a published name, FILE.json, MODEL@ALIAS).")

@@ -47,7 +47,7 @@ def show(ref: str, uri: str | None, root: Path) -> None:
     click.echo(_pulled(ref, uri, root))
 
 
-@schedules.command(epilog="Example: finetune-alf schedules pull alf-minilm@alf-1 --out alf-1.json")
+@schedules.command(epilog="Example: finetune-alf schedules pull alf-mine.minilm@alf-1 --out alf-1.json")
 @click.argument("ref")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")

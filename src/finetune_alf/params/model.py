@@ -18,12 +18,18 @@ from finetune_alf.register.spec import RegisterSpec
 from finetune_alf.spec import Spec
 from finetune_alf.study.spec import ImportanceSpec, StudySpec
 
+RANDOM_PROJECT = "auto"
+"""As the name of a project: a random one, kept in the project's folder."""
+
 
 class TrackingSpec(Spec):
-    """The MLflow store: a server's http(s) URI or sqlite:///FILE; without one, `mlruns/mlflow.db` below the root."""
+    """The MLflow store: a server's http(s) URI or sqlite:///FILE; without one, `mlruns/mlflow.db` below the root.
+
+    Without a name, the experiment is `finetune_alf.<project>`.
+    """
 
     uri: str | None = None
-    experiment: Annotated[str, Field(min_length=1, max_length=200)] = "finetune_alf"
+    experiment: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 class ReportSpec(Spec):
@@ -35,12 +41,14 @@ class ReportSpec(Spec):
 class Params(Spec):
     """The content of params.yaml: samples, encoders and studies; `params_model` adds the sections of experiments.
 
+    `project` is in the names of experiments and models, and in the keys of runs, so that projects can share a store.
     `register` is spelt `register_` in Python, where the plain word is taken.
     """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
     sections: ClassVar[tuple[Section[Any], ...]] = ()
 
+    project: Name = RANDOM_PROJECT
     compute: ComputeSpec = ComputeSpec()
     tracking: TrackingSpec = TrackingSpec()
     encoders: Annotated[dict[Name, EncoderSpec], Field(min_length=1)]

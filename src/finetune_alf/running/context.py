@@ -20,6 +20,7 @@ from finetune_alf.files import hold_lock
 from finetune_alf.params import Params
 from finetune_alf.params.section import entry
 from finetune_alf.paths import Paths
+from finetune_alf.running.project import project_id
 from finetune_alf.study.spec import StudySpec
 
 
@@ -102,6 +103,11 @@ class Context:
         if compute.n_workers > 1:
             return PoolExecutor(compute.n_workers, compute.job_timeout_s)
         return SerialExecutor(compute.job_timeout_s)
+
+    @property
+    def project(self) -> str:
+        """The id of the project in MLflow."""
+        return project_id(self.params.project, self.paths)
 
     def study(self, name: str) -> StudySpec:
         """Return the study of this name; InputError names those there are."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from finetune_alf.errors import TrackingError
 from finetune_alf.running.context import Context, git_commit
 from finetune_alf.tracking.mirror import Mirror
-from finetune_alf.tracking.mlflow import MlflowTracker
+from finetune_alf.tracking.mlflow import EXPERIMENT, MlflowTracker
 from finetune_alf.tracking.record import RunRecord, RunStatus
 
 
@@ -33,7 +33,7 @@ def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> It
     Raises TrackingError when the store cannot be written to begin with. Once work has begun, a store that fails is
     only logged: results are in the stage's own files, and the next start writes what is missing.
     """
-    tracker = MlflowTracker(ctx.paths.root, tracking_store(ctx), ctx.params.tracking.experiment)
+    tracker = open_tracker(ctx)
     source = commit_tag(git_commit(ctx.paths.root))
     runs = Runs(tracker, tracker.start_parent_run(key, name, {**tags, **source}), Mirror(tracker))
     status: RunStatus = "FAILED"
@@ -45,6 +45,12 @@ def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> It
         raise
     finally:
         _close(ctx, runs, status)
+
+
+def open_tracker(ctx: Context) -> MlflowTracker:
+    """Return the tracker of the project. Raises TrackingError when its store cannot be opened."""
+    experiment = ctx.params.tracking.experiment or f"{EXPERIMENT}.{ctx.project}"
+    return MlflowTracker(ctx.paths.root, tracking_store(ctx), experiment, ctx.project)
 
 
 def commit_tag(commit: str | None) -> dict[str, str]:

@@ -7,14 +7,14 @@ from finetune_alf.figures import learning_curves
 from finetune_alf.recipe.task_plans import task_plans
 from finetune_alf.register.candidates import Candidate, choose_schedules, rank_candidates, select_trials
 from finetune_alf.register.confirm import confirmation_jobs, confirmed_candidate, require_two
-from finetune_alf.register.lock import lock_document, model_name, read_locked_schedules, register_schedules
+from finetune_alf.register.lock import lock_document, read_lock, register_schedules
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import Fitter, LoggedFields
 from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.running.study import study_key, trial_key
 from finetune_alf.running.trial_schedule import trial_schedule
-from finetune_alf.schedules.registry import Registry
+from finetune_alf.schedules.registry import Registry, model_name
 from finetune_alf.schedules.schedule import ConfirmedScore
 from finetune_alf.study.records import TrialRecord, read_study, read_trials
 from finetune_alf.train.job import FitJob
@@ -23,24 +23,27 @@ from finetune_alf.train.result import RecordedFit
 
 
 def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
-    """Register two schedules of a finished study as `alf-<name>`, aliases alf-1 and alf-2.
+    """Register two schedules of a finished study as `alf-<project>.<name>`, aliases alf-1 and alf-2.
 
     With `from_lock` nothing is fitted: the schedules of the lock file are registered again.
     """
     ctx.study(name)
+    model = model_name(ctx.project, name)
     with (
         ctx.lock(f"register-{name}"),
         parent_run(ctx, f"register/{name}", f"register {name}", {"alf.study": name}) as runs,
     ):
         registry = Registry(runs.tracker.uri)
         if from_lock:
-            register_schedules(registry, name, read_locked_schedules(ctx.paths.schedules(name)), runs.parent_id)
+            locked = read_lock(ctx.paths.schedules(name)).schedules
+            schedules = {alias: each.schedule for alias, each in locked.items()}
+            register_schedules(registry, model, schedules, runs.parent_id)
         else:
-            _confirm_and_register(ctx, name, registry, runs)
-    ctx.console.log(f"{name}: registered {model_name(name)}@alf-1 and {model_name(name)}@alf-2.")
+            _confirm_and_register(ctx, name, model, registry, runs)
+    ctx.console.log(f"{name}: registered {model}@alf-1 and {model}@alf-2.")
 
 
-def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Runs) -> None:
+def _confirm_and_register(ctx: Context, name: str, model: str, registry: Registry, runs: Runs) -> None:
     bench, spec = open_bench(ctx, name), ctx.params.register_
     folder = ctx.paths.study_results(name)
     records, distance = read_trials(folder / "trials.jsonl"), bench.study.space.grid_step_distance
@@ -64,11 +67,11 @@ def _confirm_and_register(ctx: Context, name: str, registry: Registry, runs: Run
         alias: trial_schedule(name, f"{name}-{alias}", bench, trials[candidate.trial], _confirmed(bench, candidate))
         for alias, candidate in chosen.items()
     }
-    versions = register_schedules(registry, name, schedules, runs.parent_id)
+    versions = register_schedules(registry, model, schedules, runs.parent_id)
     key = study_key(name, settings.digest)
     _attach_curves(runs, key, [trials[candidate.trial] for candidate in chosen.values()], study.score_name)
     runs.metrics.update({f"{alias}.confirmed": candidate.mean for alias, candidate in chosen.items()})
-    lock_document(name, study.score_name, schedules, versions, by_score).write(ctx.paths.schedules(name))
+    lock_document(name, model, study.score_name, schedules, versions, by_score).write(ctx.paths.schedules(name))
 
 
 def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs: Runs) -> Mapping[str, RecordedFit]:

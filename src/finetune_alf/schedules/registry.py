@@ -16,7 +16,8 @@ from finetune_alf.tracking.store import open_store, redact, redacted_uri, tracki
 DIGEST_TAG = "alf.digest"
 NAME_TAG = "alf.schedule"
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_ALIAS = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_MODEL = re.compile(rf"{_ALIAS.pattern}(\.{_ALIAS.pattern})?")
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,25 @@ class Registry:
             schedule = self._read(client, version)  # by version number: the alias may move meanwhile
         return PulledSchedule(schedule, model, int(version.version), version.run_id, schedule.digest)
 
+    def pull_version(self, model: str, number: int, digest: str) -> PulledSchedule:
+        """Return the version of this number if it has this digest, else another one with it, its digest verified.
+
+        A registry that was filled again numbers its versions anew. Raises ScheduleError when no version has the digest.
+        """
+        _check_names(model)
+        client = self._client(create=False)
+        with tracking_errors(self.uri):
+            version = self._numbered(client, model, number)
+            if version is None or version.tags.get(DIGEST_TAG) != digest:
+                version = self._find_version(client, model, digest)
+            if version is None:
+                raise ScheduleError(
+                    f"{model} version {number}: must be registered in {redacted_uri(self.uri)} with the digest "
+                    f"{digest[:12]}, but no version has it. {_register_again(model)}"
+                )
+            schedule = self._read(client, version)
+        return PulledSchedule(schedule, model, int(version.version), version.run_id, schedule.digest)
+
     def list(self) -> tuple[ScheduleVersion, ...]:
         """Return all versions of all registered schedules, by model and version."""
         client = self._client(create=False)
@@ -85,7 +105,7 @@ class Registry:
             versions = [
                 _schedule_version(version)
                 for model in _all_pages(client.search_registered_models)
-                if _NAME.fullmatch(model.name)
+                if _MODEL.fullmatch(model.name)
                 for version in _model_versions(client, model.name)
                 if DIGEST_TAG in version.tags
             ]
@@ -117,6 +137,17 @@ class Registry:
                     continue
                 return version
         return None
+
+    def _numbered(self, client: Any, model: str, number: int) -> Any:
+        """Return the version of this number, or None."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return client.get_model_version(model, str(number))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
 
     def _resolve(self, client: Any, model: str, alias: str) -> Any:
         from mlflow.exceptions import MlflowException
@@ -162,18 +193,24 @@ class Registry:
         return schedule
 
 
-def _check_names(model: str, alias: str) -> None:
+def model_name(project: str, study: str) -> str:
+    """Return the name of a study's registered model; a dot is in no name, so that the two can be told apart."""
+    return f"alf-{project}.{study}"
+
+
+def _check_names(model: str, alias: str | None = None) -> None:
     """Raise ScheduleError for a name that could be read as a path, before any file or server is accessed."""
-    for kind, name in (("model", model), ("alias", alias)):
-        if not _NAME.fullmatch(name):
+    for kind, name, pattern in (("model", model, _MODEL), ("alias", alias, _ALIAS)):
+        if name is not None and not pattern.fullmatch(name):
+            dot = ", with one dot between two of these" if kind == "model" else ""
             raise ScheduleError(
-                f"{kind}: must be 1 to 100 lower-case letters, digits, - or _, but got {name[:80]!r}. "
-                "A registered schedule is named model@alias, as in alf-minilm@alf-1."
+                f"{kind}: must be 1 to 100 lower-case letters, digits, - or _{dot}, but got {name[:80]!r}. "
+                "A registered schedule is named model@alias, as in alf-mine.minilm@alf-1."
             )
 
 
 def _register_again(model: str) -> str:
-    study = model.removeprefix("alf-")
+    study = model.removeprefix("alf-").rpartition(".")[2]  # a model of an older version has no project in its name
     return (
         f"Register it again with `finetune-alf register {study}`, or from the results alone with "
         f"`finetune-alf register {study} --from-lock`."

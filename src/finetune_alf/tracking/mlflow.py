@@ -1,7 +1,8 @@
 """MlflowTracker: runs in an MLflow store, written through MlflowClient with explicit run ids and idempotent writes.
 
 It does not use MLflow's fluent API or its active run, so it works in any thread or process. A run's key is its tag
-`alf.key`, set on creation. Its end time is written last, so a run that has ended is complete.
+`alf.key`, set on creation, which starts with the project. Its end time is written last, so a run that has ended is
+complete.
 """
 
 import tempfile
@@ -18,14 +19,21 @@ T = TypeVar("T")
 
 EXPERIMENT = "finetune_alf"
 KEY_TAG = "alf.key"
+PROJECT_TAG = "alf.project"
 PARENT_TAG = "mlflow.parentRunId"
 N_METRICS_PER_BATCH, N_PARAMS_PER_BATCH = 800, 100  # log_batch takes 100 params, 100 tags and 1,000 items in all
 
 
 class MlflowTracker:
-    """A Tracker on the store below `root`, or on the one at `uri`. Raises TrackingError if it cannot be opened."""
+    """A Tracker on the store below `root`, or on the one at `uri`, for the runs of one project.
 
-    def __init__(self, root: Path, uri: str | None = None, experiment: str = EXPERIMENT) -> None:
+    Runs with equal keys of several projects are several runs. Raises TrackingError if the store cannot be opened.
+    """
+
+    def __init__(
+        self, root: Path, uri: str | None = None, experiment: str = EXPERIMENT, project: str | None = None
+    ) -> None:
+        self.project = project
         self.uri = tracking_uri(root, uri)
         self.client = open_store(self.uri)
         with tracking_errors(self.uri):
@@ -107,7 +115,7 @@ class MlflowTracker:
         """Return the oldest run with this key. Delete younger ones, which are created when a response is lost."""
         runs = self.client.search_runs(
             [self.experiment_id],
-            filter_string=f"tags.`{KEY_TAG}` = '{key}'",
+            filter_string=f"tags.`{KEY_TAG}` = '{self._identity(key)[KEY_TAG]}'",
             order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
         )
         for duplicate in runs[1:]:
@@ -116,9 +124,13 @@ class MlflowTracker:
 
     def _create(self, key: str, name: str, started_ms: int, tags: Mapping[str, str]) -> Any:
         run = self.client.create_run(
-            self.experiment_id, start_time=started_ms, tags={**tags, KEY_TAG: key}, run_name=name
+            self.experiment_id, start_time=started_ms, tags={**tags, **self._identity(key)}, run_name=name
         )
         return self._find(key) or run
+
+    def _identity(self, key: str) -> dict[str, str]:
+        """Return the tags that identify a run."""
+        return {KEY_TAG: f"{self.project}/{key}", PROJECT_TAG: self.project} if self.project else {KEY_TAG: key}
 
     def _log_batches(self, run_id: str, record: RunRecord, tags: Mapping[str, str]) -> None:
         from mlflow.entities import Metric, Param, RunTag

@@ -17,6 +17,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.tracking.mlflow import MlflowTracker
 
 PARAMS = """
+project: small
 compute: {n_threads: 1, precision: fp32}
 encoders:
   tiny: {kind: folder, path: checkpoint}
@@ -146,7 +147,7 @@ def test_a_finished_adaptation_is_not_repeated_and_a_lost_result_is_written_agai
 
 
 def test_mlflow_has_the_adaptation_and_every_cell_below_one_parent(done: Path, document: AdaptDocument) -> None:
-    tracker = MlflowTracker(done)
+    tracker = MlflowTracker(done, experiment="finetune_alf.small")
     runs = tracker.client.search_runs([tracker.experiment_id], "tags.`alf.adapt` = 'films'", max_results=50)
     (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     nested = {run.info.run_name: run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id}

@@ -14,6 +14,7 @@ RECIPE = {"rates": {"kind": "uniform", "rate": 1e-5}, "epochs": 2, "batch": 8, "
 SAMPLE = SweepSample(name="words", digest="d" * 64, metrics=("accuracy", "f1"), score_on="test", n_texts=2)
 
 PARAMS = """
+project: small
 compute: {n_threads: 1, precision: fp32}
 encoders:
   tiny:

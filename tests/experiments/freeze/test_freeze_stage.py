@@ -131,7 +131,7 @@ def test_the_report_contains_the_sweep_and_its_figures(done: Path) -> None:
 
 
 def test_mlflow_has_one_run_a_fit_also_for_those_of_search_and_sweep(done: Path) -> None:
-    tracker = MlflowTracker(done)
+    tracker = MlflowTracker(done, experiment="finetune_alf.small")
     (parent,) = tracker.client.search_runs([tracker.experiment_id], "tags.`alf.freeze` = 'tiny'")
     assert parent.info.status == "FINISHED"
     nested = tracker.client.search_runs(

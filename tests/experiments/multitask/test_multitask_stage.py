@@ -16,12 +16,12 @@ from finetune_alf.files import read_json, read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
 from finetune_alf.recipe import TasksSpec
-from finetune_alf.register.lock import read_locked_schedules
+from finetune_alf.register.lock import read_lock
 from finetune_alf.running.context import Context
+from finetune_alf.running.parent_run import open_tracker
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register
 from finetune_alf.running.study import study
-from finetune_alf.tracking.mlflow import MlflowTracker
 from small_project import PARAMS, RecordingConsole
 
 MIX = """
@@ -187,7 +187,7 @@ def test_a_cell_of_two_experiments_is_fitted_once(done):
 
 
 def test_mlflow_has_a_nested_run_for_each_cell_with_each_tasks_score(done):
-    tracker = MlflowTracker(done.paths.root)
+    tracker = open_tracker(done)
     search = tracker.client.search_runs
     (parent,) = search([tracker.experiment_id], "tags.`alf.multitask` = 'top'")
     assert parent.info.status == "FINISHED"
@@ -231,7 +231,8 @@ def test_schedules_of_a_mixture_are_searched_confirmed_and_registered(done):
     trials = read_jsonl(done.paths.study_results("mixed") / "trials.jsonl")
     assert best["score"] == max(trial["score"] for trial in trials)
     assert all(set(trial["result"]["tasks"]) == set(TASKS) for trial in trials)
-    for schedule in read_locked_schedules(done.paths.schedules("mixed")).values():
+    for locked in read_lock(done.paths.schedules("mixed")).schedules.values():
+        schedule = locked.schedule
         assert schedule.recipe.tasks == done.params.studies["mixed"].recipe.tasks
         assert schedule.confirmed.metric == "overall"
         assert schedule.confirmed.low <= schedule.confirmed.mean <= schedule.confirmed.high

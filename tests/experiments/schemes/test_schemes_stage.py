@@ -20,9 +20,9 @@ from finetune_alf.planning.planned import ADAPTERS_NOTE
 from finetune_alf.rates import ListedRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
+from finetune_alf.running.parent_run import open_tracker
 from finetune_alf.running.prepare import prepare
 from finetune_alf.schedules.schedule import Provenance, Schedule
-from finetune_alf.tracking.mlflow import MlflowTracker
 from small_project import PARAMS, RecordingConsole
 
 TESTBED = """
@@ -130,7 +130,7 @@ def test_a_cell_has_its_own_rates_those_of_its_adapters_or_of_its_schedule(done)
 
 
 def test_mlflow_has_a_parent_run_and_a_nested_run_for_each_cell(done):
-    tracker = MlflowTracker(done.paths.root)
+    tracker = open_tracker(done)
     runs = tracker.client.search_runs([tracker.experiment_id], "tags.`alf.scheme` != ''", max_results=100)
     tags = {tuple(run.data.tags[f"alf.{part}"] for part in PARTS) for run in runs}
     assert tags == {tuple(getattr(cell, part) for part in PARTS) for cell in cells_of(done)}

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from finetune_alf.compute.environment import shares
-from finetune_alf.errors import ScheduleError
 from finetune_alf.experiments.transfer.cells import (
     Cell,
     TransferLine,
@@ -18,11 +17,11 @@ from finetune_alf.experiments.transfer.schemes import scheme_recipes
 from finetune_alf.experiments.transfer.section import SECTION
 from finetune_alf.files import write_json
 from finetune_alf.metrics import majority_baseline, sample_metric
-from finetune_alf.register.lock import model_name, read_locked_schedules
+from finetune_alf.register.lock import pull_locked, read_lock
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.schedules.registry import Registry
+from finetune_alf.schedules.registry import Registry, model_name
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
@@ -63,18 +62,9 @@ def _has_schedules(schemes: Sequence[str]) -> bool:
 
 
 def _pull(ctx: Context, study: str, registry: Registry) -> dict[str, Schedule]:
-    """Pull the study's schedules from the registry; ScheduleError for one that is not the lock file's."""
-    schedules = {}
-    for alias, locked in read_locked_schedules(ctx.paths.schedules(study)).items():
-        pulled = registry.pull(f"{model_name(study)}@{alias}").schedule
-        if pulled.digest != locked.digest:
-            raise ScheduleError(
-                f"{model_name(study)}@{alias}: must have the digest {locked.digest[:12]} of the lock file, but the "
-                f"registry has {pulled.digest[:12]}. Run `finetune-alf register {study} --from-lock` to register what "
-                "the lock file holds, or the register stage to confirm anew."
-            )
-        schedules[alias] = pulled
-    return schedules
+    """Pull the versions of the study's lock file from the registry; ScheduleError for one that it does not have."""
+    pulled = pull_locked(registry, read_lock(ctx.paths.schedules(study)), model_name(ctx.project, study))
+    return {alias: each.schedule for alias, each in pulled.items()}
 
 
 def _kind(bench: Bench) -> CellKind[Cell]:
