@@ -19,6 +19,7 @@ from typing import Any
 
 import optuna
 
+from finetune_alf.compute import Environment
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.execute import SerialExecutor
@@ -39,6 +40,8 @@ PRUNERS: Mapping[str, optuna.pruners.BasePruner] = {
     "successive_halving": optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2),
 }
 """As `studies.<name>.pruner` makes them by default; epochs are counted from 1."""
+
+ENVIRONMENT = Environment(device="cpu", precision="fp32", n_threads=1, git_commit=None, versions={})
 
 
 def planted_scores(rates: Sequence[float]) -> list[float]:
@@ -89,6 +92,7 @@ def ours(pruner: str, seed: int, n_trials: int) -> tuple[float, int]:
             encoder_spec=RandomEncoder.model_validate_json(
                 '{"kind": "random", "config": {"model_type": "bert"}, "seed": 0}'
             ),
+            environment=ENVIRONMENT,
             executor=SerialExecutor(),
             work=fit,
             paths=Paths(Path(root)),
@@ -204,9 +208,6 @@ def _result(epochs: Sequence[EpochMetrics], score: float | None) -> FitResult:
         seconds=0.0,
         n_steps=0,
         n_trainable_parameters=0,
-        device="cpu",
-        precision="fp32",
-        n_threads=1,
         started_ms=0,
     )
 

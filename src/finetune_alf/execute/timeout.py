@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -74,7 +74,8 @@ class JobTimer:
         self._armed_at = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, max(self._left, 1e-6), AGAIN_S)
         if sys.__stderr__ is not None:
-            faulthandler.dump_traceback_later(max(self._left, 0.0) + RETURN_S, exit=True, file=sys.__stderr__)
+            with suppress(ValueError, OSError):  # it is closed
+                faulthandler.dump_traceback_later(max(self._left, 0.0) + RETURN_S, exit=True, file=sys.__stderr__)
 
     def _disarm(self) -> None:
         if self._armed_at is None or self._left is None:
