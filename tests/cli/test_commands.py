@@ -65,6 +65,18 @@ def test_diff_names_what_an_overlay_changes_leaf_by_leaf(root: Path) -> None:
     )
 
 
+def test_diff_in_a_folder_without_params_compares_overlays_with_the_default(root: Path) -> None:
+    told = run(root, "params", "diff", "--params", "real-small").stdout
+    (root / "params.yaml").unlink()
+    assert run(root, "params", "diff", "--params", "real-small").stdout == told
+    (root / "mine.yaml").write_text("studies: {minilm: {n_trials: 60}}\n")
+    over_default = run(root, "params", "diff", "--params", "default", "--params", str(root / "mine.yaml"))
+    assert over_default.stdout == "studies.minilm.n_trials: 40 -> 60\n"
+    without = run(root, "params", "diff")
+    assert (without.exit_code, without.stdout) == (3, "")
+    assert "params use default" in without.stderr
+
+
 def test_diff_alone_compares_with_the_default(root: Path) -> None:
     path = root / "params.yaml"
     assert run(root, "params", "diff").stdout == ""

@@ -1,8 +1,11 @@
 """Starting up: quick, quiet, and with an example for every command."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import click
 import pytest
@@ -10,7 +13,9 @@ from click.testing import CliRunner
 
 from finetune_alf import __version__
 from finetune_alf.cli.entry import group
+from finetune_alf.cli.extras import MODULES_OF_PIPELINE, missing_extra
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "mlflow", "transformers", "datasets", "optuna", "sklearn", "scipy", "matplotlib", "pyarrow", "numpy")
 STILL_HEAVY_FOR_HELP = (*HEAVY, "pydantic", "ruamel.yaml", "tqdm")
 
@@ -33,6 +38,40 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
 
 def test_checking_parameters_loads_no_vendor_of_the_pipeline() -> None:
     assert loaded_by("params", "schema").isdisjoint(set(HEAVY) - {"numpy"})
+
+
+NEEDING_PIPELINE = ("run", "plan", "prepare", "study", "importance", "register", "transfer", "report", "anatomy")
+
+
+def test_without_the_extra_a_command_names_it_and_ends_as_for_any_input(tmp_path: Path) -> None:
+    program = f"""
+import json, sys
+from click.testing import CliRunner
+for name in {sorted(MODULES_OF_PIPELINE)!r}:
+    sys.modules[name] = None  # as if it were not installed
+from finetune_alf.cli.entry import group
+root = ["--root", {str(tmp_path)!r}]
+CliRunner().invoke(group, ["params", "use", "default", *root])
+told = [CliRunner().invoke(group, [command, *root]) for command in {NEEDING_PIPELINE!r}]
+print(json.dumps([(one.exit_code, one.stderr) for one in told]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    for command, (exit_code, stderr) in zip(NEEDING_PIPELINE, json.loads(done.stdout), strict=True):
+        assert exit_code == 3, command
+        assert stderr.startswith("cannot import "), command
+        assert stderr.endswith('This command needs the extra `pipeline`: pip install "finetune-alf[pipeline]"\n')
+
+
+def test_a_missing_module_of_no_extra_is_a_fault_of_the_program() -> None:
+    assert missing_extra(ModuleNotFoundError(name="no_such_module")) is None
+    assert missing_extra(ModuleNotFoundError()) is None
+    assert "torch" in str(missing_extra(ModuleNotFoundError(name="torch.nn")))
+
+
+def test_the_modules_of_the_extra_are_those_of_its_distributions() -> None:
+    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["pipeline"]
+    names = {re.split("[<>=]", requirement)[0] for requirement in requirements}
+    assert {name.replace("scikit-learn", "sklearn") for name in names} == MODULES_OF_PIPELINE
 
 
 def commands(command: click.Command, name: str = "") -> list[tuple[str, click.Command]]:

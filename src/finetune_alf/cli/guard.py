@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from finetune_alf.cli.extras import missing_extra
 from finetune_alf.cli.stops import Stopped, listening
 from finetune_alf.errors import AlfError, StorageError
 from finetune_alf.files import os_error_message
@@ -35,6 +36,12 @@ class GuardedGroup(click.Group):
         except AlfError as error:
             _print_error(ctx, str(error))
             ctx.exit(error.exit_code)
+        except ModuleNotFoundError as error:
+            missing = missing_extra(error)
+            if missing is None:
+                raise
+            _print_error(ctx, str(missing))
+            ctx.exit(missing.exit_code)
         except KeyboardInterrupt as stop:
             name, code = (stop.name, stop.exit_code) if isinstance(stop, Stopped) else ("SIGINT", 130)
             command = shlex.join(["finetune-alf", *ctx.meta["words"]])

@@ -40,14 +40,16 @@ def schema() -> None:
 @overlays_option
 @root_option
 def diff(overlays: tuple[str, ...], root: Path) -> None:
-    """Print what overlays would change in params.yaml; without any, how it differs from the default."""
+    """Print what overlays would change in params.yaml; without any, how it differs from the default.
+
+    Where the folder has no params.yaml, print how the overlays differ from the default.
+    """
     from finetune_alf.params.difference import differences
     from finetune_alf.params.load import read_merged, read_overlay
 
     path = params_path(root)
-    now = read_merged(path).value
-    before, after = (now, read_merged(path, overlays).value) if overlays else (read_overlay("default").value, now)
-    for line in differences(before, after):
+    before = read_merged(path) if overlays and path.exists() else read_overlay("default")
+    for line in differences(before.value, read_merged(path, overlays).value):
         click.echo(line)
 
 

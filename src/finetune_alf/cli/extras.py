@@ -1,0 +1,32 @@
+"""The modules of the extra `pipeline`, for a message where one of them is not installed."""
+
+from finetune_alf.errors import InputError
+
+MODULES_OF_PIPELINE = frozenset(
+    {
+        "datasets",
+        "dvc",
+        "matplotlib",
+        "mlflow",
+        "optuna",
+        "pyarrow",
+        "safetensors",
+        "scipy",
+        "sklearn",
+        "torch",
+        "tqdm",
+        "transformers",
+    }
+)
+"""Names as they are imported: scikit-learn is `sklearn`."""
+
+
+def missing_extra(error: ModuleNotFoundError) -> InputError | None:
+    """Return the error that names the extra to install; None for a module of no extra."""
+    module = (error.name or "").partition(".")[0]
+    if module not in MODULES_OF_PIPELINE:
+        return None
+    return InputError(
+        f"cannot import {module}: it is not installed. This command needs the extra `pipeline`: "
+        'pip install "finetune-alf[pipeline]"'
+    )
