@@ -120,3 +120,16 @@ def test_too_many_failures_in_a_row_stop_the_run_and_count_for_no_job() -> None:
         list(run_attempts(SerialExecutor(), iter(range(99)), work, log, max_failures_in_a_row=most))
     assert len(log.counts) == n_done + most + 1
     assert sum(log.counts.values()) == n_done
+
+
+def test_a_job_that_is_given_up_keeps_its_attempts_when_the_run_stops() -> None:
+    log = CountedAttempts(job1=MAX_ATTEMPTS - 1)
+    with pytest.raises(PartialError, match="stopped after 2"):
+        list(run_attempts(SerialExecutor(), iter([1, 3]), works.fail_on_odd, log, max_failures_in_a_row=1))
+    assert log.counts == {1: MAX_ATTEMPTS, 3: 0}
+
+
+def test_failures_with_a_result_between_them_are_not_in_a_row() -> None:
+    jobs = iter([1, 3, 4, 5, 7, 8])
+    outcomes = list(run_attempts(SerialExecutor(), jobs, works.fail_on_odd, CountedAttempts(), max_failures_in_a_row=2))
+    assert len(outcomes) == 6
