@@ -1,5 +1,6 @@
-"""Files, locks and seeds."""
+"""Files, locks, errors and seeds."""
 
+import ast
 import json
 import os
 import subprocess
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune_alf.errors import InputError, LockedError, StorageError
+from finetune_alf import errors
+from finetune_alf.errors import AlfError, InputError, LockedError, StorageError
 from finetune_alf.files import (
     canonical_json,
     digest,
@@ -20,6 +22,7 @@ from finetune_alf.files import (
     write_bytes,
     write_json,
     write_jsonl,
+    write_once,
 )
 from finetune_alf.seeds import child_seed
 
@@ -50,6 +53,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_bytes(path, b"new")
     assert json.loads(path.read_text()) == {"old": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["kept.json"]
+
+
+def test_the_first_writer_of_a_file_wins_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "made" / "once.txt"
+    assert write_once(path, "é\n") == write_once(path, "later\n") == path.read_text("utf-8") == "é\n"
+    assert list(path.parent.iterdir()) == [path]
+    with pytest.raises(StorageError, match=r"cannot write .*once.txt/below"):
+        write_once(path / "below", "")
 
 
 def test_a_folder_is_replaced_atomically(tmp_path):
@@ -136,6 +147,22 @@ def test_child_seeds_are_stable_in_range_and_differ_by_label(seed, label, number
     assert 0 <= child < 2**31
     assert child == child_seed(seed, label, number)
     assert child != child_seed(seed, label, number + 1)
+
+
+def test_every_error_of_the_package_is_in_the_tree_and_has_an_exit_code() -> None:
+    package = Path(errors.__file__).parent
+    trees = {path: ast.parse(path.read_text()) for path in package.rglob("*.py")}
+    classes = [(path.name, node.name) for path, tree in trees.items() for node in ast.walk(tree) if _is_error(node)]
+    assert ("errors.py", "WorkerError") in classes
+    for file, name in classes:
+        assert file == "errors.py", name
+        assert issubclass(getattr(errors, name), AlfError)
+        assert name in (errors.__doc__ or "")
+        assert getattr(errors, name).exit_code in (1, 3, 4, 5)
+
+
+def _is_error(node: ast.AST) -> bool:
+    return isinstance(node, ast.ClassDef) and node.name.endswith("Error")
 
 
 def test_child_seeds_do_not_depend_on_the_machine():
