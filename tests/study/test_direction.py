@@ -47,7 +47,7 @@ def n_with_false_directions(kind: str, n_trials: int, n_studies: int) -> int:
     studies = (
         directions(observations(kind, n_trials, seed), NAMES, RandomSampler(), seed) for seed in range(n_studies)
     )
-    return sum(any((study[name].p_holm or 0) < SIGNIFICANCE_LEVEL for name in NO_EFFECT) for study in studies)
+    return sum(any((study[name].p_holm or 1) < SIGNIFICANCE_LEVEL for name in NO_EFFECT) for study in studies)
 
 
 def one_param(rates: tuple[float, ...], scores: tuple[float, ...], sampler: AnySampler) -> RankCorrelation:
