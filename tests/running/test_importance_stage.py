@@ -1,11 +1,12 @@
 """Stage `importance` on the trials of a study that was not fitted."""
 
 from itertools import product
+from typing import Any
 
 import pytest
 
 from fake_results import ENVIRONMENT
-from finetune_alf.files import write_jsonl
+from finetune_alf.files import write_json, write_jsonl
 from finetune_alf.rates import LayerRates
 from finetune_alf.running.context import Context
 from finetune_alf.running.importance import importance
@@ -15,17 +16,27 @@ from small_project import small_context
 GRID = [0.0, 1e-4, 1e-3, 1e-2]
 
 
-def with_trials(ctx: Context, n_trials: int) -> Context:
-    """Write trials of whose rates that of the embeddings alone decides the score."""
+def with_trials(ctx: Context, n_trials: int, sampler: str = "tpe") -> Context:
+    """Write a study whose rate of the embeddings alone decides the score."""
     rows = []
     for number, (top, low, embeddings) in zip(range(n_trials), product(GRID, repeat=3), strict=False):
         rates = {str(a): rate for a, rate in LayerRates.of(embeddings, [low, top], 1e-2).items()}
         fit = {"number": number, "state": "complete", "rates": rates, "score": float(GRID.index(embeddings))}
-        rows.append(
-            fit | {"reason": None, "started_ms": 0, "ended_ms": 0, "result": None, "environment": ENVIRONMENT.as_json()}
-        )
-    write_jsonl(ctx.paths.study_results("tiny") / "trials.jsonl", rows)
+        fit |= {"reason": None, "started_ms": 0, "ended_ms": 0, "environment": ENVIRONMENT.as_json(), "result": None}
+        rows.append(fit)
+    folder = ctx.paths.study_results("tiny")
+    write_jsonl(folder / "trials.jsonl", rows)
+    write_json(folder / "study.json", settings(ctx, sampler, n_trials))
     return ctx
+
+
+def settings(ctx: Context, sampler: str, n_trials: int) -> dict[str, Any]:
+    spec = ctx.params.studies["tiny"].model_dump(mode="json")
+    about = {key: spec[key] for key in ("metric", "space", "pruner", "seed", "enqueue", "recipe")}
+    about |= {"name": "tiny", "digest": "5a" * 32, "sampler": {"kind": sampler}, "n_trials": n_trials}
+    about |= {"encoder": {"name": "tiny", "identity": "random", "n_layers": 2}}
+    about |= {"sample": {"name": "films", "digest": "5a" * 32}}
+    return about | {"n_workers": 1, "n_fused": 1, "environments": [], "seconds": 1.0}
 
 
 def stage(ctx: Context) -> LayerImportance:
@@ -46,9 +57,10 @@ def test_the_first_address_is_logged_with_the_subsamples_in_which_it_is_first(tm
 
 
 @pytest.mark.parametrize(("sampler", "is_tested"), [("tpe", False), ("random", True), ("qmc", True)])
-def test_the_sampler_decides_whether_drawn_trials_are_tested(tmp_path, sampler: str, is_tested: bool) -> None:
-    ctx = small_context(tmp_path / "p", **{"    n_trials: 12": f"    sampler: {sampler}\n    n_trials: 12"})
-    document = stage(with_trials(ctx, 20))
+def test_the_sampler_that_the_study_was_run_with_decides_whether_drawn_trials_are_tested(
+    tmp_path, sampler: str, is_tested: bool
+) -> None:
+    document = stage(with_trials(small_context(tmp_path / "p"), 20, sampler))
     assert (document.n_trials, document.n_tested) == (20, 19)  # one is enqueued
     assert document.direction["embeddings"].rho is not None
     assert {way.p_holm is not None for way in document.direction.values()} == {is_tested}

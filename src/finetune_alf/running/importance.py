@@ -5,17 +5,19 @@ from finetune_alf.files import write_bytes
 from finetune_alf.running.context import Context
 from finetune_alf.study.documents import LayerImportance
 from finetune_alf.study.importance import layer_importance
-from finetune_alf.study.records import read_trials
+from finetune_alf.study.records import read_study, read_trials
 
 
 def importance(ctx: Context, name: str) -> None:
     """Estimate the importance of each address in a finished study; writes a document and a figure.
 
     Where there is nothing to estimate from, the document says why, and the figure is empty: the stages that follow do
-    not need it.
+    not need it. Space and sampler are those that the study was run with.
     """
-    spec, study = ctx.params.importance, ctx.study(name)
-    records = read_trials(ctx.paths.study_results(name) / "trials.jsonl")
+    spec = ctx.params.importance
+    ctx.study(name)  # names the studies that there are, where this is none
+    folder = ctx.paths.study_results(name)
+    records, study = read_trials(folder / "trials.jsonl"), read_study(folder)
     with (
         ctx.lock(f"importance-{name}"),
         ctx.console.progress(f"importance {name}", spec.n_resamples) as bar,
