@@ -54,6 +54,7 @@ def importance_bars(record: Mapping[str, Mapping[str, Mapping[str, float]]]) -> 
             middles = [at - 0.4 + width * (index + 0.5) for at in range(len(info.addresses))]
             axes.bar(middles, bars.means, width * 0.92, color=color(index), label=bars.evaluator)
             axes.errorbar(middles, bars.means, _error_bars(bars), fmt="none", ecolor="black", elinewidth=1, capsize=2)
+            axes.plot(middles, bars.shuffled, "_", color="white", markersize=11, markeredgewidth=4)  # seen on bars too
             axes.plot(middles, bars.shuffled, "_", color=GREY, markersize=9, markeredgewidth=2)
         axes.set_xticks(range(len(info.addresses)), info.addresses, rotation=30, ha="right", rotation_mode="anchor")
         axes.set_ylim(bottom=0)
