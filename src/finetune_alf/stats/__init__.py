@@ -7,7 +7,7 @@
 """
 
 from finetune_alf.stats.crossed import Components, Estimated, estimate
-from finetune_alf.stats.intervals import Interval, wilson_interval
+from finetune_alf.stats.intervals import Interval, wilson_ends
 from finetune_alf.stats.paired import sign_flip_p
 from finetune_alf.stats.power import Needed, needed, pooled
 from finetune_alf.stats.scores import ScoredMetric, Scores, combined_scores, scores_of
@@ -41,5 +41,5 @@ __all__ = [
     "scores_of",
     "sign_flip_p",
     "verdict",
-    "wilson_interval",
+    "wilson_ends",
 ]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from finetune_alf.stats.intervals import CONFIDENCE_LEVEL, Floats, Interval, wilson_interval
+from finetune_alf.stats.intervals import CONFIDENCE_LEVEL, Floats, Z, wilson_ends
 from finetune_alf.stats.scores import Scores
 
 LEAST_SHARE = 0.5
@@ -38,6 +38,7 @@ class Variance(NamedTuple):
     seed: Floats
     text: Floats
     rest: Floats
+    n_texts: int
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,8 @@ def variance_of_mean(by_seed: Floats, by_text: Sequence[Floats]) -> Variance:
     text_parts, rest_parts = zip(*map(_texts_and_rest, by_text), strict=True)
     texts, rest = sum(part for part, _ in text_parts), sum(part for part, _ in rest_parts)
     if n_seeds == 1:
-        return Variance(
-            texts, _satterthwaite(texts, text_parts), np.full_like(texts, np.nan), texts * n_texts, 0 * texts
-        )
+        df, unknown = _satterthwaite(texts, text_parts), np.full_like(texts, np.nan)
+        return Variance(texts, df, unknown, texts * n_texts, np.zeros_like(texts), n_texts)
     seeds = by_seed.var(axis=-1, ddof=1) / n_seeds
     of_mean = np.maximum(seeds + texts - rest, LEAST_SHARE * np.maximum(texts, rest))
     return Variance(
@@ -89,14 +89,26 @@ def variance_of_mean(by_seed: Floats, by_text: Sequence[Floats]) -> Variance:
         np.maximum(seeds - rest, 0) * n_seeds,
         np.maximum(texts - rest, 0) * n_texts,
         rest * n_seeds * n_texts,
+        n_texts,
     )
 
 
-def t_quantile(df: Floats, level: float = CONFIDENCE_LEVEL) -> Floats:
-    """Return how many standard errors a two-sided t interval of this level reaches."""
-    from scipy.special import stdtrit
+def t_ends(mean: Floats, variance: Variance) -> tuple[Floats, Floats]:
+    """Return the ends of the 95 % t interval of a mean."""
+    half = np.where(variance.of_mean > 0, _quantile(variance) * np.sqrt(variance.of_mean), 0.0)
+    return mean - half, mean + half
 
-    return np.asarray(stdtrit(df, (1 + level) / 2))
+
+def proportion_ends(share: Floats, variance: Variance) -> tuple[Floats, Floats]:
+    """Return the ends of the 95 % interval of a share of correct predictions.
+
+    It is Wilson's at the effective sample size of Korn and Graubard (1998), with the quantile of t. Where nothing
+    varies, all texts are right or all are wrong, and each text counts as one trial.
+    """
+    is_constant = variance.of_mean == 0
+    of_mean = np.where(is_constant, 1.0, variance.of_mean)
+    n_effective = np.where(is_constant, variance.n_texts, share * (1 - share) / of_mean)
+    return wilson_ends(share, n_effective, np.where(is_constant, Z, _quantile(variance)))
 
 
 def t_p(mean: Floats, variance: Variance) -> Floats:
@@ -109,27 +121,23 @@ def t_p(mean: Floats, variance: Variance) -> Floats:
 
 
 def estimate(scores: Scores) -> Estimated:
-    """Return the mean over seeds and texts with its interval, which stays within the bounds of the scores.
-
-    A proportion of correct predictions has Wilson's interval at the effective sample size of Korn and Graubard (1998),
-    with the quantile of t; other means have the t interval.
-    """
-    by_text = [np.asarray(part) for part in scores.by_text]
-    variance, mean = variance_of_mean(scores.by_seed, by_text), float(scores.by_seed.mean())
-    interval = _wilson(mean, variance, by_text) if scores.is_proportion else _t_interval(mean, variance, scores.bounds)
+    """Return the mean over seeds and texts with its interval, which stays within the bounds of the scores."""
+    mean, variance = scores.by_seed.mean(keepdims=True)[0], variance_of_mean(scores.by_seed, scores.by_text)
+    low, high = (proportion_ends if scores.is_proportion else t_ends)(mean, variance)
+    least, most = min(scores.bounds[0], mean), max(scores.bounds[1], mean)  # a mean may overshoot in its last digit
     has_seeds = len(scores.seeds) > 1
     return Estimated(
-        mean,
-        interval.low,
-        interval.high,
-        float(t_p(np.asarray(mean), variance)),
+        float(mean),
+        float(max(low, least)),
+        float(min(high, most)),
+        float(t_p(mean, variance)),
         float(scores.by_seed.std(ddof=1)) if has_seeds else None,
         Components(
             float(variance.seed) if has_seeds else None,
             float(variance.text),
             float(variance.rest),
             len(scores.seeds),
-            sum(part.shape[1] for part in by_text),
+            variance.n_texts,
         ),
     )
 
@@ -152,17 +160,8 @@ def _satterthwaite(total: Floats, parts: Sequence[tuple[Floats, int]]) -> Floats
     return np.asarray(np.divide(np.square(total), spread, out=np.full_like(total, np.inf), where=spread > 0))
 
 
-def _t_interval(mean: float, variance: Variance, bounds: tuple[float, float]) -> Interval:
-    if variance.of_mean == 0:
-        return Interval(mean, mean, mean)
-    half = float(t_quantile(variance.df) * np.sqrt(variance.of_mean))
-    return Interval(mean, max(mean - half, min(bounds[0], mean)), min(mean + half, max(bounds[1], mean)))
+def _quantile(variance: Variance) -> Floats:
+    """Return how many standard errors a 95 % interval reaches."""
+    from scipy.special import stdtrit
 
-
-def _wilson(share: float, variance: Variance, by_text: Sequence[Floats]) -> Interval:
-    """Return Wilson's interval; where nothing varies, all texts are right or all wrong, and each text counts as one."""
-    if variance.of_mean == 0:
-        n_texts = sum(part.shape[1] for part in by_text)
-        return wilson_interval(round(share) * n_texts, n_texts)
-    n_effective = float(share * (1 - share) / variance.of_mean)
-    return wilson_interval(share * n_effective, n_effective, float(t_quantile(variance.df)))
+    return np.asarray(stdtrit(variance.df, (1 + CONFIDENCE_LEVEL) / 2))

@@ -1,4 +1,4 @@
-"""A mean with its confidence interval, and Wilson's interval of a proportion."""
+"""Confidence intervals: the level, Wilson's interval of a proportion, and what else has no place of its own."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -23,18 +23,15 @@ class Interval:
     high: float
 
 
-def wilson_interval(k: float, n: float, quantile: float = Z) -> Interval:
-    """Return Wilson's score interval of a proportion: `k` successes in `n` independent trials.
+def wilson_ends(share: ArrayLike, n: ArrayLike, quantile: ArrayLike = Z) -> tuple[Floats, Floats]:
+    """Return the ends of Wilson's score interval of a share of `n` independent trials, which may be fractional.
 
-    It covers the accuracy of this one fitted model over all texts like these, and says nothing of other seeds.
-    Wilson 1927, "Probable inference". `k` and `n` may be fractional: an effective number of trials.
+    Wilson 1927, "Probable inference".
     """
-    if not (n > 0 and 0 <= k <= n):
-        raise InputError(f"k: must be from 0 to n, and n above 0, but got {k} of {n}.")
-    p, scale = k / n, 1 + quantile**2 / n
-    center = (p + quantile**2 / (2 * n)) / scale
-    half = quantile / scale * np.sqrt(p * (1 - p) / n + quantile**2 / (4 * n**2))
-    return Interval(p, float(max(0.0, min(center - half, p))), float(min(1.0, max(center + half, p))))
+    p, n, z = (np.asarray(each, dtype=np.float64) for each in (share, n, quantile))
+    center = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return np.clip(center - half, 0.0, p), np.clip(center + half, p, 1.0)
 
 
 def as_matrix(values: ArrayLike) -> Floats:
