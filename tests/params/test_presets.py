@@ -64,7 +64,7 @@ def test_the_small_real_preset_is_as_large_as_it_says() -> None:
     assert study.n_trials >= 30
     assert (study.recipe.max_tokens, study.recipe.epochs, study.recipe.batch) == (64, 5, 16)
     assert study.recipe.rates.at(6)["head"] == 5e-4
-    assert params.transfer.n_seeds == 3
+    assert params.transfer.n_seeds == 5
     assert all(sample.n_train == 192 and sample.n_test >= 500 for sample in params.samples.values())
 
 

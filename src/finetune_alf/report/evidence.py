@@ -14,14 +14,23 @@ EXPLORATORY = "exploratory"
 """The verdict's place in a table where a comparison has none."""
 
 
-def how_judged(described: str) -> str:
-    """Return how to read the verdicts of a family, given in words."""
-    return (
-        f"Verdicts: {described}. This family was declared beforehand, and its p are corrected together by Holm's "
-        'method; "better" and "worse" need a corrected p below .05. Everything else is no evidence of a difference, '
-        "which is not evidence of equality. Interval and p come from the same t over seeds and texts. Comparisons "
-        "outside of the family are exploratory: estimates with intervals that are not corrected."
-    )
+def how_judged(described: str, verdicts: Sequence[str | None]) -> str:
+    """Return how to read the verdicts of a family, given in words; a comparison without a verdict is exploratory."""
+    n_declared = len(verdicts) - verdicts.count(None)
+    sentences = [f"No verdicts: the declared family ({described}) has no comparison here."]
+    if n_declared:
+        corrected = "corrected p" if n_declared > 1 else "p"
+        declared = "These comparisons were declared beforehand, and their p are corrected together by Holm's method."
+        sentences = [
+            f"Verdicts: {described}.",
+            declared if n_declared > 1 else "This comparison was declared beforehand.",
+            f'"Better" and "worse" need a {corrected} below .05. Everything else is no evidence of a difference, which '
+            "is not evidence of equality.",
+        ]
+    sentences.append("Interval and p come from the same t over seeds and texts.")
+    if None in verdicts:
+        sentences.append("All other comparisons are exploratory: estimates with intervals that are not corrected.")
+    return " ".join(sentences)
 
 
 def verdict_cell(verdict: str | None) -> str:

@@ -6,5 +6,5 @@ from finetune_alf.experiments.comparison import Family
 PLAIN: Variant = "plain"
 ADAPTED: Variant = "adapted"
 
-FAMILY: Family[Variant] = Family("the adapted encoder against the plain one, one comparison an adaptation", {ADAPTED})
+FAMILY: Family[Variant] = Family("the adapted encoder against the plain one", {ADAPTED})
 """There is one comparison, so its p needs no correction."""

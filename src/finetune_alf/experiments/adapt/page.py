@@ -123,11 +123,11 @@ def _how_compared(comparisons: Sequence[Comparison]) -> Iterator[str]:
     seeds = f"the same {' or '.join(map(str, n_seeds))} seeds" if n_seeds else "the same seeds"
     yield f"Both encoders are fine-tuned by the same recipe with {seeds}, and scored on the same test texts."
     yield environment_line([share for comparison in comparisons for share in comparison.environments])
-    yield how_judged(FAMILY.described)
+    differences = [comparison.difference for comparison in comparisons if comparison.difference]
+    yield how_judged(FAMILY.described, [found.verdict for found in differences[:1]])  # one comparison an adaptation
     if n_seeds and (caution := few_seeds(n_seeds[0])):
         yield caution
-    found = [comparison.difference.variance.components for comparison in comparisons if comparison.difference]
-    if power := power_line(found):
+    if power := power_line([found.variance.components for found in differences]):
         yield power
 
 

@@ -11,6 +11,7 @@ from finetune_alf.report.evidence import few_seeds, how_judged, p_cell, power_li
 from finetune_alf.report.numbers import NONE, counted, estimate, p_value, score, signed_estimate
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
+from finetune_alf.stats import Verdict
 
 
 def scores_and_differences(sweep: FreezeDocument) -> Section:
@@ -112,8 +113,13 @@ def _verdicts(sweep: FreezeDocument) -> Section:
             ],
         )
     section.text(
-        how_judged(DESCRIBED),
+        how_judged(DESCRIBED, _all_verdicts(sweep)),
         few_seeds(sweep.n_seeds),
         power_line([difference.variance.components for _, _, difference in found]),
     )
     return section
+
+
+def _all_verdicts(sweep: FreezeDocument) -> list[Verdict | None]:
+    levels = [level for table in sweep.samples.values() for name, level in table.levels.items() if name != FULL_MODEL]
+    return [found.verdict for level in levels for found in level.differences.values() if found]

@@ -65,7 +65,7 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
     )
     differences = [cell.difference for cell in document.cells.values() if cell.difference]
     section.text(
-        how_judged(DESCRIBED),
+        how_judged(DESCRIBED, [found.verdict for found in differences]),
         few_seeds(document.n_seeds),
         power_line([found.variance.components for found in differences if found.verdict]),
     )

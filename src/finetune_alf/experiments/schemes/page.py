@@ -148,7 +148,7 @@ def _notes(testbed: SchemesDocument) -> Iterator[str]:
     yield from filter(
         None,
         [
-            how_judged(DESCRIBED) if differences else None,
+            how_judged(DESCRIBED, [found.verdict for found in differences]) if differences else None,
             few_seeds(testbed.n_seeds),
             power_line([found.variance.components for found in differences if found.verdict]),
         ],

@@ -125,7 +125,7 @@ def _differences(transfers: Transfers, metric: str) -> Section:
         )
     family = transfer_family([transfer.document for transfer in transfers])
     section.text(
-        how_judged(family.described),
+        how_judged(family.described, [found.verdict for found in differences.values()]),
         few_seeds(_n_seeds(transfers)),
         power_line([found.variance.components for found in primary.values()]),
     )
