@@ -34,8 +34,9 @@ from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import open_store
 from finetune_alf.train.forward.padded import PaddedForward
-from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
+from finetune_alf.train.runner import FitRunner
 
 N_PROBE_EPOCHS = 3
 """Epochs of the fit that times training steps."""
@@ -83,7 +84,7 @@ class _Bench:
     def run(self) -> PeerResult:
         setup_started = time.perf_counter()
         self._fit(self.task.texts.warm_up_digest, self.recipe.model_copy(update={"epochs": 1}), self.vectors[0], 0)
-        encoder = self.fit_runner.encoder(self.task.encoder, 2)
+        encoder = self.fit_runner.loader.encoder(self.task.encoder, 2)
         suggest_s = self._commit_trials(encoder)
         setup_s = time.perf_counter() - setup_started - suggest_s
         counter = Counter()
@@ -136,7 +137,7 @@ class _Bench:
         return result, recorded[-1]
 
     def _counts(self, encoder: Encoder, counter: Counter, fits: list[FitResult]) -> WorkCounts:
-        sample = self.fit_runner.sample(self.task.texts.digest)
+        sample = self.fit_runner.loader.sample(self.task.texts.digest)
         splits = [encoder.tokenize(sample.splits[name].texts, self.work.max_tokens) for name in ("train", "validation")]
         return WorkCounts(
             n_trials=len(fits),

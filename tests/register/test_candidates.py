@@ -55,16 +55,16 @@ def test_selected_trials_are_far_apart_and_no_better_trial_is_left_out(drawn, n_
     try:
         selected = select_trials(records, BASELINE, n_top, distance, min_distance)
     except InputError:
-        complete = [record.layer_rates for record in records if record.score is not None]
+        complete = [record.rates for record in records if record.score is not None]
         best = max((r for r in records if r.score is not None), key=lambda r: (r.score, -r.number), default=None)
-        assert best is None or all(distance(best.layer_rates, other) < min_distance for other in complete)
+        assert best is None or all(distance(best.rates, other) < min_distance for other in complete)
         return
     assert len(selected) <= n_top
     assert [r.score for r in selected] == sorted((r.score for r in selected), reverse=True)
     for record in records:
         if record.score is None or record in selected:
             continue
-        near = any(distance(record.layer_rates, other.layer_rates) < min_distance for other in selected)
+        near = any(distance(record.rates, other.rates) < min_distance for other in selected)
         assert near or (record.score <= selected[-1].score and len(selected) == n_top)
 
 
@@ -76,7 +76,7 @@ def test_fewer_than_two_different_trials_are_refused():
 
 def test_the_baseline_is_not_selected():
     records = [trial(0, (3, 3, 3), 0.9), trial(1, (0, 0, 0), 0.8), trial(2, (1, 1, 1), 0.7)]
-    selected = select_trials(records, records[0].layer_rates, 3, distance, 1.0)
+    selected = select_trials(records, records[0].rates, 3, distance, 1.0)
     assert [record.number for record in selected] == [1, 2]
 
 

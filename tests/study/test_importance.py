@@ -91,7 +91,7 @@ def test_importances_add_up_to_one_and_lie_in_their_ranges(on_grid: LayerImporta
 
 def test_with_scores_of_chance_shares_are_near_those_of_shuffled_scores() -> None:
     rng = random.Random(3)
-    chance = [record(trial.number, trial.layer_rates, rng.random()) for trial in trials(GRID, 40)]
+    chance = [record(trial.number, trial.rates, rng.random()) for trial in trials(GRID, 40)]
     shares = importance(chance, GRID, n_resamples=5).evaluators
     for evaluator in ("fanova", "mdi"):
         for share in shares[evaluator].values():
@@ -146,7 +146,7 @@ def test_a_tied_blocks_importance_is_listed_under_its_lowest_address() -> None:
 def test_only_complete_trials_of_the_space_count() -> None:
     inside = trials(GRID, 20)
     off_grid = record(20, LayerRates.of(3e-6, [3e-6] * N_LAYERS, 1e-3), 0.1)
-    failed = record(21, inside[0].layer_rates, None)
+    failed = record(21, inside[0].rates, None)
     assert importance([*inside, off_grid, failed], GRID) == importance(inside, GRID)
 
 
@@ -185,13 +185,13 @@ def test_too_few_trials_have_a_reason_in_place_of_an_importance() -> None:
 
 
 def test_equal_scores_have_a_reason_in_place_of_an_importance() -> None:
-    same = [record(trial.number, trial.layer_rates, 0.5) for trial in trials(GRID, 12)]
+    same = [record(trial.number, trial.rates, 0.5) for trial in trials(GRID, 12)]
     assert importance(same, GRID).reason == "all 12 trials have the same score, 0.5"
 
 
 def test_one_score_that_differs_is_enough() -> None:
-    same = [record(trial.number, trial.layer_rates, 0.5) for trial in trials(GRID, 12)]
-    same[3] = record(3, same[3].layer_rates, 0.6)
+    same = [record(trial.number, trial.rates, 0.5) for trial in trials(GRID, 12)]
+    same[3] = record(3, same[3].rates, 0.6)
     assert importance(same, GRID, n_resamples=4).n_trials == 12
 
 

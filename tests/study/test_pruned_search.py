@@ -62,7 +62,7 @@ def optuna_study_of(records: Sequence[TrialRecord]) -> optuna.Study:
         return record.score
 
     for record in records:
-        params = GRID.params_of(record.layer_rates)
+        params = GRID.params_of(record.rates)
         assert params is not None
         study.enqueue_trial(params)
         trial = study.ask(GRID.distributions(N_LAYERS))
@@ -97,7 +97,7 @@ def test_pruned_trials_are_observed_with_the_scores_of_their_epochs_and_failed_o
     ]
     pruned = next(record for record in records if record.state == "pruned")
     scores = {n: e.validation_score for n, e in enumerate(pruned.result.epochs, start=1)} if pruned.result else {}
-    assert PrunedObservation(GRID.params_of(pruned.layer_rates) or {}, scores) in seen
+    assert PrunedObservation(GRID.params_of(pruned.rates) or {}, scores) in seen
 
 
 @pytest.mark.parametrize("pruner", PRUNERS)

@@ -38,7 +38,7 @@ def test_a_study_has_n_trials_and_the_best_one_is_its_best(tmp_path: Path) -> No
     result = study(tmp_path)
     assert [record.number for record in result.records] == list(range(12))
     assert result.best.score == max(record.score or 0 for record in result.records)
-    assert all(record.score == score_of(record.layer_rates) for record in result.records)
+    assert all(record.score == score_of(record.rates) for record in result.records)
 
 
 def test_every_trial_has_the_recipes_head_rate_and_one_fit_seed(tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_study_that_has_enough_trials_fits_nothing_and_keeps_its_results(tmp_p
 
 def test_enqueued_rates_come_first(tmp_path: Path) -> None:
     result = study(tmp_path, study_spec(enqueue=["baseline", "decayed"], n_trials=3))
-    assert result.records[0].layer_rates == LayerRates.of(5e-5, [5e-5] * N_LAYERS, 1e-3)
-    assert result.records[1].layer_rates == DecayedRates(rate=5e-5, decay=0.95, head=1e-3).at(N_LAYERS)
+    assert result.records[0].rates == LayerRates.of(5e-5, [5e-5] * N_LAYERS, 1e-3)
+    assert result.records[1].rates == DecayedRates(rate=5e-5, decay=0.95, head=1e-3).at(N_LAYERS)
 
 
 def test_enqueued_rates_off_the_grid_are_kept_without_params(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_a_full_disk_is_named_and_finished_trials_are_kept(root: Path) -> None:
     try:
         with open_store(root / "studies", "small", check_database(path)) as store:
             finished = store.finished_trials()[0]
-            pending = store.create_trial({}, {}, finished.layer_rates)
+            pending = store.create_trial({}, {}, finished.rates)
             assert finished.result is not None
             large = finished.result.model_copy(update={"predictions": (1,) * 50_000})
             with pytest.raises(StudyError, match=r"cannot read or write .*database or disk is full"):

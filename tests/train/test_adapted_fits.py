@@ -19,7 +19,8 @@ from finetune_alf.train import frozen_features
 from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
-from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.runner import FitRunner
 
 EXACT = 1e-12  # of the largest gradient, in fp64
 ADAPTERS = [HoulsbyAdapter(width=3), LoraAdapter(rank=2)]

@@ -142,7 +142,8 @@ def trajectory(encoder, recipe, *, restricted):
     encoder.model.train()
     forward = PackedForward(encoder.model)
     with forward.restrict_vocabulary([split.table]) if restricted else contextlib.nullcontext():
-        optimizer = LayerwiseOptimizer(encoder.model, encoder.anatomy, recipe, n_steps=6)
+        rates = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))
+        optimizer = LayerwiseOptimizer(encoder.model, encoder.anatomy, recipe, rates, n_steps=6)
         rows = [some for epoch in range(2) for some in shuffled_batches(len(split), 3, 5, epoch)]
         for number, some in enumerate(rows):
             loss = F.cross_entropy(forward(split.table, some), split.labels[some])

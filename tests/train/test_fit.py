@@ -85,7 +85,7 @@ def test_freezing_everything_is_refused(loaded):
 def test_the_rate_of_a_step_is_rates_times_curve(loaded):
     loaded.reset(0)
     recipe = tiny_recipe(curve=LinearCurve(warmup_frac=0.5), optimizer=SGD())
-    optimizer = LayerwiseOptimizer(loaded.model, loaded.anatomy, recipe, n_steps=10)
+    optimizer = LayerwiseOptimizer(loaded.model, loaded.anatomy, recipe, recipe.rates.at(N_LAYERS), n_steps=10)
     seen = []
     for step in range(10):
         optimizer.step(step)

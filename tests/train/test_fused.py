@@ -55,7 +55,7 @@ def weights_alone(encoder, recipe, rates):
     """Return the weights after N_STEPS steps, of one member by itself."""
     reset(encoder)
     split, forward = tokenized_split(encoder), PackedForward(encoder.model, 5)
-    optimizer = LayerwiseOptimizer(encoder.model, encoder.anatomy, recipe.with_rates(rates), N_STEPS)
+    optimizer = LayerwiseOptimizer(encoder.model, encoder.anatomy, recipe, rates, N_STEPS)
     for step in range(N_STEPS):
         optimizer.start_epoch(step)
         rows = range(step, 16, 3)

@@ -17,8 +17,9 @@ from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.coordinator import run_study
 from finetune_alf.study.spec import StudySpec
-from finetune_alf.train import job as job_module
-from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train import fused_jobs
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.runner import FitRunner
 
 HIGH = LayerRates.of(1e-2, [1e-2] * N_LAYERS, 1e-2)
 TOP = LayerRates.of(0.0, [0.0, 0.0, 1e-2], 1e-2)
@@ -48,13 +49,13 @@ def fit_runner(sample):
 @pytest.fixture
 def groups(monkeypatch):
     """Note how many fits each call of fit_fused was given."""
-    sizes, fit_fused = [], job_module.fit_fused
+    sizes, fit_fused = [], fused_jobs.fit_fused
 
     def note(encoder, splits, recipes, *others, **named):
         sizes.append(len(recipes))
         return fit_fused(encoder, splits, recipes, *others, **named)
 
-    monkeypatch.setattr(job_module, "fit_fused", note)
+    monkeypatch.setattr(fused_jobs, "fit_fused", note)
     return sizes
 
 

@@ -21,9 +21,10 @@ from finetune_alf.identity import identity_of
 from finetune_alf.recipe import Recipe
 from finetune_alf.study.identity import study_identity
 from finetune_alf.study.spec import StudySpec
-from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train.job import FitJob
 from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
+from finetune_alf.train.runner import FitRunner
 
 ARCHITECTURE = Path(__file__).parents[2] / "docs/architecture.md"
 HEADER = "| record | in the identity | not in it |"

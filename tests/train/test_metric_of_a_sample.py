@@ -10,7 +10,8 @@ from finetune_alf.data.sample import SPLITS, Card, Sample, Split, rows_digest, s
 from finetune_alf.files import write_json
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import HeadsSpec, TaskSpec, TasksSpec
-from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.runner import FitRunner
 
 
 def sample_of(label_names):

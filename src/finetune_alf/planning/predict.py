@@ -20,7 +20,7 @@ from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 from finetune_alf.spec import Spec
-from finetune_alf.train.job import FitRunner
+from finetune_alf.train.runner import FitRunner
 from finetune_alf.train.steps import n_steps_per_epoch
 
 BETWEEN_S = 0.05
@@ -159,10 +159,10 @@ class Predictor:
     def _shape_for(self, sample: AnySample, recipe: Recipe) -> EncoderShape:
         """Return the encoder's sizes as a recipe has it: with an adapter, with heads for several tasks."""
         if recipe.tasks is not None:
-            return shape_of(self.fit_runner.encoder_for(self.spec, recipe, sample))
+            return shape_of(self.fit_runner.loader.encoder_for(self.spec, recipe, sample))
         if recipe.adapter is not None:
             n_outputs = int(self.encoder.model.config.num_labels)  # adapters go into the encoder that is loaded already
-            return shape_of(self.fit_runner.encoder(self.spec, n_outputs, recipe.adapter))
+            return shape_of(self.fit_runner.loader.encoder(self.spec, n_outputs, recipe.adapter))
         return self.shape
 
     def _speed_on(self, sample: str) -> Speed:
@@ -190,7 +190,7 @@ def predictor_of(
     recipe: Recipe,
 ) -> Predictor:
     """Load an encoder with a head of `n_outputs`, and assume that all samples need such a head."""
-    encoder = fit_runner.encoder(spec, n_outputs)
+    encoder = fit_runner.loader.encoder(spec, n_outputs)
     first = next(iter(samples.values()), None)
     probe = Probe(encoder, recipe, probed(first), fit_runner.compute) if first else None
     shape, engine = shape_of(encoder), engine_of(encoder, fit_runner.compute)

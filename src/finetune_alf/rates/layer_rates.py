@@ -2,14 +2,20 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Self
+from typing import Any, Self
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from finetune_alf.errors import RatesError
 from finetune_alf.rates.address import EMBEDDINGS, HEAD, Address, addresses
 
 
 class LayerRates(Mapping[Address, float]):
-    """Learning rates by address, from the input up; a rate of 0 freezes the parameters at its address."""
+    """Learning rates by address, from the input up; a rate of 0 freezes the parameters at its address.
+
+    In a record it is a map from addresses to rates.
+    """
 
     __slots__ = ("_rates",)
 
@@ -33,6 +39,23 @@ class LayerRates(Mapping[Address, float]):
         """Build from the embeddings' rate, the layers' from the input up, and the head's."""
         values = (embeddings, *layers, head)
         return cls(dict(zip(addresses(len(layers)), values, strict=True)))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def checked(rates: Mapping[str, float]) -> "LayerRates":
+            try:
+                return cls(rates)
+            except RatesError as error:
+                raise ValueError(str(error)) from None
+
+        rates = core_schema.dict_schema(core_schema.str_schema(), core_schema.float_schema())
+        return core_schema.json_or_python_schema(
+            core_schema.no_info_after_validator_function(checked, rates),
+            core_schema.union_schema(
+                [core_schema.is_instance_schema(cls), core_schema.no_info_after_validator_function(checked, rates)]
+            ),
+            serialization=core_schema.plain_serializer_function_ser_schema(dict),
+        )
 
     def __getitem__(self, address: Address) -> float:
         return self._rates[address]

@@ -18,7 +18,7 @@ class Candidate(Estimate):
     """
 
     trial: int
-    rates: dict[str, float]
+    rates: LayerRates
     search_score: float
     scores: tuple[float, ...]
     distance: float | None = None
@@ -33,10 +33,10 @@ def select_trials(
     nothing. The baseline is left out, because every schedule is compared with it. Raises InputError when fewer than two
     trials are far enough apart.
     """
-    complete = [record for record in records if record.score is not None and record.layer_rates != baseline]
+    complete = [record for record in records if record.score is not None and record.rates != baseline]
     selected: list[TrialRecord] = []
     for record in sorted(complete, key=lambda record: (-(record.score or 0.0), record.number)):
-        if all(distance(record.layer_rates, other.layer_rates) >= min_distance for other in selected):
+        if all(distance(record.rates, other.rates) >= min_distance for other in selected):
             selected.append(record)
         if len(selected) == n_top:
             break
@@ -51,10 +51,8 @@ def select_trials(
 def rank_candidates(candidates: Sequence[Candidate], distance: Distance) -> list[Candidate]:
     """Return the candidates by mean score, of equal ones the earlier trial first, each with its distance."""
     by_score = sorted(candidates, key=lambda candidate: (-candidate.mean, candidate.trial))
-    best = LayerRates(by_score[0].rates)
-    return [
-        candidate.model_copy(update={"distance": distance(LayerRates(candidate.rates), best)}) for candidate in by_score
-    ]
+    best = by_score[0].rates
+    return [candidate.model_copy(update={"distance": distance(candidate.rates, best)}) for candidate in by_score]
 
 
 def choose_schedules(by_score: Sequence[Candidate], min_distance: float) -> dict[str, Candidate]:

@@ -25,7 +25,7 @@ def confirmation_jobs(selected: Sequence[TrialRecord], template: FitJob, n_seeds
         replace(
             template,
             key=job_key(record.number, index),
-            recipe=template.recipe.with_rates(record.layer_rates),
+            recipe=template.recipe.with_rates(record.rates),
             seed=child_seed(seed, "confirmation", index),
             score_on="confirmation",
         )

@@ -13,7 +13,7 @@ from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
 from finetune_alf.running.context import Context
 from finetune_alf.study.spec import StudySpec
-from finetune_alf.train.job import FitRunner
+from finetune_alf.train.runner import FitRunner
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def open_bench(ctx: Context, study: str, sample: str | None = None) -> Bench:
     loaded = load_any_sample(folder)
     encoder_spec = encoder_spec_of(ctx, spec.encoder)
     fit_runner = fit_runner_of(ctx, {loaded.card.digest: folder})
-    encoder = fit_runner.encoder_for(encoder_spec, spec.recipe, loaded, spec.metric)
+    encoder = fit_runner.loader.encoder_for(encoder_spec, spec.recipe, loaded, spec.metric)
     return Bench(spec, loaded, encoder_spec, encoder, fit_runner)
 
 
@@ -95,7 +95,7 @@ def open_samples(ctx: Context, encoder: str, samples: Sequence[str]) -> SamplesB
     loaded = {name: load_sample(ctx.paths.sample(name)) for name in samples}
     fit_runner = fit_runner_of(ctx, {sample.card.digest: ctx.paths.sample(name) for name, sample in loaded.items()})
     spec = encoder_spec_of(ctx, encoder)
-    return SamplesBench(loaded, spec, fit_runner.encoder(spec, n_outputs(loaded[samples[0]].card)), fit_runner)
+    return SamplesBench(loaded, spec, fit_runner.loader.encoder(spec, n_outputs(loaded[samples[0]].card)), fit_runner)
 
 
 def n_outputs(card: Card) -> int:

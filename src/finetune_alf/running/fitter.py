@@ -15,10 +15,11 @@ from finetune_alf.running.context import Context, ProgressBar
 from finetune_alf.running.nested_runs import fit_run
 from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.tracking.record import RunRecord
-from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train.job import FitJob
 from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import RecordedFit
 from finetune_alf.train.run_jobs import run_jobs
+from finetune_alf.train.runner import FitRunner
 
 C = TypeVar("C")
 

@@ -50,7 +50,7 @@ def fit_run(
 
 def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str, tags: Mapping[str, str]) -> RunRecord:
     """Return the run of one trial; a trial that failed without a result has its rates and the reason."""
-    name, n_layers = f"trial {record.number}", record.layer_rates.n_layers
+    name, n_layers = f"trial {record.number}", record.rates.n_layers
     tags = {**tags, "alf.trial": str(record.number), "alf.state": record.state}
     if record.repeats is not None:
         tags["alf.repeats"] = str(record.repeats)

@@ -18,7 +18,7 @@ def trial_schedule(
     created = datetime.datetime.fromtimestamp(trial.ended_ms / 1000, datetime.UTC)
     return Schedule(
         name=name,
-        recipe=bench.study.recipe.with_rates(trial.layer_rates),
+        recipe=bench.study.recipe.with_rates(trial.rates),
         provenance=Provenance(
             study=study,
             encoder=bench.encoder.identity,

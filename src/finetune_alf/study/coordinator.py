@@ -195,7 +195,7 @@ class _Coordinator:
 
     def _job(self, trial: PendingTrial) -> FitJob:
         key = f"studies.{self.name}/{self.store.path.stem}/{trial.number}"
-        job = replace(self.template, key=key, recipe=self.spec.recipe.with_rates(LayerRates(trial.rates)))
+        job = replace(self.template, key=key, recipe=self.spec.recipe.with_rates(trial.rates))
         self.attempts.add(job, trial)
         return job
 

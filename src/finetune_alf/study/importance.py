@@ -21,7 +21,6 @@ from optuna.importance import (
     PedAnovaImportanceEvaluator,
 )
 
-from finetune_alf.rates import LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.direction import directions, drawn_trials
 from finetune_alf.study.documents import ImportanceShare, LayerImportance
@@ -91,7 +90,7 @@ def layer_importance(
     observations = observations_of(records, space)
     if reason := _no_importance(observations):
         return LayerImportance(study=study, n_trials=len(observations), reason=reason)
-    param_addresses = space.param_addresses(LayerRates(records[0].rates).n_layers)
+    param_addresses = space.param_addresses(records[0].rates.n_layers)
     names = list(param_addresses)
     drawn = observations_of(drawn_trials(records, n_enqueued), space)
     return LayerImportance(

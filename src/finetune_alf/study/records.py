@@ -23,14 +23,14 @@ STUDY_FILE = "study.json"
 class TrialRecord(Spec):
     """A finished trial: one line of trials.jsonl.
 
-    `rates` has a rate for every address. Only a complete trial has a `score`, only a failed one a `reason`. `repeats`
+    Only a complete trial has a `score`, only a failed one a `reason`. `repeats`
     is the number of an earlier trial with the same rates, whose result this trial has without a fit of its own.
     `environment` is that of its last attempt.
     """
 
     number: int
     state: TrialState
-    rates: dict[str, float]
+    rates: LayerRates
     score: float | None
     reason: str | None
     started_ms: int
@@ -38,11 +38,6 @@ class TrialRecord(Spec):
     environment: Environment
     result: FitResult | None
     repeats: int | None = None
-
-    @property
-    def layer_rates(self) -> LayerRates:
-        """The rates as LayerRates."""
-        return LayerRates(self.rates)
 
 
 def best_trial(records: Sequence[TrialRecord]) -> TrialRecord | None:
@@ -63,7 +58,7 @@ def write_results(folder: Path, records: Sequence[TrialRecord], study: StudyDocu
     best = best_trial(records)
     write_jsonl(folder / "trials.jsonl", [record.model_dump(mode="json") for record in records])
     if best is not None:
-        write_json(folder / "best.json", {"number": best.number, "score": best.score, "rates": best.rates})
+        write_json(folder / "best.json", {"number": best.number, "score": best.score, "rates": dict(best.rates)})
     study.write(folder / STUDY_FILE)
 
 

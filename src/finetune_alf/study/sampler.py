@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import optuna
 
-from finetune_alf.rates import LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.space import AnySpace
@@ -39,7 +38,7 @@ AnyObservation = Observation | PrunedObservation
 
 def observations_of(records: Sequence[TrialRecord], space: AnySpace) -> list[Observation]:
     """Return the complete trials whose rates lie in the search space, in the order given."""
-    by_params = [(space.params_of(LayerRates(record.rates)), record.score) for record in records]
+    by_params = [(space.params_of(record.rates), record.score) for record in records]
     return [Observation(params, score) for params, score in by_params if params is not None and score is not None]
 
 
@@ -50,7 +49,7 @@ def sampler_observations(records: Sequence[TrialRecord], space: AnySpace) -> lis
     """
     observations: list[AnyObservation] = []
     for record in records:
-        params = space.params_of(LayerRates(record.rates))
+        params = space.params_of(record.rates)
         if params is None:
             continue
         if record.score is not None:

@@ -47,7 +47,7 @@ class PendingTrial:
     """
 
     number: int
-    rates: dict[str, float]
+    rates: LayerRates
     n_attempts: int = 0
     failure: str | None = None
     environment: Environment | None = None
@@ -83,7 +83,7 @@ class StudyStore:
             state=TrialState.RUNNING,
             params=dict(params),
             distributions={name: distributions[name] for name in params},
-            user_attrs={"rates": {str(address): rate for address, rate in rates.items()}},
+            user_attrs={"rates": dict(rates)},
         )
         with storage_errors(self.path):
             trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
@@ -215,7 +215,7 @@ def _warn_of_changes(folder: Path, name: str, identity: Mapping[str, Any]) -> No
 
 
 def _pending_trial(trial: FrozenTrial) -> PendingTrial:
-    rates, attempts = trial.user_attrs["rates"], trial.user_attrs.get("attempts")
+    rates, attempts = LayerRates(trial.user_attrs["rates"]), trial.user_attrs.get("attempts")
     if attempts is None:
         return PendingTrial(trial.number, rates)
     environment = attempts["environment"] and Environment.parse(attempts["environment"], f"trial {trial.number}")

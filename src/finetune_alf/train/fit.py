@@ -78,7 +78,7 @@ def fit(
     n_trainable_parameters = count_trainable_parameters(encoder, rates, recipe)
     forward = forward_of(encoder.model, child_seed(seed, "dropout"), encoder.identity)
     with restrict_vocabulary(forward, tasks.values(), recipe, rates):
-        loop = _TrainingLoop(encoder, forward, tasks, recipe, seed, precision, micro_batch)
+        loop = _TrainingLoop(encoder, forward, tasks, recipe, rates, seed, precision, micro_batch)
         loop.run(report)
         scored = loop.score()
     summary = FitSummary(started, loop.n_steps, n_trainable_parameters)
@@ -115,6 +115,7 @@ class _TrainingLoop:
         forward: Forward,
         tasks: Mapping[str, TaskSplits],
         recipe: Recipe,
+        rates: Mapping[Address, float],
         seed: int,
         precision: Precision,
         micro_batch: int | None,
@@ -125,7 +126,7 @@ class _TrainingLoop:
         self.state = TrainingState(recipe, {name: task.metric for name, task in tasks.items()})
         self.n_texts = {name: len(task.train) for name, task in tasks.items()}
         n_steps = recipe.epochs * n_steps_per_epoch(recipe, self.n_texts)
-        self.optimizer = LayerwiseOptimizer(self.model, encoder.anatomy, recipe, n_steps)
+        self.optimizer = LayerwiseOptimizer(self.model, encoder.anatomy, recipe, rates, n_steps)
         self.device = next(self.model.parameters()).device
         hidden_size = encoder.model.config.hidden_size
         self.features = FrozenFeaturesCache(forward, encoder.anatomy, hidden_size, self.precision)

@@ -1,5 +1,6 @@
 """The learning rate of each parameter at each step: rates[address] x curve(step) x unfrozen(address, epoch)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -7,7 +8,7 @@ import torch
 from finetune_alf.encoder.anatomy import Anatomy, anatomy_of
 from finetune_alf.errors import RatesError
 from finetune_alf.rates import Address, LayerRates, rate_source
-from finetune_alf.recipe import AdamW, Recipe
+from finetune_alf.recipe import AdamW, Optimizer, Recipe
 
 ParamGroup = dict[str, Any]
 
@@ -21,9 +22,15 @@ def param_groups(
     Each group names its `address`. Raises RatesError when the rates have another depth, or freeze everything.
     """
     anatomy = anatomy or anatomy_of(model)
+    return _groups(model, anatomy, anatomy.rates(rates), weight_decay)
+
+
+def _groups(
+    model: torch.nn.Module, anatomy: Anatomy, rates: Mapping[Address, float], weight_decay: float
+) -> list[ParamGroup]:
     by_name = dict(model.named_parameters())
     groups: list[ParamGroup] = []
-    for address, rate in anatomy.rates(rates).items():
+    for address, rate in rates.items():
         parameters = [by_name[name] for name in anatomy.parameters[address]]
         for parameter in parameters:
             parameter.requires_grad_(rate > 0)
@@ -46,13 +53,20 @@ def _split_by_decay(
 
 
 class LayerwiseOptimizer:
-    """An optimizer whose parameter groups follow a recipe's rates, curve and unfreezing."""
+    """An optimizer whose parameter groups follow rates, and a recipe's curve and unfreezing."""
 
-    def __init__(self, model: torch.nn.Module, anatomy: Anatomy, recipe: Recipe, n_steps: int) -> None:
-        self._recipe, self._n_steps, self._n_layers = recipe, n_steps, anatomy.n_layers
-        rates = recipe.rates.at(anatomy.n_layers)
-        self.optimizer = _torch_optimizer(model, anatomy, rates, recipe)
-        self._rates = anatomy.rates(rates)
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        anatomy: Anatomy,
+        recipe: Recipe,
+        rates: Mapping[Address, float],
+        n_steps: int,
+    ) -> None:
+        """Build the groups; `rates` are those of the recipe by the anatomy's own addresses."""
+        self._recipe, self._rates, self._n_steps, self._n_layers = recipe, rates, n_steps, anatomy.n_layers
+        groups = _groups(model, anatomy, rates, recipe.optimizer.weight_decay)
+        self.optimizer = _torch_optimizer(groups, recipe.optimizer)
 
     def start_epoch(self, epoch: int) -> set[Address]:
         """Set `requires_grad` as the unfreezing says for this epoch. Returns the trainable addresses."""
@@ -87,11 +101,7 @@ def _clip(parameters: list[torch.nn.Parameter], max_norm: float) -> None:
         torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
 
 
-def _torch_optimizer(
-    model: torch.nn.Module, anatomy: Anatomy, rates: LayerRates, recipe: Recipe
-) -> torch.optim.Optimizer:
-    spec = recipe.optimizer
-    groups = param_groups(model, rates, weight_decay=spec.weight_decay, anatomy=anatomy)
+def _torch_optimizer(groups: list[ParamGroup], spec: Optimizer) -> torch.optim.Optimizer:
     if isinstance(spec, AdamW):
         return torch.optim.AdamW(groups, betas=spec.betas, eps=spec.eps, fused=True)
     return torch.optim.SGD(groups, momentum=spec.momentum, nesterov=spec.nesterov)

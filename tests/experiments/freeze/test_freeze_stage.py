@@ -24,7 +24,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
 from finetune_alf.running.context import Context
 from finetune_alf.tracking.mlflow import MlflowTracker
-from finetune_alf.train.job import FitRunner
+from finetune_alf.train.runner import FitRunner
 from small_project import RecordingConsole
 
 

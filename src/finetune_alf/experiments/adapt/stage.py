@@ -109,7 +109,7 @@ class _Adaptation:
 
         kind = CellKind(job, cell_line, logged)
         grid, fit_runner = cells(self.spec), fit_runner_of(ctx, {digest: ctx.paths.sample(self.spec.sample)})
-        n_layers = fit_runner.encoder_for(encoders["plain"], recipe, self.sample, metric).n_layers
+        n_layers = fit_runner.loader.encoder_for(encoders["plain"], recipe, self.sample, metric).n_layers
         with ctx.console.progress(f"compare {self.name}", len(grid)) as bar:
             fitter = Fitter(ctx, stage, Ledger(ctx.paths.ledger(stage)), fit_runner, n_layers, self.runs, bar)
             fits = fitter.fit(grid, kind, ctx.paths.cells("adapt", self.name))

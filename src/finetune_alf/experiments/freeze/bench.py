@@ -15,7 +15,7 @@ from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.metrics import PROBLEM_TYPES, ProblemType, metrics_for
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
-from finetune_alf.train.job import FitRunner
+from finetune_alf.train.runner import FitRunner
 
 
 @dataclass(frozen=True)

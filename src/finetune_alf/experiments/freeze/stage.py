@@ -146,7 +146,7 @@ class _Sweep:
     def _costs(self, sample: SweepSample, rate: float) -> dict[str, LevelCost]:
         """Return the cost of each level of one sample, by formula."""
         loaded, recipe = self.bench.samples[sample], self.spec.recipe
-        encoder = self.bench.fit_runner.encoder(self.bench.encoder_spec, n_outputs(loaded.card))
+        encoder = self.bench.fit_runner.loader.encoder(self.bench.encoder_spec, n_outputs(loaded.card))
         scored = None if sample.score_on == "validation" else sample.score_on
         lengths = fit_lengths(encoder, loaded, recipe.max_tokens, scored)
         shape, engine = shape_of(encoder), engine_of(encoder, self.bench.fit_runner.compute)

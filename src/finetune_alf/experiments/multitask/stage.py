@@ -18,8 +18,9 @@ from finetune_alf.recipe.task_plans import task_plans
 from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
+from finetune_alf.train.runner import FitRunner
 
 Fits = Sequence[tuple[Cell, RecordedFit]]
 
@@ -117,7 +118,7 @@ class _MixtureBench:
     def _n_parameters(self) -> dict[str, int]:
         recipes = self.spec.recipes()
         encoders = {
-            name: self.fit_runner.encoder_for(self.encoder_spec, recipe, self.sample)
+            name: self.fit_runner.loader.encoder_for(self.encoder_spec, recipe, self.sample)
             for name, recipe in recipes.items()
         }
         return {name: sum(each.numel() for each in encoder.model.parameters()) for name, encoder in encoders.items()}
@@ -140,7 +141,7 @@ def _open(ctx: Context, name: str, spec: MultitaskSpec) -> _MixtureBench:
     fit_runner = fit_runner_of(ctx, {sample.card.digest: folder})
     for cell, recipe in spec.recipes().items():
         try:
-            encoder = fit_runner.encoder_for(encoder_spec, recipe, sample)
+            encoder = fit_runner.loader.encoder_for(encoder_spec, recipe, sample)
             recipe.rates.at(encoder.n_layers)
         except EncoderError:
             raise

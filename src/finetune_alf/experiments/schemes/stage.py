@@ -70,7 +70,7 @@ def _open(ctx: Context, name: str, spec: SchemesSpec) -> SamplesBench:
                 f"for {kind}. Name another metric, or put {sample.name} into another testbed."
             )
     for combination in spec.combinations:
-        bench.fit_runner.encoder(bench.encoder_spec, bench.n_outputs, combination.adapter)
+        bench.fit_runner.loader.encoder(bench.encoder_spec, bench.n_outputs, combination.adapter)
     return bench
 
 

@@ -1,0 +1,100 @@
+"""What fits start from: encoders, samples and their tokenised splits, each loaded once in a process."""
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+
+import torch
+
+from finetune_alf.data.mixture import AnySample, load_any_sample, task_infos
+from finetune_alf.data.sample import Sample
+from finetune_alf.encoder.adapters.inject import with_adapter
+from finetune_alf.encoder.heads import with_task_heads
+from finetune_alf.encoder.load import Encoder, load_encoder
+from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.errors import DataError
+from finetune_alf.recipe import Adapter, Recipe
+from finetune_alf.recipe.task_plans import TaskPlan, task_plans
+from finetune_alf.train.batches import TokenizedSplit
+from finetune_alf.train.fit import TaskSplits
+from finetune_alf.train.forward.table import TokenTable
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.objective import OBJECTIVES
+
+
+class FitLoader:
+    """Loads what jobs need onto one device; `folders` maps each sample's digest to its folder."""
+
+    def __init__(self, folders: Mapping[str, Path], device: str) -> None:
+        self._folders, self._device = folders, device
+        self._samples: dict[str, AnySample] = {}
+        self._encoders: dict[Hashable, Encoder] = {}
+        self._splits: dict[Hashable, TokenizedSplit] = {}
+
+    def load(self, job: FitJob) -> tuple[Encoder, dict[str, TaskSplits]]:
+        """Return a job's encoder and the tokenised splits of each task."""
+        sample = self.sample(job.sample)
+        plans = task_plans(job.recipe, task_infos(sample), job.metric)
+        encoder = self._with_heads(job.encoder, job.recipe, plans)
+
+        def splits(task: str, plan: TaskPlan) -> TaskSplits:
+            train, validation, scored = (
+                self._tokenized(encoder, sample.tasks[task], split, job.recipe.max_tokens, plan)
+                for split in ("train", "validation", job.score_on)
+            )
+            return TaskSplits(train, validation, scored, plan.metric, plan.weight)
+
+        return encoder, {task: splits(task, plan) for task, plan in plans.items()}
+
+    def sample(self, digest: str) -> AnySample:
+        """Return the sample or mixture of this digest; DataError when its folder is unknown."""
+        if digest not in self._samples:
+            if digest not in self._folders:
+                raise DataError(f"sample {digest[:8]}: no folder is known for it.")
+            self._samples[digest] = load_any_sample(self._folders[digest])
+        return self._samples[digest]
+
+    def encoder(self, spec: EncoderSpec, n_labels: int, adapter: Adapter | None = None) -> Encoder:
+        """Return the encoder with a head of this many outputs: one a class, or one for a score.
+
+        With an adapter it is another encoder in memory, beside the one without.
+        """
+        key = (spec.model_dump_json(), n_labels, adapter)
+        if key not in self._encoders:
+            self._encoders[key] = (
+                load_encoder(spec, n_labels, self._device)
+                if adapter is None
+                else with_adapter(self.encoder(spec, n_labels), adapter)
+            )
+        return self._encoders[key]
+
+    def encoder_for(self, spec: EncoderSpec, recipe: Recipe, sample: AnySample, metric: str = "accuracy") -> Encoder:
+        """Return the encoder that a recipe fine-tunes on a sample: with its adapter, and a head for each task."""
+        return self._with_heads(spec, recipe, task_plans(recipe, task_infos(sample), metric))
+
+    def _with_heads(self, spec: EncoderSpec, recipe: Recipe, plans: Mapping[str, TaskPlan]) -> Encoder:
+        if recipe.tasks is None:
+            (plan,) = plans.values()
+            return self.encoder(spec, plan.shape.n_outputs, recipe.adapter)
+        shapes = {task: plan.shape for task, plan in plans.items()}
+        key = (spec.model_dump_json(), recipe.adapter, recipe.tasks.heads, *shapes.items())
+        if key not in self._encoders:
+            bare = self.encoder(spec, next(iter(shapes.values())).n_outputs, recipe.adapter)
+            self._encoders[key] = with_task_heads(bare, shapes, recipe.tasks.heads)
+        return self._encoders[key]
+
+    def _tokenized(
+        self, encoder: Encoder, sample: Sample, split: str, max_tokens: int, plan: TaskPlan
+    ) -> TokenizedSplit:
+        objective, n_texts_per_row = OBJECTIVES[plan.loss], plan.shape.n_texts_per_row
+        key = (encoder.identity, sample.card.digest, max_tokens, split, plan.loss, n_texts_per_row)
+        if key not in self._splits:
+            rows, device = sample.nonempty_split(split), torch.device(self._device)
+            texts = (
+                rows.texts
+                if n_texts_per_row == 1
+                else [part[index] for index in range(n_texts_per_row) for part in rows.texts]
+            )
+            table = TokenTable.of(encoder.tokenize(texts, max_tokens), device)
+            labels = torch.tensor(rows.labels, dtype=objective.label_dtype, device=device)
+            self._splits[key] = TokenizedSplit(table, labels, objective, n_texts_per_row)
+        return self._splits[key]
