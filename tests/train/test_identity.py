@@ -165,6 +165,11 @@ def losses(result: FitResult) -> list[float]:
     return [loss for e in result.epochs for loss in (e.train_loss or 0.0, e.validation_loss or 0.0)]
 
 
+def largest(one: list[float], other: list[float]) -> float:
+    """Return the largest relative difference of two fits' losses."""
+    return max(abs(a - b) / abs(a) for a, b in zip(one, other, strict=True))
+
+
 class Fits:
     """Fits of tiny jobs, each done once, and the identities of their jobs."""
 
@@ -253,12 +258,23 @@ def test_how_a_fit_is_run_changes_at_most_the_rounding(fits: Fits) -> None:
     }
     for field, compute in ways.items():
         found = losses(FitRunner(fits.folders, compute)(job, lambda metrics: True))
+        print(f"{field}: losses differ by {largest(expected, found):.0e}")
         assert found == pytest.approx(expected, rel=ROUNDED), field
     torch.set_num_threads(1)
     other = FitJob("other", recipe({"rates": {"rate": 1e-3}}), tiny_spec(0.0), fits.sample, 1, "fp32", "test")
     fused = {one.job.key: one.result for one in fits.runner.run_fused([job, other], lambda job, metrics: True)}
     assert losses(fused["one"]) == pytest.approx(expected, rel=ROUNDED), "n_fused"  # type: ignore[arg-type]
     assert set(ComputeSpec.model_fields) == {*ways, "n_fused", "n_workers", "job_timeout_s", "precision"}
+
+
+def test_under_dropout_a_micro_batch_is_like_another_seed_and_more_than_rounding(fits: Fits) -> None:
+    job = fits.job(recipe())
+    expected = losses(fits.result(job))
+    smaller = FitRunner(fits.folders, Compute("cpu", "fp32", n_threads=1, micro_batch=3))
+    change = largest(expected, losses(smaller(job, lambda metrics: True)))
+    other_seed = largest(expected, losses(fits.result(fits.job(recipe(), seed=2))))
+    print(f"with dropout: micro_batch {change:.0e}, another seed {other_seed:.0e}")
+    assert ROUNDED < change < 10 * other_seed
 
 
 def test_a_field_that_may_be_absent_changes_no_identity_where_it_is() -> None:

@@ -23,9 +23,8 @@ STUDY_FILE = "study.json"
 class TrialRecord(Spec):
     """A finished trial: one line of trials.jsonl.
 
-    Only a complete trial has a `score`, only a failed one a `reason`. `repeats`
-    is the number of an earlier trial with the same rates, whose result this trial has without a fit of its own.
-    `environment` is that of its last attempt.
+    Only a complete trial has a `score`, only a failed one a `reason`. `repeats` is the number of an earlier trial with
+    the same rates, whose result this trial has without a fit of its own. `environment` is that of its last attempt.
     """
 
     number: int
