@@ -3,12 +3,10 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
+import killed_study
 import pytest
 
 from finetune_alf.errors import AlfError, InputError, LockedError, ScheduleError
@@ -33,8 +31,10 @@ from small_project import RecordingConsole, small_context
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    ctx = small_context(tmp_path_factory.mktemp("project"))
+def done(empty_store, tmp_path_factory):
+    root = tmp_path_factory.mktemp("parent") / "project"
+    shutil.copytree(empty_store, root)
+    ctx = small_context(root)
     run_all(ctx, registry())
     return ctx
 
@@ -246,55 +246,23 @@ def test_an_mlflow_store_that_cannot_be_written_stops_a_study_before_its_first_t
     assert not list(ctx.paths.studies.glob("*.db"))
 
 
-STUDY = """
-import sys, pathlib
-sys.path.insert(0, {tests!r})
-from small_project import small_context
-from finetune_alf.running.study import study
-study(small_context(pathlib.Path({root!r}), **{changes!r}), "tiny")
-"""
-SLOWER = {"epochs: 4": "epochs: 20"}
-
-
-def test_a_study_killed_again_and_again_ends_as_one_that_was_not(done, tmp_path):
+def test_a_study_killed_again_and_again_ends_as_one_that_was_not(done, new_root):
     """Real fits, the real store and MLflow: killed with SIGKILL in the middle, started again until it ends."""
-    results = []
-    for name, n_kills in (("whole", 0), ("killed", 2)):
-        root = tmp_path / name
+    whole, killed = new_root(), new_root()
+    for root in (whole, killed):
         shutil.copytree(done.paths.root / "data", root / "data")
-        if name == "killed":  # a ready store, so that the kills hit trials
-            shutil.copytree(tmp_path / "whole" / "mlruns", root / "mlruns")
-        script = STUDY.format(tests=str(Path(__file__).parent.parent), root=str(root), changes=SLOWER)
-        for kill in range(n_kills + 1):
-            process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": "1"})
-            if kill < n_kills:
-                _wait_for_trials(root, process, 2 * kill + 1)
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-            else:
-                assert process.wait() == 0
+    killed_study.run(whole)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", "import killed_study; killed_study.main()", str(killed)]
+    subprocess.run(command, env=environment, check=True)
+    results = []
+    for root in (whole, killed):
         rows = read_jsonl(root / "results" / "study" / "tiny" / "trials.jsonl")
         results.append([(row["number"], row["state"], row["score"], row["rates"]) for row in rows])
     assert results[0] == results[1]
-    assert [row[0] for row in results[1]] == list(range(12))
-    ctx = Context(done.params, Paths(tmp_path / "killed"), RecordingConsole())
-    (parent,) = [run for run in runs(ctx, "attributes.run_name = 'study tiny'") if run.info.status != "DELETED"]
+    assert [row[0] for row in results[1]] == list(range(6))
+    ctx = Context(done.params, Paths(killed), RecordingConsole())
+    (parent,) = runs(ctx, "attributes.run_name = 'study tiny'")
     nested = runs(ctx, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
-    assert sorted(int(run.data.tags["alf.trial"]) for run in nested) == list(range(12))
+    assert sorted(int(run.data.tags["alf.trial"]) for run in nested) == list(range(6))
     assert {run.info.status for run in nested} == {"FINISHED"}
-
-
-def _wait_for_trials(root, process, n_trials):
-    import sqlite3
-
-    until = time.monotonic() + 120
-    while time.monotonic() < until and process.poll() is None:
-        for database in root.glob("studies/*.db"):
-            try:
-                with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-                    (count,) = connection.execute("select count(*) from trials where state='COMPLETE'").fetchone()
-            except sqlite3.OperationalError:
-                continue
-            if count >= n_trials:
-                return
-        time.sleep(0.02)

@@ -27,68 +27,78 @@ def run(code: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[st
     )
 
 
-OPEN_AND_RECORD = """
-import sys
+FORKS = """
+import os, sys
 from pathlib import Path
 from finetune_alf.tracking import RunRecord
 from finetune_alf.tracking.mlflow import MlflowTracker
-root, key = Path(sys.argv[1]), sys.argv[2]
-tracker = MlflowTracker(root)
-parent = tracker.start_parent_run("study:" + key, "minilm", {})
-tracker.log_run(parent, RunRecord(key, key, 1, 2, artifacts={"a.txt": b"a"}))
-tracker.end_parent_run(parent, "FINISHED", {})
+from finetune_alf.tracking.store import load_mlflow
+root = Path(sys.argv[1])
+load_mlflow()
+import alembic.command, mlflow.store.model_registry.sqlalchemy_store, mlflow.store.tracking.sqlalchemy_store  # once
+
+def die_before_the_end():
+    os.replace = lambda *_: os._exit(137)
+    MlflowTracker(root)
+
+def record(key):
+    tracker = MlflowTracker(root)
+    parent = tracker.start_parent_run("study:" + key, "minilm", {})
+    tracker.log_run(parent, RunRecord(key, key, 1, 2, artifacts={"a.txt": b"a"}))
+    tracker.end_parent_run(parent, "FINISHED", {})
+
+def start(function, *arguments):
+    child = os.fork()
+    if not child:
+        try:
+            function(*arguments)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return child
+
+def end_of(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+print(end_of(start(die_before_the_end)), (root / "mlruns" / "mlflow.db").exists())
+print([end_of(child) for child in [start(record, f"key-{n}") for n in range(4)]])
 """
 
 
-def test_four_processes_can_create_a_store_at_once(tmp_path: Path) -> None:
-    commands = [[sys.executable, "-c", OPEN_AND_RECORD, str(tmp_path), f"key-{n}"] for n in range(4)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(finetune_alf.__file__).parents[1])}
-    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) for command in commands]
-    errors = [process.communicate()[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0, 0], errors
+def test_after_a_kill_during_its_creation_four_processes_can_create_a_store_at_once(tmp_path: Path) -> None:
+    assert run(FORKS, tmp_path, str(tmp_path)).stdout.splitlines() == ["137 False", "[0, 0, 0, 0]"]
     tracker = MlflowTracker(tmp_path)
     assert all(tracker.find_run(f"key-{n}") for n in range(4))
     assert len(tracker.client.search_experiments()) == 2  # MLflow's default experiment and ours
-
-
-def test_a_store_whose_creation_was_killed_is_created_again(tmp_path: Path) -> None:
-    code = """
-import os, sys
-from pathlib import Path
-from finetune_alf.tracking.mlflow import MlflowTracker
-os.replace = lambda *_: os._exit(137)
-MlflowTracker(Path(sys.argv[1]))
-"""
-    assert run(code, tmp_path, str(tmp_path)).returncode == 137
-    assert not (tmp_path / "mlruns" / "mlflow.db").exists()
-    MlflowTracker(tmp_path)
     assert {path.name for path in (tmp_path / "mlruns").iterdir()} == {"mlflow.db", ".mlflow.db.lock", "artifacts"}
 
 
-def test_creating_a_store_prints_nothing_and_leaves_the_working_directory_empty(tmp_path: Path) -> None:
-    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    done = run(OPEN_AND_RECORD, elsewhere, str(root), "key")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert list(elsewhere.iterdir()) == []
-    assert {path.name for path in root.iterdir()} == {"mlruns"}
-    assert {path.name for path in (root / "mlruns").iterdir()} == {"mlflow.db", ".mlflow.db.lock", "artifacts"}
-
-
-def test_telemetry_is_off_before_mlflow_is_imported(tmp_path: Path) -> None:
-    code = """
-from finetune_alf.tracking.store import load_mlflow
-load_mlflow()
+FIRST_USE = """
+import sys
+from pathlib import Path
+import finetune_alf.schedules.registry
+from finetune_alf.tracking import RunRecord
+from finetune_alf.tracking.mlflow import MlflowTracker
+is_imported_early = "mlflow" in sys.modules
+root = Path(sys.argv[1])
+tracker = MlflowTracker(root)
+parent = tracker.start_parent_run("study:key", "minilm", {})
+tracker.log_run(parent, RunRecord("key", "key", 1, 2, artifacts={"a.txt": b"a"}))
 from mlflow.telemetry.client import get_telemetry_client
 from mlflow.telemetry.utils import is_telemetry_disabled
-print(is_telemetry_disabled(), get_telemetry_client())
+(root / "found").write_text(f"{is_imported_early} {is_telemetry_disabled()} {get_telemetry_client()}")
 """
-    assert run(code, tmp_path).stdout == "True None\n"
 
 
-def test_importing_tracking_does_not_import_mlflow(tmp_path: Path) -> None:
-    code = "import sys, finetune_alf.tracking.mlflow, finetune_alf.schedules.registry; print('mlflow' in sys.modules)"
-    assert run(code, tmp_path).stdout == "False\n"
+def test_mlflow_is_imported_late_and_quietly_without_telemetry(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = run(FIRST_USE, elsewhere, str(root))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(elsewhere.iterdir()) == []
+    assert {path.name for path in root.iterdir()} == {"mlruns", "found"}
+    assert {path.name for path in (root / "mlruns").iterdir()} == {"mlflow.db", ".mlflow.db.lock", "artifacts"}
+    assert (root / "found").read_text() == "False True None"
 
 
 @pytest.mark.parametrize(
@@ -244,7 +254,8 @@ def test_a_server_that_is_down_is_refused_within_seconds() -> None:
     assert_opening_fails(f"http://someone:secret@127.0.0.1:{port}/mlflow?token=secret", "Connection refused")
 
 
-def test_a_server_without_a_response_is_refused_within_seconds() -> None:
+def test_a_server_without_a_response_is_refused_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finetune_alf.tracking.store.PROBE_TIMEOUT_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert_opening_fails(f"http://someone:secret@127.0.0.1:{server.getsockname()[1]}", "timed out")
 
