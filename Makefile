@@ -34,7 +34,7 @@ repro: $(READY)
 	@echo "Runs:     .venv/bin/finetune-alf ui   (MLflow, in the browser)"
 
 test: $(READY)
-	@$(IN_VENV) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -n $(N_TESTERS) --dist loadfile
+	@$(IN_VENV) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -n $(N_TESTERS) --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY)
 	@$(IN_VENV) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -m long --timeout 3600

@@ -13,8 +13,8 @@ RUNS = pytest.StashKey[dict[Mutation, Future[Verdict]]]()
 @pytest.fixture(scope="session")
 def selected(request: pytest.FixtureRequest) -> list[Mutation]:
     """The mutations whose tests were selected on pytest's command line, in the order of the list."""
-    calls = [item.callspec.params for item in request.session.items if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
-    return [params["mutation"] for params in calls if "mutation" in params]
+    calls = [getattr(item, "callspec", None) for item in request.session.items]
+    return [call.params["mutation"] for call in calls if call and "mutation" in call.params]
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,10 @@ import subprocess
 import sys
 
 import killed_study
+import numpy as np
 import pytest
 
+from finetune_alf.data.sample import load_sample
 from finetune_alf.errors import AlfError, InputError, LockedError, ScheduleError
 from finetune_alf.experiments.registry import registry
 from finetune_alf.experiments.run_all import run_all
@@ -26,7 +28,9 @@ from finetune_alf.running.register import register
 from finetune_alf.running.study import study
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.registry import Registry
+from finetune_alf.stats import accuracy_interval
 from finetune_alf.tracking.store import tracking_uri
+from finetune_alf.train.ledger import Ledger
 from small_project import RecordingConsole, small_context
 
 
@@ -100,6 +104,18 @@ def test_confirmation_uses_texts_and_seeds_that_no_trial_saw(done):
     assert len(fits) == 4
     searched = {tuple(e["train_loss"] for e in t["result"]["epochs"]) for t in trials}
     assert not searched & {tuple(e["train_loss"] for e in fit["epochs"]) for fit in fits}
+
+
+def test_a_confirmed_score_is_that_of_the_confirmation_split(done):
+    truth = load_sample(done.paths.sample("films")).splits["confirmation"].labels
+    fits = Ledger(done.paths.ledger("register-tiny")).results  # of each trial two
+    correct = [np.equal(fit.predictions, truth).astype(float) for fit in fits]
+    assert [fit.score for fit in fits] == pytest.approx([one.mean() for one in correct])
+    intervals = [accuracy_interval(np.array(correct[index : index + 2])) for index in (0, 2)]
+    candidates = read_json(done.paths.schedules("tiny"))["candidates"]
+    assert sorted((c["mean"], c["low"], c["high"]) for c in candidates) == pytest.approx(
+        sorted((one.mean, one.low, one.high) for one in intervals)
+    )
 
 
 def test_every_cell_of_the_grid_is_there_with_predictions_for_every_test_text(done):

@@ -1,0 +1,32 @@
+"""A lock file is believed only while its schedules have the digests that they were registered with."""
+
+import pytest
+
+from finetune_alf.errors import InputError
+from finetune_alf.register.lock import lock_document, read_locked_schedules
+from finetune_alf.schedules.published import published
+from finetune_alf.schedules.registry import ScheduleVersion
+
+SCHEDULES = {"alf-1": published("bert-alf-1"), "alf-2": published("bert-alf-2")}
+
+
+@pytest.fixture
+def path(tmp_path):
+    versions = {
+        alias: ScheduleVersion("alf-bert", number, schedule.digest, "run", (alias,))
+        for number, (alias, schedule) in enumerate(SCHEDULES.items(), start=1)
+    }
+    lock_document("bert", "accuracy", SCHEDULES, versions, []).write(tmp_path / "bert.json")
+    return tmp_path / "bert.json"
+
+
+def test_a_lock_file_holds_its_schedules_whole(path):
+    assert read_locked_schedules(path) == SCHEDULES
+
+
+def test_an_edited_lock_file_is_refused(path):
+    epochs = f'"epochs": {SCHEDULES["alf-2"].recipe.epochs},'
+    assert epochs in path.read_text()
+    path.write_text(path.read_text().replace(epochs, '"epochs": 77,'))
+    with pytest.raises(InputError, match=r"alf-[12]: must have the digest .* the file was edited"):
+        read_locked_schedules(path)

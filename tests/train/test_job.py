@@ -1,0 +1,40 @@
+"""A fit runner keeps what it loaded of each sample apart."""
+
+import pytest
+from tiny import tiny_recipe, tiny_spec
+
+from finetune_alf.data.prepare import prepare_sample
+from finetune_alf.data.spec import MiniSource, SampleSpec
+from finetune_alf.train.job import FitJob, FitRunner
+
+
+def prepared(domain, folder):
+    spec = SampleSpec(
+        source=MiniSource(kind="mini", domain=domain),
+        n_train=8,
+        n_validation=8,
+        n_confirmation=8,
+        n_test=12,
+        max_train_frac=0.2,
+    )
+    return prepare_sample(domain, spec, folder).digest
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("samples")
+    return {prepared(domain, root / domain): root / domain for domain in ("films", "travel")}
+
+
+def test_each_sample_is_fitted_on_its_own_texts_and_scored_on_the_split_of_the_job(folders):
+    def loss(fit_runner, digest, split, n_texts):
+        job = FitJob("a", tiny_recipe(epochs=1), tiny_spec(), digest, seed=1, score_on=split)
+        result = fit_runner(job, lambda metrics: True)
+        assert len(result.predictions) == n_texts
+        return result.loss
+
+    shared = FitRunner(folders, "cpu", 1)
+    kinds = [(digest, split, n) for digest in folders for split, n in (("validation", 8), ("test", 12))]
+    together = [loss(shared, *kind) for kind in kinds]
+    assert together == [loss(FitRunner({kind[0]: folders[kind[0]]}, "cpu", 1), *kind) for kind in kinds]
+    assert len(set(together)) == 4
