@@ -1,6 +1,4 @@
-from fake_studies import FakeFit, study, study_spec
-
-from finetune_alf.execute import PoolExecutor
+from fake_studies import FakeFit, LightPool, study, study_spec
 
 BLOCK = [["embeddings", *(f"layer.{index}" for index in range(3))]]
 TWO_VECTORS = {"kind": "choices", "rates": [0.0, 5e-5], "blocks": BLOCK}
@@ -29,5 +27,5 @@ def test_under_a_pruner_equal_trials_are_fitted_again(tmp_path):
 
 
 def test_a_pool_runs_exactly_n_trials(tmp_path):
-    records = study(tmp_path, study_spec(space=TWO_VECTORS, n_trials=9), executor=PoolExecutor(2)).records
+    records = study(tmp_path, study_spec(space=TWO_VECTORS, n_trials=9), executor=LightPool(2)).records
     assert [record.number for record in records] == list(range(9))

@@ -69,7 +69,7 @@ def _outcome(records: Sequence[TrialRecord]) -> Outcome:
 @pytest.mark.parametrize(
     ("sampler", "n_kills"),
     [
-        ("tpe", 15),
+        ("tpe", 6),
         pytest.param("tpe", 200, marks=pytest.mark.long),
         pytest.param("qmc", 200, marks=pytest.mark.long),
     ],
@@ -81,7 +81,7 @@ def test_a_killed_study_ends_as_one_that_was_never_killed(tmp_path: Path, sample
         check_resumed_study(tmp_path / str(number), expected)
 
 
-@pytest.mark.parametrize("n_kills", [6, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("n_kills", [3, pytest.param(100, marks=pytest.mark.long)])
 def test_a_killed_study_with_a_pool_ends_as_one_that_was_never_killed(tmp_path: Path, n_kills: int) -> None:
     n_studies = run_with_kills(tmp_path, ["random", N_TRIALS, n_kills, 2, seed_of_run(), 1.0, 0.01])
     expected = outcome_of(study(tmp_path / "uninterrupted", spec_of(N_TRIALS, "random")))
@@ -90,7 +90,7 @@ def test_a_killed_study_with_a_pool_ends_as_one_that_was_never_killed(tmp_path: 
     assert not _workers_after(2)
 
 
-@pytest.mark.parametrize("n_trials", [9, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("n_trials", [6, pytest.param(60, marks=pytest.mark.long)])
 def test_a_study_whose_workers_are_killed_ends_as_one_whose_workers_are_not(tmp_path: Path, n_trials: int) -> None:
     kills = tmp_path / "kills"
     kills.mkdir()
