@@ -4,6 +4,27 @@ from mutation import Mutation
 
 MUTATIONS = [
     Mutation(
+        "identity.py",
+        " if value is not None}",
+        "}",
+        ("train/test_identity.py::test_a_field_that_may_be_absent_changes_no_identity_where_it_is",),
+        "a new field that may be absent starts every study anew",
+    ),
+    Mutation(
+        "identity.py",
+        " if PERMISSION not in field.metadata",
+        "",
+        ("train/test_identity.py",),
+        "a permission changes the identity of a fit",
+    ),
+    Mutation(
+        "compute/resolved.py",
+        'if precision != "auto":',
+        "if True:",
+        ("compute/test_resolved.py",),
+        "an identity has the precision auto",
+    ),
+    Mutation(
         "rates/policies.py",
         "range(n_layers, -1, -1)",
         "range(n_layers + 1)",
@@ -119,21 +140,28 @@ MUTATIONS = [
         "train/ledger.py",
         '            "seed": job.seed,\n',
         "",
-        ("train/test_ledger.py",),
+        ("train/test_equal_jobs.py",),
         "a ledger line is found whatever the seed",
+    ),
+    Mutation(
+        "train/ledger.py",
+        '            "precision": job.precision,\n',
+        "",
+        ("train/test_equal_jobs.py",),
+        "a ledger line is found whatever the precision",
     ),
     Mutation(
         "train/ledger.py",
         '            "score_on": job.score_on,\n',
         "",
-        ("train/test_ledger.py",),
+        ("train/test_equal_jobs.py",),
         "a ledger line is found whatever the split that scored it",
     ),
     Mutation(
         "train/ledger.py",
         "            os.fsync(file.fileno())\n",
         "",
-        ("train/test_ledger.py",),
+        ("train/test_equal_jobs.py",),
         "a ledger line is not on disk when its fit has ended",
     ),
     Mutation(
@@ -495,8 +523,8 @@ MUTATIONS = [
     ),
     Mutation(
         "experiments/transfer/cells.py",
-        'cell.seed, "test", metric',
-        'cell.seed, "confirmation", metric',
+        'precision, "test", metric',
+        'precision, "confirmation", metric',
         ("experiments/transfer/test_transfer_cells.py",),
         "a transfer is scored on the texts that chose the schedule",
     ),

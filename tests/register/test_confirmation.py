@@ -1,6 +1,6 @@
 """Confirmations: which fits they are, by exact values."""
 
-from fake_results import fake_result
+from fake_results import ENVIRONMENT
 from finetune_alf.rates import LayerRates, UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.confirm import confirmation_jobs
@@ -10,7 +10,7 @@ from finetune_alf.train.job import FitJob
 
 RATES = {4: LayerRates.of(0, [0, 1e-5], 1e-3), 9: LayerRates.of(1e-6, [1e-4, 1e-4], 1e-3)}
 TEMPLATE = FitJob(
-    "", Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16), None, "5a" * 32, 0, metric="f1"
+    "", Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16), None, "5a" * 32, 0, "fp32", metric="f1"
 )
 
 
@@ -24,7 +24,8 @@ def jobs(seed=1):
             reason=None,
             started_ms=0,
             ended_ms=1,
-            result=fake_result(score=0.5),
+            result=None,
+            environment=ENVIRONMENT,
         )
         for number, rates in RATES.items()
     ]
@@ -35,7 +36,9 @@ def test_each_trial_is_fitted_again_with_its_rates_and_scored_on_the_confirmatio
     assert [(job.key, job.recipe.rates.at(2)) for job in jobs()] == [
         (f"trial-{number}/seed-{index}", rates) for number, rates in RATES.items() for index in range(3)
     ]
-    assert {(job.score_on, job.sample, job.metric) for job in jobs()} == {("confirmation", "5a" * 32, "f1")}
+    assert {(job.score_on, job.sample, job.precision, job.metric) for job in jobs()} == {
+        ("confirmation", "5a" * 32, "fp32", "f1")
+    }
 
 
 def test_all_trials_have_the_same_seeds_none_of_them_the_studys():

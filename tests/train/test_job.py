@@ -3,9 +3,12 @@
 import pytest
 from tiny import tiny_recipe, tiny_spec
 
+from finetune_alf.compute import Compute
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.spec import MiniSource, SampleSpec
 from finetune_alf.train.job import FitJob, FitRunner
+
+COMPUTE = Compute("cpu", "fp32", n_threads=1)
 
 
 def prepared(domain, folder):
@@ -28,13 +31,13 @@ def folders(tmp_path_factory):
 
 def test_each_sample_is_fitted_on_its_own_texts_and_scored_on_the_split_of_the_job(folders):
     def loss(fit_runner, digest, split, n_texts):
-        job = FitJob("a", tiny_recipe(epochs=1), tiny_spec(), digest, seed=1, score_on=split)
+        job = FitJob("a", tiny_recipe(epochs=1), tiny_spec(), digest, seed=1, precision="fp32", score_on=split)
         result = fit_runner(job, lambda metrics: True)
         assert len(result.predictions) == n_texts
         return result.loss
 
-    shared = FitRunner(folders, "cpu", 1)
+    shared = FitRunner(folders, COMPUTE)
     kinds = [(digest, split, n) for digest in folders for split, n in (("validation", 8), ("test", 12))]
     together = [loss(shared, *kind) for kind in kinds]
-    assert together == [loss(FitRunner({kind[0]: folders[kind[0]]}, "cpu", 1), *kind) for kind in kinds]
+    assert together == [loss(FitRunner({kind[0]: folders[kind[0]]}, COMPUTE), *kind) for kind in kinds]
     assert len(set(together)) == 4

@@ -36,6 +36,6 @@ def test_every_scheme_has_the_same_seeds():
 
 def test_a_cell_is_scored_on_the_test_split_by_the_studys_metric():
     (cell,) = cells({"baseline": RECIPES["baseline"]}, 1, seed=1)
-    job = cell_job(cell, ENCODER, "5a" * 32, "matthews")
+    job = cell_job(cell, ENCODER, "5a" * 32, "bf16", "matthews")
     assert (job.recipe, job.sample, job.seed) == (RECIPES["baseline"], "5a" * 32, cell.seed)
-    assert (job.score_on, job.metric) == ("test", "matthews")
+    assert (job.score_on, job.precision, job.metric) == ("test", "bf16", "matthews")
