@@ -1,18 +1,15 @@
 """One mutation: a fault planted in a copy of the package, and the run of the tests that must notice it."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ROOT / "src"
-PACKAGE = SOURCES / "finetune_alf"
+from forked_pytest import ENDED_BY_US, ROOT, ForkedPytest
+
+PACKAGE = ROOT / "src" / "finetune_alf"
 TIME_LIMIT_S = 300.0
 """For the tests of one mutation; tests that hang are ended, and count as failed."""
 
@@ -45,11 +42,11 @@ class Verdict:
 
     @property
     def is_killed(self) -> bool:
-        """Whether a test failed; by its other exit codes pytest says that it could not run them."""
-        return self.exit_code == 1
+        """Whether a test failed; pytest also ends with an error where it could not run any."""
+        return self.exit_code == 1 and bool(self.failed)
 
 
-def run_mutated(mutation: Mutation) -> Verdict:
+def run_mutated(forks: ForkedPytest, mutation: Mutation) -> Verdict:
     """Run a mutation's tests on a copy of the package with it."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copy = Path(folder) / PACKAGE.name
@@ -58,20 +55,15 @@ def run_mutated(mutation: Mutation) -> Verdict:
         path.write_text(mutation.source.replace(mutation.old, mutation.new), "utf-8")
         for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
             compiled.unlink()
-        return run_tests(mutation.tests, Path(folder), "-x", time_limit_s=TIME_LIMIT_S)
+        return run_tests(forks, mutation.tests, Path(folder), "-x", time_limit_s=TIME_LIMIT_S)
 
 
-def run_tests(tests: Sequence[str], sources: Path, *options: str, time_limit_s: float) -> Verdict:
-    """Run tests on the package in the folder `sources`."""
-    environment = {**os.environ, "PYTHONPATH": str(sources), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+def run_tests(forks: ForkedPytest, tests: Sequence[str], sources: Path, *options: str, time_limit_s: float) -> Verdict:
+    """Run tests, up to the first that fails, on the package in the folder `sources`."""
     fixed = ["-q", "-rfE", "--no-header", "--tb=line", "-p", "no:cacheprovider", "--timeout", "120"]
-    command = [sys.executable, "-m", "pytest", *fixed, *options, *(f"tests/{test}" for test in tests)]
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=time_limit_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return Verdict(1, f"the time limit of {time_limit_s:g} s", "")
-    output = done.stdout + done.stderr
+    fixed += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of plugins that a vendor has imported
+    exit_code, output = forks.run([*fixed, *options, *(f"tests/{test}" for test in tests)], sources, time_limit_s)
+    if exit_code == ENDED_BY_US:
+        return Verdict(1, f"the time limit of {time_limit_s:g} s", output[-3000:])
     found = re.search(r"^(?:FAILED|ERROR) tests/(.+?)(?: - |$)", output, re.MULTILINE)
-    return Verdict(done.returncode, found[1] if found else "", output[-3000:])
+    return Verdict(exit_code, found[1] if found else "", output[-3000:])

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 
 import pytest
-from mutation import PACKAGE, ROOT, Mutation, Verdict
+from forked_pytest import ROOT
+from mutation import PACKAGE, Mutation, Verdict
 
 from mutations import MUTATIONS
 
