@@ -37,6 +37,20 @@ def test_columns_classes_and_metrics_of_every_task_agree() -> None:
     }
 
 
+def test_label_names_have_the_order_of_the_data_sets_on_the_hub() -> None:
+    assert {name: task.label_names for name, task in GLUE.items()} == {
+        "cola": ("unacceptable", "acceptable"),
+        "sst2": ("negative", "positive"),
+        "mrpc": ("not_equivalent", "equivalent"),
+        "qqp": ("not_duplicate", "duplicate"),
+        "stsb": (),
+        "mnli": ("entailment", "neutral", "contradiction"),
+        "qnli": ("entailment", "not_entailment"),
+        "rte": ("entailment", "not_entailment"),
+        "wnli": ("not_entailment", "entailment"),
+    }
+
+
 def test_f1_is_that_of_the_second_class() -> None:
     assert GLUE["mrpc"].label_names[1] == "equivalent"
     assert GLUE["qqp"].label_names[1] == "duplicate"

@@ -42,6 +42,13 @@ def test_stretching_six_layers_to_twelve_gives_each_rate_twice():
     assert six.stretch(12).layers == tuple(value for value in six.layers for _ in range(2))
 
 
+def test_a_layer_has_the_rate_of_the_one_whose_middle_is_nearest():
+    six = LayerRates.of(0, [1e-6, 2e-6, 3e-6, 4e-6, 5e-6, 6e-6], 1e-3)
+    assert six.stretch(2).layers == (2e-6, 5e-6)
+    assert six.stretch(4).layers == (1e-6, 3e-6, 4e-6, 6e-6)
+    assert six.stretch(1).layers == (4e-6,)  # of two as near, the upper one
+
+
 @given(rates)
 def test_rates_can_be_pickled_and_hashed(given_rates):
     again = pickle.loads(pickle.dumps(given_rates))

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,11 @@ def test_the_slanted_triangle_peaks_at_the_cut_and_ends_near_one_over_ratio():
 def test_linear_warms_up_and_falls_in_a_straight_line():
     values = [LinearCurve(warmup_frac=0.2).at(step, 10, 5) for step in range(10)]
     assert values == pytest.approx([0, 0.5, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
+
+
+def test_the_cosine_warms_up_in_a_straight_line_and_falls_along_half_a_cosine():
+    values = [CosineCurve(warmup_frac=0.2).at(step, 10, 5) for step in range(10)]
+    assert values == pytest.approx([0, 0.5, *(0.5 + 0.5 * math.cos(math.pi * step / 8) for step in range(8))])
 
 
 def test_gradual_thaw_opens_the_head_and_top_first_and_one_below_each_epoch():

@@ -17,6 +17,7 @@ from finetune_alf.experiments.run_all import run_all
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.stage import transfer
 from finetune_alf.files import hold_lock, read_json, read_jsonl
+from finetune_alf.metrics import ACCURACY
 from finetune_alf.params.model import TrackingSpec
 from finetune_alf.paths import Paths
 from finetune_alf.register.lock import read_lock
@@ -28,7 +29,7 @@ from finetune_alf.running.register import register
 from finetune_alf.running.study import study
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.registry import Registry
-from finetune_alf.stats import accuracy_interval
+from finetune_alf.stats import estimate, scores_of
 from finetune_alf.tracking.store import tracking_uri
 from finetune_alf.train.ledger import Ledger
 from small_project import RecordingConsole, small_context
@@ -109,12 +110,11 @@ def test_confirmation_uses_texts_and_seeds_that_no_trial_saw(done):
 def test_a_confirmed_score_is_that_of_the_confirmation_split(done):
     truth = load_sample(done.paths.sample("films")).splits["confirmation"].labels
     fits = Ledger(done.paths.ledger("register-tiny")).results  # of each trial two
-    correct = [np.equal(fit.predictions, truth).astype(float) for fit in fits]
-    assert [fit.score for fit in fits] == pytest.approx([one.mean() for one in correct])
-    intervals = [accuracy_interval(np.array(correct[index : index + 2])) for index in (0, 2)]
+    assert [fit.score for fit in fits] == pytest.approx([np.mean(np.equal(fit.predictions, truth)) for fit in fits])
+    scores = [scores_of(ACCURACY, truth, {0: one.predictions, 1: two.predictions}) for one, two in (fits[:2], fits[2:])]
     candidates = read_json(done.paths.schedules("tiny"))["candidates"]
-    assert sorted((c["mean"], c["low"], c["high"]) for c in candidates) == pytest.approx(
-        sorted((one.mean, one.low, one.high) for one in intervals)
+    assert sorted((each["mean"], each["low"], each["high"]) for each in candidates) == pytest.approx(
+        sorted((each.mean, each.low, each.high) for each in map(estimate, scores))
     )
 
 

@@ -9,12 +9,16 @@ from click.testing import CliRunner, Result
 from tiny_checkpoint import as_spec, save_checkpoint
 
 from finetune_alf.cli.entry import group
+from finetune_alf.compute import Compute
+from finetune_alf.data.sample import load_card
 from finetune_alf.experiments.adapt.document import AdaptDocument, AdaptLine
 from finetune_alf.experiments.adapt.page import adapt_part
 from finetune_alf.experiments.adapt.record import NEW_HEAD_NOTE
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.files import file_digest, read_json
 from finetune_alf.paths import Paths
 from finetune_alf.tracking.mlflow import MlflowTracker
+from finetune_alf.train.job import FitJob, FitRunner
 
 PARAMS = """
 project: small
@@ -134,6 +138,16 @@ def test_both_encoders_are_compared_with_the_same_seeds(done: Path, document: Ad
     gain = comparison.scores["adapted"].mean - comparison.scores["plain"].mean
     assert comparison.difference.mean == pytest.approx(gain)
     assert comparison.diverged == ()
+
+
+def test_each_cell_is_a_fit_from_the_encoder_that_it_names(done: Path) -> None:
+    paths, spec = Paths(done), load_params(done / "params.yaml").adapt["films"]
+    digest = load_card(paths.sample("films")).digest
+    fit_runner = FitRunner({digest: paths.sample("films")}, Compute("cpu", "fp32", n_threads=1))
+    folders = {"plain": done / "checkpoint", "adapted": paths.adapted("films")}
+    for cell in AdaptLine.read_lines(paths.cells("adapt", "films")):
+        job = FitJob("", spec.recipe, as_spec(folders[cell.variant]), digest, cell.seed, "fp32", "test")
+        assert fit_runner(job, lambda metrics: True).loss == cell.loss
 
 
 def test_a_finished_adaptation_is_not_repeated_and_a_lost_result_is_written_again(copy: Path) -> None:
