@@ -10,6 +10,24 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+SLOWEST_FIRST = (
+    "running/test_pipeline.py",
+    "train/test_identity.py",
+    "tracking/test_store.py",
+    "experiments/test_toy_experiment.py",
+    "study/test_importance.py",
+    "cli/test_dvc_stages.py",
+    "benchmarks/test_engine_benchmark.py",
+    "study/test_study_survives_kills.py",
+    "running/test_other_metrics.py",
+)
+"""Files that take long with few tests: begun last, one of them would run on while the other processes are idle."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    first = {config.rootpath / "tests" / file: rank for rank, file in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
+
 
 @pytest.fixture(autouse=True, scope="session")
 def interruptible():

@@ -113,9 +113,9 @@ def test_a_confirmed_score_is_that_of_the_confirmation_split(done):
     assert [fit.score for fit in fits] == pytest.approx([np.mean(np.equal(fit.predictions, truth)) for fit in fits])
     scores = [scores_of(ACCURACY, truth, {0: one.predictions, 1: two.predictions}) for one, two in (fits[:2], fits[2:])]
     candidates = read_json(done.paths.schedules("tiny"))["candidates"]
-    assert sorted((each["mean"], each["low"], each["high"]) for each in candidates) == pytest.approx(
-        sorted((each.mean, each.low, each.high) for each in map(estimate, scores))
-    )
+    found = sorted((each["mean"], each["low"], each["high"]) for each in candidates)
+    expected = sorted((each.mean, each.low, each.high) for each in map(estimate, scores))
+    assert np.array(found) == pytest.approx(np.array(expected))
 
 
 def test_every_cell_of_the_grid_is_there_with_predictions_for_every_test_text(done):
