@@ -3,7 +3,7 @@
 import pytest
 
 from finetune_alf.errors import InputError
-from finetune_alf.register.lock import lock_document, read_locked_schedules
+from finetune_alf.register.lock import lock_document, read_lock
 from finetune_alf.schedules.published import published
 from finetune_alf.schedules.registry import ScheduleVersion
 
@@ -16,12 +16,12 @@ def path(tmp_path):
         alias: ScheduleVersion("alf-bert", number, schedule.digest, "run", (alias,))
         for number, (alias, schedule) in enumerate(SCHEDULES.items(), start=1)
     }
-    lock_document("bert", "accuracy", SCHEDULES, versions, []).write(tmp_path / "bert.json")
+    lock_document("bert", "alf-mine.bert", "accuracy", SCHEDULES, versions, []).write(tmp_path / "bert.json")
     return tmp_path / "bert.json"
 
 
 def test_a_lock_file_holds_its_schedules_whole(path):
-    assert read_locked_schedules(path) == SCHEDULES
+    assert {alias: locked.schedule for alias, locked in read_lock(path).schedules.items()} == SCHEDULES
 
 
 def test_an_edited_lock_file_is_refused(path):
@@ -29,4 +29,4 @@ def test_an_edited_lock_file_is_refused(path):
     assert epochs in path.read_text()
     path.write_text(path.read_text().replace(epochs, '"epochs": 77,'))
     with pytest.raises(InputError, match=r"alf-[12]: must have the digest .* the file was edited"):
-        read_locked_schedules(path)
+        read_lock(path)
