@@ -165,10 +165,10 @@ MUTATIONS = [
         "a ledger line is not on disk when its fit has ended",
     ),
     Mutation(
-        "train/job.py",
+        "train/loader.py",
         "encoder.identity, sample.card.digest, max_tokens",
         "encoder.identity, max_tokens",
-        ("train/test_job.py",),
+        ("train/test_loading_samples.py",),
         "a second sample is fitted on the first one's texts",
     ),
     Mutation(
@@ -362,7 +362,7 @@ MUTATIONS = [
     ),
     Mutation(
         "register/candidates.py",
-        " and record.layer_rates != baseline",
+        " and record.rates != baseline",
         "",
         ("register/test_candidates.py",),
         "the baseline is registered as a schedule",

@@ -6,7 +6,8 @@ from tiny import tiny_recipe, tiny_spec
 from finetune_alf.compute import Compute
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.spec import MiniSource, SampleSpec
-from finetune_alf.train.job import FitJob, FitRunner
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.runner import FitRunner
 
 COMPUTE = Compute("cpu", "fp32", n_threads=1)
 
