@@ -71,6 +71,6 @@ def test_a_study_of_few_trials_has_a_reason_and_the_run_goes_on(tmp_path) -> Non
     document = stage(ctx)
     assert document.evaluators == {}
     assert ctx.console.lines[-1] == (
-        "tiny: no importance is estimated, because it takes 8 complete trials or more within the space, and there are "
-        "4."
+        "tiny: no importance is estimated, because it takes 8 complete and different trials within the space, and "
+        "there are 4."
     )

@@ -52,7 +52,7 @@ def importance(records: list[TrialRecord], space: AnySpace, seed: int = 1, n_res
 
 @pytest.fixture(scope="module")
 def on_grid() -> LayerImportance:
-    return importance(trials(GRID, 60), GRID, n_resamples=8)
+    return importance(trials(GRID, 60), GRID, n_resamples=6)
 
 
 @pytest.mark.parametrize("evaluator", sorted(EVALUATORS))
@@ -61,9 +61,9 @@ def test_every_evaluator_puts_a_planted_layer_first_in_most_subsamples(
 ) -> None:
     shares = on_grid.evaluators[evaluator]
     assert list(shares) == ["embeddings", "layer.0", "layer.1", "layer.2"]
-    assert shares["layer.1"].n_first >= 7
+    assert shares["layer.1"].n_first >= 5
     assert shares["layer.1"].mean > shares["layer.1"].shuffled_high
-    assert sum(share.n_first for share in shares.values()) <= on_grid.n_resamples == 8
+    assert sum(share.n_first for share in shares.values()) <= on_grid.n_resamples == 6
 
 
 def test_a_planted_share_is_found() -> None:
@@ -143,19 +143,19 @@ def test_a_tied_blocks_importance_is_listed_under_its_lowest_address() -> None:
     assert tied.evaluators["fanova"]["embeddings"].mean > 0.8
 
 
-def test_only_complete_trials_of_the_space_count() -> None:
+def test_only_complete_trials_of_the_space_count_and_each_once() -> None:
     inside = trials(GRID, 20)
     off_grid = record(20, LayerRates.of(3e-6, [3e-6] * N_LAYERS, 1e-3), 0.1)
     failed = record(21, inside[0].rates, None)
-    assert importance([*inside, off_grid, failed], GRID) == importance(inside, GRID)
+    repeat = inside[5].model_copy(update={"number": 22, "repeats": 5})
+    assert importance([*inside, off_grid, failed, repeat], GRID) == importance(inside, GRID)
 
 
 def test_direction_is_over_the_trials_that_the_sampler_drew() -> None:
-    drawn = trials(GRID, 20)
-    repeat = drawn[5].model_copy(update={"number": 20, "repeats": 5})
-    on_all = layer_importance("small", [*drawn, repeat], GRID, RandomSampler(), seed=1, n_enqueued=2, n_resamples=2)
-    assert (on_all.n_trials, on_all.n_tested) == (21, 18)
-    assert on_all.direction["layer.1"].rho == importance(drawn[2:], GRID).direction["layer.1"].rho
+    all_trials = trials(GRID, 20)
+    shown = layer_importance("small", all_trials, GRID, RandomSampler(), seed=1, n_enqueued=2, n_resamples=2)
+    assert (shown.n_trials, shown.n_tested) == (20, 18)
+    assert shown.direction["layer.1"].rho == importance(all_trials[2:], GRID).direction["layer.1"].rho
 
 
 def test_a_constant_rate_has_no_rank_correlation() -> None:
@@ -177,7 +177,7 @@ def test_each_subsample_is_reported() -> None:
 
 def test_too_few_trials_have_a_reason_in_place_of_an_importance() -> None:
     few = importance(trials(GRID, 7), GRID)
-    assert few.reason == "it takes 8 complete trials or more within the space, and there are 7"
+    assert few.reason == "it takes 8 complete and different trials within the space, and there are 7"
     assert (few.evaluators, few.direction) == ({}, {})
     assert importance([], GRID).reason is not None
     enough = importance(trials(GRID, 8), GRID)

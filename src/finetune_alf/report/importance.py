@@ -136,9 +136,10 @@ def _ground_sentences(results: StudyResults, record: LayerImportance) -> Iterato
     grounds = f"Computed from {counted(record.n_trials, 'trial')}"
     search = results.search
     if search and len(search.scored) != record.n_trials:
-        grounds += f" of {len(search.scored)} scored ones (the others lie outside the space, or came later)"
+        others = "the others lie outside the space, repeat earlier ones, or came later"
+        grounds += f" of {len(search.scored)} scored ones ({others})"
     yield f"{grounds}."
     if record.n_tested != record.n_trials:
-        yield f"Correlations are over the {record.n_tested} that the sampler drew, without repeated rates."
+        yield f"Correlations are over the {record.n_tested} that the sampler drew."
     if search and search.settings.sampler.kind == "tpe":
         yield "TPE samples mostly near good scores, so shares are less certain than with `sampler: random`."

@@ -14,7 +14,6 @@ from scipy.stats import permutation_test, rankdata
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats import holm
 from finetune_alf.study.documents import RankCorrelation
-from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.sampler import Observation
 from finetune_alf.study.spec import AnySampler, QmcSampler, RandomSampler
 
@@ -27,14 +26,6 @@ N_PERMUTATIONS = 9_999
 _BATCH = 1_000  # permutations at a time, so that memory stays small with many trials
 
 Array = NDArray[np.float64]
-
-
-def drawn_trials(records: Sequence[TrialRecord], n_enqueued: int) -> list[TrialRecord]:
-    """Return the trials that the sampler drew, without repeats of an earlier one.
-
-    The rates of enqueued trials were chosen, and a repeat has the score of its first trial instead of one of its own.
-    """
-    return [record for record in records if record.number >= n_enqueued and record.repeats is None]
 
 
 def directions(

@@ -22,7 +22,7 @@ from optuna.importance import (
 )
 
 from finetune_alf.seeds import child_seed
-from finetune_alf.study.direction import directions, drawn_trials
+from finetune_alf.study.direction import directions
 from finetune_alf.study.documents import ImportanceShare, LayerImportance
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.sampler import Observation, in_memory_study, observations_of
@@ -84,15 +84,18 @@ def layer_importance(
 ) -> LayerImportance:
     """Estimate the importance of each address; a block of tied addresses is listed under its lowest one.
 
-    Uses the complete trials whose rates lie in the space. With fewer than 8 of them, or when all scores are equal, the
-    document has the reason and nothing else. `on_resample` is called after each subsample.
+    Uses the complete trials whose rates lie in the space, without repeats, whose scores are those of earlier trials.
+    Directions are over those that the sampler drew, without the `n_enqueued` first ones. With fewer than 8 trials, or
+    when all scores are equal, the document has the reason and nothing else. `on_resample` is called after each
+    subsample.
     """
-    observations = observations_of(records, space)
+    fitted = [record for record in records if record.repeats is None]
+    observations = observations_of(fitted, space)
     if reason := _no_importance(observations):
         return LayerImportance(study=study, n_trials=len(observations), reason=reason)
     param_addresses = space.param_addresses(records[0].rates.n_layers)
     names = list(param_addresses)
-    drawn = observations_of(drawn_trials(records, n_enqueued), space)
+    drawn = observations_of([record for record in fitted if record.number >= n_enqueued], space)
     return LayerImportance(
         study=study,
         n_trials=len(observations),
@@ -108,10 +111,11 @@ def layer_importance(
 
 
 def _no_importance(observations: Sequence[Observation]) -> str | None:
-    if len(observations) < MIN_TRIALS:
-        return f"it takes {MIN_TRIALS} complete trials or more within the space, and there are {len(observations)}"
+    n_trials = len(observations)
+    if n_trials < MIN_TRIALS:
+        return f"it takes {MIN_TRIALS} complete and different trials within the space, and there are {n_trials}"
     if len({observed.score for observed in observations}) == 1:
-        return f"all {len(observations)} trials have the same score, {observations[0].score:g}"
+        return f"all {n_trials} trials have the same score, {observations[0].score:g}"
     return None
 
 
