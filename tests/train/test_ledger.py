@@ -7,7 +7,7 @@ from fake_results import fake_result
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.ledger import Ledger
 
-JOBS = [FitJob(str(seed), tiny_recipe(), tiny_spec(), "5a" * 32, seed) for seed in range(3)]
+JOBS = [FitJob(str(seed), tiny_recipe(), tiny_spec(), "5a" * 32, seed, "fp32") for seed in range(3)]
 
 
 @pytest.fixture
