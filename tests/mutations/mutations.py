@@ -626,4 +626,41 @@ MUTATIONS = [
         ("stats/test_scores.py",),
         "differences are over seeds that one of the two does not have",
     ),
+    Mutation(
+        "experiments/freeze/stage.py",
+        "return self.bench.samples[sample].card.n_classes",
+        "return len(set(self._labels(sample)))",
+        ("experiments/test_metric_of_stages.py::test_a_freeze_sweep",),
+        "a sweep takes the classes of the split for those of the sample",
+    ),
+    Mutation(
+        "train/forward/agreement.py",
+        "_agrees[body] = difference <= TOLERANCE * largest",
+        "_agrees[body] = True",
+        ("train/test_agreement.py",),
+        "a packed forward pass is taken where it is wrong",
+    ),
+    Mutation(
+        "encoder/checkpoint.py",
+        "return tuple(sorted({*others, *weights, *index}))",
+        "return tuple(sorted({*others, *index}))",
+        ("encoder/test_encoder_spec.py",),
+        "the weights of a folder are not in its encoder's identity",
+    ),
+    Mutation(
+        "tracking/mlflow.py",
+        'f"{self.project}/{key}"',
+        "key",
+        (
+            "running/test_pipeline.py::test_two_projects_with_equal_studies_keep_runs_and_models_apart_in_one_experiment",
+        ),
+        "projects with equal studies share the runs of one experiment",
+    ),
+    Mutation(
+        "schedules/registry.py",
+        "if version is None or version.tags.get(DIGEST_TAG) != digest:",
+        "if version is None:",
+        ("schedules/test_schedule_registry.py",),
+        "a numbered version is taken for the locked one whatever its digest",
+    ),
 ]
