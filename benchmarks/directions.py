@@ -1,6 +1,6 @@
 """Count the directions of importance that a study finds where there are none.
 
-    python benchmarks/directions.py                    about five minutes on a quiet core
+    python benchmarks/directions.py                    several minutes on a quiet core
     python benchmarks/directions.py --studies 100 --trials 20
 
 Planted studies of seven addresses over the default's rates: the first carries .61 of the score's variance, the second

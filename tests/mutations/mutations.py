@@ -312,6 +312,27 @@ MUTATIONS = [
         "a frozen address is no grid step below the lowest rate",
     ),
     Mutation(
+        "study/direction.py",
+        "holm(p_values)",
+        "p_values",
+        ("study/test_direction.py::test_p_values_are_corrected_over_the_rates_that_vary",),
+        "directions of importance are not corrected over the layers",
+    ),
+    Mutation(
+        "study/direction.py",
+        "(RandomSampler, QmcSampler)",
+        "(RandomSampler, QmcSampler, object)",
+        ("study/test_direction.py::test_rates_that_depend_on_scores_are_not_tested",),
+        "a direction of importance is tested under TPE",
+    ),
+    Mutation(
+        "study/importance.py",
+        "rng.permutation(len(self.scores))[: len(self.scores) // 2]",
+        "rng.integers(len(self.scores), size=len(self.scores) // 2)",
+        ("study/test_importance.py::test_a_subsample_is_half_of_the_trials_and_has_none_twice",),
+        "importance counts a trial twice",
+    ),
+    Mutation(
         "study/coordinator.py",
         'hold_lock(paths.studies / f"{name}.lock")',
         "contextlib.nullcontext()",
