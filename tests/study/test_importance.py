@@ -108,9 +108,10 @@ def test_first_is_counted_where_one_share_is_the_largest() -> None:
     assert second.shuffled_high == pytest.approx(0.485)
 
 
-def test_a_subsample_is_half_of_the_trials_and_has_none_twice() -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_a_subsample_is_half_of_the_trials_and_has_none_twice(seed: int) -> None:
     scores = np.arange(13.0)
-    half = PlacedTrials(scores[:, None], scores).half(np.random.default_rng(0))
+    half = PlacedTrials(scores[:, None], scores).half(np.random.default_rng(seed))
     assert len(half.scores) == 6
     assert len(set(half.scores)) == 6
     assert (half.positions[:, 0] == half.scores).all()
