@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_flops import SMALL
 
-from finetune_alf.cost.memory import fit_memory
+from finetune_alf.cost.memory import Memory, fit_memory
 from finetune_alf.recipe import SGD, AdamW
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.forward.protocol import forward_of
@@ -24,6 +24,12 @@ def test_gradients_and_moments_are_those_of_trainable_addresses():
     assert fit_memory(SMALL, lengths([3] * 4), recipe(Rates("0011"), keep="best"), PACKED).kept_weights == 4 * 40
     sgd = recipe(Rates("0011"), optimizer=SGD(momentum=0.9))
     assert fit_memory(SMALL, lengths([3] * 4), sgd, PACKED).optimizer == 4 * 40
+
+
+@pytest.mark.parametrize(("gradients", "batch", "larger"), [(8, 16, 16), (16, 8, 16)])
+def test_the_peak_has_the_larger_one_of_gradients_and_activations(gradients, batch, larger):
+    memory = Memory(1, 2, 4, gradients=gradients, batch=batch, frozen_features=32, kept_weights=64)
+    assert memory.total == 1 + 2 + 4 + larger + 32 + 64
 
 
 def test_only_words_that_occur_have_gradients_without_weight_decay():

@@ -60,6 +60,7 @@ def test_a_checkpoints_tokenizer_joins_and_truncates_pairs(saved_checkpoint):
     single = encoder.tokenize(["good film", "bad bad bad bad bad"], 5)
     assert single.input_ids == ((2, 4, 6, 3), (2, 5, 5, 5, 3))
     assert single.pad_token_id == 0
+    assert encoder.tokenize(["good film bad bad bad"], 4).input_ids == ((2, 4, 6, 3),)  # its start
     pairs = encoder.tokenize([("good film", "bad food"), ("bad bad bad bad", "food")], 6)
     assert pairs.input_ids[0] == (2, 4, 3, 5, 7, 3)
     assert pairs.token_type_ids[0] == (0, 0, 0, 1, 1, 1)

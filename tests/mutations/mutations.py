@@ -229,8 +229,8 @@ MUTATIONS = [
     ),
     Mutation(
         "encoder/tokens.py",
-        "            truncation=True,",
-        '            truncation=True, truncation_side="left",',
+        "        self.tokenizer = tokenizer\n",
+        '        self.tokenizer = tokenizer\n        tokenizer.truncation_side = "left"\n',
         ("encoder/test_tokens.py",),
         "a long text loses its beginning",
     ),
@@ -301,7 +301,7 @@ MUTATIONS = [
         "study/records.py",
         "-record.number)",
         "record.number)",
-        ("study/test_study.py",),
+        ("study/test_best_trial.py",),
         "of equally good trials the last one is the best",
     ),
     Mutation(
@@ -488,10 +488,10 @@ MUTATIONS = [
     ),
     Mutation(
         "planning/predict.py",
-        "self.ctx.params.compute.n_workers * (fit_bytes + libraries)",
-        "fit_bytes + libraries",
+        "self.elapsed.seconds / self.elapsed_predicted_s",
+        "self.elapsed_predicted_s / self.elapsed.seconds",
         ("planning/test_plan.py",),
-        "planned memory is that of one worker",
+        "finished fits that took twice as long as predicted are shown as taking half",
     ),
     Mutation(
         "running/register.py",
@@ -510,7 +510,7 @@ MUTATIONS = [
     Mutation(
         "execute/jobs.py",
         "return self.on_report(job, content)",
-        "self.on_report(job, content)\n            return True",
+        "return self.on_report(job, content) or True",
         ("execute/test_executor_contract.py",),
         "a pruned job goes on",
     ),

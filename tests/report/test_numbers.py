@@ -20,6 +20,7 @@ from finetune_alf.report.section import plain, table
         (signed(1.0), "+1.000"),
         (estimate(Estimate(mean=0.812, low=0.771, high=0.851)), ".812 [.771, .851]"),
         (p_value(0.0004), "< .001"),
+        (p_value(0.009), ".009"),
         (p_value(0.032), ".032"),
         (p_value(1.0), "1.000"),
         (rate(0.0), "0"),

@@ -88,6 +88,13 @@ def test_logging_a_run_twice_changes_nothing(tracker: Tracker) -> None:
     assert n_runs(tracker) == 2
 
 
+def test_a_run_that_has_ended_is_left_as_it_is(tracker: Tracker) -> None:
+    parent = tracker.start_parent_run("study:abc", "minilm", {})
+    before = read_run(tracker, tracker.log_run(parent, RECORD))
+    later = replace(RECORD, ended_ms=99_000, metrics=(Metric("validation.accuracy", 0.9, 7, 8_000),))
+    assert read_run(tracker, tracker.log_run(parent, later)) == before
+
+
 def test_a_parent_run_is_found_by_its_key_and_started_again(tracker: Tracker) -> None:
     first = tracker.start_parent_run("study:abc", "minilm", {"alf.try": "1"})
     tracker.end_parent_run(first, "KILLED", {"best.score": 0.75})

@@ -10,7 +10,7 @@ from finetune_alf.errors import RatesError
 from finetune_alf.rates import HEAD, FrozenBelow, LayerRates, UniformRates
 from finetune_alf.recipe import SGD, AdamW, EarlyStopping, GradualUnfreezing, LinearCurve
 from finetune_alf.train.batches import batches_by_length, shuffled_batches
-from finetune_alf.train.fit import fit
+from finetune_alf.train.fit import TaskSplits, fit
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.optimizer import LayerwiseOptimizer, param_groups
 
@@ -155,6 +155,27 @@ def test_keeping_the_best_epoch_scores_the_weights_of_that_epoch(loaded):
         loaded, task_splits(loaded), tiny_recipe(epochs=8), seed=5, report=lambda r: r.epoch < best.kept_epoch
     )
     assert best.predictions == stopped.predictions
+
+
+def test_the_weights_of_the_kept_epoch_are_scored_on_any_split(loaded):
+    splits = task_splits(loaded)
+    apart = TaskSplits(splits.train, splits.validation, scored=tokenized_split(loaded))
+    fitted = fit(loaded, apart, tiny_recipe(epochs=20, keep="best"), seed=1)
+    accuracies = [record.validation_accuracy for record in fitted.epochs]
+    assert accuracies.count(max(accuracies)) > 1
+    assert fitted.kept_epoch == accuracies.index(max(accuracies))  # of equally good ones the first
+    assert fitted.loss == pytest.approx(fitted.epochs[fitted.kept_epoch].validation_loss)
+    assert fitted.loss != pytest.approx(fitted.epochs[-1].validation_loss)
+
+
+def test_the_seed_decides_the_heads_initial_weights(loaded):
+    barely = tiny_recipe(epochs=1, optimizer=SGD(), rates=UniformRates(rate=0.0, head=1e-12))
+    heads = []
+    for seed in (1, 1, 2):
+        fit(loaded, task_splits(loaded), barely, seed)
+        heads.append(loaded.model.get_parameter("classifier.weight").detach().clone())
+    assert torch.allclose(heads[0], heads[1])
+    assert not torch.allclose(heads[0], heads[2], atol=1e-3)
 
 
 def test_the_last_epoch_is_scored_by_default(loaded):

@@ -42,10 +42,12 @@ class MemoryTracker:
         return run_id
 
     def log_run(self, parent_id: str, record: RunRecord) -> str:
-        """Write a nested run and return its id."""
+        """Write a nested run and return its id; a run that has ended with this status is left as it is."""
         self._get(parent_id)
         run_id = self._find_or_create(record.key, record.name)
         run = self.runs[run_id]
+        if run.status == record.status:
+            return run_id
         run.parent_id = parent_id
         run.started_ms, run.ended_ms, run.status = record.started_ms, record.ended_ms, record.status
         run.params.update(record.params)
