@@ -51,6 +51,11 @@ def test_a_negative_component_counts_as_0_and_the_variance_keeps_half_of_the_tex
     assert float(found.of_mean) == pytest.approx(0.5 * max(texts, rest))
 
 
+@given(values=tables)
+def test_degrees_of_freedom_are_no_fewer_than_those_of_the_seeds(values):
+    assert float(variance_of_mean(values.mean(axis=1), [values]).df) >= len(values) - 1
+
+
 def test_one_seed_is_the_t_test_over_texts():
     values = np.random.default_rng(0).integers(-1, 2, (1, 40))
     own, expected = estimate(table(values)), ttest_1samp(values[0], 0)

@@ -10,7 +10,8 @@ and Satterthwaite's degrees of freedom (1946). Two choices were made by simulati
 The variance is never less than half of MS_text / (s n) or MS_rest / (s n), whichever is larger, since a sum with a
 negative term may come out near 0; with negative components set to 0, up to 98 % of intervals on few texts cover the
 truth. And all three mean squares count in the degrees of freedom, also where the component of the seeds comes out
-negative; without that, up to 8 % of families of equal schemes had a false call.
+negative; without that, up to 8 % of families of equal schemes had a false call. They are no fewer than those of the
+seeds.
 """
 
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ def variance_of_mean(by_seed: Floats, by_text: Sequence[Floats]) -> Variance:
     of_mean = np.maximum(seeds + texts - rest, LEAST_SHARE * np.maximum(texts, rest))
     return Variance(
         of_mean,
-        _satterthwaite(of_mean, ((seeds, n_seeds - 1), *text_parts, *rest_parts)),
+        np.maximum(_satterthwaite(of_mean, ((seeds, n_seeds - 1), *text_parts, *rest_parts)), n_seeds - 1),
         np.maximum(seeds - rest, 0) * n_seeds,
         np.maximum(texts - rest, 0) * n_texts,
         rest * n_seeds * n_texts,
