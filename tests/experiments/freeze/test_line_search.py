@@ -51,7 +51,7 @@ def test_the_fits_of_the_selected_rate_are_cells_of_the_sweep(tmp_path):
     full, *_ = grid = levels("half-up", 4)
     searched = cells(sweep, SAMPLE, [full], sweep.rates, sweep.n_search_seeds)
     at_levels = cells(sweep, SAMPLE, grid, [sweep.rates[1]], sweep.n_seeds)
-    identities = {cell.key: ledger.identity(cell_job(sweep, cell, tiny)) for cell in [*searched, *at_levels]}
+    identities = {cell.key: ledger.identity(cell_job(sweep, cell, tiny, "fp32")) for cell in [*searched, *at_levels]}
     assert (len(searched), len(at_levels)) == (10, 4 * 3)
     assert len(set(identities.values())) == len(identities) == 10 + 12 - 2
 
@@ -61,7 +61,7 @@ def test_all_levels_have_the_same_seeds_and_rate():
     seeds = {}
     for cell in cells(sweep, SAMPLE, levels("half-up", 4), [2e-5], sweep.n_seeds):
         seeds.setdefault(cell.level.name, []).append(cell.seed)
-        assert cell_job(sweep, cell, None).recipe.rates.highest in (2e-5, 0.0)
+        assert cell_job(sweep, cell, None, "fp32").recipe.rates.highest in (2e-5, 0.0)
     assert list(seeds) == ["none", "2", "3", "4"]
     assert len({tuple(each) for each in seeds.values()}) == 1
 
@@ -70,4 +70,4 @@ def test_all_levels_have_the_same_seeds_and_rate():
 def test_a_head_keeps_its_own_rate_or_takes_the_searched_one(head, expected):
     sweep = spec(recipe=RECIPE | {"rates": {"kind": "uniform", "rate": 1e-5, "head": head}})
     for cell in cells(sweep, SAMPLE, levels("half-up", 4), [3e-5], 1):
-        assert cell_job(sweep, cell, None).recipe.rates.head == expected
+        assert cell_job(sweep, cell, None, "fp32").recipe.rates.head == expected

@@ -103,7 +103,7 @@ def test_adapters_learn_at_their_own_rate_where_one_is_given():
     assert recipe_for("differential", spec).rates.at(N_LAYERS)[layer(5)] == 0.5
     assert recipe_for("differential", spec).rates.at(N_LAYERS)[HEAD] == 0.02
     both = spec_of(cells=[{"scheme": "fixed"}, {"scheme": "fixed", "adapter": "lora"}], adapter_rate=0.5)
-    bare, _ = cells(both, {}, N_LAYERS)
+    bare, *_ = cells(both, {}, N_LAYERS)
     assert bare.recipe.rates == UniformRates(rate=0.01, head=0.02)
 
 
