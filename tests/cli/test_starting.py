@@ -40,7 +40,7 @@ def test_checking_parameters_loads_no_vendor_of_the_pipeline() -> None:
     assert loaded_by("params", "schema").isdisjoint(set(HEAVY) - {"numpy"})
 
 
-NEEDING_PIPELINE = ("run", "plan", "prepare", "study", "importance", "register", "transfer", "report", "anatomy")
+NEEDING_PIPELINE = ("run", "plan", "prepare", "study", "importance", "register", "transfer", "anatomy")
 
 
 def test_without_the_extra_a_command_names_it_and_ends_as_for_any_input(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def searched(pruner_spec: AnyPruner | None, seed: int, n_trials: int) -> list[Tr
             TrialRecord.model_construct(
                 number=number,
                 state="pruned" if pruned_at else "complete",
-                rates={str(address): rate for address, rate in rates.items()},
+                rates=rates,
                 score=None if pruned_at else epochs[-1].validation_score,
                 result=fit_result(None, epochs[:pruned_at]),
             )

@@ -42,5 +42,5 @@ def test_the_small_preset_trains_on_all_reviews_and_compares_on_a_few() -> None:
     assert (params.studies, params.transfer.studies) == ({}, ())
     assert spec.file == "${ALF_DATA}/imdb/train.parquet"
     assert spec.recipe is not None
-    assert (spec.recipe.batch, spec.recipe.max_tokens, spec.n_seeds) == (16, 64, 3)
+    assert (spec.recipe.batch, spec.recipe.max_tokens, spec.n_seeds) == (16, 64, 5)
     assert params.encoders["minilm-imdb"].model_dump() == {"kind": "adapted", "adapt": "imdb"}
