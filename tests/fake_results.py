@@ -3,6 +3,8 @@
 from typing import Any
 
 from finetune_alf.compute import Environment, EnvironmentShare
+from finetune_alf.rates import LayerRates
+from finetune_alf.study.records import TrialRecord
 from finetune_alf.train.result import RecordedFit
 
 ENVIRONMENT = Environment(
@@ -32,3 +34,18 @@ def fake_result(**given: Any) -> RecordedFit:
     if given.get("stopped") == "diverged":
         given |= {"kept_epoch": None, "score": None, "loss": None, "predictions": (), "tasks": None}
     return RecordedFit(**(_DEFAULTS | given))
+
+
+def fake_trial(number: int, rates: LayerRates, score: float | None) -> TrialRecord:
+    """Return a finished trial without epochs; one without a score diverged."""
+    return TrialRecord(
+        number=number,
+        state="failed" if score is None else "complete",
+        rates=rates,
+        score=score,
+        reason="diverged" if score is None else None,
+        started_ms=0,
+        ended_ms=1,
+        environment=ENVIRONMENT,
+        result=None,
+    )

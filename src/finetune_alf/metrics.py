@@ -131,7 +131,7 @@ _BY_NAME = {metric.name: metric for metric in _ALL}
 def sample_metric(name: str, n_classes: int) -> Metric:
     """Return a metric on a sample of this many classes, 0 for scores: f1 is that of class 1 where there are two.
 
-    A split may show fewer classes than its sample has, so labels and predictions alone do not tell.
+    A split may show fewer classes than its sample has, so it does not follow from labels and predictions.
     """
     return _BINARY_F1 if name == "f1" and n_classes == 2 else _BY_NAME[name]
 

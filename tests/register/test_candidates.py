@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_results import ENVIRONMENT, fake_result
+from fake_results import fake_result, fake_trial
 from finetune_alf.errors import InputError, PartialError
 from finetune_alf.metrics import ACCURACY, sample_metric
 from finetune_alf.rates import LayerRates, UniformRates
@@ -11,7 +11,6 @@ from finetune_alf.recipe import Recipe, TasksSpec
 from finetune_alf.register.candidates import Candidate, choose_schedules, rank_candidates, select_trials
 from finetune_alf.register.confirm import confirmed_candidate, job_key, require_two
 from finetune_alf.stats import estimate, scores_of
-from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import TaskResult
@@ -30,17 +29,7 @@ def rates(indices):
 
 
 def trial(number, indices, score):
-    return TrialRecord(
-        number=number,
-        state="complete" if score is not None else "failed",
-        rates=rates(indices),
-        score=score,
-        reason=None if score is not None else "diverged",
-        started_ms=0,
-        ended_ms=1,
-        environment=ENVIRONMENT,
-        result=None,
-    )
+    return fake_trial(number, rates(indices), score)
 
 
 def candidate(number, indices, mean):

@@ -1,11 +1,10 @@
 """Confirmations: which fits they are, by exact values."""
 
-from fake_results import ENVIRONMENT
+from fake_results import fake_trial
 from finetune_alf.rates import LayerRates, UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.confirm import confirmation_jobs
 from finetune_alf.seeds import child_seed
-from finetune_alf.study.records import TrialRecord
 from finetune_alf.train.job import FitJob
 
 RATES = {4: LayerRates.of(0, [0, 1e-5], 1e-3), 9: LayerRates.of(1e-6, [1e-4, 1e-4], 1e-3)}
@@ -15,20 +14,7 @@ TEMPLATE = FitJob(
 
 
 def jobs(seed=1):
-    trials = [
-        TrialRecord(
-            number=number,
-            state="complete",
-            rates=dict(rates),
-            score=0.5,
-            reason=None,
-            started_ms=0,
-            ended_ms=1,
-            result=None,
-            environment=ENVIRONMENT,
-        )
-        for number, rates in RATES.items()
-    ]
+    trials = [fake_trial(number, rates, 0.5) for number, rates in RATES.items()]
     return confirmation_jobs(trials, TEMPLATE, 3, seed)
 
 

@@ -25,6 +25,12 @@ def test_where_texts_do_not_vary_the_number_of_seeds_is_that_of_a_t_test():
     assert found.n_texts is None
 
 
+def test_where_only_the_rest_varies_the_test_has_the_degrees_of_freedom_of_the_seeds():
+    found = needed(of(rest=0.2), 0.03)
+    reach = (t.ppf(0.975, 4) + t.ppf(0.8, 4)) ** 2 * 0.2 / (5 * 0.03**2)
+    assert found.n_texts == int(np.ceil(reach))
+
+
 def test_a_smaller_difference_needs_more_and_no_seeds_below_those_of_a_verdict_are_offered():
     components = of(0.005**2, 0.002, 0.1)
     one, two, three = (needed(components, points / 100) for points in (1, 2, 3))

@@ -1,22 +1,12 @@
 """Which trial of a study is its best one."""
 
-from fake_results import ENVIRONMENT
+from fake_results import fake_trial
 from finetune_alf.rates import LayerRates
-from finetune_alf.study.records import TrialRecord, best_trial
+from finetune_alf.study.records import best_trial
 
 
 def trial(number, score):
-    return TrialRecord(
-        number=number,
-        state="failed" if score is None else "complete",
-        rates=dict(LayerRates.of(0, [0, 1e-5], 1e-3)),
-        score=score,
-        reason="diverged" if score is None else None,
-        started_ms=0,
-        ended_ms=1,
-        environment=ENVIRONMENT,
-        result=None,
-    )
+    return fake_trial(number, LayerRates.of(0, [0, 1e-5], 1e-3), score)
 
 
 def test_the_best_trial_has_the_highest_score_and_of_equal_ones_the_lowest_number():

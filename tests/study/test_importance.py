@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from fake_results import ENVIRONMENT
+from fake_results import fake_trial
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.documents import LayerImportance
 from finetune_alf.study.importance import EVALUATORS, PlacedTrials, _summaries, layer_importance
@@ -28,22 +28,8 @@ def trials(space: AnySpace, n_trials: int, planted: str = "layer.1", seed: int =
         params = {name: space.rate_at(rng.random()) for name in space.param_addresses(N_LAYERS)}
         rates = space.layer_rates(params, N_LAYERS, 1e-3)
         score = 0.8 - 0.05 * math.log10(1 + 1e8 * dict(rates)[planted]) + rng.gauss(0, 0.01)  # type: ignore[index]
-        records.append(record(number, rates, score))
+        records.append(fake_trial(number, rates, score))
     return records
-
-
-def record(number: int, rates: LayerRates, score: float | None) -> TrialRecord:
-    return TrialRecord(
-        number=number,
-        state="failed" if score is None else "complete",
-        rates={str(address): rate for address, rate in rates.items()},
-        score=score,
-        reason="diverged" if score is None else None,
-        started_ms=0,
-        ended_ms=0,
-        environment=ENVIRONMENT,
-        result=None,
-    )
 
 
 def importance(records: list[TrialRecord], space: AnySpace, seed: int = 1, n_resamples: int = 2) -> LayerImportance:
@@ -73,7 +59,7 @@ def test_a_planted_share_is_found() -> None:
     for number in range(100):
         steps = [rng.randrange(5) for _ in range(4)]
         rates = LayerRates.of(GRID.rates[steps[0]], [GRID.rates[step] for step in steps[1:]], 1e-3)
-        records.append(record(number, rates, math.sqrt(0.76) * steps[2] - math.sqrt(0.24) * steps[3]))
+        records.append(fake_trial(number, rates, math.sqrt(0.76) * steps[2] - math.sqrt(0.24) * steps[3]))
     shares = importance(records, GRID, n_resamples=3).evaluators["fanova"]
     assert shares["layer.1"].n_first == 3
     assert shares["layer.1"].mean == pytest.approx(0.76, abs=0.07)
@@ -91,7 +77,7 @@ def test_importances_add_up_to_one_and_lie_in_their_ranges(on_grid: LayerImporta
 
 def test_with_scores_of_chance_shares_are_near_those_of_shuffled_scores() -> None:
     rng = random.Random(3)
-    chance = [record(trial.number, trial.rates, rng.random()) for trial in trials(GRID, 40)]
+    chance = [fake_trial(trial.number, trial.rates, rng.random()) for trial in trials(GRID, 40)]
     shares = importance(chance, GRID, n_resamples=5).evaluators
     for evaluator in ("fanova", "mdi"):
         for share in shares[evaluator].values():
@@ -146,8 +132,8 @@ def test_a_tied_blocks_importance_is_listed_under_its_lowest_address() -> None:
 
 def test_only_complete_trials_of_the_space_count_and_each_once() -> None:
     inside = trials(GRID, 20)
-    off_grid = record(20, LayerRates.of(3e-6, [3e-6] * N_LAYERS, 1e-3), 0.1)
-    failed = record(21, inside[0].rates, None)
+    off_grid = fake_trial(20, LayerRates.of(3e-6, [3e-6] * N_LAYERS, 1e-3), 0.1)
+    failed = fake_trial(21, inside[0].rates, None)
     repeat = inside[5].model_copy(update={"number": 22, "repeats": 5})
     assert importance([*inside, off_grid, failed, repeat], GRID) == importance(inside, GRID)
 
@@ -161,7 +147,8 @@ def test_direction_is_over_the_trials_that_the_sampler_drew() -> None:
 
 def test_a_constant_rate_has_no_rank_correlation() -> None:
     constant = [
-        record(trial.number, LayerRates({**trial.rates, "layer.2": 1e-5}), trial.score) for trial in trials(GRID, 20)
+        fake_trial(trial.number, LayerRates({**trial.rates, "layer.2": 1e-5}), trial.score)
+        for trial in trials(GRID, 20)
     ]
     shown = importance(constant, GRID)
     assert shown.direction["layer.2"].rho is None
@@ -186,13 +173,13 @@ def test_too_few_trials_have_a_reason_in_place_of_an_importance() -> None:
 
 
 def test_equal_scores_have_a_reason_in_place_of_an_importance() -> None:
-    same = [record(trial.number, trial.rates, 0.5) for trial in trials(GRID, 12)]
+    same = [fake_trial(trial.number, trial.rates, 0.5) for trial in trials(GRID, 12)]
     assert importance(same, GRID).reason == "all 12 trials have the same score, 0.5"
 
 
 def test_one_score_that_differs_is_enough() -> None:
-    same = [record(trial.number, trial.rates, 0.5) for trial in trials(GRID, 12)]
-    same[3] = record(3, same[3].rates, 0.6)
+    same = [fake_trial(trial.number, trial.rates, 0.5) for trial in trials(GRID, 12)]
+    same[3] = fake_trial(3, same[3].rates, 0.6)
     assert importance(same, GRID, n_resamples=4).n_trials == 12
 
 

@@ -24,7 +24,7 @@ class Compute:
 def resolve(spec: ComputeSpec) -> Compute:
     """Return what `compute` stands for on this machine; ParamsError when it lacks the device.
 
-    The process that coordinates fits calls this once, before anything is identified; workers are told the outcome.
+    The process that coordinates fits calls this once, before anything is identified; workers are sent the result.
     """
     device = resolve_device(spec.device)
     return Compute(str(device), resolve_precision(spec.precision, device), threads_of(spec), spec.micro_batch)

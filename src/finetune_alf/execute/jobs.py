@@ -35,7 +35,7 @@ class Work(Protocol[JobT, ResultT]):
 class Outcome(Generic[J, R]):
     """The end of one attempt at a job: its result, or the reason in one line why it has none.
 
-    `worker_died` tells a failure in which the job's process ended from an exception in the job.
+    `worker_died`: the job failed because its process ended, and not by an exception.
     """
 
     job: J

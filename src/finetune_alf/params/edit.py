@@ -32,7 +32,7 @@ def _round_trip() -> YAML:
 
 
 def has_aliases(text: str) -> bool:
-    """Tell whether YAML text has aliases, `*name`: to merge into one would change the others."""
+    """Return whether YAML text has aliases, `*name`: to merge into one would change the others."""
     return any(isinstance(event, AliasEvent) for event in _round_trip().parse(text))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -10,10 +9,11 @@ from finetune_alf.errors import PartialError
 from finetune_alf.metrics import Metric
 from finetune_alf.register.candidates import Candidate
 from finetune_alf.seeds import child_seed
-from finetune_alf.stats import Scores, combined_scores, estimate, scores_of
+from finetune_alf.stats import Scores, estimate, scores_of
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
+from finetune_alf.train.task_scores import overall_scores, scores_by_task
 
 LabelsByTask = Mapping[str, Sequence[float]]
 """task -> the class or score of each text of the confirmation split; a plain sample is its own only task."""
@@ -84,9 +84,4 @@ def _scores(template: FitJob, fits: Sequence[FitResult], labels: LabelsByTask, m
     if tasks is None:
         (truth,), (metric,) = labels.values(), metrics.values()
         return scores_of(metric, truth, dict(enumerate(fit.predictions for fit in fits)))
-    by_task = {
-        task: scores_of(metric, labels[task], dict(enumerate((fit.tasks or {})[task].predictions for fit in fits)))
-        for task, metric in metrics.items()
-    }
-    names = {task: metric.name for task, metric in metrics.items()}
-    return combined_scores(by_task, partial(tasks.overall_score, metrics=names))
+    return overall_scores(tasks, metrics, scores_by_task(labels, metrics, dict(enumerate(fits))))

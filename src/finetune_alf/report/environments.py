@@ -32,11 +32,11 @@ def versions(environment: Environment) -> str:
     return f"{packages}; commit {environment.git_commit[:12]}" if environment.git_commit else packages
 
 
-def _counts(shares: Sequence[EnvironmentShare], say: Callable[[Environment], str], unit: str) -> str:
-    """Return what is said of the environments, each text once, with its number of fits where there are several."""
+def _counts(shares: Sequence[EnvironmentShare], text_of: Callable[[Environment], str], unit: str) -> str:
+    """Return the texts of the environments, each once, with its number of fits where there are several."""
     counts: Counter[str] = Counter()
     for share in shares:
-        counts[say(share.environment)] += share.n_fits
+        counts[text_of(share.environment)] += share.n_fits
     if len(counts) == 1:
         return next(iter(counts))
     return "; ".join(f"{text}: {counted(n, unit)}" for text, n in counts.items())

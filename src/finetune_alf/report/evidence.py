@@ -27,7 +27,7 @@ def how_judged(described: str, verdicts: Sequence[str | None]) -> str:
             f'"Better" and "worse" need a {corrected} below .05. Everything else is no evidence of a difference, which '
             "is not evidence of equality.",
         ]
-    sentences.append("Interval and p come from the same t over seeds and texts.")
+    sentences.append("With several seeds, interval and p come from the same t over seeds and texts.")
     if None in verdicts:
         sentences.append("All other comparisons are exploratory: estimates with intervals that are not corrected.")
     return " ".join(sentences)

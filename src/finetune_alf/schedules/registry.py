@@ -194,7 +194,7 @@ class Registry:
 
 
 def model_name(project: str, study: str) -> str:
-    """Return the name of a study's registered model; a dot is in no name, so that the two can be told apart."""
+    """Return the name of a study's registered model; neither name has a dot, so the two can be separated."""
     return f"alf-{project}.{study}"
 
 

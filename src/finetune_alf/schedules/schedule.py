@@ -132,7 +132,7 @@ def _check_schema(document: dict[str, Any], where: str) -> None:
     if version < SCHEMA_VERSION:
         raise ScheduleError(
             f"{where}: has schema_version {version}, of an earlier finetune_alf, whose recipes also "
-            "said how fits are run. Register its study again."
+            "had settings of how fits are run. Register its study again."
         )
     if version > SCHEMA_VERSION:
         provenance = document.get("provenance")

@@ -80,13 +80,13 @@ def variance_of_mean(by_seed: Floats, by_text: Sequence[Floats]) -> Variance:
     text_parts, rest_parts = zip(*map(_texts_and_rest, by_text), strict=True)
     texts, rest = sum(part for part, _ in text_parts), sum(part for part, _ in rest_parts)
     if n_seeds == 1:
-        df, unknown = _satterthwaite(texts, text_parts), np.full_like(texts, np.nan)
+        df, unknown = satterthwaite(texts, text_parts), np.full_like(texts, np.nan)
         return Variance(texts, df, unknown, texts * n_texts, np.zeros_like(texts), n_texts)
     seeds = by_seed.var(axis=-1, ddof=1) / n_seeds
     of_mean = np.maximum(seeds + texts - rest, LEAST_SHARE * np.maximum(texts, rest))
     return Variance(
         of_mean,
-        np.maximum(_satterthwaite(of_mean, ((seeds, n_seeds - 1), *text_parts, *rest_parts)), n_seeds - 1),
+        np.maximum(satterthwaite(of_mean, ((seeds, n_seeds - 1), *text_parts, *rest_parts)), n_seeds - 1),
         np.maximum(seeds - rest, 0) * n_seeds,
         np.maximum(texts - rest, 0) * n_texts,
         rest * n_seeds * n_texts,
@@ -121,6 +121,12 @@ def t_p(mean: Floats, variance: Variance) -> Floats:
     return np.asarray(2 * stdtr(variance.df, -t))
 
 
+def satterthwaite(total: Floats, parts: Sequence[tuple[Floats, int]]) -> Floats:
+    """Return the degrees of freedom of a variance with these parts, and inf where nothing varies."""
+    spread = sum(np.square(part) / df for part, df in parts)
+    return np.asarray(np.divide(np.square(total), spread, out=np.full_like(total, np.inf), where=spread > 0))
+
+
 def estimate(scores: Scores) -> Estimated:
     """Return the mean over seeds and texts with its interval, which stays within the bounds of the scores."""
     mean, variance = scores.by_seed.mean(keepdims=True)[0], variance_of_mean(scores.by_seed, scores.by_text)
@@ -153,12 +159,6 @@ def _texts_and_rest(values: Floats) -> tuple[tuple[Floats, int], tuple[Floats, i
     df = (n_seeds - 1) * (n_texts - 1)
     rest = values - values.mean(axis=-1, keepdims=True) - by_text + by_text.mean(axis=-1, keepdims=True)
     return (texts, n_texts - 1), (np.square(rest).sum(axis=(-2, -1)) / df / (n_seeds * n_texts), df)
-
-
-def _satterthwaite(total: Floats, parts: Sequence[tuple[Floats, int]]) -> Floats:
-    """Return the degrees of freedom of a variance with these parts; infinitely many where nothing varies."""
-    spread = sum(np.square(part) / df for part, df in parts)
-    return np.asarray(np.divide(np.square(total), spread, out=np.full_like(total, np.inf), where=spread > 0))
 
 
 def _quantile(variance: Variance) -> Floats:

@@ -1,4 +1,4 @@
-"""Confidence intervals: the level, Wilson's interval of a proportion, and what else has no place of its own."""
+"""Confidence intervals: their level, their record, and Wilson's of a proportion; the check of a matrix of values."""
 
 from dataclasses import dataclass
 from statistics import NormalDist

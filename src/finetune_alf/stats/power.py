@@ -6,7 +6,7 @@ from statistics import fmean
 
 import numpy as np
 
-from finetune_alf.stats.crossed import Components
+from finetune_alf.stats.crossed import Components, satterthwaite
 from finetune_alf.stats.verdict import MIN_SEEDS, SIGNIFICANCE_LEVEL
 
 POWER = 0.8
@@ -64,8 +64,8 @@ def _detectable(components: Components, n_seeds: int, n_texts: int) -> float:
     seeds, texts = (components.seed or 0.0) / n_seeds + rest, components.text / n_texts + rest
     variance = seeds + texts - rest
     df_seeds, df_texts = n_seeds - 1, n_texts - 1
-    spread = seeds**2 / df_seeds + texts**2 / df_texts + rest**2 / (df_seeds * df_texts)
-    df = variance**2 / spread if spread > 0 else np.inf
+    parts = ((seeds, df_seeds), (texts, df_texts), (rest, df_seeds * df_texts))
+    df = max(float(satterthwaite(np.asarray(variance), [(np.asarray(part), df) for part, df in parts])), df_seeds)
     return float((stdtrit(df, 1 - SIGNIFICANCE_LEVEL / 2) + stdtrit(df, POWER)) * np.sqrt(variance))
 
 

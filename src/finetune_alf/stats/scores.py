@@ -18,7 +18,7 @@ _MAX_WEIGHTS = 2_000_000  # text weights at a time: 16 MB, and as much again for
 
 
 class ScoredMetric(Protocol):
-    """What scores need of a metric; those of `metrics.METRICS` have it."""
+    """What scores need of a metric; a `metrics.Metric` has it."""
 
     @property
     def weighted(self) -> WeightedMetric:

@@ -58,7 +58,7 @@ def _run_missing(
     environment: Environment,
     finish: OnResult,
 ) -> list[str]:
-    """Run the jobs, and return the failures. A failure that is told is over: the next start begins to count anew."""
+    """Run the jobs, and return the failures. Attempts at a reported job count from 0 at the next start."""
     attempts = JobAttempts(ledger)
     given_up = [job for job in jobs if attempts.n_attempts(job) >= MAX_ATTEMPTS]
     waiting = sorted((job for job in jobs if job not in given_up), key=attempts.n_attempts)

@@ -1,18 +1,18 @@
 """Scores and costs of a multi-task experiment's cells, and their relation to the baseline."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from statistics import fmean, median
 
-from finetune_alf.experiments.comparison import differences_from, judged, mean_score, seeds_scores
+from finetune_alf.experiments.comparison import differences_from, judged, mean_score
 from finetune_alf.experiments.multitask.cells import OVERALL
 from finetune_alf.experiments.multitask.document import CellResult, CellScores, TaskScore
 from finetune_alf.experiments.multitask.family import multitask_family
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
 from finetune_alf.metrics import Metric, majority_baseline
 from finetune_alf.recipe import TasksSpec
-from finetune_alf.stats import Scores, combined_scores
+from finetune_alf.stats import Scores
 from finetune_alf.train.result import FitResult
+from finetune_alf.train.task_scores import overall_scores, scores_by_task
 
 Truths = Mapping[str, Sequence[float]]
 """Task -> the true class or score of each text of the split that is scored."""
@@ -53,32 +53,21 @@ def cells_table(
 def majority_baselines(tasks: TasksSpec, truths: Truths, metrics: Metrics) -> dict[str, float]:
     """Return `metrics.majority_baseline` of each task, and overall."""
     each = {task: majority_baseline(metrics[task], truth) for task, truth in truths.items()}
-    return {**each, OVERALL: tasks.overall_score(each, _names(metrics))}
+    names = {task: metric.name for task, metric in metrics.items()}
+    return {**each, OVERALL: tasks.overall_score(each, names)}
 
 
 def _converged(by_seed: Mapping[int, FitResult]) -> dict[int, FitResult]:
     return {seed: by_seed[seed] for seed in sorted(by_seed) if by_seed[seed].score is not None}
 
 
-def _names(metrics: Metrics) -> dict[str, str]:
-    return {task: metric.name for task, metric in metrics.items()}
-
-
 def _scores(
     spec: MultitaskSpec, truths: Truths, metrics: Metrics, by_seed: Mapping[int, FitResult]
 ) -> dict[str, Scores]:
     """Return the scores of a cell's fits by task, and overall."""
-
-    def of_task(task: str) -> Scores:
-        predictions = {seed: (fit.tasks or {})[task].predictions for seed, fit in by_seed.items()}
-        return seeds_scores(metrics[task], truths[task], predictions)
-
-    scores = {task: of_task(task) for task in metrics}
     assert spec.recipe.tasks  # noqa: S101 - the spec checks it
-    return {
-        **scores,
-        OVERALL: combined_scores(scores, partial(spec.recipe.tasks.overall_score, metrics=_names(metrics))),
-    }
+    scores = scores_by_task(truths, metrics, by_seed)
+    return {**scores, OVERALL: overall_scores(spec.recipe.tasks, metrics, scores)}
 
 
 def _written(metrics: Metrics, by_seed: Mapping[int, FitResult], scores: Mapping[str, Scores]) -> CellScores:
