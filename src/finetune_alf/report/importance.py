@@ -7,7 +7,7 @@ from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import NONE, counted, p_value, score, signed
 from finetune_alf.report.section import Section
 from finetune_alf.stats import SIGNIFICANCE_LEVEL
-from finetune_alf.study.documents import ImportanceShare, LayerImportance, RankCorrelation
+from finetune_alf.study.documents import ImportanceShare, LayerImportance, RankCorrelation, first_address
 
 
 def importance_section(results: StudyResults, record: LayerImportance) -> Section:
@@ -47,26 +47,21 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
     return section
 
 
-def leader(shares: dict[str, ImportanceShare]) -> str:
-    """Return the address that is first in most subsamples; of equal ones, that with the largest share."""
-    return max(shares, key=lambda address: (shares[address].n_first, shares[address].mean))
-
-
 def first_place(record: LayerImportance, evaluator: str) -> str:
     """Return the sentence that says which address an evaluator ranks first, how often, and which one is next."""
     shares = record.evaluators[evaluator]
-    first = leader(shares)
+    first = first_address(shares)
     rest = {address: share for address, share in shares.items() if address != first}
     own = shares[first]
     sentence = f"{evaluator} ranks `{first}` first in {own.n_first} of {record.n_resamples} subsamples"
-    if rest and rest[leader(rest)].n_first:
-        sentence += f", `{leader(rest)}` in {rest[leader(rest)].n_first}"
+    if rest and rest[first_address(rest)].n_first:
+        sentence += f", `{first_address(rest)}` in {rest[first_address(rest)].n_first}"
     return f"{sentence}; its share is {score(own.mean)}, with shuffled scores {score(own.shuffled_mean)}."
 
 
 def agreement(record: LayerImportance) -> str | None:
     """Return whether the evaluators rank the same address first, as a sentence; None for a single evaluator."""
-    firsts = [leader(shares) for shares in record.evaluators.values()]
+    firsts = [first_address(shares) for shares in record.evaluators.values()]
     if len(firsts) < 2:
         return None
     if len(set(firsts)) == 1:

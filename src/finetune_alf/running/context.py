@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -81,12 +82,12 @@ class Context:
         if "DVC_STAGE" in os.environ and platform.system() == "Linux":
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
-    @property
+    @cached_property
     def compute(self) -> Compute:
         """The section `compute` as it is on this machine; ParamsError when it lacks the device."""
         return resolve(self.params.compute)
 
-    @property
+    @cached_property
     def environment(self) -> Environment:
         """The environment of the fits that this process runs."""
         return environment_of(self.compute, git_commit(self.paths.root))

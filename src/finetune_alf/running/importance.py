@@ -3,7 +3,7 @@
 from finetune_alf.figures import importance_bars
 from finetune_alf.files import write_bytes
 from finetune_alf.running.context import Context
-from finetune_alf.study.documents import LayerImportance
+from finetune_alf.study.documents import LayerImportance, first_address
 from finetune_alf.study.importance import layer_importance
 from finetune_alf.study.records import read_study, read_trials
 
@@ -41,7 +41,9 @@ def importance(ctx: Context, name: str) -> None:
 def _in_short(document: LayerImportance) -> str:
     if document.reason:
         return f"no importance is estimated, because {document.reason}."
-    address, share = max(document.evaluators["fanova"].items(), key=lambda item: (item[1].n_first, item[1].mean))
+    shares = document.evaluators["fanova"]
+    address = first_address(shares)
+    share = shares[address]
     return (
         f"by fANOVA the most important rate is that of {address}, first in {share.n_first} of {document.n_resamples} "
         f"subsamples of the trials, with a share of {share.mean:.2f}."

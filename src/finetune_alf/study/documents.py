@@ -1,5 +1,7 @@
 """The documents of a study: results/study/<name>/study.json and results/importance/<name>.json."""
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
 from finetune_alf.compute import EnvironmentShare
@@ -58,6 +60,11 @@ class ImportanceShare(Document):
     n_first: int
     shuffled_mean: float
     shuffled_high: float
+
+
+def first_address(shares: Mapping[str, ImportanceShare]) -> str:
+    """Return the address that is first in most subsamples; of equal ones, that with the largest share."""
+    return max(shares, key=lambda address: (shares[address].n_first, shares[address].mean))
 
 
 class LayerImportance(Document):

@@ -179,11 +179,11 @@ class _TrainingLoop:
         features = self.features.of(split) if self.recipe.frozen_dropout == "off" else None
         total = torch.zeros((), device=self.device)
         for start in range(0, len(rows), size):
-            some = rows[start : start + size]
+            chunk = rows[start : start + size]
             with autocast(self.device, self.precision):
-                outputs = self.forwards[task](split.table, split.table_rows(some), features)  # (rows, outputs)
+                outputs = self.forwards[task](split.table, split.table_rows(chunk), features)  # (rows, outputs)
             outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))  # fp64 stays fp64
-            losses = split.objective.losses(outputs, split.labels[some])
+            losses = split.objective.losses(outputs, split.labels[chunk])
             loss = losses.sum() / len(rows) * self.tasks[task].weight
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
