@@ -1,15 +1,16 @@
 """Identities: what a result is kept under, for studies, ledgers, schedules and adaptations.
 
-An identity has every field that changes what is computed, and no other: not how it is run, and no permission. Nulls are
-left out, so that a new field that may be absent changes no identity.
+An identity has every field that changes what is computed, and no other: not how it is run, and no permission. A new
+field restarts no study: nulls are left out, and so are fields with the mark ADDED_LATER at their default.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-from finetune_alf.spec import PERMISSION
+from finetune_alf.spec import ADDED_LATER, PERMISSION
 
 
 def identity_of(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,8 +20,13 @@ def identity_of(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _json(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        fields = type(value).model_fields.items()
-        return identity_of({name: getattr(value, name) for name, field in fields if PERMISSION not in field.metadata})
+        fields = ((name, getattr(value, name), field) for name, field in type(value).model_fields.items())
+        return identity_of({name: own for name, own, field in fields if _is_meaningful(own, field)})
     if isinstance(value, Mapping):
         return identity_of(value)
     return [_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _is_meaningful(value: Any, field: FieldInfo) -> bool:
+    is_as_before = ADDED_LATER in field.metadata and value == field.get_default(call_default_factory=True)
+    return PERMISSION not in field.metadata and not is_as_before

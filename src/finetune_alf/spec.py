@@ -14,6 +14,9 @@ Rate = Annotated[float, Field(ge=0)]
 PERMISSION = "permission"
 """Marks a field, `Annotated[bool, PERMISSION]`, that only says what is allowed: it is in no identity."""
 
+ADDED_LATER = "added later"
+"""Marks a field, `Annotated[T, ADDED_LATER]`, that results are older than: an identity leaves it out at its default."""
+
 
 class Spec(BaseModel):
     """A frozen pydantic model: no unknown keys, no coercion, no NaN.

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import pytest
 import torch
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from tiny import tiny_spec
 
 from finetune_alf.compute import Compute, ComputeSpec
@@ -19,6 +19,7 @@ from finetune_alf.data.prepare import prepare_mixture, prepare_sample
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.identity import identity_of
 from finetune_alf.recipe import Recipe
+from finetune_alf.spec import ADDED_LATER
 from finetune_alf.study.identity import study_identity
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.train.job import FitJob
@@ -283,6 +284,18 @@ def test_a_field_that_may_be_absent_changes_no_identity_where_it_is() -> None:
 
     grown = Grown.model_validate(recipe().model_dump())
     assert identity_of({"recipe": grown, "new": None}) == identity_of({"recipe": recipe()})
+
+
+def test_a_field_that_is_marked_as_added_later_changes_an_identity_only_away_from_its_default() -> None:
+    class Grown(Recipe):
+        new: Annotated[Literal["old way", "new way"], ADDED_LATER] = "old way"
+        listed: Annotated[tuple[int, ...], ADDED_LATER] = Field(default_factory=tuple)
+
+    old = identity_of({"recipe": recipe()})
+    grown = Grown.model_validate(recipe().model_dump())
+    assert identity_of({"recipe": grown}) == old
+    changed = grown.model_copy(update={"new": "new way"})
+    assert identity_of({"recipe": changed}) == {"recipe": {**old["recipe"], "new": "new way"}}
 
 
 def test_studies_ledgers_and_schedules_have_a_recipe_alike() -> None:
