@@ -13,9 +13,13 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 @dataclass(frozen=True)
 class Paths:
-    """The files and folders of a project; the params models validate the names."""
+    """The files and folders of a project; the params models validate the names.
+
+    `results_in` is the folder of all results, relative to the root.
+    """
 
     root: Path
+    results_in: str = "results"
 
     def sample(self, name: str) -> Path:
         """Return the folder of a drawn sample."""
@@ -47,7 +51,7 @@ class Paths:
     @property
     def results(self) -> Path:
         """The folder of all results."""
-        return self.root / "results"
+        return self.root / self.results_in
 
     def study_results(self, name: str) -> Path:
         """Return the folder of a study's trials."""

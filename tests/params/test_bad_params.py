@@ -84,7 +84,7 @@ BOOK = [
     ),
     ("batch: 8", "batch: 8\n      precision: bf16", "put it into the section `compute`, as compute.precision"),
     ("precision: auto", "precision: fp16", "compute.precision: must be 'auto', 'fp32' or 'bf16', but got \"fp16\""),
-    ("  title:", "  subject:", "report.subject: unknown key; the known ones are title"),
+    ("  title:", "  subject:", "report.subject: unknown key; the known ones are title, kept"),
 ]
 
 

@@ -184,9 +184,9 @@ def write_lock(paths: Paths, name: str = "minilm") -> None:
     )
 
 
-def write_everything(root: Path) -> Paths:
+def write_everything(root: Path, results: str = "results") -> Paths:
     """Write all stages of one study."""
-    paths = Paths(root)
+    paths = Paths(root, results)
     write_study(paths)
     write_importance(paths)
     write_lock(paths)

@@ -33,9 +33,14 @@ class TrackingSpec(Spec):
 
 
 class ReportSpec(Spec):
-    """The title of the report."""
+    """The title of the report, and the folder of kept results.
+
+    `kept` names a folder below the root that has the same folders as results/, with what other runs have written, such
+    as runs of hours that are kept in the repository. Its page is `<kept>.md`, with its figures in `figures/` beside it.
+    """
 
     title: Annotated[str, Field(min_length=1, max_length=200)] = "Adaptive layer freezing"
+    kept: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")] | None = None
 
 
 class Params(Spec):

@@ -13,13 +13,13 @@ from finetune_alf.report.section import Section, plain
 from finetune_alf.study.documents import LayerImportance
 
 
-def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = ()) -> Section:
+def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = (), folder: str = "results") -> Section:
     """Return the page: its Markdown and all of its pictures; `parts` are those of the experiments."""
     section = Section()
     section.text(f"# {plain(title)}")
     section.text(
         "Learning rates by layer: searched, explained, confirmed and tried elsewhere. Every number comes from the "
-        "files under `results/`. Square brackets hold 95 % intervals."
+        f"files under `{folder}/`. Square brackets hold 95 % intervals."
     )
     section.text("## In short")
     lines = [line for results in studies for line in _in_short(results)]

@@ -2,13 +2,21 @@
 
 from collections.abc import Sequence
 
+from finetune_alf.report.kept import write_kept
 from finetune_alf.report.part import MakePart
 from finetune_alf.report.write import write_report
 from finetune_alf.running.context import Context
 
 
 def report(ctx: Context, parts: Sequence[MakePart] = ()) -> None:
-    """Write results/report/report.md and its figures; `parts` make those of the experiments."""
+    """Write results/report/report.md and its figures, and the page of kept results.
+
+    `parts` make those of the experiments.
+    """
+    spec = ctx.params.report
     with ctx.lock("report"):
-        page = write_report(ctx.paths, ctx.params.report.title, parts)
-    ctx.console.log(f"Report: {page}")
+        pages = [write_report(ctx.paths, spec.title, parts)]
+        if spec.kept is not None:
+            pages.append(write_kept(ctx.paths.root, spec.kept, parts))
+    for page in pages:
+        ctx.console.log(f"Report: {page}")
