@@ -80,7 +80,7 @@ def _card(
         source=spec.source.model_dump(mode="json"),
         revision=rows.revision,
         label_names=names,
-        counts={split: _counts(part, names) for split, part in splits.items()},
+        counts={split: counts_of(part, names) for split, part in splits.items()},
         drawn_from={split: part.source_split for split, part in drawn.items()},
         n_source_rows=rows.n_rows,
         duplicates_dropped=dict(unique.n_dropped),
@@ -89,7 +89,8 @@ def _card(
     )
 
 
-def _counts(split: Split, label_names: tuple[str, ...]) -> dict[str, int]:
+def counts_of(split: Split, label_names: tuple[str, ...]) -> dict[str, int]:
+    """Return the rows of a split by label name; for regression their number."""
     if not label_names:
         return {SINGLE_CLASS: len(split.labels)}
     counts = Counter(split.labels)
