@@ -1,6 +1,6 @@
 """Made-up differences, for tests of code that only reads or judges them."""
 
-from finetune_alf.experiments.comparison import ComparedDifference, ComponentsRecord
+from finetune_alf.comparison import ComparedDifference, ComponentsRecord
 
 VARIANCE = ComponentsRecord(seed=0.006**2, text=0.002, rest=0.08, n_seeds=5, n_texts=1200)
 

@@ -592,7 +592,7 @@ MUTATIONS = [
         "Holm's p values do not rise with the p values",
     ),
     Mutation(
-        "experiments/comparison.py",
+        "comparison.py",
         "holm([differences[key].p for key in tested])",
         "[differences[key].p for key in tested]",
         ("experiments/transfer/test_transfer_comparison.py",),
@@ -613,7 +613,7 @@ MUTATIONS = [
         "the sample that was searched counts among those that the claim is about",
     ),
     Mutation(
-        "experiments/comparison.py",
+        "comparison.py",
         "paired = scores - reference",
         "paired = reference - scores",
         ("experiments/transfer/test_transfer_comparison.py",),

@@ -4,6 +4,7 @@ from typing import Any
 
 from fake_comparisons import compared
 from fake_results import ENVIRONMENT, SHARES
+from finetune_alf.comparison import SeedsScore
 from finetune_alf.experiments.adapt.document import AdaptDocument, Comparison
 from finetune_alf.experiments.adapt.record import (
     NEW_HEAD_NOTE,
@@ -14,7 +15,6 @@ from finetune_alf.experiments.adapt.record import (
     TextCounts,
 )
 from finetune_alf.experiments.adapt.spec import AdaptSpec
-from finetune_alf.experiments.comparison import SeedsScore
 from finetune_alf.paths import Paths
 from finetune_alf.stats import TOO_FEW_SEEDS
 

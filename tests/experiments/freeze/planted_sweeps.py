@@ -4,8 +4,8 @@ from typing import Any
 
 from fake_comparisons import compared
 from fake_results import SHARES
+from finetune_alf.comparison import ComparedDifference
 from finetune_alf.documents import EncoderIdentity
-from finetune_alf.experiments.comparison import ComparedDifference
 from finetune_alf.experiments.freeze.document import (
     CostCalibration,
     FreezeDocument,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from finetune_alf.experiments.comparison import seeds_scores
+from finetune_alf.comparison import seeds_scores
 from finetune_alf.experiments.freeze.document import OperatingPoint
 from finetune_alf.experiments.freeze.operating import TOLERANCE, margin, operating_point
 from finetune_alf.metrics import ACCURACY

@@ -2,8 +2,8 @@
 
 from fake_comparisons import compared
 from fake_results import ENVIRONMENT, SHARES
+from finetune_alf.comparison import SeedsScore
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
-from finetune_alf.experiments.comparison import SeedsScore
 from finetune_alf.experiments.multitask.cells import MultitaskLine
 from finetune_alf.experiments.multitask.document import CellResult, CellScores, MultitaskDocument, TaskScore
 from finetune_alf.files import write_jsonl

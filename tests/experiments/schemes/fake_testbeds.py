@@ -2,7 +2,7 @@
 
 from fake_comparisons import compared
 from fake_results import SHARES
-from finetune_alf.experiments.comparison import SeedsScore
+from finetune_alf.comparison import SeedsScore
 from finetune_alf.experiments.schemes.document import (
     CombinationResult,
     MeanLoss,

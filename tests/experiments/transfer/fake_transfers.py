@@ -2,8 +2,8 @@
 
 from fake_comparisons import compared
 from fake_results import ENVIRONMENT, SHARES
+from finetune_alf.comparison import SeedsScore
 from finetune_alf.documents import EncoderIdentity
-from finetune_alf.experiments.comparison import SeedsScore
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument, TransferSample
 from finetune_alf.files import write_json, write_jsonl

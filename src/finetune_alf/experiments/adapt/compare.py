@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from finetune_alf.comparison import Predictions, differences_from, judged, mean_score, seeds_scores
 from finetune_alf.compute import Precision
 from finetune_alf.compute.environment import shares
 from finetune_alf.data.mixture import AnySample
@@ -13,7 +14,6 @@ from finetune_alf.experiments.adapt.document import AdaptLine, Comparison, Varia
 from finetune_alf.experiments.adapt.family import ADAPTED, FAMILY, PLAIN
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.cell_line import fields_of
-from finetune_alf.experiments.comparison import Predictions, differences_from, judged, mean_score, seeds_scores
 from finetune_alf.metrics import Metric, majority_baseline, metrics_for
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
+from finetune_alf.comparison import ComparedDifference, SeedsScore
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document
 from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.experiments.cell_line import CellLine
-from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 
 Variant = Literal["plain", "adapted"]
 """The encoder that a fit starts from: before, or after further pre-training."""

@@ -1,7 +1,7 @@
 """The declared family of an adaptation."""
 
+from finetune_alf.comparison import Family
 from finetune_alf.experiments.adapt.document import Variant
-from finetune_alf.experiments.comparison import Family
 
 PLAIN: Variant = "plain"
 ADAPTED: Variant = "adapted"

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
+from finetune_alf.comparison import ComparedDifference, SeedsScore
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity
-from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.recipe import Recipe
 from finetune_alf.report.search import words
 

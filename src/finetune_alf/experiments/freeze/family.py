@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from finetune_alf.experiments.comparison import Family, judged
+from finetune_alf.comparison import Family, judged
 from finetune_alf.experiments.freeze.document import LevelResult, SampleTable
 from finetune_alf.experiments.freeze.levels import FULL_MODEL
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from finetune_alf.experiments.comparison import ComparedDifference, difference, mean_score, seeds_scores
+from finetune_alf.comparison import ComparedDifference, difference, mean_score, seeds_scores
 from finetune_alf.experiments.freeze.cells import Cell
 from finetune_alf.experiments.freeze.cost import LevelCost, calibrate, pareto_front
 from finetune_alf.experiments.freeze.document import (

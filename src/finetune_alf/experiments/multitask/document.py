@@ -2,9 +2,9 @@
 
 from pydantic import Field, JsonValue
 
+from finetune_alf.comparison import ComparedDifference, SeedsScore
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity, SampleIdentity
-from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.recipe import Recipe
 
 

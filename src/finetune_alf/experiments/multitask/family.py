@@ -1,6 +1,6 @@
 """The declared family of a multi-task experiment: every cell against the baseline, by the overall score."""
 
-from finetune_alf.experiments.comparison import Family
+from finetune_alf.comparison import Family
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
 
 DESCRIBED = "each cell against the baseline, by the overall score"

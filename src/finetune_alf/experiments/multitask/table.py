@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean, median
 
-from finetune_alf.experiments.comparison import differences_from, judged, mean_score
+from finetune_alf.comparison import differences_from, judged, mean_score
 from finetune_alf.experiments.multitask.cells import OVERALL
 from finetune_alf.experiments.multitask.document import CellResult, CellScores, TaskScore
 from finetune_alf.experiments.multitask.family import multitask_family

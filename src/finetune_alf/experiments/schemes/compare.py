@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from finetune_alf.experiments.comparison import differences_from, judged, mean_score, seeds_scores
+from finetune_alf.comparison import differences_from, judged, mean_score, seeds_scores
 from finetune_alf.experiments.schemes.cells import Cell
 from finetune_alf.experiments.schemes.combination import BASELINE
 from finetune_alf.experiments.schemes.document import CombinationResult, MeanLoss

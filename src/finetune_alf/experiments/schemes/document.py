@@ -1,8 +1,8 @@
 """results/schemes/<name>.json: a testbed's tables."""
 
+from finetune_alf.comparison import ComparedDifference, SeedsScore
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity
-from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.metrics import MetricName
 from finetune_alf.recipe import Adapter, Curve, Recipe
 

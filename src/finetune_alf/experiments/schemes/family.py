@@ -1,6 +1,6 @@
 """The declared family of a testbed: what changes plain fine-tuning in one thing, on all samples."""
 
-from finetune_alf.experiments.comparison import Family
+from finetune_alf.comparison import Family
 from finetune_alf.experiments.schemes.combination import Combination
 from finetune_alf.experiments.schemes.rules import FIXED, parts_of
 from finetune_alf.experiments.schemes.spec import SchemesSpec

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from finetune_alf.experiments.comparison import Predictions, SeedsScore, differences_from, mean_score, seeds_scores
+from finetune_alf.comparison import Predictions, SeedsScore, differences_from, mean_score, seeds_scores
 from finetune_alf.experiments.transfer.document import SchemeResult
 from finetune_alf.metrics import ACCURACY, BALANCED_ACCURACY, Metric
 

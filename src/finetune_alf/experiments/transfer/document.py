@@ -1,8 +1,8 @@
 """results/transfer/<study>/<sample>.json: the scores of the schemes on one sample, and their differences."""
 
+from finetune_alf.comparison import ComparedDifference, SeedsScore
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity
-from finetune_alf.experiments.comparison import ComparedDifference, SeedsScore
 from finetune_alf.metrics import MetricName
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from finetune_alf.experiments.comparison import ComparedDifference, Family, judged
+from finetune_alf.comparison import ComparedDifference, Family, judged
 from finetune_alf.experiments.transfer.document import TransferDocument
 
 PRIMARY = "alf-1"

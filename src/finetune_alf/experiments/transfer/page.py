@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetune_alf.comparison import ComparedDifference
 from finetune_alf.documents import Estimate
-from finetune_alf.experiments.comparison import ComparedDifference
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument
 from finetune_alf.experiments.transfer.family import PRIMARY, SampleScheme, judged_transfers, transfer_family

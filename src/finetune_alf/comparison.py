@@ -1,4 +1,4 @@
-"""Comparisons, the same for all experiments: scores, paired differences, and verdicts within a declared family."""
+"""Comparisons, the same for registration and all experiments: scores, paired differences, verdicts within a family."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
