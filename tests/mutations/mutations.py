@@ -305,7 +305,7 @@ MUTATIONS = [
         "of equally good trials the last one is the best",
     ),
     Mutation(
-        "study/space.py",
+        "study/tied_space.py",
         "lowest - 1 + rate / positive[0]",
         "lowest + rate / positive[0]",
         ("study/test_space.py",),

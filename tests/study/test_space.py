@@ -9,24 +9,27 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from finetune_alf.errors import RatesError
-from finetune_alf.rates import LayerRates, UniformRates
-from finetune_alf.study.space import ChoicesSpace, LogSpace, Space
+from finetune_alf.rates import DecayedRates, LayerRates, UniformRates
+from finetune_alf.study.space import AnySpace, ChoicesSpace, DecayedSpace, LogSpace, Space
 
 GRID = ChoicesSpace(rates=(0.0, 2e-10, 2e-9, 2e-8, 2e-7, 2e-6, 2e-5))
 NO_ZERO = ChoicesSpace(rates=(1e-6, 1e-5, 1e-4))
 LOG = LogSpace(low=1e-8, high=1e-4)
 TIED = ChoicesSpace(rates=(0.0, 1e-5, 1e-4), blocks=(("embeddings", "layer.0"), ("layer.3", "layer.2")))
+ONE_RATE = ChoicesSpace(rates=(0.0, 1e-5, 1e-4), blocks="all")
+DECAYED = DecayedSpace(rate=LOG, decays=(0.5, 0.8, 1.0))
+DECAYED_GRID = DecayedSpace(rate=NO_ZERO, decays=(0.9, 0.95))
 DEPTH = 4
 
-spaces = st.sampled_from([GRID, NO_ZERO, LOG, TIED])
+spaces = st.sampled_from([GRID, NO_ZERO, LOG, TIED, ONE_RATE, DECAYED, DECAYED_GRID])
 any_rate = st.one_of(st.just(0.0), st.sampled_from(GRID.rates), st.floats(1e-12, 1e-2))
 vectors = st.lists(any_rate, min_size=DEPTH + 2, max_size=DEPTH + 2).map(
     lambda rates: LayerRates.of(rates[0], rates[1:-1], rates[-1])
 )
 
 
-def parsed(text: dict[str, object]) -> ChoicesSpace | LogSpace:
-    space: ChoicesSpace | LogSpace = TypeAdapter(Space).validate_json(json.dumps(text))
+def parsed(text: dict[str, object]) -> AnySpace:
+    space: AnySpace = TypeAdapter(Space).validate_json(json.dumps(text))
     return space
 
 
@@ -51,15 +54,42 @@ def test_a_log_space_is_log_uniform() -> None:
 
 
 @given(space=spaces, units=st.lists(st.floats(0, 1, exclude_max=True), min_size=DEPTH + 1, max_size=DEPTH + 1))
-def test_rates_in_the_space_and_their_params_convert_into_each_other(
-    space: ChoicesSpace | LogSpace, units: list[float]
-) -> None:
-    params = {name: space.rate_at(unit) for name, unit in zip(space.param_addresses(DEPTH), units, strict=False)}
+def test_rates_in_the_space_and_their_params_convert_into_each_other(space: AnySpace, units: list[float]) -> None:
+    params = {name: space.value_at(name, unit) for name, unit in zip(space.param_addresses(DEPTH), units, strict=False)}
     rates = space.layer_rates(params, DEPTH, head=1e-3)
     assert space.params_of(rates) == params
     distributions = space.distributions(DEPTH)
     for name, rate in params.items():
         assert distributions[name]._contains(distributions[name].to_internal_repr(rate))
+
+
+def test_a_single_rate_is_one_block_at_any_depth() -> None:
+    assert ONE_RATE.param_addresses(2) == {"rates.embeddings": ("embeddings", "layer.0", "layer.1")}
+    assert ONE_RATE.layer_rates({"rates.embeddings": 1e-5}, 2, head=1e-3) == UniformRates(rate=1e-5, head=1e-3).at(2)
+
+
+def test_a_decayed_space_has_the_top_rate_and_a_factor() -> None:
+    assert list(DECAYED.distributions(DEPTH)) == ["rate", "decay"]
+    rates = DECAYED.layer_rates({"rate": 1e-5, "decay": 0.5}, 2, head=1e-3)
+    assert rates == LayerRates.of(2.5e-6, [5e-6, 1e-5], 1e-3)
+    assert DECAYED.params_of(UniformRates(rate=2e-5, head=1e-3).at(DEPTH)) == {"rate": 2e-5, "decay": 1.0}
+    assert DECAYED.params_of(DecayedRates(rate=1e-5, decay=0.7).at(DEPTH)) is None
+    assert DECAYED.params_of(DecayedRates(rate=1e-3, decay=0.5).at(DEPTH)) is None
+
+
+@given(space=spaces, unit=st.floats(0, 1, exclude_max=True))
+def test_every_param_lies_on_the_spaces_scale_and_rises_along_it(space: AnySpace, unit: float) -> None:
+    low, high = space.position_range
+    for name in space.param_addresses(DEPTH):
+        at = space.position_of(name, space.value_at(name, unit))
+        assert low - 1e-9 <= space.position_of(name, space.value_at(name, 0.0)) <= at <= high + 1e-9
+
+
+def test_the_grid_of_a_log_space_is_in_half_decades() -> None:
+    assert LogSpace(low=1e-6, high=1e-4).positive_grid == pytest.approx((1e-6, 10**-5.5, 1e-5, 10**-4.5, 1e-4))
+    assert LogSpace(low=1e-6, high=5e-6).positive_grid == pytest.approx((1e-6, 10**-5.5))
+    assert GRID.positive_grid == GRID.rates[1:]
+    assert NO_ZERO.positive_grid == NO_ZERO.rates
 
 
 def test_rates_outside_the_space_have_no_params() -> None:
@@ -69,7 +99,7 @@ def test_rates_outside_the_space_have_no_params() -> None:
 
 
 @given(space=spaces, a=vectors, b=vectors, c=vectors)
-def test_distance_is_a_metric(space: ChoicesSpace | LogSpace, a: LayerRates, b: LayerRates, c: LayerRates) -> None:
+def test_distance_is_a_metric(space: AnySpace, a: LayerRates, b: LayerRates, c: LayerRates) -> None:
     ab = space.grid_step_distance(a, b)
     assert ab >= 0
     assert math.isfinite(ab)
@@ -86,9 +116,7 @@ def test_distance_on_the_grid_counts_steps(steps: list[tuple[int, int]]) -> None
 
 
 @given(space=spaces, low=any_rate, high=any_rate)
-def test_distance_from_the_lowest_rate_never_falls_as_a_rate_rises(
-    space: ChoicesSpace | LogSpace, low: float, high: float
-) -> None:
+def test_distance_from_the_lowest_rate_never_falls_as_a_rate_rises(space: AnySpace, low: float, high: float) -> None:
     low, high = sorted((low, high))
     zero, a, b = (UniformRates(rate=rate).at(DEPTH) for rate in (0.0, low, high))
     assert space.grid_step_distance(zero, a) <= space.grid_step_distance(zero, b) + 1e-9
@@ -121,6 +149,13 @@ def test_a_block_beyond_the_encoders_depth_is_refused() -> None:
         ({"kind": "choices", "rates": [0, 1], "blocks": [["layer.0"], ["layer.0"]]}, "more than once"),
         ({"kind": "choices", "rates": [0, 1], "blocks": [["head"]]}, "pattern"),
         ({"kind": "choices", "rates": [0, 1], "blocks": [[]]}, "at least 1"),
+        ({"kind": "decayed", "rate": {"kind": "choices", "rates": [0, 1]}, "decays": [0.5, 1]}, "above 0 only"),
+        ({"kind": "decayed", "rate": {"kind": "log", "low": 1, "high": 2}, "decays": [1, 0.5]}, "must rise"),
+        ({"kind": "decayed", "rate": {"kind": "log", "low": 1, "high": 2}, "decays": [0.5, 2]}, "less than or equal"),
+        (
+            {"kind": "decayed", "rate": {"kind": "log", "low": 1, "high": 2, "blocks": "all"}, "decays": [0.5, 1]},
+            "must have no blocks",
+        ),
     ],
 )
 def test_an_invalid_space_is_refused(given_space: dict[str, object], reason: str) -> None:

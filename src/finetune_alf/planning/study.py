@@ -73,5 +73,5 @@ def recipes_of_space(spec: StudySpec, n_layers: int) -> list[Recipe]:
     head = spec.recipe.rates.at(n_layers)[HEAD]
     draw = random.Random(child_seed(spec.seed, "plan"))  # noqa: S311 - a draw of rates
     names = list(spec.space.param_addresses(n_layers))
-    drawn = [{name: spec.space.rate_at(draw.random()) for name in names} for _ in range(N_DRAWS)]
+    drawn = [{name: spec.space.value_at(name, draw.random()) for name in names} for _ in range(N_DRAWS)]
     return [spec.recipe.with_rates(spec.space.layer_rates(params, n_layers, head)) for params in drawn]

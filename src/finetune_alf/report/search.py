@@ -11,7 +11,7 @@ from finetune_alf.report.load import Searched, StudyResults
 from finetune_alf.report.numbers import counted, duration, estimate, rate, score, signed
 from finetune_alf.report.section import Section, plain
 from finetune_alf.study.documents import StudyDocument
-from finetune_alf.study.space import AnySpace, ChoicesSpace
+from finetune_alf.study.space import AnySpace, ChoicesSpace, DecayedSpace, LogSpace
 
 
 def settings_section(search: Searched) -> Section:
@@ -22,7 +22,7 @@ def settings_section(search: Searched) -> Section:
     rows = [
         ("encoder", f"`{encoder.name}`: `{encoder.identity}`, {encoder.n_layers} layers"),
         ("sample", f"`{sample.name}`, {_sizes(search)}, digest `{sample.digest[:12]}`"),
-        ("space", f"embeddings and each layer: {_space(settings.space)}; head {rate(_baseline(settings)[HEAD])}"),
+        ("space", f"{_space(settings.space)}; head {rate(_baseline(settings)[HEAD])}"),
         ("sampler", f"{settings.sampler.kind}, {_pruner(settings)}, seed {settings.seed}"),
         ("recipe", _recipe(settings)),
         ("trials", f"{len(search.trials)}: {', '.join(f'{n} {state}' for state, n in states.items())}"),
@@ -121,11 +121,19 @@ def _baseline(settings: StudyDocument) -> Mapping[Address, float]:
 
 
 def _space(space: AnySpace) -> str:
+    if isinstance(space, DecayedSpace):
+        factors = ", ".join(f"{decay:g}" for decay in space.decays)
+        return f"the top layer's rate, {_scale(space.rate)}; below it, each times one factor of {factors}"
+    if space.blocks == "all":
+        return f"one rate for embeddings and layers, {_scale(space)}"
+    tied = f", {len(space.blocks)} blocks tied" if space.blocks else ""
+    return f"embeddings and each layer: {_scale(space)}{tied}"
+
+
+def _scale(space: ChoicesSpace | LogSpace) -> str:
     if isinstance(space, ChoicesSpace):
-        grid = f"one of {', '.join(rate(value) for value in space.rates)}"
-    else:
-        grid = f"from {rate(space.low)} to {rate(space.high)}, uniform in the logarithm"
-    return f"{grid}, {len(space.blocks)} blocks tied" if space.blocks else grid
+        return f"one of {', '.join(rate(value) for value in space.rates)}"
+    return f"from {rate(space.low)} to {rate(space.high)}, uniform in the logarithm"
 
 
 def _pruner(settings: StudyDocument) -> str:

@@ -128,7 +128,7 @@ def _importance(
     on_resample: Callable[[], None],
 ) -> dict[str, dict[str, ImportanceShare]]:
     trials = PlacedTrials(
-        np.array([[space.position(observed.params[name]) for name in names] for observed in observations]),
+        np.array([[space.position_of(name, observed.params[name]) for name in names] for observed in observations]),
         np.array([observed.score for observed in observations]),
     )
     resampled = []

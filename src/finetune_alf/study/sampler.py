@@ -128,4 +128,4 @@ def _sobol_point(space: AnySpace, n_layers: int, seed: int, number: int) -> dict
     if number:  # SciPy refuses fast_forward(0)
         engine.fast_forward(number)
     units = engine.random(1)[0]
-    return {name: space.rate_at(float(unit)) for name, unit in zip(names, units, strict=True)}
+    return {name: space.value_at(name, float(unit)) for name, unit in zip(names, units, strict=True)}
