@@ -1,0 +1,35 @@
+"""Tuning curves: the test score of what a search would have selected, against the number of its fits."""
+
+from collections.abc import Sequence
+from math import comb
+from statistics import fmean
+
+
+def selected_so_far(validation: Sequence[float], test: Sequence[float]) -> list[float]:
+    """Return, after each fit, the test score of the fit with the highest validation score so far.
+
+    Of equal ones it is the earliest.
+    """
+    best, curve = 0, []
+    for index, score in enumerate(validation):
+        best = index if score > validation[best] else best
+        curve.append(test[best])
+    return curve
+
+
+def expected_selected(validation: Sequence[float], test: Sequence[float]) -> list[float]:
+    """Return, for each number of fits, the expected test score of the best by validation of so many random ones.
+
+    For independent fits this is unbiased: the mean over all subsets of that size, drawn without replacement (the
+    estimator with replacement is not: Tang et al. 2020, arXiv 2004.13705). Equal validation scores share their mean.
+    """
+    n = len(validation)
+    order = sorted(range(n), key=lambda index: validation[index])
+    tied: dict[float, list[float]] = {}
+    for score, tested in zip(validation, test, strict=True):
+        tied.setdefault(score, []).append(tested)
+    ordered = [fmean(tied[validation[index]]) for index in order]
+    return [
+        sum(comb(rank, size - 1) * score for rank, score in enumerate(ordered)) / comb(n, size)
+        for size in range(1, n + 1)
+    ]
