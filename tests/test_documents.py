@@ -18,7 +18,7 @@ from finetune_alf.experiments.multitask.published import PUBLISHED
 from finetune_alf.experiments.registry import BUILT_IN, load_params
 from finetune_alf.experiments.schemes.published import TABLES
 from finetune_alf.params.presets import preset_names
-from finetune_alf.report.numbers import score
+from finetune_alf.report.numbers import as_printed, score
 from finetune_alf.schedules.published import published, published_accuracies
 
 ROOT = Path(__file__).parents[1]
@@ -176,11 +176,11 @@ def test_a_page_of_an_experiment_runs_an_entry_of_its_settings(experiment, tmp_p
 
 def published_numbers() -> Iterator[tuple[str, str]]:
     """The page that shows a published number, and the number."""
-    yield from (("transfer", score(float(row["accuracy"]))) for row in published_accuracies())
+    yield from (("transfer", as_printed(row.accuracy)) for row in published_accuracies())
     yield from (("freeze", point.layers) for point in POINTS)
     yield from (("schemes", score(row.accuracy)) for rows in TABLES.values() for row in rows.values())
     for cell in PUBLISHED.values():
-        yield from (("multitask", f"{value:g}"[1:]) for value in (cell.overall, cell.sst5, cell.quora, cell.sts))
+        yield from (("multitask", as_printed(value)) for value in (cell.overall, cell.sst5, cell.quora, cell.sts))
 
 
 def test_pages_show_the_published_numbers_that_the_report_shows() -> None:

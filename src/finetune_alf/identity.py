@@ -1,7 +1,7 @@
 """Identities: what a result is kept under, for studies, ledgers, schedules and adaptations.
 
-An identity has every field that changes what is computed, and no other: not how it is run, and no permission. A new
-field restarts no study: nulls are left out, and so are fields with the mark ADDED_LATER at their default.
+An identity has every field that changes what is computed, and no other: not how it is run, no permission and no note.
+A new field restarts no study: nulls are left out, and so are fields with the mark ADDED_LATER at their default.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from finetune_alf.spec import ADDED_LATER, PERMISSION
+from finetune_alf.spec import ADDED_LATER, NOTE, PERMISSION
 
 
 def identity_of(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,4 +29,4 @@ def _json(value: Any) -> Any:
 
 def _is_meaningful(value: Any, field: FieldInfo) -> bool:
     is_as_before = ADDED_LATER in field.metadata and value == field.get_default(call_default_factory=True)
-    return PERMISSION not in field.metadata and not is_as_before
+    return PERMISSION not in field.metadata and NOTE not in field.metadata and not is_as_before

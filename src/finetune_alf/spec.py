@@ -14,6 +14,9 @@ Rate = Annotated[float, Field(ge=0)]
 PERMISSION = "permission"
 """Marks a field, `Annotated[bool, PERMISSION]`, that only says what is allowed: it is in no identity."""
 
+NOTE = "note"
+"""Marks a field, `Annotated[T, NOTE]`, that only describes others: it is in no identity."""
+
 ADDED_LATER = "added later"
 """Marks a field, `Annotated[T, ADDED_LATER]`, that results are older than: an identity leaves it out at its default."""
 

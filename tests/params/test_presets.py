@@ -131,6 +131,28 @@ def test_minbert_presets_hold_the_papers_numbers(name: str, cells: list[str]) ->
             assert cell == f"top-{sum(rate > 0 for rate in one.rates.at(12).layers)}"
 
 
+def test_the_final_minbert_preset_has_its_rival_and_each_task_alone() -> None:
+    params = preset("minbert-final")
+    together, *alone = params.multitask.values()
+    rival, final = together.recipes().values()
+    assert (final.rates.highest, final.curve.at(9, 10, 10), final.batch) == (1e-5, 0.9**9, 32)
+    assert (final.tasks.heads.n_common_layers, final.tasks.heads.n_own_layers, final.tasks.heads.dropout) == (0, 3, 0.5)
+    assert (rival.rates.highest, rival.tasks.heads.n_common_layers, rival.tasks.heads.dropout) == (2e-5, 0, 0.3)
+    tasks = params.samples["minbert"].tasks
+    for experiment in alone:
+        assert experiment.vary == together.vary
+        [(task, spec)] = params.samples[experiment.sample].tasks.items()
+        assert spec == tasks[task]
+        assert experiment.recipe.tasks.of(task) == together.recipe.tasks.of(task)
+    assert [experiment.sample for experiment in alone] == list(tasks)
+
+
+@pytest.mark.parametrize("name", ["unfreeze", "rate", "dropout", "heads", "final"])
+def test_minbert_presets_have_the_whole_of_sts(name: str) -> None:
+    sts = preset(f"minbert-{name}").samples["minbert"].tasks["sts"]
+    assert (sts.n_train, sts.n_validation, sts.n_confirmation, sts.n_test) == ("all", "all", 0, "all")
+
+
 def test_the_small_minbert_preset_has_all_four_experiments() -> None:
     params = preset("minbert-small")
     assert list(params.multitask) == ["unfreeze", "rate", "dropout", "heads"]

@@ -63,6 +63,7 @@ FULL_PRESETS = {
     "minbert-rate": {"minbert-rate": 3},
     "minbert-dropout": {"minbert-dropout": 5},
     "minbert-heads": {"minbert-heads": 8},
+    "minbert-final": {f"minbert-{name}": 2 for name in ("final", "sst5", "quora", "sts")},
 }
 
 

@@ -2,13 +2,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import finetune_alf
 from finetune_alf.errors import ScheduleError
-from finetune_alf.recipe import FORGETTING_BOUND, AdamW
-from finetune_alf.schedules.published import PUBLISHED_NAMES, published, published_accuracies
+from finetune_alf.recipe import FORGETTING_BOUND, AdamW, Recipe
+from finetune_alf.schedules.published import PUBLISHED_NAMES, PublishedAccuracy, published, published_accuracies
 
 GRID = {0, 2e-10, 2e-9, 2e-8, 2e-7, 2e-6, 2e-5}
 
@@ -40,19 +41,65 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 
 
 def test_every_accuracy_of_the_thesis_is_included_once() -> None:
-    rows = published_accuracies()
-    assert len({(row["encoder"], row["scheme"], row["set"]) for row in rows}) == len(rows) == 3 * 4 * 4
-    found = {(row["encoder"], row["scheme"], row["set"]): row["accuracy"] for row in rows}
+    found = {(row.encoder, row.scheme, row.set): row.accuracy for row in published_accuracies()}
+    assert len(found) == len(published_accuracies()) == 3 * 4 * 4
     assert found["roberta", "alf-2", "sst2"] == 0.87868
     assert found["bert", "baseline", "imdb"] == 0.8708
     assert found["distilbert", "feature_extraction", "amazon"] == 0.78528
 
 
-def test_every_accuracy_is_a_fraction_of_a_few_hundred_texts() -> None:
-    # k/480, k/544 or k/992 to the printed digits: the standard errors follow from these numbers of texts.
-    for row in published_accuracies():
-        accuracy = float(row["accuracy"])
-        assert min(abs(round(accuracy * n) / n - accuracy) for n in (240, 480, 544, 992)) < 1.1e-4, row
+SIZES = (480, 544, 992)
+
+
+def is_fraction(accuracy: float, n_texts: int) -> bool:
+    """Whether the accuracy is a number of these texts, rounded or cut at its last digit."""
+    last_digit = 10.0 ** -(len(repr(accuracy)) - len("0."))
+    return abs(round(accuracy * n_texts) / n_texts - accuracy) < last_digit
+
+
+def possible(row: PublishedAccuracy) -> list[int]:
+    return [n_texts for n_texts in SIZES if is_fraction(row.accuracy, n_texts)]
+
+
+def test_every_accuracy_is_a_fraction_of_its_number_of_texts() -> None:
+    assert [row for row in published_accuracies() if row.n_texts not in possible(row)] == []
+
+
+def test_where_several_sizes_are_possible_it_is_that_of_the_other_cells_of_the_column() -> None:
+    sure = [row for row in published_accuracies() if len(possible(row)) == 1]
+    unsure = [row for row in published_accuracies() if row not in sure]
+    assert len(unsure) == 4
+    for row in unsure:
+        assert row.n_texts in {other.n_texts for other in sure if (other.encoder, other.set) == (row.encoder, row.set)}
+
+
+def test_the_standard_error_is_that_of_each_accuracy_on_its_own_texts() -> None:
+    errors = {(row.encoder, row.scheme, row.set): row.standard_error for row in published_accuracies()}
+    assert errors["bert", "feature_extraction", "imdb"] == pytest.approx((0.55208 * 0.44792 / 480) ** 0.5)
+    assert max(errors.values()) == pytest.approx(0.0227, abs=5e-5)
+    assert min(errors.values()) == pytest.approx(0.0077, abs=5e-5)
+    assert sum(error > 0.0175 for error in errors.values()) == 6  # of feature extraction, near a half
+
+
+@pytest.mark.parametrize("name", PUBLISHED_NAMES)
+def test_a_published_schedule_marks_the_fields_that_the_thesis_does_not_give(name: str) -> None:
+    schedule = published(name)
+    recipe, assumed = schedule.recipe.model_dump(), schedule.provenance.assumed
+    assert assumed is not None
+    for field in assumed:
+        value: Any = recipe
+        for part in field.split("."):
+            value = value[part]
+    given = {"rates", "epochs", "batch", "early_stopping", "unfreezing", "allow_forgetting"}
+    neither = set(recipe) - {field.partition(".")[0] for field in assumed} - given
+    assert all(recipe[field] == Recipe.model_fields[field].default for field in neither)  # optional, and not used
+    assert {"clip", "optimizer", "max_tokens"} < set(assumed)
+
+
+def test_the_marks_do_not_change_the_digest() -> None:
+    schedule = published("bert-alf-1")
+    unmarked = schedule.model_copy(update={"provenance": schedule.provenance.model_copy(update={"assumed": None})})
+    assert unmarked.digest == schedule.digest
 
 
 HEAVY = {"torch", "mlflow", "transformers", "sqlalchemy"}

@@ -10,6 +10,11 @@ def score(value: float | None) -> str:
     return NONE if value is None else f"{value:.3f}".replace("0.", ".", 1)
 
 
+def as_printed(value: float | None) -> str:
+    """Write a published score with all of its digits: .79234."""
+    return NONE if value is None else f"{value:g}".replace("0.", ".", 1)
+
+
 def signed(value: float | None) -> str:
     """Write a difference or a correlation with its sign: +.012; one that rounds to nothing has none."""
     if value is None:

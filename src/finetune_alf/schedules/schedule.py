@@ -19,7 +19,7 @@ from finetune_alf.paths import Name
 from finetune_alf.rates import LayerRates, ListedRates, addresses
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.document import parse_document
-from finetune_alf.spec import Spec
+from finetune_alf.spec import NOTE, Spec
 
 SCHEMA_VERSION = 2
 MAX_RATE = 1.0
@@ -34,7 +34,8 @@ class Provenance(Spec):
     """Where a schedule comes from; fields that are unknown for a published schedule are None.
 
     Version, commit, precision and `created`, the end of the trial in ISO 8601, are those of its trial, so that
-    registering again does not change the digest.
+    registering again does not change the digest. `assumed` are the fields of the recipe that the cited source does not
+    give, as in `clip` or `early_stopping.patience`: they are this package's choice.
     """
 
     study: _Text
@@ -49,6 +50,7 @@ class Provenance(Spec):
     precision: Precision | None = None
     created: _Text | None = None
     citation: _Text | None = None
+    assumed: Annotated[tuple[_Text, ...] | None, NOTE] = None
 
 
 class ConfirmedScore(Spec):

@@ -7,6 +7,8 @@ from fake_experiments import CELLS, DOCUMENTS, LINES, write_experiments
 
 from finetune_alf.experiments.multitask.figure import multitask_info, multitask_plot
 from finetune_alf.experiments.multitask.page import multitask_part
+from finetune_alf.experiments.multitask.page_alone import alone_section
+from finetune_alf.experiments.multitask.page_published import development_score
 from finetune_alf.paths import Paths
 from golden import golden
 
@@ -17,21 +19,35 @@ def test_the_page_is_what_the_documents_say(tmp_path):
     part = multitask_part(paths)
     page = "\n\n".join([*part.in_short, part.section.markdown])
     assert page == golden(Path(__file__).with_name("multitask_page.md"), page)
-    assert list(part.section.pictures) == ["shape-multitask.png", "void-multitask.png"]
+    assert list(part.section.pictures) == ["alone-multitask.png", "shape-multitask.png", "void-multitask.png"]
 
 
 def test_without_an_experiment_there_is_no_part(tmp_path):
     assert multitask_part(Paths(tmp_path)) is None
 
 
+def test_published_scores_stand_beside_those_of_the_kept_epoch_on_the_validation_split():
+    kept = [line for line in LINES if line.cell == "dropout-0.3"]
+    assert development_score(kept) == pytest.approx(0.5)
+    assert development_score(kept, "sts") == pytest.approx(0.6)
+    assert development_score(kept, "another") is None
+
+
+def test_only_a_single_task_by_the_same_metric_stands_beside_several():
+    alone, several, _ = DOCUMENTS
+    other = alone.model_copy(update={"metrics": {"sts": "spearman"}})
+    assert len(alone_section([alone, several]).paragraphs) == 3
+    assert alone_section([other, several]).paragraphs == []
+
+
 def test_the_figure_has_means_over_the_seeds_up_to_the_last_epoch_of_all():
-    everything, *_, lost = multitask_info(DOCUMENTS[0], LINES)
+    everything, *_, lost = multitask_info(DOCUMENTS[1], LINES)
     assert everything.by_epoch == (pytest.approx(0.4), None)
     assert (everything.seconds, everything.score) == (100.0, CELLS["all"].scores.overall)
     assert (lost.by_epoch, lost.seconds, lost.score) == ((), None, None)
 
 
 def test_the_same_document_gives_the_same_picture():
-    png = multitask_plot(DOCUMENTS[0], LINES)
+    png = multitask_plot(DOCUMENTS[1], LINES)
     assert png.startswith(b"\x89PNG")
-    assert png == multitask_plot(DOCUMENTS[0], LINES)
+    assert png == multitask_plot(DOCUMENTS[1], LINES)

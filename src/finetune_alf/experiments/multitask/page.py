@@ -7,7 +7,8 @@ from finetune_alf.experiments.multitask.cells import OVERALL, MultitaskLine
 from finetune_alf.experiments.multitask.document import CellResult, MultitaskDocument
 from finetune_alf.experiments.multitask.family import DESCRIBED
 from finetune_alf.experiments.multitask.figure import multitask_plot
-from finetune_alf.experiments.multitask.published import PUBLISHED, REMARKS, TABLES
+from finetune_alf.experiments.multitask.page_alone import alone_section
+from finetune_alf.experiments.multitask.page_published import published_section
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import TaskSampling
@@ -31,6 +32,7 @@ def multitask_part(paths: Paths) -> Part | None:
     for document in experiments:
         lines = MultitaskLine.read_lines(paths.cells("multitask", document.name))
         section.append(_experiment_section(document, lines))
+    section.append(alone_section(experiments))
     return Part(tuple(map(_summary, experiments)), section)
 
 
@@ -69,7 +71,7 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
         few_seeds(document.n_seeds),
         power_line([found.variance.components for found in differences if found.verdict]),
     )
-    section.append(_published_section(document))
+    section.append(published_section(document, lines))
     return section
 
 
@@ -159,32 +161,6 @@ def _cost_row(name: str, cell: CellResult) -> list[str]:
 
 def _millions(n: int) -> str:
     return f"{n / 1e6:.1f} M" if n >= 50_000 else f"{n:,}"
-
-
-def _published_section(document: MultitaskDocument) -> Section:
-    section = Section()
-    names = [name for name in document.cells if name in PUBLISHED]
-    if names:
-        section.text(f"**Results of the paper** (minBERT multi-task, {TABLES})")
-        columns = (f"{what}, {whose}" for what in (OVERALL, *document.metrics) for whose in ("paper", "ours"))
-        section.table(("cell", *columns, "parameters, paper"), [list(_published_row(document, name)) for name in names])
-    remarks = [REMARKS[name] for name in document.cells if name in REMARKS]
-    if names or remarks:
-        section.text(
-            *remarks,
-            "The paper fits BERT-base on all of the data. Its scores are on the split that chose the epoch, so they "
-            "are optimistic; our scores on such a split are under `validation`.",
-        )
-    return section
-
-
-def _published_row(document: MultitaskDocument, name: str) -> Iterator[str]:
-    published, scores = PUBLISHED[name], document.cells[name].scores
-    yield f"`{name}`"
-    yield from (score(published.overall), score(scores.overall.mean if scores else None))
-    for task in document.metrics:
-        yield from (score(published.of(task)), score(scores.tasks[task].mean if scores else None))
-    yield NONE if published.n_millions is None else f"{published.n_millions:.1f} M"
 
 
 def _summary(document: MultitaskDocument) -> str:
