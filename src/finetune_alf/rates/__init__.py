@@ -15,6 +15,7 @@ from finetune_alf.rates.address import (
     task_head,
 )
 from finetune_alf.rates.layer_rates import LayerRates
+from finetune_alf.rates.movement import BARELY, MovementWord, largest_movement, movement_word
 from finetune_alf.rates.policies import (
     DecayedRates,
     FrozenBelow,
@@ -25,6 +26,7 @@ from finetune_alf.rates.policies import (
 )
 
 __all__ = [
+    "BARELY",
     "EMBEDDINGS",
     "HEAD",
     "Address",
@@ -32,13 +34,16 @@ __all__ = [
     "FrozenBelow",
     "LayerRates",
     "ListedRates",
+    "MovementWord",
     "RatesPolicy",
     "SpreadRates",
     "UniformRates",
     "adapter",
     "addresses",
     "is_adapter",
+    "largest_movement",
     "layer",
+    "movement_word",
     "rate_source",
     "task_head",
 ]

@@ -31,6 +31,7 @@ def fit_run(
         **scores,
         "seconds": result.seconds,
         "n_trainable_parameters": float(result.n_trainable_parameters),
+        **{f"movement.{address}": moved for address, moved in (result.movement or {}).items()},
     }
     return RunRecord(
         key=key,

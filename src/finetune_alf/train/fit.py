@@ -20,6 +20,7 @@ from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate
 from finetune_alf.train.forward.protocol import Forward, forward_of
 from finetune_alf.train.forward.tasks import forwards_of
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
+from finetune_alf.train.movement import movement, weights_at_start
 from finetune_alf.train.optimizer import LayerwiseOptimizer
 from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch
@@ -78,10 +79,12 @@ def fit(
     n_trainable_parameters = count_trainable_parameters(encoder, rates, recipe)
     forward = forward_of(encoder.model, child_seed(seed, "dropout"), encoder.identity)
     with restrict_vocabulary(forward, tasks.values(), recipe, rates):
+        start = weights_at_start(encoder, rates)
         loop = _TrainingLoop(encoder, forward, tasks, recipe, rates, seed, precision, micro_batch)
         loop.run(report)
+        moved = movement(rates, start, dict(encoder.model.named_parameters()))
         scored = loop.score()
-    summary = FitSummary(started, loop.n_steps, n_trainable_parameters)
+    summary = FitSummary(started, loop.n_steps, n_trainable_parameters, moved)
     return loop.state.result(scored, summary)
 
 

@@ -5,8 +5,8 @@ on its own. Exactness: the same mathematics as each member's own fit, in another
 """
 
 import time
-from collections.abc import Callable, Generator, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -23,6 +23,7 @@ from finetune_alf.train.fit import SINGLE_TASK, TaskSplits, count_trainable_para
 from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.fused import FusedForward, Weights
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
+from finetune_alf.train.movement import movement, weights_at_start
 from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.stacked_optimizer import StackedOptimizer
 from finetune_alf.train.training_state import FitSummary, TrainingState
@@ -39,6 +40,7 @@ class _Member:
     n_trainable_parameters: int
     state: TrainingState
     best: Weights | None = None
+    movement: Mapping[Address, float] = field(default_factory=dict)
 
 
 def fit_fused(
@@ -74,7 +76,7 @@ def fit_fused(
     with restrict_vocabulary(forward, [splits], shared, _highest(rates)):
         loop = _FusedTrainingLoop(encoder, forward, splits, shared, seed, members, rates, precision, micro_batch)
         for member, scored in loop.run(report):
-            summary = FitSummary(started, loop.n_steps, member.n_trainable_parameters)
+            summary = FitSummary(started, loop.n_steps, member.n_trainable_parameters, member.movement)
             yield member.number, member.state.result({SINGLE_TASK: scored} if scored else None, summary)
 
 
@@ -120,6 +122,7 @@ class _FusedTrainingLoop:
         self.optimizer = StackedOptimizer(self.model, encoder.anatomy, recipe, rates, n_steps)
         hidden_size = encoder.model.config.hidden_size
         self.features = FrozenFeaturesCache(forward, encoder.anatomy, hidden_size, self.precision)
+        self.start, self.addresses = weights_at_start(encoder, _highest(rates)), encoder.anatomy.addresses
         self.n_steps = 0
 
     def run(self, report: ReportMemberEpoch) -> Generator[tuple[_Member, Evaluation | None]]:
@@ -130,6 +133,9 @@ class _FusedTrainingLoop:
             for member in self.members:
                 member.state.report_epoch(partial(report, member.number))
             stopped = [(index, member) for index, member in enumerate(self.members) if member.state.stopped]
+            for index, member in stopped:
+                end = {name: own[0] for name, own in self.optimizer.weights_of(index).items()}
+                member.movement = movement(self.addresses, self.start, end)
             evaluations = [self._score(index, member) for index, member in stopped]
             self._remove([index for index, _ in stopped])
             yield from zip([member for _, member in stopped], evaluations, strict=True)

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from finetune_alf.compute import Environment
+from finetune_alf.rates import Address
 from finetune_alf.spec import Spec
 
 StopReason = Literal["epochs", "converged", "diverged", "pruned"]
@@ -42,7 +43,8 @@ class FitResult(Spec):
     `score` is the fit's metric. It, the losses and the accuracies are None where the fit diverged; accuracies are also
     None where labels are not classes. With several tasks `score` is the overall one, `loss` the mean, and `tasks` holds
     each. `kept_epoch` is the epoch whose weights were scored. `frozen_dropout: off` means that the frozen layers at the
-    bottom ran without dropout.
+    bottom ran without dropout. `movement` is the mean change of a weight at each address over the whole fit, over the
+    mean size of one (`train/movement.py`); None where the fit diverged, and in results of older versions.
     """
 
     epochs: tuple[EpochMetrics, ...]
@@ -58,6 +60,7 @@ class FitResult(Spec):
     n_steps: int
     n_trainable_parameters: int
     frozen_dropout: Literal["on", "off"] = "on"
+    movement: dict[Address, float] | None = None
     started_ms: int
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from finetune_alf.metrics import Metric, accuracy, balanced_accuracy
+from finetune_alf.rates import Address
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.evaluate import Evaluation
 from finetune_alf.train.result import EpochMetrics, FitResult, StopReason, TaskResult
@@ -21,6 +22,7 @@ class FitSummary:
     started: float
     n_steps: int
     n_trainable_parameters: int
+    movement: Mapping[Address, float]
 
 
 class TrainingState:
@@ -89,6 +91,7 @@ class TrainingState:
             n_steps=summary.n_steps,
             n_trainable_parameters=summary.n_trainable_parameters,
             frozen_dropout=self._recipe.frozen_dropout,
+            movement=dict(summary.movement) if scored else None,
             started_ms=round(summary.started * 1000),
         )
 
