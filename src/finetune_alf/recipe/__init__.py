@@ -10,6 +10,7 @@ from finetune_alf.recipe.curve import (
     SlantedTriangularCurve,
 )
 from finetune_alf.recipe.early_stopping import EarlyStopping
+from finetune_alf.recipe.linear import AnyRecipe, LinearRecipe, ProbeRecipe, TfidfRecipe
 from finetune_alf.recipe.optimizer import SGD, AdamW, Optimizer
 from finetune_alf.recipe.recipe import FORGETTING_BOUND, Recipe
 from finetune_alf.recipe.tasks import HeadsSpec, TaskSpec, TasksSpec
@@ -20,6 +21,7 @@ __all__ = [
     "SGD",
     "AdamW",
     "Adapter",
+    "AnyRecipe",
     "ConstantCurve",
     "CosineCurve",
     "Curve",
@@ -30,11 +32,14 @@ __all__ = [
     "HoulsbyAdapter",
     "ImmediateUnfreezing",
     "LinearCurve",
+    "LinearRecipe",
     "LoraAdapter",
     "Optimizer",
+    "ProbeRecipe",
     "Recipe",
     "SlantedTriangularCurve",
     "TaskSpec",
     "TasksSpec",
+    "TfidfRecipe",
     "Unfreezing",
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from finetune_alf.errors import InputError
 from finetune_alf.metrics import PROBLEM_TYPES, Metric, ProblemType, sample_metric
+from finetune_alf.recipe.linear import AnyRecipe
 from finetune_alf.recipe.recipe import Recipe
 from finetune_alf.recipe.tasks import TasksSpec
 
@@ -44,12 +45,12 @@ class TaskPlan:
     shape: HeadShape
 
 
-def task_plans(recipe: Recipe, tasks: Mapping[str, TaskInfo], metric: str) -> dict[str, TaskPlan]:
+def task_plans(recipe: AnyRecipe, tasks: Mapping[str, TaskInfo], metric: str) -> dict[str, TaskPlan]:
     """Return the plan of each task; a recipe without `tasks` has one, whose metric is `metric`.
 
     Raises InputError where the recipe names a task that the sample does not have, or its settings do not suit a task.
     """
-    if recipe.tasks is not None:
+    if isinstance(recipe, Recipe) and recipe.tasks is not None:
         _check_names(recipe.tasks, tasks)
         return {task: _plan(f"recipe.tasks.each.{task}", recipe.tasks, task, info) for task, info in tasks.items()}
     if len(tasks) > 1:

@@ -25,7 +25,7 @@ def confirmation_jobs(selected: Sequence[TrialRecord], template: FitJob, n_seeds
         replace(
             template,
             key=job_key(record.number, index),
-            recipe=template.recipe.with_rates(record.rates),
+            recipe=template.fine_tuning.with_rates(record.rates),
             seed=child_seed(seed, "confirmation", index),
             score_on="confirmation",
         )
@@ -80,7 +80,7 @@ def require_two(study: str, candidates: Sequence[Candidate | None]) -> list[Cand
 
 def _scores(template: FitJob, fits: Sequence[FitResult], labels: LabelsByTask, metrics: Mapping[str, Metric]) -> Scores:
     """Return the scores of the fits, of several tasks the overall score."""
-    tasks = template.recipe.tasks
+    tasks = template.fine_tuning.tasks
     if tasks is None:
         (truth,), (metric,) = labels.values(), metrics.values()
         return scores_of(metric, truth, dict(enumerate(fit.predictions for fit in fits)))

@@ -5,18 +5,21 @@ from dataclasses import replace
 
 from finetune_alf.compute import Environment
 from finetune_alf.files import canonical_json
-from finetune_alf.recipe import Recipe
+from finetune_alf.recipe import AnyRecipe
 from finetune_alf.running.parent_run import commit_tag
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.tracking.record import Metric, RunRecord
 from finetune_alf.train.result import EpochMetrics, FitResult
 
+_LOGGED_FIELDS = ("batch", "epochs", "max_tokens", "keep", "kind", "pooling", "longest_ngram", "n_folds")
+"""The fields of a recipe that are params of its run, for each kind of recipe those that it has."""
+
 
 def fit_run(
     key: str,
     name: str,
-    recipe: Recipe,
+    recipe: AnyRecipe,
     n_layers: int,
     result: FitResult,
     environment: Environment,
@@ -70,10 +73,10 @@ def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str,
     )
 
 
-def _params(recipe: Recipe, n_layers: int, environment: Environment) -> dict[str, str]:
+def _params(recipe: AnyRecipe, n_layers: int, environment: Environment) -> dict[str, str]:
     rates = {f"rates.{address}": f"{rate:g}" for address, rate in recipe.rates_at(n_layers).items()}
-    sizes = {name: str(getattr(recipe, name)) for name in ("batch", "epochs", "max_tokens", "keep")}
-    return {**rates, **sizes, "precision": environment.precision, "device": environment.device}
+    fields = {name: str(getattr(recipe, name)) for name in _LOGGED_FIELDS if hasattr(recipe, name)}
+    return {**rates, **fields, "precision": environment.precision, "device": environment.device}
 
 
 def _epoch_metrics(record: EpochMetrics) -> Iterable[Metric]:

@@ -4,6 +4,7 @@ from collections.abc import Generator, Hashable, Sequence
 
 from finetune_alf.errors import AlfError
 from finetune_alf.execute.jobs import OnReport, Outcome
+from finetune_alf.recipe import Recipe
 from finetune_alf.train.fused import fit_fused, fusion_key
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.loader import FitLoader
@@ -28,7 +29,7 @@ def fit_group(
     results = fit_fused(
         encoder,
         splits,
-        [job.recipe for job in jobs],
+        [job.fine_tuning for job in jobs],
         first.seed,
         precision=first.precision,
         micro_batch=micro_batch,
@@ -40,6 +41,8 @@ def fit_group(
 
 def _key(job: FitJob, loader: FitLoader) -> Hashable:
     """Return what the jobs of a group have in common; of a job that cannot be fused, what no other has."""
+    if not isinstance(job.recipe, Recipe):
+        return id(job)
     try:
         encoder, _ = loader.load(job)
         recipe_key = fusion_key(encoder, job.recipe)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from finetune_alf.compute import Precision
 from finetune_alf.encoder.spec import EncoderSpec
-from finetune_alf.recipe import Recipe
+from finetune_alf.recipe import AnyRecipe, Recipe
 
 ScoredSplit = Literal["validation", "confirmation", "test"]
 
@@ -19,10 +19,17 @@ class FitJob:
     """
 
     key: str
-    recipe: Recipe
+    recipe: AnyRecipe
     encoder: EncoderSpec
     sample: str
     seed: int
     precision: Precision
     score_on: ScoredSplit = "validation"
     metric: str = "accuracy"
+
+    @property
+    def fine_tuning(self) -> Recipe:
+        """The recipe of a job that fine-tunes an encoder; TypeError for another job."""
+        if not isinstance(self.recipe, Recipe):
+            raise TypeError(f"{self.key} is no fine-tuning but {self.recipe}")
+        return self.recipe

@@ -3,7 +3,9 @@
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from finetune_alf.data.mixture import AnySample, load_any_sample, task_infos
 from finetune_alf.data.sample import Sample
@@ -12,7 +14,7 @@ from finetune_alf.encoder.heads import with_task_heads
 from finetune_alf.encoder.load import Encoder, load_encoder
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import DataError
-from finetune_alf.recipe import Adapter, Recipe
+from finetune_alf.recipe import Adapter, ProbeRecipe, Recipe, TfidfRecipe
 from finetune_alf.recipe.task_plans import TaskPlan, task_plans
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.fit import TaskSplits
@@ -29,16 +31,19 @@ class FitLoader:
         self._samples: dict[str, AnySample] = {}
         self._encoders: dict[Hashable, Encoder] = {}
         self._splits: dict[Hashable, TokenizedSplit] = {}
+        self.features: dict[Hashable, NDArray[np.float32]] = {}  # of probes, (n, H)
 
     def load(self, job: FitJob) -> tuple[Encoder, dict[str, TaskSplits]]:
-        """Return a job's encoder and the tokenised splits of each task."""
-        sample = self.sample(job.sample)
-        plans = task_plans(job.recipe, task_infos(sample), job.metric)
-        encoder = self._with_heads(job.encoder, job.recipe, plans)
+        """Return the encoder and the tokenised splits of each task, for a job that fine-tunes or probes an encoder."""
+        sample, recipe = self.sample(job.sample), job.recipe
+        if isinstance(recipe, TfidfRecipe):
+            raise TypeError(f"{job.key} has no tokens: {recipe}")
+        plans = task_plans(recipe, task_infos(sample), job.metric)
+        encoder, max_tokens = self._with_heads(job.encoder, recipe, plans), recipe.max_tokens
 
         def splits(task: str, plan: TaskPlan) -> TaskSplits:
             train, validation, scored = (
-                self._tokenized(encoder, sample.tasks[task], split, job.recipe.max_tokens, plan)
+                self._tokenized(encoder, sample.tasks[task], split, max_tokens, plan)
                 for split in ("train", "validation", job.score_on)
             )
             return TaskSplits(train, validation, scored, plan.metric, plan.weight)
@@ -71,10 +76,10 @@ class FitLoader:
         """Return the encoder that a recipe fine-tunes on a sample: with its adapter, and a head for each task."""
         return self._with_heads(spec, recipe, task_plans(recipe, task_infos(sample), metric))
 
-    def _with_heads(self, spec: EncoderSpec, recipe: Recipe, plans: Mapping[str, TaskPlan]) -> Encoder:
-        if recipe.tasks is None:
+    def _with_heads(self, spec: EncoderSpec, recipe: Recipe | ProbeRecipe, plans: Mapping[str, TaskPlan]) -> Encoder:
+        if isinstance(recipe, ProbeRecipe) or recipe.tasks is None:
             (plan,) = plans.values()
-            return self.encoder(spec, plan.shape.n_outputs, recipe.adapter)
+            return self.encoder(spec, plan.shape.n_outputs, None if isinstance(recipe, ProbeRecipe) else recipe.adapter)
         shapes = {task: plan.shape for task, plan in plans.items()}
         key = (spec.model_dump_json(), recipe.adapter, recipe.tasks.heads, *shapes.items())
         if key not in self._encoders:

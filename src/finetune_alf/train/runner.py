@@ -8,9 +8,12 @@ import torch
 
 from finetune_alf.compute import Compute
 from finetune_alf.execute.jobs import OnReport, Outcome, attempt
+from finetune_alf.recipe import Recipe
+from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.fit import ReportEpoch, fit
 from finetune_alf.train.fused_jobs import fit_group, fusible_groups
 from finetune_alf.train.job import FitJob
+from finetune_alf.train.linear import fit_linear
 from finetune_alf.train.loader import FitLoader
 from finetune_alf.train.result import FitResult
 
@@ -31,9 +34,11 @@ class FitRunner:
     def __call__(self, job: FitJob, report: ReportEpoch) -> FitResult:
         """Run one job. Raises the package's errors for what cannot be loaded or does not fit together."""
         self._set_threads()
+        precision, micro_batch, recipe = job.precision, self.compute.micro_batch, job.recipe
+        if not isinstance(recipe, Recipe):
+            return fit_linear(job, recipe, self.loader, micro_batch or EVALUATION_BATCH)
         encoder, tasks = self.loader.load(job)
-        precision, micro_batch = job.precision, self.compute.micro_batch
-        return fit(encoder, tasks, job.recipe, job.seed, precision=precision, micro_batch=micro_batch, report=report)
+        return fit(encoder, tasks, recipe, job.seed, precision=precision, micro_batch=micro_batch, report=report)
 
     def run_fused(self, jobs: Sequence[FitJob], report: OnReport) -> Generator[Outcome[FitJob, FitResult]]:
         """Run jobs that differ in rates only as one fused fit, where the encoder is packed; others alone."""

@@ -22,6 +22,12 @@ class PaddedForward:
         logits: torch.Tensor = self.model(**padded(table, rows)).logits
         return logits
 
+    def last_hidden_state(self, table: TokenTable) -> torch.Tensor:
+        """Return the top layer's output for every token of a table, (T, H), all texts in one batch."""
+        inputs = padded(table, range(len(table)))
+        output: torch.Tensor = self.model.base_model(**inputs).last_hidden_state
+        return output[inputs["attention_mask"].bool()]
+
     def frozen_features(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> FrozenFeatures | None:
         """Return None: transformers' forward starts from tokens only."""
         return None

@@ -19,6 +19,10 @@ class Forward(Protocol):
         """Return the logits of these texts, (rows, classes); start from the split's frozen features if given."""
         ...
 
+    def last_hidden_state(self, table: TokenTable) -> torch.Tensor:
+        """Return the top layer's output for every token of a table, (T, H), all texts in one batch."""
+        ...
+
     def frozen_features(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> FrozenFeatures | None:
         """Return the output of embeddings and layers below `level` for a split, without dropout, or None."""
         ...

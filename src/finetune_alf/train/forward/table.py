@@ -1,5 +1,6 @@
 """A split's tokens in one row on the device: forward passes gather their batches from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,6 +30,15 @@ class TokenTable:
             starts=lengths.cumsum(0) - lengths,
             pad_token_id=tokens.pad_token_id,
         )
+
+    def select(self, rows: Sequence[int]) -> "TokenTable":
+        """Return the table of these texts alone, in this order."""
+        lengths = self.lengths[rows]
+        starts = lengths.cumsum(0) - lengths
+        offsets = (self.starts[rows] - starts).repeat_interleave(lengths)
+        index = (torch.arange(len(offsets)) + offsets).to(self.device)
+        types = None if self.token_type_ids is None else self.token_type_ids[index]
+        return TokenTable(self.input_ids[index], types, lengths, starts, self.pad_token_id)
 
     @property
     def device(self) -> torch.device:

@@ -22,6 +22,10 @@ class TaskForward:
         self._heads.task = self._task
         return self._forward(table, rows, features)
 
+    def last_hidden_state(self, table: TokenTable) -> torch.Tensor:
+        """Return the top layer's output for every token of a table, the same for every task."""
+        return self._forward.last_hidden_state(table)
+
     def frozen_features(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> FrozenFeatures | None:
         """Return the output of the layers below `level` for a split, the same for every task."""
         return self._forward.frozen_features(table, level, batches)

@@ -1,0 +1,86 @@
+"""Linear models by scikit-learn, which is imported when it is needed, and the TF-IDF of texts. Pure.
+
+The strength of a model is chosen by cross-validation on the rows that it is fitted to, by the loss and not by a count
+of correct predictions: among few rows, many strengths have equal counts.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+INVERSE_STRENGTHS = tuple(10.0**exponent for exponent in range(-4, 4))
+"""The values of C, and of 1/alpha, among which cross-validation chooses."""
+
+MAX_ITERATIONS = 2000
+
+WORD = r"(?u)\b\w+\b"
+"""What TF-IDF counts as a word: scikit-learn's own pattern leaves out words of one letter."""
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """A fitted pipeline of scikit-learn: logistic regression, or with 0 classes ridge regression of scores."""
+
+    pipeline: Any
+    n_classes: int
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of weights, with those of the intercept."""
+        return int(self.pipeline["linear"].coef_.size + np.size(self.pipeline["linear"].intercept_))
+
+    def predict(self, inputs: Any) -> list[Any]:
+        """Return the class or score of each row."""
+        predictions: list[Any] = self.pipeline.predict(inputs).tolist()
+        return predictions
+
+    def loss(self, inputs: Any, labels: Sequence[float]) -> float:
+        """Return the mean loss a row: in nats for classes, squared for scores."""
+        truth = np.asarray(labels)
+        if not self.n_classes:
+            return float(np.mean(np.square(self.pipeline.predict(inputs) - truth)))
+        probabilities = np.zeros((len(truth), self.n_classes))
+        probabilities[:, self.pipeline.classes_] = self.pipeline.predict_proba(inputs)
+        own = probabilities[np.arange(len(truth)), truth]
+        return float(-np.log(np.maximum(own, np.finfo(np.float64).eps)).mean())
+
+
+def smallest_class(labels: Sequence[float], n_classes: int) -> int:
+    """Return the number of rows of the rarest class, of all rows where labels are scores: as many folds as can be."""
+    return min(Counter(labels).values()) if n_classes else len(labels)
+
+
+def cross_validated(inputs: Any, labels: Sequence[float], n_classes: int, n_folds: int, seed: int) -> LinearModel:
+    """Return a linear model fitted to all rows, of the strength with the best mean loss over the folds.
+
+    Dense inputs, (n, features), are standardised. The seed is for the folds, which are fewer than `n_folds` where a
+    class has fewer rows; every class needs two.
+    """
+    from scipy.sparse import issparse
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if n_classes:
+        linear, loss, folds = LogisticRegression(max_iter=MAX_ITERATIONS), "neg_log_loss", StratifiedKFold
+        grid = {"linear__C": INVERSE_STRENGTHS}
+    else:
+        linear, loss, folds = Ridge(), "neg_mean_squared_error", KFold
+        grid = {"linear__alpha": tuple(1 / strength for strength in INVERSE_STRENGTHS)}
+    pipeline = Pipeline([("scaled", "passthrough" if issparse(inputs) else StandardScaler()), ("linear", linear)])
+    split = folds(min(n_folds, smallest_class(labels, n_classes)), shuffle=True, random_state=seed)
+    return LinearModel(
+        GridSearchCV(pipeline, grid, scoring=loss, cv=split).fit(inputs, labels).best_estimator_, n_classes
+    )
+
+
+def tfidf(texts: Sequence[str], other_texts: Sequence[str], longest_ngram: int) -> tuple[Any, Any]:
+    """Return the TF-IDF of texts, with up to so many words in a row, and of other texts by the same words."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectors = TfidfVectorizer(ngram_range=(1, longest_ngram), token_pattern=WORD)
+    return vectors.fit_transform(texts), vectors.transform(other_texts)

@@ -1,0 +1,104 @@
+"""Fits without fine-tuning: a linear model on the encoder's features as pre-trained, or on TF-IDF."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from finetune_alf.compute import Precision
+from finetune_alf.compute.autocast import autocast
+from finetune_alf.data.mixture import task_infos
+from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.errors import DataError
+from finetune_alf.linear import cross_validated, smallest_class, tfidf
+from finetune_alf.metrics import accuracy, balanced_accuracy
+from finetune_alf.recipe.linear import LinearRecipe, TfidfRecipe
+from finetune_alf.recipe.task_plans import task_plans
+from finetune_alf.seeds import child_seed
+from finetune_alf.train.batches import batches_by_length
+from finetune_alf.train.forward.protocol import forward_of
+from finetune_alf.train.forward.table import TokenTable
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.loader import FitLoader
+from finetune_alf.train.result import FitResult
+
+
+def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int) -> FitResult:
+    """Fit a linear model on the training split and score it; `batch` is the number of texts in a forward pass.
+
+    The seed determines the folds of the cross-validation. Raises what `FitLoader.load` does, and DataError where a
+    class has a single text.
+    """
+    started = time.time()
+    drawn = loader.sample(job.sample)
+    ((task, plan),) = task_plans(recipe, task_infos(drawn), job.metric).items()
+    sample = drawn.tasks[task]
+    train, scored, n_classes = (
+        sample.nonempty_split("train"),
+        sample.nonempty_split(job.score_on),
+        sample.card.n_classes,
+    )
+    if smallest_class(train.labels, n_classes) < 2:
+        raise DataError(
+            f"sample {sample.name}: a class has a single training text, which cannot be cross-validated. "
+            "Raise n_train, then run the prepare stage again."
+        )
+    if isinstance(recipe, TfidfRecipe):
+        inputs, scored_inputs = tfidf(_joined(train.texts), _joined(scored.texts), recipe.longest_ngram)
+    else:
+        inputs, scored_inputs = _features(job, loader, recipe.pooling, batch)
+    model = cross_validated(inputs, train.labels, n_classes, recipe.n_folds, child_seed(job.seed, "folds"))
+    predictions = model.predict(scored_inputs)
+    return FitResult(
+        epochs=(),
+        kept_epoch=None,
+        score=plan.metric(scored.labels, predictions),
+        accuracy=accuracy(scored.labels, predictions) if n_classes else None,
+        balanced_accuracy=balanced_accuracy(scored.labels, predictions) if n_classes else None,
+        loss=model.loss(scored_inputs, scored.labels),
+        predictions=tuple(predictions),
+        stopped="converged",
+        seconds=time.time() - started,
+        n_steps=0,
+        n_trainable_parameters=model.n_parameters,
+        started_ms=round(started * 1000),
+    )
+
+
+def _features(job: FitJob, loader: FitLoader, pooling: str, batch: int) -> Iterator[NDArray[np.float32]]:
+    """Return the features of the training split and of the scored one, the same under every seed."""
+    encoder, tasks = loader.load(job)
+    (splits,) = tasks.values()
+    encoder.reset(0)  # an earlier fit changed the weights; features do not depend on the head's, which the seed is for
+    for table in (splits.train.table, splits.scored.table):
+        key = (id(table), encoder.identity, pooling, job.precision)
+        if key not in loader.features:
+            loader.features[key] = token_features(encoder, table, pooling, job.precision, batch)
+        yield loader.features[key]
+
+
+@torch.inference_mode()
+def token_features(
+    encoder: Encoder, table: TokenTable, pooling: str, precision: Precision, batch: int
+) -> NDArray[np.float32]:
+    """Return the top layer's mean over each text's tokens, or its first token, (n, H), without dropout."""
+    forward = forward_of(encoder.model, 0, encoder.identity)
+    encoder.model.eval()
+    features = np.empty((len(table), encoder.model.config.hidden_size), np.float32)
+    with autocast(table.device, precision):
+        for rows in batches_by_length(table.lengths, batch):
+            texts = table.select(rows)
+            hidden = forward.last_hidden_state(texts).float()  # (T, H)
+            if pooling == "first":
+                pooled = hidden[texts.starts.to(hidden.device)]
+            else:
+                pooled = torch.segment_reduce(hidden, "mean", lengths=texts.lengths.to(hidden.device))
+            features[rows] = pooled.cpu().numpy()
+    return features
+
+
+def _joined(texts: Any) -> list[str]:
+    return [text if isinstance(text, str) else " ".join(text) for text in texts]

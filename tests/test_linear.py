@@ -1,0 +1,70 @@
+"""Linear models: what cross-validation chooses, and the loss, on rows whose answer is known."""
+
+import math
+
+import numpy as np
+import pytest
+
+from finetune_alf.linear import INVERSE_STRENGTHS, cross_validated, smallest_class, tfidf
+
+RANDOM = np.random.default_rng(1)
+SIGNAL = RANDOM.normal(size=(90, 1))
+NOISE = RANDOM.normal(size=(90, 60))
+
+
+def strength(model):
+    return model.pipeline["linear"].C
+
+
+def test_labels_without_a_pattern_get_the_strongest_shrinkage():
+    labels = [0, 1] * 45
+    assert strength(cross_validated(NOISE, labels, 2, 5, seed=1)) == INVERSE_STRENGTHS[0]
+
+
+def test_a_clear_pattern_is_found_among_noise_and_shrunk_less():
+    labels = (SIGNAL[:, 0] > 0).astype(int).tolist()
+    model = cross_validated(np.hstack([5 * SIGNAL, NOISE[:, :2]]), labels, 2, 5, seed=1)
+    assert strength(model) > 1
+    assert model.predict(np.array([[9.0, 0, 0], [-9.0, 0, 0]])) == [1, 0]
+    assert model.n_parameters == 3 + 1
+
+
+def test_the_unit_of_a_feature_does_not_matter():
+    labels = np.digitize(SIGNAL[:, 0], [-0.5, 0.5]).tolist()
+    inputs = np.hstack([SIGNAL, NOISE[:, :5]])
+    one, other = (cross_validated(inputs * unit, labels, 3, 5, seed=1).predict(inputs * unit) for unit in (1.0, 1e4))
+    assert one == other
+    assert set(one) == {0, 1, 2}
+
+
+def test_equal_seeds_give_equal_models():
+    labels = (SIGNAL[:, 0] + NOISE[:, 0] > 0).astype(int).tolist()
+    one, other = (cross_validated(NOISE, labels, 2, 3, seed=4) for _ in range(2))
+    assert one.pipeline["linear"].coef_.tobytes() == other.pipeline["linear"].coef_.tobytes()
+
+
+def test_scores_are_predicted_by_ridge_regression():
+    scores = (2 * SIGNAL[:, 0] + 3).tolist()
+    model = cross_validated(SIGNAL, scores, 0, 5, seed=1)
+    assert model.predict([[0.0], [1.0]]) == pytest.approx([3, 5], abs=0.01)
+    assert model.loss([[0.0], [1.0]], [3.0, 7.0]) == pytest.approx(2, abs=0.05)  # errors of 0 and 2
+
+
+def test_the_loss_is_in_nats_and_a_class_without_training_texts_costs_the_most():
+    labels = [0, 1] * 45
+    model = cross_validated(NOISE, labels, 3, 5, seed=1)
+    assert model.loss(NOISE[:4], [0, 1, 0, 1]) == pytest.approx(math.log(2), abs=0.1)
+    assert model.loss(NOISE[:4], [2, 2, 2, 2]) == pytest.approx(-math.log(np.finfo(float).eps))
+
+
+def test_there_are_no_more_folds_than_texts_of_the_rarest_class():
+    assert smallest_class([0, 0, 1, 1, 1], 2) == 2
+    assert smallest_class([0.5, 1.5, 2.5], 0) == 3
+    assert cross_validated(SIGNAL[:5], [0, 0, 1, 1, 1], 2, 5, seed=1).n_classes == 2
+
+
+def test_words_of_the_training_texts_alone_count():
+    train, other = tfidf(["a warm day", "a cold day"], ["a warm night", "nothing known"], 2)
+    assert train.shape == (2, 8)  # a, warm, cold, day, and four pairs of neighbours
+    assert other[0].nnz == 3  # a, warm, a warm
+    assert other[1].nnz == 0
