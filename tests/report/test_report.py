@@ -112,6 +112,19 @@ def test_the_thesiss_schedules_stand_beside_those_of_its_own_encoders_alone(tmp_
     assert "distilbert-alf-1" not in text
 
 
+def test_the_thesiss_important_layers_stand_beside_those_of_its_own_encoders(tmp_path: Path, text: str) -> None:
+    paths = Paths(tmp_path)
+    write_study(paths, "distilbert", identity="distilbert/distilbert-base-uncased@12040acc")
+    write_importance(paths, "distilbert")
+    own = report(paths)
+    assert "The thesis ranks `layer.3` of DistilBERT first, by fANOVA without intervals." in own
+    # in this study the rate of layer.3 is that of the embeddings: the share is the block's
+    assert "Here, by fanova: `layer.3` is number 2 of 4, share .150." in own
+    assert "Here, by ped_anova: `layer.3` is number 1 of 4, share .550." in own
+    assert "low rates of `layer.3` score best; its own best schedule has 2e-5 there" in own
+    assert "The thesis ranks layer 3 of DistilBERT, layer 8 of BERT, layer 8 of RoBERTa first" in text
+
+
 def test_figures_exist_and_are_linked(page: Path, text: str) -> None:
     linked = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
     there = [str(file.relative_to(page.parent)) for file in page.parent.rglob("*.png")]

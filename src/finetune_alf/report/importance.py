@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from finetune_alf.figures import importance_bars
+from finetune_alf.report.importance_published import beside_the_thesis
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import NONE, counted, p_value, score, signed
 from finetune_alf.report.section import Section
@@ -44,6 +45,7 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
     )
     section.text(_directions(record))
     section.text(_grounds(results, record))
+    section.text(*beside_the_thesis(results.search.settings.encoder.identity if results.search else "", record))
     return section
 
 

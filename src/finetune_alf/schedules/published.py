@@ -1,4 +1,4 @@
-"""The six schedules and the accuracies that the thesis published, as data in the package.
+"""What the thesis published, as data in the package: schedules, accuracies, and the layers that it calls important.
 
 R. Figueroa Parra, "Evaluating Adaptive Layer Freezing through Hyperparameter Optimization for Enhanced Fine-Tuning
 Performance of Language Models", MIT, 2024: rates from tables 4.2, 4.4 and 4.6, accuracies from 4.1, 4.3 and 4.5.
@@ -29,6 +29,14 @@ THESIS_ENCODERS = {
     "roberta-base": "roberta",
 }
 """Name of a checkpoint on the Hub, without its owner -> its name in the thesis."""
+
+THESIS_NAMES = {"distilbert": "DistilBERT", "bert": "BERT", "roberta": "RoBERTa"}
+
+IMPORTANT_LAYERS = {"distilbert": (3,), "bert": (8, 11, 5), "roberta": (8,)}
+"""Encoder -> the layers that the thesis names as important, the first one first (chapter 4, figures 4.1 to 4.3)."""
+
+LOWER_IS_BETTER = {"distilbert": 3}
+"""Encoder -> the layer of which the thesis says that low rates, 2e-10 to 2e-7, score best (chapter 4)."""
 
 
 class PublishedAccuracy(Spec):

@@ -7,6 +7,7 @@ from planted_sweeps import document, level, point, points, table, write_sweeps
 
 from finetune_alf.experiments.freeze.page import freeze_part
 from finetune_alf.experiments.freeze.page_points import kept_with
+from finetune_alf.experiments.freeze.page_published import improvement
 from finetune_alf.paths import Paths
 from golden import golden
 
@@ -59,3 +60,17 @@ def test_cola_counts_only_where_there_is_no_other_sample():
     )
     assert "with 1 of 3 layers trained, without `cola`;" in kept_with(document("both", cola, other))
     assert "with 3 of 3 layers trained;" in kept_with(document("alone", cola))
+
+
+def test_the_papers_improvement_on_sst2_stands_beside_levels_that_freeze_as_large_a_share():
+    levels = [level(n_frozen, {"accuracy": mean}) for n_frozen, mean in ((None, 0.8), (1, 0.7), (2, 0.9), (3, 0.6))]
+    sweep = document(
+        "sweep", *(table(name, levels, {"accuracy": points(None, None)}) for name in ("cola", "SST-2-small"))
+    )
+    told = list(improvement(sweep))
+    assert len(told) == 2
+    assert "12 to 16 of 24 layers frozen" in told[0]
+    assert "2 of 3 frozen +.100 [" in told[1]
+    assert "1 of 3" not in told[1]
+    assert "3 of 3" not in told[1]
+    assert list(improvement(document("without", table("cola", levels, {"accuracy": points(None, None)})))) == []

@@ -1,11 +1,11 @@
 """The operating points of a sweep: how few layers keep most of the score, beside the published numbers."""
 
 from collections.abc import Iterator
-from statistics import fmean
 
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.freeze.document import FreezeDocument, OperatingPoint, OperatingPoints
-from finetune_alf.experiments.freeze.published import HEAD_ONLY_FRAC, KEEP_FRAC, POINTS, is_outlier
+from finetune_alf.experiments.freeze.page_published import head_only, improvement, operating_points_of_the_paper
+from finetune_alf.experiments.freeze.published import is_outlier
 from finetune_alf.report.numbers import NONE, estimate, score
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
@@ -33,8 +33,9 @@ def operating_points(sweep: FreezeDocument) -> Section:
         _not_monotone(sweep),
         _without_gain(sweep),
     )
-    section.text(_capitalized(kept_with(sweep)), _outlier(sweep), _head_only(sweep))
-    section.text(*_published(sweep))
+    section.text(_capitalized(kept_with(sweep)), _outlier(sweep), head_only(sweep))
+    section.text(*operating_points_of_the_paper(sweep))
+    section.text(*improvement(sweep))
     return section
 
 
@@ -99,17 +100,6 @@ def _outlier(sweep: FreezeDocument) -> str | None:
     return None
 
 
-def _head_only(sweep: FreezeDocument) -> str | None:
-    kept = [
-        points.head_only.mean / points.full_model.mean
-        for points in (table.operating_points[table.metric] for table in sweep.samples.values())
-        if points.head_only and points.full_model and points.full_model.mean > 0
-    ]
-    if not kept:
-        return None
-    return f"The head alone keeps {fmean(kept):.0%} of the score on average; in the paper, {HEAD_ONLY_FRAC:.0%}."
-
-
 def _by_metric(sweep: FreezeDocument) -> Iterator[tuple[str, OperatingPoints]]:
     for name, table in sweep.samples.items():
         for metric, points in table.operating_points.items():
@@ -137,16 +127,6 @@ def _without_gain(sweep: FreezeDocument) -> str | None:
         f"The interval of the full model's gain over the majority baseline includes 0, so the gain may be chance: "
         f"{', '.join(named)}."
     )
-
-
-def _published(sweep: FreezeDocument) -> Iterator[str]:
-    yield f"Lee, Tang and Lin (2019) keep {KEEP_FRAC:.0%} of the score, CoLA left out, with:"
-    yield "; ".join(f"{point.layers} layers of {point.encoder}" for point in POINTS) + "."
-    if sweep.encoder.n_layers not in {point.n_layers for point in POINTS}:
-        yield (
-            "Their encoders have other depths than this one, and they train on the whole training sets, so the numbers "
-            "are not directly comparable."
-        )
 
 
 def _capitalized(sentence: str) -> str:
