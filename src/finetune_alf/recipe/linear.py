@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from finetune_alf.rates import Address
-from finetune_alf.recipe.recipe import Recipe
+from finetune_alf.recipe.recipe import Pooling, Recipe
 from finetune_alf.spec import Count, Spec
 
 Folds = Annotated[int, Field(ge=2)]
@@ -32,7 +32,7 @@ class ProbeRecipe(_LinearRecipe):
     """
 
     kind: Literal["probe"] = "probe"
-    pooling: Literal["mean", "first"] = "mean"
+    pooling: Pooling = "mean"
     max_tokens: Annotated[int, Field(ge=3)]
 
 

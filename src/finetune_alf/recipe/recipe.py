@@ -12,10 +12,14 @@ from finetune_alf.recipe.early_stopping import EarlyStopping
 from finetune_alf.recipe.optimizer import AdamW, Optimizer
 from finetune_alf.recipe.tasks import TasksSpec
 from finetune_alf.recipe.unfreezing import ImmediateUnfreezing, Unfreezing
-from finetune_alf.spec import PERMISSION, Count, Spec
+from finetune_alf.spec import ADDED_LATER, PERMISSION, Count, Spec
 
 FORGETTING_BOUND = 1e-4
 """The highest rate at which BERT showed no catastrophic forgetting (Sun et al. 2019, section 5.3.2)."""
+
+
+Pooling = Literal["first", "mean"]
+"""What the head reads of a text: the top layer's output for its first token, or the mean over all its tokens."""
 
 
 class Recipe(Spec):
@@ -26,7 +30,8 @@ class Recipe(Spec):
     `frozen_dropout: off` disables dropout in the frozen layers at the bottom, whose outputs are then computed once: not
     the same as plain fine-tuning, and much faster. `allow_forgetting` permits rates above FORGETTING_BOUND, and changes
     no fit. With an `adapter` the encoder is frozen, and the adapter of a layer learns at that layer's rate. With
-    `tasks` it is a multi-task recipe, whose sample is a mixture.
+    `tasks` it is a multi-task recipe, whose sample is a mixture. `pooling: mean` gives the head the mean over a text's
+    tokens, special ones included, in place of the first token.
     """
 
     rates: RatesPolicy
@@ -43,6 +48,7 @@ class Recipe(Spec):
     allow_forgetting: Annotated[bool, PERMISSION] = False
     adapter: Adapter | None = None
     tasks: TasksSpec | None = None
+    pooling: Annotated[Pooling, ADDED_LATER] = "first"
 
     @model_validator(mode="after")
     def _check_forgetting_bound(self) -> Self:

@@ -77,7 +77,7 @@ def fit(
     torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: torch's dropout takes no generator
     rates = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))
     n_trainable_parameters = count_trainable_parameters(encoder, rates, recipe)
-    forward = forward_of(encoder.model, child_seed(seed, "dropout"), encoder.identity)
+    forward = forward_of(encoder.model, child_seed(seed, "dropout"), encoder.identity, recipe.pooling)
     with restrict_vocabulary(forward, tasks.values(), recipe, rates):
         start = weights_at_start(encoder, rates)
         loop = _TrainingLoop(encoder, forward, tasks, recipe, rates, seed, precision, micro_batch)

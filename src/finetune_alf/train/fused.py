@@ -72,7 +72,7 @@ def fit_fused(
         )
         for number, own_rates in enumerate(rates)
     ]
-    forward = FusedForward(encoder.model, child_seed(seed, "dropout"))
+    forward = FusedForward(encoder.model, child_seed(seed, "dropout"), shared.pooling)
     with restrict_vocabulary(forward, [splits], shared, _highest(rates)):
         loop = _FusedTrainingLoop(encoder, forward, splits, shared, seed, members, rates, precision, micro_batch)
         for member, scored in loop.run(report):

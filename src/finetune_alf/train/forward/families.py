@@ -1,4 +1,4 @@
-"""The module paths of each encoder family that the packed forward pass knows: differences as a table."""
+"""The module paths of each encoder family that the packed forward pass knows, and all known heads, as tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Head = Callable[[Module, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Family:
-    """Module paths, relative to the base model or to a layer, and the head on the first token.
+    """Module paths, relative to the base model or to a layer, and the head on one vector a text.
 
     `positions_follow_padding_id`: position ids start at the padding id plus one, and padding ids inside a text are
     not counted. `has_attention_output_dropout`: hidden dropout also applies to the attention output, before it is
@@ -38,21 +38,40 @@ class Family:
     has_attention_output_dropout: bool = True
 
 
-def _bert_head(model: Module, first: torch.Tensor) -> torch.Tensor:
+def _bert_head(model: Module, text: torch.Tensor) -> torch.Tensor:
     """BERT: pooler, dropout, classifier."""
-    logits: torch.Tensor = model.classifier(model.dropout(model.base_model.pooler(first[:, None])))
+    logits: torch.Tensor = model.classifier(model.dropout(model.base_model.pooler(text[:, None])))
     return logits
 
 
-def _first_token_head(model: Module, first: torch.Tensor) -> torch.Tensor:
-    """RoBERTa, ELECTRA: a head that takes the first token itself."""
-    logits: torch.Tensor = model.classifier(first[:, None])
+def _first_token_head(model: Module, text: torch.Tensor) -> torch.Tensor:
+    """RoBERTa, ELECTRA, MPNet: a head that takes the first token itself."""
+    logits: torch.Tensor = model.classifier(text[:, None])
     return logits
 
 
-def _distilbert_head(model: Module, first: torch.Tensor) -> torch.Tensor:
+def _distilbert_head(model: Module, text: torch.Tensor) -> torch.Tensor:
     """DistilBERT: a linear layer, ReLU, dropout, classifier."""
-    logits: torch.Tensor = model.classifier(model.dropout(F.relu(model.pre_classifier(first))))
+    logits: torch.Tensor = model.classifier(model.dropout(F.relu(model.pre_classifier(text))))
+    return logits
+
+
+def _albert_head(model: Module, text: torch.Tensor) -> torch.Tensor:
+    """ALBERT: a linear pooler and its activation, dropout, classifier."""
+    body = model.base_model
+    logits: torch.Tensor = model.classifier(model.dropout(body.pooler_activation(body.pooler(text))))
+    return logits
+
+
+def _deberta_head(model: Module, text: torch.Tensor) -> torch.Tensor:
+    """DeBERTa: a pooler outside the body, dropout, classifier."""
+    logits: torch.Tensor = model.classifier(model.dropout(model.pooler(text[:, None])))
+    return logits
+
+
+def _modernbert_head(model: Module, text: torch.Tensor) -> torch.Tensor:
+    """ModernBERT: a head of its own, dropout, classifier."""
+    logits: torch.Tensor = model.classifier(model.drop(model.head(text)))
     return logits
 
 
@@ -95,3 +114,13 @@ FAMILIES: dict[str, Family] = {
     ),
 }
 """By `config.model_type`. MiniLM is a BERT."""
+
+HEADS: dict[str, Head] = {
+    **{model_type: family.head for model_type, family in FAMILIES.items()},
+    "albert": _albert_head,
+    "deberta": _deberta_head,
+    "deberta-v2": _deberta_head,
+    "modernbert": _modernbert_head,
+    "mpnet": _first_token_head,
+}
+"""By `config.model_type`: (n, H) -> (n, outputs), as transformers runs it on the first token."""

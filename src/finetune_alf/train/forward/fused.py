@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch.func import functional_call, vmap
 
+from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.attention import attention_vmap
 from finetune_alf.train.forward.pack import Group
 from finetune_alf.train.forward.packed import FrozenFeatures, PackedForward
@@ -27,9 +28,9 @@ Weights = Mapping[str, torch.Tensor]
 class FusedForward(PackedForward):
     """The forward pass of one model for K members, each with its own values of some weights."""
 
-    def __init__(self, model: Any, seed: int = 0) -> None:
-        """Wrap a model; the seed is for its dropout."""
-        super().__init__(model, seed)
+    def __init__(self, model: Any, seed: int = 0, pooling: Pooling = "first") -> None:
+        """Wrap a model; the seed is for its dropout, `pooling` is what its head reads of a text."""
+        super().__init__(model, seed, pooling)
         linear = [path for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
         self._linear_parameters = {f"{path}.{name}" for path in linear for name in ("weight", "bias")}
 

@@ -36,6 +36,7 @@ class PackedBatch:
     position_ids: torch.Tensor  # (T,) from 0 in each text
     first_index: torch.Tensor  # (B,) index of each text's first token in the row
     rows: torch.Tensor  # (B,) row of each text in the split
+    lengths: torch.Tensor  # (B,) number of tokens of each text
     inverse_order: torch.Tensor  # (B,) index of each requested row among the sorted texts
     groups: tuple[Group, ...]
     n_filler: int
@@ -65,6 +66,7 @@ def pack(table: TokenTable, rows: Sequence[int]) -> PackedBatch:
         position_ids.to(device),
         first_index.to(device),
         sorted_rows.to(device),
+        lengths.to(device),
         inverse_order.to(device),
         groups,
         n_filler,

@@ -1,4 +1,4 @@
-"""PackedForward: no padding in linear layers, norms and activations; the top layer computes only the first tokens.
+"""PackedForward: no padding in linear layers, norms and activations; the top layer computes only what the head reads.
 
 The weights are the transformers model's own tensors. Exactness: the same mathematics as transformers' forward in
 another rounding order (gradients agree to 1e-12 in fp64 without dropout); with dropout the same distribution, from
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
+from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.attention import attention
 from finetune_alf.train.forward.dropout import DropoutMasks
 from finetune_alf.train.forward.families import FAMILIES, Family
@@ -50,10 +51,12 @@ class FrozenFeatures:
 class PackedForward:
     """The forward pass of one model, of a family in FAMILIES."""
 
-    def __init__(self, model: Module, seed: int = 0) -> None:
-        """Wrap a model; the seed is for its dropout."""
+    def __init__(self, model: Module, seed: int = 0, pooling: Pooling = "first") -> None:
+        """Wrap a model; the seed is for its dropout, `pooling` is what its head reads of a text."""
         config = model.config
+        self._pool = {"first": self._first_tokens, "mean": self._mean_tokens}[pooling]
         self.model, self.family = model, FAMILIES[config.model_type]
+        self.head = self.family.head
         self.n_heads = int(getattr(config, self.family.n_heads))
         self.hidden_dropout = float(getattr(config, self.family.hidden_dropout))
         self.attention_dropout = float(getattr(config, self.family.attention_dropout))
@@ -66,13 +69,13 @@ class PackedForward:
         """Return the logits of these texts, (rows, classes), from the tokens or from the split's frozen features."""
         batch = pack(table, rows)
         if features and features.level == len(self.layers):
-            first = features.values[batch.rows]  # (B, H)
+            texts = features.values[batch.rows]  # (B, H)
         else:
             x = features.values[batch.token_index] if features else self._embed(table, batch)  # (T, H)
             for layer in self.layers[features.level if features else 0 : -1]:
                 x = self._all_tokens(layer, x, batch)
-            first = self._first_tokens(self.layers[-1], x, batch)
-        return self.family.head(self.model, first[batch.inverse_order])
+            texts = self._pool(self.layers[-1], x, batch)
+        return self.head(self.model, texts[batch.inverse_order])
 
     @torch.no_grad()
     def frozen_features(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> FrozenFeatures:
@@ -86,7 +89,7 @@ class PackedForward:
             x = self._embed(table, batch)
             for layer in self.layers[: level - at_top]:
                 x = self._all_tokens(layer, x, batch)
-            x = self._first_tokens(self.layers[-1], x, batch) if at_top else x
+            x = self._pool(self.layers[-1], x, batch) if at_top else x
             if values is None:
                 values = x.new_empty(len(table) if at_top else len(table.input_ids), x.shape[-1])
             target_rows = batch.rows if at_top else batch.token_index[: len(batch.token_index) - batch.n_filler]
@@ -158,6 +161,12 @@ class PackedForward:
         outputs = [self._attend_first(layer, *parts) for parts in zip(queries, keys, values, batch.groups, strict=True)]
         return self._feed_forward(layer, torch.cat(outputs), first)
 
+    def _mean_tokens(self, layer: _Layer, x: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+        """Run the top layer for all tokens, and return the mean over those of each text, (B, H)."""
+        split = zip(_split(self._all_tokens(layer, x, batch), batch), batch.groups, strict=True)
+        sums = torch.cat([_padded(tokens, group).sum(1) for tokens, group in split])
+        return sums / batch.lengths[:, None].to(sums.dtype)
+
     def _feed_forward(self, layer: _Layer, attended: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Run what follows attention: both residual connections, norms and the feed-forward block."""
         training = layer.whole.training
@@ -203,9 +212,7 @@ class PackedForward:
 
     def _padded_block(self, x: torch.Tensor, group: Group) -> torch.Tensor:
         """Arrange a group's tokens as (n, heads, longest, dim), with zeros for padding."""
-        if group.block_index is not None:
-            x = x.new_zeros(group.n_texts * group.longest, x.shape[-1]).index_copy(0, group.block_index, x)
-        return x.view(-1, group.longest, self.n_heads, x.shape[-1] // self.n_heads).transpose(1, 2)
+        return _padded(x, group).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
 
     def _dropout(self, x: torch.Tensor, training: bool) -> torch.Tensor:
         if not (training and self.hidden_dropout):
@@ -228,6 +235,13 @@ def _to_autocast_dtype(x: torch.Tensor) -> torch.Tensor:
 def _split(x: torch.Tensor, batch: PackedBatch) -> tuple[torch.Tensor, ...]:
     """Split tokens by group, without the filler."""
     return torch.split(x, [*(group.n_tokens for group in batch.groups), batch.n_filler])[:-1]
+
+
+def _padded(x: torch.Tensor, group: Group) -> torch.Tensor:
+    """Arrange a group's tokens as (n, longest, H), with zeros for padding."""
+    if group.block_index is not None:
+        x = x.new_zeros(group.n_texts * group.longest, x.shape[-1]).index_copy(0, group.block_index, x)
+    return x.view(-1, group.longest, x.shape[-1])
 
 
 def _layer(module: Module, family: Family) -> _Layer:

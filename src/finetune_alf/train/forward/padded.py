@@ -7,19 +7,26 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from finetune_alf.errors import EncoderError
+from finetune_alf.recipe import Pooling
+from finetune_alf.train.forward.families import HEADS, Head
 from finetune_alf.train.forward.packed import FrozenFeatures
 from finetune_alf.train.forward.table import TokenTable
 
 
 class PaddedForward:
-    """The forward pass of any sequence classifier of transformers."""
+    """The forward pass of any sequence classifier of transformers: its own, or the mean of the tokens and its head."""
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, pooling: Pooling = "first") -> None:
+        """Wrap a model; EncoderError where the mean cannot be given to its head."""
+        self.model, self._head = model, None if pooling == "first" else head_of(model)
 
     def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
         """Return the logits of these texts, (rows, classes)."""
-        logits: torch.Tensor = self.model(**padded(table, rows)).logits
+        inputs = padded(table, rows)
+        if self._head is not None:
+            return self._head(self.model, self._mean(inputs))
+        logits: torch.Tensor = self.model(**inputs).logits
         return logits
 
     def last_hidden_state(self, table: TokenTable) -> torch.Tensor:
@@ -28,6 +35,13 @@ class PaddedForward:
         output: torch.Tensor = self.model.base_model(**inputs).last_hidden_state
         return output[inputs["attention_mask"].bool()]
 
+    def _mean(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the mean of the top layer over the tokens of each text, (rows, H)."""
+        hidden_state = self.model.base_model(**inputs).last_hidden_state
+        mask = inputs["attention_mask"][..., None].to(hidden_state.dtype)
+        mean: torch.Tensor = (hidden_state * mask).sum(1) / mask.sum(1)
+        return mean
+
     def frozen_features(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> FrozenFeatures | None:
         """Return None: transformers' forward starts from tokens only."""
         return None
@@ -35,6 +49,17 @@ class PaddedForward:
     def restrict_vocabulary(self, tables: Iterable[TokenTable]) -> AbstractContextManager[None]:
         """Change nothing: some models use a word's id for more than its embedding."""
         return nullcontext()
+
+
+def head_of(model: Any) -> Head:
+    """Return a model's head as a function of one vector a text; EncoderError where it is not known."""
+    model_type = model.config.model_type
+    if model_type not in HEADS:
+        raise EncoderError(
+            f"recipe.pooling: must be first for a {model_type} encoder, but got mean. "
+            f"The head can read the mean of the tokens in {', '.join(HEADS)}."
+        )
+    return HEADS[model_type]
 
 
 def padded(table: TokenTable, rows: Sequence[int]) -> dict[str, torch.Tensor]:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import torch
 
+from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.packed import FrozenFeatures, PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
@@ -32,10 +33,10 @@ class Forward(Protocol):
         ...
 
 
-def forward_of(model: Any, seed: int, name: str | None = None) -> Forward:
+def forward_of(model: Any, seed: int, name: str | None = None, pooling: Pooling = "first") -> Forward:
     """Return the packed forward pass where it computes what transformers does, else the padded one of transformers.
 
     The seed is for the dropout of the packed one; the padded one uses torch's global generator. `name` is the encoder's
-    in warnings.
+    in warnings. Raises EncoderError where the model's head cannot read that pooling.
     """
-    return PackedForward(model, seed) if is_packed(model, name) else PaddedForward(model)
+    return PackedForward(model, seed, pooling) if is_packed(model, name) else PaddedForward(model, pooling)
