@@ -80,20 +80,20 @@ def table_of(texts):
     return TokenTable.of(Tokens(ids, None, 0), torch.device("cpu"))
 
 
-def counted_step(encoder, rates, texts, *, packed):
+def counted_step(encoder, rates, texts, *, packed, pooling="first"):
     """Return what FlopCounterMode counts in one training step on these texts."""
     param_groups(encoder.model, rates, anatomy=encoder.anatomy)
     encoder.model.train()
-    forward = forward_of(encoder.model, 0) if packed else PaddedForward(encoder.model)
+    forward = forward_of(encoder.model, 0, None, pooling) if packed else PaddedForward(encoder.model, pooling)
     table, labels = table_of(texts), torch.zeros(len(texts), dtype=torch.long)
     with FlopCounterMode(display=False) as counter:
         F.cross_entropy(forward(table, list(range(len(texts)))), labels).backward()
     return counter.get_total_flops()
 
 
-def counted_evaluation(encoder, texts, *, packed):
+def counted_evaluation(encoder, texts, *, packed, pooling="first"):
     encoder.model.eval()
-    forward = forward_of(encoder.model, 0) if packed else PaddedForward(encoder.model)
+    forward = forward_of(encoder.model, 0, None, pooling) if packed else PaddedForward(encoder.model, pooling)
     # the counter does not support fused attention on a CPU
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
         forward(table_of(texts), list(range(len(texts))))

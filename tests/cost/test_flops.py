@@ -84,12 +84,25 @@ def test_a_packed_step_takes_what_pytorch_counts(family, trainable):
     assert predicted == pytest.approx(counted_step(encoder, rates.at, texts, packed=True), rel=0.03)
 
 
+@pytest.mark.parametrize("trainable", TRAINABLE)
+def test_a_packed_step_on_the_mean_of_the_tokens_takes_what_pytorch_counts(trainable):
+    encoder, shape = tiny()
+    rates, texts = Rates(trainable), [24, 24, 24]
+    predicted = fit_work(shape, lengths(texts), recipe(rates, pooling="mean"), PACKED).train_flops
+    counted = counted_step(encoder, rates.at, texts, packed=True, pooling="mean")
+    assert predicted == pytest.approx(counted, rel=0.03)
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_an_evaluation_takes_what_pytorch_counts(packed):
     encoder, shape = tiny()
     texts = [16, 16]
     predicted = evaluation_work(shape, texts, PACKED if packed else PADDED, 64).evaluation_flops
     assert predicted == pytest.approx(counted_evaluation(encoder, texts, packed=packed), rel=0.03)
+    engine = replace(PACKED if packed else PADDED, pooling="mean")
+    predicted = evaluation_work(shape, texts, engine, 64).evaluation_flops
+    counted = counted_evaluation(encoder, texts, packed=packed, pooling="mean")
+    assert predicted == pytest.approx(counted, rel=0.03)
 
 
 @given(st.data(), st.booleans(), st.sampled_from(["on", "off"]), st.sampled_from([1, 2, 5]))

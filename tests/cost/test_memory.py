@@ -41,8 +41,8 @@ def test_only_words_that_occur_have_gradients_without_weight_decay():
 
 
 @pytest.mark.parametrize("packed", [True, False])
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_batch_saves_what_pytorch_saves_for_its_backward_pass(packed, precision):
+@pytest.mark.parametrize(("precision", "pooling"), [("fp32", "first"), ("bf16", "first"), ("fp32", "mean")])
+def test_a_batch_saves_what_pytorch_saves_for_its_backward_pass(packed, precision, pooling):
     encoder, shape = tiny()
     encoder.model.train()
     texts, kept = [32] * 8, {}
@@ -54,12 +54,12 @@ def test_a_batch_saves_what_pytorch_saves_for_its_backward_pass(packed, precisio
             kept[storage.data_ptr()] = (storage.nbytes(), tensor)
         return tensor
 
-    forward = forward_of(encoder.model, 0) if packed else PaddedForward(encoder.model)
+    forward = forward_of(encoder.model, 0, None, pooling) if packed else PaddedForward(encoder.model, pooling)
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with hooks, torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         forward(table_of(texts), list(range(len(texts))))
     engine = replace(PACKED if packed else PADDED, bytes_per_number=2 if precision == "bf16" else 4)
-    predicted = fit_memory(shape, lengths(texts, [1]), recipe(Rates("11111")), engine).batch
+    predicted = fit_memory(shape, lengths(texts, [1]), recipe(Rates("11111"), pooling=pooling), engine).batch
     assert predicted == pytest.approx(sum(n_bytes for n_bytes, _ in kept.values()), rel=0.3)
 
 

@@ -77,6 +77,7 @@ CASES: dict[str, dict[str, tuple[Mapping[str, Any], dict[str, Any]]]] = {
         ),
         "adapter": ({}, HOULSBY),
         "tasks": ({}, {"tasks": {}}),
+        "pooling": ({}, {"pooling": "mean"}),
     },
     "UniformRates": of("rates", {}, rate=1e-3, head=1e-3),
     "DecayedRates": of("rates", DECAYED, rate=2e-3, decay=0.9, head=1e-3),

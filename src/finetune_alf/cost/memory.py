@@ -66,7 +66,7 @@ def _training_batch(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, en
     texts = _longest(lengths.train, engine.micro_batch or recipe.batch, engine)
     n_tokens, squared_lengths = sum(texts), sum(length**2 for length in texts)
     n_layers = shape.n_passes * _n_backward_layers(shape, recipe)
-    n_full = max(n_layers - 1, 0) if engine.packed else n_layers
+    n_full = max(n_layers - 1, 0) if engine.packed and recipe.pooling == "first" else n_layers
     layer_bytes = ((16 + 6 * e) * h + 2 * e * shape.intermediate_size) * n_tokens
     layer_bytes += 3 * e * shape.n_heads * squared_lengths
     copies = e * sum(shape.parameters[layer(index)] for index in range(shape.n_layers)) if e < FP32_BYTES else 0

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, is_adapter, rate_source
+from finetune_alf.recipe import Pooling
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Engine:
     """How fits run: packed or padded, the batch size of an evaluation, and the largest frozen features to cache.
 
     `bytes_per_number` is 2 for bf16 activations, 4 for fp32. With `micro_batch` at most so many texts are in a batch.
+    `pooling` is that of the recipe.
     """
 
     packed: bool
@@ -59,6 +61,12 @@ class Engine:
     max_features_bytes: int
     bytes_per_number: int = 4
     micro_batch: int | None = None
+    pooling: Pooling = "first"
+
+    @property
+    def first_token_only(self) -> bool:
+        """Whether the top layer computes its output for each text's first token only."""
+        return self.packed and self.pooling == "first"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The work of a fit: its forward passes, backward passes and optimizer updates, epoch by epoch."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from finetune_alf.cost import token_counts
 from finetune_alf.cost.flops import head_backward, head_forward, layer_flops, projection_flops
@@ -50,7 +50,7 @@ def evaluation_work(
 ) -> Work:
     """Return the work of evaluating texts, sorted by length, from the tokens or from frozen features of this level."""
     counts = token_counts.sorted_by_length(lengths, engine, batch)
-    flops, n_layers = _forward(shape, counts, engine.packed, level)
+    flops, n_layers = _forward(shape, counts, engine.first_token_only, level)
     return Work(evaluation_flops=flops, evaluation_calls=counts.n_batches * (n_layers + 1))
 
 
@@ -64,7 +64,8 @@ class _FitWork:
     """One fit's token counts, and the frozen features that are cached so far."""
 
     def __init__(self, shape: EncoderShape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> None:
-        self.shape, self.lengths, self.recipe, self.engine = shape, lengths, recipe, engine
+        self.shape, self.lengths, self.recipe = shape, lengths, recipe
+        self.engine = replace(engine, pooling=recipe.pooling)
         self.parts_with_rate = shape.trainable_parts(recipe.rates.at(shape.n_layers))
         sizes = token_counts.batch_sizes(len(lengths.train), recipe.batch, engine.micro_batch)
         self.n_steps = -(-len(lengths.train) // recipe.batch)
@@ -102,7 +103,7 @@ class _FitWork:
         if self.recipe.frozen_dropout == "off":
             features, level = self._frozen_features("train", self.lengths.train, trainable)
         backward, n_backward = self._backward(trainable, _lowest(self.shape, trainable))
-        forward, n_forward = _forward(self.shape, self.train, self.engine.packed, level)
+        forward, n_forward = _forward(self.shape, self.train, self.engine.first_token_only, level)
         updated = self.shape.trainable_addresses(trainable)
         return features + Work(
             train_flops=backward + forward,
@@ -121,7 +122,7 @@ class _FitWork:
             return flops, 0
         indices = range(max(lowest - 1, 0), len(layers))
         for index in indices:
-            first_token_only = self.engine.packed and index == len(layers) - 1
+            first_token_only = self.engine.first_token_only and index == len(layers) - 1
             one = layer_flops(shape, train, first_token_only=first_token_only)
             flops += one.backward(is_trainable=layer(layers[index]) in trainable, is_lowest=index == lowest - 1)
         return flops + (2 * projection_flops(shape, train) if lowest == 0 else 0), len(indices)
@@ -159,10 +160,14 @@ def _lowest(shape: EncoderShape, trainable: frozenset[Address]) -> int:
     return min((order.index(address) for address in trainable), default=order.index(HEAD))
 
 
-def _forward(shape: EncoderShape, counts: TokenCounts, packed: bool, level: int | None) -> tuple[float, int]:
-    """Return the operations of a forward pass from layer `level` on, None from the tokens, and its number of layers."""
+def _forward(shape: EncoderShape, counts: TokenCounts, first_token_only: bool, level: int | None) -> tuple[float, int]:
+    """Return the operations of a forward pass from layer `level` on, None from the tokens, and its number of layers.
+
+    `first_token_only` is about the top layer.
+    """
     depth = shape.n_layers * shape.n_passes
     indices = range(level or 0, depth)
-    flops = sum(layer_flops(shape, counts, first_token_only=packed and index == depth - 1).forward for index in indices)
+    is_short = [first_token_only and index == depth - 1 for index in indices]
+    flops = sum(layer_flops(shape, counts, first_token_only=short).forward for short in is_short)
     flops += head_forward(shape, counts)
     return flops + (projection_flops(shape, counts) if level is None else 0), len(indices)

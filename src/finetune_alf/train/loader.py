@@ -18,6 +18,7 @@ from finetune_alf.recipe import Adapter, ProbeRecipe, Recipe, TfidfRecipe
 from finetune_alf.recipe.task_plans import TaskPlan, task_plans
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.fit import TaskSplits
+from finetune_alf.train.forward.padded import head_of
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.objective import OBJECTIVES
@@ -73,8 +74,14 @@ class FitLoader:
         return self._encoders[key]
 
     def encoder_for(self, spec: EncoderSpec, recipe: Recipe, sample: AnySample, metric: str = "accuracy") -> Encoder:
-        """Return the encoder that a recipe fine-tunes on a sample: with its adapter, and a head for each task."""
-        return self._with_heads(spec, recipe, task_plans(recipe, task_infos(sample), metric))
+        """Return the encoder that a recipe fine-tunes on a sample: with its adapter, and a head for each task.
+
+        Raises EncoderError where the recipe does not suit it.
+        """
+        encoder = self._with_heads(spec, recipe, task_plans(recipe, task_infos(sample), metric))
+        if recipe.pooling == "mean":
+            head_of(encoder.model)
+        return encoder
 
     def _with_heads(self, spec: EncoderSpec, recipe: Recipe | ProbeRecipe, plans: Mapping[str, TaskPlan]) -> Encoder:
         if isinstance(recipe, ProbeRecipe) or recipe.tasks is None:

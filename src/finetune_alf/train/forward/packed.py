@@ -212,7 +212,8 @@ class PackedForward:
 
     def _padded_block(self, x: torch.Tensor, group: Group) -> torch.Tensor:
         """Arrange a group's tokens as (n, heads, longest, dim), with zeros for padding."""
-        return _padded(x, group).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+        block = _padded(x, group)
+        return block.view(*block.shape[:2], self.n_heads, -1).transpose(1, 2)
 
     def _dropout(self, x: torch.Tensor, training: bool) -> torch.Tensor:
         if not (training and self.hidden_dropout):
