@@ -4,6 +4,7 @@ import pytest
 
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.schemes.published import TABLES, published_scores
+from finetune_alf.schedules.published import PUBLISHED_NAMES, published
 
 
 @pytest.mark.parametrize("name", ["testbed", "testbed-small"])
@@ -18,6 +19,26 @@ def test_a_testbed_preset_has_all_rows_of_the_survey_and_its_next_steps(name, tm
     assert {"head/none/constant", "gradual/none/slanted_triangular", "differential/houlsby/slanted_triangular"} <= names
     assert set(bed.left_out) == {f"head/houlsby/{curve}" for curve in ("constant", "slanted_triangular")}
     assert sum(published_scores("cola", one) is not None for one in bed.combinations) == 10
+
+
+def test_the_thesis_testbeds_have_its_baseline_feature_extraction_and_schedules_on_all_four_sets(tmp_path):
+    params = load_params(tmp_path / "none.yaml", ["thesis-schedules"])
+    assert [name for bed in params.schemes.values() for name in bed.schedules] == list(PUBLISHED_NAMES)
+    for name, bed in params.schemes.items():
+        assert (bed.encoder, bed.samples) == (name, ("imdb", "yelp", "sst2", "amazon"))
+        assert bed.schemes[:2] == ("fixed", "head")
+        assert (bed.score_on, bed.n_seeds, bed.stretch, bed.rescale) == ("test", 5, False, False)
+        own = published(bed.schedules[0]).recipe.model_dump(exclude={"rates"})
+        assert bed.recipe.model_dump(exclude={"rates"}) == own
+        assert (bed.recipe.rates.highest, bed.recipe.rates.head) == (2e-5, 2e-5)
+
+
+def test_the_small_thesis_testbed_has_all_six_schedules_at_another_depth(tmp_path):
+    params = load_params(tmp_path / "none.yaml", ["thesis-schedules-small"])
+    [bed] = params.schemes.values()
+    assert bed.schedules == PUBLISHED_NAMES
+    assert (bed.score_on, bed.n_seeds, bed.stretch, bed.rescale) == ("test", 5, True, True)
+    assert params.samples == load_params(tmp_path / "none.yaml", ["real-small"]).samples
 
 
 def test_the_surveys_own_rate_is_the_same_for_all(tmp_path):

@@ -59,6 +59,7 @@ FULL_PRESETS = {
         "roberta-large": 4 * (14 * 5 + 4),
     },
     "testbed": {"testbed": 36},
+    "thesis-schedules": dict.fromkeys(("distilbert", "bert", "roberta"), 4 * 4 * 5),
     "minbert-unfreeze": {"minbert-unfreeze": 4},
     "minbert-rate": {"minbert-rate": 3},
     "minbert-dropout": {"minbert-dropout": 5},

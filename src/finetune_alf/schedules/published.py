@@ -77,6 +77,13 @@ def published_accuracies() -> tuple[PublishedAccuracy, ...]:
     return _ACCURACIES.validate_json(_THESIS.joinpath("accuracies.json").read_bytes())
 
 
+def published_accuracy(encoder: str, scheme: str, sample: str) -> PublishedAccuracy | None:
+    """Return the published accuracy on the set with whose name the sample's starts; None without any."""
+    plain = sample.replace("-", "").replace("_", "").lower()
+    found = (row for row in published_accuracies() if (row.encoder, row.scheme) == (encoder, scheme))
+    return next((row for row in found if plain.startswith(row.set)), None)
+
+
 def thesis_encoder(identity: str) -> str | None:
     """Return an encoder's name in the thesis, or None for an encoder that is not in it."""
     return THESIS_ENCODERS.get(identity.partition("@")[0].rpartition("/")[2].lower())

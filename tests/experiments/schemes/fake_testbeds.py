@@ -45,7 +45,7 @@ def row(scheme, mean=0.8, *, adapter="none", curve="constant", gap=None, n_diver
 def table(name, majority_baseline, *rows):
     """The table of a sample."""
     sample = SchemesSample(
-        name=name, digest="0" * 64, n_train=1600, n_validation=400, majority_baseline=majority_baseline, epochs=2
+        name=name, digest="0" * 64, n_train=1600, n_texts=400, majority_baseline=majority_baseline, epochs=2
     )
     return SampleTable(sample=sample, combinations=rows)
 
@@ -56,6 +56,9 @@ def fake_testbed(name, metric, tables, **changes):
         "name": name,
         "encoder": SizedEncoder(name="tiny", identity="random:00ff", n_layers=2, n_parameters=1_000),
         "metric": metric,
+        "score_on": "validation",
+        "stretch": False,
+        "rescale": False,
         "recipe": RECIPE,
         "adapter_rate": None,
         "adapters": (),
@@ -69,6 +72,14 @@ def fake_testbed(name, metric, tables, **changes):
     return SchemesDocument(**(values | changes))
 
 
+THESIS = fake_testbed(
+    "thesis",
+    "accuracy",
+    [table("imdb-small", 0.5, row("fixed"), row("bert-alf-1", gap=0.01), row("head", 0.6, gap=-0.2))],
+    score_on="test",
+    stretch=True,
+    rescale=True,
+)
 SURVEY = PublishedScores(loss=0.235, accuracy=0.907)
 CLASSES = fake_testbed(
     "bed",

@@ -98,6 +98,22 @@ def test_a_schedule_of_another_depth_is_refused():
         recipe_for("distilbert-alf-1", n_layers=12)
 
 
+def test_a_schedule_is_stretched_to_another_depth_where_the_testbed_says_so():
+    spec = spec_of(cells=[{"scheme": "bert-alf-1"}], stretch=True)
+    assert recipe_for("bert-alf-1", spec).rates.at(N_LAYERS) == published("bert-alf-1").rates.stretch(N_LAYERS)
+
+
+def test_a_rescaled_schedule_has_the_recipes_highest_rate_and_head_and_the_schedules_proportions():
+    own = published("distilbert-alf-1").rates
+    small = {"rates": {"kind": "uniform", "rate": 5e-5, "head": 1e-3}}
+    spec = spec_of(small, cells=[{"scheme": "distilbert-alf-1"}], rescale=True)
+    rates = recipe_for("distilbert-alf-1", spec).rates.at(N_LAYERS)
+    assert max(rates.layers) == pytest.approx(5e-5)
+    assert rates[HEAD] == 1e-3
+    assert rates.layers == pytest.approx([rate * 2.5 for rate in own.layers])
+    assert rates.frozen == own.frozen
+
+
 def test_adapters_learn_at_their_own_rate_where_one_is_given():
     spec = spec_of(cells=[{"scheme": "differential", "adapter": "houlsby"}], adapter_rate=0.5)
     assert recipe_for("differential", spec).rates.at(N_LAYERS)[layer(5)] == 0.5

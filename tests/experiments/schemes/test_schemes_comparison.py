@@ -47,6 +47,15 @@ WRONG_FOUR = [1 - TRUTH[0], 1 - TRUTH[1], *TRUTH[2:40], 1 - TRUTH[40], 1 - TRUTH
 HALF = [*TRUTH[:40], *(1 - label for label in TRUTH[40:])]
 
 
+@pytest.mark.parametrize(("split", "accuracy"), [("validation", 0.907), ("test", None)])
+def test_the_surveys_validation_scores_stand_beside_validation_scores_alone(split, accuracy):
+    entry = SPEC.model_dump() | {"samples": ("sst2",), "schemes": ("fixed",), "n_seeds": 1, "score_on": split}
+    spec = SchemesSpec.model_validate(entry)
+    fits = [(cell, fitted(TRUTH)) for cell in cells(spec, {}, 2)]
+    [row] = compare(spec, {"sst2": TRUTH}, {"sst2": ACCURACY}, fits)["sst2"]
+    assert (row.published and row.published.accuracy) == accuracy
+
+
 def test_losses_times_and_scores_are_means_over_the_seeds():
     own = [fitted(TRUTH, 0.2, 1.0), *[fitted(HALF, 0.4, 3.5)] * 4]
     table = rows(dict.fromkeys(("fixed", "gradual", "head"), own))["gradual"]

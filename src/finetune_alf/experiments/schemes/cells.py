@@ -14,10 +14,8 @@ from finetune_alf.rates import HEAD, UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.job import FitJob, ScoredSplit
+from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
-
-SCORED_ON: ScoredSplit = "validation"
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def recipe_of(
         "epochs": spec.epochs_of(sample),
         "adapter": combination.adapter,
         "curve": combination.curve,
-        **changes(combination.scheme, common, schedules, n_layers),
+        **changes(combination.scheme, common, schedules, n_layers, stretch=spec.stretch, rescale=spec.rescale),
     }
     recipe = Recipe.model_validate(common.model_copy(update=changed).model_dump())
     if recipe.adapter is not None and not any(recipe.rates.at(n_layers).layers):
@@ -77,9 +75,9 @@ def recipe_of(
     return recipe
 
 
-def cell_job(cell: Cell, encoder: EncoderSpec, sample_digest: str, precision: Precision, metric: str) -> FitJob:
+def cell_job(cell: Cell, spec: SchemesSpec, encoder: EncoderSpec, sample_digest: str, precision: Precision) -> FitJob:
     """Return a cell as a job."""
-    return FitJob(cell.key, cell.recipe, encoder, sample_digest, cell.seed, precision, SCORED_ON, metric)
+    return FitJob(cell.key, cell.recipe, encoder, sample_digest, cell.seed, precision, spec.score_on, spec.metric)
 
 
 class SchemesLine(CellLine):

@@ -26,6 +26,7 @@ def compare(
 
     `metrics` are those of the samples. Differences are from the baseline, `fixed` without an adapter and with a
     constant curve, over the seeds that both have. A combination whose every fit diverged has neither loss nor score.
+    The survey's scores are of a validation split, and stand beside such scores alone.
     """
     results: dict[tuple[str, str], dict[int, RecordedFit]] = {}
     for cell, fit in fits:
@@ -52,7 +53,7 @@ def compare(
                 **_means(list(results[key].values())),
                 score=mean_score(scores[key]) if key in scores else None,
                 difference=verdicts.get(key),
-                published=published_scores(sample, combination),
+                published=published_scores(sample, combination) if spec.score_on == "validation" else None,
             )
             for combination in spec.combinations
             for key in [(sample, combination.name)]

@@ -1,5 +1,7 @@
 """results/schemes/<name>.json: a testbed's tables."""
 
+from typing import Literal
+
 from finetune_alf.comparison import ComparedDifference, SeedsScore
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity
@@ -14,12 +16,12 @@ class SizedEncoder(EncoderIdentity):
 
 
 class SchemesSample(Document):
-    """A sample; `majority_baseline` is what one prediction for all its validation texts would score."""
+    """A sample; `majority_baseline` is what one prediction for all of its `n_texts` scored texts would score."""
 
     name: str
     digest: str
     n_train: int
-    n_validation: int
+    n_texts: int
     majority_baseline: float
     epochs: int
 
@@ -67,6 +69,9 @@ class SchemesDocument(Document):
     name: str
     encoder: SizedEncoder
     metric: MetricName
+    score_on: Literal["validation", "test"]
+    stretch: bool
+    rescale: bool
     recipe: Recipe
     adapter_rate: float | None
     adapters: tuple[Adapter, ...]

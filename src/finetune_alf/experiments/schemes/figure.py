@@ -1,4 +1,4 @@
-"""Each scheme's validation score with its interval, a panel for each sample, adapters side by side."""
+"""Each scheme's score with its interval, a panel for each sample, adapters side by side."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +45,7 @@ def schemes_info(testbed: SchemesDocument) -> SchemesInfo:
 
 
 def schemes_plot(testbed: SchemesDocument) -> bytes:
-    """Draw validation score by scheme, a panel for each sample: a point with its 95 % interval for each adapter.
+    """Draw the score by scheme, a panel for each sample: a point with its 95 % interval for each adapter.
 
     Crosses are published accuracies. Points of one scheme with and without an adapter are drawn one below the other.
     """
@@ -63,7 +63,7 @@ def schemes_plot(testbed: SchemesDocument) -> bytes:
         handles = {name: handle for axes in drawing.axes for handle, name in zip(*_legend(axes), strict=True)}
         names = sorted(handles, key=lambda name: name == PUBLISHED)
         drawing.figure.legend([handles[name] for name in names], names, loc="outside upper center", ncols=4)
-        drawing.figure.supxlabel(f"validation {testbed.metric.replace('_', ' ')}, 95 % interval")
+        drawing.figure.supxlabel(f"{testbed.score_on} {testbed.metric.replace('_', ' ')}, 95 % interval")
         return drawing.png()
 
 

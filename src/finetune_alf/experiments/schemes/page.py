@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from finetune_alf.experiments.schemes.document import CombinationResult, SampleTable, SchemesDocument
 from finetune_alf.experiments.schemes.family import DESCRIBED
 from finetune_alf.experiments.schemes.figure import schemes_plot
+from finetune_alf.experiments.schemes.page_thesis import thesis_section
 from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD
 from finetune_alf.recipe import Adapter, Curve
@@ -34,17 +35,18 @@ def _testbed_section(testbed: SchemesDocument) -> Section:
     section.table(("what", "value"), _settings_rows(testbed))
     section.figure(
         f"{testbed.name}-schemes.png",
-        f"Validation {words(testbed.metric)} of each scheme of {testbed.name}, with 95 % intervals",
+        f"{_measure(testbed).capitalize()} of each scheme of {testbed.name}, with 95 % intervals",
         schemes_plot(testbed),
     )
     for name, table in testbed.samples.items():
         section.text(
             f"**`{name}`**: {table.sample.n_train:,} training texts, {counted(table.sample.epochs, 'epoch')}, "
-            f"{table.sample.n_validation:,} validation texts; {constant_baseline(testbed.metric)} scores "
+            f"{table.sample.n_texts:,} {testbed.score_on} texts; {constant_baseline(testbed.metric)} scores "
             f"{score(table.sample.majority_baseline)}."
         )
         section.table(_header(testbed, table), [_row(testbed, table, row) for row in table.combinations])
     section.text(*_notes(testbed))
+    section.append(thesis_section(testbed))
     if testbed.left_out:
         reasons = "; ".join(f"{code(name)}: {reason}" for name, reason in testbed.left_out.items())
         section.text(f"Combinations left out: {reasons}.")
@@ -54,12 +56,16 @@ def _testbed_section(testbed: SchemesDocument) -> Section:
 def _method(testbed: SchemesDocument) -> str:
     method = (
         "Each combination of scheme, adapter and curve is one recipe, fitted from the pre-trained weights "
-        f"({counted(testbed.n_seeds, 'seed')} each, the same for all) and scored on the validation split, as in the "
-        "survey of Lawless and Pachgade."
+        f"({counted(testbed.n_seeds, 'seed')} each, the same for all) and scored on the {testbed.score_on} split"
+        f"{', as in the survey of Lawless and Pachgade' if testbed.score_on == 'validation' else ''}."
     )
     has_differences = any(row.difference for row in _rows(testbed))
     differences = " Differences are from `fixed` without an adapter, with a constant curve."
     return method + (differences if has_differences else "")
+
+
+def _measure(testbed: SchemesDocument) -> str:
+    return f"{testbed.score_on} {words(testbed.metric)}"
 
 
 def _settings_rows(testbed: SchemesDocument) -> list[tuple[str, str]]:
@@ -93,7 +99,7 @@ def _setting(value: float | str) -> str:
 def _header(testbed: SchemesDocument, table: SampleTable) -> tuple[str, ...]:
     published = ("published loss", "published accuracy") if _has_published(table) else ()
     return (
-        *("scheme", "adapter", "curve", "validation loss", f"validation {words(testbed.metric)}"),
+        *("scheme", "adapter", "curve", f"{testbed.score_on} loss", _measure(testbed)),
         *("difference", "p, corrected", "verdict", "time of a fit", "trainable parameters"),
         *published,
     )
@@ -142,7 +148,7 @@ def _notes(testbed: SchemesDocument) -> Iterator[str]:
         yield f"Diverged: {'; '.join(diverged)}."
     if testbed.n_at_once > 1:
         yield f"{testbed.n_at_once} fits ran at a time, so each took longer than it would alone."
-    if testbed.recipe.keep == "best":
+    if testbed.recipe.keep == "best" and testbed.score_on == "validation":
         yield "The best epoch of each fit was chosen on the split that scores it, so all scores are optimistic."
     differences = [row.difference for row in _rows(testbed) if row.difference]
     yield from filter(
@@ -192,6 +198,6 @@ def _summary(testbed: SchemesDocument) -> Iterator[str]:
             f"and {verdicts.count('worse')} worse."
         )
         yield (
-            f"Schemes `{testbed.name}` on `{name}`: highest validation {words(testbed.metric)} {estimate(highest)}, "
+            f"Schemes `{testbed.name}` on `{name}`: highest {_measure(testbed)} {estimate(highest)}, "
             f"{_named(best)}.{against_fixed if verdicts else ''}"
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune_alf.rates import HEAD, DecayedRates, FrozenBelow
+from finetune_alf.rates import EMBEDDINGS, HEAD, DecayedRates, FrozenBelow, LayerRates
 from finetune_alf.recipe import SGD, GradualUnfreezing, Recipe
 from finetune_alf.schedules.published import PUBLISHED_NAMES
 from finetune_alf.schedules.schedule import Schedule
@@ -63,6 +63,13 @@ SCHEDULE_SETS = ("rates", "optimizer", "unfreezing")
 """The fields that a schedule sets; batch, epochs and the others are the testbed's."""
 
 
+def _rescaled(rates: LayerRates, recipe: Recipe) -> LayerRates:
+    """Multiply the rates of embeddings and layers so that the highest is the recipe's; the head has the recipe's."""
+    highest = max(rates[EMBEDDINGS], *rates.layers)
+    factor = recipe.rates.highest / highest if highest else 1.0
+    return LayerRates.of(rates[EMBEDDINGS] * factor, [rate * factor for rate in rates.layers], _head(recipe))
+
+
 def parts_of(scheme: str) -> tuple[str, ...]:
     """Return the schemes that a name joins."""
     return tuple(scheme.split("+"))
@@ -83,16 +90,25 @@ def fields_set(part: str) -> tuple[str, ...]:
     return SCHEDULE_SETS if is_schedule(part) else (RULES[part].sets,) if part in RULES else ()
 
 
-def changes(scheme: str, recipe: Recipe, schedules: Mapping[str, Schedule], n_layers: int) -> dict[str, Any]:
+def changes(
+    scheme: str,
+    recipe: Recipe,
+    schedules: Mapping[str, Schedule],
+    n_layers: int,
+    *,
+    stretch: bool = False,
+    rescale: bool = False,
+) -> dict[str, Any]:
     """Return the fields that a scheme changes in a recipe, for an encoder of this depth.
 
-    Raises ScheduleError for a schedule of another depth.
+    Raises ScheduleError for a schedule of another depth, unless it is to be stretched.
     """
     changed: dict[str, Any] = {}
     for part in parts_of(scheme):
         if part in schedules:
             schedule = schedules[part]
-            scheduled = schedule.recipe.with_rates(schedule.for_depth(n_layers))
+            rates = schedule.rates.stretch(n_layers) if stretch else schedule.for_depth(n_layers)
+            scheduled = schedule.recipe.with_rates(_rescaled(rates, recipe) if rescale else rates)
             changed |= {name: getattr(scheduled, name) for name in SCHEDULE_SETS}
         elif part in RULES:
             changed[RULES[part].sets] = RULES[part].value(recipe)

@@ -9,7 +9,8 @@ from finetune_alf.params.section import named_section
 
 
 def _check(raw: RawParams, name: str, testbed: dict[str, Any]) -> Iterator[Disagreement]:
-    yield from check_fits(raw, ("schemes", name), testbed, metric=metric_of(testbed))
+    splits = ("validation", str(testbed.get("score_on", "validation")))
+    yield from check_fits(raw, ("schemes", name), testbed, metric=metric_of(testbed), splits=splits)
 
 
 SECTION = named_section("schemes", SchemesSpec, _check)

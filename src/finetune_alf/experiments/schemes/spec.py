@@ -61,9 +61,11 @@ class SchemesSpec(Spec):
     or a schedule (a published name, a path that ends in .json, model@alias), or several of these joined by `+`.
 
     `recipe` is common to all: its rates, which must be `uniform`, are the ones that schemes change, and adapters learn
-    at `adapter_rate` where it is given. A schedule has its own rates, also for adapters. `epochs` overrides the
-    recipe's epochs by sample. Each combination is fitted over `n_seeds` seeds, the same for all, and scored by `metric`
-    on the validation split. Fewer seeds than the default have no verdict.
+    at `adapter_rate` where it is given. A schedule has its own rates, also for adapters; with `stretch` one of another
+    depth is stretched to the encoder's, with `rescale` its highest rate becomes the recipe's, its others in proportion,
+    and its head learns as the recipe's. `epochs` overrides the recipe's epochs by sample. Each combination is fitted
+    over `n_seeds` seeds, the same for all, and scored by `metric` on the split `score_on`. Fewer seeds than the default
+    have no verdict.
     """
 
     encoder: Name
@@ -75,7 +77,10 @@ class SchemesSpec(Spec):
     recipe: Recipe
     epochs: dict[Name, Count] = Field(default_factory=dict)
     adapter_rate: Annotated[float, Field(gt=0)] | None = None
+    stretch: bool = False
+    rescale: bool = False
     metric: MetricName = "accuracy"
+    score_on: Literal["validation", "test"] = "validation"
     n_seeds: Count = MIN_SEEDS
     seed: Annotated[int, Field(ge=0)] = 1
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from finetune_alf.compute.environment import shares
 from finetune_alf.errors import InputError
-from finetune_alf.experiments.schemes.cells import SCORED_ON, Cell, SchemesLine, cell_job, cell_line, cells
+from finetune_alf.experiments.schemes.cells import Cell, SchemesLine, cell_job, cell_line, cells
 from finetune_alf.experiments.schemes.compare import Fits, compare
 from finetune_alf.experiments.schemes.document import (
     CombinationResult,
@@ -85,11 +85,11 @@ class _Testbed:
     @property
     def kind(self) -> CellKind[Cell]:
         """How a cell is fitted, written and logged."""
-        bench, metric = self.bench, self.spec.metric
+        bench = self.bench
         precision = bench.fit_runner.compute.precision
 
         def job(cell: Cell) -> FitJob:
-            return cell_job(cell, bench.encoder_spec, self._digest(cell), precision, metric)
+            return cell_job(cell, self.spec, bench.encoder_spec, self._digest(cell), precision)
 
         def line(cell: Cell, result: RecordedFit) -> SchemesLine:
             return cell_line(cell, result, bench.encoder.n_layers)
@@ -108,6 +108,9 @@ class _Testbed:
                 n_parameters=sum(parameter.numel() for parameter in encoder.model.parameters()),
             ),
             metric=spec.metric,
+            score_on=spec.score_on,
+            stretch=spec.stretch,
+            rescale=spec.rescale,
             recipe=spec.recipe,
             adapter_rate=spec.adapter_rate,
             adapters=tuple(dict.fromkeys(each.adapter for each in spec.combinations if each.adapter)),
@@ -120,7 +123,7 @@ class _Testbed:
         )
 
     def _tables(self, fits: Fits) -> dict[str, SampleTable]:
-        truths = {name: self.bench.samples[name].splits[SCORED_ON].labels for name in self.spec.samples}
+        truths = {name: self.bench.samples[name].splits[self.spec.score_on].labels for name in self.spec.samples}
         rows = compare(self.spec, truths, {name: self._metric(name) for name in truths}, fits)
         return {name: SampleTable(sample=self._described(name), combinations=rows[name]) for name in truths}
 
@@ -129,12 +132,12 @@ class _Testbed:
 
     def _described(self, name: str) -> SchemesSample:
         sample, spec = self.bench.samples[name], self.spec
-        truth = sample.splits[SCORED_ON].labels
+        truth = sample.splits[spec.score_on].labels
         return SchemesSample(
             name=name,
             digest=sample.card.digest,
             n_train=len(sample.splits["train"].labels),
-            n_validation=len(truth),
+            n_texts=len(truth),
             majority_baseline=majority_baseline(self._metric(name), truth),
             epochs=spec.epochs_of(name),
         )
@@ -149,7 +152,7 @@ class _Testbed:
             "alf.curve": cell.combination.curve.kind,
             "alf.seed": str(cell.seed),
         }
-        return LoggedFields({f"{SCORED_ON}.{self.spec.metric}.kept": result.score}, tags)
+        return LoggedFields({f"{self.spec.score_on}.{self.spec.metric}.kept": result.score}, tags)
 
     def _digest(self, cell: Cell) -> str:
         return self.bench.samples[cell.sample].card.digest
