@@ -66,6 +66,18 @@ def test_steps_batches_and_updates_are_those_of_a_fit():
     assert work.train_calls == work.train_batches * (2 + 1)
 
 
+def test_an_epoch_of_half_the_steps_takes_half_the_work_and_evaluates_as_often():
+    texts = lengths([3] * 16, [3] * 7)
+    whole = fit_work(SMALL, texts, recipe(Rates("0111"), epochs=2, batch=4), PACKED)
+    half = fit_work(SMALL, texts, recipe(Rates("0111"), epochs=2, batch=4, steps_per_epoch=2), PACKED)
+    assert (half.train_flops, half.updates, half.train_calls) == (
+        whole.train_flops / 2,
+        whole.updates / 2,
+        whole.train_calls / 2,
+    )
+    assert half.evaluation_flops == whole.evaluation_flops
+
+
 @pytest.mark.parametrize("trainable", TRAINABLE)
 @pytest.mark.parametrize("family", ["bert", "distilbert", "electra"])
 def test_a_padded_step_takes_what_pytorch_counts(family, trainable):

@@ -141,6 +141,21 @@ def test_a_loss_of_nan_ends_the_fit_as_diverged(loaded):
     assert (result.score, result.accuracy, result.predictions) == (None, None, ())
 
 
+def test_evaluation_every_few_steps_changes_no_weight(loaded):
+    """Sixteen texts in batches of four, evaluated after every step, after two steps, and after each pass."""
+    results, found = [], []
+    for n_steps, epochs in ((1, 12), (2, 6), (None, 3)):
+        recipe = tiny_recipe(steps_per_epoch=n_steps, epochs=epochs, optimizer=AdamW())
+        results.append(fit(loaded, task_splits(loaded), recipe, seed=1))
+        found.append(weights(loaded))
+    assert [result.n_steps for result in results] == [12, 12, 12]
+    assert [len(result.epochs) for result in results] == [12, 6, 3]
+    assert all(torch.equal(one[name], found[0][name]) for one in found[1:] for name in one)
+    by_pass = [results[0].epochs[start : start + 4] for start in (0, 4, 8)]
+    means = [sum(epoch.train_loss for epoch in some) / 4 for some in by_pass]
+    assert means == pytest.approx([epoch.train_loss for epoch in results[2].epochs], rel=1e-6)
+
+
 def test_a_fit_is_pruned_when_its_report_returns_false(loaded):
     result = fit(loaded, task_splits(loaded), tiny_recipe(), seed=1, report=lambda metrics: metrics.epoch < 1)
     assert result.stopped == "pruned"

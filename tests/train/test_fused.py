@@ -200,7 +200,12 @@ def close(one, other, rounded):
 
 @pytest.mark.parametrize(
     ("changes", "micro_batch"),
-    [({}, None), ({}, 2), ({"unfreezing": GradualUnfreezing()}, None), ({"optimizer": AdamW(weight_decay=0.1)}, None)],
+    [
+        ({"steps_per_epoch": 3}, None),
+        ({}, 2),
+        ({"unfreezing": GradualUnfreezing()}, None),
+        ({"optimizer": AdamW(weight_decay=0.1)}, None),
+    ],
 )
 @settings(max_examples=4, deadline=None)
 @given(rates=members)

@@ -3,6 +3,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy.stats import chisquare
 from tiny import tiny_recipe
 
@@ -85,6 +86,24 @@ def test_the_steps_of_an_epoch_depend_on_seed_and_epoch_only(sampling):
     assert epoch(1, 2) == epoch(1, 2)
     assert epoch(1, 2) != epoch(1, 1)
     assert epoch(1, 2) != epoch(2, 2)
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 5), st.integers(1, 12), st.integers(1, 6))
+def test_the_length_of_an_epoch_does_not_change_the_order_of_the_texts(n, batch, seed, n_steps, n_epochs):
+    def stream(recipe, epochs):
+        return [step for epoch in range(epochs) for step in steps_of_epoch(recipe, {"only": n}, seed, epoch)]
+
+    cut = tiny_recipe(batch=batch, steps_per_epoch=n_steps)
+    n_passes = -(-n_steps * n_epochs // -(-n // batch))
+    assert stream(cut, n_epochs) == stream(tiny_recipe(batch=batch), n_passes)[: n_steps * n_epochs]
+    assert n_steps_per_epoch(cut, {"only": n}) == n_steps
+
+
+def test_steps_per_epoch_of_several_tasks_is_that_of_tasks_in_a_newer_place():
+    older, newer = tiny_recipe(tasks=TasksSpec(steps_per_epoch=7)), tiny_recipe(tasks=TasksSpec(), steps_per_epoch=7)
+    assert list(steps_of_epoch(older, SIZES, 3, 1)) == list(steps_of_epoch(newer, SIZES, 3, 1))
+    with pytest.raises(ValidationError, match=r"tasks\.steps_per_epoch must be absent"):
+        tiny_recipe(tasks=TasksSpec(steps_per_epoch=7), steps_per_epoch=7)
 
 
 def test_an_epoch_has_as_many_batches_as_the_tasks_have():

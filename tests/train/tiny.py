@@ -3,14 +3,14 @@
 import torch
 
 from finetune_alf.encoder.load import load_encoder
-from finetune_alf.encoder.spec import RandomEncoder
+from finetune_alf.encoder.spec import FolderEncoder, RandomEncoder
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.fit import TaskSplits
 from finetune_alf.train.forward.table import TokenTable
 
-N_LAYERS = 3
+N_LAYERS, UNKNOWN = 3, "[UNK]"
 TINY_BERT = {
     "model_type": "bert",
     "vocab_size": 64,
@@ -27,6 +27,25 @@ BAD = ("cold sad meal", "a grim cold day", "sad grim people here", "cold bread a
 def tiny_spec(dropout=0.1):
     config = {**TINY_BERT, "hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
     return RandomEncoder(kind="random", config=config, seed=1)
+
+
+def save_tiny(folder):
+    """Save a tiny BERT with its pooler and a tokenizer of the words below; return its spec."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        BertModel(BertConfig(**TINY_BERT)).save_pretrained(folder)
+    words = dict.fromkeys(["[PAD]", UNKNOWN, "[CLS]", "[SEP]", *" ".join(GOOD + BAD).split()])
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    special = {"pad_token": "[PAD]", "unk_token": UNKNOWN, "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    return FolderEncoder(kind="folder", path=str(folder))
 
 
 def tokenized_split(encoder, copies=2):

@@ -72,7 +72,7 @@ def _probabilities(n_rows: Mapping[str, int], alpha: float) -> dict[str, float]:
 def _single_task(recipe: Recipe, engine: Engine, task: TaskLengths) -> tuple[Recipe, Engine]:
     """Return the recipe and engine for one task only; the texts of a pair encoded apart are in the same batch."""
     n = task.n_texts_per_row
-    alone = recipe.model_copy(update={"tasks": None, "batch": recipe.batch * n})
+    alone = recipe.model_copy(update={"tasks": None, "steps_per_epoch": None, "batch": recipe.batch * n})
     return alone, replace(engine, micro_batch=engine.micro_batch and engine.micro_batch * n)
 
 

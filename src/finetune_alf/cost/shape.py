@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, is_adapter, rate_source
+from finetune_alf.rates import EMBEDDINGS, HEAD, POOLER, Address, LayerRates, is_adapter, rate_source
 from finetune_alf.recipe import Pooling
 
 
@@ -39,7 +39,7 @@ class EncoderShape:
 
     def trainable_addresses(self, parts: Collection[Address]) -> tuple[Address, ...]:
         """Return the addresses of the trainable weights in these parts; a task's head is in the part `head`."""
-        inside = (address for address in self.parameters if rate_source(address) in parts)
+        inside = (a for a in self.parameters if rate_source(a) in parts and a != POOLER)
         return tuple(a for a in inside if not self.adapter or is_adapter(a) or rate_source(a) == HEAD)
 
     def n_trainable(self, address: Address, n_words: int) -> int:

@@ -68,7 +68,9 @@ class _FitWork:
         self.engine = replace(engine, pooling=recipe.pooling)
         self.parts_with_rate = shape.trainable_parts(recipe.rates.at(shape.n_layers))
         sizes = token_counts.batch_sizes(len(lengths.train), recipe.batch, engine.micro_batch)
-        self.n_steps = -(-len(lengths.train) // recipe.batch)
+        n_batches = -(-len(lengths.train) // recipe.batch)
+        self.n_steps = recipe.steps_per_epoch or n_batches
+        self.n_passes = self.n_steps / n_batches  # over the training texts, in an epoch
         self.train = (
             token_counts.packed(lengths.train, len(sizes))
             if engine.packed
@@ -106,9 +108,9 @@ class _FitWork:
         forward, n_forward = _forward(self.shape, self.train, self.engine.first_token_only, level)
         updated = self.shape.trainable_addresses(trainable)
         return features + Work(
-            train_flops=backward + forward,
-            train_batches=self.train.n_batches,
-            train_calls=self.train.n_batches * (n_forward + n_backward),
+            train_flops=self.n_passes * (backward + forward),
+            train_batches=self.n_passes * self.train.n_batches,
+            train_calls=self.n_passes * self.train.n_batches * (n_forward + n_backward),
             updates=self.n_steps * sum(self.shape.n_trainable(address, self.n_rows) for address in updated),
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finetune_alf.errors import EncoderError, RatesError
-from finetune_alf.rates import EMBEDDINGS, HEAD, Address, LayerRates, addresses, is_adapter, layer, rate_source
+from finetune_alf.rates import EMBEDDINGS, HEAD, POOLER, Address, LayerRates, addresses, is_adapter, layer, rate_source
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +47,7 @@ class Anatomy:
         return tuple(self.parameters)
 
     def rates(self, rates: LayerRates) -> dict[Address, float]:
-        """Return the rate of each address; with adapters, embeddings and layers are frozen.
+        """Return the rate of each address; a pooler of its own is frozen, and with adapters embeddings and layers are.
 
         Raises RatesError when the rates are for another depth.
         """
@@ -57,7 +57,7 @@ class Anatomy:
                 f"For rates at another depth, use LayerRates.stretch({self.n_layers})."
             )
         given = {address: rates[rate_source(address)] for address in self.parameters}
-        frozen = set(rates) - {HEAD} if any(map(is_adapter, given)) else set()
+        frozen = {POOLER, *(set(rates) - {HEAD} if any(map(is_adapter, given)) else ())}
         return {address: 0.0 if address in frozen else rate for address, rate in given.items()}
 
 

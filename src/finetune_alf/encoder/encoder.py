@@ -1,6 +1,6 @@
 """Encoder: a transformers model with its tokenizer, the addresses of its parameters, and its initial weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from finetune_alf.encoder.anatomy import Anatomy
@@ -8,7 +8,8 @@ from finetune_alf.encoder.initial_weights import InitialWeights
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.encoder.tokens import Texts, Tokenizer, Tokens
 from finetune_alf.errors import EncoderError
-from finetune_alf.recipe import Adapter
+from finetune_alf.rates import HEAD, POOLER
+from finetune_alf.recipe import Adapter, Pooler
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -36,6 +37,18 @@ class Encoder:
     def n_layers(self) -> int:
         """The number of layers that have an address."""
         return self.anatomy.n_layers
+
+    def with_pooler(self, pooler: Pooler) -> "Encoder":
+        """Return the same model, with a pre-trained pooler at an address of its own if it is to be `frozen`.
+
+        A pooler that the checkpoint does not hold stays at the head.
+        """
+        head = self.anatomy.parameters[HEAD]
+        names = [name for name in head if "pooler" in name and name in self.initial_weights.loaded]
+        if pooler == "learns" or not names:
+            return self
+        own = {POOLER: tuple(names), HEAD: tuple(name for name in head if name not in names)}
+        return replace(self, anatomy=Anatomy({**self.anatomy.parameters, **own}))
 
     def check_adapter(self, adapter: Adapter | None) -> None:
         """Raise EncoderError unless the encoder has this adapter, or none."""

@@ -157,13 +157,13 @@ class Predictor:
         return Cost(work, mixture_memory(shape, parts, recipe, self.engine))
 
     def _shape_for(self, sample: AnySample, recipe: Recipe) -> EncoderShape:
-        """Return the encoder's sizes as a recipe has it: with an adapter, with heads for several tasks."""
+        """Return the encoder's sizes as a recipe has it: with an adapter, a frozen pooler, heads for several tasks."""
         if recipe.tasks is not None:
-            return shape_of(self.fit_runner.loader.encoder_for(self.spec, recipe, sample))
-        if recipe.adapter is not None:
+            encoder = self.fit_runner.loader.encoder_for(self.spec, recipe, sample)
+        else:
             n_outputs = int(self.encoder.model.config.num_labels)  # adapters go into the encoder that is loaded already
-            return shape_of(self.fit_runner.loader.encoder(self.spec, n_outputs, recipe.adapter))
-        return self.shape
+            encoder = self.fit_runner.loader.encoder(self.spec, n_outputs, recipe.adapter)
+        return shape_of(encoder.with_pooler(recipe.pooler))
 
     def _speed_on(self, sample: str) -> Speed:
         """Return the speed of fits on a sample, measured at the first call."""

@@ -14,7 +14,7 @@ from finetune_alf.cost.speed import Speed, TimedWork, estimate_speed
 from finetune_alf.cost.work import Work, evaluation_work, fit_work
 from finetune_alf.data.sample import Sample, Split
 from finetune_alf.encoder.encoder import Encoder
-from finetune_alf.rates import HEAD, LayerRates, adapter
+from finetune_alf.rates import HEAD, POOLER, LayerRates, adapter
 from finetune_alf.recipe import ImmediateUnfreezing, Recipe
 from finetune_alf.running.context import ProgressBar
 from finetune_alf.train.batches import TokenizedSplit
@@ -62,7 +62,7 @@ def shape_of(encoder: Encoder) -> EncoderShape:
     model, config = encoder.model, encoder.model.config
     sizes = dict(model.named_parameters())
     words = model.get_input_embeddings().weight
-    head = [sizes[name] for name in encoder.anatomy.parameters[HEAD]]
+    head = [sizes[name] for address in (POOLER, HEAD) for name in encoder.anatomy.parameters.get(address, ())]
     widening = [tensor for name, tensor in sizes.items() if "embeddings_project" in name or "hidden_mapping_in" in name]
     adapted = encoder.anatomy.parameters.get(adapter(0), ())
     depth = int(getattr(config, "num_hidden_layers", encoder.n_layers))
@@ -189,6 +189,7 @@ class Probe:
             "batch": batch,
             "unfreezing": ImmediateUnfreezing(),
             "early_stopping": None,
+            "steps_per_epoch": None,
         }
         changes |= {"adapter": None, "tasks": None}
         changes["frozen_dropout"] = kind.frozen_dropout

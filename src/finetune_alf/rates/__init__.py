@@ -6,6 +6,7 @@ Nothing here imports torch; `train/` builds the optimizer's parameter groups fro
 from finetune_alf.rates.address import (
     EMBEDDINGS,
     HEAD,
+    POOLER,
     Address,
     adapter,
     addresses,
@@ -29,6 +30,7 @@ __all__ = [
     "BARELY",
     "EMBEDDINGS",
     "HEAD",
+    "POOLER",
     "Address",
     "DecayedRates",
     "FrozenBelow",

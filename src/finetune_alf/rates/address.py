@@ -1,7 +1,8 @@
 """Addresses of an encoder's parameters, from the input up: `embeddings`, `layer.0` … `layer.N-1`, `head`.
 
 A module that is added to an encoder has its own address and takes the rate of another one: `adapter.i` that of
-`layer.i`, and `head.<task>`, the head of one task among several, that of `head`.
+`layer.i`, and `head.<task>`, the head of one task among several, that of `head`. A pre-trained pooler that is frozen
+apart from the head is at `pooler`, and has no rate.
 """
 
 from typing import NewType
@@ -10,6 +11,7 @@ Address = NewType("Address", str)
 
 EMBEDDINGS = Address("embeddings")
 HEAD = Address("head")
+POOLER = Address("pooler")
 
 
 def layer(index: int) -> Address:
@@ -36,7 +38,7 @@ def rate_source(address: Address) -> Address:
     """Return the address whose rate and unfreezing epoch apply to this one; most often itself."""
     if is_adapter(address):
         return layer(int(address.removeprefix("adapter.")))
-    return HEAD if address.startswith("head.") else address
+    return HEAD if address == POOLER or address.startswith("head.") else address
 
 
 def addresses(n_layers: int) -> tuple[Address, ...]:

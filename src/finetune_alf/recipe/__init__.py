@@ -12,7 +12,7 @@ from finetune_alf.recipe.curve import (
 from finetune_alf.recipe.early_stopping import EarlyStopping
 from finetune_alf.recipe.linear import AnyRecipe, LinearRecipe, ProbeRecipe, TfidfRecipe
 from finetune_alf.recipe.optimizer import SGD, AdamW, Optimizer
-from finetune_alf.recipe.recipe import FORGETTING_BOUND, Pooling, Recipe
+from finetune_alf.recipe.recipe import FORGETTING_BOUND, Pooler, Pooling, Recipe
 from finetune_alf.recipe.tasks import HeadsSpec, TaskSpec, TasksSpec
 from finetune_alf.recipe.unfreezing import GradualUnfreezing, ImmediateUnfreezing, Unfreezing
 
@@ -35,6 +35,7 @@ __all__ = [
     "LinearRecipe",
     "LoraAdapter",
     "Optimizer",
+    "Pooler",
     "Pooling",
     "ProbeRecipe",
     "Recipe",

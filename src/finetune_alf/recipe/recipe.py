@@ -21,6 +21,9 @@ FORGETTING_BOUND = 1e-4
 Pooling = Literal["first", "mean"]
 """What the head reads of a text: the top layer's output for its first token, or the mean over all its tokens."""
 
+Pooler = Literal["learns", "frozen"]
+"""What becomes of a pre-trained pooler: it learns at the head's rate, or stays as it is."""
+
 
 class Recipe(Spec):
     """All that a fit needs besides data and encoder.
@@ -31,7 +34,9 @@ class Recipe(Spec):
     the same as plain fine-tuning, and much faster. `allow_forgetting` permits rates above FORGETTING_BOUND, and changes
     no fit. With an `adapter` the encoder is frozen, and the adapter of a layer learns at that layer's rate. With
     `tasks` it is a multi-task recipe, whose sample is a mixture. `pooling: mean` gives the head the mean over a text's
-    tokens, special ones included, in place of the first token.
+    tokens, special ones included, in place of the first token. `pooler: frozen` freezes BERT's pooler where it is
+    pre-trained. `steps_per_epoch` is the length of an epoch, after which the model is evaluated: other epochs do not
+    change the order of the texts. Without it an epoch is once over the texts.
     """
 
     rates: RatesPolicy
@@ -49,11 +54,22 @@ class Recipe(Spec):
     adapter: Adapter | None = None
     tasks: TasksSpec | None = None
     pooling: Annotated[Pooling, ADDED_LATER] = "first"
+    pooler: Annotated[Pooler, ADDED_LATER] = "learns"
+    steps_per_epoch: Count | None = None
 
     @model_validator(mode="after")
     def _check_forgetting_bound(self) -> Self:
         if self.may_forget_at(self.rates.highest):
             raise ValueError(forgetting_message("rates", self.rates.highest))
+        return self
+
+    @model_validator(mode="after")
+    def _check_steps_per_epoch(self) -> Self:
+        if self.steps_per_epoch and self.tasks and self.tasks.steps_per_epoch:
+            raise ValueError(
+                "tasks.steps_per_epoch must be absent where steps_per_epoch is given, "
+                f"but got {self.tasks.steps_per_epoch}. Leave it out."
+            )
         return self
 
     def may_forget_at(self, rate: float) -> bool:

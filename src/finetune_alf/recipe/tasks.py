@@ -113,8 +113,8 @@ class TasksSpec(Spec):
 
     `each` holds the settings of single tasks, by name; other tasks have the defaults. `overall` combines the tasks'
     scores: their `mean`, the `normalised_mean` (correlations are scaled to [0, 1] first; minBERT multi-task, section
-    5.2), or the `lowest` one after that scaling. Without `steps_per_epoch` an epoch has as many steps as the tasks have
-    batches.
+    5.2), or the `lowest` one after that scaling. `steps_per_epoch` is the recipe's setting of that name, in an older
+    place; without either an epoch has as many steps as the tasks have batches.
     """
 
     sampling: TaskSampling = ProportionalSampling()

@@ -145,8 +145,11 @@ def _recipe(settings: StudyDocument) -> str:
     parts = [
         f"baseline rate {rate(recipe.rates.highest)} ({recipe.rates.kind})",
         f"batch {recipe.batch}",
-        f"at most {counted(recipe.epochs, 'epoch')}",
+        f"at most {counted(recipe.epochs, 'epoch')}"
+        + (f" of {counted(recipe.steps_per_epoch, 'step')}" if recipe.steps_per_epoch else ""),
         f"{recipe.max_tokens} tokens",
+        *(["their mean to the head"] if recipe.pooling == "mean" else []),
+        *(["the pre-trained pooler frozen"] if recipe.pooler == "frozen" else []),
         f"{recipe.optimizer.kind}, {recipe.curve.kind} curve, {recipe.unfreezing.kind} unfreezing",
         f"{recipe.keep} epoch kept",
         f"early stopping after {counted(stopping.patience, 'epoch')}" if stopping else "no early stopping",

@@ -73,6 +73,7 @@ def fit(
     started = time.time()
     tasks = {SINGLE_TASK: tasks} if isinstance(tasks, TaskSplits) else tasks
     encoder.check_adapter(recipe.adapter)
+    encoder = encoder.with_pooler(recipe.pooler)
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: torch's dropout takes no generator
     rates = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))

@@ -17,7 +17,7 @@ from finetune_alf.encoder.load import Encoder
 from finetune_alf.rates import Address, LayerRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.batches import TokenizedSplit, shuffled_batches
+from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate_fused, member_losses
 from finetune_alf.train.fit import SINGLE_TASK, TaskSplits, count_trainable_parameters, restrict_vocabulary
 from finetune_alf.train.forward.agreement import is_packed
@@ -26,6 +26,7 @@ from finetune_alf.train.frozen_features import FrozenFeaturesCache
 from finetune_alf.train.movement import movement, weights_at_start
 from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.stacked_optimizer import StackedOptimizer
+from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch
 from finetune_alf.train.training_state import FitSummary, TrainingState
 
 ReportMemberEpoch = Callable[[int, EpochMetrics], bool]
@@ -59,11 +60,11 @@ def fit_fused(
     except for rounding; its seconds are wall time, shared with the other members. The encoder holds its initial weights
     afterwards. Nothing else may draw from torch's global generator between two results: the dropout of a head does.
     """
-    started = time.time()
+    started, shared = time.time(), recipes[0]
+    encoder = encoder.with_pooler(shared.pooler)
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))
-    shared = recipes[0]
-    rates = [recipe.rates.at(encoder.n_layers) for recipe in recipes]
+    rates = [encoder.anatomy.rates(recipe.rates.at(encoder.n_layers)) for recipe in recipes]
     members = [
         _Member(
             number,
@@ -112,13 +113,14 @@ class _FusedTrainingLoop:
         recipe: Recipe,
         seed: int,
         members: list[_Member],
-        rates: Sequence[LayerRates],
+        rates: Sequence[Mapping[Address, float]],
         precision: Precision,
         micro_batch: int | None,
     ) -> None:
         self.model, self.forward, self.splits, self.recipe, self.seed = encoder.model, forward, splits, recipe, seed
         self.members, self.precision, self.micro_batch = members, precision, micro_batch
-        n_steps = recipe.epochs * -(-len(splits.train) // recipe.batch)
+        self.n_texts = {SINGLE_TASK: len(splits.train)}
+        n_steps = recipe.epochs * n_steps_per_epoch(recipe, self.n_texts)
         self.optimizer = StackedOptimizer(self.model, encoder.anatomy, recipe, rates, n_steps)
         hidden_size = encoder.model.config.hidden_size
         self.features = FrozenFeaturesCache(forward, encoder.anatomy, hidden_size, self.precision)
@@ -171,12 +173,13 @@ class _FusedTrainingLoop:
         if self.recipe.frozen_dropout == "off":
             self.features.disable_dropout(self.model)
         split = self.splits.train
-        total = torch.zeros(len(self.members), device=split.labels.device)
-        for rows in shuffled_batches(len(split), self.recipe.batch, self.seed, epoch):
+        total, n_texts = torch.zeros(len(self.members), device=split.labels.device), 0
+        for ((_, rows),) in steps_of_epoch(self.recipe, self.n_texts, self.seed, epoch):
             total += self._accumulate_gradients(rows) * len(rows)
+            n_texts += len(rows)
             self.optimizer.step(self.n_steps)
             self.n_steps += 1
-        losses: list[float] = (total / len(split)).tolist()
+        losses: list[float] = (total / n_texts).tolist()
         return losses
 
     def _accumulate_gradients(self, rows: list[int]) -> torch.Tensor:
@@ -201,5 +204,5 @@ class _FusedTrainingLoop:
         return evaluate_fused(self.forward, weights, split, self.precision, batch=batch, features=features)
 
 
-def _highest(rates: Sequence[LayerRates]) -> LayerRates:
-    return LayerRates({address: max(own[address] for own in rates) for address in rates[0]})
+def _highest(rates: Sequence[Mapping[Address, float]]) -> dict[Address, float]:
+    return {address: max(own[address] for own in rates) for address in rates[0]}

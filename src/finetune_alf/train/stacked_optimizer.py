@@ -3,12 +3,12 @@
 A row with a rate of 0 is never touched: frozen weights stay the same to the bit, whatever other members do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from finetune_alf.encoder.anatomy import Anatomy
-from finetune_alf.rates import Address, LayerRates
+from finetune_alf.rates import Address, rate_source
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.forward.fused import Weights
 from finetune_alf.train.stacked_step import OptimizerState, Row, take_step
@@ -26,7 +26,12 @@ class StackedOptimizer:
     """
 
     def __init__(
-        self, model: torch.nn.Module, anatomy: Anatomy, recipe: Recipe, rates: Sequence[LayerRates], n_steps: int
+        self,
+        model: torch.nn.Module,
+        anatomy: Anatomy,
+        recipe: Recipe,
+        rates: Sequence[Mapping[Address, float]],
+        n_steps: int,
     ) -> None:
         self._model, self._anatomy, self._recipe, self._n_steps = model.requires_grad_(False), anatomy, recipe, n_steps
         self._rates = list(rates)
@@ -38,7 +43,7 @@ class StackedOptimizer:
     def start_epoch(self, epoch: int) -> set[Address]:
         """Stack the addresses that are unfrozen in this epoch for some member. Returns the trainable addresses."""
         for address in self._anatomy.addresses:
-            is_unfrozen = self._recipe.unfreezing.is_unfrozen(address, epoch, self._anatomy.n_layers)
+            is_unfrozen = self._recipe.unfreezing.is_unfrozen(rate_source(address), epoch, self._anatomy.n_layers)
             if is_unfrozen and self._members_with_rate(address) and address not in self._stacks:
                 names = self._anatomy.parameters[address]
                 parameters = {name: self._model.get_parameter(name) for name in names}

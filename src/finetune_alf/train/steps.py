@@ -20,15 +20,24 @@ Step = list[tuple[str, list[int]]]
 
 def n_steps_per_epoch(recipe: Recipe, n_texts: Mapping[str, int]) -> int:
     """Return how many steps an epoch has; `n_texts` are the training texts of each task."""
-    if recipe.tasks and recipe.tasks.steps_per_epoch:
-        return recipe.tasks.steps_per_epoch
+    given = recipe.steps_per_epoch or (recipe.tasks and recipe.tasks.steps_per_epoch)
+    if given:
+        return given
     n_batches = sum(math.ceil(n / recipe.batch) for n in n_texts.values())
     is_joint = recipe.tasks is not None and isinstance(recipe.tasks.sampling, JointSteps)
     return math.ceil(n_batches / len(n_texts)) if is_joint else n_batches
 
 
 def steps_of_epoch(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch: int) -> Iterator[Step]:
-    """Yield the steps of an epoch; each task's texts come once in shuffled order before any of them comes again."""
+    """Yield the steps of an epoch; each task's texts come once in shuffled order before any of them comes again.
+
+    Without `tasks`, epochs are cut out of one stream of steps: their length does not change its order.
+    """
+    if recipe.tasks is None:
+        ((task, n),) = n_texts.items()
+        n_steps = n_steps_per_epoch(recipe, n_texts)
+        yield from ([(task, rows)] for rows in _cut(n, recipe.batch, seed, epoch * n_steps, n_steps))
+        return
     single_task = len(n_texts) == 1
     batches = {
         task: _batches(n, recipe.batch, seed if single_task else child_seed(seed, "task", task), epoch)
@@ -36,6 +45,13 @@ def steps_of_epoch(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch:
     }
     for tasks in _tasks_of_steps(recipe, n_texts, seed, epoch):
         yield [(task, next(batches[task])) for task in tasks]
+
+
+def _cut(n_texts: int, batch: int, seed: int, start: int, n_steps: int) -> Iterator[list[int]]:
+    """Yield `n_steps` batches of the stream of passes over the texts, from batch `start` on."""
+    n_passed, n_skipped = divmod(start, math.ceil(n_texts / batch))
+    passes = (shuffled_batches(n_texts, batch, seed, number) for number in itertools.count(n_passed))
+    return itertools.islice(itertools.chain.from_iterable(passes), n_skipped, n_skipped + n_steps)
 
 
 def _batches(n_texts: int, batch: int, seed: int, epoch: int) -> Iterator[list[int]]:

@@ -85,18 +85,19 @@ def _settings_rows(document: MultitaskDocument) -> list[tuple[str, str]]:
         ("encoder", f"`{encoder.name}`: `{encoder.identity}`, {encoder.n_layers} layers"),
         ("mixture", f"`{sample.name}`: {sizes}; digest `{sample.digest[:12]}`"),
         ("recipe", _recipe(document.recipe)),
-        *(_task_rows(tasks, list(document.metrics)) if tasks else ()),
+        *(_task_rows(document.recipe, tasks, list(document.metrics)) if tasks else ()),
         ("cells", "; ".join(f"`{name}` {_changes(changes)}" for name, changes in document.vary.items())),
         ("seeds", f"{document.n_seeds} for each cell"),
         *environment_rows(document.environments),
     ]
 
 
-def _task_rows(tasks: TasksSpec, names: Sequence[str]) -> list[tuple[str, str]]:
+def _task_rows(recipe: Recipe, tasks: TasksSpec, names: Sequence[str]) -> list[tuple[str, str]]:
     heads = tasks.heads
     layers = f"{counted(heads.n_common_layers, 'common layer')}, {heads.n_own_layers} for each task"
     activation = "" if heads.activation == "none" else f", {heads.activation} between them"
-    steps = f", {tasks.steps_per_epoch:,} steps per epoch" if tasks.steps_per_epoch else ""
+    given = recipe.steps_per_epoch or tasks.steps_per_epoch
+    steps = f", {given:,} steps per epoch" if given else ""
     dropout = "the encoder's" if heads.dropout is None else f"{heads.dropout:g}"
     each = "; ".join(f"{task}: pairs {_settings(tasks.of(task), 'pairs')}" for task in names if task in tasks.each)
     return [
