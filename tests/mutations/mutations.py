@@ -494,9 +494,9 @@ MUTATIONS = [
         "finished fits that took twice as long as predicted are shown as taking half",
     ),
     Mutation(
-        "running/register.py",
-        'task: sample.splits["confirmation"].labels',
-        'task: sample.splits["validation"].labels',
+        "running/registration_fits.py",
+        'task: one.splits["confirmation"].labels',
+        'task: one.splits["validation"].labels',
         ("running/test_pipeline.py::test_a_confirmed_score_is_that_of_the_confirmation_split",),
         "confirmed intervals compare predictions with the labels of other texts",
     ),

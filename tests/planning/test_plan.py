@@ -13,6 +13,7 @@ from finetune_alf.files import write_jsonl
 from finetune_alf.planning.elapsed import busy_seconds
 from finetune_alf.planning.plan import plan as plan_one
 from finetune_alf.planning.study import StudyPlan
+from finetune_alf.register.lock import read_lock
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register
 from finetune_alf.running.study import study
@@ -64,7 +65,7 @@ def test_json_is_all_that_is_printed_and_adds_up(ready):
     search, transfers = ({stage["stage"]: stage for stage in record["stages"]} for record in records)
     assert {name: stage["n_fits"] for name, stage in (search | transfers).items()} == {
         "study": 12,
-        "register": 4,
+        "register": 12 + 4 + 2 + 2,  # single rates, trials, baseline and the best single rate
         "films": 10,
         "travel": 10,
     }
@@ -117,7 +118,7 @@ def test_elapsed_time_is_shown_with_its_ratio_to_the_prediction(done):
     stages = [*plan(done, "tiny").stages, *plan_one(done, TRANSFER, "tiny").stages]
     assert {stage.stage: stage.elapsed.n_fits for stage in stages if stage.elapsed} == {
         "study": 6,
-        "register": 4,
+        "register": read_lock(done.paths.schedules("tiny")).n_fits,
         "films": 10,
     }
     for stage in stages:

@@ -8,8 +8,14 @@ from finetune_alf.errors import InputError, PartialError
 from finetune_alf.metrics import ACCURACY, sample_metric
 from finetune_alf.rates import LayerRates, UniformRates
 from finetune_alf.recipe import Recipe, TasksSpec
-from finetune_alf.register.candidates import Candidate, choose_schedules, rank_candidates, select_trials
-from finetune_alf.register.confirm import confirmed_candidate, job_key, require_two
+from finetune_alf.register.candidates import (
+    Candidate,
+    choose_schedules,
+    confirmed_candidates,
+    rank_candidates,
+    select_trials,
+)
+from finetune_alf.register.confirm import confirmations, job_key
 from finetune_alf.stats import estimate, scores_of
 from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.train.job import FitJob
@@ -84,8 +90,10 @@ def test_alf_2_is_not_a_near_copy_of_alf_1():
 
 
 def test_two_trials_must_be_confirmed():
+    trials = [trial(1, (1, 1, 1), 0.9), trial(2, (0, 0, 0), 0.8)]
+    again = confirmed({job_key("trial-1", 0): fit((0, 1), 1.0)}, ["trial-1"], 1, {"films": (0, 1)}, {"films": ACCURACY})
     with pytest.raises(PartialError, match="1 of 2 did not diverge"):
-        require_two("minilm", [candidate(1, (1, 1, 1), 0.7), None])
+        confirmed_candidates("minilm", trials, again)
 
 
 RECIPE = Recipe(rates=UniformRates(rate=1e-5), epochs=1, batch=8, max_tokens=16)
@@ -96,29 +104,36 @@ def fit(predictions, score):
     return fake_result(score=score, predictions=tuple(predictions))
 
 
+def confirmed(results, names, n_seeds, truths, metrics, recipe=RECIPE):
+    """The confirmation of trials, whose fits had these results."""
+    template = FitJob("", recipe, None, "digest", 0, "fp32")
+    own = {name: LayerRates(rates((place, 1, 1))) for place, name in enumerate(names)}
+    return confirmations(own, results, template, n_seeds, truths, metrics)
+
+
+def mean_and_interval(results, n_seeds, truths, metrics, recipe=RECIPE):
+    return confirmed(results, ["trial-4"], n_seeds, truths, metrics, recipe)["trial-4"].estimate
+
+
 @pytest.mark.parametrize("metric", ["f1", "matthews", "balanced_accuracy"])
 def test_a_confirmed_score_has_the_interval_of_its_own_metric(metric):
     rng, measure = np.random.default_rng(2), sample_metric(metric, 2)
     truth = rng.choice(2, 80, p=(0.8, 0.2)).tolist()
     predictions = [[t if rng.random() < 0.8 else 1 - t for t in truth] for _ in range(2)]
-    results = {job_key(4, index): fit(one, measure(truth, one)) for index, one in enumerate(predictions)}
-    template = FitJob("", RECIPE, None, "digest", 0, "fp32", metric=metric)
-    confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 2, {"cola": truth}, {"cola": measure})
-    assert confirmed.mean == pytest.approx(np.mean([measure(truth, one) for one in predictions]))
-    assert confirmed.low < confirmed.mean < confirmed.high
+    results = {job_key("trial-4", index): fit(one, measure(truth, one)) for index, one in enumerate(predictions)}
+    found = mean_and_interval(results, 2, {"cola": truth}, {"cola": measure})
+    assert found.mean == pytest.approx(np.mean([measure(truth, one) for one in predictions]))
+    assert found.low < found.mean < found.high
     interval = estimate(scores_of(measure, truth, dict(enumerate(predictions))))
-    assert (confirmed.low, confirmed.high) == (interval.low, interval.high)
+    assert (found.low, found.high) == (interval.low, interval.high)
 
 
 def test_a_confirmed_accuracy_has_the_interval_over_seeds_and_texts():
     truth, predictions = [0, 1] * 20, [[0, 1] * 15 + [0, 0] * 5, [0, 1] * 12 + [1, 1] * 8]
-    results = {job_key(4, index): fit(one, ACCURACY(truth, one)) for index, one in enumerate(predictions)}
-    template = FitJob("", RECIPE, None, "digest", 0, "fp32")
-    confirmed = confirmed_candidate(
-        trial(4, (1, 1, 1), 0.9), results, template, 2, {"films": truth}, {"films": ACCURACY}
-    )
+    results = {job_key("trial-4", index): fit(one, ACCURACY(truth, one)) for index, one in enumerate(predictions)}
+    found = mean_and_interval(results, 2, {"films": truth}, {"films": ACCURACY})
     interval = estimate(scores_of(ACCURACY, truth, dict(enumerate(predictions))))
-    assert (confirmed.low, confirmed.high) == (interval.low, interval.high)
+    assert (found.low, found.high) == (interval.low, interval.high)
 
 
 def test_the_overall_score_of_several_tasks_has_an_interval():
@@ -139,20 +154,18 @@ def test_the_overall_score_of_several_tasks_has_an_interval():
             for task in predictions
         }
         score = recipe.tasks.overall_score(scores, {"sst": "accuracy", "sts": "pearson"})
-        results[job_key(4, index)] = fit((), score).model_copy(update={"tasks": tasks})
-    template = FitJob("", recipe, None, "digest", 0, "fp32")
-    confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 2, truths, metrics)
-    assert 0 < confirmed.low < confirmed.mean < confirmed.high < 1
-    assert confirmed.mean == pytest.approx(np.mean([result.score for result in results.values()]))
+        results[job_key("trial-4", index)] = fit((), score).model_copy(update={"tasks": tasks})
+    found = mean_and_interval(results, 2, truths, metrics, recipe)
+    assert 0 < found.low < found.mean < found.high < 1
+    assert found.mean == pytest.approx(np.mean([result.score for result in results.values()]))
 
 
 @pytest.mark.parametrize(("n_classes", "f1"), [(2, 4 / 5), (3, (2 / 3 + 4 / 5) / 2)])
 def test_the_interval_of_a_confirmed_f1_is_over_the_samples_classes(n_classes, f1):
     truth, predictions, metrics = [0, 0, 1, 1], (0, 1, 1, 1), {"cola": sample_metric("f1", n_classes)}
-    template = FitJob("", RECIPE, None, "digest", 0, "fp32")
-    results = {job_key(4, 0): fit(predictions, f1)}
-    confirmed = confirmed_candidate(trial(4, (1, 1, 1), 0.9), results, template, 1, {"cola": truth}, metrics)
+    results = {job_key("trial-4", 0): fit(predictions, f1)}
+    found = mean_and_interval(results, 1, {"cola": truth}, metrics)
     own = estimate(scores_of(metrics["cola"], truth, {0: predictions}))
     other = estimate(scores_of(sample_metric("f1", 5 - n_classes), truth, {0: predictions}))
     assert own.mean == pytest.approx(f1)
-    assert (confirmed.low, confirmed.high) == (own.low, own.high) != (other.low, other.high)
+    assert (found.low, found.high) == (own.low, own.high) != (other.low, other.high)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from fake_locks import fake_candidate, fake_lock
 from finetune_alf.errors import InputError
-from finetune_alf.register.lock import lock_document, read_lock
+from finetune_alf.register.lock import locked_schedules, read_lock
 from finetune_alf.schedules.published import published
 from finetune_alf.schedules.registry import ScheduleVersion
 
@@ -16,7 +17,9 @@ def path(tmp_path):
         alias: ScheduleVersion("alf-bert", number, schedule.digest, "run", (alias,))
         for number, (alias, schedule) in enumerate(SCHEDULES.items(), start=1)
     }
-    lock_document("bert", "alf-mine.bert", "accuracy", SCHEDULES, versions, []).write(tmp_path / "bert.json")
+    locked = locked_schedules(SCHEDULES, versions)
+    candidates = [fake_candidate(number, each.rates, (0.8, 0.7)) for number, each in enumerate(SCHEDULES.values())]
+    fake_lock("bert", candidates, schedules=locked).write(tmp_path / "bert.json")
     return tmp_path / "bert.json"
 
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from fake_locks import fake_candidate, fake_lock, too_few
 from finetune_alf.files import write_json, write_jsonl
 from finetune_alf.paths import Paths
+from finetune_alf.rates import LayerRates
 
 GRID = (0.0, 2e-9, 5e-8, 5e-7, 5e-6, 5e-5)
 ADDRESSES = ("embeddings", "layer.0", "layer.1", "layer.2")
@@ -132,56 +134,21 @@ def write_importance(
     )
 
 
-def write_lock(paths: Paths, name: str = "minilm") -> None:
-    def registered(alias: str, number: int, mean: float) -> dict[str, Any]:
-        rates = rates_of(number)
-        listed = {"kind": "listed", "embeddings": rates["embeddings"], "head": rates["head"]}
-        listed["layers"] = [rates[address] for address in ADDRESSES[1:]]
-        schedule = {
-            "schema_version": 2,
-            "name": f"{name}-{alias}",
-            "recipe": RECIPE | {"rates": listed},
-            "provenance": {
-                "study": name,
-                "encoder": "sentence-encoder@1.0:53aa",
-                "architecture": "bert",
-                "n_layers": 3,
-                "sample_name": "films",
-                "trial": number,
-            },
-            "confirmed": {
-                "metric": "accuracy",
-                "mean": mean,
-                "low": mean - 0.06,
-                "high": mean + 0.06,
-                "n_seeds": 2,
-                "n_texts": 120,
-            },
-        }
-        return {"version": 1, "run_id": "r", "digest": DIGEST, "trial": number, "schedule": schedule}
-
-    def candidate(number: int, search: float, scores: tuple[float, float], distance: float) -> dict[str, Any]:
-        mean = sum(scores) / 2
-        ends = {"mean": mean, "low": mean - 0.06, "high": mean + 0.06}
-        return {
-            "trial": number,
-            "rates": rates_of(number),
-            "search_score": search,
-            "scores": scores,
-            "distance": distance,
-            **ends,
-        }
-
-    write_json(
-        paths.schedules(name),
-        {
-            "study": name,
-            "model": f"alf-{name}",
-            "metric": "accuracy",
-            "schedules": {"alf-1": registered("alf-1", 3, 0.755), "alf-2": registered("alf-2", 4, 0.74)},
-            "candidates": [candidate(3, 0.81, (0.76, 0.75), 0.0), candidate(4, 0.77, (0.73, 0.75), 2.25)],
-        },
-    )
+def write_lock(paths: Paths, name: str = "minilm", **given: Any) -> None:
+    """Write a lock file, some of its fields `given`."""
+    candidates = [
+        fake_candidate(
+            number,
+            LayerRates(rates_of(number)),
+            scores,
+            search_score=SCORES[number],
+            distance=distance,
+            from_baseline=too_few(mean - 0.74),
+            from_single_rate=too_few(mean - 0.75),
+        )
+        for number, mean, scores, distance in ((3, 0.755, (0.76, 0.75), 0.0), (4, 0.74, (0.73, 0.75), 2.25))
+    ]
+    fake_lock(name, candidates, **given).write(paths.schedules(name))
 
 
 def write_everything(root: Path, results: str = "results") -> Paths:

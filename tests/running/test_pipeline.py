@@ -34,6 +34,8 @@ from finetune_alf.tracking.store import tracking_uri
 from finetune_alf.train.ledger import Ledger
 from small_project import RecordingConsole, small_context
 
+MODEL = "alf-small.tiny"
+
 
 @pytest.fixture(scope="module")
 def done(empty_store, tmp_path_factory):
@@ -102,20 +104,57 @@ def test_confirmation_uses_texts_and_seeds_that_no_trial_saw(done):
     lines = (done.paths.ledger("register-tiny")).read_text().split("\n")
     fits = [json.loads(line)["result"] for line in lines if line]
     trials = read_jsonl(done.paths.study_results("tiny") / "trials.jsonl")
-    assert len(fits) == 4
+    assert len(fits) == read_lock(done.paths.schedules("tiny")).n_fits
     searched = {tuple(e["train_loss"] for e in t["result"]["epochs"]) for t in trials}
     assert not searched & {tuple(e["train_loss"] for e in fit["epochs"]) for fit in fits}
 
 
 def test_a_confirmed_score_is_that_of_the_confirmation_split(done):
     truth = load_sample(done.paths.sample("films")).splits["confirmation"].labels
-    fits = Ledger(done.paths.ledger("register-tiny")).results  # of each trial two
+    n_before = read_lock(done.paths.schedules("tiny")).single_rate.n_fits
+    fits = Ledger(done.paths.ledger("register-tiny")).results[n_before : n_before + 4]  # of each trial two
     assert [fit.score for fit in fits] == pytest.approx([np.mean(np.equal(fit.predictions, truth)) for fit in fits])
     scores = [scores_of(ACCURACY, truth, {0: one.predictions, 1: two.predictions}) for one, two in (fits[:2], fits[2:])]
     candidates = read_json(done.paths.schedules("tiny"))["candidates"]
     found = sorted((each["mean"], each["low"], each["high"]) for each in candidates)
     expected = sorted((each.mean, each.low, each.high) for each in map(estimate, scores))
     assert np.array(found) == pytest.approx(np.array(expected))
+
+
+def test_the_single_rate_has_as_many_fits_as_the_study_and_is_chosen_on_the_validation_split(done):
+    lock, validation = read_lock(done.paths.schedules("tiny")), load_sample(done.paths.sample("films")).splits
+    assert lock.single_rate.n_fits == 12  # four rounds of three rates, for twelve trials
+    fits = Ledger(done.paths.ledger("register-tiny")).results[:12]
+    truth = validation["validation"].labels
+    accuracies = [float(np.mean(np.equal(fit.predictions, truth))) for fit in fits]
+    by_rate = {rate: accuracies[place::3] for place, rate in enumerate((1e-4, 1e-3, 1e-2))}
+    assert {each.rate: list(each.scores) for each in lock.single_rate.grid} == by_rate
+    assert lock.single_rate.rate == max(by_rate, key=lambda rate: np.mean(by_rate[rate]))
+
+
+def test_the_lock_file_compares_each_candidate_with_the_baseline_and_the_single_rate(done):
+    lock = read_lock(done.paths.schedules("tiny"))
+    for candidate in lock.candidates:
+        for found, reference in (
+            (candidate.from_baseline, lock.references.baseline),
+            (candidate.from_single_rate, lock.references.single_rate),
+        ):
+            assert found.mean == pytest.approx(candidate.mean - reference.mean)
+        assert candidate.from_baseline.verdict == "too few seeds for a verdict"
+    assert lock.references.single_rate.rates["layer.0"] == lock.single_rate.rate
+
+
+def version_tags_of(ctx):
+    client = open_tracker(ctx).client
+    return {alias: client.get_model_version_by_alias(MODEL, alias).tags for alias in ("alf-1", "alf-2")}
+
+
+def test_a_registered_version_has_its_verdict_and_difference_as_tags(done):
+    lock, tags = read_lock(done.paths.schedules("tiny")), version_tags_of(done)
+    for alias, own in tags.items():
+        assert own["alf.verdict"] == "too few seeds for a verdict"
+        assert float(own["alf.difference"]) == pytest.approx(lock.candidate(alias).from_baseline.mean, abs=1e-6)
+        assert float(own["alf.baseline"]) == pytest.approx(lock.references.baseline.mean, abs=1e-6)
 
 
 def test_every_cell_of_the_grid_is_there_with_predictions_for_every_test_text(done):
@@ -138,7 +177,8 @@ def test_doing_it_all_again_fits_nothing_and_changes_no_result(copied):
     assert Registry(tracking_uri(copied.paths.root)).list() == versions
 
 
-def test_a_registry_that_lost_the_schedules_gets_them_back_from_the_lock_file(copied):
+def test_a_registry_that_lost_the_schedules_gets_them_back_from_the_lock_file(done, copied):
+    tags = version_tags_of(done)
     shutil.rmtree(copied.paths.mlruns)
     with pytest.raises(AlfError, match="register tiny --from-lock"):
         transfer(copied, "tiny", "travel")
@@ -146,9 +186,7 @@ def test_a_registry_that_lost_the_schedules_gets_them_back_from_the_lock_file(co
     register(copied, "tiny", from_lock=True)
     transfer(copied, "tiny", "travel")
     assert copied.paths.schedules("tiny").read_bytes() == lock
-
-
-MODEL = "alf-small.tiny"
+    assert version_tags_of(copied) == tags
 
 
 def transferred_again(ctx):
@@ -208,7 +246,8 @@ def test_two_projects_with_equal_studies_keep_runs_and_models_apart_in_one_exper
         register(ctx, "tiny")
     by_project = {ctx.project: runs(ctx, f"tags.`alf.project` = '{ctx.project}'") for ctx in both}
     for name, found in by_project.items():
-        assert len(found) == 1 + 12 + 1 + 4  # the study and its trials, the registration and its confirmations
+        n_registration = read_lock(both[0].paths.schedules("tiny")).n_fits
+        assert len(found) == 1 + 12 + 1 + n_registration  # the study and its trials, the registration and its fits
         assert all(run.data.tags["alf.key"].startswith(f"{name}/") for run in found)
         parents = {run.data.tags.get("mlflow.parentRunId") for run in found} - {None}
         assert parents < {run.info.run_id for run in found}
@@ -224,6 +263,20 @@ def test_two_projects_with_equal_studies_keep_runs_and_models_apart_in_one_exper
 def test_without_a_name_the_experiment_has_that_of_the_project(done):
     tracker = open_tracker(done)
     assert tracker.client.get_experiment(tracker.experiment_id).name == "finetune_alf.small"
+
+
+def test_a_schedule_that_does_not_show_what_is_required_is_not_registered(copied):
+    spec = copied.params.register_.model_copy(update={"n_seeds": 5, "require": "better"})
+    strict = Context(copied.params.model_copy(update={"register_": spec}), copied.paths, RecordingConsole())
+    n_before = len(Ledger(copied.paths.ledger("register-tiny")).results)
+    register(strict, "tiny")
+    lock = read_lock(copied.paths.schedules("tiny"))
+    assert (lock.schedules, list(lock.chosen)) == ({}, ["alf-1", "alf-2"])
+    assert {each.from_baseline.n_seeds for each in lock.candidates} == {5}
+    n_rates = (lock.n_fits - lock.single_rate.n_fits) / 5
+    assert len(Ledger(copied.paths.ledger("register-tiny")).results) == n_before + 3 * n_rates  # two seeds were there
+    assert any("alf-1 is not registered" in line for line in strict.console.lines)
+    assert [version.aliases for version in Registry(tracking_uri(copied.paths.root)).list()] == [(), ()]
 
 
 def test_a_changed_lock_file_is_refused(copied):

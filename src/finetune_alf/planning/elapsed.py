@@ -52,12 +52,11 @@ def study_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
 
 
 def register_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
-    """Return the time of a study's confirmations: the latest fits of the ledger, as many as the lock file has."""
+    """Return the time of a study's registration: the latest fits of the ledger, as many as the lock file has."""
     lock, ledger = paths.schedules(name), paths.ledger(f"register-{name}")
     if not (lock.exists() and ledger.exists()):
         return None
-    n_fits = sum(len(candidate.scores) for candidate in LockDocument.read(lock).candidates)
-    results = Ledger(ledger).results[-n_fits:]
+    results = Ledger(ledger).results[-LockDocument.read(lock).n_fits :]
     starts = [result.started_ms / 1000 for result in results]
     seconds = [result.seconds for result in results]
     return _elapsed(seconds, [(start, start + took) for start, took in zip(starts, seconds, strict=True)])

@@ -58,11 +58,15 @@ class StagePlan(Spec):
 
 @dataclass(frozen=True)
 class FitGroup:
-    """Fits of one kind, `n` of them. Each has one of the recipes, all of them equally probable."""
+    """Fits of one kind, `n` of them. Each has one of the recipes, all of them equally probable.
+
+    They are scored on the split of their stage, unless `scored` names another one.
+    """
 
     kind: str
     recipes: Sequence[Recipe]
     n: int = 1
+    scored: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,10 @@ class Predictor:
         if sample not in self.samples:
             return self.unprepared(stage, sample, sum(group.n for group in groups), elapsed)
         loaded = self.samples[sample]
-        costs = {group.kind: [self._cost(loaded, recipe, scored) for recipe in group.recipes] for group in groups}
+        costs = {
+            group.kind: [self._cost(loaded, recipe, group.scored or scored) for recipe in group.recipes]
+            for group in groups
+        }
         return self.planned(stage, sample, {group.kind: group.n for group in groups}, costs, elapsed)
 
     def unprepared(self, stage: str, sample: str, n_fits: int, elapsed: ElapsedTime | None = None) -> StagePlan:

@@ -1,4 +1,4 @@
-"""The fits of a study, planned: its trials and its confirmations."""
+"""The fits of a study, planned: its trials, the search for the best single rate, and the confirmations."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,8 @@ from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
 from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan, command_for
 from finetune_alf.rates import HEAD, DecayedRates
 from finetune_alf.recipe import Recipe
+from finetune_alf.register.single_rate import n_rounds, uniform_rates
+from finetune_alf.register.spec import RegisterSpec
 from finetune_alf.running.context import Context
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.coordinator import LAYERWISE_DECAY
@@ -20,7 +22,7 @@ N_DRAWS = 100
 
 
 class StudyPlan:
-    """Plans studies: their trials, and the confirmations of their registration."""
+    """Plans studies: their trials, and the fits of their registration."""
 
     key = "studies"
 
@@ -37,8 +39,8 @@ class StudyPlan:
             searched, own = recipes_of_space(spec, predictor.n_layers), spec.sample
             trials = _trials(spec, predictor.n_layers, searched)
             yield predictor.stage("study", own, trials, None, study_elapsed(paths, name))
-            confirmed = [FitGroup("confirmation", searched, ctx.params.register_.n_top * ctx.params.register_.n_seeds)]
-            yield predictor.stage("register", own, confirmed, "confirmation", register_elapsed(paths, name))
+            fits = _registration(spec, ctx.params.register_, predictor.n_layers, searched)
+            yield predictor.stage("register", own, fits, "confirmation", register_elapsed(paths, name))
 
         notes = tuple(_notes(spec))
         return PlannedFits(name, spec.encoder, spec.recipe, (spec.sample,), stages, notes, is_one_command=False)
@@ -66,6 +68,18 @@ def _trials(spec: StudySpec, n_layers: int, searched: Sequence[Recipe]) -> list[
     first = [FitGroup(each, [spec.recipe.with_rates(rates[each])]) for each in spec.enqueue[: spec.n_trials]]
     n_left = spec.n_trials - len(first)
     return [*first, *([FitGroup("searched", searched, n_left)] if n_left else [])]
+
+
+def _registration(spec: StudySpec, register: RegisterSpec, n_layers: int, searched: Sequence[Recipe]) -> list[FitGroup]:
+    """Return the fits of single rates, then the confirmations of trials, baseline and best single rate."""
+    baseline, grid = spec.recipe.rates.at(n_layers), spec.space.positive_grid
+    single = [spec.recipe.with_rates(uniform_rates(rate, baseline)) for rate in grid]
+    return [
+        FitGroup("single rate", single, len(grid) * n_rounds(spec.n_trials, grid), "validation"),
+        FitGroup("confirmation", searched, register.n_top * register.n_seeds),
+        FitGroup("baseline", [spec.recipe.with_rates(baseline)], register.n_seeds),
+        FitGroup("best single rate", single, register.n_seeds),
+    ]
 
 
 def recipes_of_space(spec: StudySpec, n_layers: int) -> list[Recipe]:

@@ -1,10 +1,12 @@
 """Select the trials that are confirmed, and from those the two that become schedules."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from finetune_alf.comparison import ComparedDifference
 from finetune_alf.documents import Estimate
-from finetune_alf.errors import InputError
+from finetune_alf.errors import InputError, PartialError
 from finetune_alf.rates import LayerRates
+from finetune_alf.register.confirm import Confirmation, trial_name
 from finetune_alf.study.records import TrialRecord
 
 Distance = Callable[[LayerRates, LayerRates], float]
@@ -14,7 +16,8 @@ Distance = Callable[[LayerRates, LayerRates], float]
 class Candidate(Estimate):
     """A trial fitted again with new seeds: its scores on the confirmation split, their mean and 95 % interval.
 
-    `distance` is the mean distance of its rates from those of ALF-1, in grid steps.
+    `distance` is the mean distance of its rates from those of ALF-1, in grid steps. The differences are those from the
+    references over the same seeds and texts; None where the reference diverged, or was not confirmed.
     """
 
     trial: int
@@ -22,6 +25,8 @@ class Candidate(Estimate):
     search_score: float
     scores: tuple[float, ...]
     distance: float | None = None
+    from_baseline: ComparedDifference | None = None
+    from_single_rate: ComparedDifference | None = None
 
 
 def select_trials(
@@ -46,6 +51,29 @@ def select_trials(
             f"{len(selected)} of {len(complete)}. Lower it, or raise n_trials."
         )
     return selected
+
+
+def confirmed_candidates(
+    study: str, selected: Sequence[TrialRecord], confirmed: Mapping[str, Confirmation]
+) -> list[Candidate]:
+    """Return the selected trials that did not diverge in their confirmation. Raises PartialError for fewer than two."""
+    found = [
+        Candidate(
+            trial=record.number,
+            rates=record.rates,
+            search_score=record.score,
+            scores=again.scores,
+            **dict(again.estimate),
+        )
+        for record in selected
+        if (again := confirmed.get(trial_name(record.number))) and record.score is not None
+    ]
+    if len(found) < 2:
+        raise PartialError(
+            f"studies.{study}: two trials must be confirmed, but only {len(found)} of {len(selected)} did not "
+            "diverge. Raise register.n_top, or search lower rates."
+        )
+    return found
 
 
 def rank_candidates(candidates: Sequence[Candidate], distance: Distance) -> list[Candidate]:

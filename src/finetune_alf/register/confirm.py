@@ -1,16 +1,15 @@
-"""Confirmation: fit the selected trials again with new seeds, and score them on a split that no trial was scored on."""
+"""Confirmation: fit rates again with new seeds, and score them on a split that no trial was scored on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from finetune_alf.errors import PartialError
+from finetune_alf.documents import Estimate
 from finetune_alf.metrics import Metric
-from finetune_alf.register.candidates import Candidate
+from finetune_alf.rates import LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats import Scores, estimate, scores_of
-from finetune_alf.study.records import TrialRecord
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
 from finetune_alf.train.task_scores import overall_scores, scores_by_task
@@ -18,64 +17,79 @@ from finetune_alf.train.task_scores import overall_scores, scores_by_task
 LabelsByTask = Mapping[str, Sequence[float]]
 """task -> the class or score of each text of the confirmation split; a plain sample is its own only task."""
 
+BASELINE, SINGLE_RATE = "baseline", "single-rate"
+"""What is confirmed beside the trials."""
 
-def confirmation_jobs(selected: Sequence[TrialRecord], template: FitJob, n_seeds: int, seed: int) -> list[FitJob]:
-    """Return a job for each selected trial and seed; all trials have the same seeds, none of them the study's."""
+
+@dataclass(frozen=True)
+class Confirmation:
+    """Rates that were fitted again: the score of each fit, and the same scores with each text's part in them."""
+
+    rates: LayerRates
+    scores: tuple[float, ...]
+    by_text: Scores
+
+    @property
+    def estimate(self) -> Estimate:
+        """The mean score with its 95 % interval over seeds and texts."""
+        found = estimate(self.by_text)
+        return Estimate(mean=float(np.mean(self.scores)), low=found.low, high=found.high)
+
+
+def trial_name(number: int) -> str:
+    """Return what a trial is called among the rates that are confirmed."""
+    return f"trial-{number}"
+
+
+def confirmation_jobs(rates: Mapping[str, LayerRates], template: FitJob, n_seeds: int, seed: int) -> list[FitJob]:
+    """Return a job for each of the named rates and each seed; all have the same seeds, none of them the study's.
+
+    Equal rates are fitted once, under the first of their names.
+    """
     return [
         replace(
             template,
-            key=job_key(record.number, index),
-            recipe=template.fine_tuning.with_rates(record.rates),
+            key=job_key(name, index),
+            recipe=template.fine_tuning.with_rates(own),
             seed=child_seed(seed, "confirmation", index),
             score_on="confirmation",
         )
-        for record in selected
+        for own, name in _first_names(rates).items()
         for index in range(n_seeds)
     ]
 
 
-def job_key(trial: int, seed_index: int) -> str:
+def job_key(name: str, seed_index: int) -> str:
     """Return the key of one confirmation."""
-    return f"trial-{trial}/seed-{seed_index}"
+    return f"{name}/seed-{seed_index}"
 
 
-def confirmed_candidate(
-    record: TrialRecord,
+def confirmations(
+    rates: Mapping[str, LayerRates],
     results: Mapping[str, FitResult],
     template: FitJob,
     n_seeds: int,
     labels: LabelsByTask,
     metrics: Mapping[str, Metric],
-) -> Candidate | None:
-    """Return a trial's scores over its seeds, with the 95 % interval of their mean; None if any fit diverged.
+) -> dict[str, Confirmation]:
+    """Return the confirmation of each of the named rates; those of which any fit diverged are left out.
 
     `labels` and `metrics` are those of the tasks.
     """
-    fits = [results[job_key(record.number, index)] for index in range(n_seeds)]
-    scores = [fit.score for fit in fits if fit.score is not None]
-    if len(scores) < n_seeds or record.score is None:
-        return None
-    confirmed = estimate(_scores(template, fits, labels, metrics))
-    return Candidate(
-        trial=record.number,
-        rates=record.rates,
-        search_score=record.score,
-        scores=tuple(scores),
-        mean=float(np.mean(scores)),
-        low=confirmed.low,
-        high=confirmed.high,
-    )
+    names, found = _first_names(rates), {}
+    for name, own in rates.items():
+        fits = [results[job_key(names[own], index)] for index in range(n_seeds)]
+        scores = tuple(fit.score for fit in fits if fit.score is not None)
+        if len(scores) == n_seeds:
+            found[name] = Confirmation(own, scores, _scores(template, fits, labels, metrics))
+    return found
 
 
-def require_two(study: str, candidates: Sequence[Candidate | None]) -> list[Candidate]:
-    """Return the candidates that did not diverge. Raises PartialError for fewer than two."""
-    confirmed = [candidate for candidate in candidates if candidate is not None]
-    if len(confirmed) < 2:
-        raise PartialError(
-            f"studies.{study}: two trials must be confirmed, but only {len(confirmed)} of {len(candidates)} did not "
-            "diverge. Raise register.n_top, or search lower rates."
-        )
-    return confirmed
+def _first_names(rates: Mapping[str, LayerRates]) -> dict[LayerRates, str]:
+    first: dict[LayerRates, str] = {}
+    for name, own in rates.items():
+        first.setdefault(own, name)
+    return first
 
 
 def _scores(template: FitJob, fits: Sequence[FitResult], labels: LabelsByTask, metrics: Mapping[str, Metric]) -> Scores:

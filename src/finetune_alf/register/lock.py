@@ -1,13 +1,20 @@
 """The lock file of a registration: the registered schedules in full, so that another registry can be filled from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+
+from pydantic import Field
 
 from finetune_alf.documents import Document
 from finetune_alf.errors import InputError, ScheduleError
 from finetune_alf.register.candidates import Candidate
+from finetune_alf.register.compare import References, meets
+from finetune_alf.register.single_rate import SingleRate
+from finetune_alf.register.spec import Requirement
 from finetune_alf.schedules.registry import PulledSchedule, Registry, ScheduleVersion
 from finetune_alf.schedules.schedule import Schedule
+
+ALIASES = ("alf-1", "alf-2")
 
 
 class LockedSchedule(Document):
@@ -21,40 +28,59 @@ class LockedSchedule(Document):
 
 
 class LockDocument(Document):
-    """results/schedules/<name>.json; schedules are by alias, candidates by score."""
+    """results/schedules/<name>.json; schedules are by alias, candidates by score.
+
+    `chosen` has the trial of each alias, also of one that does not show what `require` asks for, and is no schedule.
+    `optimism` is how much too high the score of the best candidate is expected to be. Files of earlier versions have
+    neither of these, no references and no single rate.
+    """
 
     study: str
     model: str
     metric: str
     schedules: dict[str, LockedSchedule]
     candidates: tuple[Candidate, ...]
+    chosen: dict[str, int] = Field(default_factory=dict)
+    require: Requirement = "none"
+    margin: float = 0.0
+    references: References | None = None
+    single_rate: SingleRate | None = None
+    optimism: float | None = None
+
+    def candidate(self, alias: str) -> Candidate | None:
+        """Return the candidate that was chosen for an alias."""
+        locked = self.schedules.get(alias)
+        trial = self.chosen.get(alias, locked.trial if locked else None)
+        return next((each for each in self.candidates if each.trial == trial), None)
+
+    @property
+    def accepted(self) -> dict[str, Candidate]:
+        """The chosen candidates that show what is required, by alias."""
+        chosen = {alias: candidate for alias in self.chosen if (candidate := self.candidate(alias))}
+        return {alias: each for alias, each in chosen.items() if meets(each.from_baseline, self.require, self.margin)}
+
+    @property
+    def n_fits(self) -> int:
+        """The number of fits of the registration; those with equal rates are done once."""
+        n_seeds = {each.rates: len(each.scores) for each in self.candidates}
+        n_seeds |= {each.rates: len(each.scores) for each in (self.references.there if self.references else ())}
+        return sum(n_seeds.values()) + (self.single_rate.n_fits if self.single_rate else 0)
 
 
-def lock_document(
-    study: str,
-    model: str,
-    metric: str,
-    schedules: Mapping[str, Schedule],
-    versions: Mapping[str, ScheduleVersion],
-    candidates: Sequence[Candidate],
-) -> LockDocument:
-    """Return the lock file's document; schedules and versions are by alias."""
-    return LockDocument(
-        study=study,
-        model=model,
-        metric=metric,
-        schedules={
-            alias: LockedSchedule(
-                version=versions[alias].version,
-                run_id=versions[alias].run_id,
-                digest=schedule.digest,
-                trial=schedule.provenance.trial,
-                schedule=schedule,
-            )
-            for alias, schedule in schedules.items()
-        },
-        candidates=tuple(candidates),
-    )
+def locked_schedules(
+    schedules: Mapping[str, Schedule], versions: Mapping[str, ScheduleVersion]
+) -> dict[str, LockedSchedule]:
+    """Return schedules with the versions that they were registered as, both by alias."""
+    return {
+        alias: LockedSchedule(
+            version=versions[alias].version,
+            run_id=versions[alias].run_id,
+            digest=schedule.digest,
+            trial=schedule.provenance.trial,
+            schedule=schedule,
+        )
+        for alias, schedule in schedules.items()
+    }
 
 
 def read_lock(path: Path) -> LockDocument:
@@ -70,10 +96,23 @@ def read_lock(path: Path) -> LockDocument:
 
 
 def register_schedules(
-    registry: Registry, model: str, schedules: Mapping[str, Schedule], run_id: str
+    registry: Registry,
+    model: str,
+    schedules: Mapping[str, Schedule],
+    tags: Mapping[str, Mapping[str, str]],
+    run_id: str,
 ) -> dict[str, ScheduleVersion]:
-    """Register schedules under their aliases, as artifacts of a run; return their versions by alias."""
-    return {alias: registry.register(model, schedule, alias, run_id) for alias, schedule in schedules.items()}
+    """Register schedules under their aliases, as artifacts of a run; return their versions by alias.
+
+    `tags` are those of the versions, by alias. An alias without a schedule is taken away from an earlier version.
+    """
+    for alias in ALIASES:
+        if alias not in schedules:
+            registry.remove_alias(model, alias)
+    return {
+        alias: registry.register(model, schedule, alias, run_id, tags.get(alias, {}))
+        for alias, schedule in schedules.items()
+    }
 
 
 def pull_locked(registry: Registry, lock: LockDocument, model: str) -> dict[str, PulledSchedule]:

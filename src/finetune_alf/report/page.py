@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from finetune_alf.documents import Estimate
+from finetune_alf.report.compared import differences_in_short
 from finetune_alf.report.importance import agreement, first_place, importance_section
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, estimate, score
@@ -56,6 +56,8 @@ def _missing(stage: str, arguments: str) -> Section:
 
 
 def _in_short(results: StudyResults) -> Iterator[str]:
+    if results.lock:
+        yield from differences_in_short(results.name, results.lock)
     best = results.search.best if results.search else None
     if results.search and best:
         again = confirmed(results, best.number)
@@ -63,25 +65,13 @@ def _in_short(results: StudyResults) -> Iterator[str]:
         not_again = "not confirmed itself" if results.lock else "not confirmed yet"
         kept = f"confirmed on fresh seeds and texts at {estimate(again)}" if again else not_again
         yield (
-            f"**`{results.name}`**: {counted(len(results.search.trials), 'trial')}; "
+            f"`{results.name}`: {counted(len(results.search.trials), 'trial')}; "
             f"the best reached a validation {metric} of {score(best.score)}, {kept}."
         )
-    if results.lock and "alf-1" in results.lock.schedules:
-        yield from _registered_in_short(results)
     if results.importance:
         yield from _importance_in_short(results.name, results.importance)
     if not (results.search or results.lock or results.importance):
         yield f"**`{results.name}`**: no results yet."
-
-
-def _registered_in_short(results: StudyResults) -> Iterator[str]:
-    for alias, one in results.lock.schedules.items() if results.lock else ():
-        if kept := one.schedule.confirmed:
-            rates, mean = one.schedule.rates, Estimate(mean=kept.mean, low=kept.low, high=kept.high)
-            yield (
-                f"`{alias}` of `{results.name}`: {words(kept.metric)} {estimate(mean)} on {kept.n_texts:,} unseen "
-                f"texts; {len(rates.frozen)} of {len(rates)} addresses frozen."
-            )
 
 
 def _importance_in_short(name: str, record: LayerImportance) -> Iterator[str]:

@@ -4,6 +4,7 @@ from finetune_alf.figures import learning_curves, rates_by_layer
 from finetune_alf.rates import LayerRates
 from finetune_alf.register.candidates import Candidate
 from finetune_alf.register.lock import LockDocument
+from finetune_alf.report.compared import differences_section, reference_rows, required
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import NONE, estimate, rate, score
 from finetune_alf.report.search import words
@@ -17,6 +18,7 @@ ROUNDED_AWAY = 2e-9
 def registered_section(results: StudyResults, lock: LockDocument) -> Section:
     """Return the candidates' confirmation, the rates of each schedule, and the registered trials' learning curves."""
     section = Section()
+    section.append(differences_section(lock))
     section.table(
         (
             "trial",
@@ -26,20 +28,27 @@ def registered_section(results: StudyResults, lock: LockDocument) -> Section:
             "distance from `alf-1`, in grid steps",
             "registered as",
         ),
-        [_candidate_row(lock, candidate) for candidate in lock.candidates],
+        [*(_candidate_row(lock, candidate) for candidate in lock.candidates), *reference_rows(lock)],
     )
     section.text(
         "Confirmed: fitted again over fresh seeds, scored on the confirmation split, which no trial has seen.",
         _apart(lock),
-        "The best of a few confirmed scores is still a little too high; the test scores of the transfer are not.",
     )
-    section.table(
-        ("schedule", "model version", "digest"),
-        [
-            (f"`{alias}`", f"`{lock.model}` version {one.version}", f"`{one.digest[:12]}`")
-            for alias, one in lock.schedules.items()
-        ],
+    section.text(
+        *(
+            f"`{alias}` is not registered: it must be {required(lock.require, lock.margin)}."
+            for alias in lock.chosen
+            if alias not in lock.schedules
+        )
     )
+    if lock.schedules:
+        section.table(
+            ("schedule", "model version", "digest"),
+            [
+                (f"`{alias}`", f"`{lock.model}` version {one.version}", f"`{one.digest[:12]}`")
+                for alias, one in lock.schedules.items()
+            ],
+        )
     section.append(_rates(results, lock))
     section.append(_curves(results, lock))
     return section
@@ -69,6 +78,8 @@ def _rates(results: StudyResults, lock: LockDocument) -> Section:
         settings = results.search.settings
         rates = {"baseline": settings.recipe.rates.at(settings.encoder.n_layers), **rates}
         rates |= published_rates(settings.encoder.identity)
+    if not rates:
+        return section
     addresses = max(rates.values(), key=len)
     section.text("Learning rate at each address, 0 = frozen:")
     section.table(

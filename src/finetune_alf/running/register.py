@@ -1,31 +1,40 @@
-"""Stage `register`: confirm the top trials over fresh seeds, register two of them in MLflow."""
+"""Stage `register`: confirm the top trials beside the baseline and the best single rate, register two in MLflow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from finetune_alf.data.mixture import task_infos
+from finetune_alf.documents import Estimate
 from finetune_alf.figures import learning_curves
-from finetune_alf.recipe.task_plans import task_plans
-from finetune_alf.register.candidates import Candidate, choose_schedules, rank_candidates, select_trials
-from finetune_alf.register.confirm import confirmation_jobs, confirmed_candidate, require_two
-from finetune_alf.register.lock import lock_document, read_lock, register_schedules
+from finetune_alf.register.candidates import (
+    Candidate,
+    choose_schedules,
+    confirmed_candidates,
+    rank_candidates,
+    select_trials,
+)
+from finetune_alf.register.compare import references, with_differences
+from finetune_alf.register.confirm import BASELINE, SINGLE_RATE, trial_name
+from finetune_alf.register.lock import LockDocument, locked_schedules, read_lock, register_schedules
+from finetune_alf.register.single_rate import uniform_rates
+from finetune_alf.register.version_tags import version_tags
+from finetune_alf.report.compared import required
+from finetune_alf.report.numbers import rate, signed_estimate
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
-from finetune_alf.running.fitter import Fitter, LoggedFields
 from finetune_alf.running.parent_run import Runs, parent_run
+from finetune_alf.running.registration_fits import RegistrationFits
 from finetune_alf.running.study import study_key, trial_key
 from finetune_alf.running.trial_schedule import trial_schedule
 from finetune_alf.schedules.registry import Registry, model_name
 from finetune_alf.schedules.schedule import ConfirmedScore
+from finetune_alf.stats import optimism
 from finetune_alf.study.records import TrialRecord, read_study, read_trials
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger
-from finetune_alf.train.result import RecordedFit
 
 
 def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
     """Register two schedules of a finished study as `alf-<project>.<name>`, aliases alf-1 and alf-2.
 
-    With `from_lock` nothing is fitted: the schedules of the lock file are registered again.
+    The baseline and the best single rate are confirmed with them. With `from_lock` nothing is fitted: the schedules of
+    the lock file are registered again.
     """
     ctx.study(name)
     model = model_name(ctx.project, name)
@@ -35,58 +44,96 @@ def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
     ):
         registry = Registry(runs.tracker.uri)
         if from_lock:
-            locked = read_lock(ctx.paths.schedules(name)).schedules
-            schedules = {alias: each.schedule for alias, each in locked.items()}
-            register_schedules(registry, model, schedules, runs.parent_id)
+            lock = read_lock(ctx.paths.schedules(name))
+            schedules = {alias: each.schedule for alias, each in lock.schedules.items()}
+            register_schedules(registry, model, schedules, _tags(lock), runs.parent_id)
         else:
-            _confirm_and_register(ctx, name, model, registry, runs)
-    ctx.console.log(f"{name}: registered {model}@alf-1 and {model}@alf-2.")
+            lock = _confirm_and_register(ctx, name, model, registry, runs)
+            lock.write(ctx.paths.schedules(name))
+    for line in _outcome(lock, model):
+        ctx.console.log(f"{name}: {line}")
 
 
-def _confirm_and_register(ctx: Context, name: str, model: str, registry: Registry, runs: Runs) -> None:
-    bench, spec = open_bench(ctx, name), ctx.params.register_
-    folder = ctx.paths.study_results(name)
-    records, distance = read_trials(folder / "trials.jsonl"), bench.study.space.grid_step_distance
+def _confirm_and_register(ctx: Context, name: str, model: str, registry: Registry, runs: Runs) -> LockDocument:
+    bench, folder = open_bench(ctx, name), ctx.paths.study_results(name)
+    records = read_trials(folder / "trials.jsonl")
+    found, trials = _confirmed(ctx, name, model, bench, records, runs), {record.number: record for record in records}
+    schedules = {
+        alias: trial_schedule(
+            name, f"{name}-{alias}", bench, trials[candidate.trial], _confirmed_score(bench, candidate)
+        )
+        for alias, candidate in found.accepted.items()
+    }
+    versions = register_schedules(registry, model, schedules, _tags(found), runs.parent_id)
+    key = study_key(name, read_study(folder).digest)
+    _attach_curves(runs, key, [trials[each.trial] for each in found.accepted.values()], bench.study.score_name)
+    runs.metrics.update(_summary(found))
+    return found.model_copy(update={"schedules": locked_schedules(schedules, versions)})
+
+
+def _confirmed(
+    ctx: Context, name: str, model: str, bench: Bench, records: Sequence[TrialRecord], runs: Runs
+) -> LockDocument:
+    """Return what the confirmation found, before any schedule is registered."""
+    spec, distance = ctx.params.register_, bench.study.space.grid_step_distance
     baseline = bench.study.recipe.rates.at(bench.encoder.n_layers)
     picked = select_trials(records, baseline, spec.n_top, distance, spec.min_distance)
-    study, digest = bench.study, bench.sample.card.digest
-    template = FitJob("", study.recipe, bench.encoder_spec, digest, 0, ctx.compute.precision, metric=study.metric)
-    results = _confirm(ctx, name, bench, confirmation_jobs(picked, template, spec.n_seeds, spec.seed), runs)
-    truths = {task: sample.splits["confirmation"].labels for task, sample in bench.sample.tasks.items()}
-    metrics = {
-        task: plan.metric for task, plan in task_plans(study.recipe, task_infos(bench.sample), study.metric).items()
-    }
-    candidates = require_two(
-        name, [confirmed_candidate(record, results, template, spec.n_seeds, truths, metrics) for record in picked]
-    )
+    fits = RegistrationFits(ctx, name, bench, runs)
+    single_rate = fits.search_single_rate(baseline, len(records))
+    rates = {trial_name(record.number): record.rates for record in picked}
+    rates |= {BASELINE: baseline, SINGLE_RATE: uniform_rates(single_rate.rate, baseline)}
+    confirmed = fits.confirm(rates)
+    candidates = with_differences(confirmed_candidates(name, picked, confirmed), confirmed)
     by_score = rank_candidates(candidates, distance)
-    chosen = choose_schedules(by_score, spec.min_distance)
-    trials = {record.number: record for record in records}
-    settings = read_study(folder)
-    schedules = {
-        alias: trial_schedule(name, f"{name}-{alias}", bench, trials[candidate.trial], _confirmed(bench, candidate))
-        for alias, candidate in chosen.items()
+    return LockDocument(
+        study=name,
+        model=model,
+        metric=bench.study.score_name,
+        schedules={},
+        candidates=tuple(by_score),
+        chosen={alias: each.trial for alias, each in choose_schedules(by_score, spec.min_distance).items()},
+        require=spec.require,
+        margin=spec.margin,
+        references=references(confirmed),
+        single_rate=single_rate,
+        optimism=optimism([confirmed[trial_name(each.trial)].by_text for each in candidates]),
+    )
+
+
+def _tags(lock: LockDocument) -> dict[str, dict[str, str]]:
+    """Return the tags of the versions, by alias."""
+    aliases = lock.chosen or lock.schedules
+    return {alias: version_tags(lock.candidate(alias), lock.references, lock.single_rate) for alias in aliases}
+
+
+def _summary(lock: LockDocument) -> dict[str, float]:
+    """Return the metrics of the parent run."""
+    chosen = {alias: candidate for alias in lock.chosen if (candidate := lock.candidate(alias))}
+    named: dict[str, Estimate | None] = {**chosen}
+    if lock.references:
+        named |= {"baseline": lock.references.baseline, "single_rate": lock.references.single_rate}
+    return {
+        **{f"{name}.confirmed": each.mean for name, each in named.items() if each},
+        **{f"{alias}.difference": each.from_baseline.mean for alias, each in chosen.items() if each.from_baseline},
     }
-    versions = register_schedules(registry, model, schedules, runs.parent_id)
-    key = study_key(name, settings.digest)
-    _attach_curves(runs, key, [trials[candidate.trial] for candidate in chosen.values()], study.score_name)
-    runs.metrics.update({f"{alias}.confirmed": candidate.mean for alias, candidate in chosen.items()})
-    lock_document(name, model, study.score_name, schedules, versions, by_score).write(ctx.paths.schedules(name))
 
 
-def _confirm(ctx: Context, name: str, bench: Bench, jobs: Sequence[FitJob], runs: Runs) -> Mapping[str, RecordedFit]:
-    def logged(job: FitJob, result: RecordedFit) -> LoggedFields:
-        return LoggedFields(
-            {f"confirmation.{bench.study.score_name}": result.score}, {**bench.tags, "alf.seed": str(job.seed)}
-        )
+def _outcome(lock: LockDocument, model: str) -> Iterator[str]:
+    """Yield what was registered, and how it compares with the baseline."""
+    for alias in lock.chosen or lock.schedules:
+        candidate = lock.candidate(alias)
+        found = candidate.from_baseline if candidate else None
+        compared = f"{signed_estimate(found.mean, found.low, found.high)} against the baseline, " if found else ""
+        verdict = f" ({compared}{found.verdict})" if found else ""
+        if alias in lock.schedules:
+            yield f"registered {model}@{alias}{verdict}."
+        else:
+            yield f"{alias} is not registered{verdict}: it must be {required(lock.require, lock.margin)}."
+    if lock.references and lock.references.single_rate and lock.single_rate:
+        yield f"the best single rate is {rate(lock.single_rate.rate)}."
 
-    with ctx.console.progress(f"confirm {name}", len(jobs)) as bar:
-        ledger = Ledger(ctx.paths.ledger(f"register-{name}"))
-        fitter = Fitter(ctx, f"register-{name}", ledger, bench.fit_runner, bench.encoder.n_layers, runs, bar)
-        return fitter.fit_jobs(jobs, logged)
 
-
-def _confirmed(bench: Bench, candidate: Candidate) -> ConfirmedScore:
+def _confirmed_score(bench: Bench, candidate: Candidate) -> ConfirmedScore:
     return ConfirmedScore(
         metric=bench.study.score_name,
         mean=candidate.mean,

@@ -4,7 +4,7 @@ A schedule is a JSON artifact of a run (`artifact.py`); its version points to th
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from finetune_alf.tracking.store import open_store, redact, redacted_uri, tracki
 
 DIGEST_TAG = "alf.digest"
 NAME_TAG = "alf.schedule"
+
+_NO_SUCH_ALIAS = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""MLflow's error codes for an alias, or a model, that is not there."""
 
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _MODEL = re.compile(rf"{_ALIAS.pattern}(\.{_ALIAS.pattern})?")
@@ -49,11 +52,13 @@ class Registry:
         self.uri = uri
         self._clients: dict[bool, Any] = {}
 
-    def register(self, model: str, schedule: Schedule, alias: str, run_id: str) -> ScheduleVersion:
+    def register(
+        self, model: str, schedule: Schedule, alias: str, run_id: str, tags: Mapping[str, str] | None = None
+    ) -> ScheduleVersion:
         """Register a schedule as a version of `model` under an alias, with its file as an artifact of a run.
 
         An existing version with the same digest and a readable file is reused. A new version is created after the
-        upload was verified, so that an interrupted call leaves no version.
+        upload was verified, so that an interrupted call leaves no version. `tags` are set on either.
         """
         _check_names(model, alias)
         client = self._client(create=True)
@@ -66,8 +71,18 @@ class Registry:
                 version = self._find_version(client, model, schedule.digest) or client.create_model_version(
                     model, source, run_id, tags={DIGEST_TAG: schedule.digest, NAME_TAG: schedule.name}
                 )
+            for key, value in (tags or {}).items():
+                client.set_model_version_tag(model, str(version.version), key, value)
             client.set_registered_model_alias(model, alias, str(version.version))
             return _schedule_version(client.get_model_version(model, version.version))
+
+    def remove_alias(self, model: str, alias: str) -> None:
+        """Take an alias away, so that nothing is pulled by it; its version stays. Without the alias nothing happens."""
+        _check_names(model, alias)
+        client = self._client(create=True)
+        with tracking_errors(self.uri):
+            if self._has_alias(client, model, alias):
+                client.delete_registered_model_alias(model, alias)
 
     def pull(self, ref: str) -> PulledSchedule:
         """Return the schedule of `model@alias`, its digest verified against the version's."""
@@ -138,6 +153,17 @@ class Registry:
                 return version
         return None
 
+    def _has_alias(self, client: Any, model: str, alias: str) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client.get_model_version_by_alias(model, alias)
+        except MlflowException as error:
+            if error.error_code not in _NO_SUCH_ALIAS:
+                raise
+            return False
+        return True
+
     def _numbered(self, client: Any, model: str, number: int) -> Any:
         """Return the version of this number, or None."""
         from mlflow.exceptions import MlflowException
@@ -155,7 +181,7 @@ class Registry:
         try:
             version = client.get_model_version_by_alias(model, alias)
         except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            if error.error_code not in _NO_SUCH_ALIAS:
                 raise
             registered = ", ".join(f"{v.model}@{name}" for v in self.list() for name in v.aliases) or "no schedules"
             raise ScheduleError(

@@ -3,7 +3,7 @@
 `scores.py` makes of predictions what each text contributes to a score, for any metric, by the functions of
 `weighted.py`. `crossed.py` estimates a mean over seeds and texts, and a paired difference, which is such a mean.
 `verdict.py` corrects for several comparisons, and `power.py` says what it would take to find a difference.
-`paired.py` is about texts alone.
+`paired.py` is about texts alone, `winner.py` about the best of several.
 """
 
 from finetune_alf.stats.crossed import Components, Estimated, estimate
@@ -20,6 +20,7 @@ from finetune_alf.stats.verdict import (
     holm,
     verdict,
 )
+from finetune_alf.stats.winner import optimism
 
 __all__ = [
     "MIN_SEEDS",
@@ -37,6 +38,7 @@ __all__ = [
     "estimate",
     "holm",
     "needed",
+    "optimism",
     "pooled",
     "scores_of",
     "sign_flip_p",

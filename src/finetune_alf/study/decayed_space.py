@@ -48,6 +48,11 @@ class DecayedSpace(Spec):
         """The highest rate that a trial may have."""
         return self.rate.highest
 
+    @property
+    def positive_grid(self) -> tuple[float, ...]:
+        """The grid of the top rate."""
+        return self.rate.positive_grid
+
     def param_addresses(self, n_layers: int) -> dict[str, tuple[Address, ...]]:
         """Return the addresses whose rate each of the two params changes: all but the head."""
         return dict.fromkeys((TOP_RATE, DECAY), addresses(n_layers)[:-1])

@@ -1,0 +1,154 @@
+"""Registered schedules against plain fine-tuning and the best single rate, on the confirmation split."""
+
+from collections.abc import Iterator
+
+from finetune_alf.comparison import ComparedDifference
+from finetune_alf.documents import Estimate
+from finetune_alf.register.candidates import Candidate
+from finetune_alf.register.compare import FAMILY
+from finetune_alf.register.lock import LockDocument
+from finetune_alf.register.spec import Requirement
+from finetune_alf.report.evidence import few_seeds, how_judged, p_cell, verdict_cell
+from finetune_alf.report.numbers import NONE, counted, estimate, rate, score, signed, signed_estimate
+from finetune_alf.report.section import Section
+
+PLAIN = "plain fine-tuning"
+"""What the baseline is called in a sentence."""
+
+
+def required(require: Requirement, margin: float) -> str:
+    """Return what a schedule must be to be registered, in words."""
+    if require == "better":
+        return f"better than {PLAIN} by its verdict (`register.require`)"
+    return f"no worse than {PLAIN} by more than {score(margin)}, with its whole interval (`register.require`)"
+
+
+def differences_in_short(name: str, lock: LockDocument) -> Iterator[str]:
+    """Yield a line for each schedule of a study: its differences first, then its score; and what follows from them."""
+    for alias in lock.chosen or lock.schedules:
+        candidate = lock.candidate(alias)
+        compared = _compared(lock, candidate) if candidate else None
+        if alias in lock.schedules:
+            yield f"`{alias}` of `{name}`: {'; '.join(filter(None, (compared, *_score(lock, alias))))}."
+        else:
+            must = required(lock.require, lock.margin)
+            yield f"`{alias}` of `{name}` is not registered, since it must be {must}: {compared or 'no comparison'}."
+    yield advice(name, lock)
+
+
+def advice(name: str, lock: LockDocument) -> str:
+    """Return what to use, as far as the confirmation says, and where the number is to go by.
+
+    The best candidate's luck is taken off its differences first.
+    """
+    best = lock.candidate("alf-1")
+    if lock.references is None or best is None:
+        return (
+            f"`{name}`: not compared with {PLAIN} yet. Run `finetune-alf register {name}` again: it confirms that too."
+        )
+    if best.from_baseline is None:
+        return f"`{name}`: {PLAIN} diverged in its confirmation, so that nothing is compared with it. Lower its rate."
+    luck = lock.optimism or 0.0
+    return (
+        f"`{name}`: **{_what_to_use(lock, best, best.from_baseline, luck)}** `alf-1` is the best of "
+        f"{counted(len(lock.candidates), 'candidate')}, which makes it about {score(luck)} too good; less that, it is "
+        f"{signed(best.from_baseline.mean - luck)} against {PLAIN}. The number to go by is its test score on the "
+        "sample that was searched, which the transfer gives."
+    )
+
+
+def differences_section(lock: LockDocument) -> Section:
+    """Return the table of differences, how to read it, and the search for the best single rate."""
+    section = Section()
+    if lock.references is None:
+        return section
+    section.text(f"**Differences from {PLAIN} and from the best single rate** (the same seeds and texts)")
+    section.table(
+        ("trial", f"from {PLAIN}", "p, corrected", "verdict", "from the best single rate"),
+        [_row(candidate) for candidate in lock.candidates],
+    )
+    found = [each.from_baseline for each in lock.candidates if each.from_baseline]
+    section.text(
+        how_judged(FAMILY, [each.verdict for each in found]),
+        few_seeds(len(lock.candidates[0].scores)),
+        _luck(lock),
+    )
+    section.text(_single_rates(lock))
+    return section
+
+
+def reference_rows(lock: LockDocument) -> list[list[str]]:
+    """Return the rows of baseline and best single rate for the table of candidates."""
+    there, single = lock.references, lock.single_rate
+    if there is None or single is None:
+        return []
+    searched = next(each.mean for each in single.grid if each.rate == single.rate)
+    named = (("baseline", None, there.baseline), (f"single rate {rate(single.rate)}", searched, there.single_rate))
+    return [
+        [name, score(search), estimate(own), ", ".join(map(score, own.scores)), NONE, NONE]
+        if own
+        else [name, score(search), "diverged", NONE, NONE, NONE]
+        for name, search, own in named
+    ]
+
+
+def _what_to_use(lock: LockDocument, best: Candidate, found: ComparedDifference, luck: float) -> str:
+    single = best.from_single_rate
+    if found.verdict == "worse":
+        return "Plain fine-tuning is better: use that."
+    if found.mean - luck <= 0:
+        return "Plain fine-tuning does as well: use that."
+    if single and lock.single_rate and single.mean - luck <= 0:
+        return f"One rate for all layers, {rate(lock.single_rate.rate)}, does as well: use that."
+    if found.verdict == "better":
+        return f"`alf-1` is better than {PLAIN}."
+    return f"This does not show that `alf-1` is better than {PLAIN}."
+
+
+def _compared(lock: LockDocument, candidate: Candidate) -> str | None:
+    parts = []
+    if found := candidate.from_baseline:
+        parts.append(f"**{_signed(found)}** against {PLAIN} ({found.verdict})")
+    if (found := candidate.from_single_rate) and lock.single_rate:
+        parts.append(f"{_signed(found)} against the best single rate, {rate(lock.single_rate.rate)}")
+    return ", ".join(parts) or None
+
+
+def _score(lock: LockDocument, alias: str) -> Iterator[str]:
+    schedule = lock.schedules[alias].schedule
+    if kept := schedule.confirmed:
+        mean = Estimate(mean=kept.mean, low=kept.low, high=kept.high)
+        yield f"{kept.metric.replace('_', ' ')} {estimate(mean)} on {kept.n_texts:,} unseen texts"
+    yield f"{len(schedule.rates.frozen)} of {len(schedule.rates)} addresses frozen"
+
+
+def _row(candidate: Candidate) -> list[str]:
+    found, single = candidate.from_baseline, candidate.from_single_rate
+    own = [_signed(found), p_cell(found.p_holm), verdict_cell(found.verdict)] if found else [NONE] * 3
+    return [str(candidate.trial), *own, _signed(single) if single else NONE]
+
+
+def _luck(lock: LockDocument) -> str | None:
+    if not lock.optimism:
+        return None
+    return (
+        f"The best of {counted(len(lock.candidates), 'candidate')} was chosen by these same scores, and is expected to "
+        f"be {score(lock.optimism)} too good, by the luck of its seeds and texts. The corrected p allow for that, the "
+        "intervals do not."
+    )
+
+
+def _single_rates(lock: LockDocument) -> str | None:
+    single = lock.single_rate
+    if single is None:
+        return None
+    means = ", ".join(f"{rate(each.rate)} {score(each.mean)}" for each in single.grid)
+    return (
+        f"The best single rate, for embeddings and all layers, is {rate(single.rate)}: it has the best mean on the "
+        f"validation split, over {counted(len(single.grid[0].scores), 'seed')} for each rate of the grid, "
+        f"{counted(single.n_fits, 'fit')} in all. Means: {means}."
+    )
+
+
+def _signed(found: Estimate) -> str:
+    return signed_estimate(found.mean, found.low, found.high)
