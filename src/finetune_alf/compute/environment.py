@@ -53,6 +53,16 @@ def shares(environments: Iterable[Environment]) -> tuple[EnvironmentShare, ...]:
     )
 
 
+def merged(parts: Iterable[Iterable[EnvironmentShare]]) -> tuple[EnvironmentShare, ...]:
+    """Return the environments of several parts of some work, each with its number of fits in all."""
+    counts: Counter[str] = Counter()
+    for share in (share for part in parts for share in part):
+        counts[share.environment.model_dump_json()] += share.n_fits
+    return tuple(
+        EnvironmentShare(environment=Environment.model_validate_json(one), n_fits=n) for one, n in counts.items()
+    )
+
+
 def package_versions() -> dict[str, str | None]:
     """Return the versions of this package and of RECORDED_PACKAGES; None for one that is not installed."""
     return {"finetune_alf": __version__, **{name: _version(name) for name in RECORDED_PACKAGES}}

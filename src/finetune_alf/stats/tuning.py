@@ -1,19 +1,21 @@
 """Tuning curves: the test score of what a search would have selected, against the number of its fits."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from math import comb
 from statistics import fmean
 
 
-def selected_so_far(validation: Sequence[float], test: Sequence[float]) -> list[float]:
-    """Return, after each fit, the test score of the fit with the highest validation score so far.
+def selected_so_far(settings: Sequence[Hashable], validation: Sequence[float], test: Sequence[float]) -> list[float]:
+    """Return, after each fit, the mean test score of the setting with the highest mean validation score so far.
 
     Of equal ones it is the earliest.
     """
-    best, curve = 0, []
-    for index, score in enumerate(validation):
-        best = index if score > validation[best] else best
-        curve.append(test[best])
+    fits: dict[Hashable, list[tuple[float, float]]] = {}
+    curve = []
+    for setting, validated, tested in zip(settings, validation, test, strict=True):
+        fits.setdefault(setting, []).append((validated, tested))
+        best = max(fits.values(), key=lambda own: fmean(score for score, _ in own))
+        curve.append(fmean(score for _, score in best))
     return curve
 
 

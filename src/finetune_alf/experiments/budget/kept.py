@@ -1,0 +1,44 @@
+"""The file of finished replicates: read, appended to, and looked up by identity."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from finetune_alf.experiments.budget.line import ReplicateLine
+from finetune_alf.experiments.budget.spec import BudgetSpec
+from finetune_alf.files import canonical_json, write_text
+from finetune_alf.paths import Paths
+
+KEY = "budget"
+
+
+def store(paths: Paths, name: str, spec: BudgetSpec) -> Path:
+    """Return the file of finished replicates: in the folder `keep`, where the params name one, or beside the ledgers.
+
+    It holds those of other params too; results/ has those of the present ones.
+    """
+    if spec.keep is None:
+        return paths.studies / f"{KEY}-{name}.replicates.jsonl"
+    return Paths(paths.root, spec.keep).cells(KEY, name)
+
+
+def read_replicates(path: Path) -> dict[str, ReplicateLine]:
+    """Return the replicates of a file by identity; of two with one identity, the earlier.
+
+    Raises InputError, naming file and line, for a line that is no replicate.
+    """
+    lines = ReplicateLine.read_lines(path) if path.exists() else ()
+    found: dict[str, ReplicateLine] = {}
+    for line in lines:
+        found.setdefault(line.identity, line)
+    return found
+
+
+def keep_replicate(path: Path, line: ReplicateLine) -> None:
+    """Add a finished replicate to a file, which is written anew, so that a kill leaves no part of a line."""
+    before = path.read_text("utf-8") if path.exists() else ""
+    write_text(path, f"{before}{canonical_json(line.as_json())}\n")
+
+
+def of_identities(found: dict[str, ReplicateLine], identities: Sequence[str]) -> list[ReplicateLine]:
+    """Return the replicates with these identities that there are, in this order."""
+    return [found[identity] for identity in identities if identity in found]

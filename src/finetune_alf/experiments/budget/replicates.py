@@ -1,0 +1,76 @@
+"""The replicates of a budget: their order, their identities, their draws and the folders that they need meanwhile."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from finetune_alf.compute import Precision
+from finetune_alf.data.redraw import redraw
+from finetune_alf.data.sample import Sample, save_sample
+from finetune_alf.documents import EncoderIdentity
+from finetune_alf.experiments.budget.spec import BudgetSpec
+from finetune_alf.files import digest
+from finetune_alf.seeds import child_seed
+
+LEDGER = "jobs.jsonl"
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One replicate of a prepared sample; `identity` is the digest of all that changes it."""
+
+    sample: Sample
+    index: int
+    seed: int
+    identity: str
+
+    @property
+    def key(self) -> str:
+        """Its name: sample and index."""
+        return f"{self.sample.name}/{self.index}"
+
+
+def replicates(
+    spec: BudgetSpec, samples: Mapping[str, Sample], encoder: EncoderIdentity, precision: Precision
+) -> list[Replicate]:
+    """Return all replicates, one of each sample before the next one of any, so that a part of them is balanced."""
+    return [
+        Replicate(
+            sample,
+            index,
+            child_seed(spec.seed, "replicate", sample.card.digest, index),
+            digest(spec.replicate_identity(sample.card.digest, encoder, precision, index)),
+        )
+        for index in range(spec.n_replicates)
+        for sample in samples.values()
+    ]
+
+
+def drawn_sample(spec: BudgetSpec, replicate: Replicate) -> Sample:
+    """Draw a replicate's splits; DataError when the prepared sample has too few rows."""
+    sizes = (spec.n_train, spec.n_validation, spec.n_confirmation)
+    return redraw(replicate.sample, *sizes, child_seed(replicate.seed, "draw"))
+
+
+@contextmanager
+def workplace(folder: Path, drawn: Sample) -> Iterator[tuple[Path, Path]]:
+    """Yield the folder of a drawn sample and the ledger of its fits; both are removed when the block is through.
+
+    An error or Ctrl-C leaves them, so that the replicate goes on with the fits that it has.
+    """
+    sample = folder / "sample"
+    if not (sample / "card.json").exists():
+        save_sample(sample, drawn)
+    yield sample, folder / LEDGER
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # other replicates may be under way there
+        folder.parent.rmdir()
+
+
+def n_fits(spec: BudgetSpec, n_searched: Sequence[int]) -> int:
+    """Return how many fits a replicate has at most, whose arms search with so many."""
+    confirmed = (len(n_searched) * spec.n_top + 1) * spec.n_confirm_seeds
+    tested = (len(n_searched) + 1) * spec.n_test_seeds + spec.n_permuted + spec.n_random + 1
+    return 1 + sum(n_searched) + confirmed + tested

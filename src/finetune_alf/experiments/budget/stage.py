@@ -1,0 +1,217 @@
+"""Stage `budget`: do the replicates that are not kept yet, keep each as it ends, and write what follows from all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from finetune_alf.compute.environment import merged, shares
+from finetune_alf.data.redraw import POOL
+from finetune_alf.documents import EncoderIdentity
+from finetune_alf.experiments.budget.analysis import compared, contrast_results, optimism, pilot, tuning_curves
+from finetune_alf.experiments.budget.arms import arms
+from finetune_alf.experiments.budget.document import BudgetDocument, BudgetSample
+from finetune_alf.experiments.budget.kept import KEY, keep_replicate, of_identities, read_replicates, store
+from finetune_alf.experiments.budget.line import ReplicateLine, packed
+from finetune_alf.experiments.budget.procedure import Measured, Procedure, Request, Scored
+from finetune_alf.experiments.budget.replicates import Replicate, drawn_sample, n_fits, replicates, workplace
+from finetune_alf.experiments.budget.section import SECTION
+from finetune_alf.experiments.budget.spec import BudgetSpec
+from finetune_alf.experiments.budget.spread import spreads
+from finetune_alf.files import write_jsonl
+from finetune_alf.metrics import Metric, majority_baseline, sample_metric
+from finetune_alf.params.section import entry
+from finetune_alf.recipe import AnyRecipe, ProbeRecipe
+from finetune_alf.running.bench import SamplesBench, fit_runner_of, open_samples
+from finetune_alf.running.context import Context
+from finetune_alf.running.fitter import Fitter, LoggedFields, fitting
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.ledger import Ledger
+from finetune_alf.train.result import RecordedFit
+
+
+def budget(ctx: Context, name: str) -> None:
+    """Do the replicates of `budget.<name>` that are not kept yet, and write the document after each."""
+    spec = entry(SECTION.key, SECTION.of(ctx.params), name)
+    with ctx.lock(f"budget-{name}"):
+        run = _open(ctx, name, spec)
+        missing = run.missing
+        total = len(missing) * n_fits(spec, [arm.n_fits for arm in arms(spec)])
+        tags = {"alf.budget": name, "alf.encoder": run.encoder.identity}
+        with fitting(
+            ctx, KEY, name, fit_runner=run.bench.fit_runner, n_layers=run.encoder.n_layers, n_fits=total, tags=tags
+        ) as fitter:
+            for replicate in missing:
+                keep_replicate(run.path, run.fit(fitter, replicate))
+                run.write()
+                ctx.console.log(f"{name}: replicate {replicate.key} is kept in {run.path}.")
+            run.write()
+    ctx.console.log(f"{name}: {len(run.lines)} of {len(run.replicates)} replicates.")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A budget with its samples and its encoder loaded."""
+
+    ctx: Context
+    name: str
+    spec: BudgetSpec
+    bench: SamplesBench
+    encoder: EncoderIdentity
+    replicates: Sequence[Replicate]
+
+    @property
+    def path(self) -> Path:
+        """The file of finished replicates."""
+        return store(self.ctx.paths, self.name, self.spec)
+
+    @property
+    def lines(self) -> list[ReplicateLine]:
+        """The finished replicates of these params, in order."""
+        return of_identities(read_replicates(self.path), [replicate.identity for replicate in self.replicates])
+
+    @property
+    def missing(self) -> list[Replicate]:
+        """The replicates that are not finished, in order."""
+        finished = read_replicates(self.path)
+        return [replicate for replicate in self.replicates if replicate.identity not in finished]
+
+    def fit(self, fitter: Fitter, replicate: Replicate) -> ReplicateLine:
+        """Do a replicate; its fits are kept until it is finished."""
+        drawn = drawn_sample(self.spec, replicate)
+        folder = self.ctx.paths.studies / f"{KEY}-{self.name}" / replicate.identity[:16]
+        with workplace(folder, drawn) as (sample, path):
+            ledger = Ledger(path)
+            own = replace(fitter, ledger=ledger, fit_runner=fit_runner_of(self.ctx, {drawn.card.digest: sample}))
+            scorer = _Scorer(self, own, replicate, drawn.card.digest)
+            measured = Procedure(self.spec, self.encoder.n_layers, replicate.seed, scorer).run()
+            return self._line(replicate, drawn.card.digest, measured, ledger.results)
+
+    def write(self) -> None:
+        """Write the finished replicates and the document; the latter beside the kept replicates, too."""
+        lines = self.lines
+        if not lines:
+            return
+        document, paths = self._document(lines), self.ctx.paths
+        write_jsonl(paths.cells(KEY, self.name), [line.as_json() for line in lines])
+        document.write(paths.document(KEY, self.name))
+        if self.spec.keep is not None:
+            document.write(self.path.with_suffix(".json"))
+
+    def _document(self, lines: Sequence[ReplicateLine]) -> BudgetDocument:
+        """Return what follows from finished replicates."""
+        samples = tuple(self._sample(name, sum(line.sample == name for line in lines)) for name in self.spec.samples)
+        is_complete = len(lines) == len(self.replicates)
+        shared = {name: getattr(self.spec, name) for name in BudgetDocument.model_fields if hasattr(self.spec, name)}
+        return BudgetDocument(
+            **{
+                **shared,
+                "name": self.name,
+                "encoder": self.encoder,
+                "samples": samples,
+                "n_fits": {arm.name: arm.n_fits for arm in arms(self.spec)},
+                "n_fits_done": sum(line.n_fits for line in lines),
+                "seconds": sum(line.seconds for line in lines),
+                "environments": merged(line.environments for line in lines),
+                "compared": compared(lines),
+                "contrasts": contrast_results(lines, self.spec.margin, is_complete=is_complete),
+                "curves": tuning_curves(lines),
+                "optimism": optimism(lines),
+                "spreads": spreads(lines),
+                "pilot": pilot(lines, self.spec.n_pilot, self.spec.samples, self.spec.margin),
+            }
+        )
+
+    def _sample(self, name: str, n_replicates: int) -> BudgetSample:
+        sample = self.bench.samples[name]
+        truth = sample.splits["test"].labels
+        counts = sample.card.counts
+        return BudgetSample(
+            name=name,
+            digest=sample.card.digest,
+            pool={label: sum(counts[split][label] for split in POOL) for label in counts["train"]},
+            n_test=len(truth),
+            majority_baseline=majority_baseline(sample_metric(self.spec.metric, sample.card.n_classes), truth),
+            n_replicates=n_replicates,
+        )
+
+    def _line(self, replicate: Replicate, drawn: str, measured: Measured, fits: Sequence[RecordedFit]) -> ReplicateLine:
+        return ReplicateLine(
+            identity=replicate.identity,
+            sample=replicate.sample.name,
+            index=replicate.index,
+            drawn=drawn,
+            n_test=len(replicate.sample.splits["test"].texts),
+            arms=measured.arms,
+            baseline=measured.baseline,
+            permuted=measured.permuted,
+            random=measured.random,
+            probe=measured.probe,
+            n_fits=len(fits),
+            seconds=round(sum(fit.seconds for fit in fits), 1),
+            environments=shares(fit.environment for fit in fits),
+        )
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """Scores the fits of one replicate."""
+
+    run: _Run
+    fitter: Fitter
+    replicate: Replicate
+    drawn: str
+
+    def __call__(self, requests: Sequence[Request]) -> list[Scored]:
+        jobs = [self._job(request) for request in requests]
+        results = self.fitter.fit_jobs(jobs, self._logged)
+        return [self._scored(results[job.key], job) for job in jobs]
+
+    def _job(self, request: Request) -> FitJob:
+        spec, key = self.run.spec, f"{self.replicate.key}/{request.key}"
+        recipe: AnyRecipe = ProbeRecipe(max_tokens=spec.recipe.max_tokens)
+        if request.rates is not None:
+            recipe = spec.recipe.with_rates(request.rates)
+        precision = self.fitter.fit_runner.compute.precision
+        return FitJob(
+            key, recipe, self.run.bench.encoder_spec, self.drawn, request.seed, precision, request.split, spec.metric
+        )
+
+    def _scored(self, result: RecordedFit, job: FitJob) -> Scored:
+        kept = None if result.kept_epoch is None else result.epochs[result.kept_epoch].validation_score
+        return Scored(kept, result.score, self._right(result, job))
+
+    def _right(self, result: RecordedFit, job: FitJob) -> str | None:
+        metric = self._metric
+        if metric.is_correct is None or not result.predictions or job.score_on != "test":
+            return None
+        truth = self.replicate.sample.splits["test"].labels
+        return packed(metric.is_correct(np.asarray(truth), np.asarray(result.predictions)))
+
+    @property
+    def _metric(self) -> Metric:
+        return sample_metric(self.run.spec.metric, self.replicate.sample.card.n_classes)
+
+    def _logged(self, job: FitJob, result: RecordedFit) -> LoggedFields:
+        tags = {
+            "alf.encoder": self.run.encoder.identity,
+            "alf.sample": self.replicate.sample.name,
+            "alf.sample.digest": self.drawn,
+            "alf.replicate": str(self.replicate.index),
+            "alf.seed": str(job.seed),
+        }
+        return LoggedFields({f"{job.score_on}.{self.run.spec.metric}": result.score}, tags)
+
+
+def _open(ctx: Context, name: str, spec: BudgetSpec) -> _Run:
+    """Load encoder and samples, and draw a replicate of each sample, so that a fault is found before any fit.
+
+    Raises DataError, naming the stage to run, for a sample that is not there or too small, and EncoderError.
+    """
+    bench = open_samples(ctx, spec.encoder, spec.samples)
+    encoder = EncoderIdentity(name=spec.encoder, identity=bench.encoder.identity, n_layers=bench.encoder.n_layers)
+    all_of_them = replicates(spec, bench.samples, encoder, bench.fit_runner.compute.precision)
+    for replicate in all_of_them[: len(spec.samples)]:
+        drawn_sample(spec, replicate)
+    return _Run(ctx, name, spec, bench, encoder, all_of_them)
