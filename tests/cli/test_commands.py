@@ -168,12 +168,25 @@ def test_schedules_lists_the_published_and_makes_no_store(root: Path) -> None:
 def test_a_pulled_schedule_is_the_one_that_is_shown(root: Path) -> None:
     out = root / "out" / "alf.json"
     assert run(root, "schedules", "pull", "bert-alf-2", "--out", str(out)).exit_code == 0
-    assert json.loads(run(root, "schedules", "show", "bert-alf-2").stdout) == json.loads(out.read_text())
+    assert json.loads(run(root, "schedules", "show", "bert-alf-2", "--json").stdout) == json.loads(out.read_text())
     assert read_schedule(out).rates.n_layers == 12
     again = run(root, "schedules", "pull", "bert-alf-1", "--out", str(out))
     assert again.exit_code == 3
     assert "--force" in again.stderr
     assert run(root, "schedules", "pull", "bert-alf-1", "--out", str(out), "--force").exit_code == 0
+
+
+def test_a_schedule_is_shown_with_what_is_assumed_and_what_its_rates_do(root: Path) -> None:
+    lines = run(root, "schedules", "show", "distilbert-alf-1").stdout.splitlines()
+    table = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines if line.startswith("  ")}
+    assert table["clip"] == "*                      1"
+    assert table["batch"] == "32"
+    assert table["early_stopping.patience"].startswith("*")
+    assert table["layer.1"].split(maxsplit=1) == ["0", "frozen"]
+    assert table["layer.4"].split(maxsplit=1) == ["2e-8", "barely moves (at most 5e-4)"]
+    assert table["layer.3"].split(maxsplit=1) == ["2e-5", "learns (at most .5)"]
+    longer = run(root, "schedules", "show", "distilbert-alf-1", "--steps", "10000").stdout
+    assert "learns (at most .005)" in next(line for line in longer.splitlines() if "layer.4" in line)
 
 
 def test_an_unregistered_schedule_is_a_clear_error(root: Path) -> None:

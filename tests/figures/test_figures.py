@@ -82,6 +82,13 @@ def test_frozen_addresses_are_drawn_below_the_lowest_rate() -> None:
     assert math.log10(2e-10 / info.floor) > 1
 
 
+def test_an_address_that_barely_moves_is_pale_and_only_in_its_own_schedule() -> None:
+    barely = {"alf-1": ("layer.0",)}
+    assert rates_info(RATES, barely).barely == barely
+    assert rates_by_layer(RATES, barely) != rates_by_layer(RATES)
+    assert rates_by_layer(RATES, {"no such": ("layer.0",)}) == rates_by_layer(RATES)
+
+
 def test_history_sorts_trials_and_keeps_the_best_so_far() -> None:
     info = history_info(SCORES)
     assert info.numbers == (0, 2, 3)

@@ -125,6 +125,28 @@ def test_the_thesiss_important_layers_stand_beside_those_of_its_own_encoders(tmp
     assert "The thesis ranks layer 3 of DistilBERT, layer 8 of BERT, layer 8 of RoBERTa first" in text
 
 
+def test_measured_movements_decide_the_words_and_stand_beside_the_bounds_of_the_encoders_own_sizes(
+    tmp_path: Path,
+) -> None:
+    paths = write_everything(tmp_path)
+    folder = paths.study_results("minilm")
+    alf = read_json(paths.schedules("minilm"))["schedules"]["alf-1"]["schedule"]["recipe"]["rates"]
+    rates = {"embeddings": alf["embeddings"], **{f"layer.{i}": rate for i, rate in enumerate(alf["layers"])}}
+    trials = read_jsonl(folder / "trials.jsonl")
+    own = next(each for each in trials if each["rates"] == {**rates, "head": alf["head"]})
+    own["result"]["movement"] = {"embeddings": 0.0, "layer.0": 1e-6, "layer.1": 3e-5, "layer.2": 0.0021, "head": 0.5}
+    write_jsonl(folder / "trials.jsonl", trials)
+    write_json(folder / "study.json", read_json(folder / "study.json") | {"mean_sizes": {"layer.2": 0.008}})
+    lock = read_json(paths.schedules("minilm"))
+    lock["schedules"]["alf-1"]["schedule"]["provenance"]["movement"] = own["result"]["movement"]
+    write_json(paths.schedules("minilm"), lock)
+    page = report(paths)
+    assert "| `layer.2` | learns (at most .2) | learns (at most .002, measured .0021) |" in page
+    assert "barely moves (at most 1.6e-6, measured 1e-6)" in page
+    assert "taken as" not in page
+    assert "1 of 5 addresses frozen, 2 barely moving." in page
+
+
 def test_figures_exist_and_are_linked(page: Path, text: str) -> None:
     linked = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
     there = [str(file.relative_to(page.parent)) for file in page.parent.rglob("*.png")]

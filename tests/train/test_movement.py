@@ -11,7 +11,7 @@ from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, addresses, layer
 from finetune_alf.recipe import SGD, AdamW, HoulsbyAdapter
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.fit import TaskSplits, fit
-from finetune_alf.train.movement import movement, weights_at_start
+from finetune_alf.train.movement import mean_sizes, movement, weights_at_start
 
 ALL = addresses(N_LAYERS)
 RATES = LayerRates.of(1e-3, [0.0, 1e-4, 1e-3], 1e-2)
@@ -86,3 +86,10 @@ def test_the_encoders_own_copy_is_the_start_and_only_new_weights_are_copied():
     assert all(
         torch.equal(tensor, encoder.model.get_parameter(name)) for own in start.values() for name, tensor in own.items()
     )
+
+
+def test_mean_sizes_are_those_of_all_weights_of_an_address(loaded):
+    found = mean_sizes(loaded)
+    assert tuple(found) == ALL
+    own = [loaded.model.get_parameter(name).detach().abs().flatten() for name in loaded.anatomy.parameters[layer(1)]]
+    assert found[layer(1)] == pytest.approx(torch.cat(own).mean().item())

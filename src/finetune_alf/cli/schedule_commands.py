@@ -1,11 +1,15 @@
 """`finetune-alf schedules`: list, show and pull what the thesis published and what studies registered."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from finetune_alf.cli.project import root_option, store_uri
 from finetune_alf.errors import InputError
+
+if TYPE_CHECKING:
+    from finetune_alf.schedules.schedule import Schedule
 
 _uri_option = click.option("--uri", help="The MLflow store; the folder's own unless named.")
 
@@ -40,11 +44,23 @@ def list_all(uri: str | None, root: Path) -> None:
 
 @schedules.command(epilog="Example: finetune-alf schedules show distilbert-alf-1")
 @click.argument("ref")
+@click.option("--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="The steps of a fit.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON document, as `pull` writes it.")
 @_uri_option
 @root_option
-def show(ref: str, uri: str | None, root: Path) -> None:
-    """Print schedule REF as JSON: a published name, FILE.json, or MODEL@ALIAS."""
-    click.echo(_pulled(ref, uri, root))
+def show(ref: str, steps: int, as_json: bool, uri: str | None, root: Path) -> None:
+    """Print schedule REF: a published name, FILE.json, or MODEL@ALIAS.
+
+    Its source, its recipe, and what each rate does over a number of steps: frozen, barely moves, learns.
+    """
+    schedule = _pulled(ref, uri, root)
+    if as_json:
+        click.echo(schedule.to_json().rstrip("\n"))
+        return
+    from finetune_alf.schedules.description import describe
+
+    for line in describe(schedule, steps):
+        click.echo(line)
 
 
 @schedules.command(epilog="Example: finetune-alf schedules pull alf-mine.minilm@alf-1 --out alf-1.json")
@@ -59,12 +75,11 @@ def pull(ref: str, out: Path, force: bool, uri: str | None, root: Path) -> None:
         raise InputError(f"{out} exists already. Name another file, or pass --force.")
     from finetune_alf.files import write_text
 
-    text = _pulled(ref, uri, root)
-    write_text(out, f"{text}\n")
+    write_text(out, _pulled(ref, uri, root).to_json())
     click.echo(f"{out}: {ref}")
 
 
-def _pulled(ref: str, uri: str | None, root: Path) -> str:
+def _pulled(ref: str, uri: str | None, root: Path) -> "Schedule":
     from finetune_alf.schedules.pull import pull as pull_schedule
 
-    return pull_schedule(ref, store_uri(root, uri) if "@" in ref else None).to_json().rstrip("\n")
+    return pull_schedule(ref, store_uri(root, uri) if "@" in ref else None)

@@ -1,7 +1,7 @@
 """The learning rate at each address, for several schedules; frozen addresses are in a band of their own."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,35 +12,48 @@ Schedules = Mapping[str, Mapping[str, float] | Mapping[Address, float]]
 """Rates by schedule and address; LayerRates is such a mapping."""
 
 
+FACES: Mapping[str, dict[str, Any]] = {
+    "learns": {},
+    "barely moves": {"alpha": 0.35},
+    "frozen": {"markerfacecolor": "white"},
+}
+"""How the markers of each kind of address look."""
+
+
 @dataclass(frozen=True)
 class RatesInfo:
     """Addresses from the input up, and the rates of each schedule, None where it lacks the address.
 
-    `floor` is the height of frozen addresses, at least a decade below the lowest positive rate.
+    `barely` are the addresses of each schedule that barely move. `floor` is the height of frozen addresses, at least a
+    decade below the lowest positive rate.
     """
 
     addresses: tuple[str, ...]
     rates: dict[str, tuple[float | None, ...]]
     floor: float
+    barely: Mapping[str, Collection[str]]
 
     def height(self, rate: float) -> float:
         """Return the y coordinate of a rate."""
         return rate if rate > 0 else self.floor
 
 
-def rates_info(schedules: Schedules) -> RatesInfo:
+def rates_info(schedules: Schedules, barely: Mapping[str, Collection[str]] | None = None) -> RatesInfo:
     """Sort `{schedule: {address: rate}}` by address; shallower schedules have gaps."""
     plain = {name: {str(a): float(rate) for a, rate in rates.items()} for name, rates in schedules.items()}
     addresses = tuple(sorted({address for rates in plain.values() for address in rates}, key=_position))
     by_schedule = {name: tuple(rates.get(address) for address in addresses) for name, rates in plain.items()}
     positive = [rate for rates in by_schedule.values() for rate in rates if rate]
     lowest = min(positive, default=1e-5)
-    return RatesInfo(addresses, by_schedule, 10.0 ** (math.floor(math.log10(lowest)) - 1.5))
+    return RatesInfo(addresses, by_schedule, 10.0 ** (math.floor(math.log10(lowest)) - 1.5), barely or {})
 
 
-def rates_by_layer(schedules: Schedules) -> bytes:
-    """Draw learning rate (log scale) over address; hollow markers in the grey band are frozen (rate 0)."""
-    info = rates_info(schedules)
+def rates_by_layer(schedules: Schedules, barely: Mapping[str, Collection[str]] | None = None) -> bytes:
+    """Draw learning rate (log scale) over address.
+
+    Hollow markers in the grey band are frozen (rate 0), pale ones are of the addresses that `barely` move.
+    """
+    info = rates_info(schedules, barely)
     with styled_figure(max(6.0, 2.4 + 0.6 * len(info.addresses)), 3.6) as drawing:
         axes = drawing.axes[0]
         axes.set_yscale("log")
@@ -62,11 +75,18 @@ def _draw(axes: Any, info: RatesInfo, index: int, name: str, rates: tuple[float 
     shift = 0.12 * (index - (len(info.rates) - 1) / 2)  # so that equal rates do not hide each other
     points = [(at + shift, info.height(rate), rate) for at, rate in enumerate(rates) if rate is not None]
     axes.plot([x for x, _, _ in points], [y for _, y, _ in points], color=color(index), alpha=0.35, linewidth=1)
-    for frozen in (False, True):
-        shown = [(x, y) for x, y, rate in points if (rate == 0) == frozen]
-        face = {"markerfacecolor": "white"} if frozen else {"label": name}
+    kinds = {at: _kind(info, name, at, rate) for at, rate in enumerate(rates) if rate is not None}
+    for kind, face in FACES.items():
+        shown = [(at + shift, info.height(rates[at] or 0.0)) for at, own in kinds.items() if own == kind]
         style = {"linestyle": "none", "marker": marker(index), "color": color(index), "markersize": 6}
-        axes.plot([x for x, _ in shown], [y for _, y in shown], **style, **face)
+        label = {"label": name} if kind == "learns" else {}
+        axes.plot([x for x, _ in shown], [y for _, y in shown], **style, **face, **label)
+
+
+def _kind(info: RatesInfo, name: str, at: int, rate: float) -> str:
+    if rate == 0:
+        return "frozen"
+    return "barely moves" if info.addresses[at] in info.barely.get(name, ()) else "learns"
 
 
 def _top(info: RatesInfo) -> float:

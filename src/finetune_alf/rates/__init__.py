@@ -16,7 +16,7 @@ from finetune_alf.rates.address import (
     task_head,
 )
 from finetune_alf.rates.layer_rates import LayerRates
-from finetune_alf.rates.movement import BARELY, MovementWord, largest_movement, movement_word
+from finetune_alf.rates.movement import BARELY, TYPICAL_SIZE, Movement, MovementWord, largest_movement, movement_word
 from finetune_alf.rates.policies import (
     DecayedRates,
     FrozenBelow,
@@ -31,11 +31,13 @@ __all__ = [
     "EMBEDDINGS",
     "HEAD",
     "POOLER",
+    "TYPICAL_SIZE",
     "Address",
     "DecayedRates",
     "FrozenBelow",
     "LayerRates",
     "ListedRates",
+    "Movement",
     "MovementWord",
     "RatesPolicy",
     "SpreadRates",

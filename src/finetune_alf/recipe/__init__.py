@@ -11,6 +11,7 @@ from finetune_alf.recipe.curve import (
 )
 from finetune_alf.recipe.early_stopping import EarlyStopping
 from finetune_alf.recipe.linear import AnyRecipe, LinearRecipe, ProbeRecipe, TfidfRecipe
+from finetune_alf.recipe.movement import movements
 from finetune_alf.recipe.optimizer import SGD, AdamW, Optimizer
 from finetune_alf.recipe.recipe import FORGETTING_BOUND, Pooler, Pooling, Recipe
 from finetune_alf.recipe.tasks import HeadsSpec, TaskSpec, TasksSpec
@@ -44,4 +45,5 @@ __all__ = [
     "TasksSpec",
     "TfidfRecipe",
     "Unfreezing",
+    "movements",
 ]

@@ -9,6 +9,7 @@ from finetune_alf.register.compare import FAMILY
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.spec import Requirement
 from finetune_alf.report.evidence import few_seeds, how_judged, p_cell, verdict_cell
+from finetune_alf.report.movement import frozen_in_short
 from finetune_alf.report.numbers import NONE, counted, estimate, rate, score, signed, signed_estimate
 from finetune_alf.report.section import Section
 
@@ -119,7 +120,7 @@ def _score(lock: LockDocument, alias: str) -> Iterator[str]:
     if kept := schedule.confirmed:
         mean = Estimate(mean=kept.mean, low=kept.low, high=kept.high)
         yield f"{kept.metric.replace('_', ' ')} {estimate(mean)} on {kept.n_texts:,} unseen texts"
-    yield f"{len(schedule.rates.frozen)} of {len(schedule.rates)} addresses frozen"
+    yield frozen_in_short(schedule)
 
 
 def _row(candidate: Candidate) -> list[str]:

@@ -1,18 +1,15 @@
 """The confirmed candidates, the registered schedules with their rates, and how their trials learned."""
 
 from finetune_alf.figures import learning_curves, rates_by_layer
-from finetune_alf.rates import LayerRates
 from finetune_alf.register.candidates import Candidate
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.report.compared import differences_section, reference_rows, required
 from finetune_alf.report.load import StudyResults
+from finetune_alf.report.movement import movement_section, movements_of
 from finetune_alf.report.numbers import NONE, estimate, rate, score
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 from finetune_alf.schedules.published import published_rates
-
-ROUNDED_AWAY = 2e-9
-"""At this rate and below, fp32 rounds away 12-99 % of AdamW's updates: the address is practically frozen."""
 
 
 def registered_section(results: StudyResults, lock: LockDocument) -> Section:
@@ -86,19 +83,15 @@ def _rates(results: StudyResults, lock: LockDocument) -> Section:
         ("schedule", *(f"`{address}`" for address in addresses)),
         [(f"`{name}`", *(rate(own[a]) if a in own else NONE for a in addresses)) for name, own in rates.items()],
     )
-    section.text(_all_but_frozen(rates))
+    found = movements_of(results, lock, rates)
+    section.append(movement_section(results, found))
+    barely = {name: {a for a, one in own.items() if one.word == "barely moves"} for name, own in found.items()}
     section.figure(
         f"{results.name}-rates.png",
-        f"Learning rate by address of the schedules of {results.name}; hollow marks are frozen",
-        rates_by_layer(rates),
+        f"Learning rate by address of the schedules of {results.name}; hollow marks are frozen, pale ones barely move",
+        rates_by_layer(rates, barely),
     )
     return section
-
-
-def _all_but_frozen(rates: dict[str, LayerRates]) -> str | None:
-    if not any(0 < value <= ROUNDED_AWAY for own in rates.values() for value in own.values()):
-        return None
-    return f"At {rate(ROUNDED_AWAY)} and below, most updates are lost to fp32 rounding: read such rates as frozen."
 
 
 def _curves(results: StudyResults, lock: LockDocument) -> Section:

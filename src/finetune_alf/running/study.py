@@ -9,6 +9,7 @@ from finetune_alf.running.trial_schedule import trial_schedule
 from finetune_alf.study.coordinator import run_study
 from finetune_alf.study.identity import study_identity
 from finetune_alf.study.records import TrialRecord
+from finetune_alf.train.movement import mean_sizes
 
 
 def study(ctx: Context, name: str) -> None:
@@ -43,6 +44,7 @@ def study(ctx: Context, name: str) -> None:
             executor=ctx.executor(),
             work=bench.fit_runner,
             paths=ctx.paths,
+            mean_sizes=mean_sizes(bench.encoder),
             on_trial=on_trial,
         )
         runs.metrics.update({"best.score": result.best.score or 0.0, "n_trials": len(result.records)})

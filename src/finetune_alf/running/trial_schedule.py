@@ -31,6 +31,7 @@ def trial_schedule(
             git_commit=trial.environment.git_commit,
             precision=trial.environment.precision,
             created=created.isoformat(timespec="seconds"),
+            movement=trial.result.movement if trial.result else None,
         ),
         confirmed=confirmed,
     )

@@ -16,7 +16,7 @@ from finetune_alf.errors import InputError, ScheduleError
 from finetune_alf.files import digest
 from finetune_alf.identity import identity_of
 from finetune_alf.paths import Name
-from finetune_alf.rates import LayerRates, ListedRates, addresses
+from finetune_alf.rates import Address, LayerRates, ListedRates, addresses
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.document import parse_document
 from finetune_alf.spec import NOTE, Spec
@@ -35,7 +35,8 @@ class Provenance(Spec):
 
     Version, commit, precision and `created`, the end of the trial in ISO 8601, are those of its trial, so that
     registering again does not change the digest. `assumed` are the fields of the recipe that the cited source does not
-    give, as in `clip` or `early_stopping.patience`: they are this package's choice.
+    give, as in `clip` or `early_stopping.patience`: they are this package's choice. `movement` is how far the
+    trial moved the weights at each address, relative to their size.
     """
 
     study: _Text
@@ -51,6 +52,7 @@ class Provenance(Spec):
     created: _Text | None = None
     citation: _Text | None = None
     assumed: Annotated[tuple[_Text, ...] | None, NOTE] = None
+    movement: Annotated[dict[Address, float] | None, NOTE] = None
 
 
 class ConfirmedScore(Spec):

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from finetune_alf.errors import PartialError
 from finetune_alf.execute import MAX_ATTEMPTS, Executor, Outcome, Work, run_attempts
 from finetune_alf.files import digest, hold_lock
 from finetune_alf.paths import Paths
-from finetune_alf.rates import HEAD, DecayedRates, LayerRates
+from finetune_alf.rates import HEAD, Address, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.documents import StudyDocument
 from finetune_alf.study.identity import study_identity
@@ -65,6 +65,7 @@ def run_study(
     executor: Executor,
     work: Work[FitJob, FitResult],
     paths: Paths,
+    mean_sizes: Mapping[Address, float] | None = None,
     on_trial: OnTrial | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> StudyResult:
@@ -111,6 +112,7 @@ def run_study(
             n_workers=executor.n_workers,
             n_fused=getattr(executor, "n_fused", 1),  # only one executor fuses
             environments=shares(record.environment for record in records),
+            mean_sizes=dict(mean_sizes) if mean_sizes else None,
             seconds=elapsed_s(records),
         )
         write_results(paths.study_results(name), records, document)

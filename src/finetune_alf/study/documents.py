@@ -6,6 +6,7 @@ from pydantic import Field
 
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity, SampleIdentity
+from finetune_alf.rates import Address
 from finetune_alf.recipe import Recipe
 from finetune_alf.study.space import Space
 from finetune_alf.study.spec import Pruner, Sampler
@@ -15,7 +16,8 @@ class StudyDocument(Document):
     """The params of a study, and the environments in which its trials ran: study.json. `digest` is of its identity.
 
     `n_fused` is the number of trials suggested at a time, `seconds` the time from the first trial to the last,
-    interruptions included.
+    interruptions included. `mean_sizes` are the means of the weights' absolute values before a fit, by address; None in
+    documents of older versions.
     """
 
     name: str
@@ -33,6 +35,7 @@ class StudyDocument(Document):
     n_workers: int
     n_fused: int
     environments: tuple[EnvironmentShare, ...]
+    mean_sizes: dict[Address, float] | None = None
     seconds: float
 
 

@@ -28,6 +28,19 @@ def weights_at_start(encoder: Encoder, rates: Mapping[Address, float]) -> Start:
 
 
 @torch.no_grad()
+def mean_sizes(encoder: Encoder) -> dict[Address, float]:
+    """Return the mean absolute value of the weights at each address, as they are now."""
+    weights = {
+        address: [encoder.model.get_parameter(name) for name in names]
+        for address, names in encoder.anatomy.parameters.items()
+    }
+    return {
+        address: sum(float(each.abs().sum(dtype=torch.float64)) for each in own) / sum(each.numel() for each in own)
+        for address, own in weights.items()
+    }
+
+
+@torch.no_grad()
 def movement(addresses: Iterable[Address], start: Start, end: Mapping[str, torch.Tensor]) -> dict[Address, float]:
     """Return the relative movement at each address: 0 where nothing was trained.
 

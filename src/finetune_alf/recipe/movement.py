@@ -1,0 +1,31 @@
+"""What the rates of a recipe do to the weights: frozen, barely moves, learns."""
+
+from collections.abc import Mapping
+
+from finetune_alf.rates import TYPICAL_SIZE, Address, LayerRates, Movement, largest_movement
+from finetune_alf.recipe.optimizer import AdamW
+from finetune_alf.recipe.recipe import Recipe
+
+
+def movements(
+    recipe: Recipe,
+    rates: LayerRates,
+    n_steps: int | None,
+    sizes: Mapping[Address, float] | None = None,
+    measured: Mapping[Address, float] | None = None,
+) -> dict[Address, Movement]:
+    """Return what each rate does over a number of steps.
+
+    `sizes` are the mean sizes of the weights at each address, TYPICAL_SIZE where they are not known. Only under AdamW
+    the largest movement is known beforehand, because a step moves a weight by the rate at most.
+    """
+    is_bounded = n_steps is not None and isinstance(recipe.optimizer, AdamW)
+
+    def largest(address: Address, rate: float) -> float | None:
+        size = (sizes or {}).get(address) or TYPICAL_SIZE
+        return largest_movement(rate, n_steps, size) if is_bounded and n_steps is not None else None
+
+    return {
+        address: Movement(rate, largest(address, rate), (measured or {}).get(address))
+        for address, rate in rates.items()
+    }

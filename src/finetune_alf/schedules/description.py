@@ -1,0 +1,57 @@
+"""A schedule as text to read: where it comes from, its recipe, and what its rates do."""
+
+from collections.abc import Iterator
+
+from finetune_alf.rates import BARELY, TYPICAL_SIZE
+from finetune_alf.recipe import movements
+from finetune_alf.schedules.schedule import Schedule
+
+COLUMN = 26
+
+
+def describe(schedule: Schedule, n_steps: int) -> Iterator[str]:
+    """Yield the lines of the text; the largest movements are over `n_steps` steps."""
+    provenance, kept = schedule.provenance, schedule.confirmed
+    found = f"for {provenance.encoder}, searched on {provenance.sample_name}"
+    yield f"{schedule.name}: {provenance.n_layers} layers, {found}"
+    if provenance.citation:
+        yield provenance.citation
+    if kept:
+        yield (
+            f"confirmed {kept.metric} {kept.mean:.3f} [{kept.low:.3f}, {kept.high:.3f}] over {kept.n_seeds} seeds and "
+            f"{kept.n_texts:,} texts"
+        )
+    yield from ("", *_recipe(schedule), "", *_rates(schedule, n_steps))
+
+
+def _recipe(schedule: Schedule) -> Iterator[str]:
+    assumed = schedule.provenance.assumed or ()
+    yield "recipe" + (" (* is not in the source: this package's choice)" if assumed else "")
+    fields = schedule.recipe.model_dump(mode="json", exclude={"rates"}, exclude_none=True, exclude_unset=True)
+    for name, value in fields.items():
+        in_parts = isinstance(value, dict) and any(path.startswith(f"{name}.") for path in assumed)
+        parts = {f"{name}.{key}": own for key, own in value.items()} if in_parts else {name: value}
+        for path, own in parts.items():
+            yield f"  {path + (' *' if path in assumed else ''):<{COLUMN}}  {_written(own)}"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, dict):
+        kind = value.get("kind")
+        others = ", ".join(f"{key} {_written(own)}" for key, own in value.items() if key != "kind")
+        return ", ".join(filter(None, (kind, others)))
+    if isinstance(value, list):
+        return " and ".join(map(_written, value))
+    if isinstance(value, float):
+        return f"{value:g}".replace("e-0", "e-")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _rates(schedule: Schedule, n_steps: int) -> Iterator[str]:
+    yield (
+        f"rates, and how far they move the weights relative to their size: at most, over {n_steps:,} steps at a mean "
+        f"size of {TYPICAL_SIZE:g}; what moves by less than {BARELY:.1g} barely moves"
+    )
+    measured = schedule.provenance.movement
+    for address, found in movements(schedule.recipe, schedule.rates, n_steps, measured=measured).items():
+        yield f"  {address:<12}{_written(found.rate):<10}{found}"
