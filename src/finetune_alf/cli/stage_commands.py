@@ -60,14 +60,20 @@ def importance(name: str | None, root: Path) -> None:
         run_stage(context, one)
 
 
-@click.command(short_help="Confirm the best trials and register two.", epilog="Example: finetune-alf register minilm")
+@click.command(
+    short_help="Confirm the best trials, compare them, register two.", epilog="Example: finetune-alf register minilm"
+)
 @click.argument("name", required=False)
 @click.option(
     "--from-lock", is_flag=True, help="Register what results/schedules holds again, without fitting anything."
 )
 @root_option
 def register(name: str | None, from_lock: bool, root: Path) -> None:
-    """Confirm the best trials of study NAME on unseen texts, and register two; without a name, of all."""
+    """Confirm the best trials of study NAME on unseen texts, and register two; without a name, of all.
+
+    The baseline and the best single rate for all layers are fitted beside them, and every schedule is compared with
+    both. Run the same command again to resume.
+    """
     context = open_context(root)
     from finetune_alf.running.register import register as run_stage
 
