@@ -11,7 +11,7 @@ def score(value: float | None) -> str:
 
 
 def as_printed(value: float | None) -> str:
-    """Write a published score with all of its digits: .79234."""
+    """Write a published score with all of its digits: .81234."""
     return NONE if value is None else f"{value:g}".replace("0.", ".", 1)
 
 
