@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 from finetune_alf.cli.entry import group
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.params.presets import find_source, preset_names
+from finetune_alf.rates import LayerRates
+from finetune_alf.schedules.published import published
 from finetune_alf.schedules.pull import read_schedule
 
 TINY = """
@@ -123,6 +125,22 @@ def test_anatomy_refuses_a_schedule_of_another_depth(root: Path) -> None:
 def test_anatomy_names_the_studies_there_are(root: Path) -> None:
     told = run(root, "anatomy", "berta")
     assert (told.exit_code, told.stderr) == (3, "studies: must have an entry berta, but got minilm.\n")
+
+
+def test_anatomy_says_which_address_would_barely_move(root: Path) -> None:
+    (root / "tiny.yaml").write_text(TINY)
+    run(root, "params", "use", str(root / "tiny.yaml"))
+    schedule = published("distilbert-alf-1")
+    rates = LayerRates.of(0.0, [2e-9, 2e-5], 2e-5)
+    provenance = schedule.provenance.model_copy(update={"n_layers": 2})
+    changed = {"recipe": schedule.recipe.with_rates(rates), "provenance": provenance}
+    (root / "low.json").write_text(schedule.model_copy(update=changed).to_json())
+    told = run(root, "anatomy", "--schedule", str(root / "low.json"))
+    assert told.exit_code == 0, told.stderr
+    lines = told.stdout.splitlines()
+    states = {line.split()[0]: " ".join(line.split()[3:]) for line in lines[2:-1]}
+    expected = {"embeddings": "frozen", "layer.0": "barely moves in 1,000 steps", "layer.1": "open", "head": "open"}
+    assert states == expected
 
 
 def test_anatomy_of_a_recipe_with_an_adapter_shows_the_adapter_open_and_its_layer_frozen(root: Path) -> None:

@@ -11,7 +11,11 @@ from finetune_alf.errors import ParamsError
 
 if TYPE_CHECKING:
     from finetune_alf.encoder.encoder import Encoder
-    from finetune_alf.rates import Address, LayerRates
+    from finetune_alf.rates import Address, LayerRates, Movement
+    from finetune_alf.recipe import Recipe
+
+N_STEPS = 1000
+"""The steps over which an address that is not frozen may still barely move."""
 
 
 @click.command(
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--classes", type=click.IntRange(2), default=2, show_default=True, help="Classes of the head.")
 @root_option
 def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -> None:
-    """Print address, parameters, rate, open or frozen, for the encoder and the baseline rates of STUDY.
+    """Print address, parameters, rate, and open, barely moving or frozen, for encoder and baseline rates of STUDY.
 
     Without a name, for the first study.
     """
@@ -43,7 +47,7 @@ def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -
         encoder = with_adapter(encoder, spec.recipe.adapter)
     rates = _scheduled(schedule, root, encoder.n_layers) if schedule else spec.recipe.rates.at(encoder.n_layers)
     click.echo(f"{spec.encoder}: {encoder.identity}")
-    for line in _table(encoder, encoder.anatomy.rates(rates)):
+    for line in _table(encoder, spec.recipe, encoder.anatomy.rates(rates)):
         click.echo(line)
 
 
@@ -53,7 +57,11 @@ def _scheduled(ref: str, root: Path, n_layers: int) -> "LayerRates":
     return pull(ref, store_uri(root) if "@" in ref else None).for_depth(n_layers)
 
 
-def _table(encoder: "Encoder", rates: "Mapping[Address, float]") -> list[str]:
+def _table(encoder: "Encoder", recipe: "Recipe", rates: "Mapping[Address, float]") -> list[str]:
+    from finetune_alf.recipe import movements
+    from finetune_alf.train.movement import mean_sizes
+
+    moves = movements(recipe, rates, N_STEPS, mean_sizes(encoder))
     sizes = {name: parameter.numel() for name, parameter in encoder.model.named_parameters()}
     rows = [("address", "parameters", "rate", "")]
     total = n_open = 0
@@ -61,6 +69,12 @@ def _table(encoder: "Encoder", rates: "Mapping[Address, float]") -> list[str]:
         n_parameters = sum(sizes[name] for name in names)
         total += n_parameters
         n_open += n_parameters if rates[address] else 0
-        rows.append((address, f"{n_parameters:,}", f"{rates[address]:g}", "open" if rates[address] else "frozen"))
+        rows.append((address, f"{n_parameters:,}", f"{rates[address]:g}", _state(moves[address])))
     rows.append(("all", f"{total:,}", "", f"{n_open / total:.1%} open"))
     return [f"{address:<12}{count:>14}{rate:>10}  {state}".rstrip() for address, count, rate, state in rows]
+
+
+def _state(movement: "Movement") -> str:
+    if movement.word == "barely moves":
+        return f"{movement.word} in {N_STEPS:,} steps"
+    return "open" if movement.rate else "frozen"

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from finetune_alf.rates import TYPICAL_SIZE, Address, LayerRates, Movement, largest_movement
+from finetune_alf.rates import TYPICAL_SIZE, Address, Movement, largest_movement
 from finetune_alf.recipe.optimizer import AdamW
 from finetune_alf.recipe.recipe import Recipe
 
 
 def movements(
     recipe: Recipe,
-    rates: LayerRates,
+    rates: Mapping[Address, float],
     n_steps: int | None,
     sizes: Mapping[Address, float] | None = None,
     measured: Mapping[Address, float] | None = None,
