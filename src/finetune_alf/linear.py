@@ -78,6 +78,15 @@ def cross_validated(inputs: Any, labels: Sequence[float], n_classes: int, n_fold
     )
 
 
+def logistic(inputs: Any, labels: Sequence[float], n_classes: int) -> LinearModel:
+    """Return a logistic regression of scikit-learn's own strength, on the inputs as they are."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+
+    pipeline = Pipeline([("linear", LogisticRegression(max_iter=MAX_ITERATIONS))])
+    return LinearModel(pipeline.fit(inputs, labels), n_classes)
+
+
 def tfidf(texts: Sequence[str], other_texts: Sequence[str], longest_ngram: int) -> tuple[Any, Any]:
     """Return the TF-IDF of texts, with up to so many words in a row, and of other texts by the same words."""
     from sklearn.feature_extraction.text import TfidfVectorizer

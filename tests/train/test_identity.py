@@ -50,6 +50,7 @@ LISTED = {"rates": {"kind": "listed", "embeddings": 1e-3, "layers": [1e-3] * 3, 
 FROZEN = {"rates": {"kind": "frozen_below", "n_frozen": 1, "rate": 1e-3, "head": 1e-2}}
 DECAYED = {"rates": {"kind": "decayed", "rate": 1e-3, "decay": 0.5, "head": 1e-2}}
 SPREAD = {"rates": {"kind": "spread", "low": 1e-5, "high": 1e-3, "head": 1e-2}}
+CONTRASTIVE = {"pooling": "mean", "objective": {"kind": "contrastive", "n_pairs": 4}}
 SLANTED = {"curve": {"kind": "slanted_triangular"}}
 
 
@@ -80,6 +81,7 @@ CASES: dict[str, dict[str, tuple[Mapping[str, Any], dict[str, Any]]]] = {
         "pooling": ({}, {"pooling": "mean"}),
         "pooler": ({}, {"pooler": "frozen"}),
         "steps_per_epoch": ({}, {"steps_per_epoch": 3}),
+        "objective": ({"pooling": "mean"}, CONTRASTIVE),
     },
     "UniformRates": of("rates", {}, rate=1e-3, head=1e-3),
     "DecayedRates": of("rates", DECAYED, rate=2e-3, decay=0.9, head=1e-3),
@@ -96,6 +98,7 @@ CASES: dict[str, dict[str, tuple[Mapping[str, Any], dict[str, Any]]]] = {
     "EarlyStopping": of("early_stopping", STOPPING, patience=2, min_delta=0.0),
     "HoulsbyAdapter": of("adapter", HOULSBY, width=8, activation="relu"),
     "LoraAdapter": of("adapter", LORA, rank=4, alpha=4.0),
+    "Contrastive": of("objective", CONTRASTIVE, n_pairs=3, positive_frac=0.25),
     "TasksSpec": of(
         "tasks",
         {"tasks": {"each": {"same": {"metric": "matthews"}}}},

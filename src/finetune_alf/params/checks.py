@@ -87,6 +87,7 @@ def check_fits(
         yield from batch_too_large(raw, (*path, "recipe", "batch"), entry, sample)
         yield from empty_splits(raw, ".".join(map(str, path)), sample, splits)
         yield from unsuitable_metric(raw, (*path, "metric"), metric, sample)
+        yield from unsuitable_objective(raw, (*path, "recipe", "objective"), entry, sample)
 
 
 def unknown(raw: RawParams, path: KeyPath, name: object, key: str) -> Iterator[Disagreement]:
@@ -139,6 +140,15 @@ def unsuitable_metric(raw: RawParams, path: KeyPath, metric: object, sample: obj
     if kind and isinstance(metric, str) and PROBLEM_TYPES.get(metric, kind) != kind:
         suited = " or ".join(metrics_for(kind))
         yield path, f"must be {suited}, as the labels of sample {sample} are {LABELS[kind]}, but got {metric}"
+
+
+def unsuitable_objective(
+    raw: RawParams, path: KeyPath, entry: Mapping[str, Any], sample: object
+) -> Iterator[Disagreement]:
+    """Yield an objective on pairs of classes where the labels are scores."""
+    objective = _map(entry, "recipe").get("objective")
+    if objective is not None and raw.problem_type(sample) == "regression":
+        yield path, f"must be absent, as the labels of sample {sample} are {LABELS['regression']}"
 
 
 def metric_of(entry: object) -> str | None:

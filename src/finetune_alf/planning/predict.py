@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from finetune_alf.cost.contrastive import contrastive_memory, contrastive_work
 from finetune_alf.cost.memory import fit_memory
 from finetune_alf.cost.mixture import mixture_memory, mixture_work
 from finetune_alf.cost.shape import EncoderShape, Engine
@@ -157,6 +158,9 @@ class Predictor:
         shape, parts = self._shape_for(sample, recipe), self.lengths.parts(sample, recipe, scored)
         if recipe.tasks is None:
             (part,) = parts.values()
+            if recipe.objective is not None:
+                given = (shape, part.lengths, recipe, recipe.objective, self.engine)
+                return Cost(contrastive_work(*given), contrastive_memory(*given).total)
             work = fit_work(shape, part.lengths, recipe, self.engine)
             return Cost(work, fit_memory(shape, part.lengths, recipe, self.engine).total)
         n_steps = n_steps_per_epoch(recipe, {task: part.n_rows for task, part in parts.items()})

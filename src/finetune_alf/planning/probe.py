@@ -191,7 +191,7 @@ class Probe:
             "early_stopping": None,
             "steps_per_epoch": None,
         }
-        changes |= {"adapter": None, "tasks": None}
+        changes |= {"adapter": None, "tasks": None, "objective": None}
         changes["frozen_dropout"] = kind.frozen_dropout
         return self.recipe.with_rates(rates).model_copy(update=changes)
 

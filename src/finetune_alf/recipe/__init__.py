@@ -12,6 +12,7 @@ from finetune_alf.recipe.curve import (
 from finetune_alf.recipe.early_stopping import EarlyStopping
 from finetune_alf.recipe.linear import AnyRecipe, LinearRecipe, ProbeRecipe, TfidfRecipe
 from finetune_alf.recipe.movement import movements
+from finetune_alf.recipe.objective import Contrastive
 from finetune_alf.recipe.optimizer import SGD, AdamW, Optimizer
 from finetune_alf.recipe.recipe import FORGETTING_BOUND, Pooler, Pooling, Recipe
 from finetune_alf.recipe.tasks import HeadsSpec, TaskSpec, TasksSpec
@@ -24,6 +25,7 @@ __all__ = [
     "Adapter",
     "AnyRecipe",
     "ConstantCurve",
+    "Contrastive",
     "CosineCurve",
     "Curve",
     "EarlyStopping",

@@ -9,6 +9,7 @@ from finetune_alf.rates import adapter as adapter_address
 from finetune_alf.recipe.adapter import Adapter
 from finetune_alf.recipe.curve import ConstantCurve, Curve
 from finetune_alf.recipe.early_stopping import EarlyStopping
+from finetune_alf.recipe.objective import Contrastive
 from finetune_alf.recipe.optimizer import AdamW, Optimizer
 from finetune_alf.recipe.tasks import TasksSpec
 from finetune_alf.recipe.unfreezing import ImmediateUnfreezing, Unfreezing
@@ -36,7 +37,8 @@ class Recipe(Spec):
     `tasks` it is a multi-task recipe, whose sample is a mixture. `pooling: mean` gives the head the mean over a text's
     tokens, special ones included, in place of the first token. `pooler: frozen` freezes BERT's pooler where it is
     pre-trained. `steps_per_epoch` is the length of an epoch, after which the model is evaluated: other epochs do not
-    change the order of the texts. Without it an epoch is once over the texts.
+    change the order of the texts. Without it an epoch is once over the texts. With an `objective` the encoder is
+    trained for it, and has a head of scikit-learn's in place of its own.
     """
 
     rates: RatesPolicy
@@ -56,6 +58,7 @@ class Recipe(Spec):
     pooling: Annotated[Pooling, ADDED_LATER] = "first"
     pooler: Annotated[Pooler, ADDED_LATER] = "learns"
     steps_per_epoch: Count | None = None
+    objective: Contrastive | None = None
 
     @model_validator(mode="after")
     def _check_forgetting_bound(self) -> Self:
@@ -70,6 +73,16 @@ class Recipe(Spec):
                 "tasks.steps_per_epoch must be absent where steps_per_epoch is given, "
                 f"but got {self.tasks.steps_per_epoch}. Leave it out."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_objective(self) -> Self:
+        if self.objective and self.tasks:
+            raise ValueError(
+                "objective must be absent where tasks are given, but got contrastive. Leave out one of them."
+            )
+        if self.objective and self.pooling != "mean":
+            raise ValueError("pooling must be mean where an objective is given, but got first. Set `pooling: mean`.")
         return self
 
     def may_forget_at(self, rate: float) -> bool:

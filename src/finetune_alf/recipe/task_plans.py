@@ -58,6 +58,8 @@ def task_plans(recipe: AnyRecipe, tasks: Mapping[str, TaskInfo], metric: str) ->
             f"recipe.tasks: must be given for a sample of several tasks ({', '.join(tasks)}), but is missing. "
             "Add it, empty (`tasks: {}`) for the defaults."
         )
+    if getattr(recipe, "objective", None) and not all(info.n_classes for info in tasks.values()):
+        raise InputError("recipe.objective: must be absent where labels are scores, but got contrastive. Leave it out.")
     return {
         task: TaskPlan(
             DEFAULT_LOSS[info.problem_type], sample_metric(metric, info.n_classes), 1.0, HeadShape(info.n_classes or 1)

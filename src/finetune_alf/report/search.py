@@ -149,6 +149,7 @@ def _recipe(settings: StudyDocument) -> str:
         + (f" of {counted(recipe.steps_per_epoch, 'step')}" if recipe.steps_per_epoch else ""),
         f"{recipe.max_tokens} tokens",
         *(["their mean to the head"] if recipe.pooling == "mean" else []),
+        *([f"contrastive on {counted(recipe.objective.n_pairs, 'pair')} for each text"] if recipe.objective else []),
         *(["the pre-trained pooler frozen"] if recipe.pooler == "frozen" else []),
         f"{recipe.optimizer.kind}, {recipe.curve.kind} curve, {recipe.unfreezing.kind} unfreezing",
         f"{recipe.keep} epoch kept",

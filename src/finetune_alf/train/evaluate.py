@@ -36,16 +36,24 @@ def evaluate(
     features: FrozenFeatures | None = None,
 ) -> Evaluation:
     """Evaluate a model, which must be in evaluation mode, on a split."""
-    device = split.labels.device
+    outputs = outputs_of(forward, split, precision, batch=batch, features=features)
+    loss = split.objective.losses(outputs, split.labels).mean().item()
+    return Evaluation(loss, tuple(split.labels.tolist()), tuple(split.objective.predict(outputs).tolist()))
+
+
+@torch.inference_mode()
+def outputs_of(
+    forward: Forward, split: TokenizedSplit, precision: Precision, *, batch: int, features: FrozenFeatures | None
+) -> torch.Tensor:
+    """Return the outputs for a split in its own order, (n, outputs), in fp32."""
     outputs = torch.empty(0)
-    with autocast(device, precision):  # around all batches, so that weights are cast to bf16 once
+    with autocast(split.labels.device, precision):  # around all batches, so that weights are cast to bf16 once
         for rows in batches_by_length(split.lengths, batch):
             batch_outputs = forward(split.table, split.table_rows(rows), features).float()  # (rows, outputs)
             if not outputs.numel():
                 outputs = batch_outputs.new_empty(len(split), batch_outputs.shape[-1])
             outputs[rows] = batch_outputs
-    loss = split.objective.losses(outputs, split.labels).mean().item()
-    return Evaluation(loss, tuple(split.labels.tolist()), tuple(split.objective.predict(outputs).tolist()))
+    return outputs
 
 
 @torch.inference_mode()

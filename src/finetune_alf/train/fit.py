@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,11 +12,13 @@ from finetune_alf.compute import Precision
 from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.load import Encoder
 from finetune_alf.metrics import ACCURACY, Metric
-from finetune_alf.rates import EMBEDDINGS, Address, rate_source
-from finetune_alf.recipe import Recipe
+from finetune_alf.rates import EMBEDDINGS, HEAD, Address, rate_source
+from finetune_alf.recipe import Contrastive, Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import TokenizedSplit
+from finetune_alf.train.contrastive import LogisticEvaluation, paired
 from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate
+from finetune_alf.train.forward.families import Head, no_head
 from finetune_alf.train.forward.protocol import Forward, forward_of
 from finetune_alf.train.forward.tasks import forwards_of
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
@@ -28,6 +30,17 @@ from finetune_alf.train.training_state import Evaluations, FitSummary, TrainingS
 
 ReportEpoch = Callable[[EpochMetrics], bool]
 """Takes an epoch's metrics; returns False to stop the fit."""
+
+
+EvaluateSplit = Callable[[Forward, TokenizedSplit, Precision, int, FrozenFeaturesCache], Evaluation]
+"""Evaluates a model in evaluation mode on a split, in batches of so many texts."""
+
+
+def evaluate_split(
+    forward: Forward, split: TokenizedSplit, precision: Precision, batch: int, features: FrozenFeaturesCache
+) -> Evaluation:
+    """Evaluate the model's own head on a split."""
+    return evaluate(forward, split, precision, batch=batch, features=features.of(split))
 
 
 SINGLE_TASK = "task"
@@ -76,17 +89,41 @@ def fit(
     encoder = encoder.with_pooler(recipe.pooler)
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: torch's dropout takes no generator
-    rates = encoder.anatomy.rates(recipe.rates.at(encoder.n_layers))
+    parts = _Parts(tasks, encoder.anatomy.rates(recipe.rates.at(encoder.n_layers)))
+    if recipe.objective is not None:
+        parts = _contrastive(parts, recipe.objective, int(encoder.model.config.num_labels), seed)
+    tasks, rates = parts.tasks, parts.rates
     n_trainable_parameters = count_trainable_parameters(encoder, rates, recipe)
-    forward = forward_of(encoder.model, child_seed(seed, "dropout"), encoder.identity, recipe.pooling)
+    forward = forward_of(encoder.model, child_seed(seed, "dropout"), encoder.identity, recipe.pooling, parts.head)
     with restrict_vocabulary(forward, tasks.values(), recipe, rates):
         start = weights_at_start(encoder, rates)
-        loop = _TrainingLoop(encoder, forward, tasks, recipe, rates, seed, precision, micro_batch)
+        loop = _TrainingLoop(encoder, forward, parts, recipe, seed, precision, micro_batch)
         loop.run(report)
         moved = movement(rates, start, dict(encoder.model.named_parameters()))
         scored = loop.score()
     summary = FitSummary(started, loop.n_steps, n_trainable_parameters, moved)
     return loop.state.result(scored, summary)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the training loop is handed: splits with their objectives, rates, the head, and the way to evaluate."""
+
+    tasks: Mapping[str, TaskSplits]
+    rates: Mapping[Address, float]
+    head: Head | None = None
+    evaluate: EvaluateSplit = evaluate_split
+
+
+def _contrastive(parts: _Parts, objective: Contrastive, n_classes: int, seed: int) -> _Parts:
+    """Return the parts of a contrastive fit: the loop trains on pairs, and the model's own head is not used."""
+    ((name, splits),) = parts.tasks.items()
+    return _Parts(
+        {name: replace(splits, train=paired(splits.train, objective, seed))},
+        {address: 0.0 if rate_source(address) == HEAD else rate for address, rate in parts.rates.items()},
+        no_head,
+        LogisticEvaluation(splits.train, n_classes),
+    )
 
 
 def count_trainable_parameters(encoder: Encoder, rates: Mapping[Address, float], recipe: Recipe) -> int:
@@ -117,20 +154,19 @@ class _TrainingLoop:
         self,
         encoder: Encoder,
         forward: Forward,
-        tasks: Mapping[str, TaskSplits],
+        parts: _Parts,
         recipe: Recipe,
-        rates: Mapping[Address, float],
         seed: int,
         precision: Precision,
         micro_batch: int | None,
     ) -> None:
-        self.model, self.tasks, self.recipe, self.seed = encoder.model, tasks, recipe, seed
-        self.precision, self.micro_batch = precision, micro_batch
-        self.forwards = forwards_of(forward, self.model, tasks)
-        self.state = TrainingState(recipe, {name: task.metric for name, task in tasks.items()})
-        self.n_texts = {name: len(task.train) for name, task in tasks.items()}
+        self.model, self.tasks, self.recipe, self.seed = encoder.model, parts.tasks, recipe, seed
+        self.precision, self.micro_batch, self.evaluate = precision, micro_batch, parts.evaluate
+        self.forwards = forwards_of(forward, self.model, self.tasks)
+        self.state = TrainingState(recipe, {name: task.metric for name, task in self.tasks.items()})
+        self.n_texts = {name: len(task.train) for name, task in self.tasks.items()}
         n_steps = recipe.epochs * n_steps_per_epoch(recipe, self.n_texts)
-        self.optimizer = LayerwiseOptimizer(self.model, encoder.anatomy, recipe, rates, n_steps)
+        self.optimizer = LayerwiseOptimizer(self.model, encoder.anatomy, recipe, parts.rates, n_steps)
         self.device = next(self.model.parameters()).device
         hidden_size = encoder.model.config.hidden_size
         self.features = FrozenFeaturesCache(forward, encoder.anatomy, hidden_size, self.precision)
@@ -196,4 +232,4 @@ class _TrainingLoop:
     def _evaluate(self, task: str, split: TokenizedSplit) -> Evaluation:
         self.model.eval()
         batch = self.micro_batch or EVALUATION_BATCH
-        return evaluate(self.forwards[task], split, self.precision, batch=batch, features=self.features.of(split))
+        return self.evaluate(self.forwards[task], split, self.precision, batch, self.features)

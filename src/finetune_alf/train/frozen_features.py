@@ -38,9 +38,10 @@ class FrozenFeaturesCache:
         """Return a split's features; None where no layer at the bottom is frozen, or they would be too large."""
         if self._level is None:
             return None
-        if id(split) not in self._cached:
-            self._cached[id(split)] = self._compute(split, self._level)
-        return self._cached[id(split)]
+        key = id(split.table)  # pairs of texts are rows of another split of the same table
+        if key not in self._cached:
+            self._cached[key] = self._compute(split, self._level)
+        return self._cached[key]
 
     def disable_dropout(self, model: torch.nn.Module) -> None:
         """Set the frozen layers at the bottom to evaluation mode, whether their features are cached or not."""

@@ -87,7 +87,7 @@ def fusion_key(encoder: Encoder, recipe: Recipe) -> Hashable | None:
     With `frozen_dropout: off`, no dropout applies below the lowest trainable address, which must then be the same too.
     """
     rates = recipe.rates.at(encoder.n_layers)
-    if rates.n_layers != encoder.n_layers or recipe.adapter or recipe.tasks:
+    if rates.n_layers != encoder.n_layers or recipe.adapter or recipe.tasks or recipe.objective:
         return None
     if not is_packed(encoder.model, encoder.identity):
         return None

@@ -115,6 +115,12 @@ FAMILIES: dict[str, Family] = {
 }
 """By `config.model_type`. MiniLM is a BERT."""
 
+
+def no_head(model: Module, text: torch.Tensor) -> torch.Tensor:
+    """Return the features of texts themselves."""
+    return text
+
+
 HEADS: dict[str, Head] = {
     **{model_type: family.head for model_type, family in FAMILIES.items()},
     "albert": _albert_head,

@@ -17,7 +17,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.attention import attention
 from finetune_alf.train.forward.dropout import DropoutMasks
-from finetune_alf.train.forward.families import FAMILIES, Family
+from finetune_alf.train.forward.families import FAMILIES, Family, Head
 from finetune_alf.train.forward.pack import Group, PackedBatch, pack
 from finetune_alf.train.forward.table import TokenTable
 
@@ -51,12 +51,12 @@ class FrozenFeatures:
 class PackedForward:
     """The forward pass of one model, of a family in FAMILIES."""
 
-    def __init__(self, model: Module, seed: int = 0, pooling: Pooling = "first") -> None:
-        """Wrap a model; the seed is for its dropout, `pooling` is what its head reads of a text."""
+    def __init__(self, model: Module, seed: int = 0, pooling: Pooling = "first", head: Head | None = None) -> None:
+        """Wrap a model; the seed is for its dropout, `pooling` is what its own head, or another, reads of a text."""
         config = model.config
         self._pool = {"first": self._first_tokens, "mean": self._mean_tokens}[pooling]
         self.model, self.family = model, FAMILIES[config.model_type]
-        self.head = self.family.head
+        self.head = head or self.family.head
         self.n_heads = int(getattr(config, self.family.n_heads))
         self.hidden_dropout = float(getattr(config, self.family.hidden_dropout))
         self.attention_dropout = float(getattr(config, self.family.attention_dropout))

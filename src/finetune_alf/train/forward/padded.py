@@ -17,9 +17,9 @@ from finetune_alf.train.forward.table import TokenTable
 class PaddedForward:
     """The forward pass of any sequence classifier of transformers: its own, or the mean of the tokens and its head."""
 
-    def __init__(self, model: Any, pooling: Pooling = "first") -> None:
-        """Wrap a model; EncoderError where the mean cannot be given to its head."""
-        self.model, self._head = model, None if pooling == "first" else head_of(model)
+    def __init__(self, model: Any, pooling: Pooling = "first", head: Head | None = None) -> None:
+        """Wrap a model; EncoderError where the mean cannot be given to its head. Another head reads the mean."""
+        self.model, self._head = model, None if pooling == "first" else head or head_of(model)
 
     def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
         """Return the logits of these texts, (rows, classes)."""

@@ -8,6 +8,7 @@ import torch
 
 from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.agreement import is_packed
+from finetune_alf.train.forward.families import Head
 from finetune_alf.train.forward.packed import FrozenFeatures, PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.forward.table import TokenTable
@@ -33,10 +34,13 @@ class Forward(Protocol):
         ...
 
 
-def forward_of(model: Any, seed: int, name: str | None = None, pooling: Pooling = "first") -> Forward:
+def forward_of(
+    model: Any, seed: int, name: str | None = None, pooling: Pooling = "first", head: Head | None = None
+) -> Forward:
     """Return the packed forward pass where it computes what transformers does, else the padded one of transformers.
 
     The seed is for the dropout of the packed one; the padded one uses torch's global generator. `name` is the encoder's
-    in warnings. Raises EncoderError where the model's head cannot read that pooling.
+    in warnings. A `head` takes the place of the model's own. Raises EncoderError where the model's head cannot read
+    that pooling.
     """
-    return PackedForward(model, seed, pooling) if is_packed(model, name) else PaddedForward(model, pooling)
+    return PackedForward(model, seed, pooling, head) if is_packed(model, name) else PaddedForward(model, pooling, head)
