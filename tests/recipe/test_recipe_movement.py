@@ -3,7 +3,7 @@
 import pytest
 
 from finetune_alf.rates import BARELY, EMBEDDINGS, HEAD, TYPICAL_SIZE, LayerRates, Movement, UniformRates, layer
-from finetune_alf.recipe import SGD, Recipe, movements
+from finetune_alf.recipe import SGD, HoulsbyAdapter, Recipe, movements
 
 RATES = LayerRates.of(0.0, [2e-9, 2e-5], 2e-5)
 RECIPE = Recipe(rates=UniformRates(rate=2e-5), epochs=1, batch=8, max_tokens=16)
@@ -22,7 +22,12 @@ def test_sgd_has_no_bound_and_no_word_before_it_is_measured() -> None:
     recipe = RECIPE.model_copy(update={"optimizer": SGD()})
     found = movements(recipe, RATES, 100, measured={layer(0): BARELY / 2})
     assert [one.word for one in found.values()] == ["frozen", "barely moves", None, None]
-    assert str(found[layer(1)]) == "unknown"
+    assert str(found[layer(1)]) == "not known before it is measured"
+
+
+def test_adapters_have_no_bound_because_they_start_at_almost_0() -> None:
+    recipe = RECIPE.model_copy(update={"adapter": HoulsbyAdapter()})
+    assert {one.largest for one in movements(recipe, RATES, 100).values()} == {None}
 
 
 def test_the_measured_movement_decides_where_there_is_one() -> None:

@@ -53,7 +53,7 @@ class Movement:
             return "frozen"
         ends = {"at most": self.largest, "measured": self.measured}
         numbers = ", ".join(f"{name} {_short(value)}" for name, value in ends.items() if value is not None)
-        return f"{self.word} ({numbers})" if self.word else "unknown"
+        return f"{self.word} ({numbers})" if self.word else "not known before it is measured"
 
 
 def _short(movement: float) -> str:

@@ -16,10 +16,11 @@ def movements(
 ) -> dict[Address, Movement]:
     """Return what each rate does over a number of steps.
 
-    `sizes` are the mean sizes of the weights at each address, TYPICAL_SIZE where they are not known. Only under AdamW
-    the largest movement is known beforehand, because a step moves a weight by the rate at most.
+    `sizes` are the mean sizes of the weights at each address, TYPICAL_SIZE where they are not known. The largest
+    movement is known beforehand only under AdamW, where a step moves a weight by the rate at most, and without
+    adapters, which start at almost 0.
     """
-    is_bounded = n_steps is not None and isinstance(recipe.optimizer, AdamW)
+    is_bounded = n_steps is not None and isinstance(recipe.optimizer, AdamW) and recipe.adapter is None
 
     def largest(address: Address, rate: float) -> float | None:
         size = (sizes or {}).get(address) or TYPICAL_SIZE

@@ -16,10 +16,11 @@ ByAddress = Mapping[Address, Movement]
 def movements_of(results: StudyResults, lock: LockDocument, rates: Mapping[str, LayerRates]) -> dict[str, ByAddress]:
     """Return schedule -> address -> what its rate does, over the most steps that a trial of the study took.
 
-    A schedule whose rates a trial had also has the movement that was measured in it. Empty without the study.
+    A schedule whose rates a trial had also has the movement that was measured in it. Empty without the study, and where
+    adapters learn in place of the layers.
     """
     search = results.search
-    if search is None:
+    if search is None or search.settings.recipe.adapter is not None:
         return {}
     fits = [(trial.rates, trial.result) for trial in search.trials if trial.result]
     n_steps = max((fit.n_steps for _, fit in fits), default=None)
