@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finetune_alf.cost import token_counts
+from finetune_alf.cost.contrastive import contrastive_memory, contrastive_work
 from finetune_alf.cost.flops import layer_flops
+from finetune_alf.cost.memory import fit_memory
 from finetune_alf.cost.shape import EncoderShape
 from finetune_alf.cost.work import evaluation_work, fit_work
 from finetune_alf.rates import addresses
-from finetune_alf.recipe import GradualUnfreezing
+from finetune_alf.recipe import Contrastive, GradualUnfreezing
 
 TRAINABLE = ["11111", "01111", "00111", "00011", "00001", "10001", "01011", "10101", "11110"]
 
@@ -168,6 +170,24 @@ def test_features_are_computed_once_for_training_too():
     assert work.train_calls == 0
     body = 72 + 72 + 120 + 56 + 24 + 40
     assert work.evaluation_flops == 5 * body + 10 * 16
+
+
+def test_a_contrastive_fit_trains_two_texts_a_pair_and_evaluates_the_training_texts_too():
+    objective = Contrastive(n_pairs=3)
+    pairs = recipe(Rates("1111"), epochs=2, batch=4, pooling="mean", objective=objective)
+    texts = lengths([3] * 8, [3] * 5)
+    work = contrastive_work(SMALL, texts, pairs, objective, PACKED)
+    single = recipe(Rates("1111"), epochs=2, batch=8, pooling="mean")
+    expected = fit_work(SMALL, lengths([3] * 48, [3] * 5), single, PACKED)
+    assert work.train_flops == expected.train_flops
+    assert work.train_batches == 2 * 8 * 3 / 4
+    engine = replace(PACKED, pooling="mean")
+    training_texts = evaluation_work(SMALL, [3] * 8, engine, 64).evaluation_flops
+    assert work.evaluation_flops == expected.evaluation_flops + 2 * training_texts
+    assert (
+        contrastive_memory(SMALL, texts, pairs, objective, PACKED).batch
+        == fit_memory(SMALL, texts, single, PACKED).batch
+    )
 
 
 def test_gradual_unfreezing_updates_only_unfrozen_weights():

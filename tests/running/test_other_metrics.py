@@ -171,6 +171,11 @@ def test_mlflow_shows_the_metric_of_trials_confirmations_and_cells(paths: Paths,
         ("studies: [rte]", "studies: [rte, sts]", "transfer.samples.0: must have labels for the spearman of study sts"),
         ("metric: matthews", "metric: matthew", "studies.rte.metric: must be 'accuracy'"),
         ("max_train_frac: 1\n", "max_train_frac: 0.5\n", "max_train_frac: must be 1 where n_train is all"),
+        (
+            "max_tokens: 16}",
+            "max_tokens: 16, pooling: mean, objective: {kind: contrastive}}",
+            "studies.sts.recipe.objective: must be absent, as the labels of sample sts are scores",
+        ),
         ("balance: natural", "balance: even", "n_train: must be a number where balance is even"),
     ],
 )
