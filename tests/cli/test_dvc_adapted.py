@@ -36,7 +36,7 @@ samples: {films: {n_train: 1}}
 studies: {one: {encoder: plain, sample: films}, two: {encoder: further, sample: films}}
 importance: {n: 1}
 register: {n: 1}
-transfer: {studies: [], samples: [], schemes: [], n_seeds: 1, decay: 1, seed: 1}
+transfer: {studies: [], samples: [], schemes: [], n_seeds: 1, seed: 1}
 freeze: {}
 schemes: {}
 multitask: {}

@@ -599,7 +599,7 @@ MUTATIONS = [
         "schemes are compared under different seeds",
     ),
     Mutation(
-        "experiments/transfer/schemes.py",
+        "experiments/scheme_table.py",
         'FrozenBelow(n_frozen="all"',
         "FrozenBelow(n_frozen=0",
         ("experiments/transfer/test_transfer_cells.py",),

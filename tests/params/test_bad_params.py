@@ -75,7 +75,19 @@ BOOK = [
     ("  films:", f"  {'f' * 300}:", "must be a name of 1 to 64 lower-case letters"),
     ("  films:", "  ../films:", "samples.../films: must be a name of 1 to 64 lower-case letters"),
     ("  films:", "  🎬:", "samples.🎬: must be a name of 1 to 64 lower-case letters"),
-    ("decay: 0.95", "decay: 1.5", "transfer.decay: must be less than or equal to 1, but got 1.5"),
+    ("alf-2, decayed", "alf-3", "transfer.schemes.3: must be one of baseline, "),
+    ("alf-2, decayed", "decaid", ", or a schedule, but got decaid; did you mean decayed?"),
+    (
+        "alf-2, decayed",
+        "{kind: decayed, factor: 1.5}",
+        "transfer.schemes.3.factor: must be less than or equal to 1, but got 1.5",
+    ),
+    (
+        "alf-2, decayed",
+        "{kind: schedule, of: bert-alf-3}",
+        "transfer.schemes.3.of: must be a schedule (distilbert-alf-1",
+    ),
+    ("  n_seeds: 5 #", "  decay: 0.9\n  n_seeds: 5 #", "put {kind: decayed, factor: 0.9} into `schemes`"),
     ("report:", "reprot:", "reprot: unknown key; did you mean report?"),
     (
         "batch: 8",

@@ -174,7 +174,7 @@ def test_dvc_finds_every_key_that_it_watches() -> None:
     sections = ("compute", "encoders", "samples", "studies", "importance", "register", "transfer", "report")
     assert all(value[section] for section in sections)
     assert {"project", "tracking"} <= set(value)
-    assert {"schemes", "n_seeds", "decay", "seed"} <= set(value["transfer"])
+    assert {"schemes", "n_seeds", "seed"} <= set(value["transfer"])
 
 
 def test_stages_that_write_runs_are_run_again_under_another_name_of_the_project() -> None:

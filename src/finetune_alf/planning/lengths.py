@@ -8,7 +8,7 @@ from finetune_alf.cost.shape import FitLengths
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.encoder import Encoder
-from finetune_alf.recipe import Recipe
+from finetune_alf.recipe import ProbeRecipe, Recipe
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,10 @@ class TextLengths:
     encoder: Encoder
     _known: dict[Hashable, _TokenCounts] = field(default_factory=dict, repr=False)
 
-    def parts(self, drawn: AnySample, recipe: Recipe, scored: str | None) -> dict[str, TaskLengths]:
+    def parts(self, drawn: AnySample, recipe: Recipe | ProbeRecipe, scored: str | None) -> dict[str, TaskLengths]:
         """Return the token counts of each task of a fit; without a split to score, the validation split is scored."""
-        pairs = {task: recipe.tasks.of(task).pairs if recipe.tasks else "together" for task in drawn.tasks}
+        tasks = recipe.tasks if isinstance(recipe, Recipe) else None
+        pairs = {task: tasks.of(task).pairs if tasks else "together" for task in drawn.tasks}
         read = {
             task: {
                 split: self._split(sample, split, recipe.max_tokens, pairs[task] == "apart")

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from finetune_alf.cost.contrastive import contrastive_memory, contrastive_work
-from finetune_alf.cost.memory import fit_memory
+from finetune_alf.cost.memory import FP32_BYTES, fit_memory
 from finetune_alf.cost.mixture import mixture_memory, mixture_work
 from finetune_alf.cost.shape import EncoderShape, Engine
 from finetune_alf.cost.speed import Speed
 from finetune_alf.cost.stage_time import stage_time
-from finetune_alf.cost.work import Work, fit_work
+from finetune_alf.cost.work import NO_WORK, Work, evaluation_work, fit_work
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.encoder import Encoder
@@ -18,7 +18,7 @@ from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.planning.elapsed import ElapsedTime
 from finetune_alf.planning.lengths import TextLengths
 from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
-from finetune_alf.recipe import Recipe
+from finetune_alf.recipe import AnyRecipe, LinearRecipe, Recipe, TfidfRecipe
 from finetune_alf.running.context import Context
 from finetune_alf.spec import Spec
 from finetune_alf.train.runner import FitRunner
@@ -65,7 +65,7 @@ class FitGroup:
     """
 
     kind: str
-    recipes: Sequence[Recipe]
+    recipes: Sequence[AnyRecipe]
     n: int = 1
     scored: str | None = None
 
@@ -154,7 +154,9 @@ class Predictor:
             elapsed_predicted_s=stage_time(done, n_workers=n_workers, between_s=BETWEEN_S).seconds if done else None,
         )
 
-    def _cost(self, sample: AnySample, recipe: Recipe, scored: str | None) -> Cost:
+    def _cost(self, sample: AnySample, recipe: AnyRecipe, scored: str | None) -> Cost:
+        if not isinstance(recipe, Recipe):
+            return self._linear_cost(sample, recipe, scored)
         shape, parts = self._shape_for(sample, recipe), self.lengths.parts(sample, recipe, scored)
         if recipe.tasks is None:
             (part,) = parts.values()
@@ -166,6 +168,16 @@ class Predictor:
         n_steps = n_steps_per_epoch(recipe, {task: part.n_rows for task, part in parts.items()})
         work = mixture_work(shape, parts, recipe, self.engine, n_steps)
         return Cost(work, mixture_memory(shape, parts, recipe, self.engine))
+
+    def _linear_cost(self, sample: AnySample, recipe: LinearRecipe, scored: str | None) -> Cost:
+        """Return the cost of a linear model: the encoder's pass over both splits, once; the model itself is seconds."""
+        if isinstance(recipe, TfidfRecipe):
+            return Cost(NO_WORK, 0)
+        (part,) = self.lengths.parts(sample, recipe, scored).values()
+        texts = (*part.lengths.train, *(part.lengths.scored or part.lengths.validation))
+        batch = self.engine.micro_batch or self.engine.evaluation_batch
+        weights_bytes = FP32_BYTES * sum(self.shape.parameters.values())
+        return Cost(evaluation_work(self.shape, texts, self.engine, batch), 2 * weights_bytes)
 
     def _shape_for(self, sample: AnySample, recipe: Recipe) -> EncoderShape:
         """Return the encoder's sizes as a recipe has it: with an adapter, a frozen pooler, heads for several tasks."""

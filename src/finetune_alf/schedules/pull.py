@@ -1,13 +1,13 @@
 """Pull a schedule: one that the thesis published, a file, or a version in an MLflow registry."""
 
 import os
-import re
 from pathlib import Path
 
 from finetune_alf.errors import ScheduleError
 from finetune_alf.recipe import FORGETTING_BOUND
 from finetune_alf.schedules.document import MAX_BYTES
 from finetune_alf.schedules.published import PUBLISHED_NAMES, published
+from finetune_alf.schedules.reference import is_registered
 from finetune_alf.schedules.schedule import Schedule
 
 
@@ -42,7 +42,7 @@ def _load(ref: str, uri: str | None) -> Schedule:
         return published(ref)
     if ref.endswith(".json"):
         return read_schedule(Path(ref))
-    if re.fullmatch(r"[^@/\\]+@[^@/\\]+", ref):
+    if is_registered(ref):
         # The registry imports MLflow, which the core installation lacks.
         from finetune_alf.schedules.registry import Registry
         from finetune_alf.tracking.store import tracking_uri

@@ -110,6 +110,16 @@ class Schedule(Spec):
             f"To stretch the rates to this depth, use schedule.rates.stretch({n_layers})."
         )
 
+    def applied_to(self, recipe: Recipe, n_layers: int, *, stretch: bool = False) -> Recipe:
+        """Return a recipe with what this schedule was found with: rates, optimizer, curve, unfreezing and adapter.
+
+        Raises ScheduleError for an encoder of another depth, unless the rates are stretched to it.
+        """
+        rates = self.rates.stretch(n_layers) if stretch else self.for_depth(n_layers)
+        taken = {name: getattr(self.recipe, name) for name in ("optimizer", "curve", "unfreezing", "adapter")}
+        allowed = recipe.allow_forgetting or self.recipe.allow_forgetting
+        return recipe.with_rates(rates).model_copy(update={**taken, "allow_forgetting": allowed})
+
     def to_json(self) -> str:
         """Return the document as indented JSON."""
         return json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"

@@ -57,3 +57,8 @@ def check_artifact_path(path: str) -> None:
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or re.search(r"[\\%#?:\x00-\x1f]", path):
         raise ValueError(f"artifact path: must be relative, without special characters, but got {path!r}.")
+
+
+def metric_name(text: str) -> str:
+    """Return a text as the name of a metric: MLflow refuses the + and @ of schemes."""
+    return re.sub(r"[^\w./ -]", ".", text)

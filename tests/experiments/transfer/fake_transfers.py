@@ -11,12 +11,15 @@ from finetune_alf.paths import Paths
 
 BERT = "google-bert/bert-base-uncased@86b5"
 MINILM = "sentence-encoder@1.0:53aa"
-MEANS = {"feature_extraction": 0.5, "baseline": 0.75, "alf-1": 0.81, "alf-2": 0.76, "decayed": 0.7}
-P = {"feature_extraction": 0.0004, "alf-1": 0.0004, "alf-2": 0.21, "decayed": 0.21}
+MEANS = {"feature_extraction": 0.5, "baseline": 0.75, "alf-1": 0.81, "alf-2": 0.76, "decayed": 0.7, "uniform": 0.79}
+WITHOUT_UNIFORM = tuple(MEANS)[:5]
+P = {"feature_extraction": 0.0004, "alf-1": 0.0004, "alf-2": 0.21, "decayed": 0.21, "uniform": 0.21}
 
 
-def result(scheme: str, metric: str, p: float | None = None, n_seeds: int = 5) -> SchemeResult:
-    """A scheme's result; the baseline itself has no difference."""
+def result(
+    scheme: str, metric: str, p: float | None = None, n_seeds: int = 5, uniform_p: float | None = None
+) -> SchemeResult:
+    """A scheme's result; the baseline itself has no difference. `uniform_p` is that of `alf-1` from `uniform`."""
     mean = MEANS[scheme]
     score = SeedsScore(mean=mean, low=mean - 0.03, high=mean + 0.03, sd_seeds=0.01)
     difference = None
@@ -30,6 +33,9 @@ def result(scheme: str, metric: str, p: float | None = None, n_seeds: int = 5) -
         accuracy=score if has_classes else None,
         balanced_accuracy=balanced if has_classes else None,
         difference=difference,
+        from_single_rate=None
+        if uniform_p is None or scheme != "alf-1"
+        else compared(mean - MEANS["uniform"], uniform_p, n_seeds=n_seeds),
     )
 
 
@@ -38,11 +44,12 @@ def document(
     sample: str,
     identity: str = BERT,
     metric: str = "accuracy",
-    schemes=tuple(MEANS),
+    schemes=WITHOUT_UNIFORM,
     *,
     searched_on: str = "films",
     p: float | None = None,
     n_seeds: int = 5,
+    uniform_p: float | None = None,
 ):
     """The document of a study's transfer to a sample; `p` is that of all differences, where it is given."""
     return TransferDocument(
@@ -54,7 +61,7 @@ def document(
         sample=TransferSample(
             name=sample, digest="0" * 64, n_test=1200, majority_baseline=0.0 if metric == "spearman" else 0.52
         ),
-        schemes={scheme: result(scheme, metric, p, n_seeds) for scheme in schemes},
+        schemes={scheme: result(scheme, metric, p, n_seeds, uniform_p) for scheme in schemes},
     )
 
 
@@ -80,7 +87,7 @@ def line(scheme: str, seed: int, *, diverged: bool = False) -> TransferLine:
 DOCUMENTS = (
     document("bert", "films", schemes=tuple(MEANS)[:4]),
     document("bert", "imdb-small"),
-    document("bert", "yelp-small", p=0.06),
+    document("bert", "yelp-small", schemes=tuple(MEANS), p=0.06, uniform_p=0.3),
     document("scores", "similarity", MINILM, "spearman", searched_on="similarity", n_seeds=3),
 )
 

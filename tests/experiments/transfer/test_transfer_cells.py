@@ -1,8 +1,9 @@
 """The cells of a transfer: which fits they are, by exact values."""
 
 from finetune_alf.encoder.spec import RandomEncoder
+from finetune_alf.experiments.scheme_spec import schemes_named
+from finetune_alf.experiments.scheme_table import SchemeInputs, scheme_recipes
 from finetune_alf.experiments.transfer.cells import cell_job, cells
-from finetune_alf.experiments.transfer.schemes import scheme_recipes
 from finetune_alf.rates import LayerRates, UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.published import published
@@ -11,17 +12,17 @@ BASELINE = Recipe(rates=UniformRates(rate=4e-5, head=1e-3), epochs=3, batch=8, m
 ENCODER = RandomEncoder(kind="random", config={"model_type": "bert"}, seed=0)
 SCHEDULE = published("bert-alf-1")
 RECIPES = scheme_recipes(
-    ("feature_extraction", "baseline", "alf-1", "decayed"), BASELINE, {"alf-1": SCHEDULE}, 12, decay=0.5
+    schemes_named("feature_extraction", "baseline", "alf-1", "decayed"), SchemeInputs(BASELINE, 12, {"alf-1": SCHEDULE})
 )
 
 
 def test_schemes_differ_in_their_rates():
-    layers = [4e-5 * 0.5 ** (11 - index) for index in range(12)]
+    layers = [4e-5 * 0.95 ** (11 - index) for index in range(12)]
     assert {scheme: recipe.rates.at(12) for scheme, recipe in RECIPES.items()} == {
         "feature_extraction": LayerRates.of(0, [0] * 12, 1e-3),
         "baseline": LayerRates.of(4e-5, [4e-5] * 12, 1e-3),
         "alf-1": SCHEDULE.rates,
-        "decayed": LayerRates.of(layers[0] * 0.5, layers, 1e-3),
+        "decayed": LayerRates.of(layers[0] * 0.95, layers, 1e-3),
     }
 
 

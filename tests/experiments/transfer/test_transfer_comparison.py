@@ -6,50 +6,20 @@ from fake_transfers import document
 from scipy.stats import spearmanr
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from finetune_alf.errors import ScheduleError
+from finetune_alf.experiments.scheme_table import SchemeInputs, scheme_recipes
 from finetune_alf.experiments.transfer.cells import cells
 from finetune_alf.experiments.transfer.compare import compare
 from finetune_alf.experiments.transfer.family import judged_transfers
-from finetune_alf.experiments.transfer.schemes import scheme_recipes
-from finetune_alf.experiments.transfer.spec import SCHEMES
+from finetune_alf.experiments.transfer.spec import DEFAULT_SCHEMES
 from finetune_alf.metrics import ACCURACY, sample_metric
-from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
+from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.published import published
 from finetune_alf.stats import NO_EVIDENCE, TOO_FEW_SEEDS, estimate, scores_of
 
 BASELINE = Recipe(rates=UniformRates(rate=5e-5, head=1e-3), epochs=4, batch=8, max_tokens=48)
 SCHEDULES = {"alf-1": published("distilbert-alf-1"), "alf-2": published("distilbert-alf-2")}
-RECIPES = scheme_recipes(SCHEMES, BASELINE, SCHEDULES, n_layers=6, decay=0.9)
-
-
-def test_recipes_differ_from_the_baseline_in_their_rates_and_feature_extraction_in_its_dropout():
-    plain = BASELINE.model_dump(exclude={"rates"})
-    assert RECIPES["decayed"].model_dump(exclude={"rates"}) == plain
-    assert RECIPES["baseline"].model_dump(exclude={"rates"}) == plain
-    assert RECIPES["feature_extraction"].model_dump(exclude={"rates"}) == plain | {"frozen_dropout": "off"}
-
-
-def test_feature_extraction_trains_only_the_head_at_the_baselines_rate():
-    rates = RECIPES["feature_extraction"].rates.at(6)
-    assert rates.frozen == (EMBEDDINGS, *(layer(i) for i in range(6)))
-    assert rates[HEAD] == 1e-3
-
-
-def test_layer_wise_decay_starts_from_the_baselines_rate_at_the_top():
-    rates = RECIPES["decayed"].rates.at(6)
-    assert rates[layer(5)] == 5e-5
-    assert rates[EMBEDDINGS] == pytest.approx(5e-5 * 0.9**6)
-
-
-def test_a_schedule_is_run_with_its_own_recipe_and_rates():
-    assert RECIPES["alf-1"] == SCHEDULES["alf-1"].recipe
-    assert RECIPES["alf-2"].rates.at(6) == LayerRates.of(2e-6, [2e-10, 2e-10, 2e-10, 2e-8, 2e-10, 2e-5], 2e-5)
-
-
-def test_a_schedule_of_another_depth_is_refused():
-    with pytest.raises(ScheduleError, match="encoder of 12 layers"):
-        scheme_recipes(("alf-1",), BASELINE, SCHEDULES, n_layers=12, decay=0.9)
+RECIPES = scheme_recipes(DEFAULT_SCHEMES, SchemeInputs(BASELINE, 6, SCHEDULES))
 
 
 def test_every_scheme_runs_under_the_same_seeds():
@@ -151,25 +121,50 @@ def test_the_family_is_the_first_schedule_on_the_samples_that_were_not_searched_
     ]
     found = judged_transfers(documents)
     family = {key: each for key, each in found.items() if each.verdict}
-    assert {sample: (each.p_holm, each.verdict) for (sample, scheme), each in family.items() if scheme == "alf-1"} == {
+    assert {
+        sample: (each.p_holm, each.verdict) for (sample, scheme, _), each in family.items() if scheme == "alf-1"
+    } == {
         "imdb": (pytest.approx(0.003), "better"),
         "yelp": (pytest.approx(0.04), "better"),
         "sst2": (pytest.approx(0.04), "better"),
     }
-    assert {scheme for _, scheme in family} == {"alf-1"}
+    assert {scheme for _, scheme, _ in family} == {"alf-1"}
     wider = judged_transfers([*documents, document("bert", "amazon", p=0.5)])
-    assert {sample: each.verdict for (sample, scheme), each in wider.items() if scheme == "alf-1"} == {
+    assert {sample: each.verdict for (sample, scheme, _), each in wider.items() if scheme == "alf-1"} == {
         "films": None,
         "imdb": "better",
         "yelp": NO_EVIDENCE,
         "sst2": NO_EVIDENCE,
         "amazon": NO_EVIDENCE,
     }
-    assert found["films", "alf-1"] == documents[0].schemes["alf-1"].difference  # exploratory, as it was
+    assert found["films", "alf-1", "baseline"] == documents[0].schemes["alf-1"].difference  # exploratory, as it was
 
 
 def test_with_too_few_seeds_there_is_no_verdict_and_the_others_are_corrected_without_it():
     documents = [document("bert", "imdb", p=0.04), document("bert", "yelp", p=1e-9, n_seeds=4)]
     found = judged_transfers(documents)
-    assert (found["yelp", "alf-1"].p_holm, found["yelp", "alf-1"].verdict) == (None, TOO_FEW_SEEDS)
-    assert (found["imdb", "alf-1"].p_holm, found["imdb", "alf-1"].verdict) == (0.04, "better")
+    assert (found["yelp", "alf-1", "baseline"].p_holm, found["yelp", "alf-1", "baseline"].verdict) == (
+        None,
+        TOO_FEW_SEEDS,
+    )
+    assert (found["imdb", "alf-1", "baseline"].p_holm, found["imdb", "alf-1", "baseline"].verdict) == (0.04, "better")
+
+
+def test_the_schedule_is_also_compared_with_the_best_single_rate_and_corrected_over_both():
+    truth, rng = [0, 1] * 60, np.random.default_rng(0)
+    predictions = {"baseline": noisy(truth, rng, 0.6), "uniform": noisy(truth, rng, 0.9)}
+    results = compare(truth, {**predictions, "alf-1": dict.fromkeys(range(5), truth), "alf-2": predictions["uniform"]})
+    gain = 1 - results["uniform"].score.mean
+    assert results["alf-1"].from_single_rate.mean == pytest.approx(gain)
+    assert [scheme for scheme, result in results.items() if result.from_single_rate] == ["alf-1"]
+    documents = [
+        document("bert", sample, p=p, uniform_p=uniform_p)
+        for sample, p, uniform_p in (("films", 1e-6, 1e-6), ("imdb", 0.001, 0.02), ("yelp", 0.012, 0.5))
+    ]
+    family = {key: each for key, each in judged_transfers(documents).items() if each.verdict}
+    assert {key: (pytest.approx(each.p_holm), each.verdict) for key, each in family.items()} == {
+        ("imdb", "alf-1", "baseline"): (0.004, "better"),
+        ("imdb", "alf-1", "uniform"): (0.04, "better"),
+        ("yelp", "alf-1", "baseline"): (0.036, "better"),
+        ("yelp", "alf-1", "uniform"): (0.5, NO_EVIDENCE),
+    }

@@ -49,7 +49,7 @@ def test_fewer_seeds_than_a_verdict_needs_have_a_caution():
 
 def test_the_figure_has_a_panel_for_each_sample_with_gaps_and_the_majority_baseline_of_classes():
     info = transfer_info(DOCUMENTS[:3])
-    assert info.schemes == tuple(DOCUMENTS[1].schemes)
+    assert info.schemes == tuple(DOCUMENTS[2].schemes)
     films, imdb, _ = info.panels
     assert films.scores[:4] == tuple(result.score for result in DOCUMENTS[0].schemes.values())
     assert films.scores[4] is None

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from finetune_alf.experiments.schemes.rules import FIXED, HEAD_ONLY, RULES, fields_set, is_schedule, parts_of
+from finetune_alf.experiments.schemes.rules import FIXED, HEAD_ONLY, RULES, fields_set, parts_of
 from finetune_alf.recipe import SGD, Adapter, Curve, Recipe
+from finetune_alf.schedules.reference import is_reference
 
 NO_ADAPTER = "none"
 
@@ -34,7 +35,7 @@ BASELINE = f"{FIXED}/{NO_ADAPTER}/constant"
 
 def unknown_parts(scheme: str) -> list[str]:
     """Return the parts of a scheme's name that are neither a scheme nor a schedule."""
-    return [part for part in parts_of(scheme) if part != FIXED and part not in RULES and not is_schedule(part)]
+    return [part for part in parts_of(scheme) if part != FIXED and part not in RULES and not is_reference(part)]
 
 
 def reason_against(combination: Combination, recipe: Recipe, most_epochs: int) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from finetune_alf.experiments.schemes.cells import recipe_of
 from finetune_alf.experiments.schemes.combination import Combination
-from finetune_alf.experiments.schemes.rules import FIXED, from_root, parts_of
+from finetune_alf.experiments.schemes.rules import FIXED, parts_of
 from finetune_alf.experiments.schemes.section import SECTION
 from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import elapsed_of, finished_cells
@@ -14,6 +14,7 @@ from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
 from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan
 from finetune_alf.running.context import Context
 from finetune_alf.schedules.pull import pull
+from finetune_alf.schedules.reference import from_root
 
 
 def schemes_planned(ctx: Context, name: str) -> PlannedFits:

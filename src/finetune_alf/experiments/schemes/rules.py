@@ -1,14 +1,12 @@
 """Schemes by name: the fields that each sets in a recipe. `+` joins several, as in `differential+gradual`."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from finetune_alf.rates import EMBEDDINGS, HEAD, DecayedRates, FrozenBelow, LayerRates
 from finetune_alf.recipe import SGD, GradualUnfreezing, Recipe
-from finetune_alf.schedules.published import PUBLISHED_NAMES
+from finetune_alf.schedules.reference import is_reference
 from finetune_alf.schedules.schedule import Schedule
 
 FIXED = "fixed"
@@ -75,19 +73,9 @@ def parts_of(scheme: str) -> tuple[str, ...]:
     return tuple(scheme.split("+"))
 
 
-def is_schedule(part: str) -> bool:
-    """Return whether this is the reference of a schedule: a published name, a file, or model@alias."""
-    return part in PUBLISHED_NAMES or part.endswith(".json") or re.fullmatch(r"[^@/\\]+@[^@/\\]+", part) is not None
-
-
-def from_root(root: Path, reference: str) -> str:
-    """Return the reference of a schedule, with a file's path taken from the root."""
-    return str(root / reference) if reference.endswith(".json") else reference
-
-
 def fields_set(part: str) -> tuple[str, ...]:
     """Return the fields of a recipe that a scheme sets."""
-    return SCHEDULE_SETS if is_schedule(part) else (RULES[part].sets,) if part in RULES else ()
+    return SCHEDULE_SETS if is_reference(part) else (RULES[part].sets,) if part in RULES else ()
 
 
 def changes(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from finetune_alf.experiments.schemes.combination import Combination, reason_against, unknown_parts
-from finetune_alf.experiments.schemes.rules import FIXED, HEAD_ONLY, RULES, is_schedule, parts_of
+from finetune_alf.experiments.schemes.rules import FIXED, HEAD_ONLY, RULES, parts_of
 from finetune_alf.metrics import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import (
@@ -20,6 +20,7 @@ from finetune_alf.recipe import (
     SlantedTriangularCurve,
 )
 from finetune_alf.schedules.published import PUBLISHED_NAMES
+from finetune_alf.schedules.reference import is_reference
 from finetune_alf.spec import Count, Spec
 from finetune_alf.stats import MIN_SEEDS
 
@@ -98,7 +99,7 @@ class SchemesSpec(Spec):
     def schedules(self) -> tuple[str, ...]:
         """The references of schedules in the schemes, each once."""
         parts = (part for combination in self.combinations for part in parts_of(combination.scheme))
-        return tuple(dict.fromkeys(part for part in parts if is_schedule(part)))
+        return tuple(dict.fromkeys(part for part in parts if is_reference(part)))
 
     def epochs_of(self, sample: str) -> int:
         """Return the number of epochs of a sample's fits."""

@@ -1,6 +1,5 @@
 """Stage `schemes`: fine-tune under each scheme, adapter and curve, and compare them side by side."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,6 @@ from finetune_alf.experiments.schemes.document import (
     SchemesSample,
     SizedEncoder,
 )
-from finetune_alf.experiments.schemes.rules import from_root
 from finetune_alf.experiments.schemes.section import SECTION
 from finetune_alf.experiments.schemes.spec import SchemesSpec
 from finetune_alf.metrics import PROBLEM_TYPES, Metric, majority_baseline, sample_metric
@@ -24,10 +22,10 @@ from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.schedules.pull import pull
+from finetune_alf.schedules.reference import from_root
+from finetune_alf.tracking.record import metric_name
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
-
-_NOT_IN_METRIC_NAMES = re.compile(r"[^\w./ -]")  # MLflow refuses the + and @ of schemes' names
 
 
 def schemes(ctx: Context, name: str) -> None:
@@ -161,7 +159,7 @@ class _Testbed:
 def _summary(tables: Mapping[str, SampleTable]) -> dict[str, float]:
     """Return each combination's score as a metric of the parent run."""
     return {
-        _NOT_IN_METRIC_NAMES.sub(".", f"{sample}/{row.scheme}/{row.adapter}/{row.curve}"): row.score.mean
+        metric_name(f"{sample}/{row.scheme}/{row.adapter}/{row.curve}"): row.score.mean
         for sample, table in tables.items()
         for row in table.combinations
         if row.score

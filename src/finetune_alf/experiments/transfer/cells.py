@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from finetune_alf.compute import Precision
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.experiments.cell_line import CellLine, fields_of
-from finetune_alf.experiments.transfer.spec import SchemeName
-from finetune_alf.recipe import Recipe
+from finetune_alf.recipe import AnyRecipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
@@ -17,8 +16,8 @@ from finetune_alf.train.result import RecordedFit
 class Cell:
     """One scheme under one fit seed."""
 
-    scheme: SchemeName
-    recipe: Recipe
+    scheme: str
+    recipe: AnyRecipe
     index: int
     seed: int
 
@@ -37,7 +36,7 @@ class TransferLine(CellLine):
     rates: dict[str, float]
 
 
-def cells(recipes: Mapping[SchemeName, Recipe], n_seeds: int, seed: int) -> list[Cell]:
+def cells(recipes: Mapping[str, AnyRecipe], n_seeds: int, seed: int) -> list[Cell]:
     """Return the cells, in order."""
     return [
         Cell(scheme, recipe, index, child_seed(seed, "transfer", index))
@@ -58,7 +57,7 @@ def cell_line(cell: Cell, result: RecordedFit, n_layers: int) -> TransferLine:
         seed=cell.seed,
         accuracy=result.accuracy,
         balanced_accuracy=result.balanced_accuracy,
-        rates={str(address): rate for address, rate in cell.recipe.rates.at(n_layers).items()},
+        rates={str(address): rate for address, rate in cell.recipe.rates_at(n_layers).items()},
         **fields_of(result),
     )
 

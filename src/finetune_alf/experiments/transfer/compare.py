@@ -6,7 +6,8 @@ from finetune_alf.comparison import Predictions, SeedsScore, differences_from, m
 from finetune_alf.experiments.transfer.document import SchemeResult
 from finetune_alf.metrics import ACCURACY, BALANCED_ACCURACY, Metric
 
-BASELINE = "baseline"
+BASELINE, PRIMARY, SINGLE_RATE = "baseline", "alf-1", "uniform"
+"""Names of schemes: what all are compared with, the schedule of the claim, and what that should beat too."""
 
 ACCURACIES = {"accuracy": ACCURACY, "balanced_accuracy": BALANCED_ACCURACY}
 """What is reported besides the metric where labels are classes."""
@@ -17,17 +18,20 @@ def compare(
 ) -> dict[str, SchemeResult]:
     """Return each scheme's scores with intervals, and its paired difference from the baseline.
 
-    `score` and `difference` are by the metric; `accuracy` and `balanced_accuracy` are added where labels are classes.
-    A scheme whose every fit diverged is left out; seeds are compared where both schemes have them.
+    `alf-1` also has its difference from `uniform`. `score` and `difference` are by the metric; `accuracy` and
+    `balanced_accuracy` are added where labels are classes. A scheme whose every fit diverged is left out; seeds are
+    compared where both schemes have them.
     """
     converged = {scheme: by_seed for scheme, by_seed in predictions.items() if by_seed}
     scores = {scheme: seeds_scores(metric, truth, by_seed) for scheme, by_seed in converged.items()}
     differences = differences_from(BASELINE, scores)
+    rivals = differences_from(SINGLE_RATE, {key: scores[key] for key in (SINGLE_RATE, PRIMARY) if key in scores})
     return {
         scheme: SchemeResult(
             n_seeds=len(by_seed),
             score=mean_score(scores[scheme]),
             difference=differences.get(scheme),
+            from_single_rate=rivals.get(scheme),
             **_accuracies(truth, by_seed, metric),
         )
         for scheme, by_seed in converged.items()

@@ -18,7 +18,8 @@ class TransferSample(Document):
 class SchemeResult(Document):
     """A scheme's test scores on one sample: by the metric, and accuracies where labels are classes.
 
-    The baseline itself has no difference.
+    `difference` is from the baseline, which has none itself. `from_single_rate` is that of `alf-1` from `uniform`,
+    where both were fitted.
     """
 
     n_seeds: int
@@ -26,6 +27,7 @@ class SchemeResult(Document):
     accuracy: SeedsScore | None
     balanced_accuracy: SeedsScore | None
     difference: ComparedDifference | None
+    from_single_rate: ComparedDifference | None = None
 
 
 class TransferDocument(Document):

@@ -8,8 +8,9 @@ from pathlib import Path
 from finetune_alf.comparison import ComparedDifference
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.transfer.cells import TransferLine
+from finetune_alf.experiments.transfer.compare import BASELINE, PRIMARY, SINGLE_RATE
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument
-from finetune_alf.experiments.transfer.family import PRIMARY, SampleScheme, judged_transfers, transfer_family
+from finetune_alf.experiments.transfer.family import Contrast, judged_transfers, transfer_family
 from finetune_alf.experiments.transfer.figure import transfer_plot
 from finetune_alf.experiments.transfer.published import thesis_section
 from finetune_alf.paths import Paths
@@ -51,10 +52,15 @@ def _read(paths: Paths, folder: Path) -> Iterator[SampleTransfer]:
 
 
 def _summary(study: str, transfers: Transfers) -> Iterator[str]:
-    verdicts = {sample: found.verdict for (sample, _), found in _judged(transfers).items() if found.verdict}
-    if verdicts:
-        by_sample = "; ".join(f"`{sample}`: {verdict}" for sample, verdict in verdicts.items())
-        yield f"`{PRIMARY}` of `{study}` against the baseline, by target sample: {by_sample}."
+    for reference, described in ((BASELINE, "the baseline"), (SINGLE_RATE, "the best single rate")):
+        verdicts = [
+            f"`{sample}`: {found.verdict}"
+            for (sample, _, other), found in _judged(transfers).items()
+            if found.verdict and other == reference
+        ]
+        if verdicts:
+            by_sample = "; ".join(verdicts)
+            yield f"`{PRIMARY}` of `{study}` against {described}, by target sample: {by_sample}."
 
 
 def _study_section(study: str, transfers: Transfers) -> Section:
@@ -106,7 +112,7 @@ def _results(transfers: Transfers) -> Iterator[tuple[TransferDocument, SchemeRes
         yield from ((transfer.document, result) for result in transfer.document.schemes.values())
 
 
-def _judged(transfers: Transfers) -> dict[SampleScheme, ComparedDifference]:
+def _judged(transfers: Transfers) -> dict[Contrast, ComparedDifference]:
     return judged_transfers([transfer.document for transfer in transfers])
 
 
@@ -114,10 +120,10 @@ def _differences(transfers: Transfers, metric: str) -> Section:
     """Return the table of the declared family with its verdicts, then the exploratory differences."""
     section, differences = Section(), _judged(transfers)
     primary = {key: found for key, found in differences.items() if found.verdict}
-    section.text(f"**Differences from the baseline** ({metric}, on the same texts and seeds)")
+    section.text(f"**Differences** ({metric}, on the same texts and seeds)")
     if primary:
         section.table(
-            ("sample", "scheme", "difference", "SD of seeds", "p", "p, corrected", "verdict"),
+            ("sample", "scheme", "against", "difference", "SD of seeds", "p", "p, corrected", "verdict"),
             [
                 [*_difference_row(key, found), p_value(found.p), p_cell(found.p_holm), verdict_cell(found.verdict)]
                 for key, found in primary.items()
@@ -130,9 +136,10 @@ def _differences(transfers: Transfers, metric: str) -> Section:
         power_line([found.variance.components for found in primary.values()]),
     )
     if exploratory := {key: found for key, found in differences.items() if key not in primary}:
-        section.text(f"**Exploratory differences from the baseline**{_searched_on(transfers)}")
+        section.text(f"**Exploratory differences**{_searched_on(transfers)}")
         section.table(
-            ("sample", "scheme", "difference", "SD of seeds"), [_difference_row(*each) for each in exploratory.items()]
+            ("sample", "scheme", "against", "difference", "SD of seeds"),
+            [_difference_row(*each) for each in exploratory.items()],
         )
     return section
 
@@ -144,9 +151,9 @@ def _searched_on(transfers: Transfers) -> str:
     return f" (the study was searched on `{searched_on}`)" if is_here else ""
 
 
-def _difference_row(key: SampleScheme, found: ComparedDifference) -> list[str]:
-    sample, scheme = key
-    return [f"`{sample}`", f"`{scheme}`", signed_estimate(found.mean, found.low, found.high), score(found.sd_seeds)]
+def _difference_row(key: Contrast, found: ComparedDifference) -> list[str]:
+    estimated = signed_estimate(found.mean, found.low, found.high)
+    return [*(f"`{name}`" for name in key), estimated, score(found.sd_seeds)]
 
 
 def _samples(transfers: Transfers) -> list[str]:
@@ -177,8 +184,8 @@ def _method(transfers: Transfers) -> str:
     samples = [transfer.document.sample for transfer in transfers]
     n_texts = ", ".join(f"`{sample.name}` {sample.n_test:,}" for sample in samples)
     return (
-        "Each cell fine-tunes the pre-trained encoder on the sample's own training split and is scored on its test "
-        f"split, {counted(_n_seeds(transfers), 'seed')} for each scheme. Test texts: {n_texts}. "
+        "Each cell trains by one scheme, from the pre-trained encoder, on the sample's own training split, and is "
+        f"scored on its test split, {counted(_n_seeds(transfers), 'seed')} for each scheme. Test texts: {n_texts}. "
         "Intervals are 95 %, over seeds and texts."
     )
 

@@ -1,28 +1,34 @@
 """The spec of the section `transfer` in params.yaml."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from finetune_alf.experiments.scheme_spec import Schemes, schemes_named
 from finetune_alf.paths import Name
 from finetune_alf.spec import Spec
 from finetune_alf.stats import MIN_SEEDS
 
-SchemeName = Literal["feature_extraction", "baseline", "alf-1", "alf-2", "decayed"]
-SCHEMES: tuple[SchemeName, ...] = ("feature_extraction", "baseline", "alf-1", "alf-2", "decayed")
+DEFAULT_SCHEMES = schemes_named("feature_extraction", "baseline", "alf-1", "alf-2", "decayed")
+
+
+def _moved(decay: object) -> None:
+    if decay is not None:
+        raise ValueError(
+            "is a setting of its scheme now: delete this key, here and in dvc.yaml. For a factor other than 0.95, "
+            f"put {{kind: decayed, factor: {decay}}} into `schemes` in place of decayed"
+        )
 
 
 class TransferSpec(Spec):
     """The studies whose schedules are tried, the samples, the schemes compared there, and the number of seeds.
 
-    Without studies or without samples there is no transfer. `decay` is the factor of layer-wise decay, from the
-    baseline's rate at the top (Sun et al. 2019, figure 2.1 of the thesis). Fewer `n_seeds` than the default have no
-    verdict.
+    Without studies or without samples there is no transfer. Fewer `n_seeds` than the default have no verdict.
     """
 
     studies: tuple[Name, ...] = ()
     samples: tuple[Name, ...] = ()
-    schemes: Annotated[tuple[SchemeName, ...], Field(min_length=1)] = SCHEMES
+    schemes: Schemes = DEFAULT_SCHEMES
     n_seeds: Annotated[int, Field(ge=1)] = MIN_SEEDS
-    decay: Annotated[float, Field(gt=0, le=1)] = 0.95
     seed: int = 1
+    decay: Annotated[None, BeforeValidator(_moved)] = Field(default=None, exclude=True)

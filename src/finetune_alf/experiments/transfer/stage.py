@@ -1,8 +1,10 @@
 """Stage `transfer`: fine-tune the pre-trained encoder on a sample under each scheme, and compare on its test split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from finetune_alf.compute.environment import shares
+from finetune_alf.experiments.scheme_inputs import scheme_inputs
+from finetune_alf.experiments.scheme_table import scheme_recipes
 from finetune_alf.experiments.transfer.cells import (
     Cell,
     TransferLine,
@@ -13,16 +15,14 @@ from finetune_alf.experiments.transfer.cells import (
 )
 from finetune_alf.experiments.transfer.compare import compare
 from finetune_alf.experiments.transfer.document import TransferDocument, TransferSample
-from finetune_alf.experiments.transfer.schemes import scheme_recipes
 from finetune_alf.experiments.transfer.section import SECTION
 from finetune_alf.files import write_json
 from finetune_alf.metrics import majority_baseline, sample_metric
-from finetune_alf.register.lock import pull_locked, read_lock
+from finetune_alf.recipe import AnyRecipe, Recipe
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.schedules.registry import Registry, model_name
-from finetune_alf.schedules.schedule import Schedule
+from finetune_alf.tracking.record import metric_name
 from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
@@ -46,25 +46,26 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
             tags={**bench.tags, "alf.study": study},
         ) as fitter,
     ):
-        schedules = _pull(ctx, study, Registry(fitter.runs.tracker.uri)) if _has_schedules(spec.schemes) else {}
-        recipes = scheme_recipes(spec.schemes, bench.study.recipe, schedules, bench.encoder.n_layers, spec.decay)
+        n_layers, uri = bench.encoder.n_layers, fitter.runs.tracker.uri
+        inputs = scheme_inputs(ctx, study, spec.schemes, bench.study.recipe, n_layers, uri)
+        recipes = scheme_recipes(spec.schemes, inputs)
+        _insert_adapters(bench, recipes.values())
         grid = cells(recipes, spec.n_seeds, spec.seed)
         fits = fitter.fit(grid, _kind(bench), ctx.paths.cells("transfer", study, sample))
         document = _write(ctx, study, bench, fits)
         scores = {scheme: result.score.mean for scheme, result in document.schemes.items()}
-        fitter.runs.metrics.update({f"{scheme}.{document.metric}": score for scheme, score in scores.items()})
+        fitter.runs.metrics.update(
+            {metric_name(f"{scheme}.{document.metric}"): score for scheme, score in scores.items()}
+        )
     by_scheme = ", ".join(f"{scheme} {score:.3f}" for scheme, score in scores.items())
     ctx.console.log(f"{study} to {sample}, {document.metric.replace('_', ' ')}: {by_scheme}")
 
 
-def _has_schedules(schemes: Sequence[str]) -> bool:
-    return any(scheme.startswith("alf-") for scheme in schemes)
-
-
-def _pull(ctx: Context, study: str, registry: Registry) -> dict[str, Schedule]:
-    """Pull the versions of the study's lock file from the registry; ScheduleError for one that it does not have."""
-    pulled = pull_locked(registry, read_lock(ctx.paths.schedules(study)), model_name(ctx.project, study))
-    return {alias: each.schedule for alias, each in pulled.items()}
+def _insert_adapters(bench: Bench, recipes: Iterable[AnyRecipe]) -> None:
+    """Insert each adapter once, so that a fault is found before any fit."""
+    for recipe in recipes:
+        if isinstance(recipe, Recipe) and recipe.adapter is not None:
+            bench.fit_runner.loader.encoder_for(bench.encoder_spec, recipe, bench.sample, bench.study.metric)
 
 
 def _kind(bench: Bench) -> CellKind[Cell]:

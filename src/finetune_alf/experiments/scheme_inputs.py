@@ -1,0 +1,37 @@
+"""Where the inputs of schemes come from: a study's lock file, the registry, and the files that schemes name."""
+
+from collections.abc import Iterator, Sequence
+
+from finetune_alf.experiments.scheme_spec import AnyScheme, RegisteredScheme, ScheduleScheme
+from finetune_alf.experiments.scheme_table import SchemeInputs
+from finetune_alf.recipe import Recipe
+from finetune_alf.register.lock import pull_locked, read_lock
+from finetune_alf.running.context import Context
+from finetune_alf.schedules.pull import pull
+from finetune_alf.schedules.reference import from_root
+from finetune_alf.schedules.registry import Registry, model_name
+from finetune_alf.schedules.schedule import Schedule
+
+
+def scheme_inputs(
+    ctx: Context, study: str, schemes: Sequence[AnyScheme], baseline: Recipe, n_layers: int, uri: str
+) -> SchemeInputs:
+    """Return what these schemes need, pulled from the registry at `uri` in the versions of the study's lock file.
+
+    Raises InputError without a lock file where they need it, and ScheduleError for a schedule that is not there.
+    """
+    schedules = dict(_named(ctx, schemes, uri, baseline.allow_forgetting))
+    if any(isinstance(scheme, RegisteredScheme) for scheme in schemes):
+        lock = read_lock(ctx.paths.schedules(study))
+        pulled = pull_locked(Registry(uri), lock, model_name(ctx.project, study))
+        schedules |= {alias: each.schedule for alias, each in pulled.items()}
+    return SchemeInputs(baseline, n_layers, schedules)
+
+
+def _named(
+    ctx: Context, schemes: Sequence[AnyScheme], uri: str, allow_forgetting: bool
+) -> Iterator[tuple[str, Schedule]]:
+    """Yield the schedules that schemes name, by reference."""
+    for scheme in schemes:
+        if isinstance(scheme, ScheduleScheme):
+            yield scheme.of, pull(from_root(ctx.paths.root, scheme.of), uri, allow_forgetting=allow_forgetting)
