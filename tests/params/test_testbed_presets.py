@@ -17,6 +17,7 @@ def test_a_testbed_preset_has_all_rows_of_the_survey_and_its_next_steps(name, tm
     names = {one.name for one in bed.combinations}
     assert {"/".join(key) for key in TABLES["sst2"]} <= names
     assert {"head/none/constant", "gradual/none/slanted_triangular", "differential/houlsby/slanted_triangular"} <= names
+    assert ("gradual_from_head", "none", "constant") in TABLES["sst2"]  # it starts with the classification layer alone
     assert set(bed.left_out) == {f"head/houlsby/{curve}" for curve in ("constant", "slanted_triangular")}
     assert sum(published_scores("cola", one) is not None for one in bed.combinations) == 10
 

@@ -77,6 +77,14 @@ def test_gradual_thaw_opens_the_head_and_top_first_and_one_below_each_epoch():
     assert unfrozen[3] == [EMBEDDINGS, layer(0), layer(1), layer(2), HEAD]
 
 
+def test_gradual_thaw_from_the_head_opens_the_top_after_the_first_epochs():
+    gradual = GradualUnfreezing(start="head", every_epochs=2)
+    unfrozen = [[a for a in addresses(3) if gradual.is_unfrozen(a, epoch, 3)] for epoch in range(7)]
+    assert unfrozen[0] == unfrozen[1] == [HEAD]
+    assert unfrozen[2] == unfrozen[3] == [layer(2), HEAD]
+    assert unfrozen[6] == [layer(0), layer(1), layer(2), HEAD]
+
+
 def test_open_thaw_opens_everything_at_once():
     assert all(ImmediateUnfreezing().is_unfrozen(address, 0, 3) for address in addresses(3))
 

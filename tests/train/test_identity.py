@@ -94,7 +94,7 @@ CASES: dict[str, dict[str, tuple[Mapping[str, Any], dict[str, Any]]]] = {
     "CosineCurve": of("curve", {"curve": {"kind": "cosine"}}, warmup_frac=0.5),
     "SlantedTriangularCurve": of("curve", SLANTED, cut_frac=0.5, ratio=4.0),
     "ExponentialCurve": of("curve", {"curve": {"kind": "exponential"}}, decay=0.5),
-    "GradualUnfreezing": of("unfreezing", {"unfreezing": {"kind": "gradual"}}, every_epochs=2),
+    "GradualUnfreezing": of("unfreezing", {"unfreezing": {"kind": "gradual"}}, every_epochs=2, start="head"),
     "EarlyStopping": of("early_stopping", STOPPING, patience=2, min_delta=0.0),
     "HoulsbyAdapter": of("adapter", HOULSBY, width=8, activation="relu"),
     "LoraAdapter": of("adapter", LORA, rank=4, alpha=4.0),

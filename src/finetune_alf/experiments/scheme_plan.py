@@ -26,7 +26,8 @@ def planned_recipes(
     schedule that is not there.
     """
     at_hand = [one.of for one in schemes if isinstance(one, ScheduleScheme) and not _is_unknown(one)]
-    schedules = {reference: pull(from_root(ctx.paths.root, reference)) for reference in at_hand}
+    root, allowed = ctx.paths.root, baseline.allow_forgetting
+    schedules = {each: pull(from_root(root, each), allow_forgetting=allowed) for each in at_hand}
     known = [scheme for scheme in schemes if not _is_unknown(scheme)]
     recipes = scheme_recipes(known, SchemeInputs(baseline, n_layers, schedules, single_rate=baseline.rates.highest))
     return {each.label: searched if _is_unknown(each) else [recipes[each.label]] for each in schemes}

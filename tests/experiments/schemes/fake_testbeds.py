@@ -104,7 +104,7 @@ CLASSES = fake_testbed(
 SCORES = fake_testbed(
     "similarity",
     "spearman",
-    [table("pairs", 0.0, row("gradual", published=SURVEY), row("head", 0.05))],
+    [table("pairs", 0.0, row("gradual_from_head", published=SURVEY), row("head", 0.05))],
     recipe=RECIPE.model_copy(update={"keep": "best"}),
     n_seeds=3,
     n_at_once=2,

@@ -56,8 +56,8 @@ def _reasons_against(combination: Combination, recipe: Recipe, most_epochs: int)
                 yield f"{other} and {part} both set the {min(shared)}"
     if HEAD_ONLY in parts and recipe.rates.head == 0:
         yield f"{HEAD_ONLY} trains only the head, and recipe.rates.head is 0"
-    if HEAD_ONLY in parts and "gradual" in parts:
-        yield f"{HEAD_ONLY} freezes every layer, and gradual has none to unfreeze"
+    for gradual in (part for part in parts if HEAD_ONLY in parts and fields_set(part) == ("unfreezing",)):
+        yield f"{HEAD_ONLY} freezes every layer, and {gradual} has none to unfreeze"
     if HEAD_ONLY in parts and combination.adapter is not None:
         yield f"{HEAD_ONLY} freezes every layer, and an adapter learns at the rate of its layer"
     if "nesterov" in parts:

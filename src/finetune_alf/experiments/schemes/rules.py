@@ -54,6 +54,7 @@ RULES: Mapping[str, Rule] = {
     "differential": Rule("rates", _decayed(1 / DIVISOR)),
     "decayed": Rule("rates", _decayed(DECAY)),
     "gradual": Rule("unfreezing", lambda recipe: GradualUnfreezing()),
+    "gradual_from_head": Rule("unfreezing", lambda recipe: GradualUnfreezing(start="head")),
     HEAD_ONLY: Rule("rates", _head_only),
 }
 

@@ -58,8 +58,9 @@ class SchemesSpec(Spec):
     """An encoder, some samples, and the schemes, adapters and curves that are tried on them.
 
     With `cells: all` every combination of the three lists is fitted that `reason_against` has no reason against; a list
-    of cells replaces the three. A scheme is one of `fixed`, `nesterov`, `differential`, `decayed`, `gradual`, `head`,
-    or a schedule (a published name, a path that ends in .json, model@alias), or several of these joined by `+`.
+    of cells replaces the three. A scheme is one of `fixed`, `nesterov`, `differential`, `decayed`, `gradual`,
+    `gradual_from_head`, `head`, or a schedule (a published name, a path that ends in .json, model@alias), or several of
+    these joined by `+`.
 
     `recipe` is common to all: its rates, which must be `uniform`, are the ones that schemes change, and adapters learn
     at `adapter_rate` where it is given. A schedule has its own rates, also for adapters; with `stretch` one of another
