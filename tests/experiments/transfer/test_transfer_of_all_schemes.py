@@ -40,6 +40,7 @@ LABELS = (
     *("lora", "houlsby", "bert-alf-1", "mine", "alf-small.tiny@alf-2"),
 )
 LINEAR = ("probe", "probe-first", "tfidf")
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
