@@ -51,7 +51,7 @@ def test_feature_extraction_trains_only_the_head_at_the_baselines_rate():
     rates = recipe("feature_extraction").rates.at(6)
     assert rates.frozen == (EMBEDDINGS, *(layer(i) for i in range(6)))
     assert rates[HEAD] == 1e-3
-    assert changed(recipe("feature_extraction")) == {"frozen_dropout": "off"}
+    assert changed(recipe("feature_extraction")) == {"frozen_dropout": "off", "pooler": "frozen"}
 
 
 def test_layer_wise_decay_starts_from_the_baselines_rate_at_the_top_or_from_its_own():

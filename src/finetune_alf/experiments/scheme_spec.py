@@ -40,7 +40,7 @@ class BaselineScheme(SchemeSpec):
 
 
 class FeatureExtractionScheme(SchemeSpec):
-    """The head alone learns, at the baseline's rate for it, on features without dropout."""
+    """The head alone learns, at the baseline's rate for it, on features without dropout; all else is frozen."""
 
     kind: Literal["feature_extraction"] = "feature_extraction"
 

@@ -63,7 +63,7 @@ def scheme_recipes(schemes: Iterable[AnyScheme], inputs: SchemeInputs) -> dict[s
 
 def _feature_extraction(scheme: FeatureExtractionScheme, given: SchemeInputs) -> Recipe:
     frozen = given.with_rates(FrozenBelow(n_frozen="all", rate=given.highest, head=given.head))
-    return frozen.model_copy(update={"frozen_dropout": "off"})
+    return frozen.model_copy(update={"frozen_dropout": "off", "pooler": "frozen"})
 
 
 def _decayed(scheme: DecayedScheme, given: SchemeInputs) -> Recipe:
