@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from finetune_alf.experiments.scheme_spec import AnyScheme, RegisteredScheme, ScheduleScheme
+from finetune_alf.experiments.scheme_spec import AnyScheme, RegisteredScheme, ScheduleScheme, UniformScheme
 from finetune_alf.experiments.scheme_table import SchemeInputs
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.lock import pull_locked, read_lock
@@ -18,14 +18,25 @@ def scheme_inputs(
 ) -> SchemeInputs:
     """Return what these schemes need, pulled from the registry at `uri` in the versions of the study's lock file.
 
-    Raises InputError without a lock file where they need it, and ScheduleError for a schedule that is not there.
+    Logs which schedules the study did not register. Raises InputError without a lock file where they need it, and ScheduleError for a schedule that is not there.
     """
     schedules = dict(_named(ctx, schemes, uri, baseline.allow_forgetting))
+    if not any(map(_is_from_lock, schemes)):
+        return SchemeInputs(baseline, n_layers, schedules)
+    lock = read_lock(ctx.paths.schedules(study))
     if any(isinstance(scheme, RegisteredScheme) for scheme in schemes):
-        lock = read_lock(ctx.paths.schedules(study))
         pulled = pull_locked(Registry(uri), lock, model_name(ctx.project, study))
         schedules |= {alias: each.schedule for alias, each in pulled.items()}
-    return SchemeInputs(baseline, n_layers, schedules)
+    inputs = SchemeInputs(baseline, n_layers, schedules, lock.single_rate.rate if lock.single_rate else None)
+    for alias in inputs.unregistered(schemes):
+        ctx.console.log(
+            f"{alias} is left out: {study} registered no schedule that shows what register.require asks for."
+        )
+    return inputs
+
+
+def _is_from_lock(scheme: AnyScheme) -> bool:
+    return isinstance(scheme, RegisteredScheme) or (isinstance(scheme, UniformScheme) and scheme.rate is None)
 
 
 def _named(

@@ -47,18 +47,26 @@ class SchemeInputs:
         """The baseline's highest rate for embeddings and layers."""
         return self.baseline.rates.highest
 
+    def unregistered(self, schemes: Iterable[AnyScheme]) -> list[str]:
+        """Return the aliases among the schemes under which the study registered no schedule."""
+        registered = (scheme.kind for scheme in schemes if isinstance(scheme, RegisteredScheme))
+        return [alias for alias in registered if alias not in self.schedules]
+
     def with_rates(self, rates: RatesPolicy) -> Recipe:
         """Return the baseline with other rates."""
         return self.baseline.with_rates(rates.at(self.n_layers))
 
 
 def scheme_recipes(schemes: Iterable[AnyScheme], inputs: SchemeInputs) -> dict[str, AnyRecipe]:
-    """Return each scheme's recipe by its name in results.
+    """Return each scheme's recipe by its name in results; one whose schedule was not registered has none.
 
     Raises ScheduleError for a schedule of another depth that is not stretched, and InputError for a rate that the
     baseline does not allow, or a single rate that was not searched.
     """
-    return {scheme.label: SCHEME_TABLE[type(scheme)](scheme, inputs) for scheme in schemes}
+    listed = tuple(schemes)
+    left_out = inputs.unregistered(listed)
+    fitted = (scheme for scheme in listed if scheme.kind not in left_out)
+    return {scheme.label: SCHEME_TABLE[type(scheme)](scheme, inputs) for scheme in fitted}
 
 
 def _feature_extraction(scheme: FeatureExtractionScheme, given: SchemeInputs) -> Recipe:

@@ -63,9 +63,9 @@ def register_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
 
 
 def finished_cells(path: Path, kind_of: Callable[[Mapping[str, Any]], str | None]) -> list[FinishedFit]:
-    """Return the fits of a file of cells, one a line; cells without a kind are left out."""
+    """Return the fits of a file of cells, one a line; cells without a kind or epochs are left out."""
     cells = [(kind_of(cell), cell) for cell in read_jsonl(path)] if path.exists() else []
-    return [_finished(kind, cell) for kind, cell in cells if kind is not None]
+    return [_finished(kind, cell) for kind, cell in cells if kind is not None and cell["epochs"]]
 
 
 def _finished(kind: str, cell: Mapping[str, Any]) -> FinishedFit:
@@ -77,7 +77,11 @@ def finished_in_ledger(path: Path, jobs: Iterable[FitJob], kind: str) -> list[Fi
     """Return the jobs, all of one kind, whose results are in a ledger."""
     ledger = Ledger(path)
     results = [result for job in jobs if (result := ledger.find(job)) is not None]
-    return [_finished(kind, result.model_dump(mode="json", include={"seconds", "epochs"})) for result in results]
+    return [
+        _finished(kind, result.model_dump(mode="json", include={"seconds", "epochs"}))
+        for result in results
+        if result.epochs
+    ]
 
 
 def elapsed_of(finished: Iterable[FinishedFit]) -> ElapsedTime | None:

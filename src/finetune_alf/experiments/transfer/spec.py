@@ -9,7 +9,7 @@ from finetune_alf.paths import Name
 from finetune_alf.spec import Spec
 from finetune_alf.stats import MIN_SEEDS
 
-DEFAULT_SCHEMES = schemes_named("feature_extraction", "baseline", "alf-1", "alf-2", "decayed")
+DEFAULT_SCHEMES = schemes_named("feature_extraction", "baseline", "alf-1", "alf-2", "decayed", "uniform", "probe")
 
 
 def _moved(decay: object) -> None:
