@@ -113,8 +113,8 @@ def test_with_nothing_changed_nothing_runs(project: Path) -> None:
         ("n_resamples: 100", "n_resamples: 101", ["importance minilm"]),
         ("title: Adaptive", "title: My adaptive", ["report"]),
         (
-            "alf-2, decayed]",
-            "alf-2, {kind: decayed, factor: 0.9}]",
+            "alf-2, decayed,",
+            "alf-2, {kind: decayed, factor: 0.9},",
             [f"transfer minilm {name}" for name in ("films", "restaurants", "gadgets", "travel")],
         ),
         ("domain: travel", "domain: films", ["prepare travel"]),

@@ -155,3 +155,10 @@ def test_what_is_unknown_or_ambiguous_is_refused(entries, message):
 
 def test_a_name_stands_for_the_map_with_its_defaults():
     assert schemes_named(*(name for name in NAMES)) == read(*({"kind": name} for name in NAMES))
+
+
+def test_a_schedule_that_was_not_registered_is_left_out():
+    inputs = SchemeInputs(BASELINE, 6, {"alf-1": SCHEDULES["alf-1"]})
+    schemes = read("baseline", "alf-1", "alf-2")
+    assert list(scheme_recipes(schemes, inputs)) == ["baseline", "alf-1"]
+    assert inputs.unregistered(schemes) == ["alf-2"]

@@ -18,7 +18,8 @@ def scheme_inputs(
 ) -> SchemeInputs:
     """Return what these schemes need, pulled from the registry at `uri` in the versions of the study's lock file.
 
-    Logs which schedules the study did not register. Raises InputError without a lock file where they need it, and ScheduleError for a schedule that is not there.
+    Logs which schedules the study did not register. Raises InputError without a lock file where they need it, and
+    ScheduleError for a schedule that is not there.
     """
     schedules = dict(_named(ctx, schemes, uri, baseline.allow_forgetting))
     if not any(map(_is_from_lock, schemes)):

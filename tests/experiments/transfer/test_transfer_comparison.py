@@ -19,7 +19,7 @@ from finetune_alf.stats import NO_EVIDENCE, TOO_FEW_SEEDS, estimate, scores_of
 
 BASELINE = Recipe(rates=UniformRates(rate=5e-5, head=1e-3), epochs=4, batch=8, max_tokens=48)
 SCHEDULES = {"alf-1": published("distilbert-alf-1"), "alf-2": published("distilbert-alf-2")}
-RECIPES = scheme_recipes(DEFAULT_SCHEMES, SchemeInputs(BASELINE, 6, SCHEDULES))
+RECIPES = scheme_recipes(DEFAULT_SCHEMES, SchemeInputs(BASELINE, 6, SCHEDULES, single_rate=1e-4))
 
 
 def test_every_scheme_runs_under_the_same_seeds():

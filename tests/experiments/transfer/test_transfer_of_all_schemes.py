@@ -24,7 +24,8 @@ SCHEMES = """
     - alf-1
     - decayed
     - {kind: decayed, factor: 0.5, name: steep}
-    - {kind: uniform, rate: 1e-3}
+    - uniform
+    - {kind: uniform, rate: 1e-3, name: high}
     - probe
     - {kind: probe, pooling: first, name: probe-first}
     - tfidf
@@ -36,7 +37,18 @@ SCHEMES = """
   n_seeds: 2
 """
 LABELS = (
-    *("feature_extraction", "baseline", "alf-1", "decayed", "steep", "uniform", "probe", "probe-first", "tfidf"),
+    *(
+        "feature_extraction",
+        "baseline",
+        "alf-1",
+        "decayed",
+        "steep",
+        "uniform",
+        "high",
+        "probe",
+        "probe-first",
+        "tfidf",
+    ),
     *("lora", "houlsby", "bert-alf-1", "mine", "alf-small.tiny@alf-2"),
 )
 LINEAR = ("probe", "probe-first", "tfidf")
@@ -93,7 +105,9 @@ def test_runs_have_the_params_of_their_recipe_and_the_scheme_as_a_tag(ctx):
     by_scheme = {run.data.tags["alf.scheme"]: run.data.params for run in found}
     assert set(by_scheme) == set(LABELS)
     assert {"pooling": "first", "kind": "probe", "max_tokens": "16"}.items() <= by_scheme["probe-first"].items()
-    assert by_scheme["uniform"]["rates.layer.1"] == "0.001"
+    assert by_scheme["high"]["rates.layer.1"] == "0.001"
+    single_rate = read_lock(ctx.paths.schedules("tiny")).single_rate.rate
+    assert by_scheme["uniform"]["rates.layer.1"] == f"{single_rate:g}"
     (parent,) = tracker.client.search_runs([tracker.experiment_id], "attributes.run_name = 'transfer tiny travel'")
     assert {"probe.accuracy", "alf-small.tiny.alf-2.accuracy"} <= parent.data.metrics.keys()
 
