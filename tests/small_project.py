@@ -54,6 +54,7 @@ register: {n_top: 2, n_seeds: 2, min_distance: 0.5}
 transfer:
   studies: [tiny]
   samples: [films, travel]
+  schemes: [feature_extraction, baseline, alf-1, alf-2, decayed]
   n_seeds: 2
 """
 

@@ -34,7 +34,6 @@ SCHEMES = """
     - {kind: schedule, of: bert-alf-1, stretch: true}
     - mine.json
     - alf-small.tiny@alf-2
-  n_seeds: 2
 """
 LABELS = (
     *(
@@ -62,7 +61,7 @@ def root(empty_store, tmp_path_factory):
     shutil.copytree(empty_store, root)
     text = PARAMS.replace("n_trials: 12", "n_trials: 4").replace("epochs: 4", "epochs: 1")
     text = text.replace("n_top: 2, n_seeds: 2, min_distance: 0.5", "n_top: 2, n_seeds: 1, min_distance: 0.1")
-    text = text.replace("samples: [films, travel]\n  n_seeds: 2\n", f"samples: [travel]{SCHEMES}")
+    text = text.replace("samples: [films, travel]\n  schemes: [", f"samples: [travel]{SCHEMES}#")
     (root / "params.yaml").write_text(text)
     for words in ("prepare", "study tiny", "register tiny"):
         run(root, *words.split())
