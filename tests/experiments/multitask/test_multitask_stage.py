@@ -231,7 +231,12 @@ def test_schedules_of_a_mixture_are_searched_confirmed_and_registered(done):
     trials = read_jsonl(done.paths.study_results("mixed") / "trials.jsonl")
     assert best["score"] == max(trial["score"] for trial in trials)
     assert all(set(trial["result"]["tasks"]) == set(TASKS) for trial in trials)
-    for locked in read_lock(done.paths.schedules("mixed")).schedules.values():
+    lock = read_lock(done.paths.schedules("mixed"))
+    assert lock.references.baseline.rates == done.params.studies["mixed"].recipe.rates.at(2)
+    for candidate in lock.candidates:
+        expected = candidate.mean - lock.references.baseline.mean, candidate.mean - lock.references.single_rate.mean
+        assert (candidate.from_baseline.mean, candidate.from_single_rate.mean) == pytest.approx(expected)
+    for locked in lock.schedules.values():
         schedule = locked.schedule
         assert schedule.recipe.tasks == done.params.studies["mixed"].recipe.tasks
         assert schedule.confirmed.metric == "overall"
