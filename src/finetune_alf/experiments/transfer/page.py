@@ -52,15 +52,35 @@ def _read(paths: Paths, folder: Path) -> Iterator[SampleTransfer]:
 
 
 def _summary(study: str, transfers: Transfers) -> Iterator[str]:
-    for reference, described in ((BASELINE, "the baseline"), (SINGLE_RATE, "the best single rate")):
-        verdicts = [
-            f"`{sample}`: {found.verdict}"
-            for (sample, _, other), found in _judged(transfers).items()
+    """Yield the differences of the first schedule: where it was searched, then on the samples of its claim."""
+    judged, searched_on = _judged(transfers), transfers[0].document.searched_on
+    metric = _metric(transfers)
+    there = [
+        f"**{_signed(found)}** against {described}"
+        for reference, described in _REFERENCES
+        if (found := judged.get((searched_on, PRIMARY, reference)))
+    ]
+    if there:
+        yield (
+            f"`{PRIMARY}` of `{study}` on the test texts of `{searched_on}`, on which it was searched: "
+            f"{', '.join(there)} (test {metric}). For that sample this is the number to go by."
+        )
+    for reference, described in _REFERENCES:
+        targets = [
+            f"`{sample}` {_signed(found)}, {found.verdict}"
+            for (sample, _, other), found in judged.items()
             if found.verdict and other == reference
         ]
-        if verdicts:
-            by_sample = "; ".join(verdicts)
-            yield f"`{PRIMARY}` of `{study}` against {described}, by target sample: {by_sample}."
+        if targets:
+            yield f"`{PRIMARY}` of `{study}` against {described}, by target sample: {'; '.join(targets)}."
+
+
+_REFERENCES = ((BASELINE, "plain fine-tuning"), (SINGLE_RATE, "the best single rate"))
+"""What a schedule is compared with, as the summary calls it."""
+
+
+def _signed(found: ComparedDifference) -> str:
+    return signed_estimate(found.mean, found.low, found.high)
 
 
 def _study_section(study: str, transfers: Transfers) -> Section:
@@ -152,7 +172,7 @@ def _searched_on(transfers: Transfers) -> str:
 
 
 def _difference_row(key: Contrast, found: ComparedDifference) -> list[str]:
-    estimated = signed_estimate(found.mean, found.low, found.high)
+    estimated = _signed(found)
     return [*(f"`{name}`" for name in key), estimated, score(found.sd_seeds)]
 
 
