@@ -277,6 +277,12 @@ def test_a_schedule_that_does_not_show_what_is_required_is_not_registered(copied
     assert len(Ledger(copied.paths.ledger("register-tiny")).results) == n_before + 3 * n_rates  # two seeds were there
     assert any("alf-1 is not registered" in line for line in strict.console.lines)
     assert [version.aliases for version in Registry(tracking_uri(copied.paths.root)).list()] == [(), ()]
+    transfer(strict, "tiny", "travel")
+    assert any(line.startswith("alf-1 is left out") for line in strict.console.lines)
+    lines = TransferLine.read_lines(copied.paths.cells("transfer", "tiny", "travel"))
+    schemes = {line.scheme for line in lines}
+    assert "baseline" in schemes
+    assert schemes.isdisjoint({"alf-1", "alf-2"})
 
 
 def test_a_changed_lock_file_is_refused(copied):
