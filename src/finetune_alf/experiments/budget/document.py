@@ -116,6 +116,7 @@ class BudgetDocument(Document):
     n_train: int
     n_validation: int
     n_confirmation: int
+    n_search_test: int | None
     n_replicates: int
     margin: float
     samples: tuple[BudgetSample, ...]

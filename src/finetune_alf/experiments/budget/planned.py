@@ -7,7 +7,7 @@ from finetune_alf.data.sample import Sample
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.budget.arms import Arm, arms
 from finetune_alf.experiments.budget.kept import of_identities, read_replicates, store
-from finetune_alf.experiments.budget.replicates import drawn_sample, n_fits, replicates
+from finetune_alf.experiments.budget.replicates import drawn_sample, n_fits, replicates, search_sample
 from finetune_alf.experiments.budget.section import SECTION
 from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.params.section import entry
@@ -44,7 +44,8 @@ def budget_planned(ctx: Context, name: str) -> PlannedFits:
                 yield predictor.unprepared("replicates", sample, total, elapsed)
             elif n_missing:
                 first = next(each for each in own if each.sample.name == sample)
-                with_draw = replace(predictor, samples={**predictor.samples, sample: drawn_sample(spec, first)})
+                drawn = search_sample(spec, drawn_sample(spec, first))
+                with_draw = replace(predictor, samples={**predictor.samples, sample: drawn})
                 groups = list(_groups(spec, predictor.n_layers, n_missing))
                 yield with_draw.stage("replicates", sample, groups, "test", elapsed)
 

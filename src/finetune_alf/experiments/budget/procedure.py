@@ -22,17 +22,20 @@ N_DRAWS = 20
 
 @dataclass(frozen=True)
 class Request:
-    """A fit to score: its name, its rates, None for the probe, its seed and the split."""
+    """A fit to score: its name, its rates, None for the probe, its seed and what it is scored on besides validation.
+
+    A fit of a `search` is scored on some of the test texts.
+    """
 
     key: str
     rates: LayerRates | None
     seed: int
-    split: Literal["confirmation", "test"]
+    scored_on: Literal["search", "confirmation", "test"]
 
 
 @dataclass(frozen=True)
 class Scored:
-    """The scores of a fit: on validation, of the kept epoch, and on the split that was asked for.
+    """The scores of a fit: on validation, of the kept epoch, and on what was asked for.
 
     Both are None where it diverged; `right` is as in `Tested`.
     """
@@ -116,10 +119,10 @@ class Procedure:
         return search, rates
 
     def _search_request(self, arm: Arm, number: int, rates: LayerRates) -> Request:
-        return Request(f"{arm.name}/{number}", rates, child_seed(self.seed, "fit", arm.round(number)), "test")
+        return Request(f"{arm.name}/{number}", rates, child_seed(self.seed, "fit", arm.round(number)), "search")
 
     def _search_baseline(self) -> float | None:
-        (scored,) = self.score([Request("baseline/search", self._baseline, child_seed(self.seed, "fit", 0), "test")])
+        (scored,) = self.score([Request("baseline/search", self._baseline, child_seed(self.seed, "fit", 0), "search")])
         return _rounded(scored.validation)
 
     def _candidate(self, key: str, rates: LayerRates, validation: float | None) -> Candidate:

@@ -1,14 +1,15 @@
 """The replicates of a budget: their order, their identities, their draws and the folders that they need meanwhile."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from finetune_alf.compute import Precision
+from finetune_alf.data.prepare import counts_of
 from finetune_alf.data.redraw import redraw
-from finetune_alf.data.sample import Sample, save_sample
+from finetune_alf.data.sample import Sample, Split, rows_digest, save_sample
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.files import digest
@@ -54,16 +55,31 @@ def drawn_sample(spec: BudgetSpec, replicate: Replicate) -> Sample:
     return redraw(replicate.sample, *sizes, child_seed(replicate.seed, "draw"))
 
 
-@contextmanager
-def workplace(folder: Path, drawn: Sample) -> Iterator[tuple[Path, Path]]:
-    """Yield the folder of a drawn sample and the ledger of its fits; both are removed when the block is through.
+def search_sample(spec: BudgetSpec, drawn: Sample) -> Sample:
+    """Return a drawn sample with the test texts that the fits of a search are scored on: the first ones."""
+    test = drawn.splits["test"]
+    if spec.n_search_test is None or spec.n_search_test >= len(test.texts):
+        return drawn
+    n = spec.n_search_test
+    names, splits = drawn.card.label_names, {**drawn.splits, "test": Split(test.texts[:n], test.labels[:n])}
+    counts = {**drawn.card.counts, "test": counts_of(splits["test"], names)}
+    card = drawn.card.model_copy(update={"counts": counts, "digest": rows_digest(names, splits)})
+    return Sample(drawn.name, card, splits)
 
-    An error or Ctrl-C leaves them, so that the replicate goes on with the fits that it has.
+
+@contextmanager
+def workplace(folder: Path, samples: Iterable[Sample]) -> Iterator[tuple[dict[str, Path], Path]]:
+    """Yield the folders of drawn samples, by digest, and the ledger of their fits.
+
+    All are removed when the block is through. An error or Ctrl-C leaves them, so that the replicate goes on with the
+    fits that it has.
     """
-    sample = folder / "sample"
-    if not (sample / "card.json").exists():
-        save_sample(sample, drawn)
-    yield sample, folder / LEDGER
+    folders = {}
+    for sample in samples:
+        folders[sample.card.digest] = own = folder / sample.card.digest[:16]
+        if not (own / "card.json").exists():
+            save_sample(own, sample)
+    yield folders, folder / LEDGER
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # other replicates may be under way there
         folder.parent.rmdir()

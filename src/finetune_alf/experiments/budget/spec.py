@@ -23,7 +23,8 @@ class BudgetSpec(Spec):
 
     `space` and `sampler` are those of the search over layers; the other arms follow from them. `recipe` has the
     baseline's rates. A replicate's splits are drawn from the rows of a prepared sample outside of its test split. In
-    each arm the best `n_top` rates by validation, and the baseline, are confirmed; the winner is tested. Arms are
+    each arm the best `n_top` rates by validation, and the baseline, are confirmed; the winner is tested. The fits of a
+    search are scored on the first `n_search_test` test texts, all by default, which selects nothing. Arms are
     compared with `margin`, in points of the metric / 100, as the smallest gain of any use. After `n_pilot` replicates
     of each sample, the number that would be needed is estimated anew. Finished replicates are kept in the folder
     `keep` below the root, in place of results/.
@@ -52,6 +53,7 @@ class BudgetSpec(Spec):
     n_train: Count
     n_validation: Count
     n_confirmation: Count
+    n_search_test: Count | None = None
     n_replicates: Count
     n_pilot: Annotated[int, Field(ge=2)] = 3
     margin: Annotated[float, Field(gt=0)] = 0.01

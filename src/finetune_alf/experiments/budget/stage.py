@@ -1,6 +1,6 @@
 """Stage `budget`: do the replicates that are not kept yet, keep each as it ends, and write what follows from all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,14 @@ from finetune_alf.experiments.budget.document import BudgetDocument, BudgetSampl
 from finetune_alf.experiments.budget.kept import KEY, keep_replicate, of_identities, read_replicates, store
 from finetune_alf.experiments.budget.line import ReplicateLine, packed
 from finetune_alf.experiments.budget.procedure import Measured, Procedure, Request, Scored
-from finetune_alf.experiments.budget.replicates import Replicate, drawn_sample, n_fits, replicates, workplace
+from finetune_alf.experiments.budget.replicates import (
+    Replicate,
+    drawn_sample,
+    n_fits,
+    replicates,
+    search_sample,
+    workplace,
+)
 from finetune_alf.experiments.budget.section import SECTION
 from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.experiments.budget.spread import spreads
@@ -26,9 +33,11 @@ from finetune_alf.recipe import AnyRecipe, ProbeRecipe
 from finetune_alf.running.bench import SamplesBench, fit_runner_of, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import Fitter, LoggedFields, fitting
-from finetune_alf.train.job import FitJob
+from finetune_alf.train.job import FitJob, ScoredSplit
 from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import RecordedFit
+
+_SPLITS: Mapping[str, ScoredSplit] = {"search": "test", "confirmation": "confirmation", "test": "test"}
 
 
 def budget(ctx: Context, name: str) -> None:
@@ -80,11 +89,12 @@ class _Run:
     def fit(self, fitter: Fitter, replicate: Replicate) -> ReplicateLine:
         """Do a replicate; its fits are kept until it is finished."""
         drawn = drawn_sample(self.spec, replicate)
+        searched = search_sample(self.spec, drawn)
         folder = self.ctx.paths.studies / f"{KEY}-{self.name}" / replicate.identity[:16]
-        with workplace(folder, drawn) as (sample, path):
+        with workplace(folder, (drawn, searched)) as (folders, path):
             ledger = Ledger(path)
-            own = replace(fitter, ledger=ledger, fit_runner=fit_runner_of(self.ctx, {drawn.card.digest: sample}))
-            scorer = _Scorer(self, own, replicate, drawn.card.digest)
+            own = replace(fitter, ledger=ledger, fit_runner=fit_runner_of(self.ctx, folders))
+            scorer = _Scorer(self, own, replicate, drawn.card.digest, searched.card.digest)
             measured = Procedure(self.spec, self.encoder.n_layers, replicate.seed, scorer).run()
             return self._line(replicate, drawn.card.digest, measured, ledger.results)
 
@@ -162,6 +172,7 @@ class _Scorer:
     fitter: Fitter
     replicate: Replicate
     drawn: str
+    searched: str
 
     def __call__(self, requests: Sequence[Request]) -> list[Scored]:
         jobs = [self._job(request) for request in requests]
@@ -173,10 +184,10 @@ class _Scorer:
         recipe: AnyRecipe = ProbeRecipe(max_tokens=spec.recipe.max_tokens)
         if request.rates is not None:
             recipe = spec.recipe.with_rates(request.rates)
-        precision = self.fitter.fit_runner.compute.precision
-        return FitJob(
-            key, recipe, self.run.bench.encoder_spec, self.drawn, request.seed, precision, request.split, spec.metric
-        )
+        encoder, precision = self.run.bench.encoder_spec, self.fitter.fit_runner.compute.precision
+        is_search = request.scored_on == "search"
+        sample, split = (self.searched if is_search else self.drawn), _SPLITS[request.scored_on]
+        return FitJob(key, recipe, encoder, sample, request.seed, precision, split, spec.metric)
 
     def _scored(self, result: RecordedFit, job: FitJob) -> Scored:
         kept = None if result.kept_epoch is None else result.epochs[result.kept_epoch].validation_score
@@ -184,9 +195,9 @@ class _Scorer:
 
     def _right(self, result: RecordedFit, job: FitJob) -> str | None:
         metric = self._metric
-        if metric.is_correct is None or not result.predictions or job.score_on != "test":
-            return None
         truth = self.replicate.sample.splits["test"].labels
+        if metric.is_correct is None or job.score_on != "test" or len(result.predictions) < len(truth):
+            return None
         return packed(metric.is_correct(np.asarray(truth), np.asarray(result.predictions)))
 
     @property
@@ -197,7 +208,7 @@ class _Scorer:
         tags = {
             "alf.encoder": self.run.encoder.identity,
             "alf.sample": self.replicate.sample.name,
-            "alf.sample.digest": self.drawn,
+            "alf.sample.digest": job.sample,
             "alf.replicate": str(self.replicate.index),
             "alf.seed": str(job.seed),
         }
