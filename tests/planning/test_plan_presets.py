@@ -49,8 +49,9 @@ def small_encoder(name):
 
 
 FULL_PRESETS = {
-    # trials, five confirmed over three seeds, five schemes over five seeds on four sets
-    **{f"thesis-{name}": {name: 220 + 15 + 4 * 25} for name in ("distilbert", "bert", "roberta")},
+    # trials; as many fits of single rates, in whole rounds of six; five trials, the baseline and the best single rate
+    # confirmed over three seeds; five schemes over five seeds on four sets
+    **{f"thesis-{name}": {name: 220 + 216 + 7 * 3 + 4 * 25} for name in ("distilbert", "bert", "roberta")},
     # on each task of a level's five seeds, and four rates that are not the one that is found
     "elsa-glue": {
         "bert-base": 9 * (8 * 5 + 4),
