@@ -27,7 +27,7 @@ def test_the_thesis_testbeds_have_its_baseline_feature_extraction_and_schedules_
     assert [name for bed in params.schemes.values() for name in bed.schedules] == list(PUBLISHED_NAMES)
     for name, bed in params.schemes.items():
         assert (bed.encoder, bed.samples) == (name, ("imdb", "yelp", "sst2", "amazon"))
-        assert bed.schemes[:2] == ("fixed", "head")
+        assert bed.schemes[:2] == ("fixed", "feature_extraction")
         assert (bed.score_on, bed.n_seeds, bed.stretch, bed.rescale) == ("test", 5, False, False)
         own = published(bed.schedules[0]).recipe.model_dump(exclude={"rates"})
         assert bed.recipe.model_dump(exclude={"rates"}) == own

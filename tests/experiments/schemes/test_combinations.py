@@ -114,6 +114,14 @@ def test_a_rescaled_schedule_has_the_recipes_highest_rate_and_head_and_the_sched
     assert rates.frozen == own.frozen
 
 
+def test_feature_extraction_freezes_a_pre_trained_pooler_too():
+    assert recipe_for("feature_extraction") == recipe_for("head").model_copy(update={"pooler": "frozen"})
+    refused(
+        "feature_extraction and head both set the rates|head and feature", cells=[{"scheme": "head+feature_extraction"}]
+    )
+    refused("an adapter learns at the rate", cells=[{"scheme": "feature_extraction", "adapter": "lora"}])
+
+
 def test_adapters_learn_at_their_own_rate_where_one_is_given():
     spec = spec_of(cells=[{"scheme": "differential", "adapter": "houlsby"}], adapter_rate=0.5)
     assert recipe_for("differential", spec).rates.at(N_LAYERS)[layer(5)] == 0.5

@@ -56,11 +56,11 @@ def test_published_gains_stand_beside_ours_for_each_schedule_of_the_thesis():
     page = thesis_section(THESIS).markdown
     # .87316 on 544 texts, .8708 on 480: the standard error of their difference is that of two independent runs
     assert "| `imdb-small` | `bert-alf-1` | .87316 (.014) | .8708 (.015) | +.002 (.021) |" in page
-    assert "`head`" not in page  # the encoder is none of the thesis's
+    assert "`feature_extraction`" not in page  # the encoder is none of the thesis's
     assert "stretched to the depth of this one and rescaled" in page
     own = THESIS.encoder.model_copy(update={"identity": "google-bert/bert-base-uncased@86b5"})
     page = thesis_section(THESIS.model_copy(update={"encoder": own})).markdown
-    assert "| `imdb-small` | `head` | .55208 (.023) | .8708 (.015) | -.319 (.027) |" in page
+    assert "| `imdb-small` | `feature_extraction` | .55208 (.023) | .8708 (.015) | -.319 (.027) |" in page
     assert "| `imdb-small` | `fixed` | .8708 (.015) | .8708 (.015) | – |" in page
     assert "other encoders" not in page
 

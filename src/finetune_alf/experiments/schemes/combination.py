@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from finetune_alf.experiments.schemes.rules import FIXED, HEAD_ONLY, RULES, fields_set, parts_of
+from finetune_alf.experiments.schemes.rules import FIXED, HEAD_ALONE, RULES, fields_set, parts_of
 from finetune_alf.recipe import SGD, Adapter, Curve, Recipe
 from finetune_alf.schedules.reference import is_reference
 
@@ -54,12 +54,13 @@ def _reasons_against(combination: Combination, recipe: Recipe, most_epochs: int)
         for other in parts[:index]:
             if shared := set(fields_set(part)) & set(fields_set(other)):
                 yield f"{other} and {part} both set the {min(shared)}"
-    if HEAD_ONLY in parts and recipe.rates.head == 0:
-        yield f"{HEAD_ONLY} trains only the head, and recipe.rates.head is 0"
-    for gradual in (part for part in parts if HEAD_ONLY in parts and fields_set(part) == ("unfreezing",)):
-        yield f"{HEAD_ONLY} freezes every layer, and {gradual} has none to unfreeze"
-    if HEAD_ONLY in parts and combination.adapter is not None:
-        yield f"{HEAD_ONLY} freezes every layer, and an adapter learns at the rate of its layer"
+    for head in (part for part in parts if part in HEAD_ALONE):
+        if recipe.rates.head == 0:
+            yield f"{head} trains only the head, and recipe.rates.head is 0"
+        for gradual in (part for part in parts if fields_set(part) == ("unfreezing",)):
+            yield f"{head} freezes every layer, and {gradual} has none to unfreeze"
+        if combination.adapter is not None:
+            yield f"{head} freezes every layer, and an adapter learns at the rate of its layer"
     if "nesterov" in parts:
         yield from _reasons_against_nesterov(recipe)
     if combination.curve.kind == "exponential" and most_epochs == 1:

@@ -5,14 +5,14 @@ from math import hypot
 
 from finetune_alf.experiments.schemes.combination import NO_ADAPTER
 from finetune_alf.experiments.schemes.document import CombinationResult, SampleTable, SchemesDocument
-from finetune_alf.experiments.schemes.rules import FIXED, HEAD_ONLY
+from finetune_alf.experiments.schemes.rules import FEATURE_EXTRACTION, FIXED
 from finetune_alf.report.evidence import verdict_cell
 from finetune_alf.report.numbers import NONE, as_printed, estimate, score, signed, signed_estimate
 from finetune_alf.report.section import Section
 from finetune_alf.schedules.published import PUBLISHED_NAMES, PublishedAccuracy, published_accuracy, thesis_encoder
 
-BASELINE, HEAD_ALONE = "baseline", "feature_extraction"
-"""The thesis's names of plain fine-tuning and of a frozen encoder."""
+BASELINE = "baseline"
+"""The thesis's name of plain fine-tuning."""
 
 
 def thesis_section(testbed: SchemesDocument) -> Section:
@@ -62,7 +62,7 @@ def _in_thesis(row: CombinationResult, own: str | None) -> tuple[str | None, str
     if row.scheme in PUBLISHED_NAMES:
         encoder, _, scheme = row.scheme.partition("-")
         return encoder, scheme
-    return own, {FIXED: BASELINE, HEAD_ONLY: HEAD_ALONE}.get(row.scheme, "")
+    return own, {FIXED: BASELINE, FEATURE_EXTRACTION: FEATURE_EXTRACTION}.get(row.scheme, "")
 
 
 def _published_cells(published: PublishedAccuracy, baseline: PublishedAccuracy) -> list[str]:

@@ -1,7 +1,7 @@
 """Schemes by name: the fields that each sets in a recipe. `+` joins several, as in `differential+gradual`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from finetune_alf.rates import EMBEDDINGS, HEAD, DecayedRates, FrozenBelow, LayerRates
@@ -13,6 +13,11 @@ FIXED = "fixed"
 """The recipe as it is: one rate for all layers."""
 
 HEAD_ONLY = "head"
+FEATURE_EXTRACTION = "feature_extraction"
+"""As HEAD_ONLY, but a pre-trained pooler is frozen too: all that was pre-trained is."""
+
+HEAD_ALONE = (HEAD_ONLY, FEATURE_EXTRACTION)
+"""The schemes that freeze every layer."""
 
 DIVISOR = 2.6
 """How much lower each layer's rate is than that of the layer above (ULMFiT: Howard & Ruder 2018, section 3.1)."""
@@ -26,10 +31,11 @@ MOMENTUM = 0.9
 
 @dataclass(frozen=True)
 class Rule:
-    """The field of a recipe that a scheme sets, and its value."""
+    """The field of a recipe that a scheme sets, its value, and other fields that it sets whatever the recipe."""
 
     sets: str
     value: Callable[[Recipe], Any]
+    others: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _head(recipe: Recipe) -> float:
@@ -56,6 +62,7 @@ RULES: Mapping[str, Rule] = {
     "gradual": Rule("unfreezing", lambda recipe: GradualUnfreezing()),
     "gradual_from_head": Rule("unfreezing", lambda recipe: GradualUnfreezing(start="head")),
     HEAD_ONLY: Rule("rates", _head_only),
+    FEATURE_EXTRACTION: Rule("rates", _head_only, {"pooler": "frozen"}),
 }
 
 SCHEDULE_SETS = ("rates", "optimizer", "unfreezing")
@@ -76,7 +83,7 @@ def parts_of(scheme: str) -> tuple[str, ...]:
 
 def fields_set(part: str) -> tuple[str, ...]:
     """Return the fields of a recipe that a scheme sets."""
-    return SCHEDULE_SETS if is_reference(part) else (RULES[part].sets,) if part in RULES else ()
+    return SCHEDULE_SETS if is_reference(part) else (RULES[part].sets, *RULES[part].others) if part in RULES else ()
 
 
 def changes(
@@ -100,5 +107,6 @@ def changes(
             scheduled = schedule.recipe.with_rates(_rescaled(rates, recipe) if rescale else rates)
             changed |= {name: getattr(scheduled, name) for name in SCHEDULE_SETS}
         elif part in RULES:
-            changed[RULES[part].sets] = RULES[part].value(recipe)
+            rule = RULES[part]
+            changed |= {rule.sets: rule.value(recipe), **rule.others}
     return changed

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from finetune_alf.experiments.schemes.combination import Combination, reason_against, unknown_parts
-from finetune_alf.experiments.schemes.rules import FIXED, HEAD_ONLY, RULES, parts_of
+from finetune_alf.experiments.schemes.rules import FEATURE_EXTRACTION, FIXED, HEAD_ONLY, RULES, parts_of
 from finetune_alf.metrics import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import (
@@ -24,6 +24,7 @@ from finetune_alf.schedules.reference import is_reference
 from finetune_alf.spec import Count, Spec
 from finetune_alf.stats import MIN_SEEDS
 
+DEFAULT_SCHEMES = (FIXED, *(name for name in RULES if name != FEATURE_EXTRACTION))
 CurveKind = Literal["constant", "linear", "cosine", "slanted_triangular", "exponential"]
 AdapterKind = Literal["none", "houlsby", "lora"]
 
@@ -59,8 +60,8 @@ class SchemesSpec(Spec):
 
     With `cells: all` every combination of the three lists is fitted that `reason_against` has no reason against; a list
     of cells replaces the three. A scheme is one of `fixed`, `nesterov`, `differential`, `decayed`, `gradual`,
-    `gradual_from_head`, `head`, or a schedule (a published name, a path that ends in .json, model@alias), or several of
-    these joined by `+`.
+    `gradual_from_head`, `head`, `feature_extraction`, or a schedule (a published name, a path that ends in .json,
+    model@alias), or several of these joined by `+`.
 
     `recipe` is common to all: its rates, which must be `uniform`, are the ones that schemes change, and adapters learn
     at `adapter_rate` where it is given. A schedule has its own rates, also for adapters; with `stretch` one of another
@@ -72,7 +73,7 @@ class SchemesSpec(Spec):
 
     encoder: Name
     samples: Annotated[tuple[Name, ...], Field(min_length=1)]
-    schemes: Annotated[tuple[str, ...], Field(min_length=1)] = (FIXED, *RULES)
+    schemes: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_SCHEMES
     adapters: Annotated[tuple[AdapterChoice, ...], Field(min_length=1)] = (NoAdapter(), HoulsbyAdapter())
     curves: Annotated[tuple[CurveChoice, ...], Field(min_length=1)] = (ConstantCurve(), SlantedTriangularCurve())
     cells: Literal["all"] | Annotated[tuple[CellSpec, ...], Field(min_length=1)] = "all"
