@@ -13,17 +13,18 @@ from test_exactness import own_inputs
 from tiny import N_LAYERS, load_tiny, task_splits, tiny_recipe, tokenized_split
 from tiny_families import gradients, largest, largest_difference, table_of, tiny_encoder
 
+from finetune_alf.encoder.text_heads import no_head
 from finetune_alf.errors import DataError, InputError
 from finetune_alf.rates import HEAD, FrozenBelow, LayerRates
 from finetune_alf.recipe import Contrastive, Recipe, TasksSpec
 from finetune_alf.recipe.task_plans import TaskInfo, task_plans
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.contrastive import COSINE, paired
-from finetune_alf.train.fit import TaskSplits, fit
-from finetune_alf.train.forward.families import no_head
+from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.fused import fusion_key
+from finetune_alf.train.parts import TaskSplits
 
 FOUR = Contrastive(n_pairs=4)
 LENGTHS = (5, 1, 22, 9, 9, 2)

@@ -10,9 +10,10 @@ from finetune_alf.errors import RatesError
 from finetune_alf.rates import HEAD, FrozenBelow, LayerRates, UniformRates
 from finetune_alf.recipe import SGD, AdamW, EarlyStopping, GradualUnfreezing, LinearCurve
 from finetune_alf.train.batches import batches_by_length, shuffled_batches
-from finetune_alf.train.fit import TaskSplits, fit
+from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.optimizer import LayerwiseOptimizer, param_groups
+from finetune_alf.train.parts import TaskSplits
 
 
 def weights(encoder):

@@ -15,11 +15,12 @@ from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, addresses
 from finetune_alf.recipe import SGD, AdamW, EarlyStopping, GradualUnfreezing, LinearCurve
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.evaluate import evaluate, evaluate_fused, member_losses
-from finetune_alf.train.fit import TaskSplits, fit
+from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.fused import FusedForward
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.fused import fit_fused, fusion_key
 from finetune_alf.train.optimizer import LayerwiseOptimizer
+from finetune_alf.train.parts import TaskSplits
 from finetune_alf.train.stacked_optimizer import StackedOptimizer
 
 EXACT = 1e-10  # fp64, relative to the largest weight or gradient

@@ -15,10 +15,11 @@ from finetune_alf.recipe.task_plans import HeadShape
 from finetune_alf.recipe.tasks import JointSteps, RoundRobin
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import TokenizedSplit
-from finetune_alf.train.fit import TaskSplits, fit
+from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.padded import padded
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.objective import OBJECTIVES
+from finetune_alf.train.parts import TaskSplits
 
 PLAIN_HEADS = HeadsSpec(n_common_layers=0, dropout=None)
 TEXTS = tuple(text for pair in zip(GOOD, BAD, strict=True) for text in pair)

@@ -7,8 +7,8 @@ from finetune_alf.encoder.spec import FolderEncoder, RandomEncoder
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.batches import TokenizedSplit
-from finetune_alf.train.fit import TaskSplits
 from finetune_alf.train.forward.table import TokenTable
+from finetune_alf.train.parts import TaskSplits
 
 N_LAYERS, UNKNOWN = 3, "[UNK]"
 TINY_BERT = {

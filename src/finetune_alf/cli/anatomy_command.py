@@ -58,8 +58,8 @@ def _scheduled(ref: str, root: Path, n_layers: int) -> "LayerRates":
 
 
 def _table(encoder: "Encoder", recipe: "Recipe", rates: "Mapping[Address, float]") -> list[str]:
+    from finetune_alf.encoder.movement import mean_sizes
     from finetune_alf.recipe import movements
-    from finetune_alf.train.movement import mean_sizes
 
     moves = movements(recipe, rates, N_STEPS, mean_sizes(encoder))
     sizes = {name: parameter.numel() for name, parameter in encoder.model.named_parameters()}

@@ -19,10 +19,11 @@ from finetune_alf.recipe import ImmediateUnfreezing, Recipe
 from finetune_alf.running.context import ProgressBar
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.evaluate import EVALUATION_BATCH
-from finetune_alf.train.fit import TaskSplits, fit
+from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.frozen_features import MAX_FEATURES_BYTES
+from finetune_alf.train.parts import TaskSplits
 from finetune_alf.train.result import EpochMetrics
 
 N_EPOCHS = 3

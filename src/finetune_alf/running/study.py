@@ -1,5 +1,6 @@
 """Stage `study`: search the rates, and mirror every trial to MLflow."""
 
+from finetune_alf.encoder.movement import mean_sizes
 from finetune_alf.files import digest
 from finetune_alf.running.bench import open_bench
 from finetune_alf.running.context import Context
@@ -9,7 +10,6 @@ from finetune_alf.running.trial_schedule import trial_schedule
 from finetune_alf.study.coordinator import run_study
 from finetune_alf.study.identity import study_identity
 from finetune_alf.study.records import TrialRecord
-from finetune_alf.train.movement import mean_sizes
 
 
 def study(ctx: Context, name: str) -> None:

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
 from finetune_alf.compute import Precision
+from finetune_alf.encoder.text_heads import no_head
 from finetune_alf.errors import DataError
 from finetune_alf.linear import logistic
+from finetune_alf.rates import HEAD, rate_source
 from finetune_alf.recipe import Contrastive
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import TokenizedSplit
@@ -17,6 +19,7 @@ from finetune_alf.train.evaluate import Evaluation, outputs_of
 from finetune_alf.train.forward.protocol import Forward
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
 from finetune_alf.train.objective import Objective
+from finetune_alf.train.parts import Parts
 
 
 def _similarity(outputs: torch.Tensor) -> torch.Tensor:
@@ -75,3 +78,14 @@ class LogisticEvaluation:
             return Evaluation(math.nan, labels, labels)
         model = logistic(inputs.cpu().numpy(), self.train.labels.tolist(), self.n_classes)
         return Evaluation(model.loss(scored.cpu().numpy(), labels), labels, tuple(model.predict(scored.cpu().numpy())))
+
+
+def contrastive_parts(parts: Parts, objective: Contrastive, n_classes: int, seed: int) -> Parts:
+    """Return the parts of a contrastive fit: the loop trains on pairs, and the model's own head is not used."""
+    ((name, splits),) = parts.tasks.items()
+    return Parts(
+        {name: replace(splits, train=paired(splits.train, objective, seed))},
+        {address: 0.0 if rate_source(address) == HEAD else rate for address, rate in parts.rates.items()},
+        no_head,
+        LogisticEvaluation(splits.train, n_classes),
+    )

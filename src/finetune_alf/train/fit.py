@@ -4,66 +4,30 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 
 import torch
 
 from finetune_alf.compute import Precision
 from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.load import Encoder
-from finetune_alf.metrics import ACCURACY, Metric
-from finetune_alf.rates import EMBEDDINGS, HEAD, Address, rate_source
-from finetune_alf.recipe import Contrastive, Recipe
+from finetune_alf.encoder.movement import movement, weights_at_start
+from finetune_alf.rates import EMBEDDINGS, Address, rate_source
+from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import TokenizedSplit
-from finetune_alf.train.contrastive import LogisticEvaluation, paired
-from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate
-from finetune_alf.train.forward.families import Head, no_head
+from finetune_alf.train.contrastive import contrastive_parts
+from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation
 from finetune_alf.train.forward.protocol import Forward, forward_of
 from finetune_alf.train.forward.tasks import forwards_of
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
-from finetune_alf.train.movement import movement, weights_at_start
 from finetune_alf.train.optimizer import LayerwiseOptimizer
+from finetune_alf.train.parts import SINGLE_TASK, Parts, TaskSplits
 from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch
 from finetune_alf.train.training_state import Evaluations, FitSummary, TrainingState
 
 ReportEpoch = Callable[[EpochMetrics], bool]
 """Takes an epoch's metrics; returns False to stop the fit."""
-
-
-EvaluateSplit = Callable[[Forward, TokenizedSplit, Precision, int, FrozenFeaturesCache], Evaluation]
-"""Evaluates a model in evaluation mode on a split, in batches of so many texts."""
-
-
-def evaluate_split(
-    forward: Forward, split: TokenizedSplit, precision: Precision, batch: int, features: FrozenFeaturesCache
-) -> Evaluation:
-    """Evaluate the model's own head on a split."""
-    return evaluate(forward, split, precision, batch=batch, features=features.of(split))
-
-
-SINGLE_TASK = "task"
-"""The name of the task of a plain fit, where tasks are keyed by name."""
-
-
-@dataclass(frozen=True)
-class TaskSplits:
-    """One task's splits: for training, for evaluation after each epoch, and for the final score (often the same).
-
-    `weight` multiplies the loss where a step has several tasks.
-    """
-
-    train: TokenizedSplit
-    validation: TokenizedSplit
-    scored: TokenizedSplit
-    metric: Metric = ACCURACY
-    weight: float = 1.0
-
-    @property
-    def all(self) -> tuple[TokenizedSplit, TokenizedSplit, TokenizedSplit]:
-        """All three splits."""
-        return self.train, self.validation, self.scored
 
 
 def fit(
@@ -89,9 +53,9 @@ def fit(
     encoder = encoder.with_pooler(recipe.pooler)
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))  # the only global seeding: torch's dropout takes no generator
-    parts = _Parts(tasks, encoder.anatomy.rates(recipe.rates.at(encoder.n_layers)))
+    parts = Parts(tasks, encoder.anatomy.rates(recipe.rates.at(encoder.n_layers)))
     if recipe.objective is not None:
-        parts = _contrastive(parts, recipe.objective, int(encoder.model.config.num_labels), seed)
+        parts = contrastive_parts(parts, recipe.objective, int(encoder.model.config.num_labels), seed)
     tasks, rates = parts.tasks, parts.rates
     n_trainable_parameters = count_trainable_parameters(encoder, rates, recipe)
     forward = forward_of(encoder.model, child_seed(seed, "dropout"), encoder.identity, recipe.pooling, parts.head)
@@ -103,27 +67,6 @@ def fit(
         scored = loop.score()
     summary = FitSummary(started, loop.n_steps, n_trainable_parameters, moved)
     return loop.state.result(scored, summary)
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What the training loop is handed: splits with their objectives, rates, the head, and the way to evaluate."""
-
-    tasks: Mapping[str, TaskSplits]
-    rates: Mapping[Address, float]
-    head: Head | None = None
-    evaluate: EvaluateSplit = evaluate_split
-
-
-def _contrastive(parts: _Parts, objective: Contrastive, n_classes: int, seed: int) -> _Parts:
-    """Return the parts of a contrastive fit: the loop trains on pairs, and the model's own head is not used."""
-    ((name, splits),) = parts.tasks.items()
-    return _Parts(
-        {name: replace(splits, train=paired(splits.train, objective, seed))},
-        {address: 0.0 if rate_source(address) == HEAD else rate for address, rate in parts.rates.items()},
-        no_head,
-        LogisticEvaluation(splits.train, n_classes),
-    )
 
 
 def count_trainable_parameters(encoder: Encoder, rates: Mapping[Address, float], recipe: Recipe) -> int:
@@ -154,7 +97,7 @@ class _TrainingLoop:
         self,
         encoder: Encoder,
         forward: Forward,
-        parts: _Parts,
+        parts: Parts,
         recipe: Recipe,
         seed: int,
         precision: Precision,

@@ -14,16 +14,17 @@ import torch
 from finetune_alf.compute import Precision
 from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.load import Encoder
+from finetune_alf.encoder.movement import movement, weights_at_start
 from finetune_alf.rates import Address, LayerRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.evaluate import EVALUATION_BATCH, Evaluation, evaluate_fused, member_losses
-from finetune_alf.train.fit import SINGLE_TASK, TaskSplits, count_trainable_parameters, restrict_vocabulary
+from finetune_alf.train.fit import count_trainable_parameters, restrict_vocabulary
 from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.fused import FusedForward, Weights
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
-from finetune_alf.train.movement import movement, weights_at_start
+from finetune_alf.train.parts import SINGLE_TASK, TaskSplits
 from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.stacked_optimizer import StackedOptimizer
 from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch

@@ -44,7 +44,7 @@ class FitResult(Spec):
     None where labels are not classes. With several tasks `score` is the overall one, `loss` the mean, and `tasks` holds
     each. `kept_epoch` is the epoch whose weights were scored. `frozen_dropout: off` means that the frozen layers at the
     bottom ran without dropout. `movement` is the mean change of a weight at each address over the whole fit, over the
-    mean size of one (`train/movement.py`); None where the fit diverged, and in results of older versions.
+    mean size of one (`encoder/movement.py`); None where the fit diverged, and in results of older versions.
     """
 
     epochs: tuple[EpochMetrics, ...]

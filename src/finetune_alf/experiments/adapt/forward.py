@@ -9,9 +9,9 @@ from typing import Protocol
 import torch
 
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel
+from finetune_alf.encoder.text_heads import Head, Module
 from finetune_alf.experiments.adapt.batch import DECODER_CHUNK, MaskedBatch
 from finetune_alf.train.forward.agreement import is_packed
-from finetune_alf.train.forward.families import Head, Module
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.table import TokenTable
 

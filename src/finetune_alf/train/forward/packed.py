@@ -9,19 +9,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
+from finetune_alf.encoder.text_heads import Head, Module, head_of
 from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.attention import attention
 from finetune_alf.train.forward.dropout import DropoutMasks
-from finetune_alf.train.forward.families import FAMILIES, Family, Head
+from finetune_alf.train.forward.families import FAMILIES, Family
 from finetune_alf.train.forward.pack import Group, PackedBatch, pack
 from finetune_alf.train.forward.table import TokenTable
-
-Module = Any  # transformers' modules come without types
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class PackedForward:
         config = model.config
         self._pool = {"first": self._first_tokens, "mean": self._mean_tokens}[pooling]
         self.model, self.family = model, FAMILIES[config.model_type]
-        self.head = head or self.family.head
+        self.head = head or head_of(model)
         self.n_heads = int(getattr(config, self.family.n_heads))
         self.hidden_dropout = float(getattr(config, self.family.hidden_dropout))
         self.attention_dropout = float(getattr(config, self.family.attention_dropout))

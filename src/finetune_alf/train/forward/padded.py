@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from finetune_alf.errors import EncoderError
+from finetune_alf.encoder.text_heads import Head, head_of
 from finetune_alf.recipe import Pooling
-from finetune_alf.train.forward.families import HEADS, Head
 from finetune_alf.train.forward.packed import FrozenFeatures
 from finetune_alf.train.forward.table import TokenTable
 
@@ -49,17 +48,6 @@ class PaddedForward:
     def restrict_vocabulary(self, tables: Iterable[TokenTable]) -> AbstractContextManager[None]:
         """Change nothing: some models use a word's id for more than its embedding."""
         return nullcontext()
-
-
-def head_of(model: Any) -> Head:
-    """Return a model's head as a function of one vector a text; EncoderError where it is not known."""
-    model_type = model.config.model_type
-    if model_type not in HEADS:
-        raise EncoderError(
-            f"recipe.pooling: must be first for a {model_type} encoder, but got mean. "
-            f"The head can read the mean of the tokens in {', '.join(HEADS)}."
-        )
-    return HEADS[model_type]
 
 
 def padded(table: TokenTable, rows: Sequence[int]) -> dict[str, torch.Tensor]:

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import torch
 
+from finetune_alf.encoder.text_heads import Head
 from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.agreement import is_packed
-from finetune_alf.train.forward.families import Head
 from finetune_alf.train.forward.packed import FrozenFeatures, PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.forward.table import TokenTable
