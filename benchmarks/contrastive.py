@@ -9,6 +9,7 @@ Prints a table; nothing is written.
 """
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -17,7 +18,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
 
 from finetune_alf.compute import Compute
 from finetune_alf.data.prepare import prepare_sample
@@ -130,9 +130,9 @@ def main(arguments: list[str] | None = None, encoder: EncoderSpec = MINILM) -> N
             spec = sample_spec(Path(os.environ["ALF_DATA"]), given.texts, given.test_texts, draw)
             prepare_sample("sst2", spec, folder)
             sample = load_sample(folder)
-            ends: Any = list(scores_of_draw(sample, folder, recipes(given.pairs), encoder, draw))
-            ends += [setfit_score(sample, MINILM, given.pairs, draw)] if given.setfit else []
-            for name, score, seconds in ends:
+            ends = scores_of_draw(sample, folder, recipes(given.pairs), encoder, draw)
+            others = (setfit_score(sample, MINILM, given.pairs, draw) for _ in range(given.setfit))
+            for name, score, seconds in itertools.chain(ends, others):
                 found.setdefault(name, []).append((score, seconds))
                 print(f"draw {draw}: {name} {score:.3f}, {seconds:.0f} s", file=sys.stderr, flush=True)
     print(table(found))
