@@ -9,6 +9,7 @@ from finetune_alf.experiments.scheme_table import SCHEME_TABLE, SchemeInputs, sc
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
 from finetune_alf.recipe import (
     SGD,
+    Contrastive,
     GradualUnfreezing,
     HoulsbyAdapter,
     LinearCurve,
@@ -113,6 +114,16 @@ def test_adapters_learn_at_one_rate_in_every_layer(entry, adapter, rate):
     found = recipe(entry, n_layers=2)
     assert (found.adapter, found.rates.at(2).layers, found.rates.at(2)[HEAD]) == (adapter, (rate, rate), 1e-3)
     assert set(changed(found)) == {"adapter"}
+
+
+def test_contrastive_is_setfit_with_its_authors_settings():
+    found = recipe("contrastive", n_layers=2)
+    assert found.rates.at(2) == LayerRates.of(2e-5, [2e-5, 2e-5], 0.0)
+    assert (found.epochs, found.batch, found.pooling, found.curve) == (1, 16, "mean", LinearCurve(warmup_frac=0.1))
+    assert (found.objective, found.max_tokens) == (Contrastive(n_pairs=40, positive_frac=0.5), 48)
+    assert recipe({"kind": "contrastive", "n_pairs": 4, "rate": 5e-5}).objective.n_pairs == 4
+    with pytest.raises(InputError, match="rate must be at most"):
+        recipe({"kind": "contrastive", "rate": 5e-4})
 
 
 def test_linear_schemes_have_the_baselines_texts():

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from finetune_alf.params.nearest import did_you_mean
 from finetune_alf.paths import Name
-from finetune_alf.recipe import HoulsbyAdapter, LoraAdapter
+from finetune_alf.recipe import Contrastive, HoulsbyAdapter, LoraAdapter
 from finetune_alf.recipe.linear import Folds
 from finetune_alf.schedules.published import PUBLISHED_NAMES
 from finetune_alf.schedules.reference import is_reference
@@ -96,6 +96,15 @@ class HoulsbyScheme(SchemeSpec, HoulsbyAdapter):
     rate: PositiveRate = 3e-4
 
 
+class ContrastiveScheme(SchemeSpec, Contrastive):
+    """SetFit's way, with its authors' settings: pairs of texts at one rate, then logistic regression."""
+
+    kind: Literal["contrastive"] = "contrastive"
+    rate: PositiveRate = 2e-5
+    batch: Count = 16
+    epochs: Count = 1
+
+
 def _is_reference(of: str) -> str:
     if not is_reference(of):
         names = ", ".join(PUBLISHED_NAMES)
@@ -131,6 +140,7 @@ AnyScheme = (
     | TfidfScheme
     | LoraScheme
     | HoulsbyScheme
+    | ContrastiveScheme
     | ScheduleScheme
 )
 
@@ -177,6 +187,12 @@ Scheme = Annotated[
 
 Schemes = Annotated[tuple[Scheme, ...], Field(min_length=1), AfterValidator(_different_names)]
 """Schemes with different names, in the order of tables and figures."""
+
+
+def kinds_of(given: object) -> list[object]:
+    """Return the kinds in a list as params.yaml has it; a name is one."""
+    listed = given if isinstance(given, list) else []
+    return [each.get("kind") if isinstance(each, dict) else each for each in listed]
 
 
 def schemes_named(*names: str) -> tuple[AnyScheme, ...]:

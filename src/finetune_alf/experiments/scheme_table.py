@@ -8,6 +8,7 @@ from finetune_alf.errors import InputError
 from finetune_alf.experiments.scheme_spec import (
     AnyScheme,
     BaselineScheme,
+    ContrastiveScheme,
     DecayedScheme,
     FeatureExtractionScheme,
     HoulsbyScheme,
@@ -19,7 +20,16 @@ from finetune_alf.experiments.scheme_spec import (
     UniformScheme,
 )
 from finetune_alf.rates import HEAD, DecayedRates, FrozenBelow, RatesPolicy, UniformRates
-from finetune_alf.recipe import AnyRecipe, HoulsbyAdapter, LoraAdapter, ProbeRecipe, Recipe, TfidfRecipe
+from finetune_alf.recipe import (
+    AnyRecipe,
+    Contrastive,
+    HoulsbyAdapter,
+    LinearCurve,
+    LoraAdapter,
+    ProbeRecipe,
+    Recipe,
+    TfidfRecipe,
+)
 from finetune_alf.recipe.recipe import forgetting_message
 from finetune_alf.schedules.schedule import Schedule
 
@@ -102,6 +112,20 @@ def _houlsby(scheme: HoulsbyScheme, given: SchemeInputs) -> Recipe:
     return _adapter(scheme, given, HoulsbyAdapter(width=scheme.width, activation=scheme.activation))
 
 
+def _contrastive(scheme: ContrastiveScheme, given: SchemeInputs) -> Recipe:
+    rate = _allowed(scheme, scheme.rate, given)
+    changes = {
+        "epochs": scheme.epochs,
+        "batch": scheme.batch,
+        "curve": LinearCurve(warmup_frac=0.1),
+        "early_stopping": None,
+        "keep": "last",
+        "pooling": "mean",
+        "objective": Contrastive(n_pairs=scheme.n_pairs, positive_frac=scheme.positive_frac),
+    }
+    return given.with_rates(UniformRates(rate=rate, head=0.0)).model_copy(update=changes)
+
+
 def _registered(scheme: RegisteredScheme, given: SchemeInputs) -> Recipe:
     schedule = given.schedules[scheme.kind]
     return schedule.recipe.with_rates(schedule.for_depth(given.n_layers))
@@ -129,6 +153,7 @@ SCHEME_TABLE: Mapping[type[AnyScheme], Callable[[Any, SchemeInputs], AnyRecipe]]
     TfidfScheme: _tfidf,
     LoraScheme: _lora,
     HoulsbyScheme: _houlsby,
+    ContrastiveScheme: _contrastive,
     ScheduleScheme: _schedule,
 }
 """Spec -> the recipe that a scheme of it is."""

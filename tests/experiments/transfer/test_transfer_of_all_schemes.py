@@ -31,6 +31,7 @@ SCHEMES = """
     - tfidf
     - {kind: lora, rank: 2}
     - {kind: houlsby, width: 4, rate: 1e-2}
+    - {kind: contrastive, n_pairs: 2}
     - {kind: schedule, of: bert-alf-1, stretch: true}
     - mine.json
     - alf-small.tiny@alf-2
@@ -48,7 +49,7 @@ LABELS = (
         "probe-first",
         "tfidf",
     ),
-    *("lora", "houlsby", "bert-alf-1", "mine", "alf-small.tiny@alf-2"),
+    *("lora", "houlsby", "contrastive", "bert-alf-1", "mine", "alf-small.tiny@alf-2"),
 )
 LINEAR = ("probe", "probe-first", "tfidf")
 pytestmark = pytest.mark.long

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from finetune_alf.experiments.scheme_spec import kinds_of
 from finetune_alf.experiments.transfer.spec import TransferSpec
 from finetune_alf.metrics import PROBLEM_TYPES
 from finetune_alf.params.checks import LABELS, Disagreement, RawParams, metric_of, names_in, unknown_each
@@ -18,6 +19,11 @@ def _check(raw: RawParams) -> Iterator[Disagreement]:
             yield ("transfer", "studies"), f"must name studies of one task, but that of {name} is a mixture of several"
     for index, sample in enumerate(names_in(transfer, "samples")):
         kind = raw.problem_type(sample)
+        if kind == "regression" and "contrastive" in kinds_of(transfer.get("schemes")):
+            yield (
+                ("transfer", "samples", index),
+                f"must have classes for the scheme contrastive, but {sample} has scores",
+            )
         for study in named:
             metric = metric_of(studies.get(study)) or ""
             if kind and PROBLEM_TYPES.get(metric, kind) != kind:
