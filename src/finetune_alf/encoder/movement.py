@@ -37,6 +37,7 @@ def mean_sizes(encoder: Encoder) -> dict[Address, float]:
     return {
         address: sum(float(each.abs().sum(dtype=torch.float64)) for each in own) / sum(each.numel() for each in own)
         for address, own in weights.items()
+        if own
     }
 
 
