@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from finetune_alf import __version__
 from finetune_alf.cli.entry import group
+from finetune_alf.experiments.decay.published import ERRORS_PERCENT
 from finetune_alf.experiments.freeze.published import POINTS
 from finetune_alf.experiments.multitask.published import PUBLISHED
 from finetune_alf.experiments.registry import BUILT_IN, load_params
@@ -178,6 +179,7 @@ def published_numbers() -> Iterator[tuple[str, str]]:
     """The page that shows a published number, and the number."""
     yield from (("transfer", as_printed(row.accuracy)) for row in published_accuracies())
     yield from (("freeze", point.layers) for point in POINTS)
+    yield from (("decay", f"{error:.2f}") for error in ERRORS_PERCENT.values())
     yield from (("schemes", score(row.accuracy)) for rows in TABLES.values() for row in rows.values())
     for cell in PUBLISHED.values():
         yield from (("multitask", as_printed(value)) for value in (cell.overall, cell.sst5, cell.quora, cell.sts))

@@ -151,6 +151,12 @@ def unsuitable_objective(
         yield path, f"must be absent, as the labels of sample {sample} are {LABELS['regression']}"
 
 
+def without_classes(raw: RawParams, path: KeyPath, sample: object) -> Iterator[Disagreement]:
+    """Yield a sample whose labels are scores, where an experiment counts errors."""
+    if raw.problem_type(sample) == "regression":
+        yield path, f"must have labels that are classes, since errors are counted, but those of {sample} are scores"
+
+
 def metric_of(entry: object) -> str | None:
     """Return the metric of an entry, accuracy where it names none; None where a recipe of several tasks has its own."""
     if not isinstance(entry, dict) or has_tasks(entry):

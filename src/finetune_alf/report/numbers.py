@@ -28,6 +28,11 @@ def estimate(value: Estimate) -> str:
     return f"{score(value.mean)} [{score(value.low)}, {score(value.high)}]"
 
 
+def error_estimate(accuracy: Estimate) -> str:
+    """Write an accuracy with its interval as an error: .188 [.149, .229]."""
+    return f"{score(1 - accuracy.mean)} [{score(1 - accuracy.high)}, {score(1 - accuracy.low)}]"
+
+
 def signed_estimate(mean: float | None, low: float | None, high: float | None) -> str:
     """Write a difference with its interval: +.012 [-.010, +.034]."""
     return NONE if mean is None else f"{signed(mean)} [{signed(low)}, {signed(high)}]"

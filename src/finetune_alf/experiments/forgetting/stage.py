@@ -1,0 +1,109 @@
+"""Stage `forgetting`: fit at every rate, and score the validation split every so many steps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from finetune_alf.compute.environment import shares
+from finetune_alf.data.sample import Sample
+from finetune_alf.documents import EncoderIdentity
+from finetune_alf.experiments.forgetting.cells import SCORED_ON, Cell, ForgettingLine, cell_job, cell_line, cells
+from finetune_alf.experiments.forgetting.compare import Fits, compare
+from finetune_alf.experiments.forgetting.document import ForgettingDocument, ForgettingSample, RateResult
+from finetune_alf.experiments.forgetting.section import SECTION
+from finetune_alf.experiments.forgetting.spec import ForgettingSpec
+from finetune_alf.metrics import ACCURACY, majority_baseline
+from finetune_alf.params.section import entry
+from finetune_alf.running.bench import SamplesBench, open_samples
+from finetune_alf.running.context import Context
+from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.result import RecordedFit
+
+
+def forgetting(ctx: Context, name: str) -> None:
+    """Fit the cells of `forgetting.<name>` that are not done yet; write all cells and the document."""
+    spec = entry(SECTION.key, SECTION.of(ctx.params), name)
+    with ctx.lock(f"forgetting-{name}"):
+        run = _Run(name, spec, open_samples(ctx, spec.encoder, (spec.sample,)))
+        with fitting(
+            ctx,
+            "forgetting",
+            name,
+            fit_runner=run.bench.fit_runner,
+            n_layers=run.bench.encoder.n_layers,
+            n_fits=len(spec.rates) * spec.n_seeds,
+            tags=run.tags,
+        ) as fitter:
+            fits = fitter.fit(cells(spec), run.kind, ctx.paths.cells("forgetting", name))
+            document = run.document(fits)
+            document.write(ctx.paths.document("forgetting", name))
+            fitter.runs.metrics.update(_summary(document.rates))
+    at_end = ", ".join(f"{key} {error:.3f}" for key, error in _summary(document.rates).items())
+    ctx.console.log(f"{name}, error after {document.n_steps} steps: {at_end or 'every fit diverged'}")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """An entry with its sample and its encoder loaded."""
+
+    name: str
+    spec: ForgettingSpec
+    bench: SamplesBench
+
+    @property
+    def sample(self) -> Sample:
+        """The sample."""
+        return self.bench.samples[self.spec.sample]
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags of every run."""
+        return {
+            "alf.encoder": self.bench.encoder.identity,
+            "alf.sample": self.sample.name,
+            "alf.sample.digest": self.sample.card.digest,
+        }
+
+    @property
+    def kind(self) -> CellKind[Cell]:
+        """How a cell is fitted, written and logged."""
+        bench, precision = self.bench, self.bench.fit_runner.compute.precision
+
+        def job(cell: Cell) -> FitJob:
+            return cell_job(cell, bench.encoder_spec, self.sample.card.digest, precision)
+
+        def line(cell: Cell, result: RecordedFit) -> ForgettingLine:
+            return cell_line(cell, result)
+
+        def logged(cell: Cell, result: RecordedFit) -> LoggedFields:
+            tags = {**self.tags, "alf.rate": f"{cell.rate:g}", "alf.seed": str(cell.seed)}
+            return LoggedFields({f"{SCORED_ON}.accuracy.kept": result.score}, tags)
+
+        return CellKind(job, line, logged)
+
+    def document(self, fits: Fits) -> ForgettingDocument:
+        """Return the document."""
+        spec, encoder, sample = self.spec, self.bench.encoder, self.sample
+        truth = sample.splits[SCORED_ON].labels
+        return ForgettingDocument(
+            name=self.name,
+            encoder=EncoderIdentity(name=spec.encoder, identity=encoder.identity, n_layers=encoder.n_layers),
+            sample=ForgettingSample(
+                name=sample.name,
+                digest=sample.card.digest,
+                n_train=len(sample.splits["train"].labels),
+                n_validation=len(truth),
+                majority_error=1 - majority_baseline(ACCURACY, truth),
+            ),
+            recipe=spec.recipe,
+            every_steps=spec.every_steps,
+            n_steps=spec.every_steps * spec.recipe.epochs,
+            n_seeds=spec.n_seeds,
+            environments=shares(result.environment for _, result in fits),
+            rates=compare(truth, fits, spec.every_steps),
+        )
+
+
+def _summary(rates: Sequence[RateResult]) -> dict[str, float]:
+    """Return each rate's mean error after the last step, as a metric of the parent run."""
+    return {f"{each.rate:g}": 1 - each.accuracy.mean for each in rates if each.accuracy}

@@ -1,0 +1,43 @@
+"""Decay grids with planted predictions: how many of the test texts each fit gets wrong."""
+
+from fake_results import SHARES, fake_result
+from finetune_alf.documents import EncoderIdentity
+from finetune_alf.experiments.decay.cells import cells
+from finetune_alf.experiments.decay.compare import compare
+from finetune_alf.experiments.decay.document import DecayDocument, DecaySample
+from finetune_alf.experiments.decay.spec import DecaySpec
+from finetune_alf.rates import UniformRates
+from finetune_alf.recipe import Recipe
+
+TRUTH = (0, 1) * 100
+RECIPE = Recipe(rates=UniformRates(rate=1e-5, head=1e-3), batch=16, epochs=3, max_tokens=32)
+
+
+def grid_spec(**changes):
+    return DecaySpec(**({"encoder": "tiny", "sample": "imdb", "recipe": RECIPE} | changes))
+
+
+def wrong(n):
+    """Predictions of which the first `n` are wrong; none where the fit diverged."""
+    return () if n is None else (*(1 - label for label in TRUTH[:n]), *TRUTH[n:])
+
+
+def planted(spec, n_wrong):
+    """The cells with results: `n_wrong` gives (rate, factor, index of the seed) a number of wrong texts."""
+    pairs = [(cell, wrong(n_wrong(cell.rate, cell.factor, cell.index))) for cell in cells(spec)]
+    return [
+        (cell, fake_result(predictions=predictions, stopped="epochs" if predictions else "diverged", seconds=62.0))
+        for cell, predictions in pairs
+    ]
+
+
+def grid_document(name, spec, n_wrong):
+    return DecayDocument(
+        name=name,
+        encoder=EncoderIdentity(name="tiny", identity="random:00ff", n_layers=2),
+        sample=DecaySample(name=spec.sample, digest="0" * 64, n_train=800, n_test=len(TRUTH), majority_error=0.5),
+        recipe=spec.recipe,
+        n_seeds=spec.n_seeds,
+        environments=SHARES,
+        pairs=compare(spec.sample, TRUTH, planted(spec, n_wrong)),
+    )

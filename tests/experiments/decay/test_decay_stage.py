@@ -1,0 +1,97 @@
+"""Stage `decay` on the corpus of the package: cells, document, an interrupted grid, its prediction, refused params."""
+
+import pytest
+
+from finetune_alf.errors import ParamsError
+from finetune_alf.experiments.decay.cells import DecayLine
+from finetune_alf.experiments.decay.document import DecayDocument
+from finetune_alf.experiments.decay.experiment import DECAY
+from finetune_alf.experiments.registry import load_params
+from finetune_alf.paths import Paths
+from finetune_alf.planning.plan import plan
+from finetune_alf.running.context import Context
+from finetune_alf.running.prepare import prepare
+from small_project import PARAMS, RecordingConsole
+
+GRID = """
+decay:
+  grid:
+    encoder: tiny
+    sample: films
+    rates: [1e-4, 1e-5]
+    factors: [1.0, 0.5]
+    n_seeds: 2
+    recipe:
+      rates: {kind: uniform, rate: 1e-4, head: 1e-2}
+      batch: 8
+      epochs: 2
+      max_tokens: 16
+"""
+PAIRS = [(1e-4, 1.0), (1e-4, 0.5), (1e-5, 1.0), (1e-5, 0.5)]
+
+
+def context(root):
+    return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    root = tmp_path_factory.mktemp("grid")
+    (root / "params.yaml").write_text(PARAMS + GRID)
+    ctx = context(root)
+    prepare(ctx, "films")
+    DECAY.run(ctx, "grid")
+    return ctx
+
+
+def test_every_pair_is_fitted_under_every_seed_and_scored_on_the_test_split(done):
+    lines = DecayLine.read_lines(done.paths.cells("decay", "grid"))
+    assert [(line.rate, line.factor) for line in lines] == [pair for pair in PAIRS for _ in range(2)]
+    assert len({line.seed for line in lines}) == 2
+    assert lines[2].rates == pytest.approx({"embeddings": 2.5e-5, "layer.0": 5e-5, "layer.1": 1e-4, "head": 1e-2})
+    document = DecayDocument.read(done.paths.document("decay", "grid"))
+    assert document.sample.n_test == 40
+    for pair in document.pairs:
+        own = [line.score for line in lines if (line.rate, line.factor) == (pair.rate, pair.factor)]
+        assert pair.accuracy.mean == pytest.approx(sum(own) / 2)
+    assert done.console.lines[-1].startswith("grid, test error by rate and factor: 0.0001/1 ")
+
+
+def test_a_second_start_fits_nothing_anew_and_one_that_lost_a_result_only_that(done):
+    ledger = done.paths.ledger("decay-grid")
+    before = done.paths.document("decay", "grid").read_bytes()
+    kept = ledger.read_text().strip().split("\n")
+    ledger.write_text("\n".join(kept[:-1]))
+    DECAY.run(context(done.paths.root), "grid")
+    assert len(ledger.read_text().strip().split("\n")) == len(kept)
+    again = DecayDocument.read(done.paths.document("decay", "grid"))
+    assert [pair.accuracy for pair in again.pairs] == [
+        pair.accuracy for pair in DecayDocument.model_validate_json(before).pairs
+    ]
+
+
+def test_its_fits_are_planned(done, quick_probes):
+    (stage,) = plan(done, DECAY, "grid").stages
+    assert (stage.n_fits, stage.elapsed.n_fits) == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("sample: films", "sample: nowhere", "decay.grid.sample"),
+        (
+            "encoder: tiny\n    sample: films\n    rates",
+            "encoder: nobody\n    sample: films\n    rates",
+            "decay.grid.enc",
+        ),
+        ("batch: 8\n      epochs: 2", "batch: 64\n      epochs: 2", "decay.grid.recipe.batch"),
+        ("n_test: 40", "n_test: 0", "samples.films.n_test"),
+    ],
+)
+def test_what_does_not_agree_with_other_sections_is_refused(tmp_path, old, new, message):
+    before, _, grid = (PARAMS + GRID).partition("\ndecay:")
+    where = before if old.startswith("n_test") else grid
+    text = (PARAMS + GRID).replace(where, where.replace(old, new, 1), 1)
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ParamsError, match=message):
+        load_params(tmp_path / "params.yaml")
