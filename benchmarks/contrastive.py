@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean, stdev
 
-from finetune_alf.compute import Compute
+from finetune_alf.compute import ComputeSpec, resolve
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.sample import Sample, load_sample
 from finetune_alf.data.spec import SampleSpec
@@ -74,9 +74,10 @@ def scores_of_draw(
     sample: Sample, folder: Path, ways: dict[str, AnyRecipe], encoder: EncoderSpec, seed: int
 ) -> Iterator[tuple[str, float, float]]:
     """Yield each way's name, its accuracy on the test split, and its seconds."""
-    runner = FitRunner({sample.card.digest: folder}, Compute("cpu", "fp32"))
+    compute = resolve(ComputeSpec())
+    runner = FitRunner({sample.card.digest: folder}, compute)
     for name, recipe in ways.items():
-        job = FitJob(name, recipe, encoder, sample.card.digest, seed, "fp32", "test")
+        job = FitJob(name, recipe, encoder, sample.card.digest, seed, compute.precision, "test")
         result = runner(job, lambda metrics: True)
         yield name, result.score or 0.0, result.seconds
 
