@@ -22,7 +22,7 @@ def settings_section(search: Searched) -> Section:
     rows = [
         ("encoder", f"`{encoder.name}`: `{encoder.identity}`, {encoder.n_layers} layers"),
         ("sample", f"`{sample.name}`, {_sizes(search)}, digest `{sample.digest[:12]}`"),
-        ("space", f"{_space(settings.space)}; head {rate(_baseline(settings)[HEAD])}"),
+        ("space", f"{space_in_words(settings.space)}; head {rate(_baseline(settings)[HEAD])}"),
         ("sampler", f"{settings.sampler.kind}, {_pruner(settings)}, seed {settings.seed}"),
         ("recipe", _recipe(settings)),
         ("trials", f"{len(search.trials)}: {', '.join(f'{n} {state}' for state, n in states.items())}"),
@@ -120,7 +120,8 @@ def _baseline(settings: StudyDocument) -> Mapping[Address, float]:
     return settings.recipe.rates.at(settings.encoder.n_layers)
 
 
-def _space(space: AnySpace) -> str:
+def space_in_words(space: AnySpace) -> str:
+    """Return which rates a trial may have, in words."""
     if isinstance(space, DecayedSpace):
         factors = ", ".join(f"{decay:g}" for decay in space.decays)
         return f"the top layer's rate, {_scale(space.rate)}; below it, each times one factor of {factors}"
