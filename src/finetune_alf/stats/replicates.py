@@ -20,8 +20,8 @@ from finetune_alf.stats.verdict import SIGNIFICANCE_LEVEL, holm
 BySample = Mapping[str, Sequence[float]]
 """Sample -> the difference, or the score, of each of its replicates."""
 
-MAX_EXACT = 40
-"""Up to this many replicates all sign flips are counted: a million sums of either half."""
+MAX_EXACT = 32
+"""Up to this many replicates all sign flips are counted: 65,536 sums of either half."""
 
 N_FLIPS, FLIP_SEED = 99_999, 1
 """The sign flips that are drawn where there are more replicates."""

@@ -115,7 +115,7 @@ def _settings(budget: BudgetDocument) -> list[tuple[str, str]]:
     encoder, recipe = budget.encoder, budget.recipe
     head = recipe.rates.at(encoder.n_layers)[HEAD]
     texts = f"{budget.n_train} training, {budget.n_validation} validation, {budget.n_confirmation} confirmation"
-    steps = f"{recipe.steps_per_epoch} steps each" if recipe.steps_per_epoch else f"batch {recipe.batch}"
+    steps = f" of {recipe.steps_per_epoch} steps" if recipe.steps_per_epoch else ""
     return [
         ("encoder", f"`{encoder.name}`: `{encoder.identity}`"),
         ("replicates", ", ".join(f"`{sample.name}` {sample.n_replicates}" for sample in budget.samples)),
@@ -125,7 +125,7 @@ def _settings(budget: BudgetDocument) -> list[tuple[str, str]]:
         ("rates", f"{space_in_words(budget.space)}; head {rate(head)}; sampler {budget.sampler.kind}"),
         ("decays", ", ".join(f"{decay:g}" for decay in budget.decays)),
         ("baseline", f"{recipe.rates.kind} {rate(recipe.rates.highest)}, head {rate(head)}"),
-        ("steps", f"{counted(recipe.epochs, 'epoch')}, {steps}, batch {recipe.batch}, {recipe.max_tokens} tokens"),
+        ("steps", f"{counted(recipe.epochs, 'epoch')}{steps}, batch {recipe.batch}, {recipe.max_tokens} tokens"),
         ("fits done", f"{budget.n_fits_done:,} in {duration(budget.seconds)}"),
         *environment_rows(budget.environments),
     ]

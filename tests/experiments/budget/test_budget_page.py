@@ -1,0 +1,32 @@
+"""Budgets on the page: the whole of a planted one, an incomplete one, and the summary."""
+
+from pathlib import Path
+
+from planted_budgets import document, lines
+
+from finetune_alf.experiments.budget.page import budget_part
+from finetune_alf.paths import Paths
+from golden import golden
+
+
+def part_of(root, own):
+    document(own).write(Paths(root).document("budget", "small"))
+    return budget_part(Paths(root))
+
+
+def test_the_page_of_a_budget_is_the_one_that_was_looked_at(tmp_path):
+    part = part_of(tmp_path, lines(gain=0.1))
+    text = "\n".join(part.in_short) + "\n\n" + part.section.markdown
+    assert text == golden(Path(__file__).with_name("budget_page.md"), text)
+    assert all(png.startswith(b"\x89PNG") for png in part.section.pictures.values())
+    assert len(part.section.pictures) == 5
+
+
+def test_an_incomplete_budget_says_so_first(tmp_path):
+    part = part_of(tmp_path, lines()[:1])
+    assert "**1 of 6 replicates: estimates so far, no decisions.**" in part.section.markdown
+    assert part.in_short[0].startswith("Budget `small`, 1 of 6 replicates")
+
+
+def test_there_is_no_part_where_nothing_has_run(tmp_path):
+    assert budget_part(Paths(tmp_path)) is None
