@@ -29,6 +29,7 @@ case $1 in
   transfer) for end in jsonl predictions.json json; do put results/transfer/$2/$3.$end; done ;;
   freeze) put results/freeze/$2.jsonl; put results/freeze/$2.json ;;
   schemes) put results/schemes/$2.jsonl; put results/schemes/$2.json ;;
+  labels) put results/labels/$2.jsonl; put results/labels/$2.json ;;
   forgetting) put results/forgetting/$2.jsonl; put results/forgetting/$2.json ;;
   decay) put results/decay/$2.jsonl; put results/decay/$2.json ;;
   multitask) put results/multitask/$2.jsonl; put results/multitask/$2.json ;;

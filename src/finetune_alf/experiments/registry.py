@@ -13,6 +13,7 @@ from finetune_alf.experiments.decay.experiment import DECAY
 from finetune_alf.experiments.experiment import Experiment
 from finetune_alf.experiments.forgetting.experiment import FORGETTING
 from finetune_alf.experiments.freeze.experiment import FREEZE
+from finetune_alf.experiments.labels.experiment import LABELS
 from finetune_alf.experiments.multitask.experiment import MULTITASK
 from finetune_alf.experiments.schemes.experiment import SCHEMES
 from finetune_alf.experiments.transfer.experiment import TRANSFER
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "finetune_alf.experiments"
 """The group of entry points; each of them names an object that is an Experiment."""
 
-BUILT_IN: tuple[Experiment, ...] = (ADAPT, TRANSFER, FREEZE, SCHEMES, MULTITASK, BUDGET, FORGETTING, DECAY)
+BUILT_IN: tuple[Experiment, ...] = (ADAPT, TRANSFER, FREEZE, SCHEMES, MULTITASK, BUDGET, LABELS, FORGETTING, DECAY)
 """In the order in which they run and in which the report shows them."""
 
 

@@ -111,7 +111,7 @@ class Predictor:
             return self.unprepared(stage, sample, sum(group.n for group in groups), elapsed)
         loaded = self.samples[sample]
         costs = {
-            group.kind: [self._cost(loaded, recipe, group.scored or scored) for recipe in group.recipes]
+            group.kind: [self.cost(loaded, recipe, group.scored or scored) for recipe in group.recipes]
             for group in groups
         }
         return self.planned(stage, sample, {group.kind: group.n for group in groups}, costs, elapsed)
@@ -154,7 +154,8 @@ class Predictor:
             elapsed_predicted_s=stage_time(done, n_workers=n_workers, between_s=BETWEEN_S).seconds if done else None,
         )
 
-    def _cost(self, sample: AnySample, recipe: AnyRecipe, scored: str | None) -> Cost:
+    def cost(self, sample: AnySample, recipe: AnyRecipe, scored: str | None) -> Cost:
+        """Return the cost of a fit on a sample that is at hand."""
         if not isinstance(recipe, Recipe):
             return self._linear_cost(sample, recipe, scored)
         shape, parts = self._shape_for(sample, recipe), self.lengths.parts(sample, recipe, scored)

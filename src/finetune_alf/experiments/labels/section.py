@@ -1,0 +1,50 @@
+"""The section `labels` of params.yaml, checked against the other sections."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from finetune_alf.experiments.labels.spec import LabelsSpec
+from finetune_alf.params.checks import (
+    Disagreement,
+    RawParams,
+    empty_splits,
+    metric_of,
+    names_in,
+    unknown,
+    unknown_each,
+    unsuitable_metric,
+)
+from finetune_alf.params.section import named_section
+
+POOL = ("n_train", "n_validation", "n_confirmation")
+
+
+def _check(raw: RawParams, name: str, labels: dict[str, Any]) -> Iterator[Disagreement]:
+    path = ("labels", name)
+    yield from unknown(raw, (*path, "encoder"), labels.get("encoder"), "encoders")
+    yield from unknown_each(raw, (*path, "samples"), labels.get("samples"), "samples")
+    for sample in names_in(labels, "samples"):
+        yield from empty_splits(raw, ".".join(path), sample, ("test",))
+        yield from unsuitable_metric(raw, (*path, "metric"), metric_of(labels), sample)
+        yield from _too_few_rows(raw, name, labels, sample)
+
+
+def _too_few_rows(raw: RawParams, name: str, labels: dict[str, Any], sample: str) -> Iterator[Disagreement]:
+    """Yield numbers of texts that a sample does not have outside of its test split."""
+    own = raw.samples.get(sample)
+    rows: list[Any] = [own.get(key) for key in POOL] if isinstance(own, dict) else [None]
+    given = labels.get("n_train")
+    numbers: list[Any] = given if isinstance(given, list) and given else [None]
+    n_validation = labels.get("n_validation", 32)
+    if not all(isinstance(number, int) for number in (*rows, *numbers, n_validation)):
+        return
+    largest = sum(rows) - n_validation
+    if max(numbers) > largest:
+        yield (
+            ("labels", name, "n_train"),
+            f"must be at most {largest}, the rows of sample {sample} outside of its test split without n_validation, "
+            f"but got {max(numbers)}",
+        )
+
+
+SECTION = named_section("labels", LabelsSpec, _check)

@@ -1,0 +1,162 @@
+"""Stage `labels`: fit every scheme on every number of training texts of every draw, and compare on the test split."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from finetune_alf.compute.environment import shares
+from finetune_alf.data.redraw import POOL
+from finetune_alf.data.sample import Sample, load_sample
+from finetune_alf.documents import EncoderIdentity
+from finetune_alf.encoder.load import Encoder
+from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.experiments.labels.cells import Cell, LabelsLine, cell_job, cell_line, cells
+from finetune_alf.experiments.labels.compare import Fits, compare
+from finetune_alf.experiments.labels.document import LabelsDocument, LabelsSample, SampleTable
+from finetune_alf.experiments.labels.draws import draws, folders_of
+from finetune_alf.experiments.labels.section import SECTION
+from finetune_alf.experiments.labels.spec import LabelsSpec
+from finetune_alf.experiments.scheme_inputs import scheme_inputs
+from finetune_alf.experiments.scheme_table import scheme_recipes
+from finetune_alf.metrics import Metric, majority_baseline, sample_metric
+from finetune_alf.params.section import entry
+from finetune_alf.recipe import AnyRecipe
+from finetune_alf.running.bench import encoder_spec_of, fit_runner_of, n_outputs
+from finetune_alf.running.context import Context
+from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
+from finetune_alf.tracking.record import metric_name
+from finetune_alf.train.job import FitJob
+from finetune_alf.train.result import RecordedFit
+from finetune_alf.train.runner import FitRunner
+
+NO_STUDY = ""
+"""No scheme here needs a study's lock file."""
+
+
+def labels(ctx: Context, name: str) -> None:
+    """Fit the cells of `labels.<name>` that are not done yet; write all cells and the document.
+
+    Raises DataError, naming the stage to run, where a sample is not there or has too few rows.
+    """
+    spec = entry(SECTION.key, SECTION.of(ctx.params), name)
+    with ctx.lock(f"labels-{name}"):
+        samples = {each: load_sample(ctx.paths.sample(each)) for each in spec.samples}
+        drawn = draws(spec, samples)
+        with folders_of(drawn, ctx.paths.studies / f"labels-{name}") as folders:
+            run = _opened(ctx, name, spec, samples, fit_runner_of(ctx, folders))
+            with fitting(
+                ctx,
+                "labels",
+                name,
+                fit_runner=run.fit_runner,
+                n_layers=run.encoder.n_layers,
+                n_fits=len(drawn) * len(spec.schemes),
+                tags={"alf.encoder": run.encoder.identity},
+            ) as fitter:
+                n_layers, uri = run.encoder.n_layers, fitter.runs.tracker.uri
+                recipes = scheme_recipes(
+                    spec.schemes, scheme_inputs(ctx, NO_STUDY, spec.schemes, spec.recipe, n_layers, uri)
+                )
+                fits = fitter.fit(cells(drawn, recipes), run.kind, ctx.paths.cells("labels", name))
+                document = run.document(recipes, fits)
+                document.write(ctx.paths.document("labels", name))
+                fitter.runs.metrics.update(_summary(document))
+    for sample, table in document.samples.items():
+        ctx.console.log(f"{name}, {sample}: {_ends(document, table)}")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """An entry with its samples and its encoder loaded."""
+
+    name: str
+    spec: LabelsSpec
+    samples: Mapping[str, Sample]
+    encoder_spec: EncoderSpec
+    encoder: Encoder
+    fit_runner: FitRunner
+
+    @property
+    def kind(self) -> CellKind[Cell]:
+        """How a cell is fitted, written and logged."""
+        precision, metric = self.fit_runner.compute.precision, self.spec.metric
+
+        def job(cell: Cell) -> FitJob:
+            return cell_job(cell, self.encoder_spec, precision, metric)
+
+        def line(cell: Cell, result: RecordedFit) -> LabelsLine:
+            return cell_line(cell, result)
+
+        def logged(cell: Cell, result: RecordedFit) -> LoggedFields:
+            tags = {
+                "alf.encoder": self.encoder.identity,
+                "alf.sample": cell.draw.sample,
+                "alf.sample.digest": cell.draw.digest,
+                "alf.n_train": str(cell.draw.n_train),
+                "alf.scheme": cell.scheme,
+                "alf.seed": str(cell.draw.seed),
+            }
+            return LoggedFields({f"test.{metric}": result.score}, tags)
+
+        return CellKind(job, line, logged)
+
+    def document(self, recipes: Mapping[str, AnyRecipe], fits: Fits) -> LabelsDocument:
+        """Return the document."""
+        spec, encoder = self.spec, self.encoder
+        truths = {name: sample.splits["test"].labels for name, sample in self.samples.items()}
+        results = compare(spec, truths, {name: self._metric(name) for name in truths}, fits)
+        return LabelsDocument(
+            name=self.name,
+            encoder=EncoderIdentity(name=spec.encoder, identity=encoder.identity, n_layers=encoder.n_layers),
+            metric=spec.metric,
+            recipe=spec.recipe,
+            recipes=dict(recipes),
+            baseline=spec.baseline,
+            n_train=spec.n_train,
+            n_validation=spec.n_validation,
+            n_seeds=spec.n_seeds,
+            environments=shares(result.environment for _, result in fits),
+            samples={name: SampleTable(sample=self._described(name), schemes=results[name]) for name in truths},
+        )
+
+    def _metric(self, sample: str) -> Metric:
+        return sample_metric(self.spec.metric, self.samples[sample].card.n_classes)
+
+    def _described(self, name: str) -> LabelsSample:
+        sample = self.samples[name]
+        truth = sample.splits["test"].labels
+        return LabelsSample(
+            name=name,
+            digest=sample.card.digest,
+            n_pool=sum(len(sample.splits[split].labels) for split in POOL),
+            n_test=len(truth),
+            majority_baseline=majority_baseline(self._metric(name), truth),
+        )
+
+
+def _opened(ctx: Context, name: str, spec: LabelsSpec, samples: Mapping[str, Sample], fit_runner: FitRunner) -> _Run:
+    encoder_spec, first = encoder_spec_of(ctx, spec.encoder), next(iter(samples.values()))
+    encoder = fit_runner.loader.encoder(encoder_spec, n_outputs(first.card))
+    return _Run(name, spec, samples, encoder_spec, encoder, fit_runner)
+
+
+def _summary(document: LabelsDocument) -> dict[str, float]:
+    """Return each score as a metric of the parent run."""
+    return {
+        metric_name(f"{sample}/{size.n_train}/{scheme}"): size.score.mean
+        for sample, table in document.samples.items()
+        for scheme, sizes in table.schemes.items()
+        for size in sizes
+        if size.score
+    }
+
+
+def _ends(document: LabelsDocument, table: SampleTable) -> str:
+    """Return the highest score with the fewest and with the most texts."""
+    found = []
+    for end in dict.fromkeys((0, len(document.n_train) - 1)):
+        scored = {scheme: sizes[end].score for scheme, sizes in table.schemes.items()}
+        means = {scheme: score.mean for scheme, score in scored.items() if score}
+        best = max(means, key=means.__getitem__, default=None)
+        highest = "every fit diverged" if best is None else f"highest {best} {means[best]:.3f}"
+        found.append(f"with {document.n_train[end]} texts {highest}")
+    return ", ".join(found)
