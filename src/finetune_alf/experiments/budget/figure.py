@@ -24,7 +24,7 @@ def forest_plot(budget: BudgetDocument) -> bytes:
             axes.set_title(f"minus {_words(other)}")
             axes.grid(axis="y", visible=False)
         drawing.axes[0].set_yticks(range(len(labels)), labels)
-        drawing.axes[0].invert_yaxis()
+        drawing.axes[0].set_ylim(len(labels) - 0.5, -0.5)
         drawing.figure.supxlabel("search over layers minus the other, in points; shaded: within the margin")
         return drawing.png()
 
@@ -57,7 +57,7 @@ def replicates_plot(budget: BudgetDocument) -> bytes:
             axes.set_title(sample)
             axes.grid(axis="y", visible=False)
         drawing.axes[0].set_yticks(range(len(labels)), labels)
-        drawing.axes[0].invert_yaxis()
+        drawing.axes[0].set_ylim(len(labels) - 0.5, -0.5)
         drawing.figure.supxlabel(f"test {_words(budget.metric)} of each replicate; bar: mean")
         return drawing.png()
 
