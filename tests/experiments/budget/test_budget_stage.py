@@ -1,16 +1,20 @@
 """Stage `budget` on the corpus of the package: replicates, what is kept of them, an interrupted one, refused params."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from finetune_alf.data.redraw import redraw
 from finetune_alf.data.sample import load_sample
+from finetune_alf.documents import EncoderIdentity
 from finetune_alf.errors import DataError, ParamsError
 from finetune_alf.experiments.budget.document import BudgetDocument
 from finetune_alf.experiments.budget.experiment import BUDGET
 from finetune_alf.experiments.budget.kept import read_replicates
 from finetune_alf.experiments.budget.line import unpacked
 from finetune_alf.experiments.budget.page import budget_part
+from finetune_alf.experiments.budget.replicates import replicates
 from finetune_alf.experiments.budget.stage import budget
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
@@ -24,7 +28,7 @@ BUDGETS = """
 budget:
   small:
     encoder: tiny
-    samples: [films, travel]
+    samples: [films]
     space: {kind: choices, rates: [0, 1e-3, 1e-2]}
     recipe:
       rates: {kind: uniform, rate: 1e-2, head: 1e-2}
@@ -58,10 +62,9 @@ def context(root, **changes):
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """A project whose budget has one replicate of each sample."""
+    """A project whose budget has one replicate."""
     ctx = context(tmp_path_factory.mktemp("budget"))
-    for sample in ("films", "travel"):
-        prepare(ctx, sample)
+    prepare(ctx, "films")
     budget(ctx, "small")
     return ctx
 
@@ -84,9 +87,9 @@ def count_fits(monkeypatch):
     return calls
 
 
-def test_each_sample_has_a_replicate_with_all_arms_and_controls(done):
+def test_a_replicate_has_all_arms_and_controls(done):
     lines = kept(done)
-    assert [(line.sample, line.index) for line in lines] == [("films", 0), ("travel", 0)]
+    assert [(line.sample, line.index) for line in lines] == [("films", 0)]
     for line in lines:
         assert list(line.arms) == ["decayed", "per_layer", "random", "single_rate"]
         for arm in line.arms.values():
@@ -107,15 +110,29 @@ def test_packed_predictions_have_the_score_of_their_fit(done):
 
 
 def test_grids_are_fitted_in_rounds_of_other_seeds(done):
-    (first, _) = kept(done)
+    (first,) = kept(done)
     assert first.arms["single_rate"].search.params == ((1e-3,), (1e-2,), (1e-3,), (1e-2,))
 
 
 def test_a_replicate_is_drawn_from_the_prepared_sample_and_leaves_nothing_but_its_line(done):
     assert not (done.paths.studies / "budget-small").exists()
-    first, other = kept(done)
-    assert first.drawn != other.drawn
-    assert len(load_sample(done.paths.sample("films")).splits["test"].texts) == first.n_test
+    prepared = load_sample(done.paths.sample("films"))
+    (first,) = kept(done)
+    assert first.drawn != prepared.card.digest
+    assert len(prepared.splits["test"].texts) == first.n_test
+
+
+def test_replicates_are_done_in_rounds_over_the_samples(done):
+    """Their seeds and identities differ; a sample's name changes neither."""
+    sample, spec = load_sample(done.paths.sample("films")), done.params.budget["small"]
+    other = redraw(sample, 16, 16, 16, 1)
+    encoder = EncoderIdentity(name="tiny", identity="random:1", n_layers=2)
+    named = {"a": replace(sample, name="a"), "b": replace(other, name="b")}
+    two = replicates(spec.model_copy(update={"n_replicates": 2}), named, encoder, "fp32")
+    assert [each.key for each in two] == ["a/0", "b/0", "a/1", "b/1"]
+    assert len({each.seed for each in two}) == len({each.identity for each in two}) == 4
+    (renamed, *_) = replicates(spec, {"films": sample}, encoder, "fp32")
+    assert (renamed.seed, renamed.identity) == (two[0].seed, two[0].identity)
 
 
 def test_the_document_has_what_follows(done):
@@ -125,7 +142,7 @@ def test_the_document_has_what_follows(done):
     assert set(document.contrasts) == {"single_rate", "decayed", "permuted"}
     assert document.pilot is None
     assert len(document.curves["per_layer"]) == 4
-    assert document.compared["per_layer"].pooled.low is None  # one replicate of each sample has no spread
+    assert document.compared["per_layer"].pooled.low is None  # one replicate has no spread
     assert BUDGET.part(done.paths) is not None
 
 
@@ -170,13 +187,13 @@ def test_an_interrupted_replicate_goes_on_with_the_fits_that_it_has(done, projec
     ctx = context(project, **more)
     budget(ctx, "small")
     assert not set(calls) & {key for key in again if key.startswith("films/1")}
-    assert [(line.sample, line.index) for line in kept(ctx)][2:] == [("films", 1), ("travel", 1)]
+    assert [(line.sample, line.index) for line in kept(ctx)] == [("films", 0), ("films", 1)]
 
 
 def test_a_change_of_the_fits_makes_other_replicates_and_keeps_the_old_ones(done, project):
-    ctx = context(project, **{"n_fits: 4": "n_fits: 2", "[films, travel]": "[films]"})
+    ctx = context(project, **{"n_fits: 4": "n_fits: 2"})
     budget(ctx, "small")
-    assert [(line.sample, line.index) for line in kept(ctx)] == [("films", 0), ("travel", 0), ("films", 0)]
+    assert [(line.sample, line.index) for line in kept(ctx)] == [("films", 0), ("films", 0)]
     assert BudgetDocument.read(ctx.paths.document("budget", "small")).n_fits["random"] == 2
 
 
@@ -188,11 +205,11 @@ def test_a_pool_that_is_too_small_is_found_before_any_fit(project, monkeypatch):
 
 
 def test_it_is_planned(done):
-    """Nothing is left of the one replicate; a second one of each sample is, and is planned at the size of its draw."""
+    """Nothing is left of a finished replicate; one that is not kept is planned at the size of its draw."""
     assert plan(done, BUDGET, "small").stages == ()
     (done.paths.root / "more").mkdir()
     shutil.copytree(done.paths.sample("films"), Paths(done.paths.root / "more").sample("films"))
-    planned = plan(context(done.paths.root / "more", **{"[films, travel]": "[films]"}), BUDGET, "small")
+    planned = plan(context(done.paths.root / "more"), BUDGET, "small")
     (stage,) = planned.stages
     assert (stage.sample, stage.n_fits) == ("films", N_FITS - 1)  # the probe is not counted
     assert stage.seconds > 0
@@ -205,7 +222,7 @@ def test_it_is_planned(done):
         ({"n_fits: 4": "n_fits: 1"}, "single rates above 0"),
         ({"1e-2]}": "1e-2], blocks: all}"}, "several rates to search"),
         ({"max_tokens: 16": "max_tokens: 16\n      tasks: {}"}, "samples of one task"),
-        ({"samples: [films, travel]": "samples: [film]"}, "must be an entry of samples"),
+        ({"samples: [films]": "samples: [film]"}, "must be an entry of samples"),
         ({"n_train: 16": "n_train: 4"}, "must be at most n_train, 4, but got 8"),
         ({"keep": "keep", "n_replicates: 1": "n_replicates: 1\n    keep: ../x"}, "keep"),
     ],
