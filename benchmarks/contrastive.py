@@ -25,11 +25,11 @@ from finetune_alf.data.sample import Sample, load_sample
 from finetune_alf.data.spec import SampleSpec
 from finetune_alf.encoder.locate import locate
 from finetune_alf.encoder.spec import EncoderSpec, PackageEncoder
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.metrics import accuracy
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import AnyRecipe, Contrastive, LinearCurve, ProbeRecipe, Recipe
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.runner import FitRunner
 
 MINILM = PackageEncoder(
     kind="package",

@@ -20,9 +20,9 @@ from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.sample import load_sample
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import FolderEncoder, PackageEncoder
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.rates import LayerRates, UniformRates
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.runner import FitRunner
 
 
 def _uniform(n_layers: int) -> list[LayerRates]:

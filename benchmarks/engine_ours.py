@@ -23,6 +23,8 @@ from finetune_alf.compute.environment import environment_of
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.load import Encoder
 from finetune_alf.execute.serial import SerialExecutor
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
 from finetune_alf.recipe import Recipe
@@ -34,9 +36,7 @@ from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import open_store
 from finetune_alf.train.forward.padded import PaddedForward
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
-from finetune_alf.train.runner import FitRunner
 
 N_PROBE_EPOCHS = 3
 """Epochs of the fit that times training steps."""

@@ -205,7 +205,7 @@ def _from_ends(works: Mapping[str, Any], seconds: Mapping[str, Sequence[float]])
 
 def _time(bench: Any, args: argparse.Namespace) -> dict[str, list[float]]:
     """Return the seconds of every counted epoch by level; the levels alternate, after a round for warm-up."""
-    from finetune_alf.train.job import FitJob
+    from finetune_alf.jobs.job import FitJob
 
     digest, precision = bench.sample.card.digest, bench.fit_runner.compute.precision
     seconds: dict[str, list[float]] = {}

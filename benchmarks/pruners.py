@@ -23,11 +23,11 @@ from finetune_alf.compute import Environment
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.execute import SerialExecutor
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.coordinator import run_study
 from finetune_alf.study.spec import StudySpec
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import EpochMetrics, FitResult
 
 N_LAYERS = 6

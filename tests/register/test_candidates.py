@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from fake_results import fake_result, fake_trial
 from finetune_alf.errors import InputError, PartialError
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import ACCURACY, sample_metric
 from finetune_alf.rates import LayerRates, UniformRates
 from finetune_alf.recipe import Recipe, TasksSpec
@@ -18,7 +19,6 @@ from finetune_alf.register.candidates import (
 from finetune_alf.register.confirm import confirmations, job_key
 from finetune_alf.stats import estimate, scores_of
 from finetune_alf.study.space import ChoicesSpace
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import TaskResult
 
 GRID = (0.0, 1e-6, 1e-5, 1e-4)

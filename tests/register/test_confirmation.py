@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from fake_results import fake_result
 from finetune_alf.encoder.spec import HubEncoder
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.metrics import ACCURACY
 from finetune_alf.rates import LayerRates, UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.confirm import BASELINE, SINGLE_RATE, confirmation_jobs, confirmations, trial_name
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger
 
 RATES = {4: LayerRates.of(0, [0, 1e-5], 1e-3), 9: LayerRates.of(1e-6, [1e-4, 1e-4], 1e-3)}
 TEMPLATE = FitJob(

@@ -4,11 +4,11 @@ import pytest
 
 from fake_results import fake_result
 from finetune_alf.errors import PartialError
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.rates import LayerRates, UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.single_rate import best_single_rate, job_key, n_rounds, single_rate_jobs
 from finetune_alf.study.space import ChoicesSpace, DecayedSpace, LogSpace
-from finetune_alf.train.job import FitJob
 
 GRID = (1e-5, 1e-4, 1e-3)
 BASELINE = LayerRates.of(5e-5, [5e-5, 5e-5], 2e-3)

@@ -17,6 +17,7 @@ from finetune_alf.experiments.run_all import run_all
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.stage import transfer
 from finetune_alf.files import hold_lock, read_json, read_jsonl
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.metrics import ACCURACY
 from finetune_alf.params.model import TrackingSpec
 from finetune_alf.paths import Paths
@@ -31,7 +32,6 @@ from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.registry import Registry
 from finetune_alf.stats import estimate, scores_of
 from finetune_alf.tracking.store import tracking_uri
-from finetune_alf.train.ledger import Ledger
 from small_project import RecordingConsole, small_context
 
 MODEL = "alf-small.tiny"

@@ -12,10 +12,10 @@ from finetune_alf.compute import Environment
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.execute import Executor, OnReport, Outcome, PoolExecutor, SerialExecutor, Work
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.paths import Paths
 from finetune_alf.study.coordinator import StudyResult, run_study
 from finetune_alf.study.spec import StudySpec
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import EpochMetrics, FitResult
 
 __all__ = ["N_EPOCHS", "N_LAYERS", "FakeFit", "epochs_up_to", "fit_result", "score_of"]

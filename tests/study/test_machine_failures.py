@@ -14,10 +14,10 @@ from fake_studies import FakeFit, LightPool, outcome_of, study, study_spec
 
 from finetune_alf.errors import PartialError
 from finetune_alf.execute import MAX_ATTEMPTS, SerialExecutor
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.study.coordinator import StudyResult
 from finetune_alf.study.identity import study_databases
 from finetune_alf.study.records import read_trials
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import EpochMetrics, FitResult
 
 Report = Callable[[EpochMetrics], bool]

@@ -9,13 +9,13 @@ import pytest
 from fake_studies import N_LAYERS, RATES, FakeFit, epochs_up_to, fit_result, outcome_of, score_of, study, study_spec
 
 from finetune_alf.execute import FusedExecutor, OnReport, Outcome
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.pruner import StudyPruner
 from finetune_alf.study.records import TrialRecord, best_trial
 from finetune_alf.study.sampler import Observation, PrunedObservation, sampler_observations, suggest
 from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.study.spec import AnyPruner, MedianPruner, SuccessiveHalvingPruner, TpeSampler
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
 
 GRID = ChoicesSpace(rates=RATES)

@@ -25,10 +25,10 @@ from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.errors import InputError, PartialError
 from finetune_alf.files import read_json
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.rates import HEAD, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.records import read_study, read_trials
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import EpochMetrics, FitResult
 
 Report = Callable[[EpochMetrics], bool]

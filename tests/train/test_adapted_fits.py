@@ -5,22 +5,22 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import load_tiny, task_splits, tiny_recipe, tiny_spec
-from tiny_families import gradients, labels_of, largest, largest_difference, tables_of, tiny_encoder
 
 from finetune_alf.compute import Compute
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.spec import MiniSource, SampleSpec
 from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.errors import EncoderError
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, adapter
 from finetune_alf.recipe import GradualUnfreezing, HoulsbyAdapter, LoraAdapter
 from finetune_alf.train import frozen_features
 from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.runner import FitRunner
+from tiny import load_tiny, task_splits, tiny_recipe, tiny_spec
+from tiny_families import gradients, labels_of, largest, largest_difference, tables_of, tiny_encoder
 
 EXACT = 1e-12  # of the largest gradient, in fp64
 ADAPTERS = [HoulsbyAdapter(width=3), LoraAdapter(rank=2)]

@@ -12,20 +12,20 @@ from typing import Annotated, Any, Literal, get_args
 import pytest
 import torch
 from pydantic import BaseModel, Field
-from tiny import save_tiny, tiny_spec
 
 from finetune_alf.compute import Compute, ComputeSpec
 from finetune_alf.data.prepare import prepare_mixture, prepare_sample
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.identity import identity_of
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.ledger import Ledger
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.recipe import Recipe
 from finetune_alf.spec import ADDED_LATER
 from finetune_alf.study.identity import study_identity
 from finetune_alf.study.spec import StudySpec
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import FitResult
-from finetune_alf.train.runner import FitRunner
+from tiny import save_tiny, tiny_spec
 
 ARCHITECTURE = Path(__file__).parents[2] / "docs/architecture.md"
 HEADER = "| record | in the identity | not in it |"

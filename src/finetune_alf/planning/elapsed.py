@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import Field
 
 from finetune_alf.files import read_jsonl
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.paths import Paths
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.spec import Spec
 from finetune_alf.study.records import read_trials
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger
 
 PAUSE_S = 60.0
 """A longer gap between two fits counts as a pause: the stage was stopped."""

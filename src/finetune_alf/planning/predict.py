@@ -15,13 +15,13 @@ from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.planning.elapsed import ElapsedTime
 from finetune_alf.planning.lengths import TextLengths
 from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
 from finetune_alf.recipe import AnyRecipe, LinearRecipe, Recipe, TfidfRecipe
 from finetune_alf.running.context import Context
 from finetune_alf.spec import Spec
-from finetune_alf.train.runner import FitRunner
 from finetune_alf.train.steps import n_steps_per_epoch
 
 BETWEEN_S = 0.05

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from finetune_alf.documents import Estimate
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import Metric
 from finetune_alf.rates import LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats import Scores, estimate, scores_of
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
 from finetune_alf.train.task_scores import overall_scores, scores_by_task
 

@@ -6,9 +6,9 @@ from statistics import fmean
 
 from finetune_alf.documents import Document
 from finetune_alf.errors import PartialError
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.rates import HEAD, LayerRates
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
 
 

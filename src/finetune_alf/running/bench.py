@@ -11,9 +11,9 @@ from finetune_alf.encoder.load import Encoder
 from finetune_alf.encoder.locate import resolve_folder
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.running.context import Context
 from finetune_alf.study.spec import StudySpec
-from finetune_alf.train.runner import FitRunner
 
 
 @dataclass(frozen=True)

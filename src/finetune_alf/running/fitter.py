@@ -11,15 +11,15 @@ from typing import Generic, TypeVar
 
 from finetune_alf.documents import Document
 from finetune_alf.files import append_jsonl, write_jsonl, write_text
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.ledger import Ledger
+from finetune_alf.jobs.run_jobs import run_jobs
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.running.context import Context, ProgressBar
 from finetune_alf.running.nested_runs import fit_run
 from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.tracking.record import RunRecord
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import RecordedFit
-from finetune_alf.train.run_jobs import run_jobs
-from finetune_alf.train.runner import FitRunner
 
 C = TypeVar("C")
 

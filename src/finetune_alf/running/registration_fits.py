@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from finetune_alf.data.mixture import task_infos
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.rates import LayerRates
 from finetune_alf.recipe.task_plans import task_plans
 from finetune_alf.register.confirm import Confirmation, confirmation_jobs, confirmations
@@ -12,8 +14,6 @@ from finetune_alf.running.bench import Bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import Fitter, LoggedFields
 from finetune_alf.running.parent_run import Runs
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import RecordedFit
 
 

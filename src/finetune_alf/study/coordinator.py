@@ -18,6 +18,7 @@ from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import PartialError
 from finetune_alf.execute import MAX_ATTEMPTS, Executor, Outcome, Work, run_attempts
 from finetune_alf.files import digest, hold_lock
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD, Address, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
@@ -29,7 +30,6 @@ from finetune_alf.study.sampler import sampler_observations, suggest
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.study.store import PendingTrial, StudyStore, open_store
 from finetune_alf.study.trial_attempts import TrialAttempts, finished_record, given_up_record, now_ms, pending_message
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import EpochMetrics, FitResult
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from finetune_alf.compute import Environment
 from finetune_alf.execute import MAX_ATTEMPTS
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.study.records import TrialRecord, TrialState
 from finetune_alf.study.store import PendingTrial, StudyStore
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import FitResult
 
 

@@ -17,11 +17,11 @@ from finetune_alf.experiments.budget.page import budget_part
 from finetune_alf.experiments.budget.replicates import replicates
 from finetune_alf.experiments.budget.stage import budget
 from finetune_alf.experiments.registry import load_params
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
 from finetune_alf.running.context import Context
 from finetune_alf.running.prepare import prepare
-from finetune_alf.train.runner import FitRunner
 from small_project import PARAMS, RecordingConsole
 
 BUDGETS = """

@@ -20,11 +20,11 @@ from finetune_alf.experiments.freeze.experiment import FREEZE
 from finetune_alf.experiments.freeze.page import freeze_part
 from finetune_alf.experiments.freeze.stage import freeze, in_short
 from finetune_alf.experiments.registry import load_params
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
 from finetune_alf.running.context import Context
 from finetune_alf.tracking.mlflow import MlflowTracker
-from finetune_alf.train.runner import FitRunner
 from small_project import RecordingConsole
 
 

@@ -44,7 +44,7 @@ def test_a_rate_at_the_edge_is_reported(best, is_at_edge):
 
 def test_the_fits_of_the_selected_rate_are_cells_of_the_sweep(tmp_path):
     from finetune_alf.encoder.spec import RandomEncoder
-    from finetune_alf.train.ledger import Ledger
+    from finetune_alf.jobs.ledger import Ledger
 
     sweep, ledger = spec(n_search_seeds=2, n_seeds=3), Ledger(tmp_path / "jobs.jsonl")
     tiny = RandomEncoder(kind="random", config={"model_type": "bert"}, seed=0)

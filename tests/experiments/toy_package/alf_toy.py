@@ -10,6 +10,7 @@ from finetune_alf.compute.environment import shares
 from finetune_alf.documents import Document
 from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.experiment import Help, NamedExperiment
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.params.checks import Disagreement, RawParams, check_fits
 from finetune_alf.params.section import entry, named_section
 from finetune_alf.paths import Name, Paths
@@ -24,7 +25,6 @@ from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.seeds import child_seed
 from finetune_alf.spec import Spec
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 

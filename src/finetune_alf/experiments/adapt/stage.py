@@ -24,6 +24,8 @@ from finetune_alf.experiments.adapt.section import SECTION
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.adapt.texts import select_texts
 from finetune_alf.files import canonical_json, write_jsonl
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.metrics import sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.recipe import Recipe
@@ -32,8 +34,6 @@ from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields
 from finetune_alf.running.parent_run import Runs, commit_tag, parent_run
 from finetune_alf.tracking.record import Metric, RunRecord
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import RecordedFit
 
 logger = logging.getLogger(__name__)

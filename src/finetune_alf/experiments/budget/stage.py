@@ -27,14 +27,14 @@ from finetune_alf.experiments.budget.section import SECTION
 from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.experiments.budget.spread import spreads
 from finetune_alf.files import write_jsonl
+from finetune_alf.jobs.job import FitJob, ScoredSplit
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.metrics import Metric, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.recipe import AnyRecipe, ProbeRecipe
 from finetune_alf.running.bench import SamplesBench, fit_runner_of, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import Fitter, LoggedFields, fitting
-from finetune_alf.train.job import FitJob, ScoredSplit
-from finetune_alf.train.ledger import Ledger
 from finetune_alf.train.result import RecordedFit
 
 _SPLITS: Mapping[str, ScoredSplit] = {"search": "test", "confirmation": "confirmation", "test": "test"}

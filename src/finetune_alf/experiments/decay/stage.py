@@ -11,12 +11,12 @@ from finetune_alf.experiments.decay.compare import Fits, compare
 from finetune_alf.experiments.decay.document import DecayDocument, DecaySample, PairResult
 from finetune_alf.experiments.decay.section import SECTION
 from finetune_alf.experiments.decay.spec import DecaySpec
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import ACCURACY, majority_baseline
 from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 

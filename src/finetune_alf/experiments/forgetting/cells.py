@@ -6,9 +6,9 @@ from finetune_alf.compute import Precision
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.forgetting.spec import ForgettingSpec
+from finetune_alf.jobs.job import FitJob, ScoredSplit
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.job import FitJob, ScoredSplit
 from finetune_alf.train.result import RecordedFit
 
 SCORED_ON: ScoredSplit = "validation"

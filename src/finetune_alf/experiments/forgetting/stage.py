@@ -11,12 +11,12 @@ from finetune_alf.experiments.forgetting.compare import Fits, compare
 from finetune_alf.experiments.forgetting.document import ForgettingDocument, ForgettingSample, RateResult
 from finetune_alf.experiments.forgetting.section import SECTION
 from finetune_alf.experiments.forgetting.spec import ForgettingSpec
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import ACCURACY, majority_baseline
 from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 

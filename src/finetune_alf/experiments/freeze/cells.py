@@ -10,10 +10,10 @@ from finetune_alf.experiments.freeze.document import SweepSample
 from finetune_alf.experiments.freeze.levels import Level
 from finetune_alf.experiments.freeze.line_search import validation_score
 from finetune_alf.experiments.freeze.spec import FreezeSpec
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 

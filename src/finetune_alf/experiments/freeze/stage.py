@@ -14,6 +14,7 @@ from finetune_alf.experiments.freeze.line_search import LineSearch, line_search,
 from finetune_alf.experiments.freeze.section import SECTION
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.experiments.freeze.table import SampleFits, sample_table
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.planning.lengths import fit_lengths
@@ -21,7 +22,6 @@ from finetune_alf.planning.probe import engine_of, shape_of
 from finetune_alf.running.bench import n_outputs
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields, fitting, score_note
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]

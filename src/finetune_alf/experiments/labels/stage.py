@@ -17,6 +17,8 @@ from finetune_alf.experiments.labels.section import SECTION
 from finetune_alf.experiments.labels.spec import LabelsSpec
 from finetune_alf.experiments.scheme_inputs import scheme_inputs
 from finetune_alf.experiments.scheme_table import scheme_recipes
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.metrics import Metric, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.recipe import AnyRecipe
@@ -24,9 +26,7 @@ from finetune_alf.running.bench import encoder_spec_of, fit_runner_of, n_outputs
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.tracking.record import metric_name
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
-from finetune_alf.train.runner import FitRunner
 
 NO_STUDY = ""
 """No scheme here needs a study's lock file."""

@@ -7,9 +7,9 @@ from finetune_alf.documents import Document
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 OVERALL = "overall"

@@ -13,14 +13,14 @@ from finetune_alf.experiments.multitask.document import CellResult, MultitaskDoc
 from finetune_alf.experiments.multitask.section import SECTION
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
 from finetune_alf.experiments.multitask.table import Truths, cells_table, majority_baselines
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.params.section import entry
 from finetune_alf.recipe.task_plans import task_plans
 from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
-from finetune_alf.train.runner import FitRunner
 
 Fits = Sequence[tuple[Cell, RecordedFit]]
 

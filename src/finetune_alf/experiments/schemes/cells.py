@@ -10,11 +10,11 @@ from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.schemes.combination import Combination
 from finetune_alf.experiments.schemes.rules import changes
 from finetune_alf.experiments.schemes.spec import SchemesSpec
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.rates import HEAD, UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 

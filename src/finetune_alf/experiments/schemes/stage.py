@@ -16,6 +16,7 @@ from finetune_alf.experiments.schemes.document import (
 )
 from finetune_alf.experiments.schemes.section import SECTION
 from finetune_alf.experiments.schemes.spec import SchemesSpec
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import PROBLEM_TYPES, Metric, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
@@ -24,7 +25,6 @@ from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.reference import from_root
 from finetune_alf.tracking.record import metric_name
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 

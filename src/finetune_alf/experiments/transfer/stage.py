@@ -17,13 +17,13 @@ from finetune_alf.experiments.transfer.compare import compare
 from finetune_alf.experiments.transfer.document import TransferDocument, TransferSample
 from finetune_alf.experiments.transfer.section import SECTION
 from finetune_alf.files import write_json
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import majority_baseline, sample_metric
 from finetune_alf.recipe import AnyRecipe, Recipe
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.tracking.record import metric_name
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]

@@ -4,10 +4,10 @@ from collections.abc import Generator, Hashable, Sequence
 
 from finetune_alf.errors import AlfError
 from finetune_alf.execute.jobs import OnReport, Outcome
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.loader import FitLoader
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.fused import fit_fused, fusion_key
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.loader import FitLoader
 from finetune_alf.train.result import FitResult
 
 

@@ -1,13 +1,13 @@
 """A fit runner keeps what it loaded of each sample apart."""
 
 import pytest
-from tiny import tiny_recipe, tiny_spec
 
 from finetune_alf.compute import Compute
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.spec import MiniSource, SampleSpec
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.runner import FitRunner
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.runner import FitRunner
+from tiny import tiny_recipe, tiny_spec
 
 COMPUTE = Compute("cpu", "fp32", n_threads=1)
 

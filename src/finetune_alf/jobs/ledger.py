@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from finetune_alf.files import digest, lines_of
 from finetune_alf.identity import identity_of
-from finetune_alf.train.job import FitJob
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.train.result import RecordedFit
 
 

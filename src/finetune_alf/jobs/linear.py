@@ -13,6 +13,8 @@ from finetune_alf.compute.autocast import autocast
 from finetune_alf.data.mixture import task_infos
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import DataError
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.loader import FitLoader
 from finetune_alf.linear import cross_validated, smallest_class, tfidf
 from finetune_alf.metrics import accuracy, balanced_accuracy
 from finetune_alf.recipe.linear import LinearRecipe, TfidfRecipe
@@ -21,8 +23,6 @@ from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import batches_by_length
 from finetune_alf.train.forward.protocol import forward_of
 from finetune_alf.train.forward.table import TokenTable
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.loader import FitLoader
 from finetune_alf.train.result import FitResult
 
 

@@ -1,11 +1,11 @@
 """The ledger of finished fits: what is on disk is found again, and lines that cannot be read are done again."""
 
 import pytest
-from tiny import tiny_recipe, tiny_spec
 
 from fake_results import fake_result
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.ledger import Ledger
+from tiny import tiny_recipe, tiny_spec
 
 JOBS = [FitJob(str(seed), tiny_recipe(), tiny_spec(), "5a" * 32, seed, "fp32") for seed in range(3)]
 

@@ -2,8 +2,8 @@
 
 from finetune_alf.errors import InputError
 from finetune_alf.files import read_json, write_json
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.ledger import Ledger
 
 
 class JobAttempts:

@@ -6,9 +6,9 @@ from finetune_alf.compute import Environment
 from finetune_alf.errors import PartialError
 from finetune_alf.execute.attempts import MAX_ATTEMPTS, run_attempts
 from finetune_alf.execute.jobs import Executor, Work
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.job_attempts import JobAttempts
-from finetune_alf.train.ledger import Ledger
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.job_attempts import JobAttempts
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.train.result import FitResult, RecordedFit
 
 OnResult = Callable[[FitJob, RecordedFit], None]

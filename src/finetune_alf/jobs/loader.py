@@ -15,11 +15,11 @@ from finetune_alf.encoder.load import Encoder, load_encoder
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.encoder.text_heads import head_of
 from finetune_alf.errors import DataError
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.recipe import Adapter, ProbeRecipe, Recipe, TfidfRecipe
 from finetune_alf.recipe.task_plans import TaskPlan, task_plans
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.forward.table import TokenTable
-from finetune_alf.train.job import FitJob
 from finetune_alf.train.objective import OBJECTIVES
 from finetune_alf.train.parts import TaskSplits
 

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 
 import pytest
-from tiny import tiny_recipe, tiny_spec
 
 from finetune_alf.compute import Environment
 from finetune_alf.errors import PartialError
 from finetune_alf.execute import MAX_ATTEMPTS, SerialExecutor
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.job_attempts import JobAttempts
-from finetune_alf.train.ledger import Ledger
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.job_attempts import JobAttempts
+from finetune_alf.jobs.ledger import Ledger
+from finetune_alf.jobs.run_jobs import run_jobs
 from finetune_alf.train.result import FitResult
-from finetune_alf.train.run_jobs import run_jobs
+from tiny import tiny_recipe, tiny_spec
 
 ENVIRONMENT = Environment(device="cpu", precision="fp32", n_threads=1, git_commit=None, versions={})
 JOBS = [FitJob(f"cell-{seed}", tiny_recipe(), tiny_spec(), "5a" * 32, seed, "fp32") for seed in range(5)]

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from tiny import BAD, GOOD, tiny_recipe, tiny_spec
-from tiny_families import PACKED, PADDED_ONLY, table_of, tiny_encoder
 
 from finetune_alf.compute import Compute
 from finetune_alf.data.sample import SPLITS, Card, Sample, Split, rows_digest, save_sample
@@ -12,13 +10,15 @@ from finetune_alf.encoder.spec import FolderEncoder
 from finetune_alf.errors import DataError
 from finetune_alf.execute import FusedExecutor
 from finetune_alf.execute.attempts import run_attempts
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.job_attempts import JobAttempts
+from finetune_alf.jobs.ledger import Ledger
+from finetune_alf.jobs.linear import token_features
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.recipe import ProbeRecipe, TfidfRecipe
 from finetune_alf.train.forward.padded import padded
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.job_attempts import JobAttempts
-from finetune_alf.train.ledger import Ledger
-from finetune_alf.train.linear import token_features
-from finetune_alf.train.runner import FitRunner
+from tiny import BAD, GOOD, tiny_recipe, tiny_spec
+from tiny_families import PACKED, PADDED_ONLY, table_of, tiny_encoder
 
 LENGTHS = (5, 1, 22, 9, 9, 2)
 PROBE, TFIDF = ProbeRecipe(max_tokens=12, n_folds=2), TfidfRecipe(n_folds=2)

@@ -5,12 +5,12 @@ import stat
 from dataclasses import replace
 
 import pytest
-from tiny import tiny_recipe, tiny_spec
 
 from fake_results import fake_result
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.rates import UniformRates
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.ledger import Ledger
+from tiny import tiny_recipe, tiny_spec
 
 JOB = FitJob("a", tiny_recipe(), tiny_spec(), "5a" * 32, seed=1, precision="fp32", score_on="test", metric="matthews")
 

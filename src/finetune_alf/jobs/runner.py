@@ -8,13 +8,13 @@ import torch
 
 from finetune_alf.compute import Compute
 from finetune_alf.execute.jobs import OnReport, Outcome, attempt
+from finetune_alf.jobs.fused_jobs import fit_group, fusible_groups
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.linear import fit_linear
+from finetune_alf.jobs.loader import FitLoader
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.fit import ReportEpoch, fit
-from finetune_alf.train.fused_jobs import fit_group, fusible_groups
-from finetune_alf.train.job import FitJob
-from finetune_alf.train.linear import fit_linear
-from finetune_alf.train.loader import FitLoader
 from finetune_alf.train.result import FitResult
 
 
