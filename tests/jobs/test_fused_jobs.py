@@ -12,13 +12,13 @@ from finetune_alf.data.spec import MiniSource, SampleSpec
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.execute import FusedExecutor, SerialExecutor
 from finetune_alf.files import read_json
+from finetune_alf.jobs import fused_jobs
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.coordinator import run_study
 from finetune_alf.study.spec import StudySpec
-from finetune_alf.train import fused_jobs
 from tiny import N_LAYERS, tiny_recipe, tiny_spec
 
 HIGH = LayerRates.of(1e-2, [1e-2] * N_LAYERS, 1e-2)
