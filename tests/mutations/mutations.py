@@ -726,4 +726,32 @@ MUTATIONS = [
         ("schedules/test_schedule_registry.py",),
         "a numbered version is taken for the locked one whatever its digest",
     ),
+    Mutation(
+        "experiments/budget/procedure.py",
+        "candidates.append(baseline)",
+        "candidates.append(candidates[0])",
+        ("experiments/budget/test_budget_procedure.py",),
+        "the baseline is no candidate of the arms of a budget",
+    ),
+    Mutation(
+        "experiments/labels/draws.py",
+        "return redraw(sample, n_train, spec.n_validation, 0, seed)",
+        "return redraw(sample, n_train, spec.n_validation, 0, seed + n_train)",
+        ("experiments/labels/test_labels_stage.py",),
+        "the training texts of a larger draw are others than those of a smaller one",
+    ),
+    Mutation(
+        "experiments/forgetting/cells.py",
+        "spec.recipe_at(rate), index",
+        "spec.recipe_at(spec.rates[0]), index",
+        ("experiments/forgetting/test_forgetting_stage.py",),
+        "all curves of forgetting are those of the lowest rate",
+    ),
+    Mutation(
+        "experiments/decay/cells.py",
+        "spec.recipe_at(rate, factor), index",
+        "spec.recipe_at(rate, 1.0), index",
+        ("experiments/decay/test_decay_stage.py",),
+        "nothing decays in a grid of decay",
+    ),
 ]

@@ -128,7 +128,7 @@ def test_replicates_are_done_in_rounds_over_the_samples(done):
     other = redraw(sample, 16, 16, 16, 1)
     encoder = EncoderIdentity(name="tiny", identity="random:1", n_layers=2)
     named = {"a": replace(sample, name="a"), "b": replace(other, name="b")}
-    two = replicates(spec.model_copy(update={"n_replicates": 2}), named, encoder, "fp32")
+    two = replicates(spec.model_copy(update={"n_replicates": 2}), named, encoder)
     assert [each.key for each in two] == ["a/0", "b/0", "a/1", "b/1"]
     assert len({each.seed for each in two}) == len({each.identity for each in two}) == 4
     (renamed, *_) = replicates(spec, {"films": sample}, encoder, "fp32")

@@ -48,6 +48,7 @@ def test_every_fit_is_scored_every_so_many_steps(done):
     assert [(line.rate, line.n_steps, len(line.epochs)) for line in lines] == [
         (rate, 12, 4) for rate in (1e-4, 1e-2) for _ in range(2)
     ]
+    assert len({line.loss for line in lines}) == 4
     document = ForgettingDocument.read(done.paths.document("forgetting", "curves"))
     for result in document.rates:
         own = [line for line in lines if line.rate == result.rate]

@@ -2,10 +2,13 @@
 
 import pytest
 
+from finetune_alf.data.sample import load_sample
 from finetune_alf.errors import ParamsError
 from finetune_alf.experiments.labels.cells import LabelsLine
 from finetune_alf.experiments.labels.document import LabelsDocument
+from finetune_alf.experiments.labels.draws import draws
 from finetune_alf.experiments.labels.experiment import LABELS
+from finetune_alf.experiments.labels.section import SECTION
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
@@ -63,6 +66,15 @@ def test_every_scheme_is_fitted_on_every_number_of_texts_of_every_draw(done):
     assert table.schemes["baseline"][0].difference is table.schemes["baseline"][0].equivalent is None
     expected = large.score.mean - table.schemes["baseline"][1].score.mean
     assert large.difference.mean == pytest.approx(expected)
+
+
+def test_a_larger_draw_begins_with_the_texts_of_a_smaller_one(done):
+    spec = SECTION.of(done.params)["few"]
+    (sample,) = spec.samples
+    made = draws(spec, {sample: load_sample(done.paths.sample(sample))})
+    small, large = (draw.drawn.splits["train"].texts for draw in made if draw.index == 0)
+    assert (len(small), len(large)) == (16, 32)
+    assert large[:16] == small
 
 
 def test_the_draws_files_are_gone_and_a_second_start_fits_only_what_was_lost(done):

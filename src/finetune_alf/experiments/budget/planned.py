@@ -33,7 +33,7 @@ def budget_planned(ctx: Context, name: str) -> PlannedFits:
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
         encoder = EncoderIdentity(name=spec.encoder, identity=predictor.encoder.identity, n_layers=predictor.n_layers)
         present = {each: sample for each, sample in predictor.samples.items() if isinstance(sample, Sample)}
-        own = replicates(spec, present, encoder, ctx.compute.precision)
+        own = replicates(spec, present, encoder)
         kept = of_identities(read_replicates(store(ctx.paths, name, spec)), [each.identity for each in own])
         for sample in spec.samples:
             done = [line for line in kept if line.sample == sample]

@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune_alf.compute import Precision
 from finetune_alf.data.prepare import counts_of
 from finetune_alf.data.redraw import redraw
 from finetune_alf.data.sample import Sample, Split, rows_digest, save_sample
@@ -33,16 +32,14 @@ class Replicate:
         return f"{self.sample.name}/{self.index}"
 
 
-def replicates(
-    spec: BudgetSpec, samples: Mapping[str, Sample], encoder: EncoderIdentity, precision: Precision
-) -> list[Replicate]:
+def replicates(spec: BudgetSpec, samples: Mapping[str, Sample], encoder: EncoderIdentity) -> list[Replicate]:
     """Return all replicates, one of each sample before the next one of any, so that a part of them is balanced."""
     return [
         Replicate(
             sample,
             index,
             child_seed(spec.seed, "replicate", sample.card.digest, index),
-            digest(spec.replicate_identity(sample.card.digest, encoder, precision, index)),
+            digest(spec.replicate_identity(sample.card.digest, encoder, index)),
         )
         for index in range(spec.n_replicates)
         for sample in samples.values()

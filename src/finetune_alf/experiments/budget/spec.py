@@ -76,8 +76,12 @@ class BudgetSpec(Spec):
             )
         return self
 
-    def replicate_identity(self, sample: str, encoder: EncoderIdentity, precision: str, index: int) -> dict[str, Any]:
-        """Return all that changes the replicate of this index on a prepared sample, which is named by its digest."""
+    def replicate_identity(self, sample: str, encoder: EncoderIdentity, index: int) -> dict[str, Any]:
+        """Return all that changes the replicate of this index on a prepared sample, which is named by its digest.
+
+        The precision is not among it: all fits of a replicate have the same one, so that it is no difference between
+        arms, and replicates of several machines are one experiment. A line has its environments.
+        """
         fields = {name: getattr(self, name) for name in type(self).model_fields if name not in NOT_IN_A_REPLICATE}
-        own = {"sample": sample, "encoder": encoder.identity, "precision": precision, "index": index}
+        own = {"sample": sample, "encoder": encoder.identity, "index": index}
         return identity_of({**fields, **own})

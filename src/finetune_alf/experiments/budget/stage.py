@@ -222,7 +222,7 @@ def _open(ctx: Context, name: str, spec: BudgetSpec) -> _Run:
     """
     bench = open_samples(ctx, spec.encoder, spec.samples)
     encoder = EncoderIdentity(name=spec.encoder, identity=bench.encoder.identity, n_layers=bench.encoder.n_layers)
-    all_of_them = replicates(spec, bench.samples, encoder, bench.fit_runner.compute.precision)
+    all_of_them = replicates(spec, bench.samples, encoder)
     for replicate in all_of_them[: len(spec.samples)]:
         drawn_sample(spec, replicate)
     return _Run(ctx, name, spec, bench, encoder, all_of_them)
