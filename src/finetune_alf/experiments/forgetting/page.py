@@ -45,7 +45,7 @@ def _section(document: ForgettingDocument) -> Section:
     )
     section.table(
         (
-            *("rate", "error after the last step", "lowest error on the way", "converges"),
+            *("rate", "error after the last step", "lowest error on the way", "beats one class"),
             *("difference in accuracy", "p, corrected", "verdict", "time of a fit"),
         ),
         [_row(document, result) for result in document.rates],
@@ -62,7 +62,7 @@ def _row(document: ForgettingDocument, result: RateResult) -> list[str]:
         rate(result.rate),
         "diverged" if accuracy is None else error_estimate(accuracy),
         NONE if lowest is None else f"{score(lowest.mean)} at step {lowest.step:,}",
-        "yes" if converges(document, result) else "no",
+        "yes" if beats_one_class(document, result) else "no",
         NONE if difference is None else signed_estimate(difference.mean, difference.low, difference.high),
         NONE if difference is None else p_cell(difference.p_holm),
         NONE if difference is None else verdict_cell(difference.verdict),
@@ -70,15 +70,15 @@ def _row(document: ForgettingDocument, result: RateResult) -> list[str]:
     ]
 
 
-def converges(document: ForgettingDocument, result: RateResult) -> bool:
+def beats_one_class(document: ForgettingDocument, result: RateResult) -> bool:
     """Say whether the interval after the last step lies below the error of one class for all texts."""
     return result.accuracy is not None and 1 - result.accuracy.low < document.sample.majority_error
 
 
 def _notes(document: ForgettingDocument) -> Iterator[str]:
     yield (
-        f'"Converges": the interval lies below {score(document.sample.majority_error)}, the error of predicting the '
-        "most frequent class for all texts. Differences are from the lowest rate. The lowest error on the way was "
+        f'"Beats one class": the interval lies below {score(document.sample.majority_error)}, the error of '
+        "predicting the most frequent class for all texts. Differences are from the lowest rate. The lowest error on the way was "
         "chosen on the split that scores it, so it is optimistic."
     )
     if diverged := [
@@ -101,6 +101,8 @@ def _summary(document: ForgettingDocument) -> str:
         f"{rate(each.rate)} {NONE if each.accuracy is None else score(1 - each.accuracy.mean)}"
         for each in document.rates
     )
-    failed = [rate(each.rate) for each in document.rates if not converges(document, each)]
-    outcome = f"{', '.join(failed)} did not converge" if failed else "every rate converged"
+    failed = [rate(each.rate) for each in document.rates if not beats_one_class(document, each)]
+    outcome = (
+        f"{', '.join(failed)} no better than one class for all" if failed else "all rates better than one class for all"
+    )
     return f"Forgetting `{document.name}`: {outcome}; error after {document.n_steps:,} steps by rate: {at_end}."
