@@ -78,8 +78,8 @@ def beats_one_class(document: ForgettingDocument, result: RateResult) -> bool:
 def _notes(document: ForgettingDocument) -> Iterator[str]:
     yield (
         f'"Beats one class": the interval lies below {score(document.sample.majority_error)}, the error of '
-        "predicting the most frequent class for all texts. Differences are from the lowest rate. The lowest error on the way was "
-        "chosen on the split that scores it, so it is optimistic."
+        "predicting the most frequent class for all texts. Differences are from the lowest rate. The lowest error on "
+        "the way was chosen on the split that scores it, so it is optimistic."
     )
     if diverged := [
         f"{rate(each.rate)}, {counted(each.n_diverged, 'fit')}" for each in document.rates if each.n_diverged
