@@ -131,7 +131,7 @@ def test_replicates_are_done_in_rounds_over_the_samples(done):
     two = replicates(spec.model_copy(update={"n_replicates": 2}), named, encoder)
     assert [each.key for each in two] == ["a/0", "b/0", "a/1", "b/1"]
     assert len({each.seed for each in two}) == len({each.identity for each in two}) == 4
-    (renamed, *_) = replicates(spec, {"films": sample}, encoder, "fp32")
+    (renamed, *_) = replicates(spec, {"films": sample}, encoder)
     assert (renamed.seed, renamed.identity) == (two[0].seed, two[0].identity)
 
 
