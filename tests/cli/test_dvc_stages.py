@@ -116,8 +116,8 @@ def test_with_nothing_changed_nothing_runs(project: Path) -> None:
         ("n_resamples: 100", "n_resamples: 101", ["importance minilm"]),
         ("title: Adaptive", "title: My adaptive", ["report"]),
         (
-            "alf-2, decayed,",
-            "alf-2, {kind: decayed, factor: 0.9},",
+            "uniform, probe]",
+            "{kind: decayed, factor: 0.9}, probe]",
             [f"transfer minilm {name}" for name in ("films", "restaurants", "gadgets", "travel")],
         ),
         ("domain: travel", "domain: films", ["prepare travel"]),

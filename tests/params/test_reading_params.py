@@ -97,10 +97,10 @@ def test_what_is_no_map_names_file_and_place(text: str, message: str) -> None:
 
 def test_an_alias_bomb_ends_within_a_second() -> None:
     levels = "\n".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12))
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ParamsError, match="must hold at most 50000 values"):
         read(f"a0: &a0 x\n{levels}\n")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_byte_order_mark_and_windows_line_ends_are_taken(tmp_path: Path) -> None:
