@@ -40,6 +40,10 @@ transfer: {studies: [], samples: [], schemes: [], n_seeds: 1, seed: 1}
 freeze: {}
 schemes: {}
 multitask: {}
+budget: {}
+labels: {}
+forgetting: {}
+decay: {}
 adapt:
   more:
     encoder: plain

@@ -92,8 +92,13 @@ def test_a_value_replaced_anywhere_gives_a_schedule_or_a_schedule_error(path: tu
         assert Schedule.from_json(json.dumps(document)).rates
 
 
+def without_notes(schedule: Schedule) -> Schedule:
+    provenance = schedule.provenance.model_copy(update={"assumed": None, "movement": None})
+    return schedule.model_copy(update={"provenance": provenance})
+
+
 @given(st.integers(0, 10_000), st.integers(0, 7))
-def test_a_flipped_bit_is_an_error_or_another_digest(position: int, bit: int) -> None:
+def test_a_flipped_bit_is_an_error_another_digest_or_in_a_note(position: int, bit: int) -> None:
     schedule = published("distilbert-alf-2")
     content = bytearray(schedule.to_json().encode())
     content[position % len(content)] ^= 1 << bit
@@ -101,7 +106,7 @@ def test_a_flipped_bit_is_an_error_or_another_digest(position: int, bit: int) ->
         parsed = Schedule.from_json(bytes(content))
     except ScheduleError:
         return
-    assert parsed.digest != schedule.digest or parsed == schedule
+    assert parsed.digest != schedule.digest or without_notes(parsed) == without_notes(schedule)
 
 
 @given(st.integers(0, 10_000))

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tiny import task_splits, tiny_recipe, tokenized_split
 from transformers import Trainer, TrainingArguments
 
 from finetune_alf.rates import UniformRates
@@ -11,6 +10,7 @@ from finetune_alf.seeds import child_seed
 from finetune_alf.train.batches import shuffled_batches
 from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.padded import padded
+from tiny import task_splits, tiny_recipe, tokenized_split
 
 SEED, RATE = 3, 1e-3
 

@@ -4,8 +4,6 @@ import logging
 
 import pytest
 import torch
-from tiny import TINY_BERT, task_splits, tiny_recipe
-from tiny_families import DISTILBERT_SHAPE, PACKED, PADDED_ONLY, SHAPE
 
 from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.encoder.heads import with_task_heads
@@ -21,6 +19,8 @@ from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.forward.protocol import forward_of
 from finetune_alf.train.fused import fusion_key
+from tiny import TINY_BERT, task_splits, tiny_recipe
+from tiny_families import DISTILBERT_SHAPE, PACKED, PADDED_ONLY, SHAPE
 
 DECODERS = {family: {**shape, "is_decoder": True} for family, shape in PACKED.items() if family != "distilbert"}
 SAME_MATHEMATICS = {

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.linear_model import LogisticRegression
 from test_exactness import own_inputs
-from tiny import N_LAYERS, load_tiny, task_splits, tiny_recipe, tokenized_split
-from tiny_families import gradients, largest, largest_difference, table_of, tiny_encoder
 
 from finetune_alf.encoder.text_heads import no_head
 from finetune_alf.errors import DataError, InputError
@@ -25,6 +23,8 @@ from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.fused import fusion_key
 from finetune_alf.train.parts import TaskSplits
+from tiny import N_LAYERS, load_tiny, task_splits, tiny_recipe, tokenized_split
+from tiny_families import gradients, largest, largest_difference, table_of, tiny_encoder
 
 FOUR = Contrastive(n_pairs=4)
 LENGTHS = (5, 1, 22, 9, 9, 2)

@@ -8,6 +8,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from finetune_alf.rates import FrozenBelow, UniformRates, addresses
+from finetune_alf.recipe import SGD, AdamW
+from finetune_alf.train.batches import shuffled_batches
+from finetune_alf.train.fit import fit
+from finetune_alf.train.forward.attention import attention
+from finetune_alf.train.forward.dropout import DropoutMasks
+from finetune_alf.train.forward.packed import PackedForward
+from finetune_alf.train.forward.padded import PaddedForward
+from finetune_alf.train.optimizer import LayerwiseOptimizer
 from tiny import task_splits, tiny_recipe, tokenized_split
 from tiny_families import (
     N_IDS,
@@ -22,16 +32,6 @@ from tiny_families import (
     tables_of,
     tiny_encoder,
 )
-
-from finetune_alf.rates import FrozenBelow, UniformRates, addresses
-from finetune_alf.recipe import SGD, AdamW
-from finetune_alf.train.batches import shuffled_batches
-from finetune_alf.train.fit import fit
-from finetune_alf.train.forward.attention import attention
-from finetune_alf.train.forward.dropout import DropoutMasks
-from finetune_alf.train.forward.packed import PackedForward
-from finetune_alf.train.forward.padded import PaddedForward
-from finetune_alf.train.optimizer import LayerwiseOptimizer
 
 EXACT = 1e-12  # relative to the model's largest gradient, in fp64
 ALL_ADDRESSES = addresses(N_LAYERS)

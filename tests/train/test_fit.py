@@ -4,7 +4,6 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny import N_LAYERS, task_splits, tiny_recipe, tokenized_split
 
 from finetune_alf.errors import RatesError
 from finetune_alf.rates import HEAD, FrozenBelow, LayerRates, UniformRates
@@ -14,6 +13,7 @@ from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.optimizer import LayerwiseOptimizer, param_groups
 from finetune_alf.train.parts import TaskSplits
+from tiny import N_LAYERS, task_splits, tiny_recipe, tokenized_split
 
 
 def weights(encoder):

@@ -7,6 +7,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from finetune_alf.train.forward.packed import PackedForward
+from finetune_alf.train.forward.padded import PaddedForward
+from finetune_alf.train.forward.protocol import forward_of
 from tiny_families import (
     FORWARDS,
     N_CLASSES,
@@ -19,10 +23,6 @@ from tiny_families import (
     table_of,
     tiny_encoder,
 )
-
-from finetune_alf.train.forward.packed import PackedForward
-from finetune_alf.train.forward.padded import PaddedForward
-from finetune_alf.train.forward.protocol import forward_of
 
 LENGTHS = (5, 1, 22, 9, 9, 2)
 BOTH = [("packed", family) for family in PACKED] + [("padded", family) for family in [*PACKED, *PADDED_ONLY]]

@@ -5,9 +5,6 @@ import math
 
 import pytest
 import torch
-from tiny import N_LAYERS as DEPTH
-from tiny import TINY_BERT, task_splits, tiny_recipe, tokenized_split
-from tiny_families import N_LAYERS, PACKED, PADDED_ONLY, labels_of, table_of, tiny_encoder
 
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import RandomEncoder
@@ -20,6 +17,9 @@ from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
+from tiny import N_LAYERS as DEPTH
+from tiny import TINY_BERT, task_splits, tiny_recipe, tokenized_split
+from tiny_families import N_LAYERS, PACKED, PADDED_ONLY, labels_of, table_of, tiny_encoder
 
 LENGTHS = (5, 1, 22, 9, 9, 2, 14)
 FROM_THE_TOP = tuple(reversed(addresses(N_LAYERS)))

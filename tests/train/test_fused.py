@@ -7,8 +7,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import N_LAYERS, load_tiny, task_splits, tiny_recipe, tokenized_split
-from tiny_families import PACKED, table_of, tiny_encoder
 
 from finetune_alf.metrics import sample_metric
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, addresses
@@ -22,6 +20,8 @@ from finetune_alf.train.fused import fit_fused, fusion_key
 from finetune_alf.train.optimizer import LayerwiseOptimizer
 from finetune_alf.train.parts import TaskSplits
 from finetune_alf.train.stacked_optimizer import StackedOptimizer
+from tiny import N_LAYERS, load_tiny, task_splits, tiny_recipe, tokenized_split
+from tiny_families import PACKED, table_of, tiny_encoder
 
 EXACT = 1e-10  # fp64, relative to the largest weight or gradient
 ROUNDED = 1e-5  # losses, which are summed in fp32 either way

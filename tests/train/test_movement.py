@@ -4,7 +4,6 @@ import copy
 
 import pytest
 import torch
-from tiny import N_LAYERS, load_tiny, task_splits, tiny_recipe, tokenized_split
 
 from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.encoder.movement import mean_sizes, movement, weights_at_start
@@ -13,6 +12,7 @@ from finetune_alf.recipe import SGD, AdamW, HoulsbyAdapter
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.fit import fit
 from finetune_alf.train.parts import TaskSplits
+from tiny import N_LAYERS, load_tiny, task_splits, tiny_recipe, tokenized_split
 
 ALL = addresses(N_LAYERS)
 RATES = LayerRates.of(1e-3, [0.0, 1e-4, 1e-3], 1e-2)

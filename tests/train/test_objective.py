@@ -4,7 +4,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import tiny_recipe, tiny_spec, tokenized_split
 
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.metrics import sample_metric
@@ -12,6 +11,7 @@ from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.fit import fit
 from finetune_alf.train.objective import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, OBJECTIVES, SQUARED_ERROR
 from finetune_alf.train.parts import TaskSplits
+from tiny import tiny_recipe, tiny_spec, tokenized_split
 
 
 @given(st.lists(st.floats(-20, 20), min_size=1, max_size=8), st.data())

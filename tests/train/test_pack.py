@@ -5,9 +5,9 @@ import itertools
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_families import table_of, tiny_encoder
 
 from finetune_alf.train.forward.pack import GROUP_COST, PAD_TO_MULTIPLE_OF, group_texts, pack, round_up
+from tiny_families import table_of, tiny_encoder
 
 falling = st.lists(st.integers(1, 512), min_size=1, max_size=80).map(lambda lengths: sorted(lengths, reverse=True))
 some_rows = st.lists(st.integers(0, 7), min_size=1, max_size=12)

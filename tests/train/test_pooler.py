@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tiny import load_tiny, save_tiny, task_splits, tiny_recipe
 
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.planning.probe import shape_of
@@ -10,6 +9,7 @@ from finetune_alf.rates import HEAD, POOLER, LayerRates
 from finetune_alf.recipe import AdamW, GradualUnfreezing
 from finetune_alf.train.fit import fit
 from finetune_alf.train.fused import fit_fused
+from tiny import load_tiny, save_tiny, task_splits, tiny_recipe
 
 NAMES = ("bert.pooler.dense.weight", "bert.pooler.dense.bias")
 

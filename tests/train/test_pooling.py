@@ -9,6 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_exactness import EXACT, assert_same_step, own_inputs, some_addresses, step
 from test_fused import assert_same_results, both, stacked, wide
+
+from finetune_alf.encoder.load import load_encoder
+from finetune_alf.encoder.spec import RandomEncoder
+from finetune_alf.errors import EncoderError
+from finetune_alf.rates import FrozenBelow, LayerRates, addresses
+from finetune_alf.recipe import GradualUnfreezing
+from finetune_alf.train.batches import batches_by_length
+from finetune_alf.train.fit import fit
+from finetune_alf.train.forward.fused import FusedForward
+from finetune_alf.train.forward.packed import PackedForward
+from finetune_alf.train.forward.padded import PaddedForward
+from finetune_alf.train.forward.protocol import forward_of
 from tiny import load_tiny, task_splits, tiny_recipe
 from tiny_families import (
     N_LAYERS,
@@ -22,18 +34,6 @@ from tiny_families import (
     tables_of,
     tiny_encoder,
 )
-
-from finetune_alf.encoder.load import load_encoder
-from finetune_alf.encoder.spec import RandomEncoder
-from finetune_alf.errors import EncoderError
-from finetune_alf.rates import FrozenBelow, LayerRates, addresses
-from finetune_alf.recipe import GradualUnfreezing
-from finetune_alf.train.batches import batches_by_length
-from finetune_alf.train.fit import fit
-from finetune_alf.train.forward.fused import FusedForward
-from finetune_alf.train.forward.packed import PackedForward
-from finetune_alf.train.forward.padded import PaddedForward
-from finetune_alf.train.forward.protocol import forward_of
 
 LENGTHS = (5, 1, 22, 9, 9, 2, 14)
 TOP = LayerRates.of(0.0, [0.0, 0.0, 1e-2], 1e-2)

@@ -3,7 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
-from tiny import BAD, GOOD, TINY_BERT, tiny_recipe, tiny_spec
 
 from finetune_alf.encoder.heads import with_task_heads
 from finetune_alf.encoder.load import load_encoder
@@ -20,6 +19,7 @@ from finetune_alf.train.forward.padded import padded
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.objective import OBJECTIVES
 from finetune_alf.train.parts import TaskSplits
+from tiny import BAD, GOOD, TINY_BERT, tiny_recipe, tiny_spec
 
 PLAIN_HEADS = HeadsSpec(n_common_layers=0, dropout=None)
 TEXTS = tuple(text for pair in zip(GOOD, BAD, strict=True) for text in pair)

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import chisquare
-from tiny import tiny_recipe
 
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.recipe.tasks import AnnealedSampling, JointSteps, ProportionalSampling, RoundRobin, TemperedSampling
 from finetune_alf.train.batches import shuffled_batches
 from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch
+from tiny import tiny_recipe
 
 SIZES = {"large": 900, "middle": 100, "small": 25}
 ALL = (ProportionalSampling(), TemperedSampling(), AnnealedSampling(), RoundRobin(), JointSteps())

@@ -62,7 +62,9 @@ class _NamesPresets(click.Command):
         super().format_help_text(ctx, formatter)
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text(f"Presets: {', '.join(preset_names())}; a file does as well.")
+            formatter.write_text("Presets; a file does as well:")
+            with formatter.indentation():
+                formatter.write("".join(f"{'':{formatter.current_indent}}{name}\n" for name in preset_names()))
 
 
 @params.command(cls=_NamesPresets, epilog="Example: finetune-alf params use real-small")
