@@ -354,7 +354,7 @@ MUTATIONS = [
         "a changed schedule in the registry is applied",
     ),
     Mutation(
-        "schedules/registry.py",
+        "schedules/names.py",
         "not pattern.fullmatch(name):",
         "not name:",
         ("schedules/test_schedule_registry.py",),

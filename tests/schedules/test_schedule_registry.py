@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from finetune_alf.errors import ScheduleError, TrackingError
 from finetune_alf.schedules import Schedule
+from finetune_alf.schedules.names import model_name
 from finetune_alf.schedules.published import PUBLISHED_NAMES, published
 from finetune_alf.schedules.pull import pull
-from finetune_alf.schedules.registry import Registry, model_name
+from finetune_alf.schedules.registry import Registry
 from finetune_alf.tracking.mlflow import MlflowTracker
 
 ONE, TWO = published("distilbert-alf-1"), published("distilbert-alf-2")

@@ -7,9 +7,10 @@ from finetune_alf.experiments.scheme_table import SchemeInputs
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.lock import pull_locked, read_lock
 from finetune_alf.running.context import Context
+from finetune_alf.schedules.names import model_name
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.reference import from_root
-from finetune_alf.schedules.registry import Registry, model_name
+from finetune_alf.schedules.registry import Registry
 from finetune_alf.schedules.schedule import Schedule
 
 

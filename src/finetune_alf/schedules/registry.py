@@ -3,24 +3,21 @@
 A schedule is a JSON artifact of a run (`artifact.py`); its version points to the artifact and has the digest as a tag.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from finetune_alf.errors import AlfError, ScheduleError
 from finetune_alf.schedules.artifact import download_schedule, upload_schedule
+from finetune_alf.schedules.names import MODEL, check_names, register_again
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.tracking.store import open_store, redact, redacted_uri, tracking_errors
 
 DIGEST_TAG = "alf.digest"
 NAME_TAG = "alf.schedule"
 
-_NO_SUCH_ALIAS = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""MLflow's error codes for an alias, or a model, that is not there."""
-
-_ALIAS = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-_MODEL = re.compile(rf"{_ALIAS.pattern}(\.{_ALIAS.pattern})?")
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""MLflow's error codes for a model, a version or an alias that is not there; the last one's is not the first."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Registry:
         An existing version with the same digest and a readable file is reused. A new version is created after the
         upload was verified, so that an interrupted call leaves no version. `tags` are set on either.
         """
-        _check_names(model, alias)
+        check_names(model, alias)
         client = self._client(create=True)
         with tracking_errors(self.uri):
             self._create_model(client, model)
@@ -78,16 +75,16 @@ class Registry:
 
     def remove_alias(self, model: str, alias: str) -> None:
         """Take an alias away, so that nothing is pulled by it; its version stays. Without the alias nothing happens."""
-        _check_names(model, alias)
+        check_names(model, alias)
         client = self._client(create=True)
         with tracking_errors(self.uri):
-            if self._has_alias(client, model, alias):
+            if _found(client.get_model_version_by_alias, model, alias) is not None:
                 client.delete_registered_model_alias(model, alias)
 
     def pull(self, ref: str) -> PulledSchedule:
         """Return the schedule of `model@alias`, its digest verified against the version's."""
         model, _, alias = ref.partition("@")
-        _check_names(model, alias)
+        check_names(model, alias)
         client = self._client(create=False)
         with tracking_errors(self.uri):
             version = self._resolve(client, model, alias)
@@ -99,16 +96,16 @@ class Registry:
 
         A registry that was filled again numbers its versions anew. Raises ScheduleError when no version has the digest.
         """
-        _check_names(model)
+        check_names(model)
         client = self._client(create=False)
         with tracking_errors(self.uri):
-            version = self._numbered(client, model, number)
+            version = _found(client.get_model_version, model, str(number))
             if version is None or version.tags.get(DIGEST_TAG) != digest:
                 version = self._find_version(client, model, digest)
             if version is None:
                 raise ScheduleError(
                     f"{model} version {number}: must be registered in {redacted_uri(self.uri)} with the digest "
-                    f"{digest[:12]}, but no version has it. {_register_again(model)}"
+                    f"{digest[:12]}, but no version has it. {register_again(model)}"
                 )
             schedule = self._read(client, version)
         return PulledSchedule(schedule, model, int(version.version), version.run_id, schedule.digest)
@@ -120,7 +117,7 @@ class Registry:
             versions = [
                 _schedule_version(version)
                 for model in _all_pages(client.search_registered_models)
-                if _MODEL.fullmatch(model.name)
+                if MODEL.fullmatch(model.name)
                 for version in _model_versions(client, model.name)
                 if DIGEST_TAG in version.tags
             ]
@@ -153,41 +150,14 @@ class Registry:
                 return version
         return None
 
-    def _has_alias(self, client: Any, model: str, alias: str) -> bool:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            client.get_model_version_by_alias(model, alias)
-        except MlflowException as error:
-            if error.error_code not in _NO_SUCH_ALIAS:
-                raise
-            return False
-        return True
-
-    def _numbered(self, client: Any, model: str, number: int) -> Any:
-        """Return the version of this number, or None."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return client.get_model_version(model, str(number))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            return None
-
     def _resolve(self, client: Any, model: str, alias: str) -> Any:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            version = client.get_model_version_by_alias(model, alias)
-        except MlflowException as error:
-            if error.error_code not in _NO_SUCH_ALIAS:
-                raise
+        version = _found(client.get_model_version_by_alias, model, alias)
+        if version is None:
             registered = ", ".join(f"{v.model}@{name}" for v in self.list() for name in v.aliases) or "no schedules"
             raise ScheduleError(
                 f"{model}@{alias}: must be registered in {redacted_uri(self.uri)}, but got {registered}. "
-                f"{_register_again(model)}"
-            ) from None
+                f"{register_again(model)}"
+            )
         if version.status != "READY":
             raise ScheduleError(
                 f"{model}@{alias}: version {version.version} must have status READY, but got {version.status}."
@@ -208,39 +178,27 @@ class Registry:
             reason = redact(" ".join(str(error).split()), self.uri)[:200] or type(error).__name__
             raise ScheduleError(
                 f"{where}: cannot read its file at {redacted_uri(source)}: {reason}. MLflow stores absolute paths, "
-                f"which break when a checkout is moved or copied. {_register_again(version.name)}"
+                f"which break when a checkout is moved or copied. {register_again(version.name)}"
             ) from None
         schedule = Schedule.from_json(content, where)
         if schedule.digest != expected:
             raise ScheduleError(
                 f"{where}: must have the digest {expected[:12]} it was registered with, but the file has "
-                f"{schedule.digest[:12]}: it was changed. {_register_again(version.name)}"
+                f"{schedule.digest[:12]}: it was changed. {register_again(version.name)}"
             )
         return schedule
 
 
-def model_name(project: str, study: str) -> str:
-    """Return the name of a study's registered model; neither name has a dot, so the two can be separated."""
-    return f"alf-{project}.{study}"
+def _found(get: Callable[..., Any], *arguments: str) -> Any:
+    """Return what MLflow finds, or None where it is not there."""
+    from mlflow.exceptions import MlflowException
 
-
-def _check_names(model: str, alias: str | None = None) -> None:
-    """Raise ScheduleError for a name that could be read as a path, before any file or server is accessed."""
-    for kind, name, pattern in (("model", model, _MODEL), ("alias", alias, _ALIAS)):
-        if name is not None and not pattern.fullmatch(name):
-            dot = ", with one dot between two of these" if kind == "model" else ""
-            raise ScheduleError(
-                f"{kind}: must be 1 to 100 lower-case letters, digits, - or _{dot}, but got {name[:80]!r}. "
-                "A registered schedule is named model@alias, as in alf-mine.minilm@alf-1."
-            )
-
-
-def _register_again(model: str) -> str:
-    study = model.removeprefix("alf-").rpartition(".")[2]  # a model of an older version has no project in its name
-    return (
-        f"Register it again with `finetune-alf register {study}`, or from the results alone with "
-        f"`finetune-alf register {study} --from-lock`."
-    )
+    try:
+        return get(*arguments)
+    except MlflowException as error:
+        if error.error_code not in _NOT_THERE:
+            raise
+        return None
 
 
 def _schedule_version(version: Any) -> ScheduleVersion:
