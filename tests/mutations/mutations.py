@@ -368,6 +368,13 @@ MUTATIONS = [
         "a schedule's file may be a link to any other",
     ),
     Mutation(
+        "register/recommend.py",
+        "if is_single_better or single.mean <= 0:",
+        "if False:",
+        ("register/test_recommend.py",),
+        "a schedule is recommended where one rate for all layers does as well",
+    ),
+    Mutation(
         "register/confirm.py",
         'score_on="confirmation"',
         'score_on="validation"',

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from fake_transfers import document
+from fake_transfers import MEANS, document
 from scipy.stats import spearmanr
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from finetune_alf.experiments.scheme_table import SchemeInputs, scheme_recipes
 from finetune_alf.experiments.transfer.cells import cells
 from finetune_alf.experiments.transfer.compare import compare
-from finetune_alf.experiments.transfer.family import judged_transfers
+from finetune_alf.experiments.transfer.family import judged_transfers, scheme_differences
 from finetune_alf.experiments.transfer.spec import DEFAULT_SCHEMES
 from finetune_alf.metrics import ACCURACY, sample_metric
 from finetune_alf.rates import UniformRates
@@ -168,3 +168,10 @@ def test_the_schedule_is_also_compared_with_the_best_single_rate_and_corrected_o
         ("yelp", "alf-1", "baseline"): (0.036, "better"),
         ("yelp", "alf-1", "uniform"): (0.5, NO_EVIDENCE),
     }
+
+
+def test_a_recommendation_takes_the_differences_of_all_schemes_from_the_baseline():
+    found = scheme_differences(tested := document("bert", "films", schemes=tuple(MEANS), uniform_p=0.3))
+    assert set(found) == set(MEANS) - {"baseline"}
+    assert found["alf-1"].from_baseline == tested.schemes["alf-1"].difference
+    assert [scheme for scheme, each in found.items() if each.from_single_rate] == ["alf-1"]

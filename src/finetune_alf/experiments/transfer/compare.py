@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from finetune_alf.comparison import Predictions, SeedsScore, differences_from, mean_score, seeds_scores
 from finetune_alf.experiments.transfer.document import SchemeResult
 from finetune_alf.metrics import ACCURACY, BALANCED_ACCURACY, Metric
-
-BASELINE, PRIMARY, SINGLE_RATE = "baseline", "alf-1", "uniform"
-"""Names of schemes: what all are compared with, the schedule of the claim, and what that should beat too."""
+from finetune_alf.register.recommend import BASELINE, PRIMARY, UNIFORM
 
 ACCURACIES = {"accuracy": ACCURACY, "balanced_accuracy": BALANCED_ACCURACY}
 """What is reported besides the metric where labels are classes."""
@@ -25,7 +23,7 @@ def compare(
     converged = {scheme: by_seed for scheme, by_seed in predictions.items() if by_seed}
     scores = {scheme: seeds_scores(metric, truth, by_seed) for scheme, by_seed in converged.items()}
     differences = differences_from(BASELINE, scores)
-    rivals = differences_from(SINGLE_RATE, {key: scores[key] for key in (SINGLE_RATE, PRIMARY) if key in scores})
+    rivals = differences_from(UNIFORM, {key: scores[key] for key in (UNIFORM, PRIMARY) if key in scores})
     return {
         scheme: SchemeResult(
             n_seeds=len(by_seed),

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_alf.documents import Estimate
-from finetune_alf.experiments.transfer.compare import BASELINE
 from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.figures.style import GREY, color, marker, styled_figure
 from finetune_alf.metrics import PROBLEM_TYPES
+from finetune_alf.register.recommend import BASELINE
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 from finetune_alf.comparison import ComparedDifference
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.transfer.cells import TransferLine
-from finetune_alf.experiments.transfer.compare import BASELINE, PRIMARY, SINGLE_RATE
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument
 from finetune_alf.experiments.transfer.family import Contrast, judged_transfers, transfer_family
 from finetune_alf.experiments.transfer.figure import transfer_plot
 from finetune_alf.experiments.transfer.published import thesis_section
 from finetune_alf.paths import Paths
+from finetune_alf.register.recommend import BASELINE, PRIMARY, UNIFORM
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.evidence import constant_baseline, few_seeds, how_judged, p_cell, power_line, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, score, signed_estimate
@@ -75,7 +75,7 @@ def _summary(study: str, transfers: Transfers) -> Iterator[str]:
             yield f"`{PRIMARY}` of `{study}` against {described}, by target sample: {'; '.join(targets)}."
 
 
-_REFERENCES = ((BASELINE, "plain fine-tuning"), (SINGLE_RATE, "the best single rate"))
+_REFERENCES = ((BASELINE, "plain fine-tuning"), (UNIFORM, "the best single rate"))
 """What a schedule is compared with, as the summary calls it."""
 
 
