@@ -438,11 +438,11 @@ MUTATIONS = [
         "clear differences between candidates are taken for luck",
     ),
     Mutation(
-        "report/compared.py",
-        "found.mean - luck <= 0",
-        "found.mean <= 0",
-        ("report/test_compared.py",),
-        "the page advises a schedule that is ahead by the luck of the winner alone",
+        "register/recommend.py",
+        '"mean": found.mean - luck',
+        '"mean": found.mean',
+        ("register/test_recommend.py",),
+        "a schedule is recommended that is ahead by the luck of the winner alone",
     ),
     Mutation(
         "register/lock.py",

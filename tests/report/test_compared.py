@@ -1,18 +1,16 @@
-"""What the page says of a registration: the difference first, what to use, and where the number is to go by."""
+"""A registration on the page: the difference first, its luck, and where the number is to go by."""
 
 from pathlib import Path
 
-import pytest
 from report_tree import rates_of, write_lock
 
 from fake_comparisons import compared
-from fake_locks import fake_candidate, fake_lock
+from fake_locks import fake_candidate, fake_lock, fake_single_rate
 from finetune_alf.comparison import ComparedDifference
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
-from finetune_alf.register.compare import References
 from finetune_alf.register.lock import LockDocument
-from finetune_alf.report.compared import advice, differences_in_short
+from finetune_alf.report.compared import differences_in_short, differences_section, luck_in_short
 from finetune_alf.report.write import write_report
 
 NO = "no evidence of a difference"
@@ -34,26 +32,38 @@ def lock(
     return fake_lock("minilm", candidates, optimism=optimism)
 
 
-@pytest.mark.parametrize(
-    ("mean", "verdict", "from_single_rate", "expected"),
-    [
-        (-0.04, "worse", 0.05, "Plain fine-tuning is better: use that."),
-        (-0.01, NO, 0.05, "Plain fine-tuning does as well: use that."),
-        (0.009, NO, 0.05, "Plain fine-tuning does as well: use that."),  # all of it is luck
-        (0.03, NO, 0.05, "This does not show that `alf-1` is better than plain fine-tuning."),
-        (0.03, "better", 0.05, "`alf-1` is better than plain fine-tuning."),
-        (0.03, "better", -0.01, "One rate for all layers, 5e-6, does as well: use that."),
-    ],
-)
-def test_it_says_what_to_use(mean: float, verdict: str, from_single_rate: float, expected: str) -> None:
-    said = advice("minilm", lock(compared(mean, verdict=verdict), from_single_rate))
-    assert f"**{expected}**" in said
-    assert "The number to go by is its test score on the sample that was searched" in said
+def luck(found: LockDocument, *, is_tested: bool = False) -> str:
+    return " ".join(luck_in_short("minilm", found, "films", is_tested=is_tested))
 
 
 def test_the_luck_of_the_winner_is_taken_off_its_difference() -> None:
-    said = advice("minilm", lock(compared(0.03, verdict=NO), optimism=0.018))
-    assert "about .018 too good; less that, it is +.012 against plain fine-tuning" in said
+    line = luck(lock(compared(0.03, verdict=NO), optimism=0.018))
+    assert "about .018 too good in its confirmation" in line
+    assert "Without that luck its difference from plain fine-tuning is +.012." in line
+
+
+def test_a_test_score_is_the_number_to_go_by_where_the_transfer_has_one() -> None:
+    found = lock(compared(0.03, verdict=NO))
+    assert "Go by its test score below." in luck(found, is_tested=True)
+    assert "Go by a test score, once there is one: `finetune-alf transfer minilm films`" in luck(found)
+
+
+def test_a_best_single_rate_that_is_the_baselines_is_one_comparison_not_two() -> None:
+    found = lock(compared(0.03, verdict=NO))
+    assert found.references is not None
+    there = found.references.model_copy(update={"single_rate": found.references.baseline})
+    same = found.model_copy(update={"references": there, "single_rate": fake_single_rate({5e-6: 0.7, 5e-5: 0.8})})
+    first, *_ = differences_in_short("minilm", same)
+    assert "against plain fine-tuning (no evidence of a difference), which has the best single rate, 5e-5;" in first
+    assert "It is the baseline's own rate" in differences_section(same).markdown
+    assert "It is the baseline's own rate" not in differences_section(found).markdown
+
+
+def test_single_rates_with_equal_means_are_named() -> None:
+    found = lock(compared(0.03, verdict=NO)).model_copy(
+        update={"single_rate": fake_single_rate({5e-7: 0.6, 5e-6: 0.8, 5e-5: 0.8})}
+    )
+    assert "Of equal means the lowest rate counts: 5e-5 scored the same." in differences_section(found).markdown
 
 
 def test_a_line_begins_with_the_difference_not_with_the_score() -> None:
@@ -64,7 +74,7 @@ def test_a_line_begins_with_the_difference_not_with_the_score() -> None:
 
 def test_a_schedule_that_was_not_registered_is_named_with_what_it_must_be() -> None:
     found = lock(compared(0.03, verdict=NO)).model_copy(update={"require": "better", "schedules": {}})
-    one, other, _ = differences_in_short("minilm", found)
+    one, other = differences_in_short("minilm", found)
     for alias, line in (("alf-1", one), ("alf-2", other)):
         assert line.startswith(f"`{alias}` of `minilm` is not registered, since it must be better than plain")
         assert "+.030 [-.010, +.070]" in line
@@ -75,12 +85,6 @@ def test_a_page_without_a_registered_schedule_can_be_written(tmp_path: Path) -> 
     write_lock(paths, schedules={}, require="not_worse")
     page = write_report(paths).read_text("utf-8")
     assert "`alf-1` is not registered: it must be no worse than plain fine-tuning by more than .010" in page
-
-
-def test_a_baseline_that_diverged_is_said() -> None:
-    found = lock(None)
-    there = References(baseline=None, single_rate=found.references.single_rate if found.references else None)
-    assert "plain fine-tuning diverged" in advice("minilm", found.model_copy(update={"references": there}))
 
 
 def test_a_lock_file_of_an_earlier_version_names_the_command_that_compares(tmp_path: Path) -> None:

@@ -3,7 +3,17 @@
 import pytest
 
 from finetune_alf.documents import Estimate
-from finetune_alf.report.numbers import counted, duration, estimate, p_value, rate, score, signed
+from finetune_alf.report.numbers import (
+    counted,
+    duration,
+    estimate,
+    listed,
+    p_value,
+    rate,
+    score,
+    signed,
+    signed_estimate,
+)
 from finetune_alf.report.section import plain, table
 
 
@@ -19,6 +29,14 @@ from finetune_alf.report.section import plain, table
         (signed(-0.0001), ".000"),
         (signed(1.0), "+1.000"),
         (estimate(Estimate(mean=0.812, low=0.771, high=0.851)), ".812 [.771, .851]"),
+        (signed_estimate(0.012, -0.01, 0.034), "+.012 [-.010, +.034]"),
+        (signed_estimate(0.0, 0.0, 0.0), ".000 (equal throughout)"),
+        (signed_estimate(0.25, 0.25, 0.25), "+.250 (the same throughout)"),
+        (signed_estimate(0.0, -0.0001, 0.0001), ".000 [-1.0e-04, +1.0e-04]"),
+        (signed_estimate(None, None, None), "–"),
+        (listed(["a"]), "a"),
+        (listed(["a", "b"]), "a and b"),
+        (listed(["a", "b", "c"]), "a, b and c"),
         (p_value(0.0004), "< .001"),
         (p_value(0.009), ".009"),
         (p_value(0.032), ".032"),

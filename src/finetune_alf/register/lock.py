@@ -60,6 +60,12 @@ class LockDocument(Document):
         return {alias: each for alias, each in chosen.items() if meets(each.from_baseline, self.require, self.margin)}
 
     @property
+    def single_rate_is_baseline(self) -> bool:
+        """Whether the best single rate has the baseline's rates: a comparison with either is one with both."""
+        there = self.references
+        return bool(there and there.baseline and there.single_rate and there.baseline.rates == there.single_rate.rates)
+
+    @property
     def n_fits(self) -> int:
         """The number of fits of the registration; those with equal rates are done once."""
         n_seeds = {each.rates: len(each.scores) for each in self.candidates}

@@ -79,7 +79,7 @@ def _differences(
     if PRIMARY in tested:
         return found, tested[PRIMARY].from_single_rate
     best, luck = lock.candidate(PRIMARY), lock.optimism or 0.0
-    if best is None or best.from_baseline is None:
+    if lock.references is None or best is None or best.from_baseline is None:
         return found, None
     single = best.from_single_rate
     return found | {PRIMARY: _less(best.from_baseline, luck)}, _less(single, luck) if single else None

@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator
 
-from finetune_alf.comparison import ComparedDifference
 from finetune_alf.documents import Estimate
 from finetune_alf.register.candidates import Candidate
 from finetune_alf.register.compare import FAMILY
 from finetune_alf.register.lock import LockDocument
+from finetune_alf.register.recommend import PLAIN, PRIMARY
 from finetune_alf.register.spec import Requirement
 from finetune_alf.report.evidence import few_seeds, how_judged, p_cell, verdict_cell
 from finetune_alf.report.movement import frozen_in_short
-from finetune_alf.report.numbers import NONE, counted, estimate, rate, score, signed, signed_estimate
+from finetune_alf.report.numbers import NONE, counted, estimate, listed, rate, score, signed, signed_estimate
 from finetune_alf.report.section import Section
-
-PLAIN = "plain fine-tuning"
-"""What the baseline is called in a sentence."""
 
 
 def required(require: Requirement, margin: float) -> str:
@@ -25,7 +22,7 @@ def required(require: Requirement, margin: float) -> str:
 
 
 def differences_in_short(name: str, lock: LockDocument) -> Iterator[str]:
-    """Yield a line for each schedule of a study: its differences first, then its score; and what follows from them."""
+    """Yield a line for each schedule of a study: its differences first, then its score."""
     for alias in lock.chosen or lock.schedules:
         candidate = lock.candidate(alias)
         compared = _compared(lock, candidate) if candidate else None
@@ -34,27 +31,27 @@ def differences_in_short(name: str, lock: LockDocument) -> Iterator[str]:
         else:
             must = required(lock.require, lock.margin)
             yield f"`{alias}` of `{name}` is not registered, since it must be {must}: {compared or 'no comparison'}."
-    yield advice(name, lock)
 
 
-def advice(name: str, lock: LockDocument) -> str:
-    """Return what to use, as far as the confirmation says, and where the number is to go by.
+def luck_in_short(name: str, lock: LockDocument, sample: str, *, is_tested: bool) -> Iterator[str]:
+    """Yield how far the luck of the best candidate carries its difference, and where a number without it is.
 
-    The best candidate's luck is taken off its differences first.
+    `is_tested` says that a transfer has the score of `alf-1` on the test texts of `sample`, the one of the study.
     """
-    best = lock.candidate("alf-1")
-    if lock.references is None or best is None:
-        return (
-            f"`{name}`: not compared with {PLAIN} yet. Run `finetune-alf register {name}` again: it confirms that too."
-        )
-    if best.from_baseline is None:
-        return f"`{name}`: {PLAIN} diverged in its confirmation, so that nothing is compared with it. Lower its rate."
+    best = lock.candidate(PRIMARY)
+    if best is None or best.from_baseline is None:
+        return
     luck = lock.optimism or 0.0
-    return (
-        f"`{name}`: **{_what_to_use(lock, best, best.from_baseline, luck)}** `alf-1` is the best of "
-        f"{counted(len(lock.candidates), 'candidate')}, which makes it about {score(luck)} too good; less that, it is "
-        f"{signed(best.from_baseline.mean - luck)} against {PLAIN}. The number to go by is its test score on the "
-        "sample that was searched, which the transfer gives."
+    where = (
+        "Go by its test score below."
+        if is_tested
+        else f"Go by a test score, once there is one: `finetune-alf transfer {name} {sample}` fits `{PRIMARY}` on that "
+        "sample, where `transfer.schemes` and `transfer.samples` name them."
+    )
+    yield (
+        f"`{name}`: `{PRIMARY}` is the best of {counted(len(lock.candidates), 'candidate')}, and for that about "
+        f"{score(luck)} too good in its confirmation. Without that luck its difference from {PLAIN} is "
+        f"{signed(best.from_baseline.mean - luck)}. {where}"
     )
 
 
@@ -84,7 +81,11 @@ def reference_rows(lock: LockDocument) -> list[list[str]]:
     if there is None or single is None:
         return []
     searched = next(each.mean for each in single.grid if each.rate == single.rate)
-    named = (("baseline", None, there.baseline), (f"single rate {rate(single.rate)}", searched, there.single_rate))
+    same = ", the baseline's own" if lock.single_rate_is_baseline else ""
+    named = (
+        ("baseline", None, there.baseline),
+        (f"single rate {rate(single.rate)}{same}", searched, there.single_rate),
+    )
     return [
         [name, score(search), estimate(own), ", ".join(map(score, own.scores)), NONE, NONE]
         if own
@@ -93,24 +94,13 @@ def reference_rows(lock: LockDocument) -> list[list[str]]:
     ]
 
 
-def _what_to_use(lock: LockDocument, best: Candidate, found: ComparedDifference, luck: float) -> str:
-    single = best.from_single_rate
-    if found.verdict == "worse":
-        return "Plain fine-tuning is better: use that."
-    if found.mean - luck <= 0:
-        return "Plain fine-tuning does as well: use that."
-    if single and lock.single_rate and single.mean - luck <= 0:
-        return f"One rate for all layers, {rate(lock.single_rate.rate)}, does as well: use that."
-    if found.verdict == "better":
-        return f"`alf-1` is better than {PLAIN}."
-    return f"This does not show that `alf-1` is better than {PLAIN}."
-
-
 def _compared(lock: LockDocument, candidate: Candidate) -> str | None:
     parts = []
     if found := candidate.from_baseline:
         parts.append(f"**{_signed(found)}** against {PLAIN} ({found.verdict})")
-    if (found := candidate.from_single_rate) and lock.single_rate:
+    if lock.single_rate and lock.single_rate_is_baseline:
+        parts.append(f"which has the best single rate, {rate(lock.single_rate.rate)}")
+    elif (found := candidate.from_single_rate) and lock.single_rate:
         parts.append(f"{_signed(found)} against the best single rate, {rate(lock.single_rate.rate)}")
     return ", ".join(parts) or None
 
@@ -144,10 +134,21 @@ def _single_rates(lock: LockDocument) -> str | None:
     if single is None:
         return None
     means = ", ".join(f"{rate(each.rate)} {score(each.mean)}" for each in single.grid)
-    return (
-        f"The best single rate, for embeddings and all layers, is {rate(single.rate)}: it has the best mean on the "
-        f"validation split, over {counted(len(single.grid[0].scores), 'seed')} for each rate of the grid, "
-        f"{counted(single.n_fits, 'fit')} in all. Means: {means}."
+    best = next(each.mean for each in single.grid if each.rate == single.rate)
+    tied = [rate(each.rate) for each in single.grid if each.mean == best and each.rate != single.rate]
+    return " ".join(
+        filter(
+            None,
+            (
+                f"The best single rate, for embeddings and all layers, is {rate(single.rate)}: it has the best mean on "
+                f"the validation split, over {counted(len(single.grid[0].scores), 'seed')} for each rate of the grid, "
+                f"{counted(single.n_fits, 'fit')} in all. Means: {means}.",
+                f"Of equal means the lowest rate counts: {listed(tied)} scored the same." if tied else None,
+                "It is the baseline's own rate, so that both differences of a trial are one and the same comparison."
+                if lock.single_rate_is_baseline
+                else None,
+            ),
+        )
     )
 
 

@@ -27,6 +27,11 @@ class Searched:
         return tuple(trial for trial in self.trials if trial.score is not None)
 
     @property
+    def fit_seconds(self) -> float:
+        """The seconds of all fits; a trial that repeats an earlier one has none of its own."""
+        return sum(trial.result.seconds for trial in self.trials if trial.result and trial.repeats is None)
+
+    @property
     def best(self) -> TrialRecord | None:
         """The trial with the highest score."""
         return best_trial(self.trials)

@@ -1,8 +1,13 @@
 """How the report writes numbers: one way for each kind, everywhere."""
 
+from collections.abc import Sequence
+
 from finetune_alf.documents import Estimate
 
 NONE = "–"
+
+NO_WIDTH = 1e-12
+"""An interval that is narrower has its width from rounding."""
 
 
 def score(value: float | None) -> str:
@@ -34,8 +39,20 @@ def error_estimate(accuracy: Estimate) -> str:
 
 
 def signed_estimate(mean: float | None, low: float | None, high: float | None) -> str:
-    """Write a difference with its interval: +.012 [-.010, +.034]."""
-    return NONE if mean is None else f"{signed(mean)} [{signed(low)}, {signed(high)}]"
+    """Write a difference with its interval: +.012 [-.010, +.034].
+
+    Where nothing varies there is no interval: .000 (equal throughout), +.012 (the same throughout). One that is
+    narrower than three places has as many as show its width.
+    """
+    if mean is None:
+        return NONE
+    if low is None or high is None:
+        return f"{signed(mean)} [{signed(low)}, {signed(high)}]"
+    if high - low < NO_WIDTH:
+        return f"{signed(mean)} ({'equal' if abs(mean) < NO_WIDTH else 'the same'} throughout)"
+    if signed(low) == signed(high):
+        return f"{signed(mean)} [{low:+.1e}, {high:+.1e}]"
+    return f"{signed(mean)} [{signed(low)}, {signed(high)}]"
 
 
 def p_value(p: float) -> str:
@@ -62,3 +79,9 @@ def duration(seconds: float) -> str:
 def counted(n: int, noun: str) -> str:
     """Write a number of things: 1 trial, 2 trials."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names in a sentence: a, a and b, or a, b and c."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

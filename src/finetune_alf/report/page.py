@@ -1,8 +1,10 @@
 """The whole page: a summary, a part for each study, and the parts of the experiments."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from finetune_alf.report.compared import differences_in_short
+from finetune_alf.register.lock import LockDocument
+from finetune_alf.register.recommend import PRIMARY, SchemeDifferences
+from finetune_alf.report.compared import differences_in_short, luck_in_short
 from finetune_alf.report.importance import agreement, first_place, importance_section
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, estimate, score
@@ -10,7 +12,11 @@ from finetune_alf.report.part import Part
 from finetune_alf.report.registered import registered_section
 from finetune_alf.report.search import confirmed, history_section, settings_section, words
 from finetune_alf.report.section import Section, plain
+from finetune_alf.report.use import use_in_short
 from finetune_alf.study.documents import LayerImportance
+
+Tested = Mapping[str, Mapping[str, SchemeDifferences]]
+"""Study -> scheme -> its differences on the test texts of the study's own sample."""
 
 
 def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = (), folder: str = "results") -> Section:
@@ -22,7 +28,9 @@ def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = ()
         f"files under `{folder}/`. Square brackets hold 95 % intervals."
     )
     section.text("## In short")
-    lines = [line for results in studies for line in _in_short(results)]
+    tested = {study: schemes for part in parts for study, schemes in part.tested.items()}
+    lines = [_to_use(results, results.lock, tested) for results in studies if results.lock]
+    lines += [line for results in studies for line in _in_short(results, tested)]
     lines += [line for part in parts for line in part.in_short]
     section.paragraphs.append("\n".join(f"- {line}" for line in lines))
     for results in studies:
@@ -55,9 +63,16 @@ def _missing(stage: str, arguments: str) -> Section:
     return section
 
 
-def _in_short(results: StudyResults) -> Iterator[str]:
+def _to_use(results: StudyResults, lock: LockDocument, tested: Tested) -> str:
+    study = results.search.settings if results.search else None
+    return use_in_short(results.name, lock, tested.get(results.name, {}), study)
+
+
+def _in_short(results: StudyResults, tested: Tested) -> Iterator[str]:
     if results.lock:
+        sample = results.search.settings.sample.name if results.search else "SAMPLE"
         yield from differences_in_short(results.name, results.lock)
+        yield from luck_in_short(results.name, results.lock, sample, is_tested=PRIMARY in tested.get(results.name, {}))
     best = results.search.best if results.search else None
     if results.search and best:
         again = confirmed(results, best.number)

@@ -1,12 +1,13 @@
 """The part of the page that an experiment adds, and how its documents are read."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from finetune_alf.documents import Document
 from finetune_alf.paths import Paths
+from finetune_alf.register.recommend import SchemeDifferences
 from finetune_alf.report.section import Section
 
 D = TypeVar("D", bound=Document)
@@ -14,10 +15,15 @@ D = TypeVar("D", bound=Document)
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the page: its lines for the summary at the top, and all of it."""
+    """A part of the page: its lines for the summary at the top, and all of it.
+
+    `tested` has the schemes that it compared on the test texts of a study's own sample, by study: what to use there is
+    decided by them.
+    """
 
     in_short: tuple[str, ...]
     section: Section
+    tested: Mapping[str, Mapping[str, SchemeDifferences]] = field(default_factory=dict)
 
 
 MakePart = Callable[[Paths], Part | None]

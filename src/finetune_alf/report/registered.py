@@ -6,7 +6,7 @@ from finetune_alf.register.lock import LockDocument
 from finetune_alf.report.compared import differences_section, reference_rows, required
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.movement import movement_section, movements_of
-from finetune_alf.report.numbers import NONE, estimate, rate, score
+from finetune_alf.report.numbers import NONE, estimate, listed, rate, score
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 from finetune_alf.schedules.published import published_rates
@@ -63,10 +63,16 @@ def _apart(lock: LockDocument) -> str | None:
     if len(lock.candidates) < 2:
         return None
     first, *others = sorted(lock.candidates, key=lambda candidate: -candidate.mean)
-    close = [str(other.trial) for other in others if other.high >= first.low]
+    close = sorted(other.trial for other in others if other.high >= first.low)
     if not close:
         return f"Trial {first.trial}'s interval lies above those of all others."
-    return f"Trial {first.trial}'s interval overlaps with that of trial {', '.join(close)}: the order is not certain."
+    theirs = (
+        f"those of trials {listed([str(trial) for trial in close])}" if len(close) > 1 else f"that of trial {close[0]}"
+    )
+    tied = [str(other.trial) for other in others if other.mean == first.mean]
+    return f"Trial {first.trial}'s interval overlaps with {theirs}: the order is not certain." + (
+        f" Of equal means the earlier trial counts: {listed(tied)} scored the same." if tied else ""
+    )
 
 
 def _rates(results: StudyResults, lock: LockDocument) -> Section:

@@ -9,11 +9,11 @@ from finetune_alf.comparison import ComparedDifference
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument
-from finetune_alf.experiments.transfer.family import Contrast, judged_transfers, transfer_family
+from finetune_alf.experiments.transfer.family import Contrast, judged_transfers, scheme_differences, transfer_family
 from finetune_alf.experiments.transfer.figure import transfer_plot
 from finetune_alf.experiments.transfer.published import thesis_section
 from finetune_alf.paths import Paths
-from finetune_alf.register.recommend import BASELINE, PRIMARY, UNIFORM
+from finetune_alf.register.recommend import BASELINE, LINEAR, PRIMARY, UNIFORM, SchemeDifferences
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.evidence import constant_baseline, few_seeds, how_judged, p_cell, power_line, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, score, signed_estimate
@@ -37,11 +37,14 @@ Transfers = Sequence[SampleTransfer]
 def transfer_part(paths: Paths) -> Part | None:
     """Return the transfers of all studies that have some, one study after another."""
     section, summary = Section(), []
+    tested: dict[str, dict[str, SchemeDifferences]] = {}
     for folder in sorted(folder for folder in paths.experiment("transfer").glob("[!.]*") if folder.is_dir()):
         if transfers := tuple(_read(paths, folder)):
             section.append(_study_section(folder.name, transfers))
             summary += list(_summary(folder.name, transfers))
-    return Part(tuple(summary), section) if section.paragraphs else None
+            searched = [one.document for one in transfers if one.document.sample.name == one.document.searched_on]
+            tested |= {document.study: scheme_differences(document) for document in searched}
+    return Part(tuple(summary), section, tested) if section.paragraphs else None
 
 
 def _read(paths: Paths, folder: Path) -> Iterator[SampleTransfer]:
@@ -73,6 +76,13 @@ def _summary(study: str, transfers: Transfers) -> Iterator[str]:
         ]
         if targets:
             yield f"`{PRIMARY}` of `{study}` against {described}, by target sample: {'; '.join(targets)}."
+    for linear in LINEAR:
+        of_it = [f"`{sample}` {_signed(each)}" for (sample, scheme, _), each in judged.items() if scheme == linear]
+        if of_it:
+            yield (
+                f"`{linear}`, a linear model that trains no layer, against plain fine-tuning with the recipe of "
+                f"`{study}`, by sample: {'; '.join(of_it)}."
+            )
 
 
 _REFERENCES = ((BASELINE, "plain fine-tuning"), (UNIFORM, "the best single rate"))
