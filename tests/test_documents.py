@@ -192,15 +192,15 @@ def test_pages_show_the_published_numbers_that_the_report_shows() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose own registry, below mine/, holds alf-mine.minilm@alf-1."""
+    """A folder whose own registry holds alf-reviews.minilm@alf-1."""
     pytest.importorskip("mlflow")
     from finetune_alf.schedules.registry import Registry
     from finetune_alf.tracking.mlflow import MlflowTracker
 
     folder = tmp_path_factory.mktemp("readme")
-    tracker = MlflowTracker(folder / "mine")
+    tracker = MlflowTracker(folder)
     run_id = tracker.start_parent_run("register/minilm", "register minilm", {})
-    Registry(tracker.uri).register("alf-mine.minilm", published("distilbert-alf-1"), "alf-1", run_id)
+    Registry(tracker.uri).register("alf-reviews.minilm", published("distilbert-alf-1"), "alf-1", run_id)
     return folder
 
 

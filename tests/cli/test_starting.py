@@ -93,7 +93,7 @@ def test_commands_are_listed_in_the_order_of_the_work() -> None:
     studies = ["study", "importance", "register"]
     experiments = ["transfer", "freeze", "schemes", "multitask", "budget", "labels", "forgetting", "decay"]
     listed = group.list_commands(click.Context(group))
-    assert listed[:16] == ["prepare", "encoder", "adapt", *studies, *experiments, "report", "run"]
+    assert listed[:17] == ["init", "prepare", "encoder", "adapt", *studies, *experiments, "report", "run"]
     output = CliRunner().invoke(group, ["--help"]).output
     assert output.index("prepare") < output.index("importance  ")
 

@@ -761,4 +761,18 @@ MUTATIONS = [
         ("experiments/decay/test_decay_stage.py",),
         "nothing decays in a grid of decay",
     ),
+    Mutation(
+        "starting/columns.py",
+        "and not column.n_empty]",
+        "]",
+        ("starting/test_guesses.py",),
+        "a column with gaps is guessed to be the label",
+    ),
+    Mutation(
+        "starting/sizes.py",
+        'if balance == "even" and split != "test"',
+        'if balance == "even"',
+        ("starting/test_guesses.py",),
+        "the sizes that are guessed cannot be drawn",
+    ),
 ]

@@ -12,6 +12,7 @@ from finetune_alf.cli import params_commands, schedule_commands, stage_commands
 from finetune_alf.cli.anatomy_command import anatomy
 from finetune_alf.cli.experiment_commands import command_of
 from finetune_alf.cli.guard import GuardedGroup
+from finetune_alf.cli.init_command import init
 from finetune_alf.cli.plan_command import plan
 from finetune_alf.cli.ui_command import ui
 from finetune_alf.errors import AlfError
@@ -28,7 +29,7 @@ _HELP = """Search, explain, register and test per-layer learning rates of BERT-f
 
 \b
 Everything that is trained is described by params.yaml in the current folder:
-    finetune-alf params use default
+    finetune-alf init reviews.csv
     finetune-alf run
 """
 
@@ -70,6 +71,7 @@ def group(debug: bool, verbose: bool) -> None:
 
 
 for command in (
+    init,
     stage_commands.prepare,
     stage_commands.encoder,
     stage_commands.study,

@@ -72,6 +72,7 @@ class GlueSource(Spec):
 
 SourceSpec = Annotated[HubSource | FilesSource | MiniSource | GlueSource, Field(discriminator="kind")]
 All = Literal["all"]
+Balance = Literal["even", "natural"]
 
 
 class SampleSpec(Spec):
@@ -89,7 +90,7 @@ class SampleSpec(Spec):
     n_validation: NonNegativeInt | All
     n_confirmation: NonNegativeInt | All
     n_test: NonNegativeInt | All
-    balance: Literal["even", "natural"] = "even"
+    balance: Balance = "even"
     seed: NonNegativeInt = 0
     max_train_frac: Annotated[float, Field(gt=0, le=1)] = 0.1
 

@@ -27,6 +27,13 @@ def read_delimited(path: Path, columns: Sequence[str], delimiter: str) -> Iterat
         yield line, tuple(record[index] for index in indices)
 
 
+def header_of(path: Path, delimiter: str) -> tuple[str, ...]:
+    """Return the names in the first line."""
+    _, header = next(_records(path, delimiter), (0, []))
+    check_columns(str(path), (), header)
+    return tuple(header)
+
+
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     lines = (text for _, text in numbered_lines(path))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)

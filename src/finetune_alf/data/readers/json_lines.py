@@ -22,6 +22,12 @@ def read_json_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, t
             yield number, tuple(row[column] for column in columns)
 
 
+def keys_of(path: Path) -> tuple[str, ...]:
+    """Return the keys of the first object."""
+    first = next(((number, line) for number, line in numbered_lines(path) if line.strip()), None)
+    return tuple(_object(first[1], f"{path}:{first[0]}")) if first else ()
+
+
 def _object(line: str, location: str) -> dict[str, Any]:
     way_out = "Write one JSON object on each line."
     try:

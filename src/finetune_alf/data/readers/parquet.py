@@ -1,6 +1,7 @@
 """Parquet, read in batches, the wanted columns only."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,26 @@ def read_parquet(
 
     Raises DataError, naming the file, when it is not Parquet, or a column has another type.
     """
+    with _named_errors(path):
+        yield from _rows(path, columns, float_columns)
+
+
+def readable_columns(path: Path) -> tuple[str, ...]:
+    """Return the names of the columns of strings, numbers and booleans; raises DataError as `read_parquet` does."""
+    import pyarrow.parquet as pq
+
+    with _named_errors(path), pq.ParquetFile(path) as file:
+        check_columns(str(path), (), file.schema_arrow.names)
+        return tuple(field.name for field in file.schema_arrow if _is_readable(field.type, can_be_float=True))
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """Raise DataError, naming the file, for one that is not Parquet."""
     import pyarrow as pa
 
     try:
-        yield from _rows(path, columns, float_columns)
+        yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: must be a whole Parquet file, but got: {reason}. Write or copy it again.") from error
@@ -39,14 +56,18 @@ def _rows(path: Path, columns: Sequence[str], float_columns: Sequence[str]) -> I
 
 
 def _check_type(path: Path, column: str, kind: Any, can_be_float: bool) -> None:
-    import pyarrow.types as types
-
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-    accepted = (types.is_string, types.is_large_string, types.is_string_view, types.is_integer, types.is_boolean)
-    if not any(accepts(kind) for accepts in accepted) and not (can_be_float and types.is_floating(kind)):
+    if not _is_readable(kind, can_be_float):
         wanted = "numbers" if can_be_float else "strings or integers"
         raise DataError(
             f"{path}: must have {wanted} in the column {column!r}, but got {kind}. "
             "Convert the column, or use another one."
         )
+
+
+def _is_readable(kind: Any, can_be_float: bool) -> bool:
+    import pyarrow.types as types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    accepted = (types.is_string, types.is_large_string, types.is_string_view, types.is_integer, types.is_boolean)
+    return any(accepts(kind) for accepts in accepted) or (can_be_float and types.is_floating(kind))

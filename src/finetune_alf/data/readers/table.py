@@ -11,9 +11,10 @@ from finetune_alf.errors import DataError
 
 Reader = Callable[[Path, Sequence[str]], Iterator[tuple[int, tuple[object, ...]]]]
 
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
 READERS: dict[str, Reader] = {
-    ".csv": partial(read_delimited, delimiter=","),
-    ".tsv": partial(read_delimited, delimiter="\t"),
+    **{suffix: partial(read_delimited, delimiter=delimiter) for suffix, delimiter in DELIMITERS.items()},
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
     ".parquet": read_parquet,
@@ -27,14 +28,20 @@ def read_table(
 
     `float_columns` can have floating-point numbers where the format has types.
     """
+    reader = check_suffix(path)
+    check_is_file(path)
+    return read_parquet(path, columns, float_columns) if reader is read_parquet else reader(path, columns)
+
+
+def check_suffix(path: Path) -> Reader:
+    """Return the reader of a file's extension; raises DataError when there is none."""
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise DataError(
             f"{path}: must have one of the extensions {', '.join(READERS)}, but got {path.suffix or 'none'!r}. "
             "Unpack or convert the file."
         )
-    check_is_file(path)
-    return read_parquet(path, columns, float_columns) if reader is read_parquet else reader(path, columns)
+    return reader
 
 
 def check_is_file(path: Path) -> None:

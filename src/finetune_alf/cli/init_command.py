@@ -1,0 +1,45 @@
+"""`finetune-alf init`: a project out of a table of one's own."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from finetune_alf.cli.project import root_option
+
+
+@click.command(
+    short_help="Write the files of a project, from a table of your own.",
+    epilog="Example: finetune-alf init reviews.csv --label verdict",
+)
+@click.argument("table", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--text", multiple=True, metavar="COLUMN", help="The column of texts; twice for pairs of texts.")
+@click.option("--label", metavar="COLUMN", help="The column of labels.")
+@click.option(
+    "--encoder",
+    default="minilm",
+    show_default=True,
+    metavar="NAME",
+    help="An encoder of the presets, a folder, or NAME@COMMIT of the Hugging Face hub.",
+)
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+@root_option
+def init(table: Path, text: tuple[str, ...], label: str | None, encoder: str, force: bool, root: Path) -> None:
+    """Write params.yaml, dvc.yaml and .gitignore for TABLE: a CSV, TSV, JSON Lines or Parquet file.
+
+    Columns, task, classes, sizes and the length of texts are guessed, and each guess is printed with what it follows
+    from. Change what is wrong in params.yaml, then start `finetune-alf run`. Neither git nor DVC is needed.
+    """
+    if len(text) > 2:
+        raise click.BadParameter("takes one column, or two for pairs", param_hint="--text")
+    from finetune_alf.starting.init import Wishes, check_room, guess_start, write_start
+
+    check_room(root, force)
+    from finetune_alf.experiments.registry import model_of
+
+    model = model_of()
+    start = guess_start(Wishes(table, root, text, label, encoder), model, click.echo)
+    written = write_start(start, root, model)
+    where = ["--root", str(root)] if root != Path() else []
+    click.echo(f"written: {', '.join(map(str, written))}")
+    click.echo(f"Next: {shlex.join(['finetune-alf', 'run', *where])}")

@@ -1,0 +1,138 @@
+"""Guesses about columns: which holds the text, which the label, and whether labels are classes or a score."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from finetune_alf.errors import InputError
+from finetune_alf.metrics import ProblemType
+from finetune_alf.starting.profile import ColumnProfile, TableProfile
+
+T = TypeVar("T")
+
+TEXT_NAMES = ("text", "review", "sentence", "content", "body", "comment", "message", "document", "description", "tweet")
+LABEL_NAMES = (
+    "label",
+    "labels",
+    "class",
+    "category",
+    "target",
+    "sentiment",
+    "verdict",
+    "rating",
+    "stars",
+    "score",
+    "y",
+)
+"""Names that people give such columns; the first that is there counts, whatever its case."""
+
+PAIRS = (("sentence1", "sentence2"), ("question1", "question2"), ("premise", "hypothesis"))
+
+MAX_CLASSES = 60
+"""More different values are no classes, unless their column is named."""
+
+MAX_WHOLE_CLASSES = 20
+"""More different whole numbers are a score."""
+
+LONG_NAME = 40
+"""A column with a longer name most likely has none: the first row stands in its place."""
+
+
+@dataclass(frozen=True)
+class Guess(Generic[T]):
+    """What is guessed, and what was seen that it follows from."""
+
+    value: T
+    seen: str
+
+
+Columns = str | tuple[str, str]
+
+
+def guess_text(table: TableProfile, named: Sequence[str] = (), label: str | None = None) -> Guess[Columns]:
+    """Return the column of texts, or two for pairs; `named` are the user's own. InputError where there is none."""
+    if named:
+        for name in named:
+            _column(table, name, "--text")
+        return Guess(named[0] if len(named) == 1 else (named[0], named[1]), "named by --text")
+    _check_header(table)
+    candidates = [column for column in table.columns.values() if column.name != label and _has_texts(column)]
+    if not candidates:
+        raise InputError(
+            f"text: must be a column of texts, but none of {_listed(table)} holds any. Name it: --text COLUMN"
+        )
+    by_name = {column.name.lower(): column.name for column in candidates}
+    for first, second in PAIRS:
+        if {first, second} <= set(by_name):
+            return Guess((by_name[first], by_name[second]), "their names are those of pairs of texts")
+    best = _named(candidates, TEXT_NAMES) or max(candidates, key=lambda one: (one.mean_words, one.mean_characters))
+    return Guess(best.name, f"{best.mean_words:.0f} words on average, {best.n_different} different texts")
+
+
+def guess_label(table: TableProfile, text: Columns, named: str | None = None) -> Guess[str]:
+    """Return the column of labels; InputError where no column can be one."""
+    taken = {text} if isinstance(text, str) else set(text)
+    if named is not None:
+        column = _column(table, named, "--label")
+        if named in taken:
+            raise InputError(f"--label: must be another column than the text, but both are {named!r}.")
+        return Guess(named, f"named by --label; {_described(column)}")
+    others = [column for column in table.columns.values() if column.name not in taken and not column.n_empty]
+    candidates = [column for column in others if 2 <= column.n_different <= min(MAX_CLASSES, column.n_rows // 2)]
+    scores = [column for column in others if column.is_numeric and column.name.lower() in LABEL_NAMES]
+    best = _named([*candidates, *scores], LABEL_NAMES) or min(
+        candidates, key=lambda column: column.n_different, default=None
+    )
+    if best is None:
+        raise InputError(
+            f"label: must be a column with 2 to {MAX_CLASSES} different values and none empty, but no other column of "
+            f"{_listed(table)} is one. Name it: --label COLUMN"
+        )
+    rest = ", ".join(f"{column.name!r}" for column in candidates if column is not best)
+    also = f"; {rest} could be labels as well: name one with --label" if rest else ""
+    return Guess(best.name, f"{_described(best)}{also}")
+
+
+def guess_task(label: ColumnProfile) -> Guess[ProblemType]:
+    """Return whether labels are classes or a score."""
+    n = label.n_different
+    if label.is_numeric and label.n_whole < label.n_values:
+        return Guess("regression", f"numbers with fractions, {n} different ones")
+    if label.is_numeric and n > MAX_WHOLE_CLASSES:
+        return Guess("regression", f"{n} different whole numbers, more than {MAX_WHOLE_CLASSES}")
+    if label.is_numeric:
+        return Guess("classification", f"{n} different whole numbers")
+    return Guess("classification", f"{n} different names")
+
+
+def _has_texts(column: ColumnProfile) -> bool:
+    return column.n_values > 0 and column.n_numbers < column.n_values / 2 and column.n_different > 2
+
+
+def _named(columns: Sequence[ColumnProfile], names: Sequence[str]) -> ColumnProfile | None:
+    by_name = {column.name.lower(): column for column in columns}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _column(table: TableProfile, name: str, option: str) -> ColumnProfile:
+    if name not in table.columns:
+        raise InputError(f"{option}: must name a column of the table, but got {name!r}. There are: {_listed(table)}.")
+    return table.columns[name]
+
+
+def _described(column: ColumnProfile) -> str:
+    return f"{column.n_different} different values in {column.n_rows} rows"
+
+
+def _listed(table: TableProfile) -> str:
+    return ", ".join(repr(name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}…") for name in table.columns)
+
+
+def _check_header(table: TableProfile) -> None:
+    """Raise InputError where the names of the columns look like a row: a text, or a value that rows have as well."""
+    for name, column in table.columns.items():
+        if len(name) > LONG_NAME or (column.counts and column.counts[name.strip()]):
+            raise InputError(
+                f"the first line must name the columns, but {_listed(table)} look like a row. "
+                "Add a line such as `text,label` above it."
+            )

@@ -1,0 +1,151 @@
+"""The text of a new project's params.yaml: what was guessed, the reasons beside it, and the default's study."""
+
+import copy
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.representer import RoundTripRepresenter
+
+from finetune_alf.metrics import MetricName, ProblemType
+from finetune_alf.params.load import read_overlay
+from finetune_alf.starting.columns import Columns, Guess
+from finetune_alf.starting.sizes import Sizes
+from finetune_alf.stats import MIN_SEEDS
+
+_LINE = 90
+"""Maps that are longer as JSON, or have maps of their own, are written over several lines."""
+
+_COLUMN = 40
+"""Where the reasons stand."""
+
+_HEAD = """\
+# Written by `finetune-alf init`. `finetune-alf run` runs it, or resumes it; `finetune-alf plan` predicts its time, and
+# `finetune-alf params check` reports mistakes. Every other setting has its default.
+"""
+
+SMALL_TRAIN = 150
+"""With fewer training rows the default's small batches stay."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """All that a new project's files say: names, where the table lies, the guesses, and the size of the search."""
+
+    project: str
+    table: str
+    encoder_name: str
+    encoder: Mapping[str, Any]
+    text: Guess[Columns]
+    label: Guess[str]
+    task: Guess[ProblemType]
+    sizes: Guess[Sizes]
+    metric: Guess[MetricName]
+    max_tokens: Guess[int]
+    n_trials: int | None = None
+    n_seeds: int = MIN_SEEDS
+
+    @property
+    def sample(self) -> str:
+        """The name of the sample."""
+        return self.project
+
+
+def start_params(start: Start) -> dict[str, Any]:
+    """Return the parameters of a new project, as params.yaml has them."""
+    default = copy.deepcopy(read_overlay("default").value)
+    study = next(iter(default["studies"].values())) | {"encoder": start.encoder_name, "sample": start.sample}
+    study["metric"] = start.metric.value
+    study["recipe"]["max_tokens"] = start.max_tokens.value
+    if start.sizes.value.n_train >= SMALL_TRAIN:
+        study["recipe"]["batch"] = 16
+    study["n_trials"] = start.n_trials or study["n_trials"]
+    return {
+        "project": start.project,
+        "encoders": {start.encoder_name: dict(start.encoder)},
+        "samples": {start.sample: _sample(start)},
+        "studies": {start.encoder_name: study},
+        "register": {"n_top": default["register"]["n_top"], "n_seeds": start.n_seeds},
+        "transfer": {
+            "studies": [start.encoder_name],
+            "samples": [start.sample],
+            "schemes": default["transfer"]["schemes"],
+            "n_seeds": start.n_seeds,
+        },
+    }
+
+
+def _sample(start: Start) -> dict[str, Any]:
+    sizes = start.sizes.value
+    text = start.text.value if isinstance(start.text.value, str) else list(start.text.value)
+    return {
+        "source": {"kind": "files", "train": start.table, "text": text, "label": start.label.value},
+        **({"problem_type": start.task.value} if start.task.value == "regression" else {}),
+        "n_train": sizes.n_train,
+        "n_validation": sizes.n_validation,
+        "n_confirmation": sizes.n_confirmation,
+        "n_test": sizes.n_test,
+        **({"balance": sizes.balance} if sizes.balance != "even" else {}),
+        "max_train_frac": 1,
+    }
+
+
+def params_text(start: Start) -> str:
+    """Return params.yaml as text, with the reasons of the guesses as comments."""
+    tree = _styled(start_params(start))
+    sample, study = tree["samples"][start.sample], tree["studies"][start.encoder_name]
+    _comment(sample, "n_train", start.sizes.seen)
+    _comment(sample, "max_train_frac", "the most that may be trained on; a tenth in the thesis")
+    _comment(study, "metric", start.metric.seen)
+    _comment(study, "n_trials", "raise it to go on with the search")
+    _comment(study["recipe"], "rates", "the baseline")
+    _comment(study["recipe"], "max_tokens", start.max_tokens.seen)
+    _comment(tree["transfer"], "n_seeds", f"{MIN_SEEDS} and more have a verdict")
+    written = io.StringIO()
+    _yaml().dump(tree, written)
+    return _HEAD + re.sub(r"\n(?=[a-z])", "\n\n", written.getvalue().rstrip("\n")) + "\n"
+
+
+def _styled(value: Any) -> Any:
+    """Return maps and lists for ruamel: on one line those that are short, and lists of the package's own."""
+    if isinstance(value, list):
+        return _on_one_line(CommentedSeq(value))
+    if not isinstance(value, Mapping):
+        return value
+    node = CommentedMap({name: _styled(each) for name, each in value.items()})
+    holds_more = any(isinstance(each, Mapping) for each in value.values()) or "samples" in value
+    return node if holds_more or len(json.dumps(value)) > _LINE else _on_one_line(node)
+
+
+def _on_one_line(node: Any) -> Any:
+    node.fa.set_flow_style()
+    return node
+
+
+def _comment(node: CommentedMap, key: str, text: str) -> None:
+    if key in node:
+        node.yaml_add_eol_comment(text, key, column=_COLUMN)
+
+
+class _Representer(RoundTripRepresenter):
+    """Writes rates as people do: 5e-9, not 5e-09."""
+
+
+def _float(representer: RoundTripRepresenter, number: float) -> Any:
+    return representer.represent_scalar("tag:yaml.org,2002:float", re.sub(r"e-0", "e-", f"{number:g}"))
+
+
+_Representer.add_representer(float, _float)
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.Representer = _Representer
+    yaml.allow_unicode = True
+    yaml.width = 1 << 20
+    return yaml

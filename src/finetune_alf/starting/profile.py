@@ -1,0 +1,101 @@
+"""The profile of a table: what each column holds, in numbers. One pass over the rows, in constant memory."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+MAX_COUNTED = 1000
+"""The values of a column are counted up to so many different ones."""
+
+MAX_DIFFERENT = 100_000
+"""Different values are told apart up to so many; a column of more has at least these."""
+
+
+@dataclass
+class ColumnProfile:
+    """One column: its rows, those without a value, and what the others are like.
+
+    `counts` has the rows of each value as written, and is None for more than MAX_COUNTED values. `n_numbers` of the
+    values are finite numbers, `n_whole` of these are whole.
+    """
+
+    name: str
+    n_rows: int = 0
+    n_empty: int = 0
+    n_numbers: int = 0
+    n_whole: int = 0
+    n_words: int = 0
+    n_characters: int = 0
+    counts: Counter[str] | None = field(default_factory=Counter)
+    _hashes: set[int] = field(default_factory=set, repr=False)
+
+    def add(self, value: object) -> None:
+        """Count one value."""
+        text = "" if value is None else str(value).strip()
+        self.n_rows += 1
+        if not text:
+            self.n_empty += 1
+            return
+        number = number_of(text)
+        self.n_numbers += number is not None
+        self.n_whole += number is not None and number.is_integer()
+        self.n_words += len(text.split())
+        self.n_characters += len(text)
+        if len(self._hashes) < MAX_DIFFERENT:
+            self._hashes.add(hash(text))
+        if self.counts is not None:
+            self.counts[text] += 1
+            self.counts = self.counts if len(self.counts) <= MAX_COUNTED else None
+
+    @property
+    def n_values(self) -> int:
+        """The rows that have a value."""
+        return self.n_rows - self.n_empty
+
+    @property
+    def n_different(self) -> int:
+        """The number of different values."""
+        return len(self._hashes)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether all values are numbers."""
+        return 0 < self.n_values == self.n_numbers
+
+    @property
+    def mean_words(self) -> float:
+        """The mean number of words of a value."""
+        return self.n_words / max(self.n_values, 1)
+
+    @property
+    def mean_characters(self) -> float:
+        """The mean number of characters of a value."""
+        return self.n_characters / max(self.n_values, 1)
+
+
+@dataclass(frozen=True)
+class TableProfile:
+    """A table: the number of its rows, and its columns by name, in order."""
+
+    n_rows: int
+    columns: dict[str, ColumnProfile]
+
+
+def profile_of(names: Sequence[str], rows: Iterable[Sequence[object]]) -> TableProfile:
+    """Count what the columns of these names hold."""
+    columns = [ColumnProfile(name) for name in names]
+    n_rows = 0
+    for n_rows, row in enumerate(rows, start=1):  # noqa: B007 - the last number is that of all rows
+        for column, value in zip(columns, row, strict=True):
+            column.add(value)
+    return TableProfile(n_rows, {column.name: column for column in columns})
+
+
+def number_of(text: str) -> float | None:
+    """Return text as a finite number; None for other text, and for what only Python calls a number, such as 1_0."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and "_" not in text else None

@@ -1,0 +1,109 @@
+"""Guesses about sizes: how many rows each split takes, how classes are balanced, and where texts are cut."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from finetune_alf.data.draw import even_quotas, proportional_quotas
+from finetune_alf.data.spec import Balance
+from finetune_alf.errors import InputError
+from finetune_alf.metrics import MetricName, ProblemType
+from finetune_alf.starting.columns import Guess
+
+FRACTIONS: Mapping[str, float] = {"train": 0.4, "validation": 0.2, "confirmation": 0.2, "test": 0.2}
+
+MOST: Mapping[str, int] = {"train": 400, "validation": 300, "confirmation": 300, "test": 800}
+"""No split takes more: a search of 40 fits on them takes minutes, and its intervals are narrow enough."""
+
+MIN_ROWS = 40
+"""Fewer different texts are too few to train, choose and test on."""
+
+MIN_ROWS_A_CLASS = 5
+"""With fewer, some split would lack the class."""
+
+RARE = 10
+"""A class with fewer rows is worth a warning."""
+
+EVEN = 1.5
+"""Classes are even where the largest has at most so many times the rows of the smallest."""
+
+TOKENS = (32, 48, 64, 96, 128, 192, 256, 384, 512)
+COVERED = 0.9
+"""The fraction of texts that are not cut."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The number of rows of each split."""
+
+    n_train: int
+    n_validation: int
+    n_confirmation: int
+    n_test: int
+    balance: Balance
+
+    def described(self) -> str:
+        """Return the sizes in words."""
+        return (
+            f"{self.n_train} to train, {self.n_validation} to choose, {self.n_confirmation} to confirm, "
+            f"{self.n_test} to test"
+        )
+
+
+def guess_balance(counts: Mapping[str, int]) -> Guess[Balance]:
+    """Return whether splits have equally many rows of each class, or the proportions of the table."""
+    smallest, largest = min(counts.values()), max(counts.values())
+    if smallest == largest:
+        return Guess("even", f"each class has {largest} rows")
+    seen = f"the smallest class has {smallest} rows, the largest {largest}"
+    return Guess("even" if largest <= EVEN * smallest else "natural", seen)
+
+
+def guess_sizes(counts: Mapping[str, int], balance: Balance) -> Guess[Sizes]:
+    """Return the rows of each split, out of the different texts of each class; InputError for too few."""
+    if few := [name for name, n in counts.items() if n < MIN_ROWS_A_CLASS]:
+        raise InputError(
+            f"label: must have at least {MIN_ROWS_A_CLASS} rows of each class, but there are fewer of "
+            f"{', '.join(map(repr, few[:10]))}. Remove these rows, or merge them with another class."
+        )
+    total = sum(counts.values())
+    usable = len(counts) * min(counts.values()) if balance == "even" else total
+    if usable < MIN_ROWS:
+        raise InputError(f"rows: must be at least {MIN_ROWS} different texts with labels, but got {usable}. Add rows.")
+    n = {split: min(int(fraction * usable), MOST[split]) for split, fraction in FRACTIONS.items()}
+    while not _fits(n, counts, balance):  # rounding may ask for a row more than a class has
+        n = {split: number - 1 for split, number in n.items()}
+    sizes = Sizes(n["train"], n["validation"], n["confirmation"], n["test"], balance)
+    return Guess(sizes, f"{total} different texts")
+
+
+def _fits(n: Mapping[str, int], counts: Mapping[str, int], balance: Balance) -> bool:
+    sizes = list(counts.values())
+    quotas = [
+        even_quotas(number, len(sizes)) if balance == "even" and split != "test" else proportional_quotas(number, sizes)
+        for split, number in n.items()
+    ]
+    return all(sum(each) <= size for each, size in zip(zip(*quotas, strict=True), sizes, strict=True))
+
+
+def rare_classes(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the classes with fewer than RARE rows."""
+    return {name: n for name, n in counts.items() if n < RARE}
+
+
+def guess_metric(task: ProblemType, balance: Balance) -> Guess[MetricName]:
+    """Return the metric that the search maximises."""
+    if task == "regression":
+        return Guess("pearson", "labels are scores")
+    if balance == "natural":
+        return Guess("balanced_accuracy", "classes are uneven: each counts the same")
+    return Guess("accuracy", "classes are even")
+
+
+def guess_max_tokens(lengths: Sequence[int], most: int) -> Guess[int]:
+    """Return where texts are cut, given the tokens of each: after `most` or earlier, where most texts stay whole."""
+    ordered = sorted(lengths)
+    wanted = ordered[min(int(COVERED * len(ordered)), len(ordered) - 1)]
+    chosen = next((tokens for tokens in TOKENS if wanted <= tokens <= most), most)
+    whole = sum(length <= chosen for length in ordered) / len(ordered)
+    seen = f"{whole:.0%} of the texts are not cut, half have at most {ordered[len(ordered) // 2]}"
+    return Guess(chosen, seen if wanted <= most else f"{seen}; raise it on a GPU, to at most the encoder's own")

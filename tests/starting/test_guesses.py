@@ -1,0 +1,173 @@
+"""Guesses about a table, on planted tables."""
+
+import pytest
+
+from finetune_alf.data.draw import draw_splits
+from finetune_alf.data.spec import FilesSource, SampleSpec
+from finetune_alf.errors import InputError
+from finetune_alf.starting.columns import guess_label, guess_task, guess_text
+from finetune_alf.starting.profile import MAX_COUNTED, profile_of
+from finetune_alf.starting.sizes import guess_balance, guess_max_tokens, guess_metric, guess_sizes, rare_classes
+
+WORDS = ["warm", "soup", "and", "a", "kind", "waiter", "but", "nobody", "seemed", "to", "notice"]
+
+
+def table(n=60, **columns):
+    """Columns given as functions of the row's number."""
+    return profile_of(list(columns), ([make(row) for make in columns.values()] for row in range(n)))
+
+
+def text(row):
+    return f"{row} {' '.join(WORDS[row % 5 :])}"
+
+
+def test_a_profile_counts_what_a_column_holds() -> None:
+    columns = profile_of(["a", "b"], [("1", None), ("2.5", "x y"), (" 1 ", ""), (True, "z")]).columns
+    a, b = columns["a"], columns["b"]
+    assert (a.n_rows, a.n_empty, a.n_different, a.n_numbers, a.n_whole) == (4, 0, 3, 3, 2)
+    assert (b.n_values, b.n_empty, b.mean_words) == (2, 2, 1.5)
+    assert a.counts == {"1": 2, "2.5": 1, "True": 1}
+    many = table(MAX_COUNTED + 1, id=str).columns["id"]
+    assert (many.counts, many.n_different) == (None, MAX_COUNTED + 1)
+
+
+def test_the_text_is_the_column_of_most_words_or_one_of_the_usual_names() -> None:
+    columns = {"id": str, "title": lambda row: f"title {row}", "opinion": text, "stars": lambda row: str(row % 5)}
+    guess = guess_text(table(**columns))
+    assert (guess.value, guess.seen) == ("opinion", "10 words on average, 60 different texts")
+    assert guess_text(table(summary=text, Text=lambda row: f"short {row}")).value == "Text"
+    assert guess_text(table(premise=text, hypothesis=text, label=lambda row: row % 3)).value == (
+        "premise",
+        "hypothesis",
+    )
+
+
+def test_a_table_without_texts_or_without_labels_is_refused_with_the_columns_that_it_has() -> None:
+    with pytest.raises(InputError, match=r"none of 'id', 'stars' holds any. Name it: --text COLUMN"):
+        guess_text(table(id=str, stars=lambda row: str(row % 5)))
+    with pytest.raises(InputError, match=r"no other column of 'id', 'review' is one. Name it: --label COLUMN"):
+        guess_label(table(id=str, review=text), "review")
+
+
+def test_the_label_has_few_values_and_others_that_could_be_are_named() -> None:
+    found = table(review=text, id=str, shop=lambda row: f"shop {row % 4}", verdict=lambda row: "yn"[row % 2])
+    guess = guess_label(found, "review")
+    assert guess.value == "verdict"
+    assert guess.seen == "2 different values in 60 rows; 'shop' could be labels as well: name one with --label"
+    by_name = table(review=text, sure=lambda row: row % 2, Label=lambda row: f"kind {row % 6}")
+    assert guess_label(by_name, "review").value == "Label"
+    assert (
+        guess_label(table(review=text, score=lambda row: f"{row}.5", sure=lambda row: row % 2), "review").value
+        == "score"
+    )
+
+
+def test_a_column_with_gaps_is_no_label_unless_it_is_named() -> None:
+    gaps = table(review=text, verdict=lambda row: "" if row == 7 else "yn"[row % 2], kind=lambda row: row % 6)
+    assert guess_label(gaps, "review").value == "kind"
+    assert guess_label(gaps, "review", "verdict").value == "verdict"
+
+
+def test_names_of_columns_are_checked() -> None:
+    found = table(review=text, verdict=lambda row: "yn"[row % 2])
+    assert guess_text(found, ["verdict"]).value == "verdict"
+    for guess in (lambda: guess_text(found, ["opinion"]), lambda: guess_label(found, "review", "opinion")):
+        with pytest.raises(
+            InputError, match=r"must name a column of the table, but got 'opinion'. There are: 'review'"
+        ):
+            guess()
+    with pytest.raises(InputError, match="must be another column than the text"):
+        guess_label(found, "review", "review")
+
+
+@pytest.mark.parametrize(
+    "names", [["1", "Wow, loved this place"], ["it was a very long opinion, with all of its commas", "2"]]
+)
+def test_a_first_line_that_looks_like_a_row_is_recognised(names: list[str]) -> None:
+    rows = [[str(row % 2), text(row)] for row in range(20)]
+    with pytest.raises(InputError, match="the first line must name the columns"):
+        guess_text(profile_of(names, rows))
+
+
+@pytest.mark.parametrize(
+    ("label", "task"),
+    [
+        (lambda row: "yn"[row % 2], "classification"),
+        (lambda row: row % 2, "classification"),
+        (lambda row: f"{row % 2}.0", "classification"),
+        (lambda row: row % 5 + 1, "classification"),
+        (lambda row: row % 5 + 0.5, "regression"),
+        (lambda row: row % 30, "regression"),
+        (lambda row: f"kind {row % 30}", "classification"),
+    ],
+)
+def test_whole_numbers_are_classes_up_to_twenty_and_fractions_a_score(label, task) -> None:
+    assert guess_task(table(label=label).columns["label"]).value == task
+
+
+COUNTS = [
+    {"a": 300, "b": 300},
+    {"a": 301, "b": 200, "c": 250},
+    {"a": 900, "b": 100},
+    {"a": 500, "b": 40, "c": 5},
+    {"rows": 601},
+    {"a": 100_000, "b": 90_000},
+]
+
+
+@pytest.mark.parametrize("counts", COUNTS)
+def test_sizes_can_be_drawn(counts: dict[str, int]) -> None:
+    balance = guess_balance(counts).value
+    sizes = guess_sizes(counts, balance).value
+    labels = [name for name, n in counts.items() for _ in range(n)]
+    spec = SampleSpec(
+        source=FilesSource(train="x.csv", text="x", label="y"),
+        n_train=sizes.n_train,
+        n_validation=sizes.n_validation,
+        n_confirmation=sizes.n_confirmation,
+        n_test=sizes.n_test,
+        balance=balance,
+        max_train_frac=1,
+    )
+    drawn = draw_splits({"train": labels}, {"train": range(len(labels))}, list(counts), spec)
+    assert [len(part.indices) for part in drawn.values()] == [
+        sizes.n_train,
+        sizes.n_validation,
+        sizes.n_confirmation,
+        sizes.n_test,
+    ]
+
+
+def test_sizes_are_shares_of_the_rows_up_to_a_limit() -> None:
+    assert guess_sizes({"a": 300, "b": 300}, "even").value.described() == (
+        "240 to train, 120 to choose, 120 to confirm, 120 to test"
+    )
+    most = guess_sizes({"a": 5000, "b": 5000}, "even").value
+    assert (most.n_train, most.n_validation, most.n_confirmation, most.n_test) == (400, 300, 300, 800)
+
+
+def test_too_few_rows_of_a_class_or_of_all_are_refused() -> None:
+    with pytest.raises(InputError, match="fewer of 'c'"):
+        guess_sizes({"a": 50, "b": 50, "c": 4}, "natural")
+    with pytest.raises(InputError, match="at least 40 different texts with labels, but got 38"):
+        guess_sizes({"a": 19, "b": 19}, "even")
+    assert rare_classes({"a": 50, "b": 9}) == {"b": 9}
+
+
+def test_uneven_classes_keep_their_proportions_and_count_the_same() -> None:
+    assert guess_balance({"a": 300, "b": 200}).value == "even"
+    uneven = guess_balance({"a": 301, "b": 200})
+    assert (uneven.value, uneven.seen) == ("natural", "the smallest class has 200 rows, the largest 301")
+    assert guess_metric("classification", "natural").value == "balanced_accuracy"
+    assert guess_metric("classification", "even").value == "accuracy"
+    assert guess_metric("regression", "even").value == "pearson"
+
+
+def test_texts_are_cut_where_nine_in_ten_are_whole() -> None:
+    lengths = [*range(10, 100), *[400] * 10]
+    guess = guess_max_tokens(lengths, 512)
+    assert (guess.value, guess.seen) == (512, "100% of the texts are not cut, half have at most 60")
+    assert guess_max_tokens([*range(10, 100), *[400] * 9], 512).value == 128
+    assert guess_max_tokens([*range(10, 90), *[400] * 5], 512).value == 96
+    assert guess_max_tokens(lengths, 128).value == 128
+    assert guess_max_tokens(lengths, 100).value == 100

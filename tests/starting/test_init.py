@@ -1,0 +1,131 @@
+"""`finetune-alf init`: from a table to the files of a project, which the other commands take as they are."""
+
+import csv
+import json
+import random
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from finetune_alf.cli.entry import group
+from finetune_alf.errors import InputError
+from finetune_alf.experiments.registry import load_params
+from finetune_alf.paths import Paths
+from finetune_alf.starting.encoders import find_encoder, name_of
+from tiny import BAD, GOOD, save_tiny
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return save_tiny(tmp_path_factory.mktemp("tiny")).path
+
+
+def reviews(n: int = 120) -> list[dict[str, str]]:
+    draw = random.Random(0)
+    return [
+        {
+            "id": f"{row}",
+            "Révision": f"{draw.choice(BAD if row % 2 else GOOD)} {row}",
+            "verdict": ("höflich", "no: bad")[row % 2],
+        }
+        for row in range(n)
+    ]
+
+
+def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def init(root: Path, *words: str) -> Result:
+    return CliRunner().invoke(group, ["init", *words, "--root", str(root)])
+
+
+def test_the_files_of_a_project_and_every_guess_with_what_was_seen(tmp_path: Path, tiny: str) -> None:
+    write_csv(tmp_path / "My reviews.csv", reviews())
+    told = init(tmp_path, str(tmp_path / "My reviews.csv"), "--encoder", tiny)
+    assert told.exit_code == 0, told.stderr
+    lines = dict(line.split(": ", 1) for line in told.stdout.splitlines())
+    assert lines["text"] == "column 'Révision' (5 words on average, 120 different texts)"
+    assert lines["label"] == "column 'verdict' (2 different values in 120 rows)"
+    assert lines["classes"] == "höflich 60, no: bad 60; even (each class has 60 rows)"
+    assert lines["sizes"] == "48 to train, 24 to choose, 24 to confirm, 24 to test (120 different texts)"
+    assert lines["max_tokens"].startswith("32 (100% of the texts are not cut")
+    assert lines["Next"] == f"finetune-alf run --root {tmp_path}"
+
+    params = load_params(tmp_path / "params.yaml")
+    sample = params.samples["my-reviews"]
+    assert (sample.source.train, sample.source.text, sample.source.label) == ("My reviews.csv", "Révision", "verdict")
+    assert [study.sample for study in params.studies.values()] == ["my-reviews"]
+    prepared = CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)])
+    assert prepared.exit_code == 0, prepared.stderr
+    card = json.loads((tmp_path / "data/samples/my-reviews/card.json").read_text())
+    assert card["label_names"] == ["höflich", "no: bad"]
+
+
+def test_the_stages_of_dvc_are_those_of_a_run_and_name_what_there_is(tmp_path: Path, tiny: str) -> None:
+    write_csv(tmp_path / "reviews.csv", reviews())
+    (tmp_path / ".gitignore").write_text("mine.txt")
+    assert init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny).exit_code == 0
+    params = YAML(typ="safe").load((tmp_path / "params.yaml").read_text())
+    stages = YAML(typ="safe").load((tmp_path / "dvc.yaml").read_text())["stages"]
+    study, paths = next(iter(params["studies"])), Paths(Path())
+    assert list(stages) == ["prepare", "study", "importance", "register", "transfer", "report"]
+    for stage in stages.values():
+        for key in stage.get("params", []):
+            value = params
+            for part in key.split("."):
+                value = value[part]
+        command, *arguments = stage["cmd"].split()[2:]
+        assert command in group.list_commands(None)
+        assert set(arguments) <= {study, "reviews"}
+    outs = [out for stage in stages.values() for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
+    assert {str(paths.sample("reviews")), str(paths.schedules(study)), str(paths.report)} <= set(outs)
+    assert stages["prepare"]["deps"] == ["reviews.csv"]
+    ignored = (tmp_path / ".gitignore").read_text().splitlines()
+    assert ignored == ["mine.txt", "/data/samples/", "/results/", "/studies/", "/mlruns/"]
+
+
+def test_files_that_are_there_are_kept_unless_forced(tmp_path: Path, tiny: str) -> None:
+    write_csv(tmp_path / "reviews.csv", reviews())
+    (tmp_path / "params.yaml").write_text("project: mine\n")
+    told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny)
+    assert (told.exit_code, told.stdout) == (3, "")
+    assert told.stderr == f"{tmp_path}/params.yaml: there already. Name another folder with --root, or pass --force.\n"
+    assert (tmp_path / "params.yaml").read_text() == "project: mine\n"
+    forced = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, "--force")
+    assert forced.exit_code == 0
+    assert forced.stdout.splitlines()[-1].startswith("Next: ")
+
+
+def test_scores_become_a_regression(tmp_path: Path, tiny: str) -> None:
+    rows = [{"text": row["Révision"], "grade": f"{index % 9 + 0.5}"} for index, row in enumerate(reviews())]
+    (tmp_path / "graded.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    told = init(tmp_path, str(tmp_path / "graded.jsonl"), "--encoder", tiny)
+    assert told.exit_code == 0, told.stderr
+    params = load_params(tmp_path / "params.yaml")
+    assert params.samples["graded"].problem_type == "regression"
+    assert next(iter(params.studies.values())).metric == "pearson"
+
+
+def test_a_table_that_is_not_there_writes_nothing(tmp_path: Path) -> None:
+    told = init(tmp_path / "new", str(tmp_path / "reviews.csv"))
+    assert (told.exit_code, told.stdout) == (3, "")
+    assert "no such file" in told.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_encoder_is_found_by_the_name_that_a_preset_gives_it(tmp_path: Path) -> None:
+    name, spec = find_encoder("distilbert", tmp_path)
+    assert (name, spec["name"]) == ("distilbert", "distilbert/distilbert-base-uncased")
+    assert find_encoder(f"org/Some_Model@{'a' * 40}", tmp_path) == (
+        "some-model",
+        {"kind": "hub", "name": "org/Some_Model", "revision": "a" * 40},
+    )
+    with pytest.raises(InputError, match=r"did you mean distilbert\?"):
+        find_encoder("distilbet", tmp_path)
+    assert [name_of(text) for text in ("My Reviews_2", "评论", "-x-")] == ["my-reviews-2", "own", "x"]
