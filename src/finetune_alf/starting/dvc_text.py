@@ -6,7 +6,7 @@ GITIGNORE = ("/data/samples/", "/results/", "/studies/", "/mlruns/")
 """What commands write, and can write again."""
 
 _DVC = """\
-# The stages of `finetune-alf run`, for `dvc repro`; before the first one, `dvc init`, or `dvc init --no-scm` without git.
+# The stages of `finetune-alf run`, for `dvc repro`; before the first, `dvc init`, or `dvc init --no-scm` without git.
 # DVC runs a stage again when what it depends on has changed; finished fits are not repeated. A section that you add to
 # params.yaml goes under `params` of the stages that read it.
 stages:
