@@ -63,12 +63,13 @@ class RecordingConsole:
     """A console that keeps what was logged."""
 
     def __init__(self):
-        self.lines, self.notes = [], []
+        self.lines, self.notes, self.totals = [], [], {}
 
     def log(self, text):
         self.lines.append(text)
 
     def progress(self, label, total):
+        self.totals[label] = total
         return _Bar(self.notes)
 
 

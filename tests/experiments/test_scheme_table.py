@@ -5,7 +5,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from finetune_alf.errors import InputError, ScheduleError
 from finetune_alf.experiments.scheme_spec import NAMES, AnyScheme, Schemes, schemes_named
-from finetune_alf.experiments.scheme_table import SCHEME_TABLE, SchemeInputs, scheme_recipes
+from finetune_alf.experiments.scheme_table import SCHEME_TABLE, SchemeInputs, scheme_recipes, unregistered
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
 from finetune_alf.recipe import (
     SGD,
@@ -172,4 +172,4 @@ def test_a_schedule_that_was_not_registered_is_left_out():
     inputs = SchemeInputs(BASELINE, 6, {"alf-1": SCHEDULES["alf-1"]})
     schemes = read("baseline", "alf-1", "alf-2")
     assert list(scheme_recipes(schemes, inputs)) == ["baseline", "alf-1"]
-    assert inputs.unregistered(schemes) == ["alf-2"]
+    assert unregistered(schemes, inputs.schedules) == ["alf-2"]

@@ -516,8 +516,8 @@ MUTATIONS = [
     ),
     Mutation(
         "params/checks.py",
-        "batch > n_train:",
-        "batch > 2 * n_train:",
+        "batch > n_train * n_pairs:",
+        "batch > 2 * n_train * n_pairs:",
         ("params/test_bad_params.py",),
         "a batch may be larger than the training split",
     ),

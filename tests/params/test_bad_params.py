@@ -87,6 +87,19 @@ BOOK = [
         "{kind: schedule, of: bert-alf-3}, probe]",
         "transfer.schemes.3.of: must be a schedule (distilbert-alf-1",
     ),
+    *(
+        (
+            "uniform, probe]",
+            f"{{kind: {kind}, name: high, rate: 1e-3}}, probe]",
+            "transfer.schemes.3: the rate, for study minilm, must be at most 0.0001 for embeddings and layers",
+        )
+        for kind in ("uniform", "decayed", "contrastive")
+    ),
+    (
+        "batch: 8",
+        "batch: 641\n      pooling: mean\n      objective: {kind: contrastive, n_pairs: 10}",
+        "studies.minilm.recipe.batch: must be at most the n_train of sample films, 64, times n_pairs, 10, but got 641",
+    ),
     ("  n_seeds: 5 #", "  decay: 0.9\n  n_seeds: 5 #", "put {kind: decayed, factor: 0.9} into `schemes`"),
     ("report:", "reprot:", "reprot: unknown key; did you mean report?"),
     (
@@ -107,6 +120,22 @@ def test_a_fault_is_named_with_its_line_and_path(tmp_path: Path, was: str, now: 
     lines = told(tmp_path / "params.yaml", text)
     assert any(message in line for line in lines), lines
     assert all(line.startswith("params.yaml:") for line in lines)
+
+
+def test_what_the_recipe_of_the_studies_allows_is_accepted(tmp_path: Path) -> None:
+    text = DEFAULT.replace("uniform, probe]", "{kind: lora, rate: 1e-3}, {kind: uniform, rate: 1e-4}]")
+    pairs = "batch: 640\n      pooling: mean\n      objective: {kind: contrastive, n_pairs: 10}"
+    allowed = DEFAULT.replace("uniform, probe]", "{kind: uniform, rate: 1e-3}]")
+    for number, right in enumerate(
+        (
+            text,
+            DEFAULT.replace("batch: 8", pairs),
+            allowed.replace("batch: 8", "batch: 8\n      allow_forgetting: true"),
+        )
+    ):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(right)
+        load_params(path)
 
 
 def test_line_and_column_are_the_keys_own(tmp_path: Path) -> None:

@@ -72,3 +72,18 @@ def test_a_transfer_to_samples_of_other_labels_is_refused() -> None:
 )
 def test_what_is_no_params_at_all_is_left_to_others(broken: dict[str, object]) -> None:
     assert found_in(**broken) == []
+
+
+def test_pairs_of_classes_need_classes_in_a_transfer_and_in_labels() -> None:
+    schemes, studies = ["baseline", {"kind": "contrastive"}], {"s": {"encoder": "e", "sample": "films"}}
+    (transferred,) = (
+        message
+        for place, message in disagreements(
+            {"samples": SAMPLES, "studies": studies, "transfer": {"samples": ["films", "own"], "schemes": schemes}}
+        )
+        if place[:2] == ("transfer", "samples")
+    )
+    labels = {"few": {"samples": ["films", "own"], "metric": "pearson", "schemes": schemes}}
+    found = disagreements({"samples": SAMPLES, "labels": labels})
+    assert transferred == "must have classes for the scheme contrastive, but own has scores"
+    assert (("labels", "few", "samples", 1), transferred) in found

@@ -283,6 +283,7 @@ def test_a_schedule_that_does_not_show_what_is_required_is_not_registered(copied
     schemes = {line.scheme for line in lines}
     assert "baseline" in schemes
     assert schemes.isdisjoint({"alf-1", "alf-2"})
+    assert strict.console.totals["transfer tiny travel"] == len(lines)
 
 
 def test_a_changed_lock_file_is_refused(copied):

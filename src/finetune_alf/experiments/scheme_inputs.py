@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from finetune_alf.experiments.scheme_spec import AnyScheme, RegisteredScheme, ScheduleScheme, UniformScheme
-from finetune_alf.experiments.scheme_table import SchemeInputs
+from finetune_alf.experiments.scheme_table import SchemeInputs, unregistered
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.lock import pull_locked, read_lock
 from finetune_alf.running.context import Context
@@ -29,12 +29,18 @@ def scheme_inputs(
     if any(isinstance(scheme, RegisteredScheme) for scheme in schemes):
         pulled = pull_locked(Registry(uri), lock, model_name(ctx.project, study))
         schedules |= {alias: each.schedule for alias, each in pulled.items()}
-    inputs = SchemeInputs(baseline, n_layers, schedules, lock.single_rate.rate if lock.single_rate else None)
-    for alias in inputs.unregistered(schemes):
+    for alias in unregistered(schemes, lock.schedules):
         ctx.console.log(
             f"{alias} is left out: {study} registered no schedule that shows what register.require asks for."
         )
-    return inputs
+    return SchemeInputs(baseline, n_layers, schedules, lock.single_rate.rate if lock.single_rate else None)
+
+
+def n_fitted(ctx: Context, study: str, schemes: Sequence[AnyScheme]) -> int:
+    """Return how many of these schemes have a recipe; raises InputError without a lock file where they need it."""
+    if not any(isinstance(scheme, RegisteredScheme) for scheme in schemes):
+        return len(schemes)
+    return len(schemes) - len(unregistered(schemes, read_lock(ctx.paths.schedules(study)).schedules))
 
 
 def _is_from_lock(scheme: AnyScheme) -> bool:

@@ -189,10 +189,9 @@ Schemes = Annotated[tuple[Scheme, ...], Field(min_length=1), AfterValidator(_dif
 """Schemes with different names, in the order of tables and figures."""
 
 
-def kinds_of(given: object) -> list[object]:
-    """Return the kinds in a list as params.yaml has it; a name is one."""
-    listed = given if isinstance(given, list) else []
-    return [each.get("kind") if isinstance(each, dict) else each for each in listed]
+def encoder_rate(scheme: AnyScheme) -> float | None:
+    """Return the highest rate that a scheme's settings give embeddings and layers; None where they give none."""
+    return scheme.rate if isinstance(scheme, DecayedScheme | UniformScheme | ContrastiveScheme) else None
 
 
 def schemes_named(*names: str) -> tuple[AnyScheme, ...]:

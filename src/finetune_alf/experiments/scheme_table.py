@@ -1,6 +1,6 @@
 """The scheme table: what each kind of scheme trains, at the depth of an encoder."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,14 +57,15 @@ class SchemeInputs:
         """The baseline's highest rate for embeddings and layers."""
         return self.baseline.rates.highest
 
-    def unregistered(self, schemes: Iterable[AnyScheme]) -> list[str]:
-        """Return the aliases among the schemes under which the study registered no schedule."""
-        registered = (scheme.kind for scheme in schemes if isinstance(scheme, RegisteredScheme))
-        return [alias for alias in registered if alias not in self.schedules]
-
     def with_rates(self, rates: RatesPolicy) -> Recipe:
         """Return the baseline with other rates."""
         return self.baseline.with_rates(rates.at(self.n_layers))
+
+
+def unregistered(schemes: Iterable[AnyScheme], schedules: Container[str]) -> list[str]:
+    """Return the aliases among the schemes that are not among those of a study's schedules."""
+    aliases = (scheme.kind for scheme in schemes if isinstance(scheme, RegisteredScheme))
+    return [alias for alias in aliases if alias not in schedules]
 
 
 def scheme_recipes(schemes: Iterable[AnyScheme], inputs: SchemeInputs) -> dict[str, AnyRecipe]:
@@ -74,7 +75,7 @@ def scheme_recipes(schemes: Iterable[AnyScheme], inputs: SchemeInputs) -> dict[s
     baseline does not allow, or a single rate that was not searched.
     """
     listed = tuple(schemes)
-    left_out = inputs.unregistered(listed)
+    left_out = unregistered(listed, inputs.schedules)
     fitted = (scheme for scheme in listed if scheme.kind not in left_out)
     return {scheme.label: SCHEME_TABLE[type(scheme)](scheme, inputs) for scheme in fitted}
 

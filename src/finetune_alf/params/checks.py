@@ -11,6 +11,7 @@ from finetune_alf.data.spec import glue_problem_type
 from finetune_alf.metrics import PROBLEM_TYPES, ProblemType, metrics_for
 from finetune_alf.params.document import KeyPath
 from finetune_alf.params.nearest import did_you_mean
+from finetune_alf.recipe import Contrastive
 
 LABELS: Mapping[ProblemType, str] = {"classification": "classes", "regression": "scores"}
 
@@ -119,9 +120,20 @@ def unsuitable_tasks(raw: RawParams, path: KeyPath, entry: Mapping[str, Any]) ->
 
 def batch_too_large(raw: RawParams, path: KeyPath, entry: Mapping[str, Any], sample: object) -> Iterator[Disagreement]:
     """Yield a batch that is larger than the training split."""
-    batch, n_train = _map(entry, "recipe").get("batch"), _map(raw.samples, str(sample)).get("n_train")
-    if isinstance(batch, int) and isinstance(n_train, int) and batch > n_train:
-        yield path, f"must be at most the n_train of sample {sample}, {n_train}, but got {batch}"
+    n_train = _map(raw.samples, str(sample)).get("n_train")
+    yield from batch_above(path, _map(entry, "recipe"), n_train, f"the n_train of sample {sample}")
+
+
+def batch_above(path: KeyPath, recipe: object, n_train: object, what: str) -> Iterator[Disagreement]:
+    """Yield a batch of more rows than `n_train` texts, as `what` says, make: texts, or the pairs of an objective."""
+    given = recipe if isinstance(recipe, Mapping) else {}
+    batch, is_on_pairs = given.get("batch"), given.get("objective") is not None
+    n_pairs = _map(given, "objective").get("n_pairs", Contrastive().n_pairs) if is_on_pairs else 1
+    if not (isinstance(batch, int) and isinstance(n_train, int) and isinstance(n_pairs, int)):
+        return
+    if batch > n_train * n_pairs:
+        times = f" times n_pairs, {n_pairs}," if is_on_pairs else ""
+        yield path, f"must be at most {what}, {n_train},{times} but got {batch}"
 
 
 def empty_splits(raw: RawParams, what: str, sample: object, splits: Iterable[str]) -> Iterator[Disagreement]:

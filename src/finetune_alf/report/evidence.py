@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from finetune_alf.comparison import ComparedDifference
 from finetune_alf.metrics import PROBLEM_TYPES, MetricName
 from finetune_alf.report.numbers import NONE, counted, p_value
 from finetune_alf.stats import MIN_SEEDS, NO_EVIDENCE, TOO_FEW_SEEDS, Components, Needed, needed, pooled
@@ -12,6 +13,17 @@ POINTS = (1, 2, 3)
 
 EXPLORATORY = "exploratory"
 """The verdict's place in a table where a comparison has none."""
+
+
+def how_to_read(described: str, differences: Sequence[ComparedDifference], n_seeds: int) -> str:
+    """Return how to read differences of which a family, given in words, has verdicts: these, few seeds, and power."""
+    judged = [difference.variance.components for difference in differences if difference.verdict]
+    sentences = (
+        how_judged(described, [difference.verdict for difference in differences]),
+        few_seeds(n_seeds),
+        power_line(judged),
+    )
+    return " ".join(filter(None, sentences))
 
 
 def how_judged(described: str, verdicts: Sequence[str | None]) -> str:

@@ -39,8 +39,7 @@ class Bench:
     @property
     def encoder_identity(self) -> EncoderIdentity:
         """Which encoder it is, for documents."""
-        encoder = self.encoder
-        return EncoderIdentity(name=self.study.encoder, identity=encoder.identity, n_layers=encoder.n_layers)
+        return encoder_identity_of(self.study.encoder, self.encoder)
 
     @property
     def sample_identity(self) -> SampleIdentity:
@@ -51,11 +50,7 @@ class Bench:
     @property
     def tags(self) -> dict[str, str]:
         """The tags of every run: encoder and sample."""
-        return {
-            "alf.encoder": self.encoder.identity,
-            "alf.sample": self.sample.name,
-            "alf.sample.digest": self.sample.card.digest,
-        }
+        return fit_tags(self.encoder.identity, self.sample)
 
 
 def open_bench(ctx: Context, study: str, sample: str | None = None) -> Bench:
@@ -76,6 +71,7 @@ def open_bench(ctx: Context, study: str, sample: str | None = None) -> Bench:
 class SamplesBench:
     """What fits on several samples need; `encoder` has a head for the first one."""
 
+    encoder_name: str
     samples: Mapping[str, Sample]
     encoder_spec: EncoderSpec
     encoder: Encoder
@@ -86,6 +82,15 @@ class SamplesBench:
         """The outputs of that head."""
         return n_outputs(next(iter(self.samples.values())).card)
 
+    @property
+    def encoder_identity(self) -> EncoderIdentity:
+        """Which encoder it is, for documents."""
+        return encoder_identity_of(self.encoder_name, self.encoder)
+
+    def tags(self, sample: str) -> dict[str, str]:
+        """Return the tags of every run on a sample: encoder and sample."""
+        return fit_tags(self.encoder.identity, self.samples[sample])
+
 
 def open_samples(ctx: Context, encoder: str, samples: Sequence[str]) -> SamplesBench:
     """Load samples of one task each, and an encoder with a head for the first one.
@@ -93,9 +98,29 @@ def open_samples(ctx: Context, encoder: str, samples: Sequence[str]) -> SamplesB
     Raises DataError, naming the stage to run, when a sample is not there, and EncoderError for the encoder.
     """
     loaded = {name: load_sample(ctx.paths.sample(name)) for name in samples}
-    fit_runner = fit_runner_of(ctx, {sample.card.digest: ctx.paths.sample(name) for name, sample in loaded.items()})
-    spec = encoder_spec_of(ctx, encoder)
-    return SamplesBench(loaded, spec, fit_runner.loader.encoder(spec, n_outputs(loaded[samples[0]].card)), fit_runner)
+    return samples_bench(
+        ctx, encoder, loaded, {sample.card.digest: ctx.paths.sample(name) for name, sample in loaded.items()}
+    )
+
+
+def samples_bench(
+    ctx: Context, encoder: str, samples: Mapping[str, Sample], folders: Mapping[str, Path]
+) -> SamplesBench:
+    """Return what fits need on loaded samples, or on draws from them, whose `folders` are by digest."""
+    fit_runner, spec = fit_runner_of(ctx, folders), encoder_spec_of(ctx, encoder)
+    first = next(iter(samples.values()))
+    loaded = fit_runner.loader.encoder(spec, n_outputs(first.card))
+    return SamplesBench(encoder, samples, spec, loaded, fit_runner)
+
+
+def fit_tags(encoder: str, sample: AnySample) -> dict[str, str]:
+    """Return the tags that the run of a fit has in every stage; `encoder` is the identity of one."""
+    return {"alf.encoder": encoder, "alf.sample": sample.name, "alf.sample.digest": sample.card.digest}
+
+
+def encoder_identity_of(name: str, encoder: Encoder) -> EncoderIdentity:
+    """Return which encoder it is, for documents."""
+    return EncoderIdentity(name=name, identity=encoder.identity, n_layers=encoder.n_layers)
 
 
 def n_outputs(card: Card) -> int:

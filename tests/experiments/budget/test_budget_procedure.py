@@ -7,7 +7,7 @@ from planted_budgets import SPEC, Response, document, line, lines
 from finetune_alf.experiments.budget.arms import arms
 from finetune_alf.experiments.budget.line import Candidate, packed, unpacked
 from finetune_alf.experiments.budget.procedure import best, permuted, select
-from finetune_alf.rates import LayerRates, UniformRates
+from finetune_alf.rates import UniformRates
 from finetune_alf.study.space import LogSpace
 
 
@@ -117,7 +117,7 @@ def test_a_pilot_says_how_many_replicates_the_margin_needs():
     assert all(n is None or n >= 2 for n in found.needed.values())
 
 
-def test_rates_of_a_line_are_those_of_the_layers_without_the_head():
-    one = line("films", 0, Response())
-    assert one.arms["single_rate"].candidates[-1].rates == (1e-5, 1e-5, 1e-5)
-    assert LayerRates.of(*(1e-5, [1e-5, 1e-5], 1e-3)) == SPEC.recipe.rates.at(2)
+def test_the_baseline_is_the_last_candidate_of_every_arm_by_its_rates_without_the_head():
+    rates = SPEC.recipe.rates.at(2)
+    for arm in line("films", 0, Response()).arms.values():
+        assert arm.candidates[-1].rates == (rates["embeddings"], *rates.layers)

@@ -118,10 +118,19 @@ def test_its_fits_are_planned(done, quick_probes):
         ("samples: [films]", "samples: [nowhere]", r"labels\.few\.samples"),
         ("n_train: [16, 32]", "n_train: [16, 100]", "must be at most 88, the rows of sample films"),
         ("n_train: [16, 32]", "n_train: [32, 16]", "n_train must rise"),
-        ("n_train: [16, 32]", "n_train: [4, 16]", "recipe.batch must be at most the smallest n_train, 4"),
+        (
+            "n_train: [16, 32]",
+            "n_train: [4, 16]",
+            "recipe.batch: must be at most the smallest n_train, 4, but",
+        ),
         ("tfidf, baseline,", "tfidf,", "schemes must have baseline"),
         ("tfidf, baseline,", "uniform, baseline,", "schemes must give uniform a rate"),
         ("tfidf, baseline,", "alf-1, baseline,", "as in alf-minilm@alf-1"),
+        (
+            "tfidf, baseline,",
+            "{kind: uniform, rate: 1e-3}, baseline,",
+            "the rate of scheme uniform must be at most",
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(tmp_path, old, new, message):

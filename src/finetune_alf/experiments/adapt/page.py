@@ -118,17 +118,15 @@ def _comparison_row(name: str, comparison: Comparison) -> tuple[str, ...]:
     )
 
 
-def _how_compared(comparisons: Sequence[Comparison]) -> Iterator[str]:
+def _how_compared(comparisons: Sequence[Comparison]) -> Iterator[str | None]:
     n_seeds = sorted({comparison.n_seeds for comparison in comparisons if comparison.n_seeds})
     seeds = f"the same {' or '.join(map(str, n_seeds))} seeds" if n_seeds else "the same seeds"
     yield f"Both encoders are fine-tuned by the same recipe with {seeds}, and scored on the same test texts."
     yield environment_line([share for comparison in comparisons for share in comparison.environments])
     differences = [comparison.difference for comparison in comparisons if comparison.difference]
     yield how_judged(FAMILY.described, [found.verdict for found in differences[:1]])  # one comparison an adaptation
-    if n_seeds and (caution := few_seeds(n_seeds[0])):
-        yield caution
-    if power := power_line([found.variance.components for found in differences]):
-        yield power
+    yield few_seeds(n_seeds[0]) if n_seeds else None
+    yield power_line([found.variance.components for found in differences])
 
 
 def _in_short(document: AdaptDocument) -> str:

@@ -67,8 +67,12 @@ class _Run:
     name: str
     spec: BudgetSpec
     bench: SamplesBench
-    encoder: EncoderIdentity
     replicates: Sequence[Replicate]
+
+    @property
+    def encoder(self) -> EncoderIdentity:
+        """Which encoder it is."""
+        return self.bench.encoder_identity
 
     @property
     def path(self) -> Path:
@@ -221,8 +225,7 @@ def _open(ctx: Context, name: str, spec: BudgetSpec) -> _Run:
     Raises DataError, naming the stage to run, for a sample that is not there or too small, and EncoderError.
     """
     bench = open_samples(ctx, spec.encoder, spec.samples)
-    encoder = EncoderIdentity(name=spec.encoder, identity=bench.encoder.identity, n_layers=bench.encoder.n_layers)
-    all_of_them = replicates(spec, bench.samples, encoder)
+    all_of_them = replicates(spec, bench.samples, bench.encoder_identity)
     for replicate in all_of_them[: len(spec.samples)]:
         drawn_sample(spec, replicate)
-    return _Run(ctx, name, spec, bench, encoder, all_of_them)
+    return _Run(ctx, name, spec, bench, all_of_them)

@@ -8,7 +8,7 @@ from finetune_alf.experiments.decay.figure import decay_plot
 from finetune_alf.experiments.decay.published import TABLE
 from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line
-from finetune_alf.report.evidence import few_seeds, how_judged, p_cell, power_line, verdict_cell
+from finetune_alf.report.evidence import few_seeds, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, error_estimate, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.section import Section
@@ -76,21 +76,14 @@ def _row(grid: DecayDocument, pair: PairResult) -> list[str]:
     return cells
 
 
-def _notes(grid: DecayDocument) -> Iterator[str]:
+def _notes(grid: DecayDocument) -> Iterator[str | None]:
     stopped = [pair for pair in grid.pairs if pair.n_diverged]
     if diverged := [
         f"{rate(pair.rate)} with factor {pair.factor:g}, {counted(pair.n_diverged, 'fit')}" for pair in stopped
     ]:
         yield f"Diverged, and left out: {'; '.join(diverged)}."
     differences = [pair.difference for pair in grid.pairs if pair.difference]
-    yield from filter(
-        None,
-        [
-            how_judged(DESCRIBED, [found.verdict for found in differences]) if differences else None,
-            few_seeds(grid.n_seeds),
-            power_line([found.variance.components for found in differences if found.verdict]),
-        ],
-    )
+    yield how_to_read(DESCRIBED, differences, grid.n_seeds) if differences else few_seeds(grid.n_seeds)
 
 
 def _summary(grid: DecayDocument) -> str:

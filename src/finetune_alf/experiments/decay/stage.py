@@ -1,11 +1,10 @@
 """Stage `decay`: fit with every rate and every factor of the grid, and score the test split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finetune_alf.compute.environment import shares
 from finetune_alf.data.sample import Sample
-from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.decay.cells import Cell, DecayLine, cell_job, cell_line, cells
 from finetune_alf.experiments.decay.compare import Fits, compare
 from finetune_alf.experiments.decay.document import DecayDocument, DecaySample, PairResult
@@ -32,7 +31,7 @@ def decay(ctx: Context, name: str) -> None:
             fit_runner=run.bench.fit_runner,
             n_layers=run.bench.encoder.n_layers,
             n_fits=len(spec.grid) * spec.n_seeds,
-            tags=run.tags,
+            tags=run.bench.tags(spec.sample),
         ) as fitter:
             fits = fitter.fit(cells(spec), run.kind, ctx.paths.cells("decay", name))
             document = run.document(fits)
@@ -56,15 +55,6 @@ class _Run:
         return self.bench.samples[self.spec.sample]
 
     @property
-    def tags(self) -> Mapping[str, str]:
-        """The tags of every run."""
-        return {
-            "alf.encoder": self.bench.encoder.identity,
-            "alf.sample": self.sample.name,
-            "alf.sample.digest": self.sample.card.digest,
-        }
-
-    @property
     def kind(self) -> CellKind[Cell]:
         """How a cell is fitted, written and logged."""
         bench, precision = self.bench, self.bench.fit_runner.compute.precision
@@ -77,18 +67,18 @@ class _Run:
 
         def logged(cell: Cell, result: RecordedFit) -> LoggedFields:
             rates = {"alf.rate": f"{cell.rate:g}", "alf.decay": f"{cell.factor:g}"}
-            tags = {**self.tags, **rates, "alf.seed": str(cell.seed)}
+            tags = {**bench.tags(self.spec.sample), **rates, "alf.seed": str(cell.seed)}
             return LoggedFields({"test.accuracy": result.score}, tags)
 
         return CellKind(job, line, logged)
 
     def document(self, fits: Fits) -> DecayDocument:
         """Return the document."""
-        spec, encoder, sample = self.spec, self.bench.encoder, self.sample
+        spec, sample = self.spec, self.sample
         truth = sample.splits["test"].labels
         return DecayDocument(
             name=self.name,
-            encoder=EncoderIdentity(name=spec.encoder, identity=encoder.identity, n_layers=encoder.n_layers),
+            encoder=self.bench.encoder_identity,
             sample=DecaySample(
                 name=sample.name,
                 digest=sample.card.digest,

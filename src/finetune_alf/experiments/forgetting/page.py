@@ -9,7 +9,7 @@ from finetune_alf.experiments.forgetting.published import PUBLISHED
 from finetune_alf.paths import Paths
 from finetune_alf.recipe.recipe import FORGETTING_BOUND
 from finetune_alf.report.environments import environment_line
-from finetune_alf.report.evidence import few_seeds, how_judged, p_cell, power_line, verdict_cell
+from finetune_alf.report.evidence import few_seeds, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, error_estimate, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.section import Section
@@ -75,7 +75,7 @@ def beats_one_class(document: ForgettingDocument, result: RateResult) -> bool:
     return result.accuracy is not None and 1 - result.accuracy.low < document.sample.majority_error
 
 
-def _notes(document: ForgettingDocument) -> Iterator[str]:
+def _notes(document: ForgettingDocument) -> Iterator[str | None]:
     yield (
         f'"Beats one class": the interval lies below {score(document.sample.majority_error)}, the error of '
         "predicting the most frequent class for all texts. Differences are from the lowest rate. The lowest error on "
@@ -86,14 +86,7 @@ def _notes(document: ForgettingDocument) -> Iterator[str]:
     ]:
         yield f"Diverged, and left out from there on: {'; '.join(diverged)}."
     differences = [each.difference for each in document.rates if each.difference]
-    yield from filter(
-        None,
-        [
-            how_judged(DESCRIBED, [found.verdict for found in differences]) if differences else None,
-            few_seeds(document.n_seeds),
-            power_line([found.variance.components for found in differences if found.verdict]),
-        ],
-    )
+    yield how_to_read(DESCRIBED, differences, document.n_seeds) if differences else few_seeds(document.n_seeds)
 
 
 def _summary(document: ForgettingDocument) -> str:

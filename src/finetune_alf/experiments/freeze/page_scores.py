@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator
 
+from finetune_alf.comparison import ComparedDifference
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.freeze.document import FreezeDocument, SampleTable
 from finetune_alf.experiments.freeze.family import DESCRIBED
 from finetune_alf.experiments.freeze.figure import Line, differences_by_level, scores_by_level
 from finetune_alf.experiments.freeze.levels import FULL_MODEL
-from finetune_alf.report.evidence import few_seeds, how_judged, p_cell, power_line, verdict_cell
+from finetune_alf.report.evidence import how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, estimate, p_value, score, signed_estimate
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
-from finetune_alf.stats import Verdict
 
 
 def scores_and_differences(sweep: FreezeDocument) -> Section:
@@ -112,14 +112,10 @@ def _verdicts(sweep: FreezeDocument) -> Section:
                 for name, level, difference in found
             ],
         )
-    section.text(
-        how_judged(DESCRIBED, _all_verdicts(sweep)),
-        few_seeds(sweep.n_seeds),
-        power_line([difference.variance.components for _, _, difference in found]),
-    )
+    section.text(how_to_read(DESCRIBED, _all_differences(sweep), sweep.n_seeds))
     return section
 
 
-def _all_verdicts(sweep: FreezeDocument) -> list[Verdict | None]:
+def _all_differences(sweep: FreezeDocument) -> list[ComparedDifference]:
     levels = [level for table in sweep.samples.values() for name, level in table.levels.items() if name != FULL_MODEL]
-    return [found.verdict for level in levels for found in level.differences.values() if found]
+    return [found for level in levels for found in level.differences.values() if found]

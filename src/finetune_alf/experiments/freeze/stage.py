@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from finetune_alf.compute.environment import shares
-from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.freeze.bench import SweepBench, open_sweep
 from finetune_alf.experiments.freeze.cells import Cell, FreezeLine, cell_job, cell_line, cells, level_recipe
 from finetune_alf.experiments.freeze.cost import LevelCost, level_cost
@@ -19,7 +18,7 @@ from finetune_alf.metrics import sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.planning.lengths import fit_lengths
 from finetune_alf.planning.probe import engine_of, shape_of
-from finetune_alf.running.bench import n_outputs
+from finetune_alf.running.bench import encoder_identity_of, fit_tags, n_outputs
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields, fitting, score_note
 from finetune_alf.train.result import RecordedFit
@@ -107,10 +106,9 @@ class _Sweep:
 
     def document(self, tables: Mapping[str, SampleTable], fits: Fits, n_at_once: int) -> FreezeDocument:
         """Return the results of the sweep."""
-        encoder = self.bench.encoder
         return FreezeDocument(
             name=self.name,
-            encoder=EncoderIdentity(name=self.spec.encoder, identity=encoder.identity, n_layers=encoder.n_layers),
+            encoder=encoder_identity_of(self.spec.encoder, self.bench.encoder),
             recipe=self.spec.recipe,
             keep_frac=self.spec.keep_frac,
             n_seeds=self.spec.n_seeds,
@@ -123,9 +121,7 @@ class _Sweep:
     def _logged(self, cell: Cell, result: RecordedFit) -> LoggedFields:
         """Return a cell's fields; the bar shows validation scores, as these select the rate."""
         tags = {
-            "alf.encoder": self.bench.encoder.identity,
-            "alf.sample": cell.sample.name,
-            "alf.sample.digest": cell.sample.digest,
+            **fit_tags(self.bench.encoder.identity, self.bench.samples[cell.sample]),
             "alf.frozen": cell.level.name,
             "alf.seed": str(cell.seed),
         }

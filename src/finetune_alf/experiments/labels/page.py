@@ -8,7 +8,7 @@ from finetune_alf.experiments.labels.family import DESCRIBED
 from finetune_alf.experiments.labels.figure import labels_plot
 from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line
-from finetune_alf.report.evidence import constant_baseline, few_seeds, how_judged, p_cell, power_line, verdict_cell
+from finetune_alf.report.evidence import constant_baseline, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
@@ -155,11 +155,7 @@ def _differences(document: LabelsDocument) -> Section:
             for name, scheme, size, difference in found
         ],
     )
-    section.text(
-        how_judged(DESCRIBED, [difference.verdict for *_, difference in found]),
-        few_seeds(document.n_seeds),
-        power_line([difference.variance.components for *_, difference in found if difference.verdict]),
-    )
+    section.text(how_to_read(DESCRIBED, [difference for *_, difference in found], document.n_seeds))
     return section
 
 

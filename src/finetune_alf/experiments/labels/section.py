@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from finetune_alf.experiments.labels.spec import LabelsSpec
+from finetune_alf.experiments.scheme_checks import contrastive_on_scores
 from finetune_alf.params.checks import (
     Disagreement,
     RawParams,
+    batch_above,
     empty_splits,
     metric_of,
     names_in,
     unknown,
     unknown_each,
     unsuitable_metric,
+    unsuitable_objective,
 )
 from finetune_alf.params.section import named_section
 
@@ -23,7 +26,13 @@ def _check(raw: RawParams, name: str, labels: dict[str, Any]) -> Iterator[Disagr
     path = ("labels", name)
     yield from unknown(raw, (*path, "encoder"), labels.get("encoder"), "encoders")
     yield from unknown_each(raw, (*path, "samples"), labels.get("samples"), "samples")
-    for sample in names_in(labels, "samples"):
+    given = labels.get("n_train")
+    numbers = [number for number in given if isinstance(number, int)] if isinstance(given, list) else []
+    smallest = min(numbers, default=None)
+    yield from batch_above((*path, "recipe", "batch"), labels.get("recipe"), smallest, "the smallest n_train")
+    for index, sample in enumerate(names_in(labels, "samples")):
+        yield from contrastive_on_scores(raw, (*path, "samples", index), labels.get("schemes"), sample)
+        yield from unsuitable_objective(raw, (*path, "recipe", "objective"), labels, sample)
         yield from empty_splits(raw, ".".join(path), sample, ("test",))
         yield from unsuitable_metric(raw, (*path, "metric"), metric_of(labels), sample)
         yield from _too_few_rows(raw, name, labels, sample)

@@ -10,10 +10,12 @@ from finetune_alf.experiments.scheme_spec import (
     RegisteredScheme,
     Schemes,
     UniformScheme,
+    encoder_rate,
 )
 from finetune_alf.metrics import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe
+from finetune_alf.recipe.recipe import forgetting_message
 from finetune_alf.spec import Count, Spec
 from finetune_alf.stats import MIN_SEEDS
 
@@ -60,14 +62,14 @@ class LabelsSpec(Spec):
                 )
             if isinstance(scheme, UniformScheme) and scheme.rate is None:
                 yield "schemes must give uniform a rate, since there is no study that searched one"
+            if (rate := encoder_rate(scheme)) and self.recipe.may_forget_at(rate):
+                yield forgetting_message(f"the rate of scheme {scheme.label}", rate)
         if self.recipe.tasks is not None:
             yield "recipe.tasks must be left out, since every fit has one task"
 
     def _faults_of_numbers(self) -> Iterator[str]:
         if list(self.n_train) != sorted(set(self.n_train)):
             yield f"n_train must rise from number to number, but got {', '.join(map(str, self.n_train))}"
-        elif self.recipe.batch > self.n_train[0]:
-            yield f"recipe.batch must be at most the smallest n_train, {self.n_train[0]}, but got {self.recipe.batch}"
 
     @property
     def _labels(self) -> str:

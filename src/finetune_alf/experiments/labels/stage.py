@@ -5,10 +5,7 @@ from dataclasses import dataclass
 
 from finetune_alf.compute.environment import shares
 from finetune_alf.data.redraw import POOL
-from finetune_alf.data.sample import Sample, load_sample
-from finetune_alf.documents import EncoderIdentity
-from finetune_alf.encoder.load import Encoder
-from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.data.sample import load_sample
 from finetune_alf.experiments.labels.cells import Cell, LabelsLine, cell_job, cell_line, cells
 from finetune_alf.experiments.labels.compare import Fits, compare
 from finetune_alf.experiments.labels.document import LabelsDocument, LabelsSample, SampleTable
@@ -18,11 +15,10 @@ from finetune_alf.experiments.labels.spec import LabelsSpec
 from finetune_alf.experiments.scheme_inputs import scheme_inputs
 from finetune_alf.experiments.scheme_table import scheme_recipes
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.metrics import Metric, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.recipe import AnyRecipe
-from finetune_alf.running.bench import encoder_spec_of, fit_runner_of, n_outputs
+from finetune_alf.running.bench import SamplesBench, fit_tags, samples_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.tracking.record import metric_name
@@ -42,17 +38,18 @@ def labels(ctx: Context, name: str) -> None:
         samples = {each: load_sample(ctx.paths.sample(each)) for each in spec.samples}
         drawn = draws(spec, samples)
         with folders_of(drawn, ctx.paths.studies / f"labels-{name}") as folders:
-            run = _opened(ctx, name, spec, samples, fit_runner_of(ctx, folders))
+            run = _Run(name, spec, samples_bench(ctx, spec.encoder, samples, folders))
+            n_layers = run.bench.encoder.n_layers
             with fitting(
                 ctx,
                 "labels",
                 name,
-                fit_runner=run.fit_runner,
-                n_layers=run.encoder.n_layers,
+                fit_runner=run.bench.fit_runner,
+                n_layers=n_layers,
                 n_fits=len(drawn) * len(spec.schemes),
-                tags={"alf.encoder": run.encoder.identity},
+                tags={"alf.encoder": run.bench.encoder.identity},
             ) as fitter:
-                n_layers, uri = run.encoder.n_layers, fitter.runs.tracker.uri
+                uri = fitter.runs.tracker.uri
                 recipes = scheme_recipes(
                     spec.schemes, scheme_inputs(ctx, NO_STUDY, spec.schemes, spec.recipe, n_layers, uri)
                 )
@@ -70,27 +67,23 @@ class _Run:
 
     name: str
     spec: LabelsSpec
-    samples: Mapping[str, Sample]
-    encoder_spec: EncoderSpec
-    encoder: Encoder
-    fit_runner: FitRunner
+    bench: SamplesBench
 
     @property
     def kind(self) -> CellKind[Cell]:
         """How a cell is fitted, written and logged."""
-        precision, metric = self.fit_runner.compute.precision, self.spec.metric
+        bench, metric = self.bench, self.spec.metric
+        precision = bench.fit_runner.compute.precision
 
         def job(cell: Cell) -> FitJob:
-            return cell_job(cell, self.encoder_spec, precision, metric)
+            return cell_job(cell, bench.encoder_spec, precision, metric)
 
         def line(cell: Cell, result: RecordedFit) -> LabelsLine:
             return cell_line(cell, result)
 
         def logged(cell: Cell, result: RecordedFit) -> LoggedFields:
             tags = {
-                "alf.encoder": self.encoder.identity,
-                "alf.sample": cell.draw.sample,
-                "alf.sample.digest": cell.draw.digest,
+                **fit_tags(bench.encoder.identity, cell.draw.drawn),
                 "alf.n_train": str(cell.draw.n_train),
                 "alf.scheme": cell.scheme,
                 "alf.seed": str(cell.draw.seed),
@@ -101,12 +94,12 @@ class _Run:
 
     def document(self, recipes: Mapping[str, AnyRecipe], fits: Fits) -> LabelsDocument:
         """Return the document."""
-        spec, encoder = self.spec, self.encoder
-        truths = {name: sample.splits["test"].labels for name, sample in self.samples.items()}
+        spec, samples = self.spec, self.bench.samples
+        truths = {name: sample.splits["test"].labels for name, sample in samples.items()}
         results = compare(spec, truths, {name: self._metric(name) for name in truths}, fits)
         return LabelsDocument(
             name=self.name,
-            encoder=EncoderIdentity(name=spec.encoder, identity=encoder.identity, n_layers=encoder.n_layers),
+            encoder=self.bench.encoder_identity,
             metric=spec.metric,
             recipe=spec.recipe,
             recipes=dict(recipes),
@@ -119,10 +112,10 @@ class _Run:
         )
 
     def _metric(self, sample: str) -> Metric:
-        return sample_metric(self.spec.metric, self.samples[sample].card.n_classes)
+        return sample_metric(self.spec.metric, self.bench.samples[sample].card.n_classes)
 
     def _described(self, name: str) -> LabelsSample:
-        sample = self.samples[name]
+        sample = self.bench.samples[name]
         truth = sample.splits["test"].labels
         return LabelsSample(
             name=name,
@@ -131,12 +124,6 @@ class _Run:
             n_test=len(truth),
             majority_baseline=majority_baseline(self._metric(name), truth),
         )
-
-
-def _opened(ctx: Context, name: str, spec: LabelsSpec, samples: Mapping[str, Sample], fit_runner: FitRunner) -> _Run:
-    encoder_spec, first = encoder_spec_of(ctx, spec.encoder), next(iter(samples.values()))
-    encoder = fit_runner.loader.encoder(encoder_spec, n_outputs(first.card))
-    return _Run(name, spec, samples, encoder_spec, encoder, fit_runner)
 
 
 def _summary(document: LabelsDocument) -> dict[str, float]:

@@ -13,7 +13,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.recipe import Recipe, TaskSpec, TasksSpec
 from finetune_alf.recipe.tasks import TaskSampling
 from finetune_alf.report.environments import environment_rows
-from finetune_alf.report.evidence import few_seeds, how_judged, p_cell, power_line, verdict_cell
+from finetune_alf.report.evidence import how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
@@ -66,11 +66,7 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
         [_cost_row(name, cell) for name, cell in document.cells.items()],
     )
     differences = [cell.difference for cell in document.cells.values() if cell.difference]
-    section.text(
-        how_judged(DESCRIBED, [found.verdict for found in differences]),
-        few_seeds(document.n_seeds),
-        power_line([found.variance.components for found in differences if found.verdict]),
-    )
+    section.text(how_to_read(DESCRIBED, differences, document.n_seeds))
     section.append(published_section(document, lines))
     return section
 

@@ -17,7 +17,7 @@ from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.params.section import entry
 from finetune_alf.recipe.task_plans import task_plans
-from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
+from finetune_alf.running.bench import encoder_spec_of, fit_runner_of, fit_tags
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.train.result import RecordedFit
@@ -66,11 +66,7 @@ class _MixtureBench:
 
     @property
     def tags(self) -> dict[str, str]:
-        return {
-            "alf.encoder": self.identity,
-            "alf.sample": self.sample.name,
-            "alf.sample.digest": self.sample.card.digest,
-        }
+        return fit_tags(self.identity, self.sample)
 
     @property
     def truths(self) -> Truths:

@@ -10,7 +10,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD
 from finetune_alf.recipe import Adapter, Curve
 from finetune_alf.report.environments import environment_rows
-from finetune_alf.report.evidence import constant_baseline, few_seeds, how_judged, p_cell, power_line, verdict_cell
+from finetune_alf.report.evidence import constant_baseline, few_seeds, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate, score, signed_estimate
 from finetune_alf.report.part import Part, documents
 from finetune_alf.report.search import words
@@ -134,7 +134,7 @@ def _has_published(table: SampleTable) -> bool:
     return any(row.published for row in table.combinations)
 
 
-def _notes(testbed: SchemesDocument) -> Iterator[str]:
+def _notes(testbed: SchemesDocument) -> Iterator[str | None]:
     low = list(filter(None, (_not_above_baseline(name, table) for name, table in testbed.samples.items())))
     diverged = [
         f"{_named(row)} on `{name}` {row.n_diverged} x"
@@ -151,14 +151,7 @@ def _notes(testbed: SchemesDocument) -> Iterator[str]:
     if testbed.recipe.keep == "best" and testbed.score_on == "validation":
         yield "The best epoch of each fit was chosen on the split that scores it, so all scores are optimistic."
     differences = [row.difference for row in _rows(testbed) if row.difference]
-    yield from filter(
-        None,
-        [
-            how_judged(DESCRIBED, [found.verdict for found in differences]) if differences else None,
-            few_seeds(testbed.n_seeds),
-            power_line([found.variance.components for found in differences if found.verdict]),
-        ],
-    )
+    yield how_to_read(DESCRIBED, differences, testbed.n_seeds) if differences else few_seeds(testbed.n_seeds)
     yield (
         "All schemes have the rate of the testbed, which need not be the best rate of each: their order may be "
         "different at another rate."

@@ -142,9 +142,7 @@ class _Testbed:
 
     def _logged(self, cell: Cell, result: RecordedFit) -> LoggedFields:
         tags = {
-            "alf.encoder": self.bench.encoder.identity,
-            "alf.sample": cell.sample,
-            "alf.sample.digest": self._digest(cell),
+            **self.bench.tags(cell.sample),
             "alf.scheme": cell.combination.scheme,
             "alf.adapter": cell.combination.adapter_name,
             "alf.curve": cell.combination.curve.kind,

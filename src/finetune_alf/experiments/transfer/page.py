@@ -15,7 +15,7 @@ from finetune_alf.experiments.transfer.published import thesis_section
 from finetune_alf.paths import Paths
 from finetune_alf.register.recommend import BASELINE, LINEAR, PRIMARY, UNIFORM, SchemeDifferences
 from finetune_alf.report.environments import environment_line
-from finetune_alf.report.evidence import constant_baseline, few_seeds, how_judged, p_cell, power_line, verdict_cell
+from finetune_alf.report.evidence import constant_baseline, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, score, signed_estimate
 from finetune_alf.report.part import Part
 from finetune_alf.report.search import words
@@ -160,11 +160,7 @@ def _differences(transfers: Transfers, metric: str) -> Section:
             ],
         )
     family = transfer_family([transfer.document for transfer in transfers])
-    section.text(
-        how_judged(family.described, [found.verdict for found in differences.values()]),
-        few_seeds(_n_seeds(transfers)),
-        power_line([found.variance.components for found in primary.values()]),
-    )
+    section.text(how_to_read(family.described, list(differences.values()), _n_seeds(transfers)))
     if exploratory := {key: found for key, found in differences.items() if key not in primary}:
         section.text(f"**Exploratory differences**{_searched_on(transfers)}")
         section.table(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from finetune_alf.experiments.scheme_spec import kinds_of
+from finetune_alf.experiments.scheme_checks import contrastive_on_scores, refused_rates
 from finetune_alf.experiments.transfer.spec import TransferSpec
 from finetune_alf.metrics import PROBLEM_TYPES
 from finetune_alf.params.checks import LABELS, Disagreement, RawParams, metric_of, names_in, unknown_each
@@ -17,13 +17,11 @@ def _check(raw: RawParams) -> Iterator[Disagreement]:
     for name, spec in raw.entries("studies"):
         if name in named and raw.tasks(spec.get("sample")):
             yield ("transfer", "studies"), f"must name studies of one task, but that of {name} is a mixture of several"
+    for study in named:
+        yield from refused_rates(raw, transfer.get("schemes"), study)
     for index, sample in enumerate(names_in(transfer, "samples")):
         kind = raw.problem_type(sample)
-        if kind == "regression" and "contrastive" in kinds_of(transfer.get("schemes")):
-            yield (
-                ("transfer", "samples", index),
-                f"must have classes for the scheme contrastive, but {sample} has scores",
-            )
+        yield from contrastive_on_scores(raw, ("transfer", "samples", index), transfer.get("schemes"), sample)
         for study in named:
             metric = metric_of(studies.get(study)) or ""
             if kind and PROBLEM_TYPES.get(metric, kind) != kind:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from finetune_alf.compute.environment import shares
-from finetune_alf.experiments.scheme_inputs import scheme_inputs
+from finetune_alf.experiments.scheme_inputs import n_fitted, scheme_inputs
 from finetune_alf.experiments.scheme_table import scheme_recipes
 from finetune_alf.experiments.transfer.cells import (
     Cell,
@@ -42,7 +42,7 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
             sample,
             fit_runner=bench.fit_runner,
             n_layers=bench.encoder.n_layers,
-            n_fits=len(spec.schemes) * spec.n_seeds,
+            n_fits=n_fitted(ctx, study, spec.schemes) * spec.n_seeds,
             tags={**bench.tags, "alf.study": study},
         ) as fitter,
     ):

@@ -1,0 +1,42 @@
+"""What must agree between a list of schemes and other sections of params.yaml."""
+
+import json
+from collections.abc import Iterator
+
+from pydantic import TypeAdapter, ValidationError
+
+from finetune_alf.experiments.scheme_spec import AnyScheme, Schemes, encoder_rate
+from finetune_alf.params.checks import Disagreement, RawParams
+from finetune_alf.params.document import KeyPath
+from finetune_alf.recipe import Recipe
+from finetune_alf.recipe.recipe import forgetting_message
+
+_SCHEMES: TypeAdapter[tuple[AnyScheme, ...]] = TypeAdapter(Schemes)
+
+
+def contrastive_on_scores(raw: RawParams, path: KeyPath, schemes: object, sample: str) -> Iterator[Disagreement]:
+    """Yield a sample whose labels are scores, where a scheme draws pairs of equal classes."""
+    kinds = (each.get("kind") if isinstance(each, dict) else each for each in _listed(schemes))
+    if raw.problem_type(sample) == "regression" and "contrastive" in kinds:
+        yield path, f"must have classes for the scheme contrastive, but {sample} has scores"
+
+
+def refused_rates(raw: RawParams, schemes: object, study: str) -> Iterator[Disagreement]:
+    """Yield the rates of `transfer.schemes` that the recipe of a study does not allow."""
+    spec = raw.section("studies").get(study)
+    try:
+        recipe = Recipe.model_validate_json(_json(spec.get("recipe") if isinstance(spec, dict) else None))
+        checked = _SCHEMES.validate_json(_json(schemes))
+    except ValidationError:
+        return  # of the recipe or the schemes, found by their own checks
+    for index, scheme in enumerate(checked):
+        if (rate := encoder_rate(scheme)) and recipe.may_forget_at(rate):
+            yield ("transfer", "schemes", index), forgetting_message(f"the rate, for study {study},", rate)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, default=str)
+
+
+def _listed(schemes: object) -> list[object]:
+    return schemes if isinstance(schemes, list) else []
