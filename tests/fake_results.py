@@ -1,5 +1,6 @@
 """Made-up results of fits, for tests of code that only reads results."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from finetune_alf.compute import Environment, EnvironmentShare
@@ -34,6 +35,14 @@ def fake_result(**given: Any) -> RecordedFit:
     if given.get("stopped") == "diverged":
         given |= {"kept_epoch": None, "score": None, "loss": None, "predictions": (), "tasks": None}
     return RecordedFit(**(_DEFAULTS | given))
+
+
+def fake_fit(truth: Sequence[int], n_wrong: int | None, **given: Any) -> RecordedFit:
+    """Return a fit whose first `n_wrong` predictions, of two classes, are wrong; None is one that diverged."""
+    if n_wrong is None:
+        return fake_result(stopped="diverged", seconds=62.0, **given)
+    predictions = (*(1 - label for label in truth[:n_wrong]), *truth[n_wrong:])
+    return fake_result(predictions=predictions, seconds=62.0, **given)
 
 
 def fake_trial(number: int, rates: LayerRates, score: float | None) -> TrialRecord:

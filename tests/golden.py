@@ -3,6 +3,13 @@
 import os
 from pathlib import Path
 
+from finetune_alf.report.part import Part
+
+
+def page_of(part: Part) -> str:
+    """Return a part of the report as one text: its lines of the summary, then its section."""
+    return "\n\n".join([*part.in_short, part.section.markdown])
+
 
 def golden(path: Path, text: str) -> str:
     """Return the text kept in a file, for `assert text == golden(path, text)`."""

@@ -3,6 +3,7 @@
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Context
+from finetune_alf.running.prepare import prepare
 
 PARAMS = """
 project: small
@@ -57,6 +58,29 @@ transfer:
   schemes: [feature_extraction, baseline, alf-1, alf-2, decayed]
   n_seeds: 2
 """
+
+
+def context_of(root):
+    """The context of a project, whose params.yaml is there."""
+    return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())
+
+
+def project_after(experiment, name, root, params):
+    """A project with these params and the films prepared, after a run of an experiment's entry."""
+    (root / "params.yaml").write_text(params)
+    ctx = context_of(root)
+    prepare(ctx, "films")
+    experiment.run(ctx, name)
+    return ctx
+
+
+def n_fitted_after_a_loss(experiment, name, ctx):
+    """How many fits a second start does where the last result is lost."""
+    ledger = ctx.paths.ledger(f"{experiment.key}-{name}")
+    kept = ledger.read_text().strip().split("\n")[:-1]
+    ledger.write_text("\n".join(kept))
+    experiment.run(context_of(ctx.paths.root), name)
+    return len(ledger.read_text().strip().split("\n")) - len(kept)
 
 
 class RecordingConsole:

@@ -1,5 +1,6 @@
 """The registry, dvc.yaml, the default parameters and the folders of results name the same experiments."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from finetune_alf.experiments.experiment import Experiment
 from finetune_alf.experiments.freeze.experiment import FREEZE
 from finetune_alf.experiments.registry import BUILT_IN, load_params, model_of, plannables, registry
 from finetune_alf.params.presets import find_source
+from finetune_alf.paths import Paths
 
 ROOT = Path(__file__).parents[2]
 DVC = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
@@ -52,6 +54,15 @@ def test_its_room_has_the_modules_of_a_room(experiment: Experiment) -> None:
     room = ROOT / "src" / "finetune_alf" / "experiments" / experiment.key
     modules = {file.stem for file in room.glob("*.py")}
     assert {"spec", "section", "stage", "document", "page", "figure", "planned", "experiment"} <= modules
+
+
+@each
+def test_what_its_methods_need_is_in_the_modules_beside_it(experiment: Experiment, tmp_path: Path) -> None:
+    assert experiment.section.key == experiment.key
+    assert experiment.part(Paths(tmp_path)) is None
+    room = f"finetune_alf.experiments.{experiment.key}"
+    assert callable(getattr(import_module(f"{room}.stage"), experiment.key))
+    assert callable(getattr(import_module(f"{room}.planned"), f"{experiment.key}_planned"))
 
 
 def test_no_stage_and_no_folder_of_results_belongs_to_an_experiment_that_is_not_there() -> None:

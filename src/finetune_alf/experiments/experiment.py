@@ -1,8 +1,8 @@
 """Experiment: all that the package asks of one. The commands, `plan`, `run`, `params` and the report loop over them."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:  # the command line lists experiments without loading any of these
@@ -60,17 +60,42 @@ class Experiment(Protocol):
         ...
 
 
-class NamedExperiment(ABC):
-    """What experiments have in common whose section holds entries by name, each of them run by itself."""
+class NamedExperiment:
+    """What experiments have in common whose section holds entries by name, each of them run by itself.
 
+    The modules beside that of the class have what its methods need: `section` has SECTION, and for a key `freeze`
+    `stage` has a function `freeze`, `planned` has `freeze_planned`, and `page` has `freeze_part`.
+    """
+
+    key: ClassVar[str]
+    help: ClassVar[Help]
     arguments: ClassVar[tuple[str, ...]] = ("name",)
     before_studies: ClassVar[bool] = False
 
     @property
-    @abstractmethod
     def section(self) -> "Section[Any]":
         """Its section of params.yaml."""
+        section: Section[Any] = self._beside("section", "SECTION")
+        return section
 
     def choices(self, params: "Params") -> tuple[Sequence[str], ...]:
         """Return the names of the entries."""
         return (tuple(self.section.of(params)),)
+
+    def run(self, ctx: "Context", *arguments: str) -> None:
+        """Do the fits of an entry that are not done yet, and write cells and document."""
+        self._beside("stage", self.key)(ctx, *arguments)
+
+    def planned(self, ctx: "Context", name: str) -> "PlannedFits":
+        """Return the fits of an entry."""
+        planned: PlannedFits = self._beside("planned", f"{self.key}_planned")(ctx, name)
+        return planned
+
+    def part(self, paths: "Paths") -> "Part | None":
+        """Return the part of the report about all entries that have run."""
+        part: Part | None = self._beside("page", f"{self.key}_part")(paths)
+        return part
+
+    def _beside(self, module: str, name: str) -> Any:
+        package = type(self).__module__.rpartition(".")[0]
+        return getattr(import_module(f"{package}.{module}"), name)

@@ -1,6 +1,6 @@
 """Decay grids with planted predictions: how many of the test texts each fit gets wrong."""
 
-from fake_results import SHARES, fake_result
+from fake_results import SHARES, fake_fit
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.decay.cells import cells
 from finetune_alf.experiments.decay.compare import compare
@@ -17,18 +17,9 @@ def grid_spec(**changes):
     return DecaySpec(**({"encoder": "tiny", "sample": "imdb", "recipe": RECIPE} | changes))
 
 
-def wrong(n):
-    """Predictions of which the first `n` are wrong; none where the fit diverged."""
-    return () if n is None else (*(1 - label for label in TRUTH[:n]), *TRUTH[n:])
-
-
 def planted(spec, n_wrong):
     """The cells with results: `n_wrong` gives (rate, factor, index of the seed) a number of wrong texts."""
-    pairs = [(cell, wrong(n_wrong(cell.rate, cell.factor, cell.index))) for cell in cells(spec)]
-    return [
-        (cell, fake_result(predictions=predictions, stopped="epochs" if predictions else "diverged", seconds=62.0))
-        for cell, predictions in pairs
-    ]
+    return [(cell, fake_fit(TRUTH, n_wrong(cell.rate, cell.factor, cell.index))) for cell in cells(spec)]
 
 
 def grid_document(name, spec, n_wrong):

@@ -12,7 +12,7 @@ from finetune_alf.experiments.decay.page import decay_part
 from finetune_alf.experiments.decay.published import ERRORS_PERCENT, published_error
 from finetune_alf.paths import Paths
 from finetune_alf.stats import NO_EVIDENCE
-from golden import golden
+from golden import golden, page_of
 
 
 def n_wrong(rate, factor, index):
@@ -79,7 +79,7 @@ def test_the_page_is_what_the_documents_say(tmp_path):
     ):
         document.write(paths.document("decay", document.name))
     part = decay_part(paths)
-    page = "\n\n".join([*part.in_short, part.section.markdown])
+    page = page_of(part)
     assert page == golden(Path(__file__).with_name("decay_page.md"), page)
     assert list(part.section.pictures) == ["bert-decay.png", "plain-decay.png"]
 

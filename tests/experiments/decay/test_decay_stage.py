@@ -7,11 +7,8 @@ from finetune_alf.experiments.decay.cells import DecayLine
 from finetune_alf.experiments.decay.document import DecayDocument
 from finetune_alf.experiments.decay.experiment import DECAY
 from finetune_alf.experiments.registry import load_params
-from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
-from finetune_alf.running.context import Context
-from finetune_alf.running.prepare import prepare
-from small_project import PARAMS, RecordingConsole
+from small_project import PARAMS, n_fitted_after_a_loss, project_after
 
 GRID = """
 decay:
@@ -30,18 +27,9 @@ decay:
 PAIRS = [(1e-4, 1.0), (1e-4, 0.5), (1e-5, 1.0), (1e-5, 0.5)]
 
 
-def context(root):
-    return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    root = tmp_path_factory.mktemp("grid")
-    (root / "params.yaml").write_text(PARAMS + GRID)
-    ctx = context(root)
-    prepare(ctx, "films")
-    DECAY.run(ctx, "grid")
-    return ctx
+    return project_after(DECAY, "grid", tmp_path_factory.mktemp("grid"), PARAMS + GRID)
 
 
 def test_every_pair_is_fitted_under_every_seed_and_scored_on_the_test_split(done):
@@ -57,17 +45,11 @@ def test_every_pair_is_fitted_under_every_seed_and_scored_on_the_test_split(done
     assert done.console.lines[-1].startswith("grid, test error by rate and factor: 0.0001/1 ")
 
 
-def test_a_second_start_fits_nothing_anew_and_one_that_lost_a_result_only_that(done):
-    ledger = done.paths.ledger("decay-grid")
-    before = done.paths.document("decay", "grid").read_bytes()
-    kept = ledger.read_text().strip().split("\n")
-    ledger.write_text("\n".join(kept[:-1]))
-    DECAY.run(context(done.paths.root), "grid")
-    assert len(ledger.read_text().strip().split("\n")) == len(kept)
+def test_a_second_start_that_lost_a_result_fits_only_that(done):
+    before = DecayDocument.read(done.paths.document("decay", "grid"))
+    assert n_fitted_after_a_loss(DECAY, "grid", done) == 1
     again = DecayDocument.read(done.paths.document("decay", "grid"))
-    assert [pair.accuracy for pair in again.pairs] == [
-        pair.accuracy for pair in DecayDocument.model_validate_json(before).pairs
-    ]
+    assert [pair.accuracy for pair in again.pairs] == [pair.accuracy for pair in before.pairs]
 
 
 def test_its_fits_are_planned(done, quick_probes):

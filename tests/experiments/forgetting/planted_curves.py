@@ -1,6 +1,6 @@
 """Forgetting experiments with planted predictions and planted errors on the way."""
 
-from fake_results import SHARES, fake_result
+from fake_results import SHARES, fake_fit
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.forgetting.cells import cells
 from finetune_alf.experiments.forgetting.compare import compare
@@ -37,9 +37,7 @@ def curve(*errors):
 def fitted(*errors):
     """A fit with these validation errors, the last one in its predictions: its first texts are wrong."""
     n_wrong = None if errors[-1] is None else round(errors[-1] * len(TRUTH))
-    predictions = () if n_wrong is None else (*(1 - label for label in TRUTH[:n_wrong]), *TRUTH[n_wrong:])
-    stopped = "epochs" if predictions else "diverged"
-    return fake_result(epochs=curve(*errors), predictions=predictions, stopped=stopped, seconds=62.0)
+    return fake_fit(TRUTH, n_wrong, epochs=curve(*errors))
 
 
 def planted(spec, errors):

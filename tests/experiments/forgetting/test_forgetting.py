@@ -10,7 +10,7 @@ from finetune_alf.experiments.forgetting.compare import compare, errors_by_step
 from finetune_alf.experiments.forgetting.figure import forgetting_plot
 from finetune_alf.experiments.forgetting.page import forgetting_part
 from finetune_alf.paths import Paths
-from golden import golden
+from golden import golden, page_of
 
 
 def errors(rate, index):
@@ -88,7 +88,7 @@ def test_the_page_is_what_the_documents_say(tmp_path):
     ):
         document.write(paths.document("forgetting", document.name))
     part = forgetting_part(paths)
-    page = "\n\n".join([*part.in_short, part.section.markdown])
+    page = page_of(part)
     assert page == golden(Path(__file__).with_name("forgetting_page.md"), page)
     assert list(part.section.pictures) == ["bert-forgetting.png", "some-forgetting.png"]
 

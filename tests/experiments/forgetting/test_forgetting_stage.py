@@ -7,11 +7,8 @@ from finetune_alf.experiments.forgetting.cells import ForgettingLine
 from finetune_alf.experiments.forgetting.document import ForgettingDocument
 from finetune_alf.experiments.forgetting.experiment import FORGETTING
 from finetune_alf.experiments.registry import load_params
-from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
-from finetune_alf.running.context import Context
-from finetune_alf.running.prepare import prepare
-from small_project import PARAMS, RecordingConsole
+from small_project import PARAMS, n_fitted_after_a_loss, project_after
 
 CURVES = """
 forgetting:
@@ -29,18 +26,9 @@ forgetting:
 """
 
 
-def context(root):
-    return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    root = tmp_path_factory.mktemp("curves")
-    (root / "params.yaml").write_text(PARAMS + CURVES)
-    ctx = context(root)
-    prepare(ctx, "films")
-    FORGETTING.run(ctx, "curves")
-    return ctx
+    return project_after(FORGETTING, "curves", tmp_path_factory.mktemp("curves"), PARAMS + CURVES)
 
 
 def test_every_fit_is_scored_every_so_many_steps(done):
@@ -61,12 +49,8 @@ def test_every_fit_is_scored_every_so_many_steps(done):
 
 
 def test_a_second_start_that_lost_a_result_fits_only_that(done):
-    ledger = done.paths.ledger("forgetting-curves")
     before = ForgettingDocument.read(done.paths.document("forgetting", "curves"))
-    kept = ledger.read_text().strip().split("\n")
-    ledger.write_text("\n".join(kept[:-1]))
-    FORGETTING.run(context(done.paths.root), "curves")
-    assert len(ledger.read_text().strip().split("\n")) == len(kept)
+    assert n_fitted_after_a_loss(FORGETTING, "curves", done) == 1
     again = ForgettingDocument.read(done.paths.document("forgetting", "curves"))
     assert [each.errors for each in again.rates] == [each.errors for each in before.rates]
 

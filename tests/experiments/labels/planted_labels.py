@@ -1,6 +1,6 @@
 """Labels experiments with planted predictions: how many of the test texts each fit gets wrong."""
 
-from fake_results import SHARES, fake_result
+from fake_results import SHARES, fake_fit
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.labels.cells import cells
 from finetune_alf.experiments.labels.compare import compare
@@ -33,12 +33,6 @@ def recipes_of(spec):
     return scheme_recipes(spec.schemes, SchemeInputs(spec.recipe, 2))
 
 
-def fitted(n_wrong):
-    """A fit whose first `n_wrong` predictions are wrong; None is one that diverged."""
-    predictions = () if n_wrong is None else (*(1 - label for label in TRUTH[:n_wrong]), *TRUTH[n_wrong:])
-    return fake_result(predictions=predictions, stopped="epochs" if predictions else "diverged", seconds=62.0)
-
-
 def planted(spec, n_wrong):
     """The cells with results: `n_wrong` gives (sample, scheme, n_train, index of the draw) a number of wrong texts."""
     draws = [
@@ -48,7 +42,7 @@ def planted(spec, n_wrong):
         for n_train in spec.n_train
     ]
     return [
-        (cell, fitted(n_wrong(cell.draw.sample, cell.scheme, cell.draw.n_train, cell.draw.index)))
+        (cell, fake_fit(TRUTH, n_wrong(cell.draw.sample, cell.scheme, cell.draw.n_train, cell.draw.index)))
         for cell in cells(draws, recipes_of(spec))
     ]
 

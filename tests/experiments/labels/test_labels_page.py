@@ -11,7 +11,7 @@ from finetune_alf.experiments.labels.page import labels_part, texts_cell
 from finetune_alf.experiments.scheme_spec import schemes_named
 from finetune_alf.paths import Paths
 from finetune_alf.stats import NO_EVIDENCE
-from golden import golden
+from golden import golden, page_of
 
 WRONG = {
     "baseline": {32: 60, 64: 40, 128: 20},
@@ -62,7 +62,7 @@ def test_the_page_is_what_the_documents_say(tmp_path, document):
     for each in (document, labels_document("alone", alone, n_wrong)):
         each.write(paths.document("labels", each.name))
     part = labels_part(paths)
-    page = "\n\n".join([*part.in_short, part.section.markdown])
+    page = page_of(part)
     assert page == golden(Path(__file__).with_name("labels_page.md"), page)
     assert list(part.section.pictures) == ["alone-labels.png", "few-labels.png"]
 

@@ -10,11 +10,9 @@ from finetune_alf.experiments.labels.draws import draws
 from finetune_alf.experiments.labels.experiment import LABELS
 from finetune_alf.experiments.labels.section import SECTION
 from finetune_alf.experiments.registry import load_params
-from finetune_alf.paths import Paths
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.planning.plan import plan
-from finetune_alf.running.context import Context
-from finetune_alf.running.prepare import prepare
-from small_project import PARAMS, RecordingConsole
+from small_project import PARAMS, n_fitted_after_a_loss, project_after
 
 FEW = """
 labels:
@@ -34,18 +32,9 @@ labels:
 N_CELLS = 2 * 2 * 3
 
 
-def context(root):
-    return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    root = tmp_path_factory.mktemp("few")
-    (root / "params.yaml").write_text(PARAMS + FEW)
-    ctx = context(root)
-    prepare(ctx, "films")
-    LABELS.run(ctx, "few")
-    return ctx
+    return project_after(LABELS, "few", tmp_path_factory.mktemp("few"), PARAMS + FEW)
 
 
 def test_every_scheme_is_fitted_on_every_number_of_texts_of_every_draw(done):
@@ -79,13 +68,9 @@ def test_a_larger_draw_begins_with_the_texts_of_a_smaller_one(done):
 
 def test_the_draws_files_are_gone_and_a_second_start_fits_only_what_was_lost(done):
     assert not (done.paths.studies / "labels-few").exists()
-    ledger = done.paths.ledger("labels-few")
     before = LabelsDocument.read(done.paths.document("labels", "few"))
-    kept = ledger.read_text().strip().split("\n")
-    assert len([line for line in kept if line]) == N_CELLS
-    ledger.write_text("\n".join(kept[:-1]))
-    LABELS.run(context(done.paths.root), "few")
-    assert len(ledger.read_text().strip().split("\n")) == len(kept)
+    assert len(Ledger(done.paths.ledger("labels-few")).results) == N_CELLS
+    assert n_fitted_after_a_loss(LABELS, "few", done) == 1
     after = LabelsDocument.read(done.paths.document("labels", "few"))
     scores = [
         [[size.score for size in sizes] for sizes in each.samples["films"].schemes.values()] for each in (before, after)

@@ -1,15 +1,8 @@
 """Freeze sweeps as an experiment of the registry."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from finetune_alf.experiments.experiment import Help, NamedExperiment
-
-if TYPE_CHECKING:
-    from finetune_alf.params.section import Section
-    from finetune_alf.paths import Paths
-    from finetune_alf.planning.planned import PlannedFits
-    from finetune_alf.report.part import Part
-    from finetune_alf.running.context import Context
 
 
 class FreezeExperiment(NamedExperiment):
@@ -22,31 +15,6 @@ class FreezeExperiment(NamedExperiment):
         "Run the same command again to resume.",
         example="minilm",
     )
-
-    @property
-    def section(self) -> "Section[Any]":
-        """Its section of params.yaml."""
-        from finetune_alf.experiments.freeze.section import SECTION
-
-        return SECTION
-
-    def run(self, ctx: "Context", *arguments: str) -> None:
-        """Do the fits of an entry that are not done yet."""
-        from finetune_alf.experiments.freeze.stage import freeze
-
-        freeze(ctx, *arguments)
-
-    def planned(self, ctx: "Context", name: str) -> "PlannedFits":
-        """Return the fits of an entry."""
-        from finetune_alf.experiments.freeze.planned import freeze_planned
-
-        return freeze_planned(ctx, name)
-
-    def part(self, paths: "Paths") -> "Part | None":
-        """Return the part of the report about the sweeps that have run."""
-        from finetune_alf.experiments.freeze.page import freeze_part
-
-        return freeze_part(paths)
 
 
 FREEZE = FreezeExperiment()
