@@ -234,12 +234,30 @@ def test_prepare_draws_a_sample_and_an_unknown_name_is_told(root: Path) -> None:
     assert "films" in unknown.stderr
 
 
-def test_a_folder_that_was_run_says_how_to_use_single_stages(tmp_path: Path) -> None:
+def test_what_run_kept_serves_the_other_commands_where_there_is_no_params_yaml(root: Path) -> None:
+    kept = root / "results" / "params.yaml"
+    kept.parent.mkdir()
+    text = find_source("default").text
+    kept.write_text(
+        text.replace("films:", "plays:").replace("films", "plays").replace("domain: plays", "domain: films")
+    )
+    assert "samples films" in run(root, "params", "check").stdout  # the folder's own file comes first
+    (root / "params.yaml").unlink()
+    assert run(root, "params", "check").stdout.startswith(f"{kept}: valid; encoders minilm; samples plays,")
+    assert run(root, "prepare", "plays").exit_code == 0
+    assert "nothing registered yet" in run(root, "schedules", "list").stdout
+    overlaid = run(root, "params", "check", "--params", "real-small").stdout
+    assert "plays" not in overlaid  # overlays go over the default then, as in the run before
+
+
+def test_presets_are_merged_into_what_run_kept(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "params.yaml").write_text(find_source("default").text)
-    told = run(tmp_path, "study")
-    assert told.exit_code == 3
-    assert f"cp {tmp_path}/results/params.yaml {tmp_path}/params.yaml" in told.stderr
+    (tmp_path / "results" / "params.yaml").write_text(
+        find_source("default").text.replace("n_trials: 40", "n_trials: 9")
+    )
+    (tmp_path / "more.yaml").write_text("report: {title: Mine}\n")
+    assert run(tmp_path, "params", "use", str(tmp_path / "more.yaml")).exit_code == 0
+    assert load_params(tmp_path / "params.yaml").studies["minilm"].n_trials == 9
 
 
 def test_telemetry_is_off_for_whatever_a_command_loads(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

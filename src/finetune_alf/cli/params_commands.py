@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from finetune_alf.cli.project import overlays_option, params_path, read_params, root_option
+from finetune_alf.cli.project import overlays_option, params_in_force, params_path, read_params, root_option
 
 
 @click.group()
@@ -22,7 +22,7 @@ def check(overlays: tuple[str, ...], root: Path) -> None:
     sizes = [
         f"{name} {', '.join(getattr(checked, name))}" for name in checked.named_sections() if getattr(checked, name)
     ]
-    path = params_path(root)
+    path = params_in_force(root, overlays)
     read = [*([str(path)] if path.exists() else []), *overlays]
     click.echo(f"{' + '.join(read)}: valid; {'; '.join(sizes)}")
 
@@ -47,7 +47,7 @@ def diff(overlays: tuple[str, ...], root: Path) -> None:
     from finetune_alf.params.difference import differences
     from finetune_alf.params.load import read_merged, read_overlay
 
-    path = params_path(root)
+    path = params_in_force(root, overlays)
     before = read_merged(path) if overlays and path.exists() else read_overlay("default")
     for line in differences(before.value, read_merged(path, overlays).value):
         click.echo(line)
@@ -74,8 +74,12 @@ class _NamesPresets(click.Command):
 def use(presets: tuple[str, ...], anew: bool, root: Path) -> None:
     """Merge presets into params.yaml, its comments kept."""
     from finetune_alf.experiments.registry import model_of
+    from finetune_alf.files import write_text
+    from finetune_alf.params.reading import read_source
     from finetune_alf.params.writing import use_presets
 
-    path = params_path(root)
+    path, kept = params_path(root), params_in_force(root)
+    if path != kept and not anew:
+        write_text(path, read_source(kept))
     use_presets(path, presets, model=model_of(), anew=anew)
     click.echo(f"{path}: now with {', '.join(presets)}")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from finetune_alf.cli.console import TerminalConsole
-from finetune_alf.errors import ParamsError
 
 if TYPE_CHECKING:
     from finetune_alf.params import Params
@@ -38,14 +37,22 @@ def params_path(root: Path) -> Path:
     return root / "params.yaml"
 
 
+def kept_params_path(root: Path) -> Path:
+    """Return the file in which `run` keeps the parameters that it ran with."""
+    return root / "results" / "params.yaml"
+
+
+def params_in_force(root: Path, overlays: Sequence[str] = ()) -> Path:
+    """Return the params file of a folder: its own, or else what its last run kept; under overlays its own alone."""
+    own, kept = params_path(root), kept_params_path(root)
+    return kept if not overlays and not own.exists() and kept.exists() else own
+
+
 def read_params(root: Path, overlays: Sequence[str] = ()) -> "Params":
-    """Read a folder's params.yaml with overlays; ParamsError with every fault."""
+    """Read a folder's parameters with overlays; ParamsError with every fault."""
     from finetune_alf.experiments.registry import load_params
 
-    path, ran = params_path(root), root / "results" / "params.yaml"
-    if not overlays and not path.exists() and ran.exists():
-        raise ParamsError(f"{path} does not exist. `finetune-alf run` kept its parameters: cp {ran} {path}")
-    return load_params(path, overlays)
+    return load_params(params_in_force(root, overlays), overlays)
 
 
 def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
@@ -61,7 +68,7 @@ def store_uri(root: Path, uri: str | None = None) -> str:
     """Return the MLflow store named here, in params.yaml or the environment, or else the folder's own."""
     from finetune_alf.tracking.store import tracking_uri
 
-    if uri is None and params_path(root).exists():
+    if uri is None and params_in_force(root).exists():
         uri = read_params(root).tracking.uri
     return tracking_uri(root, uri or os.environ.get("MLFLOW_TRACKING_URI") or None)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from finetune_alf.cli.project import entries, open_context, overlays_option, root_option
+from finetune_alf.cli.project import entries, kept_params_path, open_context, overlays_option, root_option
 
 
 @click.command(short_help="Draw a sample out of its source.", epilog="Example: finetune-alf prepare films")
@@ -101,12 +101,13 @@ def report(root: Path) -> None:
 def run(overlays: tuple[str, ...], root: Path) -> None:
     """Run all stages in order in a folder, without git or DVC.
 
-    What it ran with is kept in results/params.yaml.
+    What it ran with is kept in results/params.yaml. The other commands read that file where the folder has no
+    params.yaml.
     """
     context = open_context(root, overlays)
     from finetune_alf.experiments.registry import registry
     from finetune_alf.experiments.run_all import run_all
     from finetune_alf.params.writing import write_params
 
-    write_params(root / "results" / "params.yaml", context.params)
+    write_params(kept_params_path(root), context.params)
     run_all(context, registry())
