@@ -64,10 +64,10 @@ def _check_size(sample: Sample, rows: Mapping[str, Sequence[Row]], numbers: Mapp
     n = sum(numbers.values())
     largest = min(len(own) * len(rows) + turn for turn, own in enumerate(rows.values()))
     if n > largest:
-        asked = " + ".join(f"n_{split}" for split in POOL)
+        fields = " + ".join(f"n_{split}" for split in POOL)
         present = ", ".join(f"{len(own)} {name}" for name, own in rows.items())
         raise DataError(
-            f"{asked}: must be at most {largest} of sample {sample.name}, by its texts outside of the test split "
+            f"{fields}: must be at most {largest} of sample {sample.name}, by its texts outside of the test split "
             f"({present}), but got {n}. Lower them, or raise n_confirmation of the sample and prepare it again."
         )
 

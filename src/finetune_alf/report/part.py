@@ -1,6 +1,6 @@
 """The part of the page that an experiment adds, and how its documents are read."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -34,3 +34,16 @@ def documents(folder: Path, kind: type[D]) -> Iterator[D]:
     """Yield the documents of a stage's folder by name; InputError names a broken file."""
     for path in sorted(folder.glob("[!.]*.json")):
         yield kind.read(path)
+
+
+def part_of_each(
+    folder: Path, kind: type[D], section_of: Callable[[D], Section], in_short: Callable[[D], Iterable[str]]
+) -> Part | None:
+    """Return a part with a section for each document of a stage's folder; None where there is none."""
+    found = tuple(documents(folder, kind))
+    if not found:
+        return None
+    section = Section()
+    for document in found:
+        section.append(section_of(document))
+    return Part(tuple(line for document in found for line in in_short(document)), section)

@@ -1,6 +1,6 @@
 """What follows from finished replicates: scores, contrasts, tuning curves, optimism, and the needed number."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from statistics import fmean
 
@@ -152,5 +152,4 @@ def _confirmed(line: ReplicateLine, arm: str) -> float:
 
 
 def _mean_over_samples(lines: Lines, value: Callable[[ReplicateLine], float]) -> float:
-    values: Mapping[str, Sequence[float]] = by_sample(lines, value)
-    return fmean(fmean(own) for own in values.values())
+    return fmean(map(fmean, by_sample(lines, value).values()))

@@ -11,20 +11,14 @@ from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.numbers import counted, duration, rate, score
-from finetune_alf.report.part import Part, documents
+from finetune_alf.report.part import Part, part_of_each
 from finetune_alf.report.search import space_in_words, words
 from finetune_alf.report.section import Section
 
 
 def budget_part(paths: Paths) -> Part | None:
     """Return the budgets that have run, one after another."""
-    budgets = tuple(documents(paths.experiment("budget"), BudgetDocument))
-    if not budgets:
-        return None
-    section = Section()
-    for budget in budgets:
-        section.append(_budget_section(budget))
-    return Part(tuple(_in_short(budget) for budget in budgets), section)
+    return part_of_each(paths.experiment("budget"), BudgetDocument, _budget_section, lambda budget: [_in_short(budget)])
 
 
 def _budget_section(budget: BudgetDocument) -> Section:

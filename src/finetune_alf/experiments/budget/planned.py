@@ -40,7 +40,7 @@ def budget_planned(ctx: Context, name: str) -> PlannedFits:
             n_missing = spec.n_replicates - len(done)
             elapsed = _elapsed(sum(line.n_fits for line in done), sum(line.seconds for line in done))
             if sample not in present:
-                total = n_missing * n_fits(spec, [arm.n_fits for arm in arms(spec)])
+                total = n_missing * n_fits(spec)
                 yield predictor.unprepared("replicates", sample, total, elapsed)
             elif n_missing:
                 first = next(each for each in own if each.sample.name == sample)

@@ -1,7 +1,7 @@
 """The replicates of a budget: their order, their identities, their draws and the folders that they need meanwhile."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from finetune_alf.data.prepare import counts_of
 from finetune_alf.data.redraw import redraw
 from finetune_alf.data.sample import Sample, Split, rows_digest, save_sample
 from finetune_alf.documents import EncoderIdentity
+from finetune_alf.experiments.budget.arms import arms
 from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.files import digest
 from finetune_alf.seeds import child_seed
@@ -82,8 +83,9 @@ def workplace(folder: Path, samples: Iterable[Sample]) -> Iterator[tuple[dict[st
         folder.parent.rmdir()
 
 
-def n_fits(spec: BudgetSpec, n_searched: Sequence[int]) -> int:
-    """Return how many fits a replicate has at most, whose arms search with so many."""
+def n_fits(spec: BudgetSpec) -> int:
+    """Return how many fits a replicate has at most."""
+    n_searched = [arm.n_fits for arm in arms(spec)]
     confirmed = (len(n_searched) * spec.n_top + 1) * spec.n_confirm_seeds
     tested = (len(n_searched) + 1) * spec.n_test_seeds + spec.n_permuted + spec.n_random + 1
     return 1 + sum(n_searched) + confirmed + tested

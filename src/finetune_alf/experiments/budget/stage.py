@@ -46,7 +46,7 @@ def budget(ctx: Context, name: str) -> None:
     with ctx.lock(f"budget-{name}"):
         run = _open(ctx, name, spec)
         missing = run.missing
-        total = len(missing) * n_fits(spec, [arm.n_fits for arm in arms(spec)])
+        total = len(missing) * n_fits(spec)
         tags = {"alf.budget": name, "alf.encoder": run.encoder.identity}
         with fitting(
             ctx, KEY, name, fit_runner=run.bench.fit_runner, n_layers=run.encoder.n_layers, n_fits=total, tags=tags

@@ -10,19 +10,13 @@ from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.evidence import few_seeds, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, error_estimate, rate, score, signed_estimate
-from finetune_alf.report.part import Part, documents
+from finetune_alf.report.part import Part, part_of_each
 from finetune_alf.report.section import Section
 
 
 def decay_part(paths: Paths) -> Part | None:
     """Return the grids that have run, one after another."""
-    grids = tuple(documents(paths.experiment("decay"), DecayDocument))
-    if not grids:
-        return None
-    section = Section()
-    for grid in grids:
-        section.append(_section(grid))
-    return Part(tuple(map(_summary, grids)), section)
+    return part_of_each(paths.experiment("decay"), DecayDocument, _section, lambda grid: [_summary(grid)])
 
 
 def _section(grid: DecayDocument) -> Section:

@@ -11,19 +11,15 @@ from finetune_alf.recipe.recipe import FORGETTING_BOUND
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.evidence import few_seeds, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, error_estimate, rate, score, signed_estimate
-from finetune_alf.report.part import Part, documents
+from finetune_alf.report.part import Part, part_of_each
 from finetune_alf.report.section import Section
 
 
 def forgetting_part(paths: Paths) -> Part | None:
     """Return the experiments that have run, one after another."""
-    experiments = tuple(documents(paths.experiment("forgetting"), ForgettingDocument))
-    if not experiments:
-        return None
-    section = Section()
-    for document in experiments:
-        section.append(_section(document))
-    return Part(tuple(map(_summary, experiments)), section)
+    return part_of_each(
+        paths.experiment("forgetting"), ForgettingDocument, _section, lambda document: [_summary(document)]
+    )
 
 
 def _section(document: ForgettingDocument) -> Section:

@@ -10,7 +10,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.evidence import constant_baseline, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, score, signed_estimate
-from finetune_alf.report.part import Part, documents
+from finetune_alf.report.part import Part, part_of_each
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, code
 
@@ -20,13 +20,7 @@ OVERLAP = 0.5
 
 def labels_part(paths: Paths) -> Part | None:
     """Return the experiments that have run, one after another."""
-    experiments = tuple(documents(paths.experiment("labels"), LabelsDocument))
-    if not experiments:
-        return None
-    section = Section()
-    for document in experiments:
-        section.append(_section(document))
-    return Part(tuple(line for document in experiments for line in _summary(document)), section)
+    return part_of_each(paths.experiment("labels"), LabelsDocument, _section, _summary)
 
 
 def _section(document: LabelsDocument) -> Section:

@@ -12,20 +12,14 @@ from finetune_alf.recipe import Adapter, Curve
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.evidence import constant_baseline, few_seeds, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate, score, signed_estimate
-from finetune_alf.report.part import Part, documents
+from finetune_alf.report.part import Part, part_of_each
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, code
 
 
 def schemes_part(paths: Paths) -> Part | None:
     """Return the testbeds that have run, one after another."""
-    testbeds = tuple(documents(paths.experiment("schemes"), SchemesDocument))
-    if not testbeds:
-        return None
-    section = Section()
-    for testbed in testbeds:
-        section.append(_testbed_section(testbed))
-    return Part(tuple(line for testbed in testbeds for line in _summary(testbed)), section)
+    return part_of_each(paths.experiment("schemes"), SchemesDocument, _testbed_section, _summary)
 
 
 def _testbed_section(testbed: SchemesDocument) -> Section:
