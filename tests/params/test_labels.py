@@ -1,4 +1,4 @@
-"""A metric that does not suit the labels of its sample is found where it stands, in every section that has one."""
+"""What does not suit the samples of an entry is found where it stands: metrics, objectives, and batches of draws."""
 
 import pytest
 
@@ -87,3 +87,11 @@ def test_pairs_of_classes_need_classes_in_a_transfer_and_in_labels() -> None:
     found = disagreements({"samples": SAMPLES, "labels": labels})
     assert transferred == "must have classes for the scheme contrastive, but own has scores"
     assert (("labels", "few", "samples", 1), transferred) in found
+
+
+@pytest.mark.parametrize(("n_train", "fits"), [(64, True), (16, False)])
+def test_the_batch_of_a_budget_is_held_to_the_training_texts_that_it_draws(n_train: int, fits: bool) -> None:
+    budget = {"b": {"samples": ["films"], "n_train": n_train, "recipe": {"batch": 32}}}
+    found = disagreements({"samples": {"films": {**SAMPLES["films"], "n_train": 8}}, "budget": budget})
+    batches = [message for place, message in found if place[-1] == "batch"]
+    assert batches == ([] if fits else ["must be at most n_train, 16, but got 32"])

@@ -85,7 +85,8 @@ def check_fits(
         yield from unsuitable_tasks(raw, (*path, "recipe", "tasks"), entry)
         targets = [str(entry.get("sample"))]
     for sample in targets:
-        yield from batch_too_large(raw, (*path, "recipe", "batch"), entry, sample)
+        if "n_train" not in entry:  # or it draws its own training texts
+            yield from batch_too_large(raw, (*path, "recipe", "batch"), entry, sample)
         yield from empty_splits(raw, ".".join(map(str, path)), sample, splits)
         yield from unsuitable_metric(raw, (*path, "metric"), metric, sample)
         yield from unsuitable_objective(raw, (*path, "recipe", "objective"), entry, sample)
