@@ -12,8 +12,8 @@ from finetune_alf.register.candidates import Candidate
 from finetune_alf.register.compare import Reference, References
 from finetune_alf.register.lock import LockDocument, locked_schedules
 from finetune_alf.register.single_rate import SingleRate, TriedRate, uniform_rates
+from finetune_alf.schedules import ConfirmedScore, Provenance, Schedule
 from finetune_alf.schedules.registry import ScheduleVersion
-from finetune_alf.schedules.schedule import ConfirmedScore, Provenance, Schedule
 
 RECIPE = Recipe(rates=UniformRates(rate=5e-5, head=1e-3), epochs=4, batch=8, max_tokens=48)
 HALF = 0.06

@@ -213,7 +213,7 @@ def test_python_in_documents_runs(path: Path, block: str, folder: Path, monkeypa
     model = transformers.DistilBertForSequenceClassification(config)
     encoder = load_encoder(load_params(ROOT / "examples" / "tiny.yaml").encoders["tiny"], n_labels=2)
     monkeypatch.chdir(folder)
-    names = {"model": model, "encoder": encoder}
+    names = {"model": model, "encoder": encoder, "schedule": published("distilbert-alf-1")}
     exec(compile(block, path.name, "exec"), names)  # noqa: S102 - the documents' own
     if "optimizer" in names:
         assert {group["address"] for group in names["optimizer"].param_groups} >= {"embeddings", "layer.3", "head"}

@@ -4,8 +4,9 @@ import torch
 
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import FolderEncoder, RandomEncoder
-from finetune_alf.rates import UniformRates
+from finetune_alf.rates import ListedRates, UniformRates
 from finetune_alf.recipe import Recipe
+from finetune_alf.schedules import Provenance, Schedule
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.parts import TaskSplits
@@ -67,3 +68,12 @@ def load_tiny(dropout=0.1):
 def task_splits(encoder):
     split = tokenized_split(encoder)
     return TaskSplits(train=split, validation=split, scored=split)
+
+
+def tiny_schedule(rates, **changes):
+    """A schedule of these rates, as a study of the tiny encoder would register it."""
+    recipe = tiny_recipe(**({"rates": ListedRates.from_rates(rates)} | changes))
+    provenance = Provenance(
+        study="tiny", encoder="random:1", architecture="bert", n_layers=rates.n_layers, sample_name="meals"
+    )
+    return Schedule(name="tiny-alf-1", recipe=recipe, provenance=provenance)

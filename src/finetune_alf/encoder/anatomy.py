@@ -1,18 +1,31 @@
 """The address of every parameter of an encoder.
 
-The body is `model.base_model`. The stack of layers is the body's outermost ModuleList with the most parameters, and
-`layer.i` is its i-th module. `embeddings` are the body's children with "embed" in their name. `head` is every module
-outside the body, and the body's pooler. `OTHER_PARAMETERS` assigns the rest. Each parameter has exactly one address.
+The body is the `base_model` of the transformers model that a model is or holds (`wrapped.py`). The stack of layers is
+the body's outermost ModuleList with the most parameters, and `layer.i` is its i-th module. `embeddings` are the body's
+children with "embed" in their name. `head` is every module outside the body, and the body's pooler. `OTHER_PARAMETERS`
+assigns the rest. What PEFT adds to `layer.i` is at `adapter.i`. Each parameter has exactly one address.
 """
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from finetune_alf.encoder.wrapped import adapter_parameters, find_body, plain_name
 from finetune_alf.errors import EncoderError, RatesError
-from finetune_alf.rates import EMBEDDINGS, HEAD, POOLER, Address, LayerRates, addresses, is_adapter, layer, rate_source
+from finetune_alf.rates import (
+    EMBEDDINGS,
+    HEAD,
+    POOLER,
+    Address,
+    LayerRates,
+    adapter,
+    addresses,
+    is_adapter,
+    layer,
+    rate_source,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,20 +73,27 @@ class Anatomy:
         frozen = {POOLER, *(set(rates) - {HEAD} if any(map(is_adapter, given)) else ())}
         return {address: 0.0 if address in frozen else rate for address, rate in given.items()}
 
+    def with_pooler(self, names: Collection[str]) -> "Anatomy":
+        """Return the same anatomy with these parameters of the head at `pooler`, an address of their own."""
+        head = tuple(name for name in self.parameters[HEAD] if name not in names)
+        return Anatomy({**self.parameters, POOLER: tuple(names), HEAD: head}) if names else self
+
 
 def anatomy_of(model: "nn.Module") -> Anatomy:
     """Assign the parameters of a transformers model, with a head or without, to addresses.
 
-    A weight tied between body and head belongs to the body. Raises EncoderError when there is no stack of layers, and
-    when a parameter has no address or two of them in the body.
+    The model may be wrapped (DataParallel, DistributedDataParallel, torch.compile, PEFT), or be inside a module of
+    another kind. A weight tied between body and head belongs to the body. Raises EncoderError when there is no stack of
+    layers, and when a parameter has no address or two of them in the body.
     """
-    body, prefix = _body(model)
+    body = find_body(model, _given_to("base_model"))
     stack, n_layers = _stack(body)
-    found = _addresses_by_id(model, prefix, f"{type(body).__name__}:", stack, n_layers)
-    assigned: dict[Address, list[str]] = {address: [] for address in addresses(n_layers)}
+    _refuse_bottlenecks(body)
+    found = _addresses_by_id(body, stack, n_layers)
+    assigned: dict[Address, list[str]] = {address: [] for address in _in_order(n_layers)}
     faults = []
     for name, parameter in model.named_parameters():
-        candidates = found[id(parameter)]
+        candidates = found.get(id(parameter), [HEAD])
         if len(candidates) == 1:
             assigned[candidates[0]].append(name)
         else:
@@ -81,28 +101,22 @@ def anatomy_of(model: "nn.Module") -> Anatomy:
     if faults:
         raise EncoderError(
             f"{type(model).__name__}: every parameter must have exactly one address, but got {_first_five(faults)}. "
-            f"Addresses are given to {_rule(stack)}."
+            f"{_given_to(stack)}"
         )
-    return Anatomy({address: tuple(names) for address, names in assigned.items()})
+    return Anatomy({each: tuple(names) for each, names in assigned.items() if names or not is_adapter(each)})
 
 
 def layers_of(model: "nn.Module") -> "tuple[nn.Module, ...]":
     """Return the modules of the layers, from the input up; raises EncoderError when there is no stack of layers."""
-    body, _ = _body(model)
+    body = find_body(model, _given_to("base_model"))
     stack, _ = _stack(body)
     return tuple(body.get_submodule(stack.rstrip(".")).children())
 
 
-def _body(model: "nn.Module") -> tuple["nn.Module", str]:
-    """Return the body, and the prefix of its parameters' names in the model."""
-    body = id(getattr(model, "base_model", None))
-    for name, module in model.named_modules():
-        if id(module) == body:
-            return module, f"{name}." if name else ""
-    raise EncoderError(
-        f"{type(model).__name__}: must be a transformers model with a base_model, but has none. "
-        f"Addresses are given to {_rule('base_model')}."
-    )
+def _in_order(n_layers: int) -> tuple[Address, ...]:
+    """Return all addresses, adapters after the layers, as `with_adapter` has them."""
+    *below, head = addresses(n_layers)
+    return (*below, *(adapter(index) for index in range(n_layers)), head)
 
 
 def _stack(body: "nn.Module") -> tuple[str, int]:
@@ -120,24 +134,19 @@ def _stack(body: "nn.Module") -> tuple[str, int]:
             best, most, n_layers = outer, size, len(module)
     if not best:
         raise EncoderError(
-            f"{type(body).__name__}: must have a ModuleList of layers, but has none. "
-            f"Addresses are given to {_rule('ModuleList')}."
+            f"{type(body).__name__}: must have a ModuleList of layers, but has none. {_given_to('ModuleList')}"
         )
     return best, n_layers
 
 
-def _addresses_by_id(
-    model: "nn.Module", prefix: str, body: str, stack: str, n_layers: int
-) -> Mapping[int, tuple[Address, ...]]:
-    """Return the addresses of each parameter, by its id; tied parameters have several names."""
+def _addresses_by_id(body: "nn.Module", stack: str, n_layers: int) -> Mapping[int, list[Address]]:
+    """Return the addresses of each parameter of the body, by its id; tied parameters have several names."""
     found: dict[int, set[Address]] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        candidates = found.setdefault(id(parameter), set())
-        if not name.startswith(prefix):
-            candidates.add(HEAD)
-        else:
-            candidates.update(_address(name.removeprefix(prefix), body, stack, n_layers))
-    return {key: tuple(_without_tied_head(candidates)) for key, candidates in found.items()}
+    added = adapter_parameters(body)
+    for name, parameter in body.named_parameters(remove_duplicate=False):
+        places = _address(plain_name(name), f"{type(body).__name__}:", plain_name(stack), n_layers)
+        found.setdefault(id(parameter), set()).update(_adapted(places) if id(parameter) in added else places)
+    return {key: sorted(candidates) for key, candidates in found.items()}
 
 
 def _address(path: str, body: str, stack: str, n_layers: int) -> Iterator[Address]:
@@ -155,17 +164,30 @@ def _address(path: str, body: str, stack: str, n_layers: int) -> Iterator[Addres
         yield from itertools.islice(matches, 1)
 
 
-def _without_tied_head(candidates: set[Address]) -> list[Address]:
-    return sorted(candidates - {HEAD} or candidates)
+def _adapted(places: Iterator[Address]) -> Collection[Address]:
+    """Return the address of an adapter in a layer or the head; one in the embeddings has none."""
+    return [
+        adapter(int(place.removeprefix("layer."))) if place.startswith("layer.") else place
+        for place in places
+        if place != EMBEDDINGS
+    ]
+
+
+def _refuse_bottlenecks(body: "nn.Module") -> None:
+    if any(type(module).__name__ == "Bottleneck" for module in body.modules()):
+        raise EncoderError(
+            f"{type(body).__name__}: has bottleneck adapters, whose layers' norms are trained with them. "
+            "Pass the Encoder that with_adapter returned, in place of its model."
+        )
 
 
 def _first_five(faults: list[str]) -> str:
     return ", ".join(faults[:5]) + (f" and {len(faults) - 5} more" if len(faults) > 5 else "")
 
 
-def _rule(stack: str) -> str:
+def _given_to(stack: str) -> str:
     return (
-        f"the layers ({stack.rstrip('.')}: the outermost ModuleList of base_model with the most parameters), "
-        "children of base_model named *embed*, its pooler, all modules outside it (head), "
-        "and final norms, relative positions, ALBERT's hidden mapping and DeBERTa's convolution"
+        f"Addresses are given to the layers ({stack.rstrip('.')}: the outermost ModuleList of base_model with the most "
+        "parameters), children of base_model named *embed*, its pooler, all modules outside it (head), PEFT's adapters "
+        "in the layers, and final norms, relative positions, ALBERT's hidden mapping and DeBERTa's convolution."
     )

@@ -8,7 +8,7 @@ from finetune_alf.encoder.initial_weights import InitialWeights
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.encoder.tokens import Texts, Tokenizer, Tokens
 from finetune_alf.errors import EncoderError
-from finetune_alf.rates import HEAD, POOLER
+from finetune_alf.rates import HEAD
 from finetune_alf.recipe import Adapter, Pooler
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Encoder:
         names = [name for name in head if "pooler" in name and name in self.initial_weights.loaded]
         if pooler == "learns" or not names:
             return self
-        own = {POOLER: tuple(names), HEAD: tuple(name for name in head if name not in names)}
-        return replace(self, anatomy=Anatomy({**self.anatomy.parameters, **own}))
+        return replace(self, anatomy=self.anatomy.with_pooler(names))
 
     def check_adapter(self, adapter: Adapter | None) -> None:
         """Raise EncoderError unless the encoder has this adapter, or none."""

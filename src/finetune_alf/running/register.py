@@ -25,8 +25,8 @@ from finetune_alf.running.registration_fits import RegistrationFits
 from finetune_alf.running.study import study_key, trial_key
 from finetune_alf.running.trial_schedule import trial_schedule
 from finetune_alf.schedules.names import model_name
+from finetune_alf.schedules.provenance import ConfirmedScore
 from finetune_alf.schedules.registry import Registry
-from finetune_alf.schedules.schedule import ConfirmedScore
 from finetune_alf.stats import optimism
 from finetune_alf.study.records import TrialRecord, read_study, read_trials
 

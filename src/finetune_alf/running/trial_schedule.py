@@ -3,7 +3,7 @@
 import datetime
 
 from finetune_alf.running.bench import Bench
-from finetune_alf.schedules.schedule import ConfirmedScore, Provenance, Schedule
+from finetune_alf.schedules import ConfirmedScore, Provenance, Schedule
 from finetune_alf.study.records import TrialRecord
 
 

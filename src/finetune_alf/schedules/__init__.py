@@ -4,6 +4,7 @@
 registered models of an MLflow store, `pull.py` one function for all three. Only the registry needs MLflow.
 """
 
-from finetune_alf.schedules.schedule import ConfirmedScore, Provenance, Schedule
+from finetune_alf.schedules.provenance import ConfirmedScore, Provenance
+from finetune_alf.schedules.schedule import Schedule
 
 __all__ = ["ConfirmedScore", "Provenance", "Schedule"]

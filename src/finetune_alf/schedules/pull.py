@@ -7,12 +7,13 @@ from finetune_alf.errors import ScheduleError
 from finetune_alf.recipe import FORGETTING_BOUND
 from finetune_alf.schedules.document import MAX_BYTES
 from finetune_alf.schedules.published import PUBLISHED_NAMES, published
-from finetune_alf.schedules.reference import is_registered
+from finetune_alf.schedules.reference import YAML_SUFFIXES, is_file, is_registered
 from finetune_alf.schedules.schedule import Schedule
+from finetune_alf.schedules.yaml_text import json_of_yaml
 
 
 def pull(ref: str, uri: str | None = None, *, allow_forgetting: bool = False) -> Schedule:
-    """Return a schedule by its published name (`distilbert-alf-1`), the path of a .json file, or `model@alias`.
+    """Return a schedule by its published name (`distilbert-alf-1`), the path of a JSON or YAML file, or `model@alias`.
 
     `uri` is the tracking URI of the registry; the default is $MLFLOW_TRACKING_URI, or `mlruns/mlflow.db` in the working
     directory. Raises ScheduleError for anything that is not a schedule, and for a schedule with rates above the
@@ -29,10 +30,12 @@ def pull(ref: str, uri: str | None = None, *, allow_forgetting: bool = False) ->
 
 
 def read_schedule(path: Path) -> Schedule:
-    """Read a schedule from a file of at most one megabyte. Raises ScheduleError with the path."""
+    """Read a schedule from a JSON or YAML file of at most one megabyte. Raises ScheduleError with the path."""
     try:
         with path.open("rb") as file:
-            return Schedule.from_json(file.read(MAX_BYTES + 1), str(path))
+            content = file.read(MAX_BYTES + 1)
+        is_yaml = path.suffix in YAML_SUFFIXES
+        return Schedule.from_json(json_of_yaml(content, str(path)) if is_yaml else content, str(path))
     except (OSError, ValueError) as error:
         raise ScheduleError(f"{path}: must be a readable file, but got {error}.") from None
 
@@ -40,7 +43,7 @@ def read_schedule(path: Path) -> Schedule:
 def _load(ref: str, uri: str | None) -> Schedule:
     if ref in PUBLISHED_NAMES:
         return published(ref)
-    if ref.endswith(".json"):
+    if is_file(ref):
         return read_schedule(Path(ref))
     if is_registered(ref):
         # The registry imports MLflow, which the core installation lacks.
@@ -50,6 +53,6 @@ def _load(ref: str, uri: str | None) -> Schedule:
         store = tracking_uri(Path.cwd(), uri or os.environ.get("MLFLOW_TRACKING_URI") or None)
         return Registry(store).pull(ref).schedule
     raise ScheduleError(
-        f"schedule: must be one of {', '.join(PUBLISHED_NAMES)}, a path that ends in .json, or model@alias, "
+        f"schedule: must be one of {', '.join(PUBLISHED_NAMES)}, a path that ends in .json or .yaml, or model@alias, "
         f"but got {ref[:80]!r}."
     )

@@ -1,69 +1,40 @@
 """The Schedule: a Recipe with a rate for each address, its provenance, and its confirmed score.
 
 It is a JSON document, never code or a pickle. Its digest is that of its identity, which leaves out nulls, so that a
-new optional field does not change the digests of existing schedules.
+new optional field does not change the digests of existing schedules. Reading one needs neither torch nor MLflow: what
+needs them is in other modules, loaded by the method that is called.
 """
 
 import json
-import re
 from itertools import zip_longest
-from typing import Annotated, Any, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
-from finetune_alf.compute import Precision
 from finetune_alf.errors import InputError, ScheduleError
 from finetune_alf.files import digest
 from finetune_alf.identity import identity_of
 from finetune_alf.paths import Name
-from finetune_alf.rates import Address, LayerRates, ListedRates, addresses
+from finetune_alf.rates import LayerRates, ListedRates, addresses
 from finetune_alf.recipe import Recipe
 from finetune_alf.schedules.document import parse_document
-from finetune_alf.spec import NOTE, Spec
+from finetune_alf.schedules.provenance import ConfirmedScore, Provenance
+from finetune_alf.schedules.schema import check_schema, error_list
+from finetune_alf.spec import Spec
 
-SCHEMA_VERSION = 2
+if TYPE_CHECKING:
+    from torch.nn import Module
+    from torch.optim import Optimizer
+    from transformers import TrainerCallback, TrainingArguments
+
+    from finetune_alf.encoder.encoder import Encoder
+    from finetune_alf.schedules.applied import AppliedRates
+    from finetune_alf.schedules.difference import ScheduleDifference
+    from finetune_alf.train.optimizer import ParamGroup
+
 MAX_RATE = 1.0
 """No optimizer trains at a higher rate: a schedule with one is broken or hostile."""
-
-_Score = Annotated[float, Field(ge=-1, le=1)]
-_Count = Annotated[int, Field(ge=1)]
-_Text = Annotated[str, Field(max_length=500)]
-
-
-class Provenance(Spec):
-    """Where a schedule comes from; fields that are unknown for a published schedule are None.
-
-    Version, commit, precision and `created`, the end of the trial in ISO 8601, are those of its trial, so that
-    registering again does not change the digest. `assumed` are the fields of the recipe that the cited source does not
-    give, as in `clip` or `early_stopping.patience`: they are this package's choice. `movement` is how far the
-    trial moved the weights at each address, relative to their size.
-    """
-
-    study: _Text
-    encoder: _Text
-    architecture: _Text
-    n_layers: _Count
-    sample_name: _Text
-    sample_digest: _Text | None = None
-    trial: Annotated[int, Field(ge=0)] | None = None
-    package_version: _Text | None = None
-    git_commit: _Text | None = None
-    precision: Precision | None = None
-    created: _Text | None = None
-    citation: _Text | None = None
-    assumed: Annotated[tuple[_Text, ...] | None, NOTE] = None
-    movement: Annotated[dict[Address, float] | None, NOTE] = None
-
-
-class ConfirmedScore(Spec):
-    """The mean score over new seeds on the confirmation split, with its 95 % interval."""
-
-    metric: _Text
-    mean: _Score
-    low: _Score
-    high: _Score
-    n_seeds: _Count
-    n_texts: _Count
 
 
 class Schedule(Spec):
@@ -107,8 +78,102 @@ class Schedule(Spec):
         raise ScheduleError(
             f"schedule {self.name}: must have rates for an encoder of {n_layers} layers, but got {own}: "
             f"{', '.join(odd[:3])}{' …' if odd[3:] else ''}. "
-            f"To stretch the rates to this depth, use schedule.rates.stretch({n_layers})."
+            f"To stretch the rates to this depth, use schedule.stretch({n_layers})."
         )
+
+    @classmethod
+    def pull(cls, ref: str, uri: str | None = None, *, allow_forgetting: bool = False) -> "Schedule":
+        """Return the schedule of a reference, as `finetune_alf.pull` does."""
+        from finetune_alf.schedules.pull import pull
+
+        return pull(ref, uri, allow_forgetting=allow_forgetting)
+
+    @classmethod
+    def load(cls, file: str | Path) -> "Schedule":
+        """Read a schedule from a file, JSON or YAML. Raises ScheduleError with the path."""
+        from finetune_alf.schedules.pull import read_schedule
+
+        return read_schedule(Path(file))
+
+    @classmethod
+    def published(cls, name: str) -> "Schedule":
+        """Return a schedule of the thesis, such as `distilbert-alf-1`. Raises ScheduleError for any other name."""
+        from finetune_alf.schedules.published import published
+
+        return published(name)
+
+    def apply(self, model: "Module | Encoder") -> "AppliedRates":
+        """Freeze what has a rate of 0, and return a table of what lies at each address and at which rate it learns.
+
+        Raises ScheduleError for a model of another depth, or without the adapters that the schedule was found with, and
+        EncoderError for one whose parameters have no address.
+        """
+        from finetune_alf.schedules.applied import apply
+
+        return apply(self, model)
+
+    def param_groups(self, model: "Module | Encoder", *, weight_decay: float | None = None) -> "list[ParamGroup]":
+        """Return groups for an optimizer, one for each address that learns; two where its norms have no weight decay.
+
+        The weight decay is the recipe's unless given. Freezes and raises as `apply` does.
+        """
+        from finetune_alf.schedules.applied import groups_of
+
+        return groups_of(self, model, weight_decay)
+
+    def optimizer(self, model: "Module | Encoder") -> "Optimizer":
+        """Return torch's optimizer of the recipe with a group for each address. Freezes and raises as `apply` does."""
+        from finetune_alf.schedules.applied import groups_of
+        from finetune_alf.train.optimizer import torch_optimizer
+
+        return torch_optimizer(groups_of(self, model), self.recipe.optimizer)
+
+    def multiplier(self, step: int, n_steps: int) -> float:
+        """Return the curve's factor on all rates at a step, from 0, of a fit of `n_steps`."""
+        return self.recipe.curve.at(step, n_steps, self.recipe.epochs)
+
+    def training_arguments(self, **settings: Any) -> "TrainingArguments":
+        """Return arguments for transformers' Trainer: epochs, batch, curve, clip and precision; `settings` win.
+
+        Raises ScheduleError for a recipe of several tasks or of a contrastive objective, which Trainer cannot train.
+        """
+        from finetune_alf.schedules.trainer import training_arguments
+
+        return training_arguments(self, settings)
+
+    def trainer_kwargs(self, model: "Module | Encoder", **settings: Any) -> dict[str, Any]:
+        """Return `args`, `optimizers` and `callbacks` for `Trainer(model=model, **kwargs)`; `settings` go to `args`.
+
+        Every address then has the rates of this package's own fits, step by step.
+        """
+        from finetune_alf.schedules.trainer import trainer_kwargs
+
+        return trainer_kwargs(self, model, settings)
+
+    def callback(self) -> "TrainerCallback":
+        """Return a callback for Trainer: sets the curve's rates, unfreezes, stops early, and logs `lr/<address>`.
+
+        Reporters such as MLflow's see what it logs if they stand behind it, as in `trainer_kwargs`.
+        """
+        from finetune_alf.schedules.trainer import ScheduleCallback
+
+        return ScheduleCallback(self)
+
+    def stretch(self, n_layers: int) -> "Schedule":
+        """Return a schedule for another depth, by `LayerRates.stretch`; its score there is not known."""
+        if n_layers == self.rates.n_layers:
+            return self
+        rates = self.rates.stretch(n_layers)
+        provenance = self.provenance.model_copy(update={"n_layers": n_layers, "movement": None})
+        name = f"{self.name[:50]}-stretched-{n_layers}"
+        recipe = self.recipe.with_rates(rates)
+        return Schedule(name=name, recipe=recipe, provenance=provenance)
+
+    def diff(self, other: "Schedule") -> "ScheduleDifference":
+        """Return the fields in which another schedule differs, its rates by address."""
+        from finetune_alf.schedules.difference import difference
+
+        return difference(self, other)
 
     def applied_to(self, recipe: Recipe, n_layers: int, *, stretch: bool = False) -> Recipe:
         """Return a recipe with what this schedule was found with: rates, optimizer, curve, unfreezing and adapter.
@@ -124,44 +189,20 @@ class Schedule(Spec):
         """Return the document as indented JSON."""
         return json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
 
+    def to_yaml(self) -> str:
+        """Return the document as YAML, which `load` reads."""
+        from finetune_alf.schedules.yaml_text import to_yaml
+
+        return to_yaml(self.model_dump(mode="json"))
+
     @classmethod
     def from_json(cls, content: str | bytes, where: str = "schedule") -> Self:
         """Read a document from an untrusted source. Raises only ScheduleError, which names `where`."""
         text, document = parse_document(content, where)
-        _check_schema(document, where)
+        check_schema(document, where)
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise ScheduleError(f"{where}: must be a valid schedule, but got {_error_list(error)}.") from None
+            raise ScheduleError(f"{where}: must be a valid schedule, but got {error_list(error)}.") from None
         except InputError as error:
             raise ScheduleError(f"{where}: {error}") from None
-
-
-def _check_schema(document: dict[str, Any], where: str) -> None:
-    version = document.get("schema_version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise ScheduleError(
-            f"{where}: must have a schema_version, an integer of at least 1, but got {str(version)[:60]}."
-        )
-    if version < SCHEMA_VERSION:
-        raise ScheduleError(
-            f"{where}: has schema_version {version}, of an earlier finetune_alf, whose recipes also "
-            "had settings of how fits are run. Register its study again."
-        )
-    if version > SCHEMA_VERSION:
-        provenance = document.get("provenance")
-        made_by = provenance.get("package_version") if isinstance(provenance, dict) else None
-        known = isinstance(made_by, str) and re.fullmatch(r"\d{1,6}(\.\d{1,6}){1,3}", made_by)
-        needed = f"finetune_alf >= {made_by}" if known else "a newer finetune_alf"
-        raise ScheduleError(
-            f"{where}: needs {needed}: this version reads schema_version {SCHEMA_VERSION}, not {version}. "
-            "Upgrade finetune_alf."
-        )
-
-
-def _error_list(error: ValidationError) -> str:
-    errors = error.errors(include_url=False, include_context=False, include_input=False)
-    lines = [
-        f"{'.'.join(str(part)[:60] for part in each['loc']) or 'document'}: {each['msg'][:300]}" for each in errors
-    ]
-    return "; ".join(lines[:5]) + (f"; and {len(lines) - 5} more" if lines[5:] else "")

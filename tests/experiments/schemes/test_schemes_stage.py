@@ -22,7 +22,7 @@ from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 from finetune_alf.running.parent_run import open_tracker
 from finetune_alf.running.prepare import prepare
-from finetune_alf.schedules.schedule import Provenance, Schedule
+from finetune_alf.schedules import Provenance, Schedule
 from small_project import PARAMS, RecordingConsole
 
 TESTBED = """

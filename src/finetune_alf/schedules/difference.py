@@ -1,0 +1,74 @@
+"""The fields in which two schedules differ."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_alf.schedules.schedule import Schedule
+
+MISSING = "-"
+"""Stands for a field that one of the two does not have."""
+
+
+@dataclass(frozen=True)
+class FieldDifference:
+    """A field, as in `rates.layer.3` or `recipe.epochs`, and its values in both, MISSING where there is none."""
+
+    field: str
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True)
+class ScheduleDifference:
+    """The fields in which two schedules differ; it prints as a table."""
+
+    first: str
+    second: str
+    fields: tuple[FieldDifference, ...]
+
+    def __iter__(self) -> Iterator[FieldDifference]:
+        return iter(self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def __str__(self) -> str:
+        if not self.fields:
+            return f"{self.first} and {self.second} are equal"
+        rows = [("", self.first, self.second), *((row.field, _text(row.first), _text(row.second)) for row in self)]
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        return "\n".join(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() for row in rows)
+
+    __repr__ = __str__
+
+
+def difference(first: Schedule, second: Schedule) -> ScheduleDifference:
+    """Return the fields in which two schedules differ, rates first; their names are at the top of the table."""
+    ours, theirs = dict(_fields(first)), dict(_fields(second))
+    pairs = ((field, ours.get(field, MISSING), theirs.get(field, MISSING)) for field in {**ours, **theirs})
+    different = tuple(FieldDifference(*each) for each in pairs if each[1] != each[2])
+    return ScheduleDifference(first.name, second.name, different)
+
+
+def _fields(schedule: Schedule) -> Iterator[tuple[str, Any]]:
+    yield from ((f"rates.{address}", rate) for address, rate in schedule.rates.items())
+    for part in ("recipe", "provenance", "confirmed"):
+        value = getattr(schedule, part)
+        if value is not None:
+            yield from _flat(part, value.model_dump(mode="json", exclude={"rates"}))
+
+
+def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, own in value.items():
+            yield from _flat(f"{path}.{key}", own)
+    else:
+        yield path, value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"

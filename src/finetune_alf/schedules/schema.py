@@ -1,0 +1,42 @@
+"""The version of a schedule's document, and the faults of a document that has another one or does not validate."""
+
+import re
+from typing import Any
+
+from pydantic import ValidationError
+
+from finetune_alf.errors import ScheduleError
+
+SCHEMA_VERSION = 2
+
+
+def check_schema(document: dict[str, Any], where: str) -> None:
+    """Raise ScheduleError for a document of another version, with the version of the package that reads it."""
+    version = document.get("schema_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ScheduleError(
+            f"{where}: must have a schema_version, an integer of at least 1, but got {str(version)[:60]}."
+        )
+    if version < SCHEMA_VERSION:
+        raise ScheduleError(
+            f"{where}: has schema_version {version}, of an earlier finetune_alf, whose recipes also "
+            "had settings of how fits are run. Register its study again."
+        )
+    if version > SCHEMA_VERSION:
+        provenance = document.get("provenance")
+        made_by = provenance.get("package_version") if isinstance(provenance, dict) else None
+        known = isinstance(made_by, str) and re.fullmatch(r"\d{1,6}(\.\d{1,6}){1,3}", made_by)
+        needed = f"finetune_alf >= {made_by}" if known else "a newer finetune_alf"
+        raise ScheduleError(
+            f"{where}: needs {needed}: this version reads schema_version {SCHEMA_VERSION}, not {version}. "
+            "Upgrade finetune_alf."
+        )
+
+
+def error_list(error: ValidationError) -> str:
+    """Return the fields and messages of the first five faults."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    lines = [
+        f"{'.'.join(str(part)[:60] for part in each['loc']) or 'document'}: {each['msg'][:300]}" for each in errors
+    ]
+    return "; ".join(lines[:5]) + (f"; and {len(lines) - 5} more" if lines[5:] else "")

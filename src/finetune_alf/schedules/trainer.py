@@ -1,0 +1,142 @@
+"""A schedule for transformers' Trainer: its arguments, its optimizer, and a callback for what Trainer cannot set.
+
+Trainer's own scheduler knows neither all curves nor rates by address. So the callback sets the rate of each group right
+before each optimizer step, from the number of the step alone, and a run that is resumed continues as it would have.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.integrations import get_reporting_integration_callbacks
+
+from finetune_alf.errors import ScheduleError
+from finetune_alf.rates import rate_source
+from finetune_alf.recipe import CosineCurve, Curve, LinearCurve
+from finetune_alf.schedules.schedule import Schedule
+
+log = logging.getLogger(__name__)
+
+
+def training_arguments(schedule: Schedule, settings: Mapping[str, Any]) -> TrainingArguments:
+    """Return the recipe's arguments, under the user's own settings."""
+    recipe = schedule.recipe
+    _check_trainable(schedule)
+    own: dict[str, Any] = {
+        "num_train_epochs": recipe.epochs,
+        "per_device_train_batch_size": recipe.batch,
+        "learning_rate": max(schedule.rates.values()),
+        "weight_decay": recipe.optimizer.weight_decay,
+        "max_grad_norm": recipe.clip or 0.0,
+        "bf16": schedule.provenance.precision == "bf16",
+        **_scheduler(recipe.curve),
+    }
+    if recipe.steps_per_epoch:
+        own["max_steps"] = recipe.epochs * recipe.steps_per_epoch
+    if recipe.early_stopping:
+        own["logging_strategy"] = "epoch"  # its losses are those that are logged
+    if recipe.keep == "best":
+        metric = schedule.confirmed.metric if schedule.confirmed else "loss"
+        own |= {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
+        own["metric_for_best_model"] = metric
+    return TrainingArguments(**{**own, **settings})
+
+
+def trainer_kwargs(schedule: Schedule, model: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return args, optimizers and callbacks; reporters come after the schedule's callback, and see its rates."""
+    args = training_arguments(schedule, settings)
+    reporters = get_reporting_integration_callbacks(args.report_to)
+    args.report_to = []
+    return {
+        "args": args,
+        "optimizers": (schedule.optimizer(model), None),
+        "callbacks": [ScheduleCallback(schedule), *reporters],
+    }
+
+
+class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
+    """Sets the rate of each group, unfreezes, stops early, and logs the rates."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule, self.recipe = schedule, schedule.recipe
+        self._used: dict[str, float] = {}
+        self._losses: list[float] = []
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
+    ) -> None:
+        """Check that the optimizer has the groups of the schedule."""
+        if not all("address" in group for group in objects["optimizer"].param_groups):
+            raise ScheduleError(
+                f"schedule {self.schedule.name}: the optimizer has groups without an address. "
+                "Pass Trainer optimizers=(schedule.optimizer(model), None)."
+            )
+        self._losses = []
+        if self.recipe.early_stopping and args.logging_strategy != "epoch":
+            log.warning(
+                "the schedule's early stopping is left out, because it reads the losses of whole epochs. "
+                "Set logging_strategy='epoch' to have it."
+            )
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
+    ) -> None:
+        """Open the addresses that learn from this epoch on."""
+        epoch = round(state.epoch or 0)
+        for group in objects["optimizer"].param_groups:
+            address = rate_source(group["address"])
+            is_unfrozen = self.recipe.unfreezing.is_unfrozen(address, epoch, self.schedule.rates.n_layers)
+            for parameter in group["params"]:
+                parameter.requires_grad_(is_unfrozen)
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
+    ) -> None:
+        """Set the rates of this step."""
+        factor = self.recipe.curve.at(state.global_step, state.max_steps, state.num_train_epochs)
+        for group in objects["optimizer"].param_groups:
+            group["lr"] = self.schedule.rates[rate_source(group["address"])] * factor
+            self._used[group["address"]] = group["lr"]
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **objects: Any,
+    ) -> None:
+        """Add the rates of the last step to what is logged of training, and stop where the losses no longer fall."""
+        if logs is None or "loss" not in logs:
+            return
+        rates = {f"lr/{address}": rate for address, rate in self._used.items()}
+        logs.update(rates)
+        state.log_history[-1].update(rates)
+        stopping = self.recipe.early_stopping
+        if stopping and args.logging_strategy == "epoch":
+            self._losses.append(logs["loss"])
+            control.should_training_stop |= stopping.should_stop(self._losses)
+
+
+def _check_trainable(schedule: Schedule) -> None:
+    recipe = schedule.recipe
+    unknown = [name for name in ("tasks", "objective") if getattr(recipe, name) is not None]
+    if unknown:
+        raise ScheduleError(
+            f"schedule {schedule.name}: its recipe has {' and '.join(unknown)}, which Trainer cannot train. "
+            "Take its optimizer alone: schedule.optimizer(model)."
+        )
+    left_out = {
+        "pooling: mean": recipe.pooling == "mean",
+        "frozen_dropout: off": recipe.frozen_dropout == "off",
+    }
+    for name in (name for name, is_there in left_out.items() if is_there):
+        log.warning("schedule %s: Trainer has no setting for %s of its recipe", schedule.name, name)
+
+
+def _scheduler(curve: Curve) -> dict[str, Any]:
+    """Return Trainer's nearest curve, for what it logs as `learning_rate`; the callback sets the exact one."""
+    if isinstance(curve, LinearCurve | CosineCurve):
+        return {"lr_scheduler_type": curve.kind, "warmup_steps": curve.warmup_frac}
+    return {"lr_scheduler_type": "constant"}

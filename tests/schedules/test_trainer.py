@@ -1,0 +1,140 @@
+"""Under transformers' Trainer every address has, step by step, the rates that our own fits have."""
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import Trainer, TrainerCallback
+
+from finetune_alf.errors import ScheduleError
+from finetune_alf.rates import LayerRates
+from finetune_alf.recipe import (
+    ConstantCurve,
+    Contrastive,
+    CosineCurve,
+    EarlyStopping,
+    ExponentialCurve,
+    GradualUnfreezing,
+    LinearCurve,
+    SlantedTriangularCurve,
+)
+from finetune_alf.train.forward.padded import padded
+from finetune_alf.train.optimizer import LayerwiseOptimizer
+from tiny import N_LAYERS, load_tiny, tiny_schedule, tokenized_split
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Trainer's own
+
+RATES = LayerRates.of(1e-5, [0, 2e-5, 3e-5], 4e-5)
+N_STEPS = 8
+
+
+class Watch(TrainerCallback):
+    """Notes the rates of each step, what learned in it, and what is logged to a reporter."""
+
+    def __init__(self) -> None:
+        self.rates: list[dict[str, float]] = []
+        self.trained: list[set[str]] = []
+        self.logs: list[dict[str, Any]] = []
+
+    def on_optimizer_step(self, args, state, control, **objects):  # type: ignore[no-untyped-def]
+        groups = objects["optimizer"].param_groups
+        self.rates.append({group["address"]: group["lr"] for group in groups})
+        self.trained.append({group["address"] for group in groups if group["params"][0].grad is not None})
+
+    def on_log(self, args, state, control, logs=None, **objects):  # type: ignore[no-untyped-def]
+        self.logs.append(dict(logs))
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Any:
+    return load_tiny()
+
+
+def train(encoder: Any, schedule: Any, folder: Any, **settings: Any) -> tuple[Watch, Trainer]:
+    encoder.reset(0)
+    split = tokenized_split(encoder)
+    rows = [{name: tensor[0] for name, tensor in padded(split.table, [i]).items()} for i in range(len(split))]
+    longest = max(row["input_ids"].shape[0] for row in rows)
+    data = [
+        {name: torch.nn.functional.pad(tensor, (0, longest - tensor.shape[0])) for name, tensor in row.items()}
+        | {"labels": split.labels[i]}
+        for i, row in enumerate(rows)
+    ]
+    own = {"output_dir": str(folder), "use_cpu": True, "report_to": [], "save_strategy": "no", "disable_tqdm": True}
+    kwargs = schedule.trainer_kwargs(encoder.model, **{**own, "logging_steps": 1, **settings})
+    watch = Watch()
+    kwargs["callbacks"].append(watch)
+    trainer = Trainer(model=encoder.model, train_dataset=data, **kwargs)
+    trainer.train()
+    return watch, trainer
+
+
+CURVES = [
+    ConstantCurve(),
+    LinearCurve(warmup_frac=0.5),
+    CosineCurve(warmup_frac=0.25),
+    SlantedTriangularCurve(cut_frac=0.25),
+    ExponentialCurve(decay=0.5),
+]
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.kind)
+def test_the_rates_of_every_step_are_those_of_our_engine(encoder: Any, tmp_path: Any, curve: Any) -> None:
+    schedule = tiny_schedule(RATES, curve=curve, epochs=2)
+    watch, trainer = train(encoder, schedule, tmp_path)
+
+    ours = []
+    engine = LayerwiseOptimizer(encoder.model, encoder.anatomy, schedule.recipe, RATES, N_STEPS)
+    for step in range(N_STEPS):
+        engine.step(step)
+        ours.append({group["address"]: group["lr"] for group in engine.optimizer.param_groups})
+    assert watch.rates == ours
+    assert [log["lr/layer.2"] for log in trainer.state.log_history if "loss" in log] == [one["layer.2"] for one in ours]
+
+
+def test_a_warm_up_has_the_planted_rates_and_reporters_see_them(encoder: Any, tmp_path: Any) -> None:
+    watch, _ = train(encoder, tiny_schedule(RATES, curve=LinearCurve(warmup_frac=0.5), epochs=2), tmp_path)
+    assert [rates["layer.1"] for rates in watch.rates] == [2e-5 * f for f in (0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25)]
+    assert [log["lr/head"] for log in watch.logs if "loss" in log] == [rates["head"] for rates in watch.rates]
+
+
+def test_unfreezing_opens_one_more_address_each_epoch(encoder: Any, tmp_path: Any) -> None:
+    schedule = tiny_schedule(RATES, epochs=3, unfreezing=GradualUnfreezing(start="head"))
+    watch, _ = train(encoder, schedule, tmp_path)
+    assert watch.trained[:4] == [{"head"}] * 4
+    assert watch.trained[4:8] == [{"head", "layer.2"}] * 4
+    assert watch.trained[8:] == [{"head", "layer.1", "layer.2"}] * 4
+
+
+def test_a_fit_whose_losses_do_not_fall_ends_as_the_recipe_says(encoder: Any, tmp_path: Any) -> None:
+    schedule = tiny_schedule(RATES, epochs=6, early_stopping=EarlyStopping(patience=2, min_delta=10.0))
+    _, trainer = train(encoder, schedule, tmp_path)
+    assert trainer.state.global_step == 3 * 4  # the first epoch counts as a fall, two more do not
+
+
+def test_the_arguments_are_those_of_the_recipe_and_settings_win(tmp_path: Any) -> None:
+    schedule = tiny_schedule(RATES, epochs=5, batch=4, clip=None, curve=CosineCurve(warmup_frac=0.1), keep="best")
+    args = schedule.training_arguments(output_dir=str(tmp_path), use_cpu=True)
+    assert (args.num_train_epochs, args.per_device_train_batch_size, args.max_grad_norm) == (5, 4, 0.0)
+    assert (args.lr_scheduler_type, args.warmup_steps, args.bf16) == ("cosine", 0.1, False)
+    assert (args.load_best_model_at_end, args.metric_for_best_model) == (True, "loss")
+    assert schedule.training_arguments(output_dir=str(tmp_path), use_cpu=True, num_train_epochs=1).num_train_epochs == 1
+    short = tiny_schedule(RATES, epochs=3, steps_per_epoch=7).training_arguments(output_dir=str(tmp_path), use_cpu=True)
+    assert short.max_steps == 21
+
+
+def test_what_trainer_cannot_train_is_refused_by_name() -> None:
+    schedule = tiny_schedule(RATES, objective=Contrastive(), pooling="mean")
+    with pytest.raises(
+        ScheduleError, match=r"its recipe has objective, which Trainer cannot train.*optimizer\(model\)"
+    ):
+        schedule.training_arguments()
+
+
+def test_the_callback_alone_asks_for_the_optimizer(encoder: Any, tmp_path: Any) -> None:
+    schedule = tiny_schedule(RATES)
+    args = schedule.training_arguments(output_dir=str(tmp_path), use_cpu=True, report_to=[])
+    trainer = Trainer(model=encoder.model, args=args, train_dataset=[1, 2], callbacks=[schedule.callback()])
+    with pytest.raises(ScheduleError, match=r"optimizers=\(schedule\.optimizer\(model\), None\)"):
+        trainer.train()
+    assert schedule.rates.n_layers == N_LAYERS
