@@ -1,5 +1,6 @@
 """Paths of the files and folders that stages read and write, below one root."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,12 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """A name in params.yaml, used in folders, DVC stages and names of registered models."""
 
 
+def command_in(root: Path, *words: str) -> str:
+    """Return a command of finetune-alf for a root, as a shell takes it."""
+    where = [] if root == Path() else ["--root", str(root)]
+    return shlex.join(["finetune-alf", *words, *where])
+
+
 @dataclass(frozen=True)
 class Paths:
     """The files and folders of a project; the params models validate the names.
@@ -20,6 +27,10 @@ class Paths:
 
     root: Path
     results_in: str = "results"
+
+    def command(self, *words: str) -> str:
+        """Return a command of finetune-alf for this root, as a shell takes it."""
+        return command_in(self.root, *words)
 
     def sample(self, name: str) -> Path:
         """Return the folder of a drawn sample."""

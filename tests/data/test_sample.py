@@ -159,12 +159,13 @@ def test_a_missing_or_truncated_file_is_named(folder: Path, name: str) -> None:
         with pytest.raises(DataError, match=rf"{name}: must be .* Run the prepare stage again"):
             load_sample(folder)
     (folder / name).unlink()
-    with pytest.raises(DataError, match=rf"cannot read .*{name}: no such file.* Run the prepare stage again"):
+    missing = "the sample is not prepared" if name == "card.json" else f"cannot read .*{name}: no such file"
+    with pytest.raises(DataError, match=rf"{missing}.* Run .*prepare"):
         load_sample(folder)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"cannot read .*nowhere/card\.json: no such file"):
+    with pytest.raises(DataError, match="nowhere: the sample is not prepared. Run `finetune-alf prepare nowhere`"):
         load_sample(tmp_path / "nowhere")
 
 

@@ -64,3 +64,27 @@ def test_without_a_params_file_a_file_takes_its_place_and_a_preset_lies_over_the
     assert load_params(tmp_path / "params.yaml", [str(full)]).studies["minilm"].n_trials == 7
     assert load_params(tmp_path / "params.yaml", ["real-small"]).studies["minilm"].n_trials == 32
     assert load_params(tmp_path / "params.yaml", [str(full), "real-small"]).studies["minilm"].n_trials == 32
+
+
+def test_a_fault_of_a_whole_entry_is_where_the_field_was_set_last(tmp_path: Path) -> None:
+    first, second = tmp_path / "rates.yaml", tmp_path / "batch.yaml"
+    first.write_text("studies:\n  minilm:\n    recipe:\n      epochs: 3\n      rates: {rate: 4e-4}\n")
+    second.write_text("studies: {minilm: {recipe: {batch: 4}}}\n")
+    with pytest.raises(ParamsError) as caught:
+        load_params(tmp_path / "params.yaml", ["default", str(first), str(second)])
+    assert str(caught.value).startswith(f"{first}:5:7 studies.minilm.recipe: rates must be at most 0.0001")
+
+
+def test_an_overlay_that_is_not_there_is_looked_for_in_the_current_folder(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"there is no such file in .*, where the paths of overlays start"):
+        load_params(tmp_path / "params.yaml", ["default", str(tmp_path / "mine.yaml")])
+
+
+def test_one_wrong_metric_is_one_fault(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("studies: {minilm: {metric: spearman}}\n")
+    with pytest.raises(ParamsError) as caught:
+        load_params(tmp_path / "params.yaml", ["default", str(mine)])
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"{mine}:1:")
+    assert "studies.minilm.metric: must be accuracy or" in line

@@ -6,11 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from finetune_alf.cli.entry import group
-from finetune_alf.errors import DataError
 from finetune_alf.experiments.transfer.experiment import TRANSFER
 from finetune_alf.experiments.transfer.stage import transfer
 from finetune_alf.files import write_jsonl
-from finetune_alf.planning.elapsed import busy_seconds
+from finetune_alf.planning.elapsed import busy_seconds, elapsed_of, finished_cells
 from finetune_alf.planning.plan import plan as plan_one
 from finetune_alf.planning.study import StudyPlan
 from finetune_alf.register.lock import read_lock
@@ -55,7 +54,9 @@ def test_a_study_and_its_transfer_are_planned_one_after_the_other(ready):
     lines = printed.stdout.splitlines()
     assert [line.partition(":")[0] for line in lines if "probed in" in line] == ["tiny", "transfer tiny"]
     assert [line.split()[0] for line in lines[2:4]] == ["study", "register"]
-    assert "travel: not prepared, not in the total. Run `finetune-alf prepare travel` first." in lines
+    first = f"Run `finetune-alf prepare travel --root {ready.paths.root}` first."
+    assert f"travel: not prepared, not in the total. {first}" in lines
+    assert printed.stderr.startswith("Not prepared: travel. Fits on what is not prepared are counted")
     assert "took" not in printed.stdout
 
 
@@ -72,19 +73,21 @@ def test_json_is_all_that_is_printed_and_adds_up(ready):
     for record, n_starts in zip(records, (2, 1), strict=True):
         seconds = [stage["seconds"] for stage in record["stages"] if stage["seconds"] is not None]
         assert record["seconds"] == pytest.approx(sum(seconds) + n_starts * record["start_s"])
-    assert transfers["travel"]["missing"] == "finetune-alf prepare travel"
+    assert transfers["travel"]["missing"] == f"finetune-alf prepare travel --root {ready.paths.root}"
+    assert (transfers["travel"]["n_left"], transfers["travel"]["left_s"]) == (10, None)
+    assert search["study"]["left_s"] == pytest.approx(search["study"]["seconds"])
     # two of ten cells compute features once and train a head on them
     assert transfers["films"]["fit_flops"] < search["register"]["fit_flops"]
 
 
-def test_without_its_sample_a_plan_names_the_stage_to_run(tmp_path):
+def test_without_its_sample_a_study_is_counted_and_the_stage_to_run_is_named(tmp_path):
     ctx = small_context(tmp_path / "empty")
-    with pytest.raises(DataError, match=r"films .*Run `finetune-alf prepare films`"):
-        plan(ctx, "tiny")
     printed = run(ctx.paths.root)
     assert printed.exit_code == 3
-    assert "transfer tiny" in printed.stdout.splitlines()[0]  # counted, but without a prediction
-    assert "prepare films" in printed.stderr
+    lines = printed.stdout.splitlines()
+    assert [line.split()[:3] for line in lines[2:4]] == [["study", "12", "?"], ["register", "20", "?"]]
+    assert f"Run `finetune-alf prepare films --root {ctx.paths.root}` first." in printed.stdout
+    assert f"Run `finetune-alf prepare --root {ctx.paths.root}` first." in printed.stderr
 
 
 def test_what_is_not_there_is_refused_by_name(ready):
@@ -128,7 +131,19 @@ def test_elapsed_time_is_shown_with_its_ratio_to_the_prediction(done):
             assert stage.ratio == pytest.approx(
                 stage.elapsed.seconds / stage.elapsed.n_fits / (stage.seconds / stage.n_fits)
             )
-    assert run(done.paths.root).stdout.splitlines()[1].split()[-3:] == ["done", "took", "took/predicted"]
+    assert {stage.stage: stage.n_left for stage in stages} == {"study": 0, "register": 0, "films": 0, "travel": 10}
+    lines = run(done.paths.root).stdout.splitlines()
+    assert lines[1].split()[-4:] == ["done", "took", "took/predicted", "left"]
+    assert [lines[2].split()[-1], lines[3].split()[-1]] == ["nothing", "nothing"]
+
+
+def test_finished_fits_of_linear_models_are_counted_with_their_seconds(tmp_path):
+    tuned = {"scheme": "baseline", "seconds": 4.0, "epochs": [{"ended_ms": 3000, "seconds": 2.0}]}
+    write_jsonl(tmp_path / "cells.jsonl", [tuned, {"scheme": "probe", "seconds": 1.5, "epochs": []}])
+    found = elapsed_of(finished_cells(tmp_path / "cells.jsonl", lambda cell: cell["scheme"]))
+    assert (found.n_fits, found.kinds, found.seconds) == (2, {"baseline": 1, "probe": 1}, pytest.approx(5.5))
+    alone = elapsed_of(finished_cells(tmp_path / "cells.jsonl", lambda cell: "probe" if not cell["epochs"] else None))
+    assert (alone.n_fits, alone.seconds) == (1, pytest.approx(1.5))
 
 
 def test_a_plan_leaves_no_trace(ready):

@@ -9,7 +9,7 @@ from finetune_alf.cli.entry import group
 from finetune_alf.experiments.registry import load_params, plannables
 from finetune_alf.experiments.schemes.experiment import SCHEMES
 from finetune_alf.paths import Paths
-from finetune_alf.planning.plan import plan, plans
+from finetune_alf.planning.plan import collect, plan, plans
 from finetune_alf.running.context import Context
 from finetune_alf.running.prepare import prepare
 from small_project import RecordingConsole
@@ -136,7 +136,8 @@ def test_a_sample_that_is_not_prepared_is_named_with_its_command(ready):
     printed = run(ready.paths.root, "tops")
     assert printed.exit_code == 0
     assert printed.stdout.startswith("freeze tops: random on cpu, fp32, 1 threads; probed in ")
-    assert "scores: not prepared, not in the total. Run `finetune-alf prepare scores` first." in printed.stdout
+    command = f"finetune-alf prepare scores --root {ready.paths.root}"
+    assert f"scores: not prepared, not in the total. Run `{command}` first." in printed.stdout
     assert "starting once" in printed.stdout
 
 
@@ -147,8 +148,9 @@ def test_where_no_sample_is_prepared_the_fits_are_counted_and_nothing_is_predict
     lines = printed.stdout.splitlines()
     assert lines[0].endswith("not probed")
     assert [line.split()[:3] for line in lines[2:5]] == [["all", "1", "?"], ["top", "1", "?"], ["apart", "1", "?"]]
-    assert lines[5:] == ["all, top, apart: not prepared, not in the total. Run `finetune-alf prepare both` first."]
-    assert printed.stderr.endswith("Run `finetune-alf prepare` first.\n")
+    command = f"finetune-alf prepare both --root {ctx.paths.root}"
+    assert lines[5:] == [f"all, top, apart: not prepared, not in the total. Run `{command}` first."]
+    assert printed.stderr.endswith(f"Run `finetune-alf prepare --root {ctx.paths.root}` first.\n")
 
 
 def test_an_encoder_that_is_not_there_stops_only_its_own_plan(ready, tmp_path):
@@ -205,11 +207,11 @@ def test_commands_to_use_an_overlay_are_printed_only_for_missing_samples(ready, 
 def test_for_a_study_of_an_unused_preset_the_same_commands_are_printed(tmp_path):
     printed = run(tmp_path, "--params", "default", "--params", "real-small")
     assert printed.exit_code == 3
-    assert "a plan needs it" in printed.stderr
+    assert printed.stderr.startswith("plan: no sample is prepared, so that no fit can be timed.")
     assert f"  finetune-alf params use default real-small --root {tmp_path}\n" in printed.stderr
 
 
-def test_all_faults_are_printed_and_without_any_plan_the_exit_code_is_that_of_input(tmp_path):
+def test_all_samples_that_are_missing_are_named_and_without_any_prediction_the_exit_code_is_that_of_input(tmp_path):
     root = write_project(
         tmp_path / "faults",
         PARAMS[: PARAMS.index("freeze:")]
@@ -225,10 +227,10 @@ studies:
 """,
     )
     printed = run(root)
-    assert (printed.exit_code, printed.stdout) == (3, "")
-    assert [line.partition(" does not exist")[0].rpartition("/")[2] for line in printed.stderr.splitlines()] == [
-        "kinds",
-        "scores",
+    assert printed.exit_code == 3
+    assert [line for line in printed.stdout.splitlines() if "not prepared" in line] == [
+        f"study, register: not prepared, not in the total. Run `finetune-alf prepare {sample} --root {root}` first."
+        for sample in ("kinds", "scores")
     ]
 
 
@@ -236,7 +238,7 @@ def test_the_load_average_is_that_of_before_the_first_probe(ready, monkeypatch):
     loads = iter([(3.2, 0.0, 0.0), (0.9, 0.0, 0.0)])
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr("os.getloadavg", lambda: next(loads))  # a second reading would see the first plan's probe
-    made, _ = plans(ready, plannables())
+    made, _ = plans(ready, collect(ready, plannables()))
     assert len(made) == 3
     assert all("load average was 3.2 on 2 cores" in planned.notes[0] for planned in made)
     assert not any("cores" in note for note in plan(ready, SCHEMES, "bed").notes)

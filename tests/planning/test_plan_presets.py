@@ -12,7 +12,7 @@ from finetune_alf.encoder.spec import HubEncoder, RandomEncoder
 from finetune_alf.experiments.registry import load_params, plannables
 from finetune_alf.params.presets import preset_names
 from finetune_alf.paths import Paths
-from finetune_alf.planning.plan import plans
+from finetune_alf.planning.plan import collect, plans
 from finetune_alf.running.context import Context
 from finetune_alf.running.prepare import prepare
 from small_project import RecordingConsole
@@ -93,7 +93,7 @@ def test_the_full_presets_can_be_planned(preset, tmp_path, monkeypatch):
     ctx = Context(params.model_copy(update=changes), Paths(tmp_path), RecordingConsole())
     for name in ctx.params.samples:
         prepare(ctx, name)
-    made, failed = plans(ctx, plannables())
+    made, failed = plans(ctx, collect(ctx, plannables()))
     assert not failed
     n_fits = Counter()
     for planned in made:

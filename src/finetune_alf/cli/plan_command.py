@@ -1,7 +1,6 @@
 """`finetune-alf plan`: predicted time and memory of studies and experiments, beside the time of finished fits."""
 
 import json
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from finetune_alf.planning.plan import Plan
     from finetune_alf.planning.predict import StagePlan
 
-_ELAPSED = ("done", "took", "took/predicted")
+_ELAPSED = ("done", "took", "took/predicted", "left")
 _HEADINGS = ("", "fits", "s a fit", "in all", "memory", *_ELAPSED)
 
 
@@ -30,18 +29,24 @@ _HEADINGS = ("", "fits", "s a fit", "in all", "memory", *_ELAPSED)
 def plan(name: str | None, as_json: bool, overlays: tuple[str, ...], root: Path) -> None:
     """Predict time and memory of study or experiment NAME; without a name, of all that params.yaml has.
 
-    A study is planned with its registration. A few steps are timed on the first sample that is prepared. Finished fits
-    are shown beside the plan, with the ratio of the time that they took to the time predicted.
+    A study is planned with its registration. A few steps are timed on the first sample that is prepared, with the
+    encoder, which must be there: one from the hub is downloaded first. Finished fits are shown beside the plan, with
+    the ratio of the time that they took to the time predicted, and the time predicted for what is left.
     """
     context = open_context(root, overlays)
     from finetune_alf.experiments.registry import plannables
-    from finetune_alf.planning.plan import plans
+    from finetune_alf.planning.plan import collect, plans
 
-    made, failed = plans(context, plannables(), name)
+    collected = collect(context, plannables(), name)
+    missing = collected.samples(context, prepared=False)
+    if missing and collected.samples(context, prepared=True):
+        each = ", ".join(missing)
+        click.echo(f"Not prepared: {each}. Fits on what is not prepared are counted, and not predicted.", err=True)
+    made, failed = plans(context, collected)
     if made or not failed:
         _print(made, as_json, with_commands=not overlays)
     way = _commands_to_prepare(name, overlays, root) if overlays and _lacks_a_sample(made, failed) else []
-    _raise_what_is_missing(made, failed, way)
+    _raise_what_is_missing(made, failed, way, root)
     if way and not as_json:
         click.echo("\n".join(way))
 
@@ -65,21 +70,24 @@ def _lacks_a_sample(made: "list[Plan]", failed: list[AlfError]) -> bool:
 
 def _commands_to_prepare(name: str | None, overlays: Sequence[str], root: Path) -> list[str]:
     """Return the commands that prepare what a plan under overlays lacks: `prepare` reads params.yaml alone."""
-    where = ["--root", str(root)] if root != Path() else []
+    from finetune_alf.paths import command_in
+
     commands = [["params", "use", *overlays], ["prepare"], ["plan", *([name] if name else [])]]
-    shown = [shlex.join(["finetune-alf", *words, *where]) for words in commands]
+    shown = [command_in(root, *words) for words in commands]
     return [
         "Stages read params.yaml alone. To prepare samples that are missing, and plan again:",
         *(f"  {one}" for one in shown),
     ]
 
 
-def _raise_what_is_missing(made: "list[Plan]", failed: list[AlfError], way: Sequence[str]) -> None:
+def _raise_what_is_missing(made: "list[Plan]", failed: list[AlfError], way: Sequence[str], root: Path) -> None:
     """Raise the faults, each once, with the commands that resolve them; PartialError where something was predicted."""
+    from finetune_alf.paths import command_in
+
     predicted = any(stage.seconds is not None for one in made for stage in one.stages)
     reasons = list(dict.fromkeys(map(str, failed)))
     if made and not predicted and not failed:
-        out = "" if way else " Run `finetune-alf prepare` first."
+        out = "" if way else f" Run `{command_in(root, 'prepare')}` first."
         reasons = [f"plan: no sample is prepared, so that no fit can be timed.{out}"]
     if reasons:
         raise (PartialError if predicted else InputError)("\n".join([*reasons, *way]))
@@ -87,7 +95,10 @@ def _raise_what_is_missing(made: "list[Plan]", failed: list[AlfError], way: Sequ
 
 def _record(plan: "Plan") -> dict[str, object]:
     record = plan.model_dump(mode="json")
-    stages = [{**stage, "ratio": one.ratio} for stage, one in zip(record["stages"], plan.stages, strict=True)]
+    stages = [
+        {**stage, "ratio": one.ratio, "n_left": one.n_left, "left_s": one.left_s}
+        for stage, one in zip(record["stages"], plan.stages, strict=True)
+    ]
     return {**record, "stages": stages, "seconds": plan.seconds}
 
 
@@ -116,8 +127,8 @@ def _totals(plan: "Plan") -> list[tuple[str, ...]]:
     memory = _memory(max((stage.memory_bytes or 0 for stage in planned), default=0))
     times = "once" if plan.n_starts == 1 else f"{plan.n_starts} times"
     return [
-        (f"starting {times}", "", "", duration(plan.n_starts * plan.start_s), "", "", "", ""),
-        ("total", fits, "", duration(plan.seconds), memory, "", "", ""),
+        (f"starting {times}", "", "", duration(plan.n_starts * plan.start_s), "", "", "", "", ""),
+        ("total", fits, "", duration(plan.seconds), memory, "", "", "", _left(planned)),
     ]
 
 
@@ -129,7 +140,14 @@ def _row(stage: "StagePlan") -> tuple[str, ...]:
     if stage.elapsed is not None:
         ratio = "" if stage.ratio is None else f"{stage.ratio:.2f}"
         elapsed = (str(stage.elapsed.n_fits), duration(stage.elapsed.seconds), ratio)
-    return (stage.stage, *planned, *elapsed)
+    return (stage.stage, *planned, *elapsed, _left([stage]))
+
+
+def _left(stages: "Sequence[StagePlan]") -> str:
+    """Return the time predicted for what is left of stages."""
+    if not any(stage.n_left for stage in stages):
+        return "nothing"
+    return duration(sum(stage.left_s or 0.0 for stage in stages)) if any(stage.left_s for stage in stages) else "?"
 
 
 def duration(seconds: float) -> str:

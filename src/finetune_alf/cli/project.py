@@ -28,7 +28,8 @@ overlays_option: Callable[[Any], Any] = click.option(
     "overlays",
     multiple=True,
     metavar="FILE|PRESET",
-    help="Parameters to lay over the folder's params.yaml, or over each other where it has none. Repeatable.",
+    help="Parameters to lay over the folder's params.yaml, or over each other where it has none. Repeatable. The path "
+    "of a file starts in the current folder.",
 )
 
 

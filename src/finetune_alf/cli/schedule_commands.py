@@ -44,14 +44,20 @@ def list_all(uri: str | None, root: Path) -> None:
 
 @schedules.command(epilog="Example: finetune-alf schedules show distilbert-alf-1")
 @click.argument("ref")
-@click.option("--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="The steps of a fit.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    show_default="those of the schedule's own trial, else 1000",
+    help="The steps of a fit.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON document, as `pull` writes it.")
 @_uri_option
 @root_option
-def show(ref: str, steps: int, as_json: bool, uri: str | None, root: Path) -> None:
+def show(ref: str, steps: int | None, as_json: bool, uri: str | None, root: Path) -> None:
     """Print schedule REF: a published name, FILE.json, or MODEL@ALIAS.
 
-    Its source, its recipe, and what each rate does over a number of steps: frozen, barely moves, learns.
+    Its source, its recipe, and what each rate does over a number of steps: frozen, barely moves, learns. Measured
+    movements are those of the trial that found the schedule.
     """
     schedule = _pulled(ref, uri, root)
     if as_json:

@@ -13,10 +13,9 @@ from finetune_alf.cli.project import entries, kept_params_path, open_context, ov
 def prepare(name: str | None, root: Path) -> None:
     """Draw sample NAME out of its source; without a name, all of them."""
     context = open_context(root)
-    from finetune_alf.running.prepare import prepare as run_stage
+    from finetune_alf.running.prepare import prepare_all
 
-    for one in entries(name, context.params.samples):
-        run_stage(context, one)
+    prepare_all(context, entries(name, context.params.samples))
 
 
 @click.command(short_help="Write the identity of an encoder.", epilog="Example: finetune-alf encoder minilm")
@@ -94,7 +93,7 @@ def report(root: Path) -> None:
 
 @click.command(
     short_help="Run all stages in order.",
-    epilog="Example: finetune-alf run --root mine --params default --params mine.yaml",
+    epilog="Example: finetune-alf run --root mine --params default --params mine/mine.yaml",
 )
 @overlays_option
 @root_option

@@ -11,7 +11,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked the command to stop."""
+    """A signal stops the command."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

@@ -9,7 +9,7 @@ from finetune_alf.recipe import Pooling
 
 @dataclass(frozen=True)
 class EncoderShape:
-    """An encoder's sizes, in weights unless said otherwise.
+    """An encoder's sizes, in weights unless stated otherwise.
 
     `parameters` counts the weights at each address; `head` those of each matrix of the head, in order; `projection`
     those of the matrix between embeddings and layers, if there is one. `n_passes` is how often a forward pass runs the

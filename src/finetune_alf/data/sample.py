@@ -10,6 +10,7 @@ from pydantic import JsonValue, ValidationError
 from finetune_alf.data.rows import Text
 from finetune_alf.errors import DataError
 from finetune_alf.files import digest, os_error_reason, replace_folder, write_bytes, write_json
+from finetune_alf.paths import command_in
 from finetune_alf.spec import Spec, first_fault
 
 SPLITS = ("train", "validation", "confirmation", "test")
@@ -108,10 +109,18 @@ def load_card(folder: Path) -> Card:
     path = folder / "card.json"
     try:
         return Card.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{folder}: the sample is not prepared. Run `{_prepare(folder)}` first.") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {os_error_reason(error)}. {_REPAIR}") from error
     except ValidationError as error:
         raise DataError(f"{path}: must be a sample's card, but got {first_fault(error)}. {_REPAIR}") from error
+
+
+def _prepare(folder: Path) -> str:
+    """Return the command that prepares the sample of a folder."""
+    root = folder.parents[2] if folder.parts[-3:-1] == ("data", "samples") else Path()
+    return command_in(root, "prepare", folder.name)
 
 
 def _stored_labels(labels: Sequence[float], label_names: tuple[str, ...]) -> list[Any]:

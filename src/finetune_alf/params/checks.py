@@ -43,6 +43,10 @@ class RawParams:
         """The samples by name."""
         return self.section("samples")
 
+    def sample_of(self, study: str) -> object:
+        """Return the name of a study's sample."""
+        return _map(self.section("studies"), study).get("sample")
+
     def tasks(self, sample: object) -> dict[str, Any]:
         """Return a mixture's tasks; none for a plain sample, or for what is no sample."""
         return _map(_map(self.samples, str(sample)), "tasks")
@@ -84,11 +88,11 @@ def check_fits(
         yield from unknown(raw, (*path, "sample"), entry.get("sample"), "samples")
         yield from unsuitable_tasks(raw, (*path, "recipe", "tasks"), entry)
         targets = [str(entry.get("sample"))]
+    yield from unsuitable_metric(raw, (*path, "metric"), metric, *targets)
     for sample in targets:
         if "n_train" not in entry:  # or it draws its own training texts
             yield from batch_too_large(raw, (*path, "recipe", "batch"), entry, sample)
         yield from empty_splits(raw, ".".join(map(str, path)), sample, splits)
-        yield from unsuitable_metric(raw, (*path, "metric"), metric, sample)
         yield from unsuitable_objective(raw, (*path, "recipe", "objective"), entry, sample)
 
 
@@ -147,12 +151,19 @@ def empty_splits(raw: RawParams, what: str, sample: object, splits: Iterable[str
                 yield (*place, key), f"must be above 0, since {what} is scored on these rows, but got 0"
 
 
-def unsuitable_metric(raw: RawParams, path: KeyPath, metric: object, sample: object) -> Iterator[Disagreement]:
-    """Yield a metric that is not for the labels of its sample."""
-    kind = raw.problem_type(sample)
-    if kind and isinstance(metric, str) and PROBLEM_TYPES.get(metric, kind) != kind:
-        suited = " or ".join(metrics_for(kind))
-        yield path, f"must be {suited}, as the labels of sample {sample} are {LABELS[kind]}, but got {metric}"
+def unsuitable_metric(raw: RawParams, path: KeyPath, metric: object, *samples: object) -> Iterator[Disagreement]:
+    """Yield a metric that is not for the labels of its samples, once for the first of them."""
+    for sample in samples:
+        kind = raw.problem_type(sample)
+        if kind and not suits(metric, kind):
+            suited = " or ".join(metrics_for(kind))
+            yield path, f"must be {suited}, as the labels of sample {sample} are {LABELS[kind]}, but got {metric}"
+            return
+
+
+def suits(metric: object, kind: ProblemType | None) -> bool:
+    """Return whether a metric is for labels of a kind; whether there is such a metric is checked elsewhere."""
+    return kind is None or not isinstance(metric, str) or PROBLEM_TYPES.get(metric, kind) == kind
 
 
 def unsuitable_objective(

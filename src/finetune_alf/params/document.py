@@ -52,7 +52,7 @@ class Document:
 def overlay(under: Document, over: Document) -> Document:
     """Lay one document over another: maps merge, lists and scalars replace, `~` removes a key.
 
-    Faults in a value name the file that it came from.
+    Faults in a value name the file that it came from, faults in a map the last file that has something in it.
     """
     places = dict(under.places)
     value = _merge(under.value, over.value, (), places, over.places)
@@ -70,7 +70,7 @@ def _merge(
             if not isinstance(merged.get(key), dict):
                 _forget(here, places)
             merged[key] = _merge(merged.get(key), value, here, places, new)
-            places.setdefault(here, new[here])
+            places[here] = new[here]
             continue
         _forget(here, places)
         if value is None:

@@ -57,7 +57,7 @@ def validate(document: Document, model: type[Params]) -> Params:
     except ValidationError as error:
         found = [*_messages(error, document.value, model), *disagreements(document.value, model.sections)]
     faults += [
-        Fault(document.place(path), path, message)
+        Fault(document.place((*path, *_field_of(message))), path, message)
         for path, message in _joined(found).items()
         if not any(path[: len(bad)] == bad for bad in unread if bad)
     ]
@@ -117,6 +117,12 @@ def _messages(error: ValidationError, value: dict[str, Any], model: type[Params]
 def _must(message: str) -> str:
     must = re.sub(r"^(Input|String|Value|List|Tuple|Dictionary) should", "must", message)
     return re.sub(r" after validation, not \d+$", "", must)
+
+
+def _field_of(message: str) -> KeyPath:
+    """Return the field that the message about a whole entry begins with, such as `rates must be`; it has its place."""
+    field = re.match(r"([a-z_.]+) must ", message)
+    return tuple(field[1].split(".")) if field else ()
 
 
 def _shown(value: object) -> str:

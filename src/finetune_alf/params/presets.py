@@ -29,8 +29,12 @@ def find_source(name: str) -> Source:
     if name in preset_names():
         return Source((_FOLDER / f"{name}.yaml").read_text("utf-8"), f"preset {name}")
     path = Path(name)
-    if path.exists() or path.suffix in {".yaml", ".yml"} or path.name != name:
+    if path.exists():
         return Source(read_source(path), str(path))
+    if path.suffix in {".yaml", ".yml"} or path.name != name:
+        raise ParamsError(
+            f"{path}: there is no such file in {Path.cwd()}, where the paths of overlays start, whatever --root is."
+        )
     names = preset_names()
     raise ParamsError(
         f"{name}: must be a file or one of the presets {', '.join(names)}, but is neither{did_you_mean(name, names)}"

@@ -14,6 +14,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from finetune_alf.errors import ParamsError
 from finetune_alf.params.document import Document, Fault, KeyPath, Place
+from finetune_alf.paths import command_in
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
@@ -33,10 +34,7 @@ def read_source(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ParamsError(
-            f"{path}: must be a readable file, but got: {error.strerror}. "
-            "`finetune-alf params use default` writes the default one."
-        ) from None
+        raise ParamsError(f"{path}: must be a readable file, but got: {error.strerror}. {_way_out(path)}") from None
     if len(data) > MAX_BYTES:
         raise ParamsError(f"{path}: must be at most 1 MiB, but is larger. Parameters are a few kilobytes.")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -45,6 +43,12 @@ def read_source(path: Path) -> str:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ParamsError(f"{path}: must be UTF-8, but byte {error.start} is not. Save it again as UTF-8.") from None
+
+
+def _way_out(path: Path) -> str:
+    if path.exists():
+        return "Check its permissions, and that it is a file."
+    return f"`{command_in(path.parent, 'params', 'use', 'default')}` writes the default one."
 
 
 def parse_document(text: str, source: str) -> Document:

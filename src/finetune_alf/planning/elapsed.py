@@ -34,10 +34,13 @@ class ElapsedTime(Spec):
 
 
 class FinishedFit(Spec):
-    """A finished fit: its kind, when it began in seconds since 1970, and how many seconds it took."""
+    """A finished fit: its kind, how many seconds it took, and when it began in seconds since 1970, where that is known.
+
+    A cell's line has that with its first epoch: a linear model has no epochs.
+    """
 
     kind: str
-    started: float
+    started: float | None
     seconds: float
 
 
@@ -63,32 +66,34 @@ def register_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
 
 
 def finished_cells(path: Path, kind_of: Callable[[Mapping[str, Any]], str | None]) -> list[FinishedFit]:
-    """Return the fits of a file of cells, one a line; cells without a kind or epochs are left out."""
+    """Return the fits of a file of cells, one a line; cells without a kind are left out."""
     cells = [(kind_of(cell), cell) for cell in read_jsonl(path)] if path.exists() else []
-    return [_finished(kind, cell) for kind, cell in cells if kind is not None and cell["epochs"]]
+    return [_finished(kind, cell) for kind, cell in cells if kind is not None]
 
 
 def _finished(kind: str, cell: Mapping[str, Any]) -> FinishedFit:
-    first = cell["epochs"][0]
-    return FinishedFit(kind=kind, started=first["ended_ms"] / 1000 - first["seconds"], seconds=cell["seconds"])
+    first = next(iter(cell["epochs"]), None)
+    started = first and first["ended_ms"] / 1000 - first["seconds"]
+    return FinishedFit(kind=kind, started=started, seconds=cell["seconds"])
 
 
 def finished_in_ledger(path: Path, jobs: Iterable[FitJob], kind: str) -> list[FinishedFit]:
     """Return the jobs, all of one kind, whose results are in a ledger."""
     ledger = Ledger(path)
     results = [result for job in jobs if (result := ledger.find(job)) is not None]
-    return [
-        _finished(kind, result.model_dump(mode="json", include={"seconds", "epochs"}))
-        for result in results
-        if result.epochs
-    ]
+    return [_finished(kind, result.model_dump(mode="json", include={"seconds", "epochs"})) for result in results]
 
 
 def elapsed_of(finished: Iterable[FinishedFit]) -> ElapsedTime | None:
     """Return the time of these fits together; None without any."""
     fits = list(finished)
-    elapsed = _elapsed([fit.seconds for fit in fits], [(fit.started, fit.started + fit.seconds) for fit in fits])
-    return elapsed and elapsed.model_copy(update={"kinds": dict(Counter(fit.kind for fit in fits))})
+    spans = [(fit.started, fit.started + fit.seconds) for fit in fits if fit.started is not None]
+    elapsed = _elapsed([fit.seconds for fit in fits], spans)
+    if elapsed is None:
+        return None
+    without_span = sum(fit.seconds for fit in fits if fit.started is None)
+    kinds = dict(Counter(fit.kind for fit in fits))
+    return elapsed.model_copy(update={"seconds": elapsed.seconds + without_span, "kinds": kinds})
 
 
 def _elapsed(seconds: list[float], spans: list[Span]) -> ElapsedTime | None:
@@ -100,6 +105,8 @@ def _elapsed(seconds: list[float], spans: list[Span]) -> ElapsedTime | None:
 def busy_seconds(spans: Iterable[Span]) -> float:
     """Return the seconds from the first span's start to the last one's end, without pauses longer than PAUSE_S."""
     ordered = sorted(spans)
+    if not ordered:
+        return 0.0
     total, reached = 0.0, ordered[0][0]
     for start, end in ordered:
         if start - reached > PAUSE_S:

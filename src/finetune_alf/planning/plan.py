@@ -88,20 +88,36 @@ def _probe_key(planned: PlannedFits) -> str:
     return canonical_json([planned.encoder, planned.recipe.model_dump(mode="json", include=set(_PROBED))])
 
 
-def plans(ctx: Context, plannables: Sequence[Plannable], name: str | None = None) -> tuple[list[Plan], list[AlfError]]:
-    """Plan all studies and experiments, or those of this name; return the errors of those that cannot be planned.
+@dataclass(frozen=True)
+class Collected:
+    """All fits to plan, with section and name, before anything is timed; and the errors of what cannot be planned."""
 
-    Raises InputError where nothing has the name.
-    """
-    predictors, load = Predictors(ctx), _load()  # later on, the probes themselves would add to the load
+    planned: tuple[tuple[Plannable, str, PlannedFits], ...]
+    failed: tuple[AlfError, ...]
+
+    def samples(self, ctx: Context, *, prepared: bool) -> list[str]:
+        """Return the samples that are prepared, or those that are not."""
+        names = dict.fromkeys(name for _, _, fits in self.planned for name in fits.samples)
+        return [name for name in names if (command_for(ctx, name) is None) is prepared]
+
+
+def collect(ctx: Context, plannables: Sequence[Plannable], name: str | None = None) -> Collected:
+    """Return the fits of all studies and experiments, or of those of this name; InputError where nothing has it."""
     planned: list[tuple[Plannable, str, PlannedFits]] = []
-    made: list[Plan] = []
     failed: list[AlfError] = []
     for plannable, one in named(ctx.params, plannables, name):
         try:
             planned.append((plannable, one, plannable.planned(ctx, one)))
         except AlfError as error:
             failed.append(error)
+    return Collected(tuple(planned), tuple(failed))
+
+
+def plans(ctx: Context, collected: Collected) -> tuple[list[Plan], list[AlfError]]:
+    """Plan what was collected; return also the errors of what cannot be planned."""
+    predictors, load = Predictors(ctx), _load()  # later on, the probes themselves would add to the load
+    planned, failed = collected.planned, list(collected.failed)
+    made: list[Plan] = []
     for _, _, fits in planned:
         predictors.expect(fits)
     for plannable, one, fits in planned:
@@ -127,8 +143,7 @@ def named(params: Params, plannables: Sequence[Plannable], name: str | None) -> 
 def plan(ctx: Context, plannable: Plannable, name: str, predictors: Predictors | None = None) -> Plan:
     """Time a few steps of the fits of one study or experiment, and predict the time and memory of all of them.
 
-    `predictors` that are given are used again. Raises DataError, naming the stage to run, where the sample of a study
-    is not prepared, and EncoderError for the encoder.
+    `predictors` that are given are used again. Raises EncoderError for the encoder.
     """
     return _plan(ctx, plannable.key, name, plannable.planned(ctx, name), predictors or Predictors(ctx), _load())
 

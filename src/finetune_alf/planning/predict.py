@@ -56,6 +56,18 @@ class StagePlan(Spec):
             return None
         return self.elapsed.seconds / self.elapsed_predicted_s
 
+    @property
+    def left_s(self) -> float | None:
+        """The seconds predicted for the fits that are not finished."""
+        if self.seconds is None:
+            return None
+        return max(0.0, self.seconds - (self.elapsed_predicted_s or 0.0)) if self.n_left else 0.0
+
+    @property
+    def n_left(self) -> int:
+        """The number of fits that are not finished."""
+        return max(0, self.n_fits - (self.elapsed.n_fits if self.elapsed else 0))
+
 
 @dataclass(frozen=True)
 class FitGroup:
@@ -229,7 +241,7 @@ def probed(sample: AnySample) -> Sample:
 def command_for(ctx: Context, sample: str) -> str | None:
     """Return the command that prepares a sample, where that is not done."""
     there = (ctx.paths.sample(sample) / "card.json").exists()
-    return None if there else f"finetune-alf prepare {sample}"
+    return None if there else ctx.paths.command("prepare", sample)
 
 
 def _each(n_fits: Mapping[str, int], values: Mapping[str, float], otherwise: float = 0.0) -> list[float]:

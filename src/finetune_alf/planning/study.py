@@ -3,11 +3,10 @@
 import random
 from collections.abc import Iterator, Sequence
 
-from finetune_alf.errors import DataError
 from finetune_alf.params import Params
 from finetune_alf.planning.elapsed import register_elapsed, study_elapsed
 from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
-from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan, command_for
+from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan
 from finetune_alf.rates import HEAD, DecayedRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.single_rate import n_rounds, uniform_rates
@@ -31,9 +30,8 @@ class StudyPlan:
         return (tuple(params.studies),)
 
     def planned(self, ctx: Context, name: str) -> PlannedFits:
-        """Return the fits of a study; DataError, naming the stage to run, where its sample is not prepared."""
+        """Return the fits of a study."""
         spec, paths = ctx.study(name), ctx.paths
-        require_sample(ctx, spec.sample)
 
         def stages(predictor: Predictor) -> Iterator[StagePlan]:
             searched, own = recipes_of_space(spec, predictor.n_layers), spec.sample
@@ -44,13 +42,6 @@ class StudyPlan:
 
         notes = tuple(_notes(spec))
         return PlannedFits(name, spec.encoder, spec.recipe, (spec.sample,), stages, notes, is_one_command=False)
-
-
-def require_sample(ctx: Context, sample: str) -> None:
-    """Raise DataError, naming the command to run, where a sample is not prepared."""
-    if (command := command_for(ctx, sample)) is not None:
-        folder = ctx.paths.sample(sample)
-        raise DataError(f"{folder} does not exist yet, and a plan needs it. Run `{command}` first.")
 
 
 def _notes(spec: StudySpec) -> Iterator[str]:

@@ -1,10 +1,19 @@
 """Stage `prepare`: draw a sample from its source."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from finetune_alf.data.check import check_samples
 from finetune_alf.data.prepare import prepare_mixture, prepare_sample
 from finetune_alf.data.spec import MixtureSpec
 from finetune_alf.running.context import Context
+
+
+def prepare_all(ctx: Context, names: Sequence[str]) -> None:
+    """Draw samples, once those that are read in seconds have shown that they can all be drawn."""
+    if len(names) > 1:
+        check_samples({name: ctx.sample(name) for name in names}, ctx.paths.root)
+    for name in names:
+        prepare(ctx, name)
 
 
 def prepare(ctx: Context, name: str) -> None:

@@ -32,6 +32,7 @@ def trial_schedule(
             precision=trial.environment.precision,
             created=created.isoformat(timespec="seconds"),
             movement=trial.result.movement if trial.result else None,
+            n_steps=(trial.result.n_steps or None) if trial.result else None,
         ),
         confirmed=confirmed,
     )

@@ -8,9 +8,12 @@ from finetune_alf.schedules.schedule import Schedule
 
 COLUMN = 26
 
+DEFAULT_STEPS = 1000
+"""The steps of a schedule that does not know its own, such as one of an earlier version."""
 
-def describe(schedule: Schedule, n_steps: int) -> Iterator[str]:
-    """Yield the lines of the text; the largest movements are over `n_steps` steps."""
+
+def describe(schedule: Schedule, n_steps: int | None = None) -> Iterator[str]:
+    """Yield the lines of the text; the largest movements are over `n_steps` steps, unless given those of its own trial."""
     provenance, kept = schedule.provenance, schedule.confirmed
     found = f"for {provenance.encoder}, searched on {provenance.sample_name}"
     yield f"{schedule.name}: {provenance.n_layers} layers, {found}"
@@ -18,10 +21,10 @@ def describe(schedule: Schedule, n_steps: int) -> Iterator[str]:
         yield provenance.citation
     if kept:
         yield (
-            f"confirmed {kept.metric} {kept.mean:.3f} [{kept.low:.3f}, {kept.high:.3f}] over {kept.n_seeds} seeds and "
-            f"{kept.n_texts:,} texts"
+            f"confirmed {kept.metric} {kept.mean:.3f} [{kept.low:.3f}, {kept.high:.3f}] over "
+            f"{_counted(kept.n_seeds, 'seed')} and {_counted(kept.n_texts, 'text')}"
         )
-    yield from ("", *_recipe(schedule), "", *_rates(schedule, n_steps))
+    yield from ("", *_recipe(schedule), "", *_rates(schedule, n_steps or provenance.n_steps or DEFAULT_STEPS))
 
 
 def _recipe(schedule: Schedule) -> Iterator[str]:
@@ -33,6 +36,10 @@ def _recipe(schedule: Schedule) -> Iterator[str]:
         parts = {f"{name}.{key}": own for key, own in value.items()} if in_parts else {name: value}
         for path, own in parts.items():
             yield f"  {path + (' *' if path in assumed else ''):<{COLUMN}}  {_written(own)}"
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _written(value: object) -> str:
@@ -49,9 +56,13 @@ def _written(value: object) -> str:
 
 def _rates(schedule: Schedule, n_steps: int) -> Iterator[str]:
     yield (
-        f"rates, and how far they move the weights relative to their size: at most, over {n_steps:,} steps at a mean "
-        f"size of {TYPICAL_SIZE:g}; what moves by less than {BARELY:.1g} barely moves"
+        "rates, and how far they move the weights relative to their size: at most, over "
+        f"{_counted(n_steps, 'step')} at a mean size of {TYPICAL_SIZE:g}; what moves by less than {BARELY:.1g} barely "
+        "moves"
     )
-    measured = schedule.provenance.movement
+    measured, own_steps = schedule.provenance.movement, schedule.provenance.n_steps
+    if measured is not None:
+        over = f", over {_counted(own_steps, 'step')}" if own_steps else ""
+        yield f"measured: in the trial that found the schedule{over}"
     for address, found in movements(schedule.recipe, schedule.rates, n_steps, measured=measured).items():
         yield f"  {address:<12}{_written(found.rate):<10}{found}"

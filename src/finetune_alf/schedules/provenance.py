@@ -18,7 +18,8 @@ class Provenance(Spec):
     Version, commit, precision and `created`, the end of the trial in ISO 8601, are those of its trial, so that
     registering again does not change the digest. `assumed` are the fields of the recipe that the cited source does not
     give, as in `clip` or `early_stopping.patience`: they are this package's choice. `movement` is how far the
-    trial moved the weights at each address, relative to their size.
+    trial moved the weights at each address, relative to their size, in `n_steps` steps; for a published schedule these
+    are the most that its epochs may take.
     """
 
     study: _Text
@@ -35,6 +36,7 @@ class Provenance(Spec):
     citation: _Text | None = None
     assumed: Annotated[tuple[_Text, ...] | None, NOTE] = None
     movement: Annotated[dict[Address, float] | None, NOTE] = None
+    n_steps: Annotated[Count | None, NOTE] = None
 
 
 class ConfirmedScore(Spec):

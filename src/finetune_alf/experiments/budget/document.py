@@ -77,7 +77,7 @@ class Optimism(Document):
 
 
 class Spread(Document):
-    """Where the variance of a score or a difference comes from; None where it cannot be told.
+    """Where the variance of a score or a difference comes from; None where it is not known.
 
     `draw` is that of a baseline between draws of texts, `search` what the search adds to it; of a difference both are
     in `search`. `seed` is the variance of a single fit between seeds, `text` that of the mean over the test texts.

@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Scored:
-    """The scores of a fit: on validation, of the kept epoch, and on what was asked for.
+    """The scores of a fit: on validation, of the kept epoch, and on the split of its request.
 
     Both are None where it diverged; `right` is as in `Tested`.
     """

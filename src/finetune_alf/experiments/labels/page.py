@@ -194,7 +194,7 @@ def _highest(document: LabelsDocument, table: SampleTable, index: int) -> str:
 
 
 def _last_gain(document: LabelsDocument, table: SampleTable) -> str:
-    """Tell what more texts add to the baseline up to the largest number."""
+    """Return what more texts add to the baseline up to the largest number."""
     gain = table.schemes[document.baseline][-1].gain
     if gain is None:
         return ""

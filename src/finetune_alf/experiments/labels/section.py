@@ -26,6 +26,7 @@ def _check(raw: RawParams, name: str, labels: dict[str, Any]) -> Iterator[Disagr
     path = ("labels", name)
     yield from unknown(raw, (*path, "encoder"), labels.get("encoder"), "encoders")
     yield from unknown_each(raw, (*path, "samples"), labels.get("samples"), "samples")
+    yield from unsuitable_metric(raw, (*path, "metric"), metric_of(labels), *names_in(labels, "samples"))
     given = labels.get("n_train")
     numbers = [number for number in given if isinstance(number, int)] if isinstance(given, list) else []
     smallest = min(numbers, default=None)
@@ -34,7 +35,6 @@ def _check(raw: RawParams, name: str, labels: dict[str, Any]) -> Iterator[Disagr
         yield from contrastive_on_scores(raw, (*path, "samples", index), labels.get("schemes"), sample)
         yield from unsuitable_objective(raw, (*path, "recipe", "objective"), labels, sample)
         yield from empty_splits(raw, ".".join(path), sample, ("test",))
-        yield from unsuitable_metric(raw, (*path, "metric"), metric_of(labels), sample)
         yield from _too_few_rows(raw, name, labels, sample)
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from finetune_alf.experiments.scheme_checks import contrastive_on_scores, refused_rates
 from finetune_alf.experiments.transfer.spec import TransferSpec
-from finetune_alf.metrics import PROBLEM_TYPES
-from finetune_alf.params.checks import LABELS, Disagreement, RawParams, metric_of, names_in, unknown_each
+from finetune_alf.params.checks import LABELS, Disagreement, RawParams, metric_of, names_in, suits, unknown_each
 from finetune_alf.params.section import Section
 
 
@@ -24,7 +23,9 @@ def _check(raw: RawParams) -> Iterator[Disagreement]:
         yield from contrastive_on_scores(raw, ("transfer", "samples", index), transfer.get("schemes"), sample)
         for study in named:
             metric = metric_of(studies.get(study)) or ""
-            if kind and PROBLEM_TYPES.get(metric, kind) != kind:
+            if not suits(metric, raw.problem_type(raw.sample_of(study))):
+                continue  # the study's own metric is the fault, which has its message
+            if kind and not suits(metric, kind):
                 yield (
                     ("transfer", "samples", index),
                     f"must have labels for the {metric} of study {study}, but those of {sample} are {LABELS[kind]}",
