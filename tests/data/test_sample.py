@@ -165,7 +165,7 @@ def test_a_missing_or_truncated_file_is_named(folder: Path, name: str) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere: the sample is not prepared. Run `finetune-alf prepare nowhere`"):
+    with pytest.raises(DataError, match=r"nowhere: the sample is not prepared. Run `finetune-alf prepare nowhere`"):
         load_sample(tmp_path / "nowhere")
 
 

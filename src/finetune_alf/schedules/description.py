@@ -13,7 +13,7 @@ DEFAULT_STEPS = 1000
 
 
 def describe(schedule: Schedule, n_steps: int | None = None) -> Iterator[str]:
-    """Yield the lines of the text; the largest movements are over `n_steps` steps, unless given those of its own trial."""
+    """Yield the lines of the text; largest movements are over `n_steps` steps, by default those of its own trial."""
     provenance, kept = schedule.provenance, schedule.confirmed
     found = f"for {provenance.encoder}, searched on {provenance.sample_name}"
     yield f"{schedule.name}: {provenance.n_layers} layers, {found}"
