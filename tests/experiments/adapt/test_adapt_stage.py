@@ -105,7 +105,7 @@ def test_before_it_has_run_its_encoder_is_refused_with_the_command_to_run(prepar
         result = run(copy, *words)
         assert result.exit_code == 3
         assert f"{copy}/data/encoders/films: must contain the encoder of adapt.films" in result.stderr
-        assert "`finetune-alf adapt films`" in result.stderr
+        assert f"`finetune-alf adapt films --root {copy}`" in result.stderr
 
 
 def test_its_folder_is_an_encoder_wherever_one_is_named(done: Path) -> None:
