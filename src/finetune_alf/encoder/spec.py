@@ -90,7 +90,7 @@ class AdaptedEncoder(Spec):
         if not (folder / WEIGHTS_FILE).is_file():
             raise EncoderError(
                 f"{folder}: must contain the encoder of adapt.{self.adapt}, but has no {WEIGHTS_FILE}. "
-                f"Run `finetune-alf adapt {self.adapt}` first."
+                f"Run `{Paths(root).command('adapt', self.adapt)}` first."
             )
         return FolderEncoder(kind="folder", path=str(folder))
 

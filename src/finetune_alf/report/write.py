@@ -20,8 +20,9 @@ def write_report(paths: Paths, title: str = "Adaptive layer freezing", parts: Se
     studies, made = load_results(paths), [part for make in parts if (part := make(paths))]
     if not (studies or made):
         raise InputError(
-            f"{paths.results}: must hold what a stage has written, but got nothing. Run `finetune-alf prepare`, "
-            "`finetune-alf study` and the stages after it first, or all of them with `finetune-alf run`."
+            f"{paths.results}: must hold what a stage has written, but got nothing. Run "
+            f"`{paths.command('prepare')}`, `{paths.command('study')}` and the stages after it first, or all of them "
+            f"with `{paths.command('run')}`."
         )
     whole = page(title, studies, made)
     with replace_folder(paths.report) as folder:
