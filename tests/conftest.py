@@ -17,7 +17,6 @@ SLOWEST_FIRST = (
     "experiments/test_toy_experiment.py",
     "study/test_importance.py",
     "cli/test_dvc_stages.py",
-    "benchmarks/test_engine_benchmark.py",
     "study/test_study_survives_kills.py",
     "running/test_other_metrics.py",
 )

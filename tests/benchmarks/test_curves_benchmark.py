@@ -59,6 +59,7 @@ def test_on_the_same_batches_trainer_and_our_engine_take_the_same_steps(fits_set
 
 
 @needs_minilm
+@pytest.mark.long
 def test_a_stopped_run_resumes_and_ends_with_a_page(fits_setup, monkeypatch, tmp_path):
     file = tmp_path / "curves.json"
     stopped = curves.run(arguments(monkeypatch, "--json", file, "--minutes", 0), fits_setup)

@@ -77,6 +77,7 @@ def run(prepared: Prepared, peer: str, repeat: int = 0, **more):
 
 @needs_minilm
 @pytest.mark.filterwarnings("ignore")  # Trainer's own
+@pytest.mark.long
 def test_all_peers_do_equal_work_and_agree_in_their_losses(prepared, tmp_path):
     runs = [run(prepared, peer) for peer in ("default", "tuned", "plain", "padded")]
     ours = run(prepared, "ours", n_spread_seeds=2, probe=True)

@@ -61,6 +61,7 @@ def new_project(root: Path) -> Path:
     for package in ("data", "experiments", "report", "figures"):
         (root / "src" / "finetune_alf" / package).mkdir(parents=True)
         (root / "src" / "finetune_alf" / package / "code.py").touch()
+    (root / "docs" / "results").mkdir(parents=True)
     (root / "bin").mkdir()
     (root / "bin" / "finetune-alf").write_text(STAND_IN)
     (root / "bin" / "finetune-alf").chmod(0o755)
@@ -111,7 +112,7 @@ def test_with_nothing_changed_nothing_runs(project: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "now", "ran"),
     [
-        ("n_trials: 40", "n_trials: 41", ["study minilm"]),
+        ("n_trials: 24", "n_trials: 41", ["study minilm"]),
         ("n_top: 3", "n_top: 4", ["register minilm"]),
         ("n_resamples: 100", "n_resamples: 101", ["importance minilm"]),
         ("title: Adaptive", "title: My adaptive", ["report"]),

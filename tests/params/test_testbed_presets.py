@@ -39,7 +39,12 @@ def test_the_small_thesis_testbed_has_all_six_schedules_at_another_depth(tmp_pat
     [bed] = params.schemes.values()
     assert bed.schedules == PUBLISHED_NAMES
     assert (bed.score_on, bed.n_seeds, bed.stretch, bed.rescale) == ("test", 5, True, True)
-    assert params.samples == load_params(tmp_path / "none.yaml", ["real-small"]).samples
+    sources = {name: sample.source for name, sample in params.samples.items()}
+    real = load_params(tmp_path / "none.yaml", ["real-small"]).samples
+    assert sources == {name: sample.source for name, sample in real.items()}
+    (budget,) = load_params(tmp_path / "none.yaml", ["budget-small"]).budget.values()
+    assert bed.recipe == budget.recipe
+    assert {sample.n_train for sample in params.samples.values()} == {budget.n_train}
 
 
 def test_the_surveys_own_rate_is_the_same_for_all(tmp_path):

@@ -80,7 +80,13 @@ def test_every_preset_out_of_the_hub_is_among_those_that_are_planned(tmp_path):
     assert from_hub == set(FULL_PRESETS)
 
 
-@pytest.mark.parametrize("preset", FULL_PRESETS)
+LONG = ("elsa-glue", "thesis-schedules")
+"""With several encoders, each of which is timed."""
+
+
+@pytest.mark.parametrize(
+    "preset", [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in FULL_PRESETS]
+)
 def test_the_full_presets_can_be_planned(preset, tmp_path, monkeypatch):
     monkeypatch.setattr("finetune_alf.planning.study.N_DRAWS", 5)
     source = write_word_pairs(tmp_path / "words.csv")

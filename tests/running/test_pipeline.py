@@ -322,6 +322,7 @@ def test_an_mlflow_store_that_cannot_be_written_stops_a_study_before_its_first_t
     assert not list(ctx.paths.studies.glob("*.db"))
 
 
+@pytest.mark.long
 def test_a_study_killed_again_and_again_ends_as_one_that_was_not(done, new_root):
     """Real fits, the real store and MLflow: killed with SIGKILL in the middle, started again until it ends."""
     whole, killed = new_root(), new_root()

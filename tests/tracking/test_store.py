@@ -65,6 +65,7 @@ print([end_of(child) for child in [start(record, f"key-{n}") for n in range(4)]]
 """
 
 
+@pytest.mark.long
 def test_after_a_kill_during_its_creation_four_processes_can_create_a_store_at_once(tmp_path: Path) -> None:
     assert run(FORKS, tmp_path, str(tmp_path)).stdout.splitlines() == ["137 False", "[0, 0, 0, 0]"]
     tracker = MlflowTracker(tmp_path)
