@@ -295,7 +295,7 @@ def test_a_changed_lock_file_is_refused(copied):
 
 def test_a_stage_names_the_one_that_must_run_before_it(tmp_path):
     ctx = small_context(tmp_path / "empty")
-    with pytest.raises(AlfError, match="Run the prepare stage"):
+    with pytest.raises(AlfError, match="Run `finetune-alf prepare films --root"):
         study(ctx, "tiny")
     with pytest.raises(InputError, match="Run the stage that writes it"):
         importance(ctx, "tiny")

@@ -131,7 +131,8 @@ def _outcome(lock: LockDocument, model: str) -> Iterator[str]:
         else:
             yield f"{alias} is not registered{verdict}: it must be {required(lock.require, lock.margin)}."
     if lock.references and lock.references.single_rate and lock.single_rate:
-        yield f"the best single rate is {rate(lock.single_rate.rate)}."
+        same = ", the baseline's own" if lock.single_rate_is_baseline else ""
+        yield f"the best single rate is {rate(lock.single_rate.rate)}{same}."
 
 
 def _confirmed_score(bench: Bench, candidate: Candidate) -> ConfirmedScore:

@@ -13,6 +13,7 @@ BERT = "google-bert/bert-base-uncased@86b5"
 MINILM = "sentence-encoder@1.0:53aa"
 MEANS = {"feature_extraction": 0.5, "baseline": 0.75, "alf-1": 0.81, "alf-2": 0.76, "decayed": 0.7, "uniform": 0.79}
 WITHOUT_UNIFORM = tuple(MEANS)[:5]
+RATES = {"baseline": 5e-5, "alf-1": 1e-6, "alf-2": 1e-7, "decayed": 4e-5, "uniform": 1e-4}
 P = {"feature_extraction": 0.0004, "alf-1": 0.0004, "alf-2": 0.21, "decayed": 0.21, "uniform": 0.21}
 
 
@@ -80,7 +81,7 @@ def line(scheme: str, seed: int, *, diverged: bool = False) -> TransferLine:
         n_trainable_parameters=10,
         frozen_dropout="on",
         epochs=(),
-        rates={},
+        rates={"embeddings": RATES.get(scheme, 0.0), "head": 1e-3},
     )
 
 

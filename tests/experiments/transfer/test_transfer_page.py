@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fake_transfers import DOCUMENTS, write_transfers
+from fake_transfers import DOCUMENTS, RATES, write_transfers
 
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.transfer.figure import transfer_info, transfer_plot
@@ -20,6 +20,25 @@ def test_the_page_is_what_the_documents_and_cells_say(tmp_path):
     page = "\n\n".join([*part.in_short, part.section.markdown])
     assert page == golden(Path(__file__).with_name("transfer_page.md"), page)
     assert list(part.section.pictures) == ["bert-transfer.png", "scores-transfer.png"]
+
+
+def test_a_best_single_rate_that_is_the_baselines_own_is_one_comparison(tmp_path, monkeypatch):
+    monkeypatch.setitem(RATES, "uniform", RATES["baseline"])
+    paths = Paths(tmp_path)
+    write_transfers(paths)
+    part = transfer_part(paths)
+    assert not any("best single rate" in line for line in part.in_short)
+    assert "`uniform` is `baseline` once more" in part.section.markdown
+
+
+def test_what_was_tested_on_the_sample_that_was_searched_decides_what_to_use(tmp_path):
+    paths = Paths(tmp_path)
+    write_transfers(paths)
+    tested = transfer_part(paths).tested
+    assert {study: set(schemes) for study, schemes in tested.items()} == {
+        "bert": {"feature_extraction", "alf-1", "alf-2"},
+        "scores": {"feature_extraction", "alf-1", "alf-2", "decayed"},
+    }
 
 
 def test_without_a_transfer_there_is_no_part(tmp_path):

@@ -58,9 +58,10 @@ def _summary(study: str, transfers: Transfers) -> Iterator[str]:
     """Yield the differences of the first schedule: where it was searched, then on the samples of its claim."""
     judged, searched_on = _judged(transfers), transfers[0].document.searched_on
     metric = _metric(transfers)
+    references = _REFERENCES[:1] if _single_rate_is_baseline(transfers) else _REFERENCES
     there = [
         f"**{_signed(found)}** against {described}"
-        for reference, described in _REFERENCES
+        for reference, described in references
         if (found := judged.get((searched_on, PRIMARY, reference)))
     ]
     if there:
@@ -68,7 +69,7 @@ def _summary(study: str, transfers: Transfers) -> Iterator[str]:
             f"`{PRIMARY}` of `{study}` on the test texts of `{searched_on}`, on which it was searched: "
             f"{', '.join(there)} (test {metric}). For that sample this is the number to go by."
         )
-    for reference, described in _REFERENCES:
+    for reference, described in references:
         targets = [
             f"`{sample}` {_signed(found)}, {found.verdict}"
             for (sample, _, other), found in judged.items()
@@ -227,8 +228,19 @@ def _cautions(transfers: Transfers) -> Iterator[str]:
     if low:
         baseline = constant_baseline(transfers[0].document.metric)
         yield f"The interval does not lie above {baseline}: {'; '.join(low)}."
+    if _single_rate_is_baseline(transfers):
+        yield (
+            f"The best single rate is the baseline's own: `{UNIFORM}` is `{BASELINE}` once more, and a comparison with "
+            "either is one with both."
+        )
     if diverged:
         yield f"Diverged: {', '.join(f'`{scheme}` {n} x' for scheme, n in diverged.items())}."
+
+
+def _single_rate_is_baseline(transfers: Transfers) -> bool:
+    """Return whether the best single rate is the baseline's own: its cells have the same rates."""
+    rates = {cell.scheme: cell.rates for transfer in transfers for cell in transfer.cells}
+    return UNIFORM in rates and BASELINE in rates and rates[UNIFORM] == rates[BASELINE]
 
 
 def _n_seeds(transfers: Transfers) -> int:
