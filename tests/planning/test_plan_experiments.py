@@ -135,7 +135,7 @@ def test_without_a_name_all_experiments_are_planned_where_there_is_no_study(read
 def test_a_sample_that_is_not_prepared_is_named_with_its_command(ready):
     printed = run(ready.paths.root, "tops")
     assert printed.exit_code == 0
-    assert printed.stdout.startswith("freeze tops: random on cpu, fp32, 1 threads; probed in ")
+    assert printed.stdout.startswith("freeze tops: random on cpu, fp32, 1 thread; probed in ")
     command = f"finetune-alf prepare scores --root {ready.paths.root}"
     assert f"scores: not prepared, not in the total. Run `{command}` first." in printed.stdout
     assert "starting once" in printed.stdout

@@ -103,7 +103,7 @@ def _record(plan: "Plan") -> dict[str, object]:
 
 
 def _lines(plan: "Plan", with_commands: bool) -> list[str]:
-    device = f"{plan.device}, {plan.precision}, {plan.n_threads} threads"
+    device = f"{plan.device}, {plan.precision}, {plan.n_threads} thread{'' if plan.n_threads == 1 else 's'}"
     workers = f", {plan.n_workers} workers" if plan.n_workers > 1 else ""
     probed = f"probed in {plan.probe_s:.0f} s" if plan.n_starts else "not probed"
     head = f"{plan.title}: {plan.encoder.split(':')[0]} on {device}{workers}; {probed}"
