@@ -269,3 +269,37 @@ def test_telemetry_is_off_for_whatever_a_command_loads(root: Path, monkeypatch: 
     assert os.environ["DO_NOT_TRACK"] == "1"
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
     assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
+
+
+def test_quiet_prints_nothing_but_errors(root: Path) -> None:
+    told = run(root, "prepare", "films", "--quiet")
+    assert (told.exit_code, told.stdout, told.stderr) == (0, "", "")
+    assert run(root, "prepare", "flims", "-q").stderr.startswith("samples: must have an entry")
+
+
+def test_json_is_one_document_on_standard_output(root: Path) -> None:
+    listed = run(root, "schedules", "list", "--json")
+    assert [one["ref"] for one in json.loads(listed.stdout)][:2] == ["distilbert-alf-1", "distilbert-alf-2"]
+    assert "nothing registered yet" in listed.stderr
+    checked = json.loads(run(root, "params", "check", "--json").stdout)
+    assert (checked["valid"], checked["studies"]) == (True, ["minilm"])
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "code"),
+    [
+        (["run", "--json"], "ParamsError", 3),
+        (["plan", "--json"], "ParamsError", 3),
+        (["params", "check", "--json"], "ParamsError", 3),
+        (["init", "no.csv", "--json", "--force"], "DataError", 3),
+        (["run", "--json", "--nonsense"], "UsageError", 2),
+        (["init", "--json"], "UsageError", 2),
+    ],
+)
+def test_json_is_one_document_on_failure_too(root: Path, words: list[str], kind: str, code: int) -> None:
+    (root / "params.yaml").write_text("samples: {}\n")
+    told = run(root, *words)
+    error = json.loads(told.stdout)["error"]
+    assert (error["kind"], error["exit_code"], told.exit_code) == (kind, code, code)
+    assert error["message"]
+    assert error["message"].splitlines()[0] in told.stderr

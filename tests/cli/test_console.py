@@ -61,3 +61,14 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_log_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     TerminalConsole().log("done")
     assert capsys.readouterr() == ("done\n", "")
+
+
+def test_a_line_of_a_log_says_how_long_the_rest_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 50.0, 100.0])
+    monkeypatch.setattr("finetune_alf.cli.console.time.monotonic", lambda: next(clock))
+    with TerminalConsole().progress("study", 4) as bar:
+        bar.advance("best 0.5")
+        bar.advance()
+    assert capsys.readouterr().err == "study: 1/4 best 0.5, 2 min 30 s left\nstudy: 2/4, 1 min 40 s left\n"

@@ -36,6 +36,12 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert loaded_by(*words).isdisjoint(STILL_HEAVY_FOR_HELP)
 
 
+def test_listing_schedules_loads_nothing_that_it_does_not_list() -> None:
+    loaded = loaded_by("schedules", "list")
+    assert loaded.isdisjoint(set(HEAVY) - {"numpy"})
+    assert loaded.isdisjoint({"finetune_alf.params.model", "finetune_alf.encoder.spec", "finetune_alf.data.spec"})
+
+
 def test_checking_parameters_loads_no_vendor_of_the_pipeline() -> None:
     assert loaded_by("params", "schema").isdisjoint(set(HEAVY) - {"numpy"})
 
@@ -106,3 +112,12 @@ def test_a_misspelt_command_is_a_usage_error() -> None:
     result = CliRunner().invoke(group, ["stduy"])
     assert result.exit_code == 2
     assert "No such command" in result.stderr
+
+
+def test_help_lists_each_command_once_under_a_heading() -> None:
+    output = CliRunner().invoke(group, ["--help"]).output
+    below = output[output.index("Start here:") :]
+    headings = re.findall(r"^(\S.*):$", below, re.MULTILINE)
+    assert headings == ["Start here", "Stages of a run", "Experiments", "Look and change"]
+    listed = re.findall(r"^  ([a-z]+) {2,}\S", below, re.MULTILINE)
+    assert sorted(listed) == sorted(group.list_commands(click.Context(group)))

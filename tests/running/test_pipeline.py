@@ -14,6 +14,7 @@ from finetune_alf.data.sample import load_sample
 from finetune_alf.errors import AlfError, InputError, LockedError, ScheduleError
 from finetune_alf.experiments.registry import registry
 from finetune_alf.experiments.run_all import run_all
+from finetune_alf.experiments.summary import CONFIRMATION, summary_lines, summary_of
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.stage import transfer
 from finetune_alf.files import hold_lock, read_json, read_jsonl
@@ -343,3 +344,21 @@ def test_a_study_killed_again_and_again_ends_as_one_that_was_not(done, new_root)
     nested = runs(ctx, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     assert sorted(int(run.data.tags["alf.trial"]) for run in nested) == list(range(6))
     assert {run.info.status for run in nested} == {"FINISHED"}
+
+
+def test_the_summary_has_the_scores_of_the_documents_and_says_what_to_use(done):
+    summary = summary_of(done)
+    [one] = summary.studies
+    lock = read_lock(done.paths.schedules("tiny"))
+    confirmed = {each.scheme: each.score.mean for each in one.schemes if each.texts == CONFIRMATION}
+    assert confirmed["alf-1"] == lock.candidate("alf-1").mean
+    assert confirmed["baseline"] == lock.references.baseline.mean
+    films = read_json(done.paths.document("transfer", "tiny", "films"))
+    tested = {each.scheme: each.score.mean for each in one.schemes if each.texts == "films"}
+    assert tested == {scheme: found["score"]["mean"] for scheme, found in films["schemes"].items()}
+    assert one.n_trials == 12
+    lines = summary_lines(summary)
+    assert lines[1].startswith("tiny: 12 trials, the best with .")
+    assert len({line.index("against plain") for line in lines if "against plain" in line and "texts" in line}) == 1
+    assert lines[-2:] == ["", f"Report: {done.paths.report / 'report.md'}"]
+    assert (done.paths.report / "report.md").exists()

@@ -139,11 +139,11 @@ def test_sizes_can_be_drawn(counts: dict[str, int]) -> None:
 
 
 def test_sizes_are_shares_of_the_rows_up_to_a_limit() -> None:
-    assert guess_sizes({"a": 300, "b": 300}, "even").value.described() == (
-        "240 to train, 120 to choose, 120 to confirm, 120 to test"
+    assert guess_sizes({"a": 200, "b": 200}, "even").value.described() == (
+        "160 to train, 80 to choose, 80 to confirm, 80 to test"
     )
     most = guess_sizes({"a": 5000, "b": 5000}, "even").value
-    assert (most.n_train, most.n_validation, most.n_confirmation, most.n_test) == (400, 300, 300, 800)
+    assert (most.n_train, most.n_validation, most.n_confirmation, most.n_test) == (200, 300, 300, 800)
 
 
 def test_too_few_rows_of_a_class_or_of_all_are_refused() -> None:

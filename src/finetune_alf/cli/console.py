@@ -2,17 +2,19 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 
 class TerminalConsole:
-    """Logs lines on standard output and shows progress on standard error."""
+    """Logs lines on standard output, or on another stream, and shows progress on standard error."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
         self._in_bar = False
 
     def log(self, text: str) -> None:
@@ -20,9 +22,9 @@ class TerminalConsole:
         if self._in_bar:
             from tqdm import tqdm
 
-            tqdm.write(text, file=sys.stdout)
+            tqdm.write(text, file=self._stream or sys.stdout)
         else:
-            click.echo(text)
+            click.echo(text, file=self._stream)
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator["_Bar | _Lines"]:
@@ -56,9 +58,25 @@ class _Lines:
 
     def __init__(self, label: str, total: int) -> None:
         self._label, self._total, self._done = label, total, 0
+        self._started = time.monotonic()
 
     def advance(self, note: str = "") -> None:
         """Advance by one."""
         self._done += 1
         if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
-            click.echo(f"{self._label}: {self._done}/{self._total} {note}".rstrip(), err=True)
+            line = f"{self._label}: {self._done}/{self._total} {note}".rstrip()
+            click.echo(f"{line}{self._time_left()}", err=True)
+
+    def _time_left(self) -> str:
+        seconds = (time.monotonic() - self._started) / self._done * (self._total - self._done)
+        return f", {duration(seconds)} left" if seconds >= 1 else ""
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words: 8.4 s, 2 min 5 s, 3 h 20 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, left = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {left} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -34,6 +34,15 @@ Everything that is trained is described by params.yaml in the current folder:
 """
 
 
+_HEADINGS = {
+    "Start here": ("init", "run", "plan", "report"),
+    "Stages of a run": ("prepare", "encoder", "study", "importance", "register"),
+    "Experiments": (),
+    "Look and change": ("params", "anatomy", "schedules", "ui"),
+}
+"""The commands by heading; those that stand under none are experiments."""
+
+
 class _Commands(GuardedGroup):
     """The package's own commands, and one for each experiment of the registry."""
 
@@ -47,6 +56,16 @@ class _Commands(GuardedGroup):
         for experiment in registry():
             names.insert(names.index("study" if experiment.before_studies else "report"), experiment.key)
         return names
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under their headings, in the order of the work."""
+        named = {name for names in _HEADINGS.values() for name in names}
+        for heading, own in _HEADINGS.items():
+            names = own or [name for name in self.list_commands(ctx) if name not in named]
+            found = [(name, command) for name in names if (command := self.get_command(ctx, name))]
+            limit = formatter.width - 6 - max(len(name) for name in self.list_commands(ctx))
+            with formatter.section(heading):
+                formatter.write_dl([(name, command.get_short_help_str(limit)) for name, command in found])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of this name; InputError where an experiment cannot be loaded."""

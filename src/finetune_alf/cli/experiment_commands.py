@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from finetune_alf.cli.output import quiet_option
 from finetune_alf.cli.project import entries, open_context, root_option
 from finetune_alf.experiments.experiment import Experiment
 
@@ -20,7 +21,7 @@ def command_of(experiment: Experiment) -> click.Command:
         for arguments in entries(None, product(*named)):
             experiment.run(context, *arguments)
 
-    callback: Any = root_option(run)
+    callback: Any = quiet_option(root_option(run))
     for argument in reversed(experiment.arguments):
         callback = click.argument(argument, required=False)(callback)
     return click.command(

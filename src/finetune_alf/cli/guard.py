@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from finetune_alf.cli.extras import missing_extra
+from finetune_alf.cli.output import print_json_error
 from finetune_alf.cli.stops import Stopped, listening
 from finetune_alf.errors import AlfError, StorageError
 from finetune_alf.files import os_error_message
@@ -34,29 +35,39 @@ class GuardedGroup(click.Group):
             with listening():
                 return super().invoke(ctx)
         except AlfError as error:
-            _print_error(ctx, str(error))
+            _print_error(ctx, error, str(error), error.exit_code)
             ctx.exit(error.exit_code)
+        except click.ClickException as error:
+            print_json_error(ctx, "UsageError", error.format_message(), error.exit_code)
+            raise
         except ModuleNotFoundError as error:
             missing = missing_extra(error)
             if missing is None:
+                print_json_error(ctx, type(error).__name__, str(error), 1)
                 raise
-            _print_error(ctx, str(missing))
+            _print_error(ctx, missing, str(missing), missing.exit_code)
             ctx.exit(missing.exit_code)
         except KeyboardInterrupt as stop:
             name, code = (stop.name, stop.exit_code) if isinstance(stop, Stopped) else ("SIGINT", 130)
             command = shlex.join(["finetune-alf", *ctx.meta["words"]])
-            _print_error(ctx, f"Stopped by {name}. Run the same command again to resume: {command}")
+            _print_error(ctx, stop, f"Stopped by {name}. Run the same command again to resume: {command}", code)
             ctx.exit(code)
         except BrokenPipeError:
             # The reader is gone: drop what is still buffered.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(_BROKEN_PIPE)
         except OSError as error:
-            _print_error(ctx, os_error_message(error))
+            _print_error(ctx, error, os_error_message(error), StorageError.exit_code)
             ctx.exit(StorageError.exit_code)
+        except click.exceptions.Exit:
+            raise
+        except Exception as error:  # a fault of the program: its traceback follows
+            print_json_error(ctx, type(error).__name__, str(error), 1)
+            raise
 
 
-def _print_error(ctx: click.Context, message: str) -> None:
+def _print_error(ctx: click.Context, error: BaseException, message: str, exit_code: int) -> None:
     if ctx.params.get("debug"):
         traceback.print_exc()
+    print_json_error(ctx, type(error).__name__, message, exit_code)
     click.echo(message, err=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from finetune_alf.cli.output import json_option, print_json, quiet_option, say, say_at_once, wants_json
 from finetune_alf.cli.project import root_option
 
 
@@ -23,6 +24,8 @@ from finetune_alf.cli.project import root_option
     help="An encoder of the presets, a folder, or NAME@COMMIT of the Hugging Face hub.",
 )
 @click.option("--force", is_flag=True, help="Write over files that are there.")
+@json_option
+@quiet_option
 @root_option
 def init(table: Path, text: tuple[str, ...], label: str | None, encoder: str, force: bool, root: Path) -> None:
     """Write params.yaml, dvc.yaml and .gitignore for TABLE: a CSV, TSV, JSON Lines or Parquet file.
@@ -32,14 +35,18 @@ def init(table: Path, text: tuple[str, ...], label: str | None, encoder: str, fo
     """
     if len(text) > 2:
         raise click.BadParameter("takes one column, or two for pairs", param_hint="--text")
+    say_at_once(f"reading {table}")
     from finetune_alf.starting.init import Wishes, check_room, guess_start, write_start
 
     check_room(root, force)
     from finetune_alf.experiments.registry import model_of
 
     model = model_of()
-    start = guess_start(Wishes(table, root, text, label, encoder), model, click.echo)
-    written = write_start(start, root, model)
+    start = guess_start(Wishes(table, root, text, label, encoder), model, say)
+    written = [str(path) for path in write_start(start, root, model)]
     where = ["--root", str(root)] if root != Path() else []
-    click.echo(f"written: {', '.join(map(str, written))}")
-    click.echo(f"Next: {shlex.join(['finetune-alf', 'run', *where])}")
+    next_command = shlex.join(["finetune-alf", "run", *where])
+    say(f"written: {', '.join(written)}")
+    say(f"Next: {next_command}")
+    if wants_json():
+        print_json({"guesses": start.guesses(), "written": written, "next": next_command})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from finetune_alf.cli.output import json_option, print_json, say, wants_json
 from finetune_alf.cli.project import overlays_option, params_in_force, params_path, read_params, root_option
 
 
@@ -14,17 +15,19 @@ def params() -> None:
 
 
 @params.command(epilog="Example: finetune-alf params check --params real-small")
+@json_option
 @overlays_option
 @root_option
 def check(overlays: tuple[str, ...], root: Path) -> None:
     """Check the parameters: print that they are valid, or all faults."""
     checked = read_params(root, overlays)
-    sizes = [
-        f"{name} {', '.join(getattr(checked, name))}" for name in checked.named_sections() if getattr(checked, name)
-    ]
+    names = {key: list(getattr(checked, key)) for key in checked.named_sections() if getattr(checked, key)}
     path = params_in_force(root, overlays)
     read = [*([str(path)] if path.exists() else []), *overlays]
-    click.echo(f"{' + '.join(read)}: valid; {'; '.join(sizes)}")
+    listed = [f"{key} {', '.join(own)}" for key, own in names.items()]
+    say(f"{' + '.join(read)}: valid; {'; '.join(listed)}")
+    if wants_json():
+        print_json({"valid": True, "read": read, **names})
 
 
 @params.command(epilog="Example: finetune-alf params schema > params.schema.json")

@@ -1,12 +1,13 @@
 """`finetune-alf plan`: predicted time and memory of studies and experiments, beside the time of finished fits."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from finetune_alf.cli.console import duration
+from finetune_alf.cli.output import json_option, print_json, wants_json
 from finetune_alf.cli.project import open_context, overlays_option, root_option
 from finetune_alf.errors import AlfError, DataError, InputError, PartialError
 
@@ -23,10 +24,10 @@ _HEADINGS = ("", "fits", "s a fit", "in all", "memory", *_ELAPSED)
     epilog="Example: finetune-alf plan minilm",
 )
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON alone, in seconds and bytes.")
+@json_option
 @overlays_option
 @root_option
-def plan(name: str | None, as_json: bool, overlays: tuple[str, ...], root: Path) -> None:
+def plan(name: str | None, overlays: tuple[str, ...], root: Path) -> None:
     """Predict time and memory of study or experiment NAME; without a name, of all that params.yaml has.
 
     A study is planned with its registration. A few steps are timed on the first sample that is prepared, with the
@@ -44,16 +45,16 @@ def plan(name: str | None, as_json: bool, overlays: tuple[str, ...], root: Path)
         click.echo(f"Not prepared: {each}. Fits on what is not prepared are counted, and not predicted.", err=True)
     made, failed = plans(context, collected)
     if made or not failed:
-        _print(made, as_json, with_commands=not overlays)
+        _print(made, wants_json(), with_commands=not overlays)
     way = _commands_to_prepare(name, overlays, root) if overlays and _lacks_a_sample(made, failed) else []
     _raise_what_is_missing(made, failed, way, root)
-    if way and not as_json:
+    if way and not wants_json():
         click.echo("\n".join(way))
 
 
 def _print(plans: "list[Plan]", as_json: bool, *, with_commands: bool) -> None:
     if as_json:
-        click.echo(json.dumps([_record(one) for one in plans], indent=1))
+        print_json([_record(one) for one in plans])
         return
     if not plans:
         click.echo("There is no study and no experiment to plan.")
@@ -148,16 +149,6 @@ def _left(stages: "Sequence[StagePlan]") -> str:
     if not any(stage.n_left for stage in stages):
         return "nothing"
     return duration(sum(stage.left_s or 0.0 for stage in stages)) if any(stage.left_s for stage in stages) else "?"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in words: 8.4 s, 2 min 5 s, 3 h 20 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, left = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {left} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _memory(n_bytes: int) -> str:

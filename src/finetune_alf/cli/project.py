@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from finetune_alf.cli.console import TerminalConsole
+from finetune_alf.cli.output import console, say, say_at_once
 
 if TYPE_CHECKING:
     from finetune_alf.params import Params
@@ -58,25 +58,33 @@ def read_params(root: Path, overlays: Sequence[str] = ()) -> "Params":
 
 def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
     """Return the context of stages in this folder."""
+    say_at_once(f"reading {' + '.join([str(params_in_force(root, overlays)), *overlays])}")
     params = read_params(root, overlays)  # faults are found before anything heavy is loaded
     from finetune_alf.paths import Paths
     from finetune_alf.running.context import Context
 
-    return Context(params, Paths(root), TerminalConsole())
+    return Context(params, Paths(root), console())
 
 
 def store_uri(root: Path, uri: str | None = None) -> str:
     """Return the MLflow store named here, in params.yaml or the environment, or else the folder's own."""
     from finetune_alf.tracking.store import tracking_uri
 
-    if uri is None and params_in_force(root).exists():
+    if uri is None and _has_store(params_in_force(root)):
         uri = read_params(root).tracking.uri
     return tracking_uri(root, uri or os.environ.get("MLFLOW_TRACKING_URI") or None)
+
+
+def _has_store(path: Path) -> bool:
+    """Return whether a params file says anything about the store: to check all of the file takes a second."""
+    from finetune_alf.params.reading import read_document
+
+    return path.exists() and bool(read_document(path).value.get("tracking"))
 
 
 def entries(given: T | None, there: Iterable[T]) -> list[T]:
     """Return what was given, or everything there is; print a note where there is nothing."""
     found = list(there) if given is None else [given]
     if not found:
-        click.echo(f"{click.get_current_context().info_name}: nothing to do, params.yaml names none.")
+        say(f"{click.get_current_context().info_name}: nothing to do, params.yaml names none.")
     return found

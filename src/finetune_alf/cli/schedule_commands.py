@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finetune_alf.cli.output import json_option, print_json, say, wants_json
 from finetune_alf.cli.project import root_option, store_uri
 from finetune_alf.errors import InputError
 
@@ -20,6 +21,7 @@ def schedules() -> None:
 
 
 @schedules.command("list", epilog="Example: finetune-alf schedules list")
+@json_option
 @_uri_option
 @root_option
 def list_all(uri: str | None, root: Path) -> None:
@@ -27,19 +29,27 @@ def list_all(uri: str | None, root: Path) -> None:
     from finetune_alf.schedules.published import PUBLISHED_NAMES, published
     from finetune_alf.tracking.store import sqlite_path
 
-    for name in PUBLISHED_NAMES:
-        found = published(name)
-        click.echo(f"{name:<28}{found.digest[:12]}  {found.rates.n_layers} layers, published")
+    found = [
+        {"ref": name, "digest": schedule.digest, "n_layers": schedule.rates.n_layers}
+        for name, schedule in ((name, published(name)) for name in PUBLISHED_NAMES)
+    ]
+    for one in found:
+        say(f"{one['ref']:<28}{str(one['digest'])[:12]}  {one['n_layers']} layers, published")
     store = store_uri(root, uri)
     path = sqlite_path(store)
     if path is not None and not path.exists():
-        click.echo(f"{path}: nothing registered yet")
-        return
-    from finetune_alf.schedules.registry import Registry
+        say(f"{path}: nothing registered yet")
+    else:
+        from finetune_alf.schedules.registry import Registry
 
-    for version in Registry(store).list():
-        for ref in [f"{version.model}@{alias}" for alias in version.aliases] or [version.model]:
-            click.echo(f"{ref:<28}{version.digest[:12]}  version {version.version}, run {version.run_id}")
+        for version in Registry(store).list():
+            for ref in [f"{version.model}@{alias}" for alias in version.aliases] or [version.model]:
+                say(f"{ref:<28}{version.digest[:12]}  version {version.version}, run {version.run_id}")
+                found.append(
+                    {"ref": ref, "digest": version.digest, "version": version.version, "run_id": version.run_id}
+                )
+    if wants_json():
+        print_json(found)
 
 
 @schedules.command(epilog="Example: finetune-alf schedules show distilbert-alf-1")

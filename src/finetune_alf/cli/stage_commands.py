@@ -1,14 +1,18 @@
 """One command a stage; each reads params.yaml alone, as DVC does. Those of experiments are made by their registry."""
 
+import time
 from pathlib import Path
 
 import click
 
+from finetune_alf.cli.console import duration
+from finetune_alf.cli.output import json_option, print_json, quiet_option, say, wants_json
 from finetune_alf.cli.project import entries, kept_params_path, open_context, overlays_option, root_option
 
 
 @click.command(short_help="Draw a sample out of its source.", epilog="Example: finetune-alf prepare films")
 @click.argument("name", required=False)
+@quiet_option
 @root_option
 def prepare(name: str | None, root: Path) -> None:
     """Draw sample NAME out of its source; without a name, all of them."""
@@ -20,6 +24,7 @@ def prepare(name: str | None, root: Path) -> None:
 
 @click.command(short_help="Write the identity of an encoder.", epilog="Example: finetune-alf encoder minilm")
 @click.argument("name", required=False)
+@quiet_option
 @root_option
 def encoder(name: str | None, root: Path) -> None:
     """Write the digest of encoder NAME to results/encoder, so that DVC sees when it changes; without a name, of all."""
@@ -32,6 +37,7 @@ def encoder(name: str | None, root: Path) -> None:
 
 @click.command(short_help="Search for the rates that score best.", epilog="Example: finetune-alf study minilm")
 @click.argument("name", required=False)
+@quiet_option
 @root_option
 def study(name: str | None, root: Path) -> None:
     """Search for the best rates in study NAME; without a name, in all of them.
@@ -49,6 +55,7 @@ def study(name: str | None, root: Path) -> None:
     short_help="Estimate how much each layer's rate matters.", epilog="Example: finetune-alf importance minilm"
 )
 @click.argument("name", required=False)
+@quiet_option
 @root_option
 def importance(name: str | None, root: Path) -> None:
     """Estimate how much each layer's rate matters in study NAME, and in which direction; without a name, in all."""
@@ -66,6 +73,7 @@ def importance(name: str | None, root: Path) -> None:
 @click.option(
     "--from-lock", is_flag=True, help="Register what results/schedules holds again, without fitting anything."
 )
+@quiet_option
 @root_option
 def register(name: str | None, from_lock: bool, root: Path) -> None:
     """Confirm the best trials of study NAME on unseen texts, and register two; without a name, of all.
@@ -81,6 +89,7 @@ def register(name: str | None, from_lock: bool, root: Path) -> None:
 
 
 @click.command(short_help="Write the tables and figures.", epilog="Example: finetune-alf report")
+@quiet_option
 @root_option
 def report(root: Path) -> None:
     """Write results/report/report.md: tables and figures of all that was run."""
@@ -96,17 +105,27 @@ def report(root: Path) -> None:
     epilog="Example: finetune-alf run --root mine --params default --params mine/mine.yaml",
 )
 @overlays_option
+@json_option
+@quiet_option
 @root_option
 def run(overlays: tuple[str, ...], root: Path) -> None:
     """Run all stages in order in a folder, without git or DVC.
 
-    What it ran with is kept in results/params.yaml. The other commands read that file where the folder has no
-    params.yaml.
+    It ends with a table of scores and with what to use. What it ran with is kept in results/params.yaml, which the
+    other commands read where the folder has no params.yaml.
     """
     context = open_context(root, overlays)
     from finetune_alf.experiments.registry import registry
     from finetune_alf.experiments.run_all import run_all
+    from finetune_alf.experiments.summary import summary_lines, summary_of
     from finetune_alf.params.writing import write_params
 
     write_params(kept_params_path(root), context.params)
+    started = time.monotonic()
     run_all(context, registry())
+    summary = summary_of(context)
+    took = time.monotonic() - started
+    if wants_json():
+        print_json({**summary.as_json(), "seconds": took})
+    for line in [] if wants_json() else [*summary_lines(summary), f"Done in {duration(took)}."]:
+        say(line)

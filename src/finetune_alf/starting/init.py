@@ -4,16 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from finetune_alf.data.duplicates import drop_duplicates
 from finetune_alf.data.files_source import FileRows
 from finetune_alf.data.readers.names import column_names
 from finetune_alf.data.readers.table import read_table
 from finetune_alf.data.rows import Text
 from finetune_alf.data.spec import FilesSource
-from finetune_alf.encoder.load import load_encoder
-from finetune_alf.encoder.locate import resolve_folder
 from finetune_alf.errors import InputError
 from finetune_alf.files import write_text
 from finetune_alf.metrics import ProblemType
@@ -27,7 +23,7 @@ from finetune_alf.starting.params_text import Start, params_text
 from finetune_alf.starting.profile import profile_of
 from finetune_alf.starting.sizes import guess_balance, guess_max_tokens, guess_metric, guess_sizes, rare_classes
 
-MOST_TOKENS_ON_CPU = 128
+MOST_TOKENS_ON_CPU = 64
 """Longer texts are cut without a GPU: a fit takes time in proportion."""
 
 N_MEASURED = 1000
@@ -95,6 +91,11 @@ def guess_start(wishes: Wishes, model: type[Params], log: Log) -> Start:
         max_tokens=guess_max_tokens([MOST_TOKENS_ON_CPU], MOST_TOKENS_ON_CPU),
     )
     spec = validate(parse_document(params_text(start), "params.yaml"), model).encoders[encoder_name]
+    import torch
+
+    from finetune_alf.encoder.load import load_encoder  # after the guesses that need neither
+    from finetune_alf.encoder.locate import resolve_folder
+
     encoder = load_encoder(resolve_folder(wishes.root, spec), 2)
     log(f"encoder: {encoder_name} ({encoder.n_layers} layers, at most {encoder.n_positions} tokens)")
     most = encoder.n_positions if torch.cuda.is_available() else min(encoder.n_positions, MOST_TOKENS_ON_CPU)

@@ -50,6 +50,14 @@ class Start:
     n_trials: int | None = None
     n_seeds: int = MIN_SEEDS
 
+    def guesses(self) -> dict[str, Any]:
+        """Return each guess with what it follows from, as JSON has it."""
+        found = {name: guess for name, guess in vars(self).items() if isinstance(guess, Guess)}
+        values = {
+            name: vars(guess.value) if isinstance(guess.value, Sizes) else guess.value for name, guess in found.items()
+        }
+        return {name: {"value": values[name], "seen": guess.seen} for name, guess in found.items()}
+
     @property
     def sample(self) -> str:
         """The name of the sample."""

@@ -11,8 +11,8 @@ from finetune_alf.starting.columns import Guess
 
 FRACTIONS: Mapping[str, float] = {"train": 0.4, "validation": 0.2, "confirmation": 0.2, "test": 0.2}
 
-MOST: Mapping[str, int] = {"train": 400, "validation": 300, "confirmation": 300, "test": 800}
-"""No split takes more: a search of 40 fits on them takes minutes, and its intervals are narrow enough."""
+MOST: Mapping[str, int] = {"train": 200, "validation": 300, "confirmation": 300, "test": 800}
+"""No split takes more, so that a search takes minutes on two cores, and its intervals are narrow enough."""
 
 MIN_ROWS = 40
 """Fewer different texts are too few to train, choose and test on."""

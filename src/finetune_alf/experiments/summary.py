@@ -1,0 +1,123 @@
+"""The summary of a run: what each study scored and what to use now, read from the documents that its stages wrote."""
+
+from collections.abc import Iterator, Sequence
+
+from finetune_alf.comparison import ComparedDifference
+from finetune_alf.documents import Document, Estimate
+from finetune_alf.experiments.transfer.document import TransferDocument
+from finetune_alf.experiments.transfer.family import judged_transfers, scheme_differences
+from finetune_alf.register.lock import ALIASES, LockDocument
+from finetune_alf.register.recommend import BASELINE, UNIFORM
+from finetune_alf.report.numbers import NONE, estimate, score, signed_estimate
+from finetune_alf.report.use import use_in_short
+from finetune_alf.running.context import Context
+from finetune_alf.study.records import read_study, read_trials
+
+CONFIRMATION = "confirmation"
+"""What stands in the place of a sample where scores are those of the registration."""
+
+
+class SchemeScore(Document):
+    """A scheme's score on the test texts of a sample or on the confirmation split, and its difference from plain."""
+
+    scheme: str
+    texts: str
+    score: Estimate
+    difference: ComparedDifference | None
+
+
+class StudySummary(Document):
+    """A study: its trials, its best score on the validation split, the scores of schemes, and what to use."""
+
+    study: str
+    metric: str
+    n_trials: int
+    best_score: float | None
+    schemes: tuple[SchemeScore, ...]
+    use: str
+
+
+class RunSummary(Document):
+    """All studies of a run, and its report."""
+
+    studies: tuple[StudySummary, ...]
+    report: str
+
+
+def summary_of(ctx: Context) -> RunSummary:
+    """Return the summary of what is in the results of this folder."""
+    studies = tuple(_study(ctx, name) for name in ctx.params.studies)
+    return RunSummary(studies=studies, report=str(ctx.paths.report / "report.md"))
+
+
+def _study(ctx: Context, name: str) -> StudySummary:
+    folder, paths = ctx.paths.study_results(name), ctx.paths
+    records, study = read_trials(folder / "trials.jsonl"), read_study(folder)
+    lock = LockDocument.read(paths.schedules(name))
+    found = sorted(paths.experiment("transfer").glob(f"{name}/*.json"))
+    transfers = [TransferDocument.read(path) for path in found if not path.stem.endswith(".predictions")]
+    tested = {
+        key: each
+        for one in transfers
+        if one.sample.name == one.searched_on
+        for key, each in scheme_differences(one).items()
+    }
+    return StudySummary(
+        study=name,
+        metric=study.metric,
+        n_trials=len(records),
+        best_score=max((one.score for one in records if one.score is not None), default=None),
+        schemes=(*_confirmed(lock), *_transferred(transfers)),
+        use=use_in_short(name, lock, tested, study),
+    )
+
+
+def _confirmed(lock: LockDocument) -> Iterator[SchemeScore]:
+    references = lock.references
+    for scheme, found in (
+        (BASELINE, references and references.baseline),
+        (UNIFORM, references and references.single_rate),
+    ):
+        if found:
+            yield SchemeScore(scheme=scheme, texts=CONFIRMATION, score=_estimate(found), difference=None)
+    for alias in ALIASES:
+        if candidate := lock.candidate(alias):
+            yield SchemeScore(
+                scheme=alias, texts=CONFIRMATION, score=_estimate(candidate), difference=candidate.from_baseline
+            )
+
+
+def _transferred(documents: Sequence[TransferDocument]) -> Iterator[SchemeScore]:
+    differences = judged_transfers(documents)
+    for document in documents:
+        sample = document.sample.name
+        for scheme, result in document.schemes.items():
+            difference = differences.get((sample, scheme, BASELINE))
+            yield SchemeScore(scheme=scheme, texts=sample, score=_estimate(result.score), difference=difference)
+
+
+def _estimate(found: Estimate) -> Estimate:
+    return Estimate(mean=found.mean, low=found.low, high=found.high)
+
+
+def summary_lines(summary: RunSummary) -> list[str]:
+    """Return the summary as a table for a terminal."""
+    lines: list[str] = []
+    for study in summary.studies:
+        rows = [("scheme", "texts", study.metric.replace("_", " "), "against plain fine-tuning")]
+        rows += [(one.scheme, one.texts, estimate(one.score), _difference(one.difference)) for one in study.schemes]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines += [
+            "",
+            f"{study.study}: {study.n_trials} trials, the best with {score(study.best_score)} on the validation split",
+            *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
+            study.use.replace("**", "").replace("`", ""),
+        ]
+    return [*lines, "", f"Report: {summary.report}"]
+
+
+def _difference(found: ComparedDifference | None) -> str:
+    if found is None:
+        return NONE
+    verdict = f", {found.verdict}" if found.verdict else ""
+    return f"{signed_estimate(found.mean, found.low, found.high)}{verdict}"
