@@ -775,4 +775,11 @@ MUTATIONS = [
         ("starting/test_guesses.py",),
         "the sizes that are guessed cannot be drawn",
     ),
+    Mutation(
+        "starting/budget.py",
+        "if one.seconds <= budget_s)",
+        "if True)",
+        ("starting/test_budget.py",),
+        "a search takes longer than its budget",
+    ),
 ]

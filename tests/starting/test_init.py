@@ -129,3 +129,15 @@ def test_an_encoder_is_found_by_the_name_that_a_preset_gives_it(tmp_path: Path) 
     with pytest.raises(InputError, match=r"did you mean distilbert\?"):
         find_encoder("distilbet", tmp_path)
     assert [name_of(text) for text in ("My Reviews_2", "评论", "-x-")] == ["my-reviews-2", "own", "x"]
+
+
+@pytest.mark.usefixtures("quick_probes")
+def test_a_budget_sizes_the_search_and_leaves_no_file_behind(tmp_path: Path, tiny: str) -> None:
+    write_csv(tmp_path / "reviews.csv", reviews())
+    told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, "--budget", "20h", "--json")
+    assert told.exit_code == 0, told.stderr
+    assert "search: 120 trials, 5 seeds (predicted: " in told.stderr
+    assert json.loads(told.stdout)["guesses"]["label"]["value"] == "verdict"
+    assert [study.n_trials for study in load_params(tmp_path / "params.yaml").studies.values()] == [120]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [".gitignore", "dvc.yaml", "params.yaml", "reviews.csv"]

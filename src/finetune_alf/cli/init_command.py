@@ -1,6 +1,5 @@
 """`finetune-alf init`: a project out of a table of one's own."""
 
-import shlex
 from pathlib import Path
 
 import click
@@ -23,11 +22,24 @@ from finetune_alf.cli.project import root_option
     metavar="NAME",
     help="An encoder of the presets, a folder, or NAME@COMMIT of the Hugging Face hub.",
 )
+@click.option(
+    "--budget",
+    metavar="TIME",
+    help="Size the search so that the run takes about so long on this machine, as 10m or 1h; timed in a short probe.",
+)
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 @json_option
 @quiet_option
 @root_option
-def init(table: Path, text: tuple[str, ...], label: str | None, encoder: str, force: bool, root: Path) -> None:
+def init(
+    table: Path,
+    text: tuple[str, ...],
+    label: str | None,
+    encoder: str,
+    budget: str | None,
+    force: bool,
+    root: Path,
+) -> None:
     """Write params.yaml, dvc.yaml and .gitignore for TABLE: a CSV, TSV, JSON Lines or Parquet file.
 
     Columns, task, classes, sizes and the length of texts are guessed, and each guess is printed with what it follows
@@ -36,16 +48,18 @@ def init(table: Path, text: tuple[str, ...], label: str | None, encoder: str, fo
     if len(text) > 2:
         raise click.BadParameter("takes one column, or two for pairs", param_hint="--text")
     say_at_once(f"reading {table}")
+    from finetune_alf.paths import command_in
+    from finetune_alf.starting.duration import seconds_of
     from finetune_alf.starting.init import Wishes, check_room, guess_start, write_start
 
     check_room(root, force)
+    budget_s = None if budget is None else seconds_of(budget)
     from finetune_alf.experiments.registry import model_of
 
     model = model_of()
-    start = guess_start(Wishes(table, root, text, label, encoder), model, say)
+    start = guess_start(Wishes(table, root, text, label, encoder, budget_s), model, say)
     written = [str(path) for path in write_start(start, root, model)]
-    where = ["--root", str(root)] if root != Path() else []
-    next_command = shlex.join(["finetune-alf", "run", *where])
+    next_command = command_in(root, "run")
     say(f"written: {', '.join(written)}")
     say(f"Next: {next_command}")
     if wants_json():

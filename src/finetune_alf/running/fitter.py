@@ -83,11 +83,15 @@ class Fitter:
         self, jobs: Sequence[FitJob], logged: Callable[[FitJob, RecordedFit], LoggedFields]
     ) -> dict[str, RecordedFit]:
         """Do the jobs that are not done yet, and return all results by the jobs' keys; raises as `fit` does."""
+        best: float | None = None
 
         def on_result(job: FitJob, result: RecordedFit) -> None:
+            nonlocal best
             fields = logged(job, result)
             self.runs.put(self._run(job, result, fields))
-            self.bar.advance(f"{job.key} {fields.note or score_note(result.score)}")
+            best = max((each for each in (best, result.score) if each is not None), default=None)
+            note = fields.note or f"{score_note(result.score)}{'' if best is None else f', best {best:.3f}'}"
+            self.bar.advance(f"{job.key} {note}")
 
         return run_jobs(jobs, self.ctx.executor(), self.fit_runner, self.ledger, self.ctx.environment, on_result)
 

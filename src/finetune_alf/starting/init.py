@@ -1,7 +1,8 @@
 """`init`: look at a table, guess what a project of it needs, and write the project's files."""
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finetune_alf.data.duplicates import drop_duplicates
@@ -41,6 +42,7 @@ class Wishes:
     text: tuple[str, ...] = ()
     label: str | None = None
     encoder: str = "minilm"
+    budget_s: float | None = None
 
 
 def check_room(root: Path, force: bool) -> None:
@@ -102,7 +104,24 @@ def guess_start(wishes: Wishes, model: type[Params], log: Log) -> Start:
     some = rows.texts[:: len(rows.texts) // N_MEASURED or 1]
     max_tokens = guess_max_tokens([len(ids) for ids in encoder.tokenize(some, encoder.n_positions).input_ids], most)
     log(f"max_tokens: {max_tokens.value} ({max_tokens.seen})")
-    return Start(**{**vars(start), "max_tokens": max_tokens})
+    start = replace(start, max_tokens=max_tokens)
+    return start if wishes.budget_s is None else _in_budget(start, wishes, wishes.budget_s, model, log)
+
+
+def _in_budget(start: Start, wishes: Wishes, budget_s: float, model: type[Params], log: Log) -> Start:
+    """Return the start with the largest search that fits the budget; log its predicted time, and what was cut."""
+    from finetune_alf.starting.budget import Prediction, sized
+
+    with tempfile.TemporaryDirectory(prefix="finetune-alf-") as folder:
+        found = sized(start, budget_s, Prediction(wishes.table, wishes.root, model, Path(folder)))
+    chosen = found.start
+    if chosen.max_tokens != start.max_tokens:
+        log(f"max_tokens: {chosen.max_tokens.value} ({chosen.max_tokens.seen})")
+    if chosen.sizes != start.sizes:
+        log(f"sizes: {chosen.sizes.value.described()} ({chosen.sizes.seen})")
+    fits = "" if found.seconds <= budget_s else ", the smallest search, which does not fit the budget"
+    log(f"search: {chosen.n_trials} trials, {chosen.n_seeds} seeds (predicted: {found.seconds / 60:.0f} min{fits})")
+    return chosen
 
 
 @dataclass(frozen=True)

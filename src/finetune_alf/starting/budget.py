@@ -1,0 +1,89 @@
+"""`--budget`: the largest search whose predicted time fits, by the cost model of `plan` and a short probe."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from finetune_alf.experiments.registry import plannables
+from finetune_alf.params.load import validate
+from finetune_alf.params.model import Params
+from finetune_alf.params.reading import parse_document
+from finetune_alf.paths import Paths
+from finetune_alf.planning.plan import Predictors, named, plan
+from finetune_alf.running.context import Context
+from finetune_alf.running.prepare import prepare
+from finetune_alf.starting.columns import Guess
+from finetune_alf.starting.params_text import Start, params_text
+from finetune_alf.starting.sizes import TOKENS
+
+EFFORTS = ((120, 5), (80, 5), (60, 5), (40, 5), (30, 5), (20, 5), (16, 5), (12, 5), (12, 3), (8, 3), (8, 2))
+"""Numbers of trials and of seeds, the most work first; five seeds have a verdict, and 8 trials an importance."""
+
+MIN_TOKENS, MIN_TRAIN = 32, 40
+"""Texts are cut no shorter, and no fewer are trained on, to fit a budget."""
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A start whose search fits a budget, and its predicted seconds; the smallest one where none fits."""
+
+    start: Start
+    seconds: float
+
+
+def sized(start: Start, budget_s: float, predicted_s: Callable[[Start], float]) -> Sized:
+    """Return the largest search that fits: fewer trials and seeds first, then shorter texts, then fewer of them."""
+    found = Sized(start, float("inf"))
+    for texts in _with_less_text(start):
+        smallest = replace(texts, n_trials=EFFORTS[-1][0], n_seeds=EFFORTS[-1][1])
+        found = Sized(smallest, predicted_s(smallest))
+        if found.seconds <= budget_s:
+            return next(one for one in _efforts(texts, predicted_s) if one.seconds <= budget_s)
+    return found
+
+
+def _efforts(start: Start, predicted_s: Callable[[Start], float]) -> Iterator[Sized]:
+    for n_trials, n_seeds in EFFORTS:
+        one = replace(start, n_trials=n_trials, n_seeds=n_seeds)
+        yield Sized(one, predicted_s(one))
+
+
+def _with_less_text(start: Start) -> Iterator[Start]:
+    """Yield the start as guessed, then with texts cut shorter and shorter, then with fewer and fewer to train on."""
+    yield start
+    for tokens in sorted((each for each in TOKENS if MIN_TOKENS <= each < start.max_tokens.value), reverse=True):
+        start = replace(start, max_tokens=Guess(tokens, "cut to fit the budget"))
+        yield start
+    while (n := start.sizes.value.n_train // 2) >= MIN_TRAIN:
+        start = replace(start, sizes=Guess(replace(start.sizes.value, n_train=n), "few, to fit the budget"))
+        yield start
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicts the seconds of a run on this machine; `folder` is for the samples that are probed, each size once."""
+
+    table: Path
+    root: Path
+    model: type[Params]
+    folder: Path
+    _predictors: dict[Path, Predictors] = field(default_factory=dict, repr=False)
+
+    def __call__(self, start: Start) -> float:
+        """Return the predicted seconds of all fits of a run, with the starts of its stages."""
+        own = self.folder / f"{start.sizes.value.n_train}-{start.max_tokens.value}"
+        ctx = Context(self._params(start), Paths(own))
+        if own not in self._predictors:
+            for sample in ctx.params.samples:
+                prepare(ctx, sample)
+            self._predictors[own] = Predictors(ctx)
+        planned = named(ctx.params, plannables(), None)
+        return sum(plan(ctx, each, name, self._predictors[own]).seconds for each, name in planned)
+
+    def _params(self, start: Start) -> Params:
+        """Return the start's parameters, with whole paths: the probe has a folder of its own."""
+        encoder = dict(start.encoder)
+        if encoder["kind"] == "folder":
+            encoder["path"] = str((self.root / encoder["path"]).resolve())
+        whole = replace(start, table=str(self.table.resolve()), encoder=encoder)
+        return validate(parse_document(params_text(whole), "params.yaml"), self.model)
