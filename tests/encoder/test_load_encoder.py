@@ -84,6 +84,33 @@ def test_a_missing_tensor_of_the_body_is_named(checkpoint):
         load(checkpoint)
 
 
+@pytest.mark.parametrize("prefix", ["module.", "model.", "_orig_mod.", "model.bert.", "module._orig_mod.bert."])
+def test_what_wrappers_put_before_all_names_is_left_out_and_named(checkpoint, prefix, caplog):
+    stored = load_file(checkpoint / "model.safetensors")
+    change_weights(checkpoint, lambda t: [t.update({f"{prefix}{name}": t.pop(name)}) for name in [*t]])
+    encoder = load(checkpoint)
+    for name, tensor in stored.items():
+        assert torch.equal(encoder.model.get_parameter(f"bert.{name}"), tensor)
+    assert f"start with '{prefix.removesuffix('bert.')}', which is left out" in caplog.text
+
+
+def test_a_prefix_of_body_and_head_is_left_out_of_both(checkpoint):
+    names = {"classifier.weight": torch.ones(2, 8), "classifier.bias": torch.ones(2)}
+    change_weights(checkpoint, lambda t: [t.update({f"model.bert.{name}": t.pop(name)}) for name in [*t]])
+    change_weights(checkpoint, lambda t: t.update({f"model.{name}": tensor for name, tensor in names.items()}))
+    encoder = load(checkpoint)
+    assert encoder.initial_weights.newly_initialized == ()
+    assert torch.equal(encoder.model.classifier.weight, names["classifier.weight"])
+
+
+def test_a_name_that_fits_nowhere_is_shown_beside_the_missing_one(checkpoint):
+    change_weights(checkpoint, lambda t: t.update({"x.gate": t.pop("encoder.layer.1.output.dense.weight")}))
+    with pytest.raises(
+        EncoderError, match=r"output\.dense\.weight is missing\..*also has x\.gate, which the model does"
+    ):
+        load(checkpoint)
+
+
 def test_a_tensor_of_another_shape_is_named(checkpoint):
     change_config(checkpoint, intermediate_size=24)
     with pytest.raises(EncoderError, match=r"layer\.0\.intermediate\.dense\.bias has the shape \(16,\), not \(24,\)"):

@@ -32,12 +32,28 @@ def newly_initialized(
         fault = "is missing" if name in missing else "has the shape {}, not {}".format(*shapes[name])
         raise EncoderError(
             f"{folder}: every tensor of the body must be in the checkpoint and fit config.json, but {name} {fault}. "
-            "Use the config.json that was saved with the weights."
+            f"Use the config.json that was saved with the weights{_first(info['unexpected_keys'])}."
         )
     _check_depth(folder, info["unexpected_keys"], anatomy)
     for name in sorted(shapes):
         log.warning("%s: %s is newly initialized, because its shape is %s and must be %s", folder, name, *shapes[name])
     return missing | set(shapes)
+
+
+def extra_prefix(model: "PreTrainedModel", info: Mapping[str, Any]) -> str:
+    """Return what all names of a checkpoint start with beyond the model's own, such as `module.` or `model.`; or "".
+
+    It is found by the word embeddings, whose name in the model, with or without that of the body, ends the checkpoint's.
+    """
+    words = model.get_input_embeddings().weight
+    name = next(name for name, parameter in model.named_parameters() if parameter is words)
+    if name not in info["missing_keys"]:
+        return ""
+    for own in (name, name.removeprefix(f"{model.base_model_prefix}.")):
+        for key in sorted(info["unexpected_keys"]):
+            if key.endswith(f".{own}"):
+                return key.removesuffix(own)
+    return ""
 
 
 def _check_depth(folder: Path, unexpected: Collection[str], anatomy: Anatomy) -> None:
@@ -50,6 +66,11 @@ def _check_depth(folder: Path, unexpected: Collection[str], anatomy: Anatomy) ->
                 f"{folder}: config.json must have as many layers as the weights, but got {anatomy.n_layers} layers "
                 f"and weights with {key}. Use the config.json that was saved with the weights."
             )
+
+
+def _first(unexpected: Collection[str]) -> str:
+    """Return the tensor that is there in place of a missing one, for a name that only the user can match."""
+    return f"; the checkpoint also has {min(unexpected)}, which the model does not know" if unexpected else ""
 
 
 def check_finite(folder: Path, model: "PreTrainedModel", newly_initialized: Collection[str]) -> None:

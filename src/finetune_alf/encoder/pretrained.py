@@ -4,6 +4,8 @@
 """
 
 import contextlib
+import logging
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,13 @@ import torch
 
 from finetune_alf.encoder.anatomy import Anatomy, anatomy_of
 from finetune_alf.encoder.checkpoint import check_checkpoint
-from finetune_alf.encoder.loading_info import check_finite, newly_initialized
+from finetune_alf.encoder.loading_info import check_finite, extra_prefix, newly_initialized
 from finetune_alf.errors import EncoderError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
 
 Objective = Literal["sequence classification", "masked language modelling"]
 """What a model is trained for, which decides its head."""
@@ -127,6 +131,21 @@ def _config(folder: Path, n_labels: int) -> "PreTrainedConfig":
 def _model(
     folder: Path, config: "PreTrainedConfig", objective: Objective
 ) -> tuple["PreTrainedModel", Collection[str], Anatomy]:
+    model, info = _read(folder, config, objective)
+    prefix = extra_prefix(model, info)
+    if prefix:
+        log.warning("%s: the names of its tensors start with %r, which is left out", folder, prefix)
+        model, info = _read(folder, config, objective, {f"^{re.escape(prefix)}": ""})
+    anatomy = anatomy_of(model)
+    new = newly_initialized(folder, model, info, anatomy)
+    check_finite(folder, model, new)
+    return model, new, anatomy
+
+
+def _read(
+    folder: Path, config: "PreTrainedConfig", objective: Objective, key_mapping: dict[str, str] | None = None
+) -> tuple["PreTrainedModel", dict[str, Any]]:
+    """Return the model and transformers' loading info; `key_mapping` renames tensors, by regular expressions."""
     from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification
 
     auto = AutoModelForSequenceClassification if objective == "sequence classification" else AutoModelForMaskedLM
@@ -139,14 +158,12 @@ def _model(
             use_safetensors=True,
             ignore_mismatched_sizes=True,  # they are in info, and checked below
             output_loading_info=True,
+            key_mapping=key_mapping,
             **_SAFE,
         )
     except TRANSFORMERS_ERRORS as error:
         raise EncoderError(f"cannot load {folder}: {first_line(error)}. Download the encoder again.") from error
-    anatomy = anatomy_of(model)
-    new = newly_initialized(folder, model, info, anatomy)
-    check_finite(folder, model, new)
-    return model, new, anatomy
+    return model, info
 
 
 def _tokenizer(folder: Path, model: "PreTrainedModel") -> "PreTrainedTokenizerBase":
