@@ -119,4 +119,4 @@ except Exception as error: print(type(error).__name__, error)
     first, second = done.stdout.splitlines()
     assert first == "12"
     assert second.startswith("TrackingError")
-    assert 'pip install "finetune-alf[pipeline]"' in second
+    assert 'pip install "finetune-alf[pull]"' in second

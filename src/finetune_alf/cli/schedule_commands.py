@@ -1,4 +1,4 @@
-"""`finetune-alf schedules`: list, show and pull what the thesis published and what studies registered."""
+"""`finetune-alf schedules`: what the thesis published, what studies registered, and files, to read and to hand on."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +13,22 @@ if TYPE_CHECKING:
     from finetune_alf.schedules.schedule import Schedule
 
 _uri_option = click.option("--uri", help="The MLflow store; the folder's own unless named.")
+_force_option = click.option("--force", is_flag=True, help="Write over a file that is there.")
+_out_option = click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write."
+)
+
+_steps_option = click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    show_default="those of the schedule's own trial, else 1000",
+    help="The steps of a fit.",
+)
 
 
-@click.group(short_help="List, show and pull schedules.")
+@click.group(short_help="List, show, compare and share schedules.")
 def schedules() -> None:
-    """List, show and pull schedules: the thesis's, files, and registered ones."""
+    """List, show, compare and share schedules: the thesis's, files, and registered ones."""
 
 
 @schedules.command("list", epilog="Example: finetune-alf schedules list")
@@ -54,17 +65,12 @@ def list_all(uri: str | None, root: Path) -> None:
 
 @schedules.command(epilog="Example: finetune-alf schedules show distilbert-alf-1")
 @click.argument("ref")
-@click.option(
-    "--steps",
-    type=click.IntRange(min=1),
-    show_default="those of the schedule's own trial, else 1000",
-    help="The steps of a fit.",
-)
+@_steps_option
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON document, as `pull` writes it.")
 @_uri_option
 @root_option
 def show(ref: str, steps: int | None, as_json: bool, uri: str | None, root: Path) -> None:
-    """Print schedule REF: a published name, FILE.json, or MODEL@ALIAS.
+    """Print schedule REF: a published name, FILE.json or .yaml, or MODEL@ALIAS.
 
     Its source, its recipe, and what each rate does over a number of steps: frozen, barely moves, learns. Measured
     movements are those of the trial that found the schedule.
@@ -81,18 +87,104 @@ def show(ref: str, steps: int | None, as_json: bool, uri: str | None, root: Path
 
 @schedules.command(epilog="Example: finetune-alf schedules pull alf-mine.minilm@alf-1 --out alf-1.json")
 @click.argument("ref")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@_out_option
+@_force_option
 @_uri_option
 @root_option
 def pull(ref: str, out: Path, force: bool, uri: str | None, root: Path) -> None:
-    """Write schedule REF to a file, its digest checked."""
-    if out.exists() and not force:
-        raise InputError(f"{out} exists already. Name another file, or pass --force.")
+    """Write schedule REF to a file, its digest checked: JSON, or YAML for a name that ends in .yaml."""
+    _write(out, _pulled(ref, uri, root), force)
+    click.echo(f"{out}: {ref}")
+
+
+@schedules.command(epilog="Example: finetune-alf schedules push alf-1.json alf-mine.minilm@alf-1")
+@click.argument("ref")
+@click.argument("name")
+@_uri_option
+@root_option
+def push(ref: str, name: str, uri: str | None, root: Path) -> None:
+    """Register schedule REF under NAME, a MODEL@ALIAS; an alias that exists moves to it."""
+    schedule = _pulled(ref, uri, root)
+    from finetune_alf.schedules.push import push as push_schedule
+
+    version = push_schedule(schedule, name, store_uri(root, uri))
+    click.echo(f"{name}: version {version.version}, digest {version.digest[:12]}")
+
+
+@schedules.command(epilog="Example: finetune-alf schedules diff distilbert-alf-1 distilbert-alf-2")
+@click.argument("ref")
+@click.argument("other")
+@_uri_option
+@root_option
+def diff(ref: str, other: str, uri: str | None, root: Path) -> None:
+    """Print the fields in which two schedules differ, rates by address."""
+    click.echo(str(_pulled(ref, uri, root).diff(_pulled(other, uri, root))))
+
+
+@schedules.command(epilog="Example: finetune-alf schedules stretch distilbert-alf-1 --layers 12 --out twelve.json")
+@click.argument("ref")
+@click.option("--layers", type=click.IntRange(min=1), required=True, help="The layers of the encoder to use it on.")
+@_out_option
+@_force_option
+@_uri_option
+@root_option
+def stretch(ref: str, layers: int, out: Path, force: bool, uri: str | None, root: Path) -> None:
+    """Write schedule REF for another number of layers: each has the rate at the same relative depth."""
+    schedule = _pulled(ref, uri, root).stretch(layers)
+    _write(out, schedule, force)
+    click.echo(f"{out}: {schedule.name}, whose score is not known")
+
+
+@schedules.command(epilog="Example: finetune-alf schedules card alf-mine.minilm@alf-1 --out alf-1.md")
+@click.argument("ref")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; printed unless named.")
+@_steps_option
+@_force_option
+@_uri_option
+@root_option
+def card(ref: str, out: Path | None, steps: int | None, force: bool, uri: str | None, root: Path) -> None:
+    """Write the card of schedule REF in Markdown: source, score, rates, importance, ways to use it.
+
+    Its difference from plain fine-tuning is that of the folder's lock files, or of the registry's version. The
+    figure of the study's importance is copied beside the card.
+    """
+    schedule = _pulled(ref, uri, root)
+    from finetune_alf.cli.schedule_card import difference_of, picture_of
+    from finetune_alf.schedules.card import card as card_of
+
+    found = difference_of(schedule, ref, root, store_uri(root, uri) if "@" in ref else None)
+    _refuse_existing(out, force)
+    text = card_of(schedule, ref, found, picture_of(schedule, root, out), steps)
+    if out is None:
+        click.echo(text.rstrip("\n"))
+        return
     from finetune_alf.files import write_text
 
-    write_text(out, _pulled(ref, uri, root).to_json())
-    click.echo(f"{out}: {ref}")
+    write_text(out, text)
+    click.echo(f"{out}: {schedule.name}")
+
+
+@schedules.command(epilog="Example: finetune-alf schedules schema")
+def schema() -> None:
+    """Print the JSON schema of a schedule's document."""
+    import json
+
+    from finetune_alf.schedules.json_schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=1))
+
+
+def _write(out: Path, schedule: "Schedule", force: bool) -> None:
+    _refuse_existing(out, force)
+    from finetune_alf.files import write_text
+    from finetune_alf.schedules.reference import YAML_SUFFIXES
+
+    write_text(out, schedule.to_yaml() if out.suffix in YAML_SUFFIXES else schedule.to_json())
+
+
+def _refuse_existing(out: Path | None, force: bool) -> None:
+    if out is not None and out.exists() and not force:
+        raise InputError(f"{out} exists already. Name another file, or pass --force.")
 
 
 def _pulled(ref: str, uri: str | None, root: Path) -> "Schedule":

@@ -43,7 +43,7 @@ def newly_initialized(
 def extra_prefix(model: "PreTrainedModel", info: Mapping[str, Any]) -> str:
     """Return what all names of a checkpoint start with beyond the model's own, such as `module.` or `model.`; or "".
 
-    It is found by the word embeddings, whose name in the model, with or without that of the body, ends the checkpoint's.
+    It is found by the word embeddings: the checkpoint's name of them ends with the model's, or with the body's.
     """
     words = model.get_input_embeddings().weight
     name = next(name for name, parameter in model.named_parameters() if parameter is words)
@@ -52,7 +52,7 @@ def extra_prefix(model: "PreTrainedModel", info: Mapping[str, Any]) -> str:
     for own in (name, name.removeprefix(f"{model.base_model_prefix}.")):
         for key in sorted(info["unexpected_keys"]):
             if key.endswith(f".{own}"):
-                return key.removesuffix(own)
+                return str(key).removesuffix(own)
     return ""
 
 

@@ -22,7 +22,7 @@ def describe(schedule: Schedule, n_steps: int | None = None) -> Iterator[str]:
     if kept:
         yield (
             f"confirmed {kept.metric} {kept.mean:.3f} [{kept.low:.3f}, {kept.high:.3f}] over "
-            f"{_counted(kept.n_seeds, 'seed')} and {_counted(kept.n_texts, 'text')}"
+            f"{counted(kept.n_seeds, 'seed')} and {counted(kept.n_texts, 'text')}"
         )
     yield from ("", *_recipe(schedule), "", *_rates(schedule, n_steps or provenance.n_steps or DEFAULT_STEPS))
 
@@ -35,20 +35,22 @@ def _recipe(schedule: Schedule) -> Iterator[str]:
         in_parts = isinstance(value, dict) and any(path.startswith(f"{name}.") for path in assumed)
         parts = {f"{name}.{key}": own for key, own in value.items()} if in_parts else {name: value}
         for path, own in parts.items():
-            yield f"  {path + (' *' if path in assumed else ''):<{COLUMN}}  {_written(own)}"
+            yield f"  {path + (' *' if path in assumed else ''):<{COLUMN}}  {written(own)}"
 
 
-def _counted(n: int, noun: str) -> str:
+def counted(n: int, noun: str) -> str:
+    """Return a number of things in words, as in `1 step` or `1,000 steps`."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """Return a value of a recipe as text."""
     if isinstance(value, dict):
         kind = value.get("kind")
-        others = ", ".join(f"{key} {_written(own)}" for key, own in value.items() if key != "kind")
+        others = ", ".join(f"{key} {written(own)}" for key, own in value.items() if key != "kind")
         return ", ".join(filter(None, (kind, others)))
     if isinstance(value, list):
-        return " and ".join(map(_written, value))
+        return " and ".join(map(written, value))
     if isinstance(value, float):
         return f"{value:g}".replace("e-0", "e-")
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -57,12 +59,12 @@ def _written(value: object) -> str:
 def _rates(schedule: Schedule, n_steps: int) -> Iterator[str]:
     yield (
         "rates, and how far they move the weights relative to their size: at most, over "
-        f"{_counted(n_steps, 'step')} at a mean size of {TYPICAL_SIZE:g}; what moves by less than {BARELY:.1g} barely "
+        f"{counted(n_steps, 'step')} at a mean size of {TYPICAL_SIZE:g}; what moves by less than {BARELY:.1g} barely "
         "moves"
     )
     measured, own_steps = schedule.provenance.movement, schedule.provenance.n_steps
     if measured is not None:
-        over = f", over {_counted(own_steps, 'step')}" if own_steps else ""
+        over = f", over {counted(own_steps, 'step')}" if own_steps else ""
         yield f"measured: in the trial that found the schedule{over}"
     for address, found in movements(schedule.recipe, schedule.rates, n_steps, measured=measured).items():
-        yield f"  {address:<12}{_written(found.rate):<10}{found}"
+        yield f"  {address:<12}{written(found.rate):<10}{found}"

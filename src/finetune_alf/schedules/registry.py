@@ -110,6 +110,14 @@ class Registry:
             schedule = self._read(client, version)
         return PulledSchedule(schedule, model, int(version.version), version.run_id, schedule.digest)
 
+    def tags(self, ref: str) -> dict[str, str]:
+        """Return the tags of the version of `model@alias`."""
+        model, _, alias = ref.partition("@")
+        check_names(model, alias)
+        client = self._client(create=False)
+        with tracking_errors(self.uri):
+            return dict(self._resolve(client, model, alias).tags)
+
     def list(self) -> tuple[ScheduleVersion, ...]:
         """Return all versions of all registered schedules, by model and version."""
         client = self._client(create=False)

@@ -5,7 +5,7 @@ A store is a server, or a SQLite file (`database.py`) with its artifacts in `art
 
 import contextlib
 import http.client
-import importlib
+import importlib.util
 import logging
 import os
 import re
@@ -68,12 +68,21 @@ def open_store(uri: str, *, create: bool = True) -> Any:
         raise TrackingError(f"{redacted_uri(uri)}: no such file. Run a study first.")
     with tracking_errors(uri), database_lock(path, create) if path else contextlib.nullcontext():
         if path:
+            _check_sqlalchemy(uri)
             prepare_database(path, mlflow, create)
         else:
             _probe_server(uri)
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
         return client
+
+
+def _check_sqlalchemy(uri: str) -> None:
+    if importlib.util.find_spec("sqlalchemy") is None:
+        raise TrackingError(
+            f"cannot read {redacted_uri(uri)}: mlflow-skinny reads servers alone. "
+            'Name an http(s) URI, or run `pip install "finetune-alf[pipeline]"`.'
+        )
 
 
 def load_mlflow() -> Any:
@@ -83,7 +92,10 @@ def load_mlflow() -> Any:
     try:
         mlflow = importlib.import_module("mlflow")
     except ModuleNotFoundError as error:
-        raise TrackingError(f'{error}: MLflow is needed. Run `pip install "finetune-alf[pipeline]"`.') from None
+        raise TrackingError(
+            f'{error}: MLflow is needed. Run `pip install "finetune-alf[pull]"` for the registry of a server, or '
+            '`pip install "finetune-alf[pipeline]"` for that of a SQLite file.'
+        ) from None
     if "MLFLOW_LOGGING_LEVEL" not in os.environ:
         # MLflow logs its errors with SQL and URLs; TrackingError has what a user needs.
         for vendor in ("mlflow", "alembic", "urllib3.connectionpool"):
