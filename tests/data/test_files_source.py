@@ -7,7 +7,7 @@ import pytest
 
 from finetune_alf.data.duplicates import drop_duplicates
 from finetune_alf.data.files_source import FileRows, source_paths
-from finetune_alf.data.rows import SourceRows
+from finetune_alf.data.rows import SourceRows, check_labels
 from finetune_alf.data.spec import FilesSource, TextColumns
 from finetune_alf.errors import DataError
 
@@ -18,7 +18,9 @@ def read(folder: Path, text: TextColumns = "text", label: str = "label", **conte
         extension = "jsonl" if content.startswith("{") else "csv"
         names[split] = f"{split}.{extension}"
         (folder / names[split]).write_text(content)
-    return FileRows(FilesSource(text=text, label=label, **names), folder).rows()
+    rows = FileRows(FilesSource(text=text, label=label, **names), folder).rows()
+    check_labels(rows)
+    return rows
 
 
 def test_environment_variables_expand_in_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,15 +92,13 @@ def test_invalid_rows_are_refused_by_file_and_line(tmp_path: Path, contents: dic
 
 @pytest.mark.parametrize("text", ["", "   ", " "])
 def test_an_empty_text_is_refused_by_file_and_line(tmp_path: Path, text: str) -> None:
-    rows = read(tmp_path, train=f"text,label\na,1\n{text},0\n")
     with pytest.raises(DataError, match=r"train\.csv:3: must have a text, but got an empty one"):
-        drop_duplicates(rows)
+        read(tmp_path, train=f"text,label\na,1\n{text},0\n")
 
 
 def test_a_pair_with_one_empty_text_is_refused(tmp_path: Path) -> None:
-    rows = read(tmp_path, text=("first", "second"), train="first,second,label\na,b,1\nc,,0\n")
     with pytest.raises(DataError, match=r"train\.csv:3: must have a text, but got an empty one"):
-        drop_duplicates(rows)
+        read(tmp_path, text=("first", "second"), train="first,second,label\na,b,1\nc,,0\n")
 
 
 def test_duplicates_over_all_splits_are_dropped_and_the_first_is_kept(tmp_path: Path) -> None:

@@ -84,7 +84,6 @@ def test_two_columns_give_pairs_read_lazily() -> None:
             {"train": [0, 1]},
             r"must have the column 'stars', but got 'text'",
         ),
-        (SPEC, {"train": [0, 0]}, r"acme/reviews train: must have at least two classes, but got only 'neg'"),
     ],
 )
 def test_missing_splits_labels_and_columns_are_named(

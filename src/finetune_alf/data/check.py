@@ -7,6 +7,7 @@ from finetune_alf.data.draw import draw_splits
 from finetune_alf.data.duplicates import drop_duplicates
 from finetune_alf.data.files_source import source_paths
 from finetune_alf.data.glue_source import files_spec
+from finetune_alf.data.labels import apply_labels
 from finetune_alf.data.source import open_source
 from finetune_alf.data.spec import FilesSource, GlueSource, HubSource, MixtureSpec, SampleSpec
 from finetune_alf.errors import DataError
@@ -49,6 +50,7 @@ def _is_cheap(spec: SampleSpec, root: Path) -> bool:
 
 
 def _try(spec: SampleSpec, root: Path) -> None:
-    rows = open_source(spec.source, root, spec.problem_type).rows()
-    labels = {source: split.labels for source, split in rows.splits.items()}
-    draw_splits(labels, drop_duplicates(rows).kept, rows.label_names, spec)
+    source = open_source(spec.source, root, spec.problem_type, spec.on_empty)
+    rows = apply_labels(source.rows(), spec.labels).rows
+    labels = {name: split.labels for name, split in rows.splits.items()}
+    draw_splits(labels, drop_duplicates(rows, spec.on_empty).kept, rows.label_names, spec)

@@ -1,5 +1,6 @@
 """Stratified drawing of rows into splits: pure functions of labels, indices and the seed."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -115,7 +116,7 @@ def _check_quotas(
     if split == "train" and missing:
         raise DataError(
             f"n_train: must give a row of each class, but {sum(quotas)} rows in the source's proportions have none of "
-            f"{', '.join(missing)}. Raise it, or set balance to even."
+            f"{', '.join(missing)}. Raise it, set balance to even, or leave classes out with `labels: {{drop: ...}}`."
         )
 
 
@@ -150,9 +151,26 @@ def _source_split(
         if largest[source] == n:
             return source
     rest = "; ".join(f"{source}: {_described(remaining[source])}" for source in candidates)
+    best = max(candidates, key=lambda source: largest[source])
     raise DataError(
-        f"n_{split}: must be at most {max(largest.values())}, by the remaining texts ({rest}), but got {n}. "
-        f"Lower it, or add rows to the source."
+        f"n_{split}: must be at most {largest[best]}, by the remaining texts ({rest}), but got {n}. "
+        f"Lower it, or add rows to the source.{_about_rare(split, n, remaining[best], totals[best], spec)}"
+    )
+
+
+def _about_rare(split: str, n: int, remaining: Remaining, sizes: Sequence[int], spec: SampleSpec) -> str:
+    """Return the way out where an even draw has too few rows of some classes, though there are enough rows."""
+    available = _counts_of(remaining)
+    quotas = zip(remaining, _quotas(split, n, sizes, spec), available, strict=True)
+    rare = [name for name, quota, there in quotas if quota > there]
+    if split == "test" or spec.balance != "even" or sum(available) < n or not rare:
+        return ""
+    names = ", ".join(f"{name!r} ({len(remaining[name])} rows left)" for name in rare[:5])
+    more = f" and {len(rare) - 5} more" if len(rare) > 5 else ""
+    dropped = json.dumps(rare[:5], ensure_ascii=False)
+    return (
+        f" An even draw needs as many rows of each class, and there are too few of {names}{more}: "
+        f"set `balance: natural`, or leave them out with `labels: {{drop: {dropped}}}`."
     )
 
 

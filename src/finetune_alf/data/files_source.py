@@ -2,11 +2,14 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, check_labels, ordered_names
-from finetune_alf.data.spec import FilesSource
+from finetune_alf.data.faults import Faults
+from finetune_alf.data.labels import whole_numbers
+from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, SplitRows, ordered_names
+from finetune_alf.data.spec import FilesSource, OnEmpty
 from finetune_alf.data.table_rows import read_split
 from finetune_alf.errors import DataError
 from finetune_alf.files import file_digest
@@ -20,19 +23,27 @@ class FileRows:
     spec: FilesSource
     root: Path
     problem_type: ProblemType = "classification"
+    on_empty: OnEmpty = "error"
 
     def rows(self) -> SourceRows:
-        """Read all files; raises DataError, naming file and line."""
+        """Read all files; raises DataError, naming file and line of every bad row of every file."""
         paths = source_paths(self.spec, self.root)
-        splits = {
-            name: read_split(path, self.spec.text, self.spec.label, self.problem_type) for name, path in paths.items()
-        }
+        splits = whole_numbers(self._read(paths))
         digests = {name: file_digest(path) for name, path in paths.items()}
         _check_distinct(paths, digests)
         revision = " ".join(f"{name}=sha256:{value}" for name, value in digests.items())
-        rows = SourceRows(splits, ordered_names(splits["train"].labels), revision)
-        check_labels(rows)
-        return rows
+        return SourceRows(splits, ordered_names(splits["train"].labels), revision)
+
+    def _read(self, paths: Mapping[str, Path]) -> dict[str, SplitRows]:
+        faults = Faults()
+        splits: dict[str, SplitRows] = {}
+        for name, path in paths.items():
+            with faults.collecting():
+                splits[name] = read_split(
+                    path, self.spec.text, self.spec.label, self.problem_type, on_empty=self.on_empty, faults=faults
+                )
+        faults.check()
+        return splits
 
 
 def source_paths(spec: FilesSource, root: Path) -> dict[str, Path]:

@@ -9,7 +9,7 @@ from finetune_alf.data.glue import GLUE, REPOSITORY, GlueTask
 from finetune_alf.data.hub_source import HubRows
 from finetune_alf.data.readers.table import READERS
 from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, SplitRows
-from finetune_alf.data.spec import FilesSource, GlueSource, HubSource
+from finetune_alf.data.spec import FilesSource, GlueSource, HubSource, OnEmpty
 from finetune_alf.errors import DataError
 
 
@@ -19,13 +19,14 @@ class GlueRows:
 
     spec: GlueSource
     root: Path
+    on_empty: OnEmpty = "error"
 
     def rows(self) -> SourceRows:
         """Return the rows; raises DataError, naming file and line, also for a label that the task does not have."""
         task = GLUE[self.spec.task]
         if self.spec.files is None:
             return HubRows(hub_spec(self.spec), problem_type=task.problem_type).rows()
-        rows = FileRows(files_spec(self.spec, self.root), self.root, task.problem_type).rows()
+        rows = FileRows(files_spec(self.spec, self.root), self.root, task.problem_type, self.on_empty).rows()
         return _with_label_names(rows, task) if task.label_names else rows
 
 

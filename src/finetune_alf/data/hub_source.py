@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
+from finetune_alf.data.labels import whole_numbers
 from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.rows import (
     SINGLE_CLASS,
@@ -12,7 +13,6 @@ from finetune_alf.data.rows import (
     SourceRows,
     SplitRows,
     Text,
-    check_labels,
     label_name,
     label_score,
     ordered_names,
@@ -76,10 +76,10 @@ class HubRows:
                     f"{self.spec.name}: must have labels in its split {names[name]!r}, but every row is unlabelled. "
                     f"Name another split as {name}."
                 )
+        if self.problem_type == "classification" and _class_names(data.splits[names["train"]], self.spec.label) is None:
+            labelled = whole_numbers(labelled)
         used = {label for split in labelled.values() for label in split.labels}
-        rows = SourceRows(labelled, self._label_names(data.splits[names["train"]], used), data.commit)
-        check_labels(rows)
-        return rows
+        return SourceRows(labelled, self._label_names(data.splits[names["train"]], used), data.commit)
 
     def _split_names(self, data: HubData) -> dict[str, str]:
         """Return the data set's own name of each source split."""

@@ -2,10 +2,14 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+from finetune_alf.data.description import describe
 from finetune_alf.data.draw import DrawnSplit, draw_splits
 from finetune_alf.data.duplicates import UniqueRows, drop_duplicates
+from finetune_alf.data.label_warnings import label_warnings
+from finetune_alf.data.labels import apply_labels, class_counts
 from finetune_alf.data.mixture import MixtureCard, card_of
 from finetune_alf.data.rows import SINGLE_CLASS, SourceRows
 from finetune_alf.data.sample import Card, Sample, Split, rows_digest, save_sample
@@ -17,8 +21,18 @@ from finetune_alf.files import replace_folder, write_json
 logger = logging.getLogger(__name__)
 
 
+Log = Callable[[str], None]
+"""What takes the lines about a sample that was drawn."""
+
+
 def prepare_sample(
-    name: str, spec: SampleSpec, folder: Path, root: Path | None = None, *, mixture: str | None = None
+    name: str,
+    spec: SampleSpec,
+    folder: Path,
+    root: Path | None = None,
+    *,
+    mixture: str | None = None,
+    log: Log = logger.info,
 ) -> Card:
     """Read a source, draw a sample and write it to `folder` atomically.
 
@@ -26,35 +40,50 @@ def prepare_sample(
     and the mixture that it is a task of.
     """
     try:
-        sample = draw_sample(name, spec, open_source(spec.source, root or Path.cwd(), spec.problem_type).rows())
+        source = open_source(spec.source, root or Path.cwd(), spec.problem_type, spec.on_empty)
+        sample = draw_sample(name, spec, source.rows(), log)
     except DataError as error:
         raise DataError(f"samples.{f'{mixture}.tasks.' if mixture else ''}{name}: {error}") from error
     save_sample(folder, sample)
-    logger.info("%s: %s, %s duplicates dropped", name, sample.card.counts, sample.card.duplicates_dropped)
     return sample.card
 
 
-def prepare_mixture(name: str, spec: MixtureSpec, folder: Path, root: Path | None = None) -> MixtureCard:
+def prepare_mixture(
+    name: str, spec: MixtureSpec, folder: Path, root: Path | None = None, log: Log = logger.info
+) -> MixtureCard:
     """Draw the sample of each task and write them all to `folder` atomically.
 
     Raises DataError, naming the task whose sample cannot be drawn.
     """
     with replace_folder(folder) as temporary:
         cards = {
-            task: prepare_sample(task, one, temporary / task, root, mixture=name) for task, one in spec.tasks.items()
+            task: prepare_sample(task, one, temporary / task, root, mixture=name, log=log)
+            for task, one in spec.tasks.items()
         }
         card = card_of(name, cards)
         write_json(temporary / "card.json", card.model_dump(mode="json"))
     return card
 
 
-def draw_sample(name: str, spec: SampleSpec, rows: SourceRows) -> Sample:
-    """Draw a sample from a source's rows; equal rows and specs give equal samples."""
-    unique = drop_duplicates(rows)
+def draw_sample(name: str, spec: SampleSpec, rows: SourceRows, log: Log = logger.info) -> Sample:
+    """Draw a sample from a source's rows; equal rows and specs give equal samples.
+
+    `log` takes what was left out, and the rows of each class. What looks like one class under two names, or like no
+    class, is a warning.
+    """
+    labelled = apply_labels(rows, spec.labels)
+    rows = labelled.rows
+    if rows.splits["train"].scores is None:
+        for text in label_warnings(class_counts(rows)):
+            logger.warning("%s: %s", name, text)
+    unique = drop_duplicates(rows, spec.on_empty)
     labels = {source: split.labels for source, split in rows.splits.items()}
     drawn = draw_splits(labels, unique.kept, rows.label_names, spec)
     splits = {split: _read_split(rows, part) for split, part in drawn.items()}
-    return Sample(name, _card(name, spec, rows, unique, drawn, splits), splits)
+    card = _card(name, spec, rows, unique, drawn, splits)
+    for line in describe(card, labelled, unique):
+        log(line)
+    return Sample(name, card, splits)
 
 
 def _read_split(rows: SourceRows, part: DrawnSplit) -> Split:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from finetune_alf.data.faults import RowError
 from finetune_alf.errors import DataError
 
 Text = str | tuple[str, str]
@@ -29,6 +30,8 @@ class SplitRows:
     separator: str = ":"
     """Between origin and row number: a colon before a line, " row " where the format has no lines."""
     scores: Sequence[float] | None = None
+    n_empty: int = 0
+    """Rows without a text or label, which were left out."""
 
     def location(self, index: int) -> str:
         """Return the location of a row, such as `file:line`."""
@@ -50,28 +53,38 @@ class SourceRows:
         return sum(len(split.labels) for split in self.splits.values())
 
 
+def is_empty(value: object) -> bool:
+    """Say whether a value of a table is missing: null, NaN, or white space alone."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return value is None or is_nan or (isinstance(value, str) and not value.strip())
+
+
 def label_name(value: object, location: str) -> str:
-    """Return the class name of a label that is a string, an integer or a boolean; raises DataError for others."""
+    """Return the class name of a label that is a string, a boolean or a whole number; raises RowError for others."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int) or (isinstance(value, str) and value.strip()):
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if is_whole or (isinstance(value, str) and value.strip()):
         return str(value)
-    raise DataError(
-        f"{location}: the label must be an integer or a string, but got {value!r}. "
-        "Give every row a label, or use another column as label."
-    )
+    way_out = "Give every row a label, or use another column as label."
+    if isinstance(value, float) and not is_empty(value):
+        way_out = (
+            "Set `problem_type: regression` of the sample where labels are numbers, or use another column as label."
+        )
+    raise RowError(location, f"the label must be an integer or a string, but got {value!r}", way_out)
 
 
 def label_score(value: object, location: str) -> float:
-    """Return a label as a finite number; raises DataError for others."""
+    """Return a label as a finite number; raises RowError for others."""
     try:
         number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or "_" in str(value):  # Python reads 1_0 as ten
-        raise DataError(
-            f"{location}: the label must be a finite number, but got {value!r}. "
-            "Correct the row, use another column as label, or set `problem_type: classification`."
+        raise RowError(
+            location,
+            f"the label must be a finite number, but got {value!r}",
+            "Correct the row, use another column as label, or set `problem_type: classification`.",
         )
     return number
 
@@ -97,7 +110,7 @@ def check_labels(rows: SourceRows) -> None:
     names = set(train.labels)
     if len(names) < 2:
         raise DataError(
-            f"{train.origin}: must have at least two classes, but got only {_listed(names)}. "
+            f"{train.origin}: must have at least two classes, but got only {listed(names)}. "
             "Add rows of another class, or use another column as label."
         )
     for split in rows.splits.values():
@@ -108,18 +121,21 @@ def _check_same(split: SplitRows, names: set[str], train: str) -> None:
     way_out = "Give every split the same labels, or leave the split out; it is then drawn from the others."
     unknown = [index for index, label in enumerate(split.labels) if label not in names]
     if unknown:
+        if split.labels[unknown[0]] == "-1":
+            way_out = "Rows with -1 are often unlabelled: leave them out with `labels: {drop: [-1]}` of the sample."
         raise DataError(
-            f"{split.location(unknown[0])}: must have a label of {train} ({_listed(names)}), but got "
+            f"{split.location(unknown[0])}: must have a label of {train} ({listed(names)}), but got "
             f"{split.labels[unknown[0]]!r}, one of {len(unknown)} such rows. {way_out}"
         )
     missing = names - set(split.labels)
     if missing:
         raise DataError(
-            f"{split.origin}: must have the labels of {train}, but no row has the label {_listed(missing)}. {way_out}"
+            f"{split.origin}: must have the labels of {train}, but no row has the label {listed(missing)}. {way_out}"
         )
 
 
-def _listed(names: set[str]) -> str:
+def listed(names: set[str]) -> str:
+    """Return names in order for a message, ten at most."""
     ordered = ordered_names(list(names))
     more = f" and {len(ordered) - 10} more" if len(ordered) > 10 else ""
     return ", ".join(repr(name) for name in ordered[:10]) + more

@@ -8,7 +8,7 @@ from finetune_alf.data.glue_source import GlueRows
 from finetune_alf.data.hub_source import HubRows
 from finetune_alf.data.mini_source import MiniRows
 from finetune_alf.data.rows import SourceRows
-from finetune_alf.data.spec import FilesSource, GlueSource, HubSource, SourceSpec
+from finetune_alf.data.spec import FilesSource, GlueSource, HubSource, OnEmpty, SourceSpec
 from finetune_alf.metrics import ProblemType
 
 
@@ -20,12 +20,14 @@ class Source(Protocol):
         ...
 
 
-def open_source(spec: SourceSpec, root: Path, problem_type: ProblemType = "classification") -> Source:
+def open_source(
+    spec: SourceSpec, root: Path, problem_type: ProblemType = "classification", on_empty: OnEmpty = "error"
+) -> Source:
     """Return the source that a spec describes; relative paths are relative to `root`."""
     if isinstance(spec, HubSource):
         return HubRows(spec, problem_type=problem_type)
     if isinstance(spec, FilesSource):
-        return FileRows(spec, root, problem_type)
+        return FileRows(spec, root, problem_type, on_empty)
     if isinstance(spec, GlueSource):
-        return GlueRows(spec, root)
+        return GlueRows(spec, root, on_empty)
     return MiniRows(spec)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, NonNegativeInt, PositiveInt, Tag, model_validator
 
 from finetune_alf.data.glue import GLUE, REVISION, GlueName
 from finetune_alf.metrics import ProblemType
 from finetune_alf.paths import Name
-from finetune_alf.spec import Spec
+from finetune_alf.spec import ADDED_LATER, Spec
 
 SourceSplit = Literal["train", "validation", "test"]
 Column = Annotated[str, Field(min_length=1)]
@@ -70,8 +70,31 @@ class GlueSource(Spec):
         return self
 
 
+def _label_name(given: Any) -> Any:
+    if isinstance(given, bool):
+        return str(given).lower()
+    return str(given) if isinstance(given, int) else given
+
+
+LabelName = Annotated[str, BeforeValidator(_label_name), Field(min_length=1)]
+"""A class as it is in the source; YAML reads 1 and true as other types."""
+
+
+class LabelsSpec(Spec):
+    """Which classes of a source are one, and which are left out.
+
+    `map` gives classes other names, or the name of another class. Then `drop` leaves out classes, and `min_rows` those
+    with fewer rows in all splits of the source together.
+    """
+
+    map: dict[LabelName, LabelName] = Field(default_factory=dict)
+    drop: Annotated[tuple[LabelName, ...], Field(strict=False)] = ()
+    min_rows: PositiveInt | None = None
+
+
 SourceSpec = Annotated[HubSource | FilesSource | MiniSource | GlueSource, Field(discriminator="kind")]
 All = Literal["all"]
+OnEmpty = Literal["error", "drop"]
 Balance = Literal["even", "natural"]
 
 
@@ -81,7 +104,7 @@ class SampleSpec(Spec):
     `problem_type` is that of the labels; a GLUE task sets it. Train, validation and confirmation have equally many rows
     of each class (`balance: even`) or the proportions of the source (`natural`), as test always has. `all` is every row
     that the other splits leave. `max_train_frac` limits the training split to a fraction of all rows, as in the thesis
-    (under 10 %, chapter 3).
+    (under 10 %, chapter 3). A row without text or label is an error, or left out and counted (`on_empty: drop`).
     """
 
     source: SourceSpec
@@ -93,6 +116,8 @@ class SampleSpec(Spec):
     balance: Balance = "even"
     seed: NonNegativeInt = 0
     max_train_frac: Annotated[float, Field(gt=0, le=1)] = 0.1
+    labels: Annotated[LabelsSpec, ADDED_LATER] = LabelsSpec()
+    on_empty: Annotated[OnEmpty, ADDED_LATER] = "error"
 
     @model_validator(mode="before")
     @classmethod
@@ -115,6 +140,17 @@ class SampleSpec(Spec):
         return self
 
     @model_validator(mode="after")
+    def _labels_are_classes(self) -> Self:
+        if self.problem_type == "regression" and self.labels != LabelsSpec():
+            raise ValueError("labels: must be absent where problem_type is regression, since scores have no classes")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        check_distinct_columns(self.source)
+        return self
+
+    @model_validator(mode="after")
     def _all_is_possible(self) -> Self:
         every = [f"n_{split}" for split in ("train", "validation", "confirmation") if self.n_of(split) == "all"]
         if every and self.balance == "even" and self.problem_type == "classification":
@@ -129,6 +165,19 @@ class SampleSpec(Spec):
         """Return the number of rows of one split."""
         n: int | All = getattr(self, f"n_{split}")
         return n
+
+
+def check_distinct_columns(source: SourceSpec) -> None:
+    """Raise ValueError where a source takes text and label, or two texts, from one column."""
+    if isinstance(source, MiniSource):
+        return
+    own = GLUE[source.task] if isinstance(source, GlueSource) else source
+    text, label = source.text or own.text, source.label or own.label
+    texts = (text,) if isinstance(text, str) else text
+    if label in texts:
+        raise ValueError(f"source.label: must be another column than the text, but got {label!r} for both")
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"source.text: must name different columns, but got {', '.join(map(repr, texts))}")
 
 
 def glue_problem_type(source: object) -> ProblemType | None:

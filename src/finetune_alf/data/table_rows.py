@@ -2,44 +2,72 @@
 
 from pathlib import Path
 
+from finetune_alf.data.faults import Faults, RowError
 from finetune_alf.data.readers.table import read_table, row_separator
-from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, label_name, label_score
-from finetune_alf.data.spec import TextColumns
+from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, is_empty, label_name, label_score
+from finetune_alf.data.spec import OnEmpty, TextColumns
 from finetune_alf.errors import DataError
 from finetune_alf.metrics import ProblemType
 
+EMPTY_WAY_OUT = "Fill the row or remove it from the file, or set `on_empty: drop` of the sample."
 
-def read_split(path: Path, text: TextColumns, label: str, problem_type: ProblemType = "classification") -> SplitRows:
-    """Read one split from one file; raises DataError, naming the file and, if one is invalid, the row."""
+
+def read_split(
+    path: Path,
+    text: TextColumns,
+    label: str,
+    problem_type: ProblemType = "classification",
+    *,
+    on_empty: OnEmpty = "error",
+    faults: Faults | None = None,
+) -> SplitRows:
+    """Read one split from one file; bad rows go to `faults`, without which they are a DataError.
+
+    Raises DataError for a file that cannot be read.
+    """
     columns = (text,) if isinstance(text, str) else text
     is_regression = problem_type == "regression"
+    found = faults or Faults()
     texts: list[Text] = []
     labels: list[str] = []
     scores: list[float] = []
     numbers: list[int] = []
-    for number, values in read_table(path, (*columns, label), (label,) if is_regression else ()):
+    n_empty = 0
+    for number, values in read_table(path, (*columns, label), (label,)):
+        if on_empty == "drop" and any(map(is_empty, values)):
+            n_empty += 1
+            continue
         location = f"{path}{row_separator(path)}{number}"
-        parts = [check_text(value, location) for value in values[:-1]]
-        texts.append(parts[0] if len(parts) == 1 else (parts[0], parts[1]))
-        if is_regression:
-            scores.append(label_score(values[-1], location))
-        labels.append(SINGLE_CLASS if is_regression else label_name(values[-1], location))
-        numbers.append(number)
-    if not texts:
+        with found.collecting():
+            parts = [_filled(check_text(value, location), location) for value in values[:-1]]
+            one = label_score(values[-1], location) if is_regression else label_name(values[-1], location)
+            texts.append(parts[0] if len(parts) == 1 else (parts[0], parts[1]))
+            numbers.append(number)
+            labels.append(one if isinstance(one, str) else SINGLE_CLASS)
+            if isinstance(one, float):
+                scores.append(one)
+    if faults is None:
+        found.check()
+    if not texts and not found.errors:
         raise DataError(f"{path}: must have rows, but has none. Use another file, or leave this split out.")
-    return SplitRows(texts, labels, str(path), numbers, row_separator(path), scores if is_regression else None)
+    own_scores = scores if is_regression else None
+    return SplitRows(texts, labels, str(path), numbers, row_separator(path), own_scores, n_empty)
 
 
 def check_text(value: object, location: str) -> str:
-    """Return a value that is a valid string; raises DataError, naming the location, for anything else."""
+    """Return a value that is a text of valid Unicode; raises RowError, naming the location, for anything else."""
     if not isinstance(value, str):
-        raise DataError(
-            f"{location}: the text must be a string, but got {value!r}. "
-            "Fill the row or remove it, or use another column as text."
-        )
+        way_out = EMPTY_WAY_OUT if is_empty(value) else "Correct the row, or use another column as text."
+        raise RowError(location, f"the text must be a string, but got {value!r}", way_out)
     try:
         value.encode()
     except UnicodeEncodeError:
         # JSON can contain a lone surrogate, which cannot be encoded as UTF-8.
-        raise DataError(f"{location}: the text must be Unicode, but got a lone surrogate. Correct the row.") from None
+        raise RowError(location, "the text must be Unicode, but got a lone surrogate", "Correct the row.") from None
     return value
+
+
+def _filled(text: str, location: str) -> str:
+    if is_empty(text):
+        raise RowError(location, "must have a text, but got an empty one", EMPTY_WAY_OUT)
+    return text

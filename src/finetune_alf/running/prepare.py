@@ -1,6 +1,6 @@
 """Stage `prepare`: draw a sample from its source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from finetune_alf.data.check import check_samples
 from finetune_alf.data.prepare import prepare_mixture, prepare_sample
@@ -21,13 +21,8 @@ def prepare(ctx: Context, name: str) -> None:
     spec, folder, root = ctx.sample(name), ctx.paths.sample(name), ctx.paths.root
     with ctx.lock(f"prepare-{name}"):
         if isinstance(spec, MixtureSpec):
-            mixed = prepare_mixture(name, spec, folder, root)
-            ctx.console.log(f"{name}, of {', '.join(mixed.tasks)}: {_sizes(mixed.counts)}.")
-            return
-        card = prepare_sample(name, spec, folder, root)
-    dropped = sum(card.duplicates_dropped.values())
-    ctx.console.log(f"{name}: {_sizes(card.counts)}; {dropped} of {card.n_source_rows} rows dropped as repeated texts.")
-
-
-def _sizes(counts: Mapping[str, Mapping[str, int]]) -> str:
-    return ", ".join(f"{split} {sum(rows.values())}" for split, rows in counts.items())
+            mixed = prepare_mixture(name, spec, folder, root, ctx.console.log)
+            sizes = ", ".join(f"{split} {sum(rows.values())}" for split, rows in mixed.counts.items())
+            ctx.console.log(f"{name}, of {', '.join(mixed.tasks)}: {sizes}.")
+        else:
+            prepare_sample(name, spec, folder, root, log=ctx.console.log)

@@ -9,7 +9,7 @@ from finetune_alf.data.duplicates import drop_duplicates
 from finetune_alf.data.files_source import FileRows
 from finetune_alf.data.readers.names import column_names
 from finetune_alf.data.readers.table import read_table
-from finetune_alf.data.rows import Text
+from finetune_alf.data.rows import Text, check_labels
 from finetune_alf.data.spec import FilesSource
 from finetune_alf.errors import InputError
 from finetune_alf.files import write_text
@@ -133,6 +133,7 @@ class _UniqueRows:
 def _unique_rows(path: Path, text: Columns, label: str, task: ProblemType) -> _UniqueRows:
     """Read the table as `prepare` does; return each text once, and the rows of each class."""
     rows = FileRows(FilesSource(train=str(path.resolve()), text=text, label=label), path.parent, task).rows()
+    check_labels(rows)
     kept, train = drop_duplicates(rows).kept["train"], rows.splits["train"]
     counts = dict.fromkeys(rows.label_names, 0)
     for index in kept:

@@ -1,0 +1,45 @@
+"""What a sample was drawn from and what it has, as lines for the terminal."""
+
+from collections.abc import Iterator, Mapping
+
+from finetune_alf.data.duplicates import UniqueRows
+from finetune_alf.data.labels import LabelledRows, class_counts
+from finetune_alf.data.sample import SPLITS, Card
+
+MAX_CLASSES = 20
+"""Of more classes the rest is summed up in one line."""
+
+
+def describe(card: Card, labelled: LabelledRows, unique: UniqueRows) -> Iterator[str]:
+    """Yield what was left out of a source, and the rows of each class in the source and in each split."""
+    sizes = ", ".join(f"{split} {sum(rows.values())}" for split, rows in card.counts.items())
+    dropped = sum(card.duplicates_dropped.values())
+    yield f"{card.name}: {sizes}; {dropped} of {card.n_source_rows} rows dropped as repeated texts."
+    yield from _left_out(card.name, labelled, unique)
+    if card.label_names:
+        yield from _table(card, class_counts(labelled.rows))
+
+
+def _left_out(name: str, labelled: LabelledRows, unique: UniqueRows) -> Iterator[str]:
+    n_empty = sum(unique.n_empty.values()) + sum(split.n_empty for split in labelled.rows.splits.values())
+    if n_empty:
+        yield f"{name}: {n_empty} rows left out, since their text or label is empty."
+    if labelled.n_left_out:
+        classes = ", ".join(f"{label} {n}" for label, n in labelled.n_left_out.items())
+        yield f"{name}: left out by `labels`: {classes}."
+    if unique.conflicts:
+        texts = "1 text has" if len(unique.conflicts) == 1 else f"{len(unique.conflicts)} texts have"
+        yield f"{name}: {texts} more than one label; the first one counts, such as at {unique.conflicts[0]}."
+
+
+def _table(card: Card, in_source: Mapping[str, int]) -> Iterator[str]:
+    rows = [["class", "source", *SPLITS]]
+    columns = [in_source, *(card.counts[split] for split in SPLITS)]
+    rows += [[label, *(str(column[label]) for column in columns)] for label in card.label_names[:MAX_CLASSES]]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    for first, *others in rows:
+        cells = [first.ljust(widths[0]), *(one.rjust(width) for one, width in zip(others, widths[1:], strict=True))]
+        yield "  " + "  ".join(cells)
+    if rest := card.label_names[MAX_CLASSES:]:
+        least, most = min(in_source[label] for label in rest), max(in_source[label] for label in rest)
+        yield f"  and {len(rest)} more classes, of {least} to {most} rows in the source."

@@ -1,0 +1,90 @@
+"""Warnings about class names: one class under several names, unlabelled rows, rare classes, numbers."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+
+RARE = 10
+"""Classes with fewer rows than this give a warning."""
+
+MANY_NUMBERS = 50
+"""From so many different numbers on, labels may be scores."""
+
+MAX_LISTED = 10
+
+Counts = Mapping[str, int]
+
+
+def label_warnings(counts: Counts) -> Iterator[str]:
+    """Yield a text for each thing about the classes of a source that is likely to be a mistake, with a way out."""
+    yield from _variants(counts)
+    yield from _unlabelled(counts)
+    yield from _numbers(counts)
+    yield from _rare(counts)
+
+
+def _variants(counts: Counts) -> Iterator[str]:
+    groups: dict[str, list[str]] = {}
+    for name in counts:
+        groups.setdefault(_key(name), []).append(name)
+    alike = [sorted(names, key=lambda name: -counts[name]) for names in groups.values() if len(names) > 1]
+    for names in alike[:MAX_LISTED]:
+        joined = json.dumps(dict.fromkeys(names[1:], names[0]), ensure_ascii=_print_alike(names))
+        yield (
+            f"The classes {_with_counts(names, counts)} differ {_difference(names)} alone. "
+            f"If they are one class, set `labels: {{map: {joined}}}` of the sample."
+        )
+    if len(alike) > MAX_LISTED:
+        yield f"{len(alike) - MAX_LISTED} more groups of classes differ in case, space or accents alone."
+
+
+def _key(name: str) -> str:
+    """Return what two spellings of a class have in common: case, space, accents' encoding, 0 and 0.0."""
+    key = " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    return str(float(key)) if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", key) else key
+
+
+def _difference(names: list[str]) -> str:
+    spaced = {" ".join(name.split()) for name in names}
+    if len({unicodedata.normalize("NFC", name) for name in names}) == 1:
+        return "in the encoding of accents (NFC and NFD)"
+    return "in how a number is written" if re.fullmatch(r"[-\d. ]+", "".join(spaced)) else "in case or space"
+
+
+def _print_alike(names: list[str]) -> bool:
+    return len({unicodedata.normalize("NFC", name) for name in names}) < len(names)
+
+
+def _unlabelled(counts: Counts) -> Iterator[str]:
+    if {"-1", "0", "1"} <= set(counts) and all(name.isdecimal() for name in counts if name != "-1"):
+        yield (
+            f"The class -1 ({counts['-1']} rows) stands beside 0 and 1: files mark rows without a label so. "
+            "If they have none, set `labels: {drop: [-1]}` of the sample."
+        )
+
+
+def _numbers(counts: Counts) -> Iterator[str]:
+    are_numbers = all(re.fullmatch(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", name, re.IGNORECASE) for name in counts)
+    if are_numbers and len(counts) >= MANY_NUMBERS:
+        yield (
+            f"The labels are {len(counts)} different numbers, each of them a class. "
+            "If they are scores, set `problem_type: regression` of the sample."
+        )
+
+
+def _rare(counts: Counts) -> Iterator[str]:
+    rare = [name for name, n in counts.items() if n < RARE]
+    if rare:
+        are = "class has" if len(rare) == 1 else "classes have"
+        yield (
+            f"{len(rare)} {are} fewer than {RARE} rows: {_with_counts(rare, counts)}. Leave them out with "
+            f"`labels: {{min_rows: {RARE}}}` of the sample, or join them to others with `labels: {{map: ...}}`."
+        )
+
+
+def _with_counts(names: list[str], counts: Counts) -> str:
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    first = counts[names[0]]
+    shown = [f"{names[0]!r} ({first} row{'s' if first != 1 else ''})"]
+    return ", ".join([*shown, *(f"{name!r} ({counts[name]})" for name in names[1:MAX_LISTED])]) + more
