@@ -1,10 +1,14 @@
 """Progress: a bar on a terminal, about ten plain lines anywhere else."""
 
 import io
+from pathlib import Path
 
+import click
 import pytest
 
 from finetune_alf.cli.console import TerminalConsole
+from finetune_alf.cli.entry import group
+from finetune_alf.cli.project import open_context
 
 
 class Terminal(io.StringIO):
@@ -72,3 +76,14 @@ def test_a_line_of_a_log_says_how_long_the_rest_takes(
         bar.advance("best 0.5")
         bar.advance()
     assert capsys.readouterr().err == "study: 1/4 best 0.5, 2 min 30 s left\nstudy: 2/4, 1 min 40 s left\n"
+
+
+def test_a_terminal_shows_a_line_before_anything_slow_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("finetune_alf.cli.output.sys.stderr", Terminal())
+    monkeypatch.setattr("finetune_alf.cli.output.click.echo", lambda text, err=False: said.append(text))
+    monkeypatch.setattr("finetune_alf.experiments.registry.load_params", lambda *given: pytest.fail(said[0]))
+    with click.Context(group).scope(), pytest.raises(pytest.fail.Exception, match=r"reading .*params.yaml"):
+        open_context(tmp_path)

@@ -2,12 +2,23 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from finetune_alf.cli.console import duration
 from finetune_alf.cli.output import json_option, print_json, quiet_option, say, wants_json
-from finetune_alf.cli.project import entries, kept_params_path, open_context, overlays_option, root_option
+from finetune_alf.cli.project import (
+    entries,
+    kept_params_path,
+    open_context,
+    overlays_option,
+    params_path,
+    root_option,
+)
+
+if TYPE_CHECKING:
+    from finetune_alf.running.context import Context
 
 
 @click.command(short_help="Draw a sample out of its source.", epilog="Example: finetune-alf prepare films")
@@ -117,15 +128,24 @@ def run(overlays: tuple[str, ...], root: Path) -> None:
     context = open_context(root, overlays)
     from finetune_alf.experiments.registry import registry
     from finetune_alf.experiments.run_all import run_all
-    from finetune_alf.experiments.summary import summary_lines, summary_of
     from finetune_alf.params.writing import write_params
+    from finetune_alf.paths import command_in
 
     write_params(kept_params_path(root), context.params)
     started = time.monotonic()
     run_all(context, registry())
+    _print_summary(context, time.monotonic() - started)
+    if overlays and params_path(root).exists():
+        merge = command_in(root, "params", "use", *overlays)
+        say(f"The other commands read {params_path(root)}, without what --params added. To put it in: {merge}")
+
+
+def _print_summary(context: "Context", seconds: float) -> None:
+    from finetune_alf.experiments.summary import summary_lines, summary_of
+
     summary = summary_of(context)
-    took = time.monotonic() - started
     if wants_json():
-        print_json({**summary.as_json(), "seconds": took})
-    for line in [] if wants_json() else [*summary_lines(summary), f"Done in {duration(took)}."]:
+        print_json({**summary.as_json(), "seconds": seconds})
+        return
+    for line in [*summary_lines(summary), f"Done in {duration(seconds)}."]:
         say(line)
