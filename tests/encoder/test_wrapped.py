@@ -43,6 +43,12 @@ def compiled_body():
     return model
 
 
+def parallel_body():
+    model = classifier()
+    model.bert = nn.DataParallel(model.bert)
+    return model
+
+
 def compiled_layers():
     model = classifier()
     model.bert.encoder = torch.compile(model.bert.encoder)
@@ -58,6 +64,7 @@ COMPILED = {
 WRAPPED = {
     "plain": classifier,
     "DataParallel": lambda: nn.DataParallel(classifier()),
+    "a parallel body of a classifier": parallel_body,
     "a module of one's own": lambda: Own(classifier().bert),
     "another attribute": lambda: Own(classifier(), "encoder"),
     "a parallel body": lambda: Own(nn.DataParallel(classifier().bert), "backbone"),

@@ -361,6 +361,27 @@ MUTATIONS = [
         "a schedule's name may be a path",
     ),
     Mutation(
+        "schedules/trainer.py",
+        'rates[rate_source(group["address"])] * factor',
+        'rates[rate_source(group["address"])]',
+        ("schedules/test_trainer.py",),
+        "under Trainer the rates do not follow the curve",
+    ),
+    Mutation(
+        "train/optimizer.py",
+        "requires_grad_(rate > 0 and name not in frozen)",
+        "requires_grad_(rate > 0)",
+        ("schedules/test_applied.py",),
+        "what the user froze is opened without a word",
+    ),
+    Mutation(
+        "encoder/wrapped.py",
+        "return module if inner is None else _unwrapped(inner)",
+        "return module",
+        ("encoder/test_wrapped.py",),
+        "the body of a wrapped model is the wrapper",
+    ),
+    Mutation(
         "schedules/artifact.py",
         "os.O_RDONLY | os.O_NOFOLLOW |",
         "os.O_RDONLY |",
