@@ -141,3 +141,18 @@ def test_a_budget_sizes_the_search_and_leaves_no_file_behind(tmp_path: Path, tin
     assert [study.n_trials for study in load_params(tmp_path / "params.yaml").studies.values()] == [120]
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [".gitignore", "dvc.yaml", "params.yaml", "reviews.csv"]
+
+
+def test_classes_of_a_few_rows_are_left_out_and_likely_mistakes_named(tmp_path: Path, tiny: str) -> None:
+    rows = reviews()
+    for row, verdict in zip(rows, ["odd", "odd", *["Höflich"] * 6], strict=False):
+        row["verdict"] = verdict
+    write_csv(tmp_path / "reviews.csv", rows)
+    told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny)
+    assert told.exit_code == 0, told.stderr
+    assert "left out: odd 2 (too few rows to learn and to test)" in told.stdout
+    assert any(line.startswith("note: The classes ") and "Höflich" in line for line in told.stdout.splitlines())
+    prepared = CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)])
+    assert prepared.exit_code == 0, prepared.stderr
+    card = json.loads((tmp_path / "data/samples/reviews/card.json").read_text())
+    assert sorted(card["label_names"]) == ["Höflich", "höflich", "no: bad"]

@@ -1,12 +1,13 @@
 """`init`: look at a table, guess what a project of it needs, and write the project's files."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finetune_alf.data.duplicates import drop_duplicates
 from finetune_alf.data.files_source import FileRows
+from finetune_alf.data.label_warnings import label_warnings
 from finetune_alf.data.readers.names import column_names
 from finetune_alf.data.readers.table import read_table
 from finetune_alf.data.rows import Text, check_labels
@@ -68,11 +69,15 @@ def guess_start(wishes: Wishes, model: type[Params], log: Log) -> Start:
     log(f"task: {'classes' if task.value == 'classification' else 'a score'} ({task.seen})")
 
     rows = _unique_rows(wishes.table, text.value, label.value, task.value)
+    left_out = rare_classes(rows.counts) if task.value == "classification" else ()
+    if left_out:
+        log(f"left out: {_counted({name: rows.counts[name] for name in left_out})} (too few rows to learn and to test)")
+        rows = rows.without(left_out)
     balance = guess_balance(rows.counts)
     if task.value == "classification":
         log(f"classes: {_counted(rows.counts)}; {balance.value} ({balance.seen})")
-        if rare := rare_classes(rows.counts):
-            log(f"note: too few rows to learn from or to measure: {_counted(rare)}. Add rows, or merge classes.")
+        for text_of_warning in label_warnings(rows.counts):
+            log(f"note: {text_of_warning}")
     sizes = guess_sizes(rows.counts, balance.value)
     log(f"sizes: {sizes.value.described()} ({sizes.seen})")
     metric = guess_metric(task.value, balance.value)
@@ -90,6 +95,7 @@ def guess_start(wishes: Wishes, model: type[Params], log: Log) -> Start:
         task=task,
         sizes=sizes,
         metric=metric,
+        left_out=left_out,
         max_tokens=guess_max_tokens([MOST_TOKENS_ON_CPU], MOST_TOKENS_ON_CPU),
     )
     spec = validate(parse_document(params_text(start), "params.yaml"), model).encoders[encoder_name]
@@ -126,8 +132,14 @@ def _in_budget(start: Start, wishes: Wishes, budget_s: float, model: type[Params
 
 @dataclass(frozen=True)
 class _UniqueRows:
+    """Each text once, and the rows of each class."""
+
     texts: Sequence[Text]
     counts: Mapping[str, int]
+
+    def without(self, names: Collection[str]) -> "_UniqueRows":
+        """Return the rows without some classes; the lengths of all texts stay."""
+        return _UniqueRows(self.texts, {name: n for name, n in self.counts.items() if name not in names})
 
 
 def _unique_rows(path: Path, text: Columns, label: str, task: ProblemType) -> _UniqueRows:

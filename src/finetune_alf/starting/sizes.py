@@ -20,9 +20,6 @@ MIN_ROWS = 40
 MIN_ROWS_A_CLASS = 5
 """With fewer, some split would lack the class."""
 
-RARE = 10
-"""A class with fewer rows is worth a warning."""
-
 EVEN = 1.5
 """Classes are even where the largest has at most so many times the rows of the smallest."""
 
@@ -60,11 +57,6 @@ def guess_balance(counts: Mapping[str, int]) -> Guess[Balance]:
 
 def guess_sizes(counts: Mapping[str, int], balance: Balance) -> Guess[Sizes]:
     """Return the rows of each split, out of the different texts of each class; InputError for too few."""
-    if few := [name for name, n in counts.items() if n < MIN_ROWS_A_CLASS]:
-        raise InputError(
-            f"label: must have at least {MIN_ROWS_A_CLASS} rows of each class, but there are fewer of "
-            f"{', '.join(map(repr, few[:10]))}. Remove these rows, or merge them with another class."
-        )
     total = sum(counts.values())
     usable = len(counts) * min(counts.values()) if balance == "even" else total
     if usable < MIN_ROWS:
@@ -85,9 +77,15 @@ def _fits(n: Mapping[str, int], counts: Mapping[str, int], balance: Balance) -> 
     return all(sum(each) <= size for each, size in zip(zip(*quotas, strict=True), sizes, strict=True))
 
 
-def rare_classes(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return the classes with fewer than RARE rows."""
-    return {name: n for name, n in counts.items() if n < RARE}
+def rare_classes(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the classes to leave out, because some split would lack them; InputError where fewer than two are left."""
+    rare = tuple(name for name, n in counts.items() if n < MIN_ROWS_A_CLASS)
+    if rare and len(counts) - len(rare) < 2:
+        raise InputError(
+            f"label: must have at least two classes of {MIN_ROWS_A_CLASS} rows, but there are fewer rows of "
+            f"{', '.join(map(repr, rare[:10]))}. Add rows, or name another column with --label."
+        )
+    return rare
 
 
 def guess_metric(task: ProblemType, balance: Balance) -> Guess[MetricName]:
