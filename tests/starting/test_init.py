@@ -143,6 +143,17 @@ def test_a_budget_sizes_the_search_and_leaves_no_file_behind(tmp_path: Path, tin
     assert names == [".gitignore", "dvc.yaml", "params.yaml", "reviews.csv"]
 
 
+def test_rows_without_a_text_are_counted_and_left_out(tmp_path: Path, tiny: str) -> None:
+    rows = reviews()
+    rows[3]["Révision"] = rows[8]["Révision"] = " "
+    write_csv(tmp_path / "reviews.csv", rows)
+    told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny)
+    assert told.exit_code == 0, told.stderr
+    assert "empty rows: left out (2 without Révision)" in told.stdout
+    assert load_params(tmp_path / "params.yaml").samples["reviews"].on_empty == "drop"
+    assert CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)]).exit_code == 0
+
+
 def test_classes_of_a_few_rows_are_left_out_and_likely_mistakes_named(tmp_path: Path, tiny: str) -> None:
     rows = reviews()
     for row, verdict in zip(rows, ["odd", "odd", *["Höflich"] * 6], strict=False):

@@ -68,6 +68,10 @@ def guess_start(wishes: Wishes, model: type[Params], log: Log) -> Start:
     task = guess_task(table.columns[label.value])
     log(f"task: {'classes' if task.value == 'classification' else 'a score'} ({task.seen})")
 
+    used = (label.value, text.value) if isinstance(text.value, str) else (label.value, *text.value)
+    n_empty = {name: table.columns[name].n_empty for name in used if table.columns[name].n_empty}
+    if n_empty:
+        log(f"empty rows: left out ({', '.join(f'{n} without {name}' for name, n in n_empty.items())})")
     rows = _unique_rows(wishes.table, text.value, label.value, task.value)
     left_out = rare_classes(rows.counts) if task.value == "classification" else ()
     if left_out:
@@ -96,6 +100,7 @@ def guess_start(wishes: Wishes, model: type[Params], log: Log) -> Start:
         sizes=sizes,
         metric=metric,
         left_out=left_out,
+        has_empty=bool(n_empty),
         max_tokens=guess_max_tokens([MOST_TOKENS_ON_CPU], MOST_TOKENS_ON_CPU),
     )
     spec = validate(parse_document(params_text(start), "params.yaml"), model).encoders[encoder_name]
@@ -143,10 +148,11 @@ class _UniqueRows:
 
 
 def _unique_rows(path: Path, text: Columns, label: str, task: ProblemType) -> _UniqueRows:
-    """Read the table as `prepare` does; return each text once, and the rows of each class."""
-    rows = FileRows(FilesSource(train=str(path.resolve()), text=text, label=label), path.parent, task).rows()
+    """Read the table as `prepare` does; return each text once, and the rows of each class, without empty rows."""
+    source = FilesSource(train=str(path.resolve()), text=text, label=label)
+    rows = FileRows(source, path.parent, task, on_empty="drop").rows()
     check_labels(rows)
-    kept, train = drop_duplicates(rows).kept["train"], rows.splits["train"]
+    kept, train = drop_duplicates(rows, "drop").kept["train"], rows.splits["train"]
     counts = dict.fromkeys(rows.label_names, 0)
     for index in kept:
         counts[train.labels[index]] += 1

@@ -48,6 +48,7 @@ class Start:
     metric: Guess[MetricName]
     max_tokens: Guess[int]
     left_out: tuple[str, ...] = ()
+    has_empty: bool = False
     n_trials: int | None = None
     n_seeds: int = MIN_SEEDS
 
@@ -95,6 +96,7 @@ def _sample(start: Start) -> dict[str, Any]:
     return {
         "source": {"kind": "files", "train": start.table, "text": text, "label": start.label.value},
         **({"problem_type": start.task.value} if start.task.value == "regression" else {}),
+        **({"on_empty": "drop"} if start.has_empty else {}),
         **({"labels": {"drop": list(start.left_out)}} if start.left_out else {}),
         "n_train": sizes.n_train,
         "n_validation": sizes.n_validation,
