@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState
 
 from finetune_alf.errors import ScheduleError
 from finetune_alf.rates import LayerRates
@@ -78,24 +78,37 @@ CURVES = [
 ]
 
 
-@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.kind)
-def test_the_rates_of_every_step_are_those_of_our_engine(encoder: Any, tmp_path: Any, curve: Any) -> None:
-    schedule = tiny_schedule(RATES, curve=curve, epochs=2)
-    watch, trainer = train(encoder, schedule, tmp_path)
-
-    ours = []
+def engine_rates(encoder: Any, schedule: Any) -> list[dict[str, float]]:
+    """The rates of each step of our own fits."""
     engine = LayerwiseOptimizer(encoder.model, encoder.anatomy, schedule.recipe, RATES, N_STEPS)
+    seen = []
     for step in range(N_STEPS):
         engine.step(step)
-        ours.append({group["address"]: group["lr"] for group in engine.optimizer.param_groups})
-    assert watch.rates == ours
-    assert [log["lr/layer.2"] for log in trainer.state.log_history if "loss" in log] == [one["layer.2"] for one in ours]
+        seen.append({group["address"]: group["lr"] for group in engine.optimizer.param_groups})
+    return seen
 
 
-def test_a_warm_up_has_the_planted_rates_and_reporters_see_them(encoder: Any, tmp_path: Any) -> None:
-    watch, _ = train(encoder, tiny_schedule(RATES, curve=LinearCurve(warmup_frac=0.5), epochs=2), tmp_path)
-    assert [rates["layer.1"] for rates in watch.rates] == [2e-5 * f for f in (0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25)]
-    assert [log["lr/head"] for log in watch.logs if "loss" in log] == [rates["head"] for rates in watch.rates]
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.kind)
+def test_the_callback_sets_the_rates_of_our_engine_at_every_step(encoder: Any, tmp_path: Any, curve: Any) -> None:
+    schedule = tiny_schedule(RATES, curve=curve, epochs=2)
+    args = schedule.training_arguments(output_dir=str(tmp_path), use_cpu=True)
+    optimizer, callback = schedule.optimizer(encoder), schedule.callback()
+    theirs = []
+    for step in range(N_STEPS):
+        state = TrainerState(global_step=step, max_steps=N_STEPS, num_train_epochs=2)
+        callback.on_pre_optimizer_step(args, state, TrainerControl(), optimizer=optimizer)
+        theirs.append({group["address"]: group["lr"] for group in optimizer.param_groups})
+    assert theirs == engine_rates(encoder, schedule)
+
+
+def test_trainer_takes_the_planted_rates_and_its_logs_and_reporters_have_them(encoder: Any, tmp_path: Any) -> None:
+    schedule = tiny_schedule(RATES, curve=LinearCurve(warmup_frac=0.5), epochs=2)
+    watch, trainer = train(encoder, schedule, tmp_path)
+    factors = (0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25)
+    assert [rates["layer.1"] for rates in watch.rates] == [2e-5 * factor for factor in factors]
+    assert watch.rates == engine_rates(encoder, schedule)
+    for logs in (watch.logs, trainer.state.log_history):
+        assert [log["lr/head"] for log in logs if "loss" in log] == [rates["head"] for rates in watch.rates]
 
 
 def test_unfreezing_opens_one_more_address_each_epoch(encoder: Any, tmp_path: Any) -> None:
