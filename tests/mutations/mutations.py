@@ -215,10 +215,17 @@ MUTATIONS = [
     ),
     Mutation(
         "data/duplicates.py",
-        "            seen.add(key)\n",
+        "                self.seen[key] = split, index\n",
         "",
         ("data/test_source_contract.py", "data/test_sample.py", "data/test_files_source.py"),
         "a repeated text is in two splits",
+    ),
+    Mutation(
+        "data/readers/delimited.py",
+        "for record in strays.found():",
+        "for record in ():",
+        ("data/test_untidy_files.py",),
+        "rows that a stray quote swallows are lost",
     ),
     Mutation(
         "data/sample.py",

@@ -50,3 +50,10 @@ def _listed(errors: Sequence[DataError]) -> str:
         shown.append(f"and {len(errors) - MAX_LISTED} more")
     ways_out = dict.fromkeys(error.way_out for error in errors if isinstance(error, RowError))
     return "\n  ".join([f"{len(errors)} faults in the files of this source:", *shown]) + "\n" + " ".join(ways_out)
+
+
+def report(error: DataError, faults: Faults | None) -> None:
+    """Keep an error with the others, or raise it where there is no place for them."""
+    if faults is None:
+        raise error
+    faults.add(error)

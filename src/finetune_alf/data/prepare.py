@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from finetune_alf.data.description import describe
 from finetune_alf.data.draw import DrawnSplit, draw_splits
 from finetune_alf.data.duplicates import UniqueRows, drop_duplicates
@@ -17,6 +19,7 @@ from finetune_alf.data.source import open_source
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.errors import DataError
 from finetune_alf.files import replace_folder, write_json
+from finetune_alf.spec import ADDED_LATER
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +109,7 @@ def _card(
     names = rows.label_names if spec.problem_type == "classification" else ()
     return Card(
         name=name,
-        source=spec.source.model_dump(mode="json"),
+        source=_source_of(spec),
         revision=rows.revision,
         label_names=names,
         counts={split: counts_of(part, names) for split, part in splits.items()},
@@ -116,6 +119,14 @@ def _card(
         seed=spec.seed,
         digest=rows_digest(names, splits),
     )
+
+
+def _source_of(spec: SampleSpec) -> dict[str, JsonValue]:
+    """Return a source as JSON, without what cards are older than where it is at its default."""
+    fields = type(spec.source).model_fields.items()
+    later = {name: field.get_default() for name, field in fields if ADDED_LATER in field.metadata}
+    unset = {name for name, default in later.items() if getattr(spec.source, name) == default}
+    return spec.source.model_dump(mode="json", exclude=unset)
 
 
 def counts_of(split: Split, label_names: tuple[str, ...]) -> dict[str, int]:

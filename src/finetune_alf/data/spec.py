@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, NonNegativeInt, PositiveInt, Tag, model_validator
 
 from finetune_alf.data.glue import GLUE, REVISION, GlueName
+from finetune_alf.data.readers.format import Quoting
 from finetune_alf.metrics import ProblemType
 from finetune_alf.paths import Name
 from finetune_alf.spec import ADDED_LATER, Spec
@@ -30,7 +31,11 @@ class HubSource(Spec):
 
 
 class FilesSource(Spec):
-    """CSV, TSV, JSON Lines or Parquet files; `${VAR}` is expanded in paths only."""
+    """CSV, TSV, JSON Lines, Parquet or text files, also compressed as `.gz`; `${VAR}` is expanded in paths only.
+
+    `columns` names the columns of files without a header. The delimiter is recognised where none is named; `tab` is a
+    name of it. With `quoting: none` quotes are part of the texts.
+    """
 
     kind: Literal["files"] = "files"
     train: Annotated[str, Field(min_length=1)]
@@ -38,6 +43,22 @@ class FilesSource(Spec):
     test: Annotated[str, Field(min_length=1)] | None = None
     text: TextColumns
     label: Column
+    columns: Annotated[tuple[Column, ...] | None, Field(strict=False), ADDED_LATER] = None
+    encoding: Annotated[str, ADDED_LATER] = "utf-8"
+    delimiter: Annotated[str | None, Field(pattern=r'^([^\r\n"]|tab)$'), ADDED_LATER] = None
+    quoting: Annotated[Quoting, ADDED_LATER] = "standard"
+
+    @model_validator(mode="after")
+    def _format_is_known(self) -> Self:
+        try:
+            b"a\n".decode(self.encoding, errors="replace")
+        except LookupError:
+            raise ValueError(
+                f"encoding: must be a text encoding, such as utf-8, latin-1 or cp1252, but got {self.encoding!r}"
+            ) from None
+        if self.columns is not None and len(set(self.columns)) < len(self.columns):
+            raise ValueError(f"columns: must have different names, but got {', '.join(self.columns)}")
+        return self
 
 
 class MiniSource(Spec):

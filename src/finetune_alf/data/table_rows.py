@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from finetune_alf.data.faults import Faults, RowError
+from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.table import read_table, row_separator
 from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, is_empty, label_name, label_score
 from finetune_alf.data.spec import OnEmpty, TextColumns
@@ -20,6 +21,7 @@ def read_split(
     *,
     on_empty: OnEmpty = "error",
     faults: Faults | None = None,
+    form: FileFormat = PLAIN,
 ) -> SplitRows:
     """Read one split from one file; bad rows go to `faults`, without which they are a DataError.
 
@@ -33,7 +35,7 @@ def read_split(
     scores: list[float] = []
     numbers: list[int] = []
     n_empty = 0
-    for number, values in read_table(path, (*columns, label), (label,)):
+    for number, values in read_table(path, (*columns, label), (label,), form=form, faults=found, label=label):
         if on_empty == "drop" and any(map(is_empty, values)):
             n_empty += 1
             continue

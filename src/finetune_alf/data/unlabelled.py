@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetune_alf.data.files_source import expand_variables
+from finetune_alf.data.readers.format import table_suffix
 from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.data.readers.table import READERS, check_is_file, read_table, row_separator
 from finetune_alf.data.table_rows import check_text
@@ -26,7 +27,7 @@ def read_texts(path: str, column: str | None, root: Path) -> UnlabelledTexts:
     """
     file = root / expand_variables(path)
     check_is_file(file)
-    if column is None and file.suffix.lower() in READERS:
+    if column is None and table_suffix(file) in READERS:
         raise DataError(f"{file}: must have a column, as it is a table, but got none. Set `column` of this file.")
     texts = _lines(file) if column is None else _column(file, column)
     kept = tuple(text for text in texts if text.strip())

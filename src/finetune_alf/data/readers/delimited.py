@@ -1,52 +1,150 @@
-"""CSV and TSV with a header, quoted as by the csv module; every row has as many fields as the header."""
+"""Delimited text, quoted as by the csv module or not at all; every row has as many fields as the header."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from finetune_alf.data.faults import Faults, RowError, report
 from finetune_alf.data.readers.columns import check_columns
-from finetune_alf.data.readers.lines import numbered_lines
+from finetune_alf.data.readers.format import PLAIN, FileFormat
+from finetune_alf.data.readers.lines import MAX_LINE_BYTES, numbered_lines
+from finetune_alf.data.readers.recognise import check_header, find_delimiter
 from finetune_alf.errors import DataError
 
+LONG_FIELD = 131_072
+"""A field over several lines with more characters than this has a quote that is not closed."""
 
-def read_delimited(path: Path, columns: Sequence[str], delimiter: str) -> Iterator[tuple[int, tuple[object, ...]]]:
+UNQUOTED = "If the file is written without quoting, set `quoting: none` of the source."
+
+
+def read_delimited(
+    path: Path,
+    columns: Sequence[str],
+    delimiter: str,
+    form: FileFormat = PLAIN,
+    faults: Faults | None = None,
+    label: str | None = None,
+) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Yield the first line number of each row and its values, all strings; blank lines are skipped.
 
-    Raises DataError, naming file and line, for a wrong number of fields or an invalid quote.
+    A wrong number of fields, an invalid quote, and a quoted field that runs over rows go to `faults`, or are a
+    DataError without it. `label` names the column whose values tell rows from lines of a text.
     """
-    records = _records(path, delimiter)
-    _, header = next(records, (0, []))
+    own = find_delimiter(path, columns, form, delimiter)
+    records = _records(path, own, form, faults)
+    if form.columns is None:
+        check_header(path, columns, label, form, own)
+        first = next(records, None)
+        header = first.fields if first else []
+    else:
+        header = list(form.columns)
     check_columns(str(path), columns, header)
     indices = [header.index(column) for column in columns]
-    for line, record in records:
-        if len(record) != len(header):
-            raise DataError(
-                f"{path}:{line}: must have {len(header)} fields, as the header, but got {len(record)}. "
-                "Quote fields that contain the delimiter."
-            )
-        yield line, tuple(record[index] for index in indices)
+    strays = _Strays(own, len(header), None if label is None else header.index(label))
+    for record in records:
+        where = f"{path}:{record.line}"
+        if form.columns is not None and record.fields == header:
+            report(RowError(where, "must be a row, but has the names of `columns`", "Leave `columns` out."), faults)
+        elif len(record.fields) != len(header):
+            source = "the header" if form.columns is None else "`columns`"
+            problem = f"must have {len(header)} fields, as {source}, but got {len(record.fields)}"
+            report(RowError(where, problem, "Quote fields that contain the delimiter."), faults)
+        else:
+            strays.add(record)
+            yield record.line, tuple(record.fields[index] for index in indices)
+    for record in strays.found():
+        problem = f"a quoted field runs over lines {record.line} to {record.last}, each of which looks like a row"
+        report(RowError(f"{path}:{record.line}", problem, f"Close the quote. {UNQUOTED}"), faults)
 
 
 def header_of(path: Path, delimiter: str) -> tuple[str, ...]:
     """Return the names in the first line."""
-    _, header = next(_records(path, delimiter), (0, []))
+    first = next(_records(path, delimiter, PLAIN, None), None)
+    header = first.fields if first else []
     check_columns(str(path), (), header)
     return tuple(header)
 
 
-def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    lines = (text for _, text in numbered_lines(path))
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+@dataclass(frozen=True)
+class _Record:
+    """A row's fields, and its lines with their numbers."""
+
+    fields: list[str]
+    line: int
+    last: int
+    raw: tuple[str, ...]
+
+
+@dataclass
+class _Strays:
+    """Quoted fields over several lines, each of which has the fields of a row and a label of the other rows."""
+
+    delimiter: str
+    n_fields: int
+    label: int | None
+    labels: set[str] = field(default_factory=set)
+    suspects: list[tuple[_Record, set[str]]] = field(default_factory=list)
+
+    def add(self, record: _Record) -> None:
+        """Keep the label of a row on one line, or the labels of the lines of a longer one."""
+        if self.label is None:
+            return
+        if len(record.raw) == 1:
+            self.labels.add(record.fields[self.label])
+            return
+        parts = [line.rstrip("\r\n").split(self.delimiter) for line in record.raw if line.strip()]
+        if all(len(part) == self.n_fields for part in parts):
+            self.suspects.append((record, {part[self.label] for part in parts}))
+
+    def found(self) -> Iterator[_Record]:
+        """Yield the rows whose lines all have a label of the others; numbers are alike."""
+        are_numbers = bool(self.labels) and all(map(_is_number, self.labels))
+        for record, labels in self.suspects:
+            if all(one.strip('"') in self.labels or (are_numbers and _is_number(one)) for one in labels):
+                yield record
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?", text.strip()) is not None
+
+
+def _records(path: Path, delimiter: str, form: FileFormat, faults: Faults | None) -> Iterator[_Record]:
+    csv.field_size_limit(MAX_LINE_BYTES)
+    raw: list[tuple[int, str]] = []
+
+    def lines() -> Iterator[str]:
+        for number, text in numbered_lines(path, form.encoding, faults):
+            raw.append((number, text))
+            yield text
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True, quoting=form.csv_quoting)
     while True:
-        line = reader.line_num + 1
+        raw.clear()
         try:
-            record = next(reader)
+            fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            raise DataError(
-                f"{path}:{line}: must be delimited text, but got: {error}. "
-                "Close every quote, and double quotes inside a quoted field."
-            ) from None
-        if record:
-            yield line, record
+            report(_quote_error(path, [number for number, _ in raw], error), faults)
+            continue
+        first, last = raw[0][0], raw[-1][0]
+        if last > first and max(map(len, fields), default=0) > LONG_FIELD:
+            report(_unclosed(path, first, last), faults)
+        elif fields:
+            yield _Record(fields, first, last, tuple(text for _, text in raw))
+
+
+def _quote_error(path: Path, numbers: Sequence[int], error: csv.Error) -> DataError:
+    first, last = (numbers[0], numbers[-1]) if numbers else (1, 1)
+    if last > first and ("limit" in str(error) or "end of data" in str(error)):
+        return _unclosed(path, first, last)
+    over = f" (lines {first} to {last})" if last > first else ""
+    way_out = f"Close every quote, and double quotes inside a quoted field. {UNQUOTED}"
+    return RowError(f"{path}:{first}", f"must be delimited text, but got: {error}{over}", way_out)
+
+
+def _unclosed(path: Path, first: int, last: int) -> RowError:
+    problem = f"must be delimited text, but the quote that opens in line {first} is not closed up to line {last}"
+    return RowError(f"{path}:{first}", problem, f"Close the quote. {UNQUOTED}")

@@ -5,21 +5,31 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from finetune_alf.data.faults import Faults, report
 from finetune_alf.data.readers.columns import check_columns
+from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.errors import DataError
 
 
-def read_json_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
+def read_json_lines(
+    path: Path, columns: Sequence[str], form: FileFormat = PLAIN, faults: Faults | None = None
+) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Yield each line's number and the values of its columns; blank lines are skipped.
 
-    Raises DataError, naming file and line, for a line that is not an object with these columns.
+    A line that is not an object with these columns goes to `faults`, or is a DataError without it.
     """
-    for number, line in numbered_lines(path):
+    is_first = True
+    for number, line in numbered_lines(path, form.encoding, faults):
         if line.strip():
-            row = _object(line, f"{path}:{number}")
-            check_columns(f"{path}:{number}", columns, list(row))
-            yield number, tuple(row[column] for column in columns)
+            try:
+                row = _object(line, f"{path}:{number}")
+                check_columns(f"{path}:{number}", columns, list(row))
+            except DataError as error:
+                report(error, None if is_first else faults)
+            else:
+                yield number, tuple(row[column] for column in columns)
+            is_first = False
 
 
 def keys_of(path: Path) -> tuple[str, ...]:

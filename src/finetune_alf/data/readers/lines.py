@@ -1,40 +1,93 @@
-"""Numbered lines of a UTF-8 file."""
+"""Numbered lines of a text file."""
 
+import gzip
+import io
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
+from finetune_alf.data.faults import Faults, RowError, report
 from finetune_alf.errors import DataError
 
 MAX_LINE_BYTES = 16 * 2**20
 """Longer lines are refused, to limit memory."""
 
+_N_SEEN = 2**16
+"""By so many bytes it is decided how lines end."""
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+
+def numbered_lines(path: Path, encoding: str = "utf-8", faults: Faults | None = None) -> Iterator[tuple[int, str]]:
     """Yield each line's number, from 1, and its text with the line end, without a byte order mark.
 
-    Raises DataError, naming file and line, for invalid UTF-8, a NUL byte or a line over MAX_LINE_BYTES.
+    A line of another encoding, with a NUL byte or over MAX_LINE_BYTES goes to `faults`, or is a DataError without it.
+    Lines of a file without line feeds end at carriage returns. A `.gz` file is unpacked.
     """
-    with path.open("rb") as file:
-        number = 0
-        while line := file.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            yield number, _decoded(line, f"{path}:{number}")
+    with _opened(path) as file:
+        start = file.peek(_N_SEEN)[:_N_SEEN]
+        if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
+            yield from _wide_lines(path, file, encoding)
+            return
+        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise DataError(
+                f"{path}:1: must be {encoding}, but begins as UTF-16 does. Set `encoding: utf-16` of the source."
+            )
+        for number, line in enumerate(_raw_lines(file, b"\r" in start and b"\n" not in start), 1):
+            try:
+                text = _decoded(
+                    line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, f"{path}:{number}", encoding
+                )
+            except RowError as error:
+                report(error, faults)
+            else:
+                yield number, text
 
 
-def _decoded(line: bytes, location: str) -> str:
-    if len(line) > MAX_LINE_BYTES:
-        raise DataError(f"{location}: must have at most {MAX_LINE_BYTES} bytes, but has more. Split the row.")
-    if b"\0" in line:
-        raise DataError(
-            f"{location}: must be text, but got a NUL byte at byte {line.index(0) + 1} of the line. "
-            "Save the file as UTF-8 text."
-        )
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
-        return line.decode()
+        if path.suffix.lower() == ".gz":
+            with gzip.GzipFile(path) as packed:
+                yield packed
+        else:
+            with path.open("rb", buffering=_N_SEEN) as plain:
+                yield plain
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: must be a whole gzip file, but got: {error}. Write or copy it again.") from error
+
+
+def _raw_lines(file: IO[bytes], end_at_returns: bool) -> Iterator[bytes]:
+    if end_at_returns:
+        yield from (line + b"\n" for line in file.read().removesuffix(b"\r").split(b"\r"))
+        return
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        yield line
+        while len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE_BYTES + 1)  # the rest of a line that is refused
+
+
+def _wide_lines(path: Path, file: IO[bytes], encoding: str) -> Iterator[tuple[int, str]]:
+    try:
+        yield from enumerate(io.StringIO(file.read().decode(encoding), newline=None), 1)
+    except UnicodeError as error:
+        raise DataError(f"{path}: must be {encoding}, but got: {error}. Set `encoding` of the source.") from None
+
+
+def _decoded(line: bytes, location: str, encoding: str) -> str:
+    if len(line) > MAX_LINE_BYTES:
+        raise RowError(location, f"must have at most {MAX_LINE_BYTES} bytes, but has more", "Split the row.")
+    if b"\0" in line:
+        problem = f"must be text, but got a NUL byte at byte {line.index(0) + 1} of the line"
+        raise RowError(location, problem, "Save the file as UTF-8 text.")
+    try:
+        return line.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{location}: must be UTF-8, but got byte 0x{line[error.start]:02x} at byte {error.start + 1} of the line. "
-            "Save the file as UTF-8."
+        byte = line[error.start]
+        name = "UTF-8" if encoding == "utf-8" else encoding
+        guess = "cp1252" if any(0x80 <= one <= 0x9F for one in line) else "latin-1"
+        raise RowError(
+            location,
+            f"must be {name}, but got byte 0x{byte:02x} at byte {error.start + 1} of the line",
+            f"Save the file as UTF-8, or set `encoding` of the source, such as `encoding: {guess}`.",
         ) from None

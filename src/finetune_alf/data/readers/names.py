@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from finetune_alf.data.readers.delimited import header_of
+from finetune_alf.data.readers.fasttext import COLUMNS, is_fasttext
 from finetune_alf.data.readers.json_lines import keys_of
 from finetune_alf.data.readers.parquet import readable_columns
 from finetune_alf.data.readers.table import DELIMITERS, check_is_file, check_suffix
@@ -10,9 +11,10 @@ from finetune_alf.data.readers.table import DELIMITERS, check_is_file, check_suf
 
 def column_names(path: Path) -> tuple[str, ...]:
     """Return the names of the columns that can be read; raises DataError, naming the file, as `read_table` does."""
-    check_suffix(path)
+    suffix = check_suffix(path)
     check_is_file(path)
-    suffix = path.suffix.lower()
+    if suffix == ".txt":
+        return COLUMNS if is_fasttext(path) else header_of(path, "\t")
     if suffix in DELIMITERS:
         return header_of(path, DELIMITERS[suffix])
     return readable_columns(path) if suffix == ".parquet" else keys_of(path)

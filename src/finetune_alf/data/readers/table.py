@@ -1,47 +1,60 @@
 """Read a table file by its extension."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from finetune_alf.data.faults import Faults
 from finetune_alf.data.readers.delimited import read_delimited
+from finetune_alf.data.readers.fasttext import is_fasttext, read_fasttext
+from finetune_alf.data.readers.format import PLAIN, FileFormat, table_suffix
 from finetune_alf.data.readers.json_lines import read_json_lines
 from finetune_alf.data.readers.parquet import read_parquet
 from finetune_alf.errors import DataError
 
-Reader = Callable[[Path, Sequence[str]], Iterator[tuple[int, tuple[object, ...]]]]
-
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+JSON_LINES = (".jsonl", ".ndjson")
 
-READERS: dict[str, Reader] = {
-    **{suffix: partial(read_delimited, delimiter=delimiter) for suffix, delimiter in DELIMITERS.items()},
-    ".jsonl": read_json_lines,
-    ".ndjson": read_json_lines,
-    ".parquet": read_parquet,
-}
+READERS = (*DELIMITERS, *JSON_LINES, ".parquet")
+"""The extensions of tables; `.txt` is one where it has labels as fastText writes them, or delimited columns."""
 
 
 def read_table(
-    path: Path, columns: Sequence[str], float_columns: Sequence[str] = ()
+    path: Path,
+    columns: Sequence[str],
+    float_columns: Sequence[str] = (),
+    *,
+    form: FileFormat = PLAIN,
+    faults: Faults | None = None,
+    label: str | None = None,
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Return the rows of a file, each with its number; raises DataError, naming the file, when it cannot be read.
 
-    `float_columns` can have floating-point numbers where the format has types.
+    Bad rows go to `faults`, or are a DataError without it. `float_columns` can have floating-point numbers where the
+    format has types. `label` is the column of the labels, if there is one.
     """
-    reader = check_suffix(path)
+    suffix = check_suffix(path)
     check_is_file(path)
-    return read_parquet(path, columns, float_columns) if reader is read_parquet else reader(path, columns)
+    is_text = suffix == ".txt" and form.columns is None and form.delimiter is None and is_fasttext(path, form.encoding)
+    if (form.columns or form.delimiter) and suffix not in (*DELIMITERS, ".txt"):
+        raise DataError(f"{path}: must be delimited text where `columns` or `delimiter` is set. Leave them out.")
+    if suffix == ".parquet":
+        return read_parquet(path, columns, float_columns)
+    if suffix in JSON_LINES:
+        return read_json_lines(path, columns, form, faults)
+    if is_text:
+        return read_fasttext(path, columns, form, faults)
+    return read_delimited(path, columns, DELIMITERS.get(suffix, "\t"), form, faults, label)
 
 
-def check_suffix(path: Path) -> Reader:
-    """Return the reader of a file's extension; raises DataError when there is none."""
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
+def check_suffix(path: Path) -> str:
+    """Return a table's extension, without `.gz`; raises DataError for one that cannot be read."""
+    suffix = table_suffix(path)
+    if suffix not in (*READERS, ".txt") or (suffix == ".parquet" and path.suffix.lower() == ".gz"):
         raise DataError(
-            f"{path}: must have one of the extensions {', '.join(READERS)}, but got {path.suffix or 'none'!r}. "
-            "Unpack or convert the file."
+            f"{path}: must have one of the extensions {', '.join(READERS)} or .txt, all but Parquet also with .gz, "
+            f"but got {path.suffix or 'none'!r}. Unpack or convert the file."
         )
-    return reader
+    return suffix
 
 
 def check_is_file(path: Path) -> None:
