@@ -19,9 +19,18 @@ def preset(*names: str) -> Params:
     return load_params(ROOT / "no params.yaml", names)
 
 
-def test_params_yaml_is_the_default_preset_with_a_name_for_the_project() -> None:
-    default = find_source("default").text
-    assert (ROOT / "params.yaml").read_text() == default.replace("project: auto\n", "project: demo\n"), (
+OF_THE_REPOSITORY = {
+    "project: auto\n": "project: demo\n",
+    "report:\n": "report:\n  kept: docs/results # results of long runs; their page is docs/results.md\n",
+}
+
+
+def test_params_yaml_is_the_default_preset_with_a_project_and_a_folder_of_kept_results() -> None:
+    expected = find_source("default").text
+    for line, own in OF_THE_REPOSITORY.items():
+        assert line in expected
+        expected = expected.replace(line, own)
+    assert (ROOT / "params.yaml").read_text() == expected, (
         "params.yaml and presets/default.yaml must be the same; git checkout params.yaml undoes `params use`"
     )
 
