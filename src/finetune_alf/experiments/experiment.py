@@ -47,6 +47,10 @@ class Experiment(Protocol):
         """Return what params.yaml names for each argument; all combinations are run, and planned by the first."""
         ...
 
+    def samples(self, params: "Params", *arguments: str) -> Sequence[str]:
+        """Return the names of the samples that a run with these arguments reads."""
+        ...
+
     def run(self, ctx: "Context", *arguments: str) -> None:
         """Do the fits that are not done yet, and write cells and document."""
         ...
@@ -81,6 +85,11 @@ class NamedExperiment:
     def choices(self, params: "Params") -> tuple[Sequence[str], ...]:
         """Return the names of the entries."""
         return (tuple(self.section.of(params)),)
+
+    def samples(self, params: "Params", *arguments: str) -> Sequence[str]:
+        """Return the `samples` of an entry, or its one `sample`."""
+        spec = self.section.of(params)[arguments[0]]
+        return spec.samples if hasattr(spec, "samples") else (spec.sample,)
 
     def run(self, ctx: "Context", *arguments: str) -> None:
         """Do the fits of an entry that are not done yet, and write cells and document."""

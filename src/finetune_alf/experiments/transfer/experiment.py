@@ -25,5 +25,10 @@ class TransferExperiment(NamedExperiment):
         transfer = self.section.of(params)
         return (transfer.studies if transfer.samples else (), transfer.samples)
 
+    def samples(self, params: "Params", *arguments: str) -> Sequence[str]:
+        """Return the sample to which the study's schedules are applied."""
+        _, sample = arguments
+        return (sample,)
+
 
 TRANSFER = TransferExperiment()

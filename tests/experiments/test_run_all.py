@@ -1,0 +1,46 @@
+"""`run` draws the samples that studies and experiments read, and no other."""
+
+from pathlib import Path
+
+import pytest
+
+from finetune_alf.experiments.registry import BUILT_IN, load_params
+from finetune_alf.experiments.run_all import run_all, samples_read
+from finetune_alf.paths import Paths
+from finetune_alf.running.context import Context
+from small_project import RecordingConsole
+
+DEFAULT = Path("no params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("overlay", "read"),
+    [
+        ("{}", ["films", "restaurants", "gadgets", "travel"]),
+        ("transfer: {samples: [travel]}", ["films", "travel"]),
+        ("transfer: {studies: []}", ["films"]),
+        ("studies: {minilm: {sample: gadgets}}\ntransfer: {samples: []}", ["gadgets"]),
+        (
+            "studies: {minilm: ~}\ntransfer: {studies: [], samples: []}\n"
+            "freeze: {tiny: {encoder: minilm, samples: [travel, films], recipe: {rates: {kind: uniform, rate: 1e-5}, "
+            "batch: 8, epochs: 1, max_tokens: 16}}}",
+            ["films", "travel"],
+        ),
+        ("studies: {minilm: ~}\ntransfer: {studies: []}", []),
+    ],
+)
+def test_the_samples_of_a_run_are_those_that_it_reads(tmp_path: Path, overlay: str, read: list[str]) -> None:
+    (tmp_path / "over.yaml").write_text(overlay)
+    params = load_params(DEFAULT, ["default", str(tmp_path / "over.yaml")])
+    assert samples_read(params, BUILT_IN) == read
+
+
+def test_what_is_not_prepared_is_named(root: Path) -> None:
+    (root / "over.yaml").write_text("studies: {minilm: ~}\ntransfer: {studies: []}")
+    console = RecordingConsole()
+    params = load_params(DEFAULT, ["default", str(root / "over.yaml")])
+    run_all(Context(params, Paths(root), console), BUILT_IN)
+    assert not list((root / "data").rglob("card.json"))
+    assert console.lines[0] == (
+        "Not prepared, because no study and no experiment reads it: films, restaurants, gadgets, travel."
+    )
