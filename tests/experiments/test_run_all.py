@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from finetune_alf.errors import InputError
 from finetune_alf.experiments.registry import BUILT_IN, load_params
 from finetune_alf.experiments.run_all import run_all, samples_read
 from finetune_alf.paths import Paths
@@ -39,7 +40,8 @@ def test_what_is_not_prepared_is_named(root: Path) -> None:
     (root / "over.yaml").write_text("studies: {minilm: ~}\ntransfer: {studies: []}")
     console = RecordingConsole()
     params = load_params(DEFAULT, ["default", str(root / "over.yaml")])
-    run_all(Context(params, Paths(root), console), BUILT_IN)
+    with pytest.raises(InputError, match="results: must hold what a stage has written"):
+        run_all(Context(params, Paths(root), console), BUILT_IN)
     assert not list((root / "data").rglob("card.json"))
     assert console.lines[0] == (
         "Not prepared, because no study and no experiment reads it: films, restaurants, gadgets, travel."
