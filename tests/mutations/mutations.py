@@ -810,4 +810,11 @@ MUTATIONS = [
         ("starting/test_budget.py",),
         "a search takes longer than its budget",
     ),
+    Mutation(
+        "classifier/calibration.py",
+        "logits / np.exp(log_temperature)",
+        "logits * np.exp(log_temperature)",
+        ("classifier/test_saved_classifier.py",),
+        "the temperature sharpens where it should soften",
+    ),
 ]

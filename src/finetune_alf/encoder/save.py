@@ -1,13 +1,17 @@
-"""Save the body of an encoder in a folder that `load_encoder` reads: new weights, config and tokenizer as they were."""
+"""Save an encoder in a folder that `load_encoder` reads: the body, config and tokenizer as they were, or all of it."""
 
+import copy
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from finetune_alf.encoder.checkpoint import CONFIG_AND_TOKENIZER, WEIGHTS_FILE
+from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel
 from finetune_alf.encoder.pretrained import load_checkpoint, quiet
+from finetune_alf.encoder.tokens import PretrainedTokenizer
 from finetune_alf.errors import EncoderError
 
 
@@ -23,6 +27,30 @@ def save_body(masked_lm: MaskedLanguageModel, folder: Path) -> None:
             shutil.copyfile(file, folder / file.name)
     save_file(_body(masked_lm), folder / WEIGHTS_FILE, {"format": "pt"})
     (folder / WEIGHTS_FILE).chmod(0o644)  # safetensors makes it readable by its owner only
+
+
+def save_classifier(encoder: Encoder, folder: Path, label_names: Sequence[str], max_tokens: int) -> None:
+    """Save body, head, tokenizer and the names of the classes, as transformers reads them.
+
+    The tokenizer's limit is `max_tokens`. A tokenizer without files is left out. Raises
+    EncoderError for an encoder with an adapter, which transformers would not load.
+    """
+    from safetensors.torch import save_file
+
+    if encoder.adapter is not None:
+        raise EncoderError(f"{encoder.identity}: must have no adapter to be saved whole, but got {encoder.adapter}.")
+    config = copy.deepcopy(encoder.model.config)
+    config.id2label = dict(enumerate(label_names))
+    config.label2id = {name: index for index, name in enumerate(label_names)}
+    config.architectures = [type(encoder.model).__name__]
+    config.save_pretrained(folder)
+    tensors = {name: each.detach().cpu().contiguous().clone() for name, each in encoder.model.named_parameters()}
+    save_file(tensors, folder / WEIGHTS_FILE, {"format": "pt"})
+    (folder / WEIGHTS_FILE).chmod(0o644)
+    if isinstance(encoder.tokenizer, PretrainedTokenizer):
+        tokenizer = copy.deepcopy(encoder.tokenizer.tokenizer)
+        tokenizer.model_max_length = max_tokens
+        tokenizer.save_pretrained(folder)
 
 
 def _body(masked_lm: MaskedLanguageModel) -> dict[str, torch.Tensor]:

@@ -1,0 +1,1 @@
+"""Saved classifiers: the folder of a fine-tuned encoder or of a probe, its calibration, and its predictions."""

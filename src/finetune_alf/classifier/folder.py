@@ -1,0 +1,68 @@
+"""The folder of a classifier: model.safetensors, config, tokenizer, classifier.json; a probe adds its own tensors."""
+
+from pathlib import Path
+from typing import Any
+
+from finetune_alf.classifier.classifier import Classifier
+from finetune_alf.classifier.probe import load_probe, save_probe
+from finetune_alf.classifier.record import PROBE_FILE, RECORD_FILE, ClassifierRecord, read_record, tensor_digests
+from finetune_alf.compute import Precision
+from finetune_alf.encoder.hash_tokenizer import WordHashTokenizer
+from finetune_alf.encoder.load import load_encoder
+from finetune_alf.encoder.save import save_classifier
+from finetune_alf.encoder.spec import FolderEncoder
+from finetune_alf.errors import EncoderError
+from finetune_alf.files import replace_folder, write_json
+
+
+def write_folder(folder: Path, classifier: Classifier, **facts: Any) -> ClassifierRecord:
+    """Write a classifier, whole or not at all, and return its record; `facts` are the other fields of that.
+
+    Raises EncoderError for an encoder with an adapter or of random weights.
+    """
+    encoder = classifier.encoder
+    if isinstance(encoder.tokenizer, WordHashTokenizer):
+        raise EncoderError(f"{encoder.identity}: must have a tokenizer with files to be saved, but has random weights.")
+    with replace_folder(folder) as temporary:
+        save_classifier(encoder, temporary, classifier.label_names, classifier.max_tokens)
+        if classifier.probe is not None:
+            save_probe(classifier.probe, temporary / PROBE_FILE)
+        record = ClassifierRecord(
+            kind="fine-tuned" if classifier.probe is None else "probe",
+            label_names=classifier.label_names,
+            max_tokens=classifier.max_tokens,
+            pooling=classifier.pooling,
+            precision=classifier.precision,
+            digests=tensor_digests(temporary),
+            **facts,
+        )
+        write_json(temporary / RECORD_FILE, record.model_dump(mode="json"))
+    return record
+
+
+def load_classifier(folder: Path, device: str = "cpu", precision: Precision | None = None) -> Classifier:
+    """Load the classifier of a folder, in the precision of its fit unless another one is given.
+
+    Nothing in the folder is executed. Raises EncoderError for a folder that `write_folder` did not write, and for what
+    is missing, invalid or of another shape.
+    """
+    record = read_record(folder)
+    n_classes = len(record.label_names)
+    encoder = load_encoder(FolderEncoder(kind="folder", path=str(folder)), n_classes, device)
+    if encoder.initial_weights.newly_initialized and record.kind == "fine-tuned":
+        raise EncoderError(
+            f"{folder}: must contain all weights of the classifier, but "
+            f"{encoder.initial_weights.newly_initialized[0]} is missing. Fit it again."
+        )
+    probe = None
+    if record.kind == "probe":
+        probe = load_probe(folder / PROBE_FILE, int(encoder.model.config.hidden_size), n_classes)
+    return Classifier(
+        encoder,
+        record.label_names,
+        record.max_tokens,
+        record.pooling,
+        precision or record.precision,
+        record.calibration.temperature,
+        probe,
+    )

@@ -1,0 +1,78 @@
+"""classifier.json: what a saved classifier is, besides its tensors."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from finetune_alf.classifier.calibration import Calibration
+from finetune_alf.compute import Precision
+from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
+from finetune_alf.errors import EncoderError
+from finetune_alf.files import file_digest, os_error_reason
+from finetune_alf.recipe import AnyRecipe
+from finetune_alf.recipe.recipe import Pooling
+from finetune_alf.spec import Spec, first_fault
+
+RECORD_FILE = "classifier.json"
+PROBE_FILE = "probe.safetensors"
+MAX_RECORD_BYTES = 1 << 22
+
+
+class ClassifierRecord(Spec):
+    """What a classifier was trained as, and how its probabilities are calibrated.
+
+    `fit` is the digest of all that its fit depends on, `digests` those of its files of tensors, by name. `encoder` is
+    the identity of the encoder that it was trained from, `sample` the digest of the sample.
+    """
+
+    format: Literal[1] = 1
+    kind: Literal["fine-tuned", "probe"]
+    label_names: tuple[str, ...]
+    max_tokens: int
+    pooling: Pooling
+    precision: Precision
+    calibration: Calibration
+    scheme: str
+    recipe: AnyRecipe
+    encoder: str
+    sample: str
+    fit: str
+    digests: dict[str, str]
+
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether transformers' own pipeline computes the same: it reads the first token by the model's own head."""
+        return self.kind == "fine-tuned" and self.pooling == "first"
+
+
+def read_record(folder: Path) -> ClassifierRecord:
+    """Read the record of a folder. Raises EncoderError when it is missing or not valid."""
+    file = folder / RECORD_FILE
+    try:
+        with file.open("rb") as opened:
+            return ClassifierRecord.model_validate_json(opened.read(MAX_RECORD_BYTES))
+    except OSError as error:
+        raise EncoderError(
+            f"cannot read {file}: {os_error_reason(error)}. Give a folder that `write_folder` wrote."
+        ) from None
+    except ValidationError as error:
+        raise EncoderError(
+            f"{file}: must be as `write_folder` writes it, but got {first_fault(error)}. Write it again."
+        ) from None
+
+
+def is_saved(folder: Path, fit: str) -> bool:
+    """Say whether a folder holds the classifier of this fit, every tensor as it was written."""
+    try:
+        record = read_record(folder)
+    except EncoderError:
+        return False
+    return record.fit == fit and all(
+        (folder / name).is_file() and file_digest(folder / name) == digest for name, digest in record.digests.items()
+    )
+
+
+def tensor_digests(folder: Path) -> dict[str, str]:
+    """Return the digests of a folder's files of tensors, by name."""
+    return {name: file_digest(folder / name) for name in (WEIGHTS_FILE, PROBE_FILE) if (folder / name).is_file()}

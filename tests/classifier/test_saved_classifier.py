@@ -1,0 +1,160 @@
+"""Saved classifiers: weights and predictions as they were fitted, in our hands and in those of transformers."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from finetune_alf.classifier.calibration import (
+    best_temperature,
+    calibration_error,
+    calibration_of,
+    reliability,
+    softmax,
+)
+from finetune_alf.classifier.classifier import Classifier
+from finetune_alf.classifier.folder import load_classifier, write_folder
+from finetune_alf.classifier.probe import probe_of
+from finetune_alf.classifier.record import PROBE_FILE, is_saved, read_record
+from finetune_alf.encoder.load import load_encoder
+from finetune_alf.errors import EncoderError
+from finetune_alf.jobs.linear import token_features
+from finetune_alf.linear import cross_validated
+from finetune_alf.recipe import ProbeRecipe
+from finetune_alf.train.fit import fit
+from finetune_alf.train.forward.table import TokenTable
+from tiny import BAD, GOOD, save_tiny, task_splits, tiny_recipe, tiny_spec
+
+TEXTS, NAMES = (*GOOD, *BAD), ("très mal", "good")
+LABELS = (1,) * len(GOOD) + (0,) * len(BAD)
+RECIPE = tiny_recipe()
+
+
+def facts(classifier, recipe):
+    logits = classifier.logits(TEXTS)
+    calibration = calibration_of(best_temperature(logits, LABELS), logits, LABELS, "validation")
+    return {
+        "calibration": calibration,
+        "scheme": "baseline",
+        "recipe": recipe,
+        "encoder": classifier.encoder.identity,
+        "sample": "0" * 64,
+        "fit": "a",
+    }
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A fitted classifier, the predictions that its fit scored, and the folder that it is saved in."""
+    root = tmp_path_factory.mktemp("fitted")
+    encoder = load_encoder(save_tiny(root / "encoder"), 2)
+    result = fit(encoder, task_splits(encoder), RECIPE, seed=3)
+    classifier = Classifier(encoder, NAMES, RECIPE.max_tokens, "first", "fp32")
+    write_folder(root / "saved", classifier, **facts(classifier, RECIPE))
+    return classifier, result, root / "saved"
+
+
+def test_weights_equal_those_of_the_same_fit_to_the_bit(fitted):
+    classifier, _, folder = fitted
+    encoder = classifier.encoder
+    saved = dict(load_classifier(folder).encoder.model.named_parameters())
+    encoder.reset(0)
+    fit(encoder, task_splits(encoder), RECIPE, seed=3)
+    again = dict(encoder.model.named_parameters())
+    assert saved.keys() == again.keys()
+    assert all(torch.equal(saved[name], again[name]) for name in again)
+
+
+def test_loaded_predictions_are_those_that_the_fit_scored(fitted):
+    classifier, result, folder = fitted
+    loaded = load_classifier(folder)
+    assert np.array_equal(loaded.logits(TEXTS), classifier.logits(TEXTS))
+    texts = [text for pair in zip(GOOD, BAD, strict=True) for text in pair] * 2
+    assert loaded.probabilities(texts).argmax(1).tolist() == list(result.predictions)
+    assert loaded.names(loaded.probabilities(texts)) == [NAMES[index] for index in result.predictions]
+    assert loaded.probabilities(()).shape == (0, 2)
+
+
+def test_the_pipeline_of_transformers_loads_the_folder_and_gives_the_same_before_calibration(fitted):
+    from transformers import pipeline
+
+    classifier, _, folder = fitted
+    found = pipeline("text-classification", str(folder), top_k=None)(list(TEXTS))
+    ours = softmax(classifier.logits(TEXTS))
+    for scores, row in zip(found, ours, strict=True):
+        by_name = {each["label"]: each["score"] for each in scores}
+        assert [by_name[name] for name in NAMES] == pytest.approx(row.tolist(), abs=1e-5)
+
+
+def test_a_loaded_classifier_is_saved_with_equal_tensors_and_nothing_is_pickled(fitted, tmp_path):
+    folder = fitted[2]
+    restored = load_classifier(folder)
+    record = read_record(folder)
+    kept = {name: getattr(record, name) for name in ("calibration", "scheme", "recipe", "encoder", "sample", "fit")}
+    write_folder(tmp_path / "again", restored, **kept)
+    assert read_record(tmp_path / "again") == record
+    assert {file.suffix for file in folder.iterdir()} == {".json", ".safetensors"}
+
+
+def test_a_changed_tensor_or_another_fit_is_not_the_saved_one(fitted, tmp_path):
+    folder = fitted[2]
+    assert is_saved(folder, "a")
+    assert not is_saved(folder, "b")
+    assert not is_saved(tmp_path, "a")
+    with pytest.raises(EncoderError, match=r"cannot read .*classifier\.json"):
+        load_classifier(tmp_path)
+
+
+def test_a_record_with_a_key_too_many_is_refused(fitted, tmp_path):
+    record = json.loads((fitted[2] / "classifier.json").read_text())
+    (tmp_path / "classifier.json").write_text(json.dumps({**record, "code": "x"}))
+    with pytest.raises(EncoderError, match="code"):
+        read_record(tmp_path)
+
+
+def test_a_probe_predicts_as_its_linear_model_after_loading_too(tmp_path):
+    encoder = load_encoder(save_tiny(tmp_path / "encoder"), 2)
+    table = TokenTable.of(encoder.tokenize(TEXTS, 12), torch.device("cpu"))
+    features = token_features(encoder, table, "mean", "fp32", 64)
+    model = cross_validated(features, LABELS, 2, 2, 0)
+    classifier = Classifier(encoder, NAMES, 12, "mean", "fp32", probe=probe_of(model))
+    expected = model.pipeline.predict_proba(features)
+    assert softmax(classifier.logits(TEXTS)) == pytest.approx(expected, abs=1e-5)
+    record = write_folder(tmp_path / "saved", classifier, **facts(classifier, ProbeRecipe(max_tokens=12)))
+    loaded = load_classifier(tmp_path / "saved")
+    assert not record.is_pipeline
+    assert np.array_equal(loaded.logits(TEXTS), classifier.logits(TEXTS))
+    (tmp_path / "saved" / PROBE_FILE).write_bytes(b"no tensors")
+    assert not is_saved(tmp_path / "saved", "a")
+    with pytest.raises(EncoderError, match="whole safetensors"):
+        load_classifier(tmp_path / "saved")
+
+
+def test_random_weights_are_not_saved_and_leave_no_folder(tmp_path):
+    classifier = Classifier(load_encoder(tiny_spec(), 2), NAMES, 12, "first", "fp32")
+    with pytest.raises(EncoderError, match="tokenizer with files"):
+        write_folder(tmp_path / "saved", classifier, **facts(classifier, RECIPE))
+    assert not (tmp_path / "saved").exists()
+
+
+def test_the_temperature_undoes_a_planted_one():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(20_000, 3))
+    labels = (logits + rng.gumbel(size=logits.shape)).argmax(1)  # drawn from softmax(logits)
+    assert best_temperature(logits * 3, labels) == pytest.approx(3, rel=0.05)
+    found = calibration_of(3.0, logits * 3, labels, "test")
+    assert found.error_after < 0.02 < 0.1 < found.error_before
+
+
+def test_where_everything_is_right_the_temperature_is_finite_and_no_probability_is_1():
+    logits = np.array([[4.0, 0.0], [0.0, 4.0]] * 20)
+    probabilities = softmax(logits / best_temperature(logits, [0, 1] * 20))
+    assert 0.9 < probabilities.max() < 0.999
+
+
+def test_the_calibration_error_is_the_mean_distance_weighted_by_the_size_of_bins():
+    probabilities = np.array([[0.9, 0.1]] * 4 + [[0.6, 0.4]] * 2)
+    bins = reliability(probabilities, [0, 0, 1, 1, 0, 0])
+    assert [(each.n, each.accuracy) for each in bins] == [(2, 1.0), (4, 0.5)]
+    assert calibration_error(bins) == pytest.approx((2 * 0.4 + 4 * 0.4) / 6)
