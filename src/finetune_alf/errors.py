@@ -5,6 +5,7 @@
     │   ├── ParamsError              params.yaml, an overlay, a preset
     │   ├── RatesError               learning rates, or their number
     │   ├── DataError                a source of rows, its files and rows
+    │   │   └── RowError                 one row
     │   ├── EncoderError             a checkpoint, or the layout of its parameters
     │   └── ScheduleError            a schedule, its digest, or its version in the registry
     ├── StorageError             4   a file, folder or store cannot be read or written
@@ -42,6 +43,15 @@ class RatesError(InputError):
 
 class DataError(InputError):
     """A source of texts, or a row of it, that cannot be used."""
+
+
+class RowError(DataError):
+    """A row that cannot be used; `short` says where and why, `way_out` what to do about all such rows."""
+
+    def __init__(self, location: str, problem: str, way_out: str) -> None:
+        super().__init__(f"{location}: {problem}. {way_out}")
+        self.short = f"{location}: {problem}"
+        self.way_out = way_out
 
 
 class EncoderError(InputError):

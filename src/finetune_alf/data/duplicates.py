@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from finetune_alf.data.faults import Faults, RowError
+from finetune_alf.data.faults import Faults
 from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, SplitRows, Text
 from finetune_alf.data.spec import OnEmpty
+from finetune_alf.errors import RowError
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowError
 
 MAX_LISTED = 30
 """More bad rows than this are counted only."""
-
-
-class RowError(DataError):
-    """A row that cannot be used."""
-
-    def __init__(self, location: str, problem: str, way_out: str) -> None:
-        super().__init__(f"{location}: {problem}. {way_out}")
-        self.short = f"{location}: {problem}"
-        self.way_out = way_out
 
 
 class Faults:

@@ -5,8 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from finetune_alf.data.faults import RowError
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowError
 
 Text = str | tuple[str, str]
 SOURCE_SPLITS = ("train", "validation", "test")

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from finetune_alf.data.faults import Faults, RowError
+from finetune_alf.data.faults import Faults
 from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.table import read_table, row_separator
 from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, is_empty, label_name, label_score
 from finetune_alf.data.spec import OnEmpty, TextColumns
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowError
 from finetune_alf.metrics import ProblemType
 
 EMPTY_WAY_OUT = "Fill the row or remove it from the file, or set `on_empty: drop` of the sample."

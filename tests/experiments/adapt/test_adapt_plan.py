@@ -61,9 +61,10 @@ def changed_plan(ctx: Context, **changes: object) -> Plan:
 
 
 def test_without_its_sample_only_the_fits_are_counted(ctx: Context) -> None:
+    prepare_films = f"finetune-alf prepare films --root {ctx.paths.root}"
     assert [(stage.stage, stage.n_fits, stage.missing) for stage in plan(ctx, ADAPT, "films").stages] == [
-        ("further pre-training", 1, "finetune-alf prepare films"),
-        ("comparison", 4, "finetune-alf prepare films"),
+        ("further pre-training", 1, prepare_films),
+        ("comparison", 4, prepare_films),
     ]
 
 

@@ -94,7 +94,9 @@ def test_the_page_has_every_scheme_and_the_figure(done):
 def test_its_fits_are_planned(done, quick_probes):
     (stage,) = plan(done, LABELS, "few").stages
     assert stage.n_fits == N_CELLS
-    assert set(stage.elapsed.kinds) == {f"{scheme}/{n}" for scheme in ("baseline", "decayed") for n in (16, 32)}
+    assert set(stage.elapsed.kinds) == {
+        f"{scheme}/{n}" for scheme in ("tfidf", "baseline", "decayed") for n in (16, 32)
+    }
 
 
 @pytest.mark.parametrize(

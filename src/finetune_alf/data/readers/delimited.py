@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finetune_alf.data.faults import Faults, RowError, report
+from finetune_alf.data.faults import Faults, report
 from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.lines import MAX_LINE_BYTES, numbered_lines
 from finetune_alf.data.readers.recognise import check_header, find_delimiter
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowError
 
 LONG_FIELD = 131_072
 """A field over several lines with more characters than this has a quote that is not closed."""

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from finetune_alf.data.faults import Faults, RowError, report
+from finetune_alf.data.faults import Faults, report
 from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.data.readers.lines import numbered_lines
+from finetune_alf.errors import RowError
 
 COLUMNS = ("text", "label")
 _LABEL = re.compile(r"(?:^|(?<=\s))__label__(\S+)\s*")

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from finetune_alf.data.faults import Faults, RowError, report
-from finetune_alf.errors import DataError
+from finetune_alf.data.faults import Faults, report
+from finetune_alf.errors import DataError, RowError
 
 MAX_LINE_BYTES = 16 * 2**20
 """Longer lines are refused, to limit memory."""
