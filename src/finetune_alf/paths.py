@@ -45,6 +45,10 @@ class Paths:
         """Return the folder of the encoder that an adaptation makes."""
         return self.encoders / name
 
+    def model(self, study: str) -> Path:
+        """Return the folder of a study's saved classifier."""
+        return self.root / "models" / study
+
     @property
     def studies(self) -> Path:
         """The folder of studies' databases, ledgers and locks."""

@@ -44,6 +44,7 @@ budget: {}
 labels: {}
 forgetting: {}
 decay: {}
+fit: {}
 adapt:
   more:
     encoder: plain

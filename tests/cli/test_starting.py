@@ -97,9 +97,9 @@ def test_every_command_shows_an_example_of_itself(name: str, command: click.Comm
 
 def test_commands_are_listed_in_the_order_of_the_work() -> None:
     studies = ["study", "importance", "register"]
-    experiments = ["transfer", "freeze", "schemes", "multitask", "budget", "labels", "forgetting", "decay"]
+    experiments = ["transfer", "freeze", "schemes", "multitask", "budget", "labels", "forgetting", "decay", "fit"]
     listed = group.list_commands(click.Context(group))
-    assert listed[:17] == ["init", "prepare", "encoder", "adapt", *studies, *experiments, "report", "run"]
+    assert listed[:18] == ["init", "prepare", "encoder", "adapt", *studies, *experiments, "report", "run"]
     output = CliRunner().invoke(group, ["--help"]).output
     assert output.index("prepare") < output.index("importance  ")
 

@@ -86,7 +86,7 @@ def test_an_explicit_list_takes_the_place_of_the_registry(tmp_path: Path) -> Non
 
 def test_studies_are_planned_after_what_they_may_depend_on() -> None:
     keys = [plannable.key for plannable in plannables()]
-    experiments = ["transfer", "freeze", "schemes", "multitask", "budget", "labels", "forgetting", "decay"]
+    experiments = ["transfer", "freeze", "schemes", "multitask", "budget", "labels", "forgetting", "decay", "fit"]
     assert keys == ["adapt", "studies", *experiments]
 
 

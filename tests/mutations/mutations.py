@@ -817,4 +817,11 @@ MUTATIONS = [
         ("classifier/test_saved_classifier.py",),
         "the temperature sharpens where it should soften",
     ),
+    Mutation(
+        "experiments/fit/stage.py",
+        "if not is_saved(folder, identity):",
+        "if False:",
+        ("experiments/fit/test_fit_stage.py",),
+        "a classifier that is damaged or another one is taken for the one that is asked for",
+    ),
 ]

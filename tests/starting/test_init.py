@@ -87,7 +87,7 @@ def test_the_stages_of_dvc_are_those_of_a_run_and_name_what_there_is(tmp_path: P
     assert {str(paths.sample("reviews")), str(paths.schedules(study)), str(paths.report)} <= set(outs)
     assert stages["prepare"]["deps"] == ["reviews.csv"]
     ignored = (tmp_path / ".gitignore").read_text().splitlines()
-    assert ignored == ["mine.txt", "/data/samples/", "/results/", "/studies/", "/mlruns/"]
+    assert ignored == ["mine.txt", "/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/"]
 
 
 def test_files_that_are_there_are_kept_unless_forced(tmp_path: Path, tiny: str) -> None:

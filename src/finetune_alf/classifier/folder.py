@@ -7,6 +7,7 @@ from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.probe import load_probe, save_probe
 from finetune_alf.classifier.record import PROBE_FILE, RECORD_FILE, ClassifierRecord, read_record, tensor_digests
 from finetune_alf.compute import Precision
+from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.hash_tokenizer import WordHashTokenizer
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.save import save_classifier
@@ -15,14 +16,19 @@ from finetune_alf.errors import EncoderError
 from finetune_alf.files import replace_folder, write_json
 
 
+def check_can_be_saved(encoder: Encoder) -> None:
+    """Raise EncoderError for an encoder of random weights, whose tokenizer has no files."""
+    if isinstance(encoder.tokenizer, WordHashTokenizer):
+        raise EncoderError(f"{encoder.identity}: must have a tokenizer with files to be saved, but has random weights.")
+
+
 def write_folder(folder: Path, classifier: Classifier, **facts: Any) -> ClassifierRecord:
     """Write a classifier, whole or not at all, and return its record; `facts` are the other fields of that.
 
     Raises EncoderError for an encoder with an adapter or of random weights.
     """
     encoder = classifier.encoder
-    if isinstance(encoder.tokenizer, WordHashTokenizer):
-        raise EncoderError(f"{encoder.identity}: must have a tokenizer with files to be saved, but has random weights.")
+    check_can_be_saved(encoder)
     with replace_folder(folder) as temporary:
         save_classifier(encoder, temporary, classifier.label_names, classifier.max_tokens)
         if classifier.probe is not None:

@@ -11,6 +11,7 @@ from finetune_alf.experiments.adapt.experiment import ADAPT
 from finetune_alf.experiments.budget.experiment import BUDGET
 from finetune_alf.experiments.decay.experiment import DECAY
 from finetune_alf.experiments.experiment import Experiment
+from finetune_alf.experiments.fit.experiment import FIT
 from finetune_alf.experiments.forgetting.experiment import FORGETTING
 from finetune_alf.experiments.freeze.experiment import FREEZE
 from finetune_alf.experiments.labels.experiment import LABELS
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "finetune_alf.experiments"
 """The group of entry points; each of them names an object that is an Experiment."""
 
-BUILT_IN: tuple[Experiment, ...] = (ADAPT, TRANSFER, FREEZE, SCHEMES, MULTITASK, BUDGET, LABELS, FORGETTING, DECAY)
+BUILT_IN: tuple[Experiment, ...] = (ADAPT, TRANSFER, FREEZE, SCHEMES, MULTITASK, BUDGET, LABELS, FORGETTING, DECAY, FIT)
 """In the order in which they run and in which the report shows them."""
 
 

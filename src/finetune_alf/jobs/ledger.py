@@ -42,6 +42,10 @@ class Ledger:
             os.fsync(file.fileno())
         self._results[identity] = result
 
+    def forget(self, job: FitJob) -> None:
+        """Leave out the result of a job, so that it is done again; its next result takes the place of this one."""
+        self._results.pop(self.identity(job), None)
+
     def identity(self, job: FitJob) -> str:
         """Return the digest of all that a job's result depends on."""
         spec = job.encoder.model_dump_json()

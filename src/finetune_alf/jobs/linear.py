@@ -15,7 +15,7 @@ from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.loader import FitLoader
-from finetune_alf.linear import cross_validated, smallest_class, tfidf
+from finetune_alf.linear import LinearModel, cross_validated, smallest_class, tfidf
 from finetune_alf.metrics import accuracy, balanced_accuracy
 from finetune_alf.recipe.linear import LinearRecipe, TfidfRecipe
 from finetune_alf.recipe.task_plans import task_plans
@@ -26,7 +26,7 @@ from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.result import FitResult
 
 
-def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int) -> FitResult:
+def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int) -> tuple[LinearModel, FitResult]:
     """Fit a linear model on the training split and score it; `batch` is the number of texts in a forward pass.
 
     The seed determines the folds of the cross-validation. Raises what `FitLoader.load` does, and DataError where a
@@ -52,7 +52,7 @@ def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int)
         inputs, scored_inputs = _features(job, loader, recipe.pooling, batch)
     model = cross_validated(inputs, train.labels, n_classes, recipe.n_folds, child_seed(job.seed, "folds"))
     predictions = model.predict(scored_inputs)
-    return FitResult(
+    result = FitResult(
         epochs=(),
         kept_epoch=None,
         score=plan.metric(scored.labels, predictions),
@@ -66,6 +66,7 @@ def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int)
         n_trainable_parameters=model.n_parameters,
         started_ms=round(started * 1000),
     )
+    return model, result
 
 
 def _features(job: FitJob, loader: FitLoader, pooling: str, batch: int) -> Iterator[NDArray[np.float32]]:

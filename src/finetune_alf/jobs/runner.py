@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -28,15 +29,20 @@ class FitRunner:
         self.folders, self.compute = dict(folders), compute
         self.loader = FitLoader(self.folders, compute.device)
 
-    def __reduce__(self) -> tuple[type["FitRunner"], tuple[dict[str, Path], Compute]]:
+    def __reduce__(self) -> tuple[type["FitRunner"], tuple[Any, ...]]:
         return (FitRunner, (self.folders, self.compute))
+
+    @property
+    def batch(self) -> int:
+        """The number of texts in a forward pass without gradients."""
+        return self.compute.micro_batch or EVALUATION_BATCH
 
     def __call__(self, job: FitJob, report: ReportEpoch) -> FitResult:
         """Run one job. Raises the package's errors for what cannot be loaded or does not fit together."""
         self._set_threads()
         precision, micro_batch, recipe = job.precision, self.compute.micro_batch, job.recipe
         if not isinstance(recipe, Recipe):
-            return fit_linear(job, recipe, self.loader, micro_batch or EVALUATION_BATCH)
+            return fit_linear(job, recipe, self.loader, self.batch)[1]
         encoder, tasks = self.loader.load(job)
         return fit(encoder, tasks, recipe, job.seed, precision=precision, micro_batch=micro_batch, report=report)
 

@@ -2,7 +2,7 @@
 
 from finetune_alf.starting.params_text import Start
 
-GITIGNORE = ("/data/samples/", "/results/", "/studies/", "/mlruns/")
+GITIGNORE = ("/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/")
 """What commands write, and can write again."""
 
 _DVC = """\

@@ -51,7 +51,7 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
         recipes = scheme_recipes(spec.schemes, inputs)
         _insert_adapters(bench, recipes.values())
         grid = cells(recipes, spec.n_seeds, spec.seed)
-        fits = fitter.fit(grid, _kind(bench), ctx.paths.cells("transfer", study, sample))
+        fits = fitter.fit(grid, transfer_kind(bench), ctx.paths.cells("transfer", study, sample))
         document = _write(ctx, study, bench, fits)
         scores = {scheme: result.score.mean for scheme, result in document.schemes.items()}
         fitter.runs.metrics.update(
@@ -68,7 +68,7 @@ def _insert_adapters(bench: Bench, recipes: Iterable[AnyRecipe]) -> None:
             bench.fit_runner.loader.encoder_for(bench.encoder_spec, recipe, bench.sample, bench.study.metric)
 
 
-def _kind(bench: Bench) -> CellKind[Cell]:
+def transfer_kind(bench: Bench) -> CellKind[Cell]:
     """Return how a cell is fitted, written and logged."""
     digest, metric, n_layers = bench.sample.card.digest, bench.study.metric, bench.encoder.n_layers
     precision = bench.fit_runner.compute.precision

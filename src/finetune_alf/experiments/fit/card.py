@@ -1,0 +1,92 @@
+"""The model card of a saved classifier, README.md in its folder: what it is, what it scores, and how it is used."""
+
+import json
+from collections.abc import Iterator
+
+from finetune_alf.experiments.fit.document import FitDocument
+from finetune_alf.recipe import Recipe
+from finetune_alf.report.numbers import counted, estimate, rate, score
+from finetune_alf.report.section import code, table
+
+CARD_FILE = "README.md"
+
+
+def model_card(document: FitDocument) -> str:
+    """Return the card, in Markdown, with the head that model hubs read."""
+    tags = ("library_name: transformers", "pipeline_tag: text-classification") if document.is_pipeline else ()
+    parts = (
+        ["---", *tags, "tags: [finetune-alf]", "---", "", f"# {document.study}", ""],
+        _facts(document),
+        ["", "## Score", ""],
+        _score(document),
+        ["", "## Use", ""],
+        _use(document),
+        ["", "## Limits", "", _LIMITS],
+    )
+    return "\n".join(line for part in parts for line in part) + "\n"
+
+
+_LIMITS = (
+    "The texts that it saw are those of one sample, and its score is that of one fit on test texts from the same "
+    "source: expect less on texts from elsewhere. The temperature was found on the validation texts, by which the "
+    "schedule was chosen, too. Longer texts are cut."
+)
+
+
+def _facts(document: FitDocument) -> Iterator[str]:
+    sample, recipe = document.sample, document.recipe
+    counts = document.n_texts
+    rows = {
+        "encoder": f"`{document.encoder.identity}`, {document.encoder.n_layers} layers",
+        "texts": f"{counts['train']:,} for training, {counts['validation']:,} for validation, {counts['test']:,} for "
+        f"the test, of sample `{sample.name}` ({sample.digest[:12]})",
+        "classes": ", ".join(map(code, document.label_names)),
+        "scheme": f"`{document.scheme}`" + (f": {document.why}" if document.why else ""),
+        "tokens of a text": f"at most {document.max_tokens}",
+        "seed": str(document.seed),
+    }
+    if isinstance(recipe, Recipe):
+        steps = f"{counted(recipe.epochs, 'epoch')}, batch {recipe.batch}"
+        rows["recipe"] = f"{steps}, {recipe.optimizer.kind}, {recipe.curve.kind} curve"
+        rows["learning rates"] = ", ".join(f"{address} {rate(each)}" for address, each in document.rates.items())
+    yield table(("", ""), list(rows.items()))
+
+
+def _score(document: FitDocument) -> Iterator[str]:
+    calibration = document.calibration
+    measure = document.metric.replace("_", " ")
+    yield (
+        f"Test {measure}: {estimate(document.score)}, 95 % interval over other texts. One prediction for all has "
+        f"{score(document.majority_baseline)}."
+    )
+    yield ""
+    yield (
+        f"Calibration error on the {calibration.measured_on} texts: {score(calibration.error_before)} as trained, "
+        f"{score(calibration.error_after)} with logits divided by {calibration.temperature:.3f}."
+    )
+
+
+def _use(document: FitDocument) -> Iterator[str]:
+    yield "With finetune-alf, which divides the logits by the temperature:"
+    yield from _python(
+        "from pathlib import Path",
+        "",
+        "from finetune_alf.classifier.folder import load_classifier",
+        "",
+        f"classifier = load_classifier(Path({json.dumps(document.folder)}))",
+        'probabilities = classifier.probabilities(["a text"])',
+        "print(classifier.names(probabilities), probabilities)",
+    )
+    if document.is_pipeline:
+        yield "With transformers, without the temperature; the most probable class is the same:"
+        yield from _python(
+            "from transformers import pipeline",
+            "",
+            f'print(pipeline("text-classification", {json.dumps(document.folder)})(["a text"], truncation=True))',
+        )
+    else:
+        yield "transformers' own pipeline does not compute this classifier: it has no such head."
+
+
+def _python(*lines: str) -> Iterator[str]:
+    yield from ("", "```python", *lines, "```", "")

@@ -1,0 +1,37 @@
+"""results/fit/<study>.json: the saved classifier, its score and its calibration on the test split."""
+
+from typing import Literal
+
+from finetune_alf.classifier.calibration import Calibration
+from finetune_alf.compute import EnvironmentShare
+from finetune_alf.documents import Document, EncoderIdentity, Estimate, SampleIdentity
+from finetune_alf.metrics import MetricName
+from finetune_alf.recipe import AnyRecipe
+
+
+class FitDocument(Document):
+    """A classifier for use; `folder` is relative to the root, `why` is empty where params.yaml names the scheme.
+
+    `score` is that of one fit: its interval is about other texts. `rates` are by address, none for a probe,
+    and `n_texts` by split.
+    """
+
+    study: str
+    folder: str
+    scheme: str
+    why: str
+    kind: Literal["fine-tuned", "probe"]
+    is_pipeline: bool
+    recipe: AnyRecipe
+    rates: dict[str, float]
+    encoder: EncoderIdentity
+    sample: SampleIdentity
+    n_texts: dict[str, int]
+    label_names: tuple[str, ...]
+    max_tokens: int
+    metric: MetricName
+    seed: int
+    score: Estimate
+    majority_baseline: float
+    calibration: Calibration
+    environments: tuple[EnvironmentShare, ...]

@@ -1,0 +1,57 @@
+"""Saved classifiers on the page: scheme, test score and calibration of each."""
+
+from finetune_alf.experiments.fit.document import FitDocument
+from finetune_alf.experiments.fit.figure import reliability_plot
+from finetune_alf.paths import Paths
+from finetune_alf.report.environments import environment_line
+from finetune_alf.report.numbers import estimate, score
+from finetune_alf.report.part import Part, part_of_each
+from finetune_alf.report.section import Section
+
+
+def fit_part(paths: Paths) -> Part | None:
+    """Return the classifiers that were fitted, one after another."""
+    return part_of_each(paths.experiment("fit"), FitDocument, _section, lambda document: [_summary(document)])
+
+
+def _section(document: FitDocument) -> Section:
+    section, calibration = Section(), document.calibration
+    n_texts = document.n_texts
+    why = f": {document.why}" if document.why else ", as `params.yaml` says"
+    section.text(f"## Classifier `{document.study}`")
+    section.text(
+        f"`{document.folder}` holds `{document.encoder.name}`, fitted on {n_texts['train']:,} texts of "
+        f"`{document.sample.name}` by `{document.scheme}`{why}. Its probabilities are calibrated on "
+        f"{n_texts['validation']:,} validation texts, and scored on {calibration.n_texts:,} {calibration.measured_on} "
+        "texts. The interval of the score is over other texts; other seeds of the same scheme vary beside it."
+    )
+    section.text(environment_line(document.environments))
+    section.table(
+        (_measure(document), "one class for all", "calibration error", "calibrated", "temperature"),
+        [
+            (
+                estimate(document.score),
+                score(document.majority_baseline),
+                score(calibration.error_before),
+                score(calibration.error_after),
+                f"{calibration.temperature:.2f}",
+            )
+        ],
+    )
+    section.figure(
+        f"{document.study}-reliability.png",
+        f"How often the classifier {document.study} is right by how sure it is, before and after calibration",
+        reliability_plot(document),
+    )
+    return section
+
+
+def _measure(document: FitDocument) -> str:
+    return f"test {document.metric.replace('_', ' ')}"
+
+
+def _summary(document: FitDocument) -> str:
+    return (
+        f"Classifier `{document.study}`, fitted by `{document.scheme}`: {_measure(document)} "
+        f"{estimate(document.score)}, saved in `{document.folder}`."
+    )

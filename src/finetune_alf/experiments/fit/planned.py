@@ -1,0 +1,33 @@
+"""The planned fit of a classifier for use: one, by its scheme."""
+
+from collections.abc import Iterator
+
+from finetune_alf.experiments.fit.section import SECTION
+from finetune_alf.experiments.scheme_plan import planned_recipes
+from finetune_alf.experiments.scheme_spec import schemes_named
+from finetune_alf.params.section import entry
+from finetune_alf.planning.elapsed import elapsed_of, finished_cells
+from finetune_alf.planning.planned import PlannedFits
+from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan
+from finetune_alf.planning.study import recipes_of_space
+from finetune_alf.register.recommend import BASELINE
+from finetune_alf.running.context import Context
+
+NOTE = "What will be recommended is not known: a classifier is planned as plain fine-tuning."
+
+
+def fit_planned(ctx: Context, name: str) -> PlannedFits:
+    """Return the fit of `fit.<name>`."""
+    study, spec = ctx.study(name), entry(SECTION.key, SECTION.of(ctx.params), name)
+    is_open = spec.scheme == "recommended"
+    schemes = schemes_named(BASELINE if is_open else spec.scheme)
+
+    def stages(predictor: Predictor) -> Iterator[StagePlan]:
+        searched = recipes_of_space(study, predictor.n_layers)
+        recipes = planned_recipes(ctx, schemes, study.recipe, predictor.n_layers, searched)
+        fits = [FitGroup(scheme, some, 1) for scheme, some in recipes.items()]
+        done = finished_cells(ctx.paths.cells("fit", name), lambda cell: str(cell["scheme"]))
+        yield predictor.stage(study.sample, study.sample, fits, "test", elapsed_of(done))
+
+    notes = (NOTE,) if is_open else ()
+    return PlannedFits(f"fit {name}", study.encoder, study.recipe, (study.sample,), stages, notes)

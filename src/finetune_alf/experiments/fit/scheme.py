@@ -1,0 +1,67 @@
+"""Which scheme a classifier is fitted by: the one that params.yaml names, or the one that the evidence recommends."""
+
+from dataclasses import dataclass
+
+from finetune_alf.errors import InputError
+from finetune_alf.experiments.fit.spec import FitSpec
+from finetune_alf.experiments.scheme_spec import AnyScheme, schemes_named
+from finetune_alf.experiments.transfer.document import TransferDocument
+from finetune_alf.experiments.transfer.family import scheme_differences
+from finetune_alf.experiments.transfer.section import SECTION as TRANSFER
+from finetune_alf.params import Params
+from finetune_alf.recipe import AnyRecipe, ProbeRecipe, Recipe
+from finetune_alf.register.lock import read_lock
+from finetune_alf.register.recommend import SchemeDifferences, recommend
+from finetune_alf.running.context import Context
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A scheme, and why it was recommended; empty where params.yaml names it."""
+
+    scheme: AnyScheme
+    why: str = ""
+
+
+def chosen_scheme(ctx: Context, study: str, spec: FitSpec) -> Chosen:
+    """Return the scheme of an entry.
+
+    Raises InputError where it is to be recommended and the study is not registered.
+    """
+    if spec.scheme != "recommended":
+        return Chosen(_scheme(ctx.params, spec.scheme))
+    lock = ctx.paths.schedules(study)
+    if not lock.exists():
+        raise InputError(
+            f"{study} is not registered yet, so that no scheme is recommended. "
+            f"Run `{ctx.paths.command('register', study)}` first, or set `fit.{study}.scheme` to baseline or probe."
+        )
+    found = recommend(read_lock(lock), _tested(ctx, study))
+    return Chosen(_scheme(ctx.params, found.scheme), found.why)
+
+
+def check_can_be_fitted(study: str, scheme: str, recipe: AnyRecipe | None) -> None:
+    """Raise InputError, with the way out, for a scheme without a recipe, or one that leaves no classifier to save."""
+    if recipe is None:
+        fault = f"{scheme} is not registered for {study}, and cannot be fitted"
+    elif not isinstance(recipe, Recipe | ProbeRecipe):
+        fault = f"{scheme} is recommended for {study}, but has no encoder that could be saved"
+    elif isinstance(recipe, Recipe) and recipe.adapter is not None:
+        fault = f"{scheme} puts an adapter into the encoder of {study}, and transformers would not load such a folder"
+    elif isinstance(recipe, Recipe) and recipe.objective is not None:
+        fault = f"{scheme} trains the encoder of {study} on pairs of texts, and such a classifier is not saved yet"
+    else:
+        return
+    raise InputError(f"{fault}. Set `fit.{study}.scheme` to baseline, uniform or probe, and run this again.")
+
+
+def _scheme(params: Params, name: str) -> AnyScheme:
+    """Return the scheme of this name in the transfer, with its settings there, or with its defaults."""
+    listed = (each for each in TRANSFER.of(params).schemes if each.label == name)
+    return next(listed, None) or schemes_named(name)[0]
+
+
+def _tested(ctx: Context, study: str) -> dict[str, SchemeDifferences]:
+    """Return the schemes of the transfer to the study's own sample; none where that did not run."""
+    path = ctx.paths.document("transfer", study, ctx.study(study).sample)
+    return scheme_differences(TransferDocument.read(path)) if path.exists() else {}
