@@ -818,6 +818,13 @@ MUTATIONS = [
         "the temperature sharpens where it should soften",
     ),
     Mutation(
+        "classifier/labelling.py",
+        "added.get(index, nothing)",
+        "nothing",
+        ("classifier/test_predict.py",),
+        "rows of a table are written without their labels",
+    ),
+    Mutation(
         "experiments/fit/stage.py",
         "if not is_saved(folder, identity):",
         "if False:",

@@ -14,6 +14,7 @@ from finetune_alf.cli.experiment_commands import command_of
 from finetune_alf.cli.guard import GuardedGroup
 from finetune_alf.cli.init_command import init
 from finetune_alf.cli.plan_command import plan
+from finetune_alf.cli.predict_command import predict
 from finetune_alf.cli.ui_command import ui
 from finetune_alf.errors import AlfError
 from finetune_alf.experiments.registry import registry
@@ -35,7 +36,7 @@ Everything that is trained is described by params.yaml in the current folder:
 
 
 _HEADINGS = {
-    "Start here": ("init", "run", "plan", "report"),
+    "Start here": ("init", "run", "plan", "report", "predict"),
     "Stages of a run": ("prepare", "encoder", "study", "importance", "register"),
     "Experiments": (),
     "Look and change": ("params", "anatomy", "schedules", "ui"),
@@ -98,6 +99,7 @@ for command in (
     stage_commands.register,
     stage_commands.report,
     stage_commands.run,
+    predict,
     plan,
     params_commands.params,
     anatomy,
