@@ -123,7 +123,7 @@ def test_a_row_without_text_has_no_label_and_a_column_label_of_the_file_stays(ro
 
 def test_chunks_are_read_one_at_a_time_and_change_nothing(root, tmp_path, expected):
     (tmp_path / "in.csv").write_text(table())
-    classifier, source = load_classifier(root / "models" / "tiny"), open_table(tmp_path / "in.csv", ("text",))
+    classifier, source = load_classifier(root / "models" / "tiny"), open_table(tmp_path / "in.csv", ("text",), "")
     chunks = list(labelled_rows(classifier, source, ("text",), chunk=3))
     assert [len(chunk) for chunk in chunks] == [3, 3, 2]
     assert [row[2] for chunk in chunks for row in chunk] == [name for name, _ in expected]
@@ -136,7 +136,7 @@ def test_chunks_are_read_one_at_a_time_and_change_nothing(root, tmp_path, expect
     ("words", "message"),
     [
         (["nowhere.csv"], "nowhere.csv: no such file"),
-        (["in.csv", "--text", "body"], "must have the column 'body'"),
+        (["in.csv", "--text", "body"], "Name the column of the text by --text."),
         (["in.csv", *("--text", "id") * 3], "--text: must be given once, or twice"),
     ],
 )

@@ -48,7 +48,7 @@ def predict(model: str, file: str, text: tuple[str, ...], out: Path | None, devi
 
     text = text or ("text",)
     with _file(file) as path:
-        table = open_table(path, text)
+        table = open_table(path, text, "Name the column of the text by --text.")
         classifier = _loaded(model, root, device)
         added = added_columns(table.columns, classifier.label_names)
         usual = suffix if (suffix := table_suffix(path)) in DELIMITERS else ".jsonl"

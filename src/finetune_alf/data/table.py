@@ -45,8 +45,10 @@ class Table:
             yield f"{self.path}{row_separator(self.path)}{number}", values
 
 
-def open_table(path: Path, wanted: Sequence[str]) -> Table:
+def open_table(path: Path, wanted: Sequence[str], way_out: str) -> Table:
     """Return a table that must have the columns `wanted`, by which its delimiter is recognised.
+
+    `way_out` says where the wanted ones are named.
 
     Raises DataError, naming the file, where it cannot be read or has no such columns.
     """
@@ -55,7 +57,7 @@ def open_table(path: Path, wanted: Sequence[str]) -> Table:
     if suffix in DELIMITERS:
         form = replace(PLAIN, delimiter=find_delimiter(path, wanted, PLAIN, DELIMITERS[suffix]))
     columns = header_of(path, form.delimiter) if form.delimiter else column_names(path)
-    check_columns(str(path), wanted, columns)
+    check_columns(str(path), wanted, columns, way_out)
     return Table(path, columns, form)
 
 
