@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from fake_comparisons import compared
 from fake_locks import fake_candidate, fake_lock, too_few
+from finetune_alf.comparison import ComparedDifference
 from finetune_alf.files import write_json, write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
+from finetune_alf.register.lock import LockDocument
 
 GRID = (0.0, 2e-9, 5e-8, 5e-7, 5e-6, 5e-5)
 ADDRESSES = ("embeddings", "layer.0", "layer.1", "layer.2")
@@ -149,6 +152,23 @@ def write_lock(paths: Paths, name: str = "minilm", **given: Any) -> None:
         for number, mean, scores, distance in ((3, 0.755, (0.76, 0.75), 0.0), (4, 0.74, (0.73, 0.75), 2.25))
     ]
     fake_lock(name, candidates, **given).write(paths.schedules(name))
+
+
+def compared_lock(
+    from_baseline: ComparedDifference | None, from_single_rate: float = 0.05, optimism: float = 0.01
+) -> LockDocument:
+    """Return a lock file of trials 3 and 4 with these differences from both references."""
+    candidates = [
+        fake_candidate(
+            number,
+            LayerRates(rates_of(number)),
+            (0.8, 0.8),
+            from_baseline=from_baseline,
+            from_single_rate=compared(from_single_rate),
+        )
+        for number in (3, 4)
+    ]
+    return fake_lock("minilm", candidates, optimism=optimism)
 
 
 def write_everything(root: Path, results: str = "results") -> Paths:

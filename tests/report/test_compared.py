@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from report_tree import rates_of, write_lock
+from report_tree import compared_lock, write_lock
 
 from fake_comparisons import compared
-from fake_locks import fake_candidate, fake_lock, fake_single_rate
-from finetune_alf.comparison import ComparedDifference
+from fake_locks import fake_single_rate
 from finetune_alf.paths import Paths
-from finetune_alf.rates import LayerRates
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.report.compared import differences_in_short, differences_section, luck_in_short
 from finetune_alf.report.write import write_report
@@ -16,40 +14,24 @@ from finetune_alf.report.write import write_report
 NO = "no evidence of a difference"
 
 
-def lock(
-    from_baseline: ComparedDifference | None, from_single_rate: float = 0.05, optimism: float = 0.01
-) -> LockDocument:
-    candidates = [
-        fake_candidate(
-            number,
-            LayerRates(rates_of(number)),
-            (0.8, 0.8),
-            from_baseline=from_baseline,
-            from_single_rate=compared(from_single_rate),
-        )
-        for number in (3, 4)
-    ]
-    return fake_lock("minilm", candidates, optimism=optimism)
-
-
 def luck(found: LockDocument, *, is_tested: bool = False) -> str:
     return " ".join(luck_in_short("minilm", found, "films", is_tested=is_tested))
 
 
 def test_the_luck_of_the_winner_is_taken_off_its_difference() -> None:
-    line = luck(lock(compared(0.03, verdict=NO), optimism=0.018))
+    line = luck(compared_lock(compared(0.03, verdict=NO), optimism=0.018))
     assert "about .018 too good in its confirmation" in line
     assert "Without that luck its difference from plain fine-tuning is +.012." in line
 
 
 def test_a_test_score_is_the_number_to_go_by_where_the_transfer_has_one() -> None:
-    found = lock(compared(0.03, verdict=NO))
+    found = compared_lock(compared(0.03, verdict=NO))
     assert "Go by its test score below." in luck(found, is_tested=True)
     assert "Go by a test score, once there is one: `finetune-alf transfer minilm films`" in luck(found)
 
 
 def test_a_best_single_rate_that_is_the_baselines_is_one_comparison_not_two() -> None:
-    found = lock(compared(0.03, verdict=NO))
+    found = compared_lock(compared(0.03, verdict=NO))
     assert found.references is not None
     there = found.references.model_copy(update={"single_rate": found.references.baseline})
     same = found.model_copy(update={"references": there, "single_rate": fake_single_rate({5e-6: 0.7, 5e-5: 0.8})})
@@ -60,20 +42,20 @@ def test_a_best_single_rate_that_is_the_baselines_is_one_comparison_not_two() ->
 
 
 def test_single_rates_with_equal_means_are_named() -> None:
-    found = lock(compared(0.03, verdict=NO)).model_copy(
+    found = compared_lock(compared(0.03, verdict=NO)).model_copy(
         update={"single_rate": fake_single_rate({5e-7: 0.6, 5e-6: 0.8, 5e-5: 0.8})}
     )
     assert "Of equal means the lowest rate counts: 5e-5 scored the same." in differences_section(found).markdown
 
 
 def test_a_line_begins_with_the_difference_not_with_the_score() -> None:
-    first, *_ = differences_in_short("minilm", lock(compared(0.03, verdict=NO)))
+    first, *_ = differences_in_short("minilm", compared_lock(compared(0.03, verdict=NO)))
     assert first.startswith(f"`alf-1` of `minilm`: **+.030 [-.010, +.070]** against plain fine-tuning ({NO})")
     assert first.index("+.030") < first.index("accuracy .800")
 
 
 def test_a_schedule_that_was_not_registered_is_named_with_what_it_must_be() -> None:
-    found = lock(compared(0.03, verdict=NO)).model_copy(update={"require": "better", "schedules": {}})
+    found = compared_lock(compared(0.03, verdict=NO)).model_copy(update={"require": "better", "schedules": {}})
     one, other = differences_in_short("minilm", found)
     for alias, line in (("alf-1", one), ("alf-2", other)):
         assert line.startswith(f"`{alias}` of `minilm` is not registered, since it must be better than plain")

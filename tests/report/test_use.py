@@ -1,12 +1,11 @@
 """The line that says what to use: strong words where there is a verdict, and how to use it at once."""
 
 import pytest
-from report_tree import rates_of, write_lock, write_study
+from report_tree import compared_lock, write_lock, write_study
 
 from fake_comparisons import compared
-from fake_locks import fake_candidate, fake_lock, too_few
+from fake_locks import too_few
 from finetune_alf.paths import Paths
-from finetune_alf.rates import LayerRates
 from finetune_alf.register.compare import References
 from finetune_alf.register.recommend import SchemeDifferences
 from finetune_alf.report.load import load_results
@@ -25,22 +24,8 @@ def study(tmp_path_factory):
     return load_results(paths)[0].search.settings
 
 
-def lock(from_baseline, single=0.05):
-    candidates = [
-        fake_candidate(
-            number,
-            LayerRates(rates_of(number)),
-            (0.8, 0.8),
-            from_baseline=from_baseline,
-            from_single_rate=compared(single),
-        )
-        for number in (3, 4)
-    ]
-    return fake_lock("minilm", candidates, optimism=0.01)
-
-
 def test_with_too_few_seeds_there_is_no_strong_word(study):
-    line = use_in_short("minilm", lock(too_few(0.0)), {}, study)
+    line = use_in_short("minilm", compared_lock(too_few(0.0)), {}, study)
     assert line.startswith(
         "For `minilm`, nothing shows a gain, and 2 seeds are too few for a verdict: plain fine-tuning is the simpler "
         "choice until `register.n_seeds: 5` decides. Its recipe: rate 5e-5 for embeddings and layers, 1e-3 for the "
@@ -50,7 +35,7 @@ def test_with_too_few_seeds_there_is_no_strong_word(study):
 
 
 def test_with_a_verdict_plain_fine_tuning_stands_with_its_recipe(study):
-    line = use_in_short("minilm", lock(compared(0.0, verdict=NO)), {}, study)
+    line = use_in_short("minilm", compared_lock(compared(0.0, verdict=NO)), {}, study)
     assert line.startswith("**For `minilm`, use plain fine-tuning**: nothing is shown to be better (`alf-1` -.010 [")
     assert "on the confirmation texts, 5 seeds, less the luck of the best candidate). Its recipe: rate 5e-5" in line
 
@@ -60,27 +45,27 @@ def test_a_schedule_stands_with_the_line_that_loads_it(study):
         "alf-1": SchemeDifferences(compared(0.05, 0.001), compared(0.03, 0.01)),
         "probe": SchemeDifferences(compared(-0.05)),
     }
-    line = use_in_short("minilm", lock(too_few(0.0)), tested, study)
+    line = use_in_short("minilm", compared_lock(too_few(0.0)), tested, study)
     assert "use `alf-1`**: it is better than plain fine-tuning, and than the best single rate (`alf-1` +.050" in line
     assert "on the test texts of `films`, 5 seeds, p corrected over 2 schemes)" in line
     assert 'pull("alf-minilm@alf-1")' in line
 
 
 def test_the_best_single_rate_stands_with_its_recipe(study):
-    line = use_in_short("minilm", lock(compared(0.05, verdict="better"), single=-0.01), {}, study)
+    line = use_in_short("minilm", compared_lock(compared(0.05, verdict="better"), from_single_rate=-0.01), {}, study)
     assert "use one rate for all layers, 5e-6**" in line
     assert "rate 5e-6 for embeddings and layers, 1e-3 for the head" in line
 
 
 def test_a_linear_model_has_no_recipe_of_fine_tuning(study):
     tested = {"alf-1": SchemeDifferences(compared(0.0)), "tfidf": SchemeDifferences(compared(0.01))}
-    line = use_in_short("minilm", lock(too_few(0.0)), tested, study)
+    line = use_in_short("minilm", compared_lock(too_few(0.0)), tested, study)
     assert "use `tfidf`**: it takes seconds, and scores no lower than plain fine-tuning" in line
     assert "no layer is trained" in line
 
 
 def test_a_baseline_that_diverged_leaves_it_open():
-    found = lock(None)
+    found = compared_lock(None)
     diverged = found.model_copy(update={"references": References(baseline=None, single_rate=None)})
     assert "is open**: plain fine-tuning diverged" in use_in_short("minilm", diverged, {}, None)
 

@@ -59,7 +59,7 @@ def say_at_once(text: str) -> None:
 
 
 def print_json(record: object) -> None:
-    """Print the document of a command that was asked for one."""
+    """Print the document of a command with --json."""
     click.get_current_context().meta[_PRINTED] = True
     click.echo(json.dumps(record, indent=1, ensure_ascii=False))
 

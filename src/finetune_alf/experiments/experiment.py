@@ -1,4 +1,4 @@
-"""Experiment: all that the package asks of one. The commands, `plan`, `run`, `params` and the report loop over them."""
+"""Experiment: what the package needs of one. The commands, `plan`, `run`, `params` and the report loop over them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ def scheme_inputs(
         schedules |= {alias: each.schedule for alias, each in pulled.items()}
     for alias in unregistered(schemes, lock.schedules):
         ctx.console.log(
-            f"{alias} is left out: {study} registered no schedule that shows what register.require asks for."
+            f"{alias} is left out: {study} registered no schedule that shows what register.require demands."
         )
     return SchemeInputs(baseline, n_layers, schedules, lock.single_rate.rate if lock.single_rate else None)
 

@@ -30,7 +30,7 @@ class LockedSchedule(Document):
 class LockDocument(Document):
     """results/schedules/<name>.json; schedules are by alias, candidates by score.
 
-    `chosen` has the trial of each alias, also of one that does not show what `require` asks for, and is no schedule.
+    `chosen` has the trial of each alias, also of one that does not show what `require` demands, and is no schedule.
     `optimism` is how much too high the score of the best candidate is expected to be. Files of earlier versions have
     neither of these, no references and no single rate.
     """

@@ -9,7 +9,7 @@ MAX_COUNTED = 1000
 """The values of a column are counted up to so many different ones."""
 
 MAX_DIFFERENT = 100_000
-"""Different values are told apart up to so many; a column of more has at least these."""
+"""Different values are counted up to so many; a column of more has at least these."""
 
 
 @dataclass

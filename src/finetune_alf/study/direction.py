@@ -1,7 +1,7 @@
 """Direction: whether higher or lower rates of an address score higher, by rank correlation.
 
-Importance has no sign. Spearman's rho has one, and a permutation test over the trials tells it from chance where the
-sampler draws rates without regard to scores. TPE does not: its trials crowd where scores are high, which correlates
+Importance has no sign. Spearman's rho has one, and a permutation test over the trials separates it from chance where
+the sampler draws rates without regard to scores. TPE does not: its trials crowd where scores are high, which correlates
 rates that have no effect with the score. So under TPE there is a rho and no test.
 """
 

@@ -30,7 +30,7 @@ def read_delimited(
     """Yield the first line number of each row and its values, all strings; blank lines are skipped.
 
     A wrong number of fields, an invalid quote, and a quoted field that runs over rows go to `faults`, or are a
-    DataError without it. `label` names the column whose values tell rows from lines of a text.
+    DataError without it. `label` names the column whose values distinguish rows from lines of a text.
     """
     own = find_delimiter(path, columns, form, delimiter)
     records = _records(path, own, form, faults)

@@ -28,6 +28,6 @@ PLAIN = FileFormat()
 
 
 def table_suffix(path: Path) -> str:
-    """Return the extension that tells a file's format: that before `.gz` where it is compressed."""
+    """Return the extension that stands for a file's format: that before `.gz` where it is compressed."""
     suffix = path.suffix.lower()
     return path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
