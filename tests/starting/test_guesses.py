@@ -81,15 +81,6 @@ def test_names_of_columns_are_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [["1", "Wow, loved this place"], ["it was a very long opinion, with all of its commas", "2"]]
-)
-def test_a_first_line_that_looks_like_a_row_is_recognised(names: list[str]) -> None:
-    rows = [[str(row % 2), text(row)] for row in range(20)]
-    with pytest.raises(InputError, match="the first line must name the columns"):
-        guess_text(profile_of(names, rows))
-
-
-@pytest.mark.parametrize(
     ("label", "task"),
     [
         (lambda row: "yn"[row % 2], "classification"),

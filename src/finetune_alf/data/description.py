@@ -23,7 +23,7 @@ def describe(card: Card, labelled: LabelledRows, unique: UniqueRows) -> Iterator
 def _left_out(name: str, labelled: LabelledRows, unique: UniqueRows) -> Iterator[str]:
     n_empty = sum(unique.n_empty.values()) + sum(split.n_empty for split in labelled.rows.splits.values())
     if n_empty:
-        yield f"{name}: {n_empty} rows left out, since their text or label is empty."
+        yield f"{name}: {n_empty} {'row' if n_empty == 1 else 'rows'} left out, since their text or label is empty."
     if labelled.n_left_out:
         classes = ", ".join(f"{label} {n}" for label, n in labelled.n_left_out.items())
         yield f"{name}: left out by `labels`: {classes}."

@@ -35,7 +35,7 @@ MAX_WHOLE_CLASSES = 20
 """More different whole numbers are a score."""
 
 LONG_NAME = 40
-"""A column with a longer name most likely has none: the first row stands in its place."""
+"""Longer names are shortened in messages."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,6 @@ def guess_text(table: TableProfile, named: Sequence[str] = (), label: str | None
         for name in named:
             _column(table, name, "--text")
         return Guess(named[0] if len(named) == 1 else (named[0], named[1]), "named by --text")
-    _check_header(table)
     candidates = [column for column in table.columns.values() if column.name != label and _has_texts(column)]
     if not candidates:
         raise InputError(
@@ -126,13 +125,3 @@ def _described(column: ColumnProfile) -> str:
 
 def _listed(table: TableProfile) -> str:
     return ", ".join(repr(name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}…") for name in table.columns)
-
-
-def _check_header(table: TableProfile) -> None:
-    """Raise InputError where the names of the columns look like a row: a text, or a value that rows have as well."""
-    for name, column in table.columns.items():
-        if len(name) > LONG_NAME or (column.counts and column.counts[name.strip()]):
-            raise InputError(
-                f"the first line must name the columns, but {_listed(table)} look like a row. "
-                "Add a line such as `text,label` above it."
-            )

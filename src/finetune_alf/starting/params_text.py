@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -35,7 +35,7 @@ SMALL_TRAIN = 150
 
 @dataclass(frozen=True)
 class Start:
-    """All that a new project's files say: names, where the table lies, the guesses, and the size of the search."""
+    """All that a new project's files say: names, where the table lies, how it is read, the guesses, and the search."""
 
     project: str
     table: str
@@ -47,6 +47,7 @@ class Start:
     sizes: Guess[Sizes]
     metric: Guess[MetricName]
     max_tokens: Guess[int]
+    reading: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     has_empty: bool = False
     n_trials: int | None = None
@@ -94,7 +95,7 @@ def _sample(start: Start) -> dict[str, Any]:
     sizes = start.sizes.value
     text = start.text.value if isinstance(start.text.value, str) else list(start.text.value)
     return {
-        "source": {"kind": "files", "train": start.table, "text": text, "label": start.label.value},
+        "source": {"kind": "files", "train": start.table, "text": text, "label": start.label.value, **start.reading},
         **({"problem_type": start.task.value} if start.task.value == "regression" else {}),
         **({"on_empty": "drop"} if start.has_empty else {}),
         **({"labels": {"drop": list(start.left_out)}} if start.left_out else {}),

@@ -59,9 +59,9 @@ def read_delimited(
         report(RowError(f"{path}:{record.line}", problem, f"Close the quote. {UNQUOTED}"), faults)
 
 
-def header_of(path: Path, delimiter: str) -> tuple[str, ...]:
+def header_of(path: Path, delimiter: str, form: FileFormat = PLAIN) -> tuple[str, ...]:
     """Return the names in the first line."""
-    first = next(_records(path, delimiter, PLAIN, None), None)
+    first = next(_records(path, delimiter, form, None), None)
     header = first.fields if first else []
     check_columns(str(path), (), header)
     return tuple(header)

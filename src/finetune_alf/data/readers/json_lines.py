@@ -32,9 +32,9 @@ def read_json_lines(
             is_first = False
 
 
-def keys_of(path: Path) -> tuple[str, ...]:
+def keys_of(path: Path, encoding: str = "utf-8") -> tuple[str, ...]:
     """Return the keys of the first object."""
-    first = next(((number, line) for number, line in numbered_lines(path) if line.strip()), None)
+    first = next(((number, line) for number, line in numbered_lines(path, encoding) if line.strip()), None)
     return tuple(_object(first[1], f"{path}:{first[0]}")) if first else ()
 
 

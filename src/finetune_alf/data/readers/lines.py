@@ -1,5 +1,6 @@
 """Numbered lines of a text file."""
 
+import codecs
 import gzip
 import io
 import zlib
@@ -13,6 +14,8 @@ from finetune_alf.errors import DataError, RowError
 
 MAX_LINE_BYTES = 16 * 2**20
 """Longer lines are refused, to limit memory."""
+
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 _N_SEEN = 2**16
 """By so many bytes it is decided how lines end."""
@@ -29,7 +32,7 @@ def numbered_lines(path: Path, encoding: str = "utf-8", faults: Faults | None = 
         if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
             yield from _wide_lines(path, file, encoding)
             return
-        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        if start.startswith(_UTF_16_MARKS):
             raise DataError(
                 f"{path}:1: must be {encoding}, but begins as UTF-16 does. Set `encoding: utf-16` of the source."
             )
@@ -42,6 +45,27 @@ def numbered_lines(path: Path, encoding: str = "utf-8", faults: Faults | None = 
                 report(error, faults)
             else:
                 yield number, text
+
+
+def find_encoding(path: Path) -> str:
+    """Return utf-8 where the whole file is UTF-8, utf-16 where it begins as such, and else cp1252 or latin-1.
+
+    Any bytes are latin-1; cp1252 has the quotes and dashes of Windows in addition.
+    """
+    decoders = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8", "cp1252")}
+    with _opened(path) as file:
+        if file.peek(2)[:2] in _UTF_16_MARKS:
+            return "utf-16"
+        is_last = False
+        while not is_last:
+            chunk = file.read(_N_SEEN)
+            is_last = not chunk
+            for name in list(decoders):
+                try:
+                    decoders[name].decode(chunk, final=is_last)
+                except UnicodeDecodeError:
+                    del decoders[name]
+    return next(iter(decoders), "latin-1")
 
 
 @contextmanager

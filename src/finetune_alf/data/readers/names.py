@@ -4,17 +4,20 @@ from pathlib import Path
 
 from finetune_alf.data.readers.delimited import header_of
 from finetune_alf.data.readers.fasttext import COLUMNS, is_fasttext
+from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.json_lines import keys_of
 from finetune_alf.data.readers.parquet import readable_columns
 from finetune_alf.data.readers.table import DELIMITERS, check_is_file, check_suffix
 
 
-def column_names(path: Path) -> tuple[str, ...]:
+def column_names(path: Path, form: FileFormat = PLAIN) -> tuple[str, ...]:
     """Return the names of the columns that can be read; raises DataError, naming the file, as `read_table` does."""
     suffix = check_suffix(path)
     check_is_file(path)
-    if suffix == ".txt":
-        return COLUMNS if is_fasttext(path) else header_of(path, "\t")
-    if suffix in DELIMITERS:
-        return header_of(path, DELIMITERS[suffix])
-    return readable_columns(path) if suffix == ".parquet" else keys_of(path)
+    if form.columns is not None:
+        return tuple(form.columns)
+    if suffix == ".txt" and form.delimiter is None and is_fasttext(path, form.encoding):
+        return COLUMNS
+    if suffix in (*DELIMITERS, ".txt"):
+        return header_of(path, form.delimiter or DELIMITERS.get(suffix, "\t"), form)
+    return readable_columns(path) if suffix == ".parquet" else keys_of(path, form.encoding)

@@ -1,4 +1,4 @@
-"""What the first lines of a delimited file show: its delimiter, and whether it has a header."""
+"""What a text file shows of itself: its encoding, its delimiter, and whether it has a header."""
 
 import csv
 import re
@@ -54,14 +54,30 @@ def check_header(path: Path, wanted: Sequence[str], label: str | None, form: Fil
             return
     splits = (first_records(path, form, one) for one in dict.fromkeys((delimiter, *DELIMITERS)))
     records = max(splits, key=_regularity)
-    if len(records) < 2 or len(records[0]) < 2 or not _looks_like_row(records[0], records[1:]):
+    names = headerless_names(records)
+    if names is None:
         return
-    first = ", ".join(repr(field[:40]) for field in records[0])
-    names = ", ".join(_names(records, [name for name in wanted if name != label], label or "label"))
+    first, listed = ", ".join(repr(field[:40]) for field in records[0]), ", ".join(names)
     raise DataError(
         f"{path}: must have a header line with the names of the columns, but the first line looks like a row: {first}. "
-        f"Name the columns in `columns` of the source, such as `columns: [{names}]` with `text: text, label: label`."
+        f"Name the columns in `columns` of the source, such as `columns: [{listed}]` with `text: text, label: label`."
     )
+
+
+def most_regular_delimiter(path: Path, form: FileFormat, usual: str) -> str:
+    """Return the delimiter by which most of the first lines have as many fields as the first, and more than one.
+
+    The usual one of the extension where no other is better.
+    """
+    candidates = dict.fromkeys((usual, *DELIMITERS))
+    return max(candidates, key=lambda one: _regularity(first_records(path, form, one)))
+
+
+def headerless_names(records: Records) -> list[str] | None:
+    """Return names for the columns of a file whose first line is a row; None where it names the columns."""
+    if len(records) < 2 or len(records[0]) < 2 or not _looks_like_row(records[0], records[1:]):
+        return None
+    return _names(records)
 
 
 def _regularity(records: Records) -> float:
@@ -76,8 +92,8 @@ def _looks_like_row(first: Sequence[str], others: Iterable[Sequence[str]]) -> bo
     return repeated or any(re.fullmatch(r"-?\d+(\.\d+)?", field.strip()) for field in first)
 
 
-def _names(records: Records, texts: Sequence[str], label: str) -> list[str]:
-    """Return names for the columns: label for the one with the fewest values, text for the longest."""
+def _names(records: Records) -> list[str]:
+    """Return `label` for the column with the fewest values, `text` for the longest, and numbers for the others."""
     regular = [record for record in records if len(record) == len(records[0])]
     columns = list(zip(*regular, strict=True))
     at = min(range(len(columns)), key=lambda index: (len(set(columns[index])), sum(map(len, columns[index]))))

@@ -1,0 +1,104 @@
+"""How a table is read is guessed from its bytes, and `prepare` reads the same rows by the settings that are written."""
+
+import csv
+import random
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from finetune_alf.cli.entry import group
+from finetune_alf.data.sample import load_sample
+from finetune_alf.errors import DataError
+from finetune_alf.paths import Paths
+from finetune_alf.starting.reading import guess_reading
+from finetune_alf.starting.table import find_table
+from tiny import BAD, GOOD, save_tiny
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return save_tiny(tmp_path_factory.mktemp("tiny")).path
+
+
+def reviews(n: int = 60, accent: str = "é") -> list[tuple[str, str]]:
+    draw = random.Random(0)
+    commas = [", really" * draw.randrange(3) for _ in range(n)]
+    return [
+        (f"{draw.choice(BAD if row % 2 else GOOD)} caf{accent} {row}{commas[row]}", "np"[row % 2]) for row in range(n)
+    ]
+
+
+def written(path: Path, delimiter: str = ",", header: bool = True, encoding: str = "utf-8") -> Path:
+    with path.open("w", encoding=encoding, newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerows([("text", "label")] * header + reviews())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter", "header", "encoding", "settings"),
+    [
+        ("plain.csv", ",", True, "utf-8", {}),
+        ("marked.csv", ",", True, "utf-8-sig", {}),
+        ("semicolons.csv", ";", True, "utf-8", {"delimiter": ";"}),
+        ("tabs.csv", "\t", True, "utf-8", {"delimiter": "tab"}),
+        ("bars.txt", "|", True, "utf-8", {"delimiter": "|"}),
+        ("windows.tsv", "\t", True, "cp1252", {"encoding": "cp1252"}),
+        ("wide.csv", ",", True, "utf-16", {"encoding": "utf-16"}),
+        ("bare.tsv", "\t", False, "latin-1", {"encoding": "cp1252", "columns": ["text", "label"]}),
+    ],
+)
+def test_every_form_gives_the_same_rows(
+    tmp_path: Path, name: str, delimiter: str, header: bool, encoding: str, settings: dict[str, object]
+) -> None:
+    found = find_table(written(tmp_path / name, delimiter, header, encoding))
+    assert found.reading.settings() == settings
+    assert set(found.reading.seen) == set(settings)
+    assert (found.text.value, found.label.value, found.counts) == ("text", "label", {"n": 30, "p": 30})
+    assert list(found.texts) == [text for text, _ in reviews()]
+
+
+@pytest.mark.parametrize("quoted", [{5}, {5, 12}, {5, 6}])
+def test_a_file_that_only_reads_without_quotes_has_none(tmp_path: Path, quoted: set[int]) -> None:
+    path = tmp_path / "raw.tsv"
+    mark = '"'
+    lines = [f"{mark * (row in quoted)}{text}\t{label}" for row, (text, label) in enumerate(reviews())]
+    path.write_text("\n".join(["text\tlabel", *lines]))
+    found = find_table(path)
+    assert found.reading.settings() == {"quoting": "none"}
+    assert "raw.tsv:7: " in found.reading.seen["quoting"]
+    assert len(found.texts) == 60
+    assert [text[0] == '"' for text in found.texts] == [row in quoted for row in range(60)]
+
+
+def test_a_fault_that_quotes_do_not_explain_is_told_as_it_is(tmp_path: Path) -> None:
+    path = written(tmp_path / "short.csv")
+    path.write_text(path.read_text() + "only a text\n")
+    with pytest.raises(DataError, match=r"short\.csv:62: must have 2 fields, as the header, but got 1"):
+        find_table(path)
+
+
+@pytest.mark.parametrize("chunked", [0, 2**16])
+def test_an_encoding_is_that_of_the_whole_file(tmp_path: Path, chunked: int) -> None:
+    path = tmp_path / "late.csv"
+    body = b"text,label\n" + b"plain words,p\n" * (chunked // 14)
+    for last, encoding in ((b"caf\xe9", "cp1252"), (b"caf\x81", "latin-1"), ("café".encode(), "utf-8")):
+        path.write_bytes(body + b"n," + last)
+        assert guess_reading(path).form.encoding == encoding
+
+
+def test_what_is_written_is_what_prepare_reads(tmp_path: Path, tiny: str) -> None:
+    written(tmp_path / "reviews.csv", ";", header=False, encoding="latin-1")
+    told = CliRunner().invoke(
+        group, ["init", str(tmp_path / "reviews.csv"), "--encoder", tiny, "--root", str(tmp_path)]
+    )
+    assert told.exit_code == 0, told.stderr
+    lines = told.stdout.splitlines()
+    assert "delimiter: ; (2 columns in the first line)" in lines
+    assert any(line.startswith("encoding: cp1252 (not UTF-8; line 1 has 'caf") for line in lines)
+    assert any(line.startswith("columns: text, label (no header line: ") for line in lines)
+    prepared = CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)])
+    assert prepared.exit_code == 0, prepared.stderr
+    sample = load_sample(Paths(tmp_path).sample("reviews"))
+    assert all("café" in str(text) for text in sample.splits["train"].texts)
