@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from finetune_alf.linear import INVERSE_STRENGTHS, cross_validated, smallest_class, tfidf
+from finetune_alf.linear import INVERSE_STRENGTHS, cross_validated, out_of_fold, smallest_class, tfidf
 
 RANDOM = np.random.default_rng(1)
 SIGNAL = RANDOM.normal(size=(90, 1))
@@ -68,3 +68,21 @@ def test_words_of_the_training_texts_alone_count():
     assert train.shape == (2, 8)  # a, warm, cold, day, and four pairs of neighbours
     assert other[0].nnz == 3  # a, warm, a warm
     assert other[1].nnz == 0
+
+
+def test_out_of_fold_no_row_is_predicted_by_a_model_that_learned_its_label():
+    ends = np.repeat([[-3.0], [3.0]], 10, axis=0)
+    labels = [0] * 10 + [1] * 10
+    labels[3] = 1  # the row lies among those of class 0
+    identities = np.hstack([10 * np.eye(20), ends])  # by which a model could learn each row by heart
+    probabilities = out_of_fold(identities, labels, 2, 5, seed=1)
+    assert probabilities.sum(1) == pytest.approx(1)
+    assert probabilities[3, 1] < 0.5
+    fitted = cross_validated(identities, labels, 2, 5, seed=1)
+    assert fitted.pipeline.predict_proba(identities)[3, 1] > probabilities[3, 1]
+
+
+def test_out_of_fold_a_class_without_rows_has_no_probability():
+    probabilities = out_of_fold(SIGNAL, [0, 2] * 45, 3, 5, seed=1)
+    assert (probabilities[:, 1] == 0).all()
+    assert probabilities.sum(1) == pytest.approx(1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 INVERSE_STRENGTHS = tuple(10.0**exponent for exponent in range(-4, 4))
 """The values of C, and of 1/alpha, among which cross-validation chooses."""
@@ -61,21 +62,47 @@ def cross_validated(inputs: Any, labels: Sequence[float], n_classes: int, n_fold
     """
     from scipy.sparse import issparse
     from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+    from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
     if n_classes:
-        linear, loss, folds = LogisticRegression(max_iter=MAX_ITERATIONS), "neg_log_loss", StratifiedKFold
+        linear, loss = LogisticRegression(max_iter=MAX_ITERATIONS), "neg_log_loss"
         grid = {"linear__C": INVERSE_STRENGTHS}
     else:
-        linear, loss, folds = Ridge(), "neg_mean_squared_error", KFold
+        linear, loss = Ridge(), "neg_mean_squared_error"
         grid = {"linear__alpha": tuple(1 / strength for strength in INVERSE_STRENGTHS)}
     pipeline = Pipeline([("scaled", "passthrough" if issparse(inputs) else StandardScaler()), ("linear", linear)])
-    split = folds(min(n_folds, smallest_class(labels, n_classes)), shuffle=True, random_state=seed)
+    split = _folds(labels, n_classes, n_folds, seed)
     return LinearModel(
         GridSearchCV(pipeline, grid, scoring=loss, cv=split).fit(inputs, labels).best_estimator_, n_classes
     )
+
+
+def out_of_fold(inputs: Any, labels: Sequence[int], n_classes: int, n_folds: int, seed: int) -> NDArray[np.float64]:
+    """Return the probabilities of each row, (n, classes), by a model that was fitted to the other folds.
+
+    The strength is the one that `cross_validated` chooses on all rows: a single choice among few, to which the label of
+    one row adds next to nothing. Every class that occurs needs two rows.
+    """
+    from sklearn.base import clone
+    from sklearn.model_selection import cross_val_predict
+
+    model = cross_validated(inputs, labels, n_classes, n_folds, seed)
+    split = _folds(labels, n_classes, n_folds, seed)
+    probabilities = np.zeros((len(labels), n_classes))
+    probabilities[:, np.unique(labels)] = cross_val_predict(
+        clone(model.pipeline), inputs, labels, cv=split, method="predict_proba"
+    )
+    return probabilities
+
+
+def _folds(labels: Sequence[float], n_classes: int, n_folds: int, seed: int) -> Any:
+    """Return the folds of all cross-validations, drawn in each class where labels are classes."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    folds = StratifiedKFold if n_classes else KFold
+    return folds(min(n_folds, smallest_class(labels, n_classes)), shuffle=True, random_state=seed)
 
 
 def logistic(inputs: Any, labels: Sequence[float], n_classes: int) -> LinearModel:

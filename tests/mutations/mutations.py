@@ -831,4 +831,25 @@ MUTATIONS = [
         ("experiments/fit/test_fit_stage.py",),
         "a classifier that is damaged or another one is taken for the one that is asked for",
     ),
+    Mutation(
+        "stats/confident.py",
+        "probabilities[given == one, one].mean()",
+        "probabilities[:, one].mean()",
+        ("stats/test_confident.py",),
+        "the threshold of a class is its mean probability over the texts of all classes",
+    ),
+    Mutation(
+        "error_analysis/confusion.py",
+        "np.asarray(labels, dtype=np.int64), np.asarray(predicted, dtype=np.int64)",
+        "np.asarray(predicted, dtype=np.int64), np.asarray(labels, dtype=np.int64)",
+        ("error_analysis/test_findings.py",),
+        "recall and precision are swapped",
+    ),
+    Mutation(
+        "linear.py",
+        "labels, cv=split, method",
+        "labels, cv=[(np.arange(len(labels)), rows) for _, rows in split.split(inputs, labels)], method",
+        ("test_linear.py",),
+        "the probabilities of a text are by a model that has learned its label",
+    ),
 ]

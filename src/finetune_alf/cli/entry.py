@@ -10,6 +10,7 @@ import click
 from finetune_alf import __version__
 from finetune_alf.cli import params_commands, schedule_commands, stage_commands
 from finetune_alf.cli.anatomy_command import anatomy
+from finetune_alf.cli.errors_command import errors
 from finetune_alf.cli.experiment_commands import command_of
 from finetune_alf.cli.guard import GuardedGroup
 from finetune_alf.cli.init_command import init
@@ -36,7 +37,7 @@ Everything that is trained is described by params.yaml in the current folder:
 
 
 _HEADINGS = {
-    "Start here": ("init", "run", "plan", "report", "predict"),
+    "Start here": ("init", "run", "plan", "report", "predict", "errors"),
     "Stages of a run": ("prepare", "encoder", "study", "importance", "register"),
     "Experiments": (),
     "Look and change": ("params", "anatomy", "schedules", "ui"),
@@ -100,6 +101,7 @@ for command in (
     stage_commands.report,
     stage_commands.run,
     predict,
+    errors,
     plan,
     params_commands.params,
     anatomy,

@@ -61,18 +61,24 @@ def open_table(path: Path, wanted: Sequence[str], way_out: str) -> Table:
     return Table(path, columns, form)
 
 
+def check_suffix_written(out: Path) -> str:
+    """Return the extension of a file to write; raises InputError for one that is not written."""
+    suffix = out.suffix.lower()
+    if suffix not in WRITTEN:
+        raise InputError(f"{out}: must have one of the extensions {', '.join(WRITTEN)}, but got {suffix or 'none'!r}.")
+    return suffix
+
+
 @contextmanager
 def writing(out: Path | None, columns: Sequence[str], usual: str = ".csv") -> Iterator[WriteRows]:
     """Yield a function that writes rows to a file by its extension, or to standard output as `usual` says.
 
     The file is there once all is written, and not before. Raises InputError for another extension.
     """
-    suffix = usual if out is None else out.suffix.lower()
-    if suffix not in WRITTEN:
-        raise InputError(f"{out}: must have one of the extensions {', '.join(WRITTEN)}, but got {suffix or 'none'!r}.")
     if out is None:
-        yield _writer(sys.stdout, columns, suffix)
+        yield _writer(sys.stdout, columns, usual)
         return
+    suffix = check_suffix_written(out)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         with part.open("w", encoding="utf-8", newline="") as file:

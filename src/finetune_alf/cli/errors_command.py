@@ -1,0 +1,76 @@
+"""`finetune-alf errors`: what a saved classifier gets wrong, and which labels are likely wrong."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from finetune_alf.cli.output import json_option, print_json, quiet_option, say, wants_json
+from finetune_alf.cli.project import open_context, root_option
+from finetune_alf.errors import InputError
+
+if TYPE_CHECKING:
+    from finetune_alf.params import Params
+
+
+@click.command(
+    short_help="List what a classifier gets wrong, and likely label errors.",
+    epilog="Example: finetune-alf errors minilm --out errors.csv",
+)
+@click.argument("study", required=False)
+@click.option(
+    "--split",
+    type=click.Choice(["test", "validation"]),
+    default="test",
+    show_default=True,
+    help="The split whose errors are listed.",
+)
+@click.option("--model", type=click.Path(path_type=Path), help="The folder of another classifier of the same sample.")
+@click.option("--n", type=click.IntRange(1), default=20, show_default=True, help="Texts that are shown of each kind.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write all findings, with whole texts, as CSV, TSV or JSON Lines to a file.",
+)
+@json_option
+@quiet_option
+@root_option
+def errors(
+    study: str | None, split: Literal["test", "validation"], model: Path | None, n: int, out: Path | None, root: Path
+) -> None:
+    """List what the classifier of STUDY gets wrong; without a name, of the only study that params.yaml has.
+
+    The confusion matrix of the test texts, the texts that are wrong most surely, those on which the schemes of the
+    transfer disagree, and labels that are likely wrong: of the test texts by the classifier, of the training texts by a
+    probe that is cross-validated on them. Nothing is changed. --json and --out have all texts, whole.
+    """
+    context = open_context(root)
+    name = study or _only_study(context.params)
+    from finetune_alf.data.table import check_suffix_written, writing
+
+    if out is not None:
+        check_suffix_written(out)
+    from finetune_alf.error_analysis.document import COLUMNS
+    from finetune_alf.experiments.fit.errors import find_errors
+
+    document = find_errors(context, name, split, model)
+    if out is not None:
+        with writing(out, COLUMNS) as write:
+            write(list(document.findings()))
+    if wants_json():
+        print_json(document.as_json())
+    else:
+        from finetune_alf.cli.errors_tables import lines_of
+
+        for line in lines_of(document, n):
+            say(line)
+    if out is not None:
+        say(f"{out}: all {sum(1 for _ in document.findings()):,} findings")
+
+
+def _only_study(params: "Params") -> str:
+    names = list(params.studies)
+    if len(names) == 1:
+        return names[0]
+    several = f"several studies: {', '.join(names)}. Name one of them." if names else "no study. Add one."
+    raise InputError(f"params.yaml has {several}")

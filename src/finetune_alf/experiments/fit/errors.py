@@ -1,0 +1,117 @@
+"""What a saved classifier gets wrong, where the schemes of a transfer disagree, and which labels are likely wrong."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from finetune_alf.classifier.record import ClassifierRecord, read_record
+from finetune_alf.data.mixture import load_any_sample
+from finetune_alf.data.places import text_places
+from finetune_alf.data.sample import Sample
+from finetune_alf.data.spec import SampleSpec
+from finetune_alf.documents import SampleIdentity
+from finetune_alf.error_analysis.confusion import confusion
+from finetune_alf.error_analysis.document import ErrorsDocument
+from finetune_alf.error_analysis.label_errors import label_errors
+from finetune_alf.error_analysis.schemes import SchemesCompared, compare_schemes
+from finetune_alf.error_analysis.texts import LabelledTexts
+from finetune_alf.error_analysis.wrong import wrong_texts
+from finetune_alf.errors import InputError
+from finetune_alf.experiments.fit.probabilities import classifier_probabilities, probe_probabilities
+from finetune_alf.experiments.transfer.predictions import read_predictions
+from finetune_alf.running.context import Context
+
+HeldOut = Literal["validation", "test"]
+"""The splits that no classifier is fitted to."""
+
+
+def find_errors(ctx: Context, study: str, split: HeldOut = "test", folder: Path | None = None) -> ErrorsDocument:
+    """Find the errors of the classifier of a folder, by default of the study's own, on a split of the study's sample.
+
+    A part that cannot be had is left out, and a note says why. Raises InputError where there is no classifier, where it
+    has other classes than the sample, and where the sample is of several tasks or its labels are scores; DataError for
+    a sample that is not prepared or has no rows in the split.
+    """
+    sample, folder = _sample_of(ctx, study), folder or ctx.paths.model(study)
+    record = _record_of(ctx, study, sample, folder)
+    texts, notes = _texts_of(ctx, study, sample), list(_stale(record, folder, sample, split))
+    if n_threads := ctx.compute.n_threads:
+        torch.set_num_threads(n_threads)
+    probabilities = classifier_probabilities(ctx, sample, split, folder)
+    parts = [label_errors(texts[split], probabilities, split, "classifier")]
+    schemes: SchemesCompared | None = None
+    try:
+        schemes = _schemes(ctx, study, sample, split, texts[split])
+    except InputError as missing:
+        notes.append(str(missing))
+    try:
+        parts.append(label_errors(texts["train"], probe_probabilities(ctx, study, sample), "train", "probe"))
+    except InputError as missing:
+        notes.append(str(missing))
+    return ErrorsDocument(
+        study=study,
+        sample=SampleIdentity(name=sample.name, digest=sample.card.digest, counts=sample.card.counts),
+        split=split,
+        folder=str(folder),
+        scheme=record.scheme,
+        confusion=confusion(texts[split].labels, probabilities.argmax(1).tolist(), sample.card.label_names),
+        wrong=wrong_texts(texts[split], probabilities),
+        schemes=schemes,
+        label_errors=tuple(parts),
+        notes=tuple(notes),
+    )
+
+
+def _sample_of(ctx: Context, study: str) -> Sample:
+    name = ctx.study(study).sample
+    sample = load_any_sample(ctx.paths.sample(name))
+    if not isinstance(sample, Sample):
+        raise InputError(
+            f"{name} is a mixture of {', '.join(sample.tasks)}, and the errors of several tasks are not listed. Name a "
+            "study of one task."
+        )
+    if not sample.card.n_classes:
+        raise InputError(f"The labels of {name} are scores, and errors are listed for classes. Name another study.")
+    return sample
+
+
+def _record_of(ctx: Context, study: str, sample: Sample, folder: Path) -> ClassifierRecord:
+    if not folder.is_dir():
+        raise InputError(
+            f"There is no classifier in {folder}. Run `{ctx.paths.command('fit', study)}` first, or name the folder of "
+            "one by --model."
+        )
+    record, names = read_record(folder), sample.card.label_names
+    if set(record.label_names) != set(names):
+        raise InputError(
+            f"The classifier of {folder} has the classes {', '.join(record.label_names)}, and {sample.name} has "
+            f"{', '.join(names)}. Name a classifier of this sample by --model."
+        )
+    return record
+
+
+def _stale(record: ClassifierRecord, folder: Path, sample: Sample, split: str) -> tuple[str, ...]:
+    if record.sample == sample.card.digest:
+        return ()
+    return (
+        f"The classifier of {folder} was fitted to another sample, or to another draw of {sample.name}: it may have "
+        f"learned from texts of the {split} split.",
+    )
+
+
+def _texts_of(ctx: Context, study: str, sample: Sample) -> dict[str, LabelledTexts]:
+    spec, names = ctx.sample(ctx.study(study).sample), sample.card.label_names
+    places = text_places(sample, spec, ctx.paths.root) if isinstance(spec, SampleSpec) else {}
+    return {
+        split: LabelledTexts(rows.texts, [int(label) for label in rows.labels], names, places)
+        for split, rows in sample.splits.items()
+    }
+
+
+def _schemes(ctx: Context, study: str, sample: Sample, split: HeldOut, texts: LabelledTexts) -> SchemesCompared:
+    if split != "test":
+        raise InputError(
+            "A transfer keeps predictions for the test split alone, so that schemes are not compared here."
+        )
+    return compare_schemes(texts, read_predictions(ctx, study, sample).predictions)

@@ -1,0 +1,75 @@
+"""The tables of `finetune-alf errors`: what fits a terminal, and what takes its place where it does not fit."""
+
+import numpy as np
+
+from fake_findings import LABELS, fake_errors, texts_of
+from finetune_alf.cli.errors_tables import lines_of, shortened
+
+
+def shown(document, n=20, width=100):
+    return "\n".join(lines_of(document, n, width))
+
+
+def test_the_tables_are_those_of_the_findings():
+    assert (
+        shown(fake_errors())
+        == """\
+models/minilm, fitted by baseline: 4 of 5 test texts of films are right (.800)
+
+class  texts  recall  precision  as bad  as fair  as good
+bad        2    .500      1.000       1        1        0
+fair       2   1.000       .667       0        2        0
+good       1   1.000      1.000       0        0        1
+
+Texts that are wrong, the surest first: 1
+sure  true -> predicted  place     text
+.800  bad -> fair        in.csv:3  text 1
+
+Agreement of two fits beyond chance (Cohen's kappa): of two schemes, and of two seeds of the same one
+scheme  seeds  plain  probe  other
+plain       3   0.61
+probe       2   0.35   1.00
+other       1   0.61   0.41      –
+
+Texts on which schemes disagree, by how many do: 2
+bad: plain bad 2/3, probe fair 2/2, other good 1/1
+    in.csv:3  text 1
+good: plain good 3/3, probe bad 2/2, other good 1/1
+    text 3
+
+No label of the 5 test texts is likely wrong, by the classifier.
+
+Nothing else was found."""
+    )
+
+
+def test_where_the_matrix_is_too_wide_the_pairs_that_are_confused_most_are_listed():
+    text = shown(fake_errors(), width=50)
+    assert "as bad" not in text
+    assert "true -> predicted  texts\nbad -> fair            1" in text
+
+
+def test_so_many_texts_of_each_kind_are_shown_and_the_number_of_all():
+    wrong = np.array([[0.0, 0.0, 1.0]] * 5)
+    text = shown(fake_errors(probabilities=wrong), n=1)
+    assert "Texts that are wrong, the surest first: 1 of 4" in text
+    assert "Texts on which schemes disagree, by how many do: 1 of 2" in text
+    assert "text 0" in text
+    assert "text 2" not in text
+
+
+def test_what_there_is_nothing_of_is_said():
+    right = np.eye(3)[LABELS]
+    text = shown(fake_errors(predictions={"plain": {1: LABELS}}, probabilities=right))
+    assert "No text is wrong." in text
+    assert "The transfer has 1 scheme with predictions" in text
+    assert "The schemes agree on every text" in shown(fake_errors(predictions={"a": {1: LABELS}, "b": {1: LABELS}}))
+    assert "kappa" not in shown(fake_errors(predictions=None))
+
+
+def test_a_text_is_one_line_of_the_width_of_the_terminal_that_the_terminal_does_not_obey():
+    assert shortened("one\n two\x1b[31m", 20) == "one two?[31m"
+    assert shortened("a" * 30, 10) == "aaaaaaa..."
+    assert shortened(("first", "second"), 30) == "first | second"
+    lines = list(lines_of(fake_errors(texts_of(LABELS, text="long " * 50)), 20, 60))
+    assert max(len(line) for line in lines if "long" in line) == 60
