@@ -1,8 +1,13 @@
 """`finetune-alf predict`: tables in, labelled tables out, whatever their format, chunk by chunk."""
 
 import csv
+import gzip
 import io
 import json
+import os
+import signal
+import weakref
+from datetime import date
 
 import pytest
 import torch
@@ -11,10 +16,11 @@ from click.testing import CliRunner
 from finetune_alf.classifier.calibration import calibration_of
 from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.folder import load_classifier, write_folder
-from finetune_alf.classifier.labelling import labelled_rows
+from finetune_alf.classifier.labelling import labelled_chunks
 from finetune_alf.cli.entry import group
-from finetune_alf.data.table import open_table
+from finetune_alf.data.table import Table, open_table
 from finetune_alf.encoder.load import load_encoder
+from finetune_alf.errors import DataError
 from tiny import BAD, GOOD, save_tiny, tiny_recipe
 
 TEXTS, NAMES = (*GOOD, *BAD), ("très mal", "good")
@@ -56,6 +62,13 @@ def table(delimiter=",", texts=TEXTS, name="text"):
 
 def rows_of(text, delimiter=","):
     return list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
 
 
 def check(rows, expected):
@@ -121,15 +134,184 @@ def test_a_row_without_text_has_no_label_and_a_column_label_of_the_file_stays(ro
     assert "2 rows, 1 of them without text" in result.stderr
 
 
-def test_chunks_are_read_one_at_a_time_and_change_nothing(root, tmp_path, expected):
-    (tmp_path / "in.csv").write_text(table())
-    classifier, source = load_classifier(root / "models" / "tiny"), open_table(tmp_path / "in.csv", ("text",), "")
-    chunks = list(labelled_rows(classifier, source, ("text",), chunk=3))
-    assert [len(chunk) for chunk in chunks] == [3, 3, 2]
-    assert [row[2] for chunk in chunks for row in chunk] == [name for name, _ in expected]
+class CountedTable(Table):
+    """A table that counts the rows that were taken from it."""
+
+    n_taken = 0
+
+    def rows(self):
+        for row in super().rows():
+            self.n_taken += 1
+            yield row
+
+
+def counted(path):
+    return CountedTable(**vars(open_table(path, ("text",), "")))
+
+
+def test_rows_are_held_a_chunk_at_a_time_and_chunks_change_nothing(root, tmp_path, expected):
+    (tmp_path / "in.csv").write_text(table(texts=TEXTS * 2))
+    classifier, source = load_classifier(root / "models" / "tiny"), counted(tmp_path / "in.csv")
+    labels, taken, kept = [], [], None
+    for chunk in labelled_chunks(classifier, source, ("text",), chunk=3):
+        assert kept is None or kept() is None  # nobody holds the chunk before
+        labels += [row[2] for row in chunk.rows]
+        taken.append(source.n_taken)
+        kept = weakref.ref(chunk)
+        del chunk
+    assert taken == [3, 6, 9, 12, 15, 16]
+    assert labels == [name for name, _ in expected] * 2
+
+
+def test_a_bad_row_is_met_when_its_chunk_is_read(root, tmp_path):
     (tmp_path / "in.csv").write_text(table() + "8,one,too many\n")
-    first = next(labelled_rows(classifier, source, ("text",), chunk=3))
-    assert len(first) == 3  # the bad row below is not reached yet
+    classifier, source = load_classifier(root / "models" / "tiny"), open_table(tmp_path / "in.csv", ("text",), "")
+    chunks = labelled_chunks(classifier, source, ("text",), chunk=4)
+    assert [len(next(chunks).rows), len(next(chunks).rows)] == [4, 4]
+    with pytest.raises(DataError, match=r"in\.csv:10: must have 2 fields"):
+        next(chunks)
+
+
+def test_the_position_grows_batch_by_batch_to_the_end_of_the_table(root, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist([{"text": text} for text in TEXTS]), tmp_path / "in.parquet")
+    (tmp_path / "in.csv").write_text(table())
+    classifier = load_classifier(root / "models" / "tiny")
+    for name, unit in (("in.parquet", "rows"), ("in.csv", "B")):
+        source, positions = open_table(tmp_path / name, ("text",), ""), []
+        assert len(list(labelled_chunks(classifier, source, ("text",), positions.append, chunk=5))) == 2
+        assert source.unit == unit
+        assert positions == sorted(positions)
+        assert positions[-1] == source.total
+
+
+class Once(io.BytesIO):
+    """Standard input of which every byte can be read once; `at_end` is called when all is read."""
+
+    def __init__(self, content, at_end=None):
+        super().__init__(content)
+        self.at_end = at_end
+
+    def seekable(self):
+        return False
+
+    def read(self, size=-1):
+        got = super().read(min(size, 4096) if size >= 0 else 4096)
+        if size and not got and self.at_end:
+            self.at_end()
+        return got
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        table().encode(),
+        b"\xef\xbb\xbf" + table(";").encode(),
+        gzip.compress(table("\t").encode()),
+        b'\xef\xbb\xbf{"id": 0, "text": "warm fine meal"}\n',
+        gzip.compress(b'{"id": 0, "text": "warm fine meal"}\n'),
+    ],
+    ids=["csv", "mark", "gzip", "objects", "objects-gzip"],
+)
+def test_standard_input_is_recognised_by_its_first_part(root, content, expected):
+    result = predict(root, "-", given=Once(content))
+    assert result.exit_code == 0, result.output
+    is_object = b"{" in content or result.stdout.startswith("{")
+    rows = [json.loads(line) for line in result.stdout.splitlines()] if is_object else rows_of(result.stdout)
+    check(rows, expected[: len(rows)])
+
+
+def test_standard_input_longer_than_its_first_part_is_read_to_the_end(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "nowhere"))
+    rows = table(texts=["warm fine meal " * 40] * 300)
+    result = predict(root, "-", given=Once(rows.encode()))
+    assert [row["id"] for row in rows_of(result.stdout)] == [str(index) for index in range(300)]
+    assert "300 texts have 12 tokens or more" in result.stderr
+    result = predict(root, "-", given=Once((rows + "300,one,too many\n").encode()))
+    assert result.exit_code == 3
+    assert result.stderr.startswith("standard input:302: must have 2 fields")
+
+
+def test_parquet_on_standard_input_is_refused_by_name(root):
+    result = predict(root, "-", given=Once(b"PAR1\x15\x04"))
+    assert result.exit_code == 3
+    assert result.stderr.startswith("cannot read Parquet from standard input")
+
+
+def test_an_interrupt_leaves_no_file(root, tmp_path):
+    stop = lambda: os.kill(os.getpid(), signal.SIGINT)  # noqa: E731
+    rows = table(texts=["warm fine meal " * 10] * 3000)
+    result = predict(root, "-", "--out", str(tmp_path / "out.csv"), given=Once(rows.encode(), stop))
+    assert result.exit_code == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_leaves_ends_it_without_a_word(root, tmp_path, monkeypatch, capfd):
+    reading, writing = os.pipe()
+    os.close(reading)
+    (tmp_path / "in.csv").write_text(table())
+    with open(writing, "w") as closed:
+        monkeypatch.setattr("sys.stdout", closed)
+        words = ["predict", "tiny", str(tmp_path / "in.csv"), "--root", str(root)]
+        with pytest.raises(SystemExit) as end:
+            group(words)
+        monkeypatch.undo()
+    assert end.value.code == 141
+    assert capfd.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar_a_log_and_quiet_ones_get_none(root, tmp_path, monkeypatch):
+    (tmp_path / "in.csv").write_text(table())
+    words = ["predict", "tiny", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv"), "--root", str(root)]
+    shown = {}
+    for name, more in (("terminal", []), ("quiet", ["--quiet"])):
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        with pytest.raises(SystemExit):
+            group([*words, *more])
+        shown[name] = terminal.getvalue()
+        monkeypatch.undo()
+    assert "predict: 100%" in shown["terminal"]
+    assert shown["quiet"] == ""
+    assert "%" not in CliRunner().invoke(group, words).stderr
+
+
+def test_columns_of_any_type_are_kept(root, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    row = {"text": "warm fine meal", "day": date(2026, 1, 2), "tags": ["a", "é"], "share": float("nan"), "new": True}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "in.parquet")
+    found = json.loads(predict(root, str(tmp_path / "in.parquet")).stdout)
+    assert [found[name] for name in row] == ["warm fine meal", "2026-01-02", ["a", "é"], None, True]
+    assert predict(root, str(tmp_path / "in.parquet"), "--out", str(tmp_path / "out.csv")).exit_code == 0
+    (cells,) = rows_of((tmp_path / "out.csv").read_text())
+    assert [cells[name] for name in row] == ["warm fine meal", "2026-01-02", '["a", "é"]', "", "true"]
+
+
+def test_objects_may_lack_a_key_and_half_a_surrogate_stays_as_it_was(root):
+    given = '{"text": "warm fine meal", "note": "\\ud83d"}\n{"text": "cold sad meal"}\n'
+    first, second = (json.loads(line) for line in predict(root, "-", given=given).stdout.splitlines())
+    assert (first["note"], second["note"]) == ("\ud83d", None)
+    result = predict(root, "-", given=given + '{"text": "fine", "more": 1}\n')
+    assert result.exit_code == 3
+    assert result.stderr.startswith("standard input:3: has the key 'more'")
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("in.csv", "it is the table that is read"), ("no/out.csv", "there is no folder no"), ("out.xlsx", "extensions")],
+)
+def test_what_cannot_be_written_is_named_before_anything_is_loaded(root, tmp_path, monkeypatch, out, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.csv").write_text(table(texts=()))
+    result = CliRunner().invoke(group, ["predict", "nothing", "in.csv", "--out", out])
+    assert result.exit_code == 3
+    assert message in result.stderr
+    assert (tmp_path / "in.csv").read_text() == "id,text\n"
 
 
 @pytest.mark.parametrize(

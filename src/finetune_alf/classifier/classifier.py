@@ -1,7 +1,8 @@
 """Classifier: an encoder with its head, or with a probe on it, that gives texts their probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,14 +11,20 @@ from numpy.typing import NDArray
 from finetune_alf.classifier.calibration import softmax
 from finetune_alf.classifier.probe import Probe
 from finetune_alf.compute import Precision
+from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.tokens import Texts
 from finetune_alf.jobs.linear import token_features
 from finetune_alf.recipe.recipe import Pooling
-from finetune_alf.train.batches import TokenizedSplit
-from finetune_alf.train.evaluate import EVALUATION_BATCH, outputs_of
+from finetune_alf.train.batches import batches_by_length
+from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.forward.protocol import forward_of
 from finetune_alf.train.forward.table import TokenTable
+
+Report = Callable[[float], None]
+"""Is given the part of the texts that is done, from 0 to 1."""
+
+BatchLogits = Callable[[TokenTable, Sequence[int]], NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,22 +44,49 @@ class Classifier:
 
         Texts run in batches of similar length, packed where the encoder's family has a packed forward pass.
         """
-        return softmax(self.logits(texts, batch) / self.temperature)
+        return self.probabilities_of(self.tokens(texts), batch)
 
     def logits(self, texts: Texts, batch: int = EVALUATION_BATCH) -> NDArray[np.float64]:
         """Return the logits of texts or pairs, (n, classes)."""
-        if not texts:
-            return np.empty((0, len(self.label_names)))
-        model = self.encoder.model.eval()
-        device = next(model.parameters()).device
-        table = TokenTable.of(self.encoder.tokenize(texts, self.max_tokens), device)
-        if self.probe is not None:
-            features = token_features(self.encoder, table, self.pooling, self.precision, batch)
-            return self.probe.logits(features)
-        forward = forward_of(model, 0, self.encoder.identity, self.pooling)
-        split = TokenizedSplit(table, torch.zeros(len(table), dtype=torch.int64, device=device))
-        logits = outputs_of(forward, split, self.precision, batch=batch, features=None)  # (n, classes)
-        return logits.cpu().numpy().astype(np.float64)
+        return self.logits_of(self.tokens(texts), batch)
+
+    def tokens(self, texts: Texts) -> TokenTable:
+        """Return the tokens of texts or pairs on the model's device, at most `max_tokens` of each."""
+        return TokenTable.of(self.encoder.tokenize(texts, self.max_tokens), self._device)
+
+    def probabilities_of(
+        self, tokens: TokenTable, batch: int = EVALUATION_BATCH, report: Report = lambda done: None
+    ) -> NDArray[np.float64]:
+        """Return the calibrated probabilities of these texts, (n, classes); `report` is given the part that is done."""
+        return softmax(self.logits_of(tokens, batch, report) / self.temperature)
+
+    @torch.inference_mode()
+    def logits_of(
+        self, tokens: TokenTable, batch: int = EVALUATION_BATCH, report: Report = lambda done: None
+    ) -> NDArray[np.float64]:
+        """Return the logits of these texts, (n, classes); `report` is given the part that is done."""
+        logits = np.empty((len(tokens), len(self.label_names)))
+        of_batch, n_done = self._probe_logits if self.probe else self._model_logits(), 0
+        with autocast(self._device, self.precision):  # around all batches, so that weights are cast to bf16 once
+            for rows in batches_by_length(tokens.lengths, batch):
+                logits[rows] = of_batch(tokens, rows)
+                n_done += int(tokens.lengths[rows].sum())
+                report(n_done / len(tokens.input_ids))
+        return logits
+
+    def _model_logits(self) -> BatchLogits:
+        forward = forward_of(self.encoder.model.eval(), 0, self.encoder.identity, self.pooling)
+        return lambda tokens, rows: forward(tokens, rows).float().cpu().numpy()
+
+    def _probe_logits(self, tokens: TokenTable, rows: Sequence[int]) -> NDArray[np.float64]:
+        assert self.probe is not None  # noqa: S101 - the caller has checked it
+        features = token_features(self.encoder, tokens.select(rows), self.pooling, self.precision, len(rows))
+        return self.probe.logits(features)
+
+    @property
+    def _device(self) -> torch.device:
+        device: torch.device = next(self.encoder.model.parameters()).device
+        return device
 
     def names(self, probabilities: NDArray[np.float64]) -> Sequence[str]:
         """Return the name of the most probable class of each row."""

@@ -1,6 +1,8 @@
 """The rows of a table with the class of each and its probabilities, in chunks, so that memory stays constant."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from finetune_alf.classifier.classifier import Classifier
@@ -12,34 +14,65 @@ CHUNK = 2048
 """So many rows are in memory at once; those of a chunk run in batches of similar length."""
 
 
+@dataclass(frozen=True)
+class LabelledChunk:
+    """Rows with what `added_columns` names.
+
+    `n_empty` is how many have no text, and no class. `n_full` is how many have as many tokens as the classifier reads,
+    or more.
+    """
+
+    rows: Sequence[Row]
+    n_empty: int
+    n_full: int
+
+
 def added_columns(columns: Sequence[str], label_names: Sequence[str]) -> list[str]:
     """Return the names of what is added to a row; they start with `predicted.` where the table has one of them."""
     names = ["label", "probability", *(f"probability.{name}" for name in label_names)]
     return [f"predicted.{name}" for name in names] if set(names) & set(columns) else names
 
 
-def labelled_rows(classifier: Classifier, table: Table, text: Sequence[str], chunk: int = CHUNK) -> Iterator[list[Row]]:
-    """Yield the rows in order, chunk by chunk, with what `added_columns` names.
+def labelled_chunks(
+    classifier: Classifier,
+    table: Table,
+    text: Sequence[str],
+    report: Callable[[int], None] = lambda position: None,
+    chunk: int = CHUNK,
+) -> Iterator[LabelledChunk]:
+    """Yield the rows in order, chunk by chunk; `report` is given the position in the table, batch by batch.
 
     `text` has the column of the text, or the two of a pair. A row without text has neither class nor probabilities.
     Raises DataError as `Table.rows` does, and RowError for a text that is no string.
     """
     at = [table.columns.index(column) for column in text]
-    rows = table.rows()
+    rows, start = table.rows(), 0
     while found := list(islice(rows, chunk)):
-        texts: dict[int, Text] = {}
-        for index, (where, values) in enumerate(found):
-            parts = [values[each] for each in at]
-            if not any(map(is_empty, parts)):
-                first, *others = (check_text(part, where) for part in parts)
-                texts[index] = (first, others[0]) if others else first
-        added = dict(zip(texts, _added(classifier, list(texts.values())), strict=True))
-        nothing = (None,) * (2 + len(classifier.label_names))
-        yield [(*values, *added.get(index, nothing)) for index, (_, values) in enumerate(found)]
+        share = partial(_report_share, report, start, table.position)
+        start = table.position
+        yield _labelled(classifier, found, at, share)
 
 
-def _added(classifier: Classifier, texts: Sequence[Text]) -> list[Row]:
-    """Return the class, its probability and those of all classes, for each text."""
-    probabilities = classifier.probabilities(texts)
+def _report_share(report: Callable[[int], None], start: int, end: int, done: float) -> None:
+    report(round(start + done * (end - start)))
+
+
+def _labelled(
+    classifier: Classifier, found: Sequence[tuple[str, Row]], at: Sequence[int], report: Callable[[float], None]
+) -> LabelledChunk:
+    texts: dict[int, Text] = {}
+    for index, (where, values) in enumerate(found):
+        parts = [values[each] for each in at]
+        if not any(map(is_empty, parts)):
+            first, *others = (check_text(part, where) for part in parts)
+            texts[index] = (first, others[0]) if others else first
+    tokens = classifier.tokens(list(texts.values()))
+    probabilities = classifier.probabilities_of(tokens, report=report)
     names = classifier.names(probabilities)
-    return [(name, max(row), *row) for name, row in zip(names, probabilities.tolist(), strict=True)]
+    added: dict[int, Row] = {
+        index: (name, max(row), *row) for index, name, row in zip(texts, names, probabilities.tolist(), strict=True)
+    }
+    nothing = (None,) * (2 + len(classifier.label_names))
+    rows = [(*values, *added.get(index, nothing)) for index, (_, values) in enumerate(found)]
+    n_full = int((tokens.lengths >= classifier.max_tokens).sum())
+    return LabelledChunk(rows, len(found) - len(texts), n_full)

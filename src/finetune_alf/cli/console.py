@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -29,7 +29,7 @@ class TerminalConsole:
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator["_Bar | _Lines"]:
         """Show progress towards a total."""
-        if not (sys.stderr.isatty() and os.environ.get("TERM") != "dumb"):
+        if not _is_terminal(sys.stderr):
             yield _Lines(label, total)
             return
         from tqdm import tqdm
@@ -40,6 +40,26 @@ class TerminalConsole:
                 yield _Bar(bar)
             finally:
                 self._in_bar = False
+
+
+@contextmanager
+def position_bar(label: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+    """Yield a function that shows on standard error how far something is; nothing is shown but on a terminal."""
+    if not _is_terminal(sys.stderr):
+        yield lambda position: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=label, total=total, unit=unit, unit_scale=True, file=sys.stderr, dynamic_ncols=True) as bar:
+        yield lambda position: _move(bar, position)
+
+
+def _move(bar: Any, position: int) -> None:
+    bar.update(position - bar.n)
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 class _Bar:

@@ -1,23 +1,26 @@
 """`finetune-alf predict`: label the rows of a table by a saved classifier."""
 
 import re
-import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
+from finetune_alf.cli.console import duration, position_bar
 from finetune_alf.cli.output import is_quiet, quiet_option, say_at_once
 from finetune_alf.cli.project import root_option
 from finetune_alf.errors import InputError
 
 if TYPE_CHECKING:
     from finetune_alf.classifier.classifier import Classifier
+    from finetune_alf.classifier.labelling import LabelledChunk
+    from finetune_alf.data.readers.stream import Source
+    from finetune_alf.data.table import Table
 
 
 @click.command(
@@ -41,26 +44,62 @@ def predict(model: str, file: str, text: tuple[str, ...], out: Path | None, devi
     if len(text) > 2:
         raise InputError(f"--text: must be given once, or twice for pairs, but got {len(text)} columns.")
     say_at_once(f"Loading {model} ...")
-    from finetune_alf.classifier.labelling import added_columns, labelled_rows
-    from finetune_alf.data.readers.format import table_suffix
-    from finetune_alf.data.readers.table import DELIMITERS
-    from finetune_alf.data.table import open_table, writing
+    from finetune_alf.classifier.labelling import added_columns, labelled_chunks
+    from finetune_alf.data.readers.table import DELIMITERS, check_suffix
+    from finetune_alf.data.table import check_destination, open_table, writing
 
     text = text or ("text",)
-    with _file(file) as path:
-        table = open_table(path, text, "Name the column of the text by --text.")
-        classifier = _loaded(model, root, device)
-        added = added_columns(table.columns, classifier.label_names)
-        usual = suffix if (suffix := table_suffix(path)) in DELIMITERS else ".jsonl"
-        started, n_rows, n_empty = time.monotonic(), 0, 0
-        with writing(out, (*table.columns, *added), usual) as write:
-            for rows in labelled_rows(classifier, table, text):
-                write(rows)
-                n_rows += len(rows)
-                n_empty += sum(row[-1] is None for row in rows)
+    if out is not None:
+        check_destination(out, None if file == "-" else Path(file))
+    table = open_table(_source(file), text, "Name the column of the text by --text.")
+    classifier = _loaded(model, root, device)
+    columns = (*table.columns, *added_columns(table.columns, classifier.label_names))
+    usual = suffix if (suffix := check_suffix(table.source)) in DELIMITERS else ".jsonl"
+    summary = _Summary(columns[len(table.columns)], classifier.max_tokens)
+    with writing(out, columns, usual) as write, _progress(table, out) as show:
+        for chunk in labelled_chunks(classifier, table, text, show):
+            write(chunk.rows)
+            summary.add(chunk)
     if not is_quiet():
-        left = f", {n_empty:,} of them without text and left without label" if n_empty else ""
-        click.echo(f"{n_rows:,} rows{left}, in {time.monotonic() - started:.1f} s; label in {added[0]!r}.", err=True)
+        click.echo(str(summary), err=True)
+
+
+@dataclass
+class _Summary:
+    """What is said about all rows at the end."""
+
+    column: str
+    max_tokens: int
+    started: float = field(default_factory=time.monotonic)
+    n_rows: int = 0
+    n_empty: int = 0
+    n_full: int = 0
+
+    def add(self, chunk: "LabelledChunk") -> None:
+        self.n_rows += len(chunk.rows)
+        self.n_empty += chunk.n_empty
+        self.n_full += chunk.n_full
+
+    def __str__(self) -> str:
+        seconds = time.monotonic() - self.started
+        empty = f", {self.n_empty:,} of them without text and left without label" if self.n_empty else ""
+        lines = [f"{self.n_rows:,} rows{empty}, in {duration(seconds)}; label in {self.column!r}."]
+        if self.n_full:
+            lines.append(f"{self.n_full:,} texts have {self.max_tokens} tokens or more; no more than those are read.")
+        return "\n".join(lines)
+
+
+def _progress(table: "Table", out: Path | None) -> AbstractContextManager[Callable[[int], None]]:
+    """Return a bar, unless the rows themselves go to the terminal."""
+    if is_quiet() or (out is None and sys.stdout.isatty()):
+        return nullcontext(lambda position: None)
+    return position_bar("predict", table.total, table.unit)
+
+
+def _source(file: str) -> "Source":
+    from finetune_alf.data.readers.stream import standard_input
+
+    return standard_input(sys.stdin.buffer) if file == "-" else Path(file)
 
 
 def _loaded(model: str, root: Path, device: str) -> "Classifier":
@@ -77,19 +116,3 @@ def _loaded(model: str, root: Path, device: str) -> "Classifier":
             raise InputError(f"{model}: there is no such folder of a classifier. {way_out} a folder that `fit` wrote.")
         folder = paths.model(model)
     return load_classifier(folder, str(resolve_device(device)))
-
-
-@contextmanager
-def _file(file: str) -> Iterator[Path]:
-    """Yield the path of a table; standard input is kept in a file, as its delimiter is not known beforehand."""
-    if file != "-":
-        yield Path(file)
-        return
-    with TemporaryDirectory() as folder:
-        stdin = sys.stdin.buffer
-        start = stdin.read(1 << 16)
-        path = Path(folder) / ("stdin.jsonl" if start.lstrip().startswith(b"{") else "stdin.csv")
-        with path.open("wb") as kept:
-            kept.write(start)
-            shutil.copyfileobj(stdin, kept)
-        yield path

@@ -2,19 +2,23 @@
 
 import csv
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.readers.delimited import header_of
 from finetune_alf.data.readers.format import PLAIN, FileFormat
+from finetune_alf.data.readers.json_lines import read_objects
 from finetune_alf.data.readers.names import column_names
+from finetune_alf.data.readers.parquet import read_any, shape_of
 from finetune_alf.data.readers.recognise import find_delimiter
+from finetune_alf.data.readers.stream import Source, TextStream, file_stream
 from finetune_alf.data.readers.table import (
     DELIMITERS,
     JSON_LINES,
@@ -31,34 +35,69 @@ WRITTEN = (*DELIMITERS, *JSON_LINES)
 """The extensions of files that can be written."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
-    """A table file, with the names of the columns that can be read."""
+    """A table with the names of its columns, read row by row.
 
-    path: Path
+    `needed` are the columns that every row must have. `total` is its number of rows if it is Parquet, or else of bytes,
+    None where that is not known; `position` is how many of them were read.
+    """
+
+    source: Source
     columns: tuple[str, ...]
+    needed: tuple[str, ...]
     form: FileFormat
+    total: int | None
+    position: int = 0
+
+    @property
+    def unit(self) -> Literal["B", "rows"]:
+        """What total and position count."""
+        return "B" if isinstance(self.source, TextStream) else "rows"
 
     def rows(self) -> Iterator[tuple[str, Row]]:
         """Yield the place of each row, for messages, and its values; raises DataError as `read_table` does."""
-        for number, values in read_table(self.path, self.columns, self.columns, form=self.form):
-            yield f"{self.path}{row_separator(self.path)}{number}", values
+        separator = row_separator(self.source)
+        for number, values in self._numbered():
+            self.position = self.source.n_read if isinstance(self.source, TextStream) else number
+            yield f"{self.source}{separator}{number}", values
+
+    def _numbered(self) -> Iterator[tuple[int, tuple[object, ...]]]:
+        if isinstance(self.source, TextStream):
+            if self.source.suffix in JSON_LINES:
+                return read_objects(self.source, self.columns, self.needed)
+            return read_table(self.source, self.columns, form=self.form)
+        return read_any(self.source, self.columns)
 
 
-def open_table(path: Path, wanted: Sequence[str], way_out: str) -> Table:
-    """Return a table that must have the columns `wanted`, by which its delimiter is recognised.
+def open_table(given: Source, wanted: Sequence[str], way_out: str) -> Table:
+    """Return the table of a file or stream; it must have the columns `wanted`, by which a delimiter is recognised.
 
     `way_out` says where the wanted ones are named.
 
     Raises DataError, naming the file, where it cannot be read or has no such columns.
     """
-    suffix, form = check_suffix(path), PLAIN
-    check_is_file(path)
+    suffix, form = check_suffix(given), PLAIN
+    check_is_file(given)
+    if isinstance(given, Path) and suffix == ".parquet":
+        columns, n_rows = shape_of(given)
+        check_columns(str(given), wanted, columns, way_out)
+        return Table(given, columns, tuple(wanted), form, n_rows)
+    source = given if isinstance(given, TextStream) else file_stream(given)
     if suffix in DELIMITERS:
-        form = replace(PLAIN, delimiter=find_delimiter(path, wanted, PLAIN, DELIMITERS[suffix]))
-    columns = header_of(path, form.delimiter) if form.delimiter else column_names(path)
-    check_columns(str(path), wanted, columns, way_out)
-    return Table(path, columns, form)
+        form = replace(PLAIN, delimiter=find_delimiter(source, wanted, PLAIN, DELIMITERS[suffix]))
+    columns = header_of(source, form.delimiter) if form.delimiter else column_names(source)
+    check_columns(str(source), wanted, columns, way_out)
+    return Table(source, columns, tuple(wanted), form, source.n_bytes)
+
+
+def check_destination(out: Path, given: Path | None) -> None:
+    """Raise InputError unless rows of the table `given` can be written to this file."""
+    check_suffix_written(out)
+    if not out.parent.is_dir():
+        raise InputError(f"cannot write {out}: there is no folder {out.parent}. Make it, or name another file.")
+    if given is not None and out.exists() and given.exists() and out.samefile(given):
+        raise InputError(f"cannot write {out}: it is the table that is read. Name another file.")
 
 
 def check_suffix_written(out: Path) -> str:
@@ -71,31 +110,61 @@ def check_suffix_written(out: Path) -> str:
 
 @contextmanager
 def writing(out: Path | None, columns: Sequence[str], usual: str = ".csv") -> Iterator[WriteRows]:
-    """Yield a function that writes rows to a file by its extension, or to standard output as `usual` says.
+    """Yield a function that writes rows to a file by its extension, or to standard output as `usual` says, in UTF-8.
 
-    The file is there once all is written, and not before. Raises InputError for another extension.
+    The file is there once all is written, and not before.
     """
     if out is None:
-        yield _writer(sys.stdout, columns, usual)
+        yield _writer(sys.stdout.buffer, columns, usual)
         return
     suffix = check_suffix_written(out)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="") as file:
+        with part.open("wb") as file:
             yield _writer(file, columns, suffix)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _writer(file: IO[str], columns: Sequence[str], suffix: str) -> WriteRows:
+class _Text:
+    """A binary file that text is written to; half of a surrogate pair, which JSON allows, is written as in JSON."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(text.encode("utf-8", "backslashreplace"))
+
+
+def _writer(file: IO[bytes], columns: Sequence[str], suffix: str) -> WriteRows:
+    text = _Text(file)
     if suffix in JSON_LINES:
 
         def write_objects(rows: Sequence[Row]) -> None:
             for row in rows:
-                file.write(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n")
+                values = dict(zip(columns, map(_json_value, row), strict=True))
+                text.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+            file.flush()
 
         return write_objects
-    writer = csv.writer(file, delimiter=DELIMITERS[suffix], lineterminator="\n")
+    writer = csv.writer(text, delimiter=DELIMITERS[suffix], lineterminator="\n")
     writer.writerow(columns)
-    return writer.writerows
+
+    def write_rows(rows: Sequence[Row]) -> None:
+        writer.writerows([_csv_value(value) for value in row] for row in rows)
+        file.flush()
+
+    return write_rows
+
+
+def _json_value(value: object) -> object:
+    """Return a value that JSON has; it has no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv_value(value: object) -> object:
+    """Return what stands in a cell: lists, objects and booleans as in JSON, an empty cell for NaN."""
+    if isinstance(value, bool | list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -4,13 +4,13 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from finetune_alf.data.faults import Faults, report
 from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.readers.format import PLAIN, FileFormat
-from finetune_alf.data.readers.lines import MAX_LINE_BYTES, numbered_lines
+from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.data.readers.recognise import check_header, find_delimiter
+from finetune_alf.data.readers.stream import MAX_LINE_BYTES, Source, beginning_of
 from finetune_alf.errors import DataError, RowError
 
 LONG_FIELD = 131_072
@@ -20,7 +20,7 @@ UNQUOTED = "If the file is written without quoting, set `quoting: none` of the s
 
 
 def read_delimited(
-    path: Path,
+    path: Source,
     columns: Sequence[str],
     delimiter: str,
     form: FileFormat = PLAIN,
@@ -59,9 +59,9 @@ def read_delimited(
         report(RowError(f"{path}:{record.line}", problem, f"Close the quote. {UNQUOTED}"), faults)
 
 
-def header_of(path: Path, delimiter: str, form: FileFormat = PLAIN) -> tuple[str, ...]:
+def header_of(path: Source, delimiter: str, form: FileFormat = PLAIN) -> tuple[str, ...]:
     """Return the names in the first line."""
-    first = next(_records(path, delimiter, form, None), None)
+    first = next(_records(beginning_of(path), delimiter, form, None), None)
     header = first.fields if first else []
     check_columns(str(path), (), header)
     return tuple(header)
@@ -110,7 +110,7 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"-?\d+(\.\d+)?", text.strip()) is not None
 
 
-def _records(path: Path, delimiter: str, form: FileFormat, faults: Faults | None) -> Iterator[_Record]:
+def _records(path: Source, delimiter: str, form: FileFormat, faults: Faults | None) -> Iterator[_Record]:
     csv.field_size_limit(MAX_LINE_BYTES)
     raw: list[tuple[int, str]] = []
 
@@ -136,7 +136,7 @@ def _records(path: Path, delimiter: str, form: FileFormat, faults: Faults | None
             yield _Record(fields, first, last, tuple(text for _, text in raw))
 
 
-def _quote_error(path: Path, numbers: Sequence[int], error: csv.Error) -> DataError:
+def _quote_error(path: Source, numbers: Sequence[int], error: csv.Error) -> DataError:
     first, last = (numbers[0], numbers[-1]) if numbers else (1, 1)
     if last > first and ("limit" in str(error) or "end of data" in str(error)):
         return _unclosed(path, first, last)
@@ -145,6 +145,6 @@ def _quote_error(path: Path, numbers: Sequence[int], error: csv.Error) -> DataEr
     return RowError(f"{path}:{first}", f"must be delimited text, but got: {error}{over}", way_out)
 
 
-def _unclosed(path: Path, first: int, last: int) -> RowError:
+def _unclosed(path: Source, first: int, last: int) -> RowError:
     problem = f"must be delimited text, but the quote that opens in line {first} is not closed up to line {last}"
     return RowError(f"{path}:{first}", problem, f"Close the quote. {UNQUOTED}")

@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from finetune_alf.data.faults import Faults, report
 from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.lines import numbered_lines
-from finetune_alf.errors import DataError
+from finetune_alf.data.readers.stream import Source, beginning_of
+from finetune_alf.errors import DataError, RowError
 
 
 def read_json_lines(
-    path: Path, columns: Sequence[str], form: FileFormat = PLAIN, faults: Faults | None = None
+    path: Source, columns: Sequence[str], form: FileFormat = PLAIN, faults: Faults | None = None
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Yield each line's number and the values of its columns; blank lines are skipped.
 
@@ -32,9 +32,29 @@ def read_json_lines(
             is_first = False
 
 
-def keys_of(path: Path, encoding: str = "utf-8") -> tuple[str, ...]:
+def read_objects(
+    path: Source, columns: Sequence[str], needed: Sequence[str]
+) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Yield each line's number and the values of its columns, None where an object lacks one that is not needed.
+
+    A key that is no column is a DataError: it would be lost.
+    """
+    for number, line in numbered_lines(path):
+        if line.strip():
+            location = f"{path}:{number}"
+            row = _object(line, location)
+            check_columns(location, needed, list(row))
+            if others := [key for key in row if key not in columns]:
+                problem = f"has the key {others[0]!r}, which the first row does not have"
+                raise RowError(location, problem, "Give the first row all keys, with null where it has no value.")
+            yield number, tuple(row.get(column) for column in columns)
+
+
+def keys_of(path: Source, encoding: str = "utf-8") -> tuple[str, ...]:
     """Return the keys of the first object."""
-    first = next(((number, line) for number, line in numbered_lines(path, encoding) if line.strip()), None)
+    first = next(
+        ((number, line) for number, line in numbered_lines(beginning_of(path), encoding) if line.strip()), None
+    )
     return tuple(_object(first[1], f"{path}:{first[0]}")) if first else ()
 
 

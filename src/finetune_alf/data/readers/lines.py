@@ -6,29 +6,24 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 from finetune_alf.data.faults import Faults, report
+from finetune_alf.data.readers.stream import MAX_LINE_BYTES, N_SEEN, Source, TextStream
 from finetune_alf.errors import DataError, RowError
 
-MAX_LINE_BYTES = 16 * 2**20
-"""Longer lines are refused, to limit memory."""
 
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
-_N_SEEN = 2**16
-"""By so many bytes it is decided how lines end."""
 
-
-def numbered_lines(path: Path, encoding: str = "utf-8", faults: Faults | None = None) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Source, encoding: str = "utf-8", faults: Faults | None = None) -> Iterator[tuple[int, str]]:
     """Yield each line's number, from 1, and its text with the line end, without a byte order mark.
 
     A line of another encoding, with a NUL byte or over MAX_LINE_BYTES goes to `faults`, or is a DataError without it.
     Lines of a file without line feeds end at carriage returns. A `.gz` file is unpacked.
     """
     with _opened(path) as file:
-        start = file.peek(_N_SEEN)[:_N_SEEN]
+        start = file.peek(N_SEEN)[:N_SEEN]
         if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
             yield from _wide_lines(path, file, encoding)
             return
@@ -47,7 +42,7 @@ def numbered_lines(path: Path, encoding: str = "utf-8", faults: Faults | None = 
                 yield number, text
 
 
-def find_encoding(path: Path) -> str:
+def find_encoding(path: Source) -> str:
     """Return utf-8 where the whole file is UTF-8, utf-16 where it begins as such, and else cp1252 or latin-1.
 
     Any bytes are latin-1; cp1252 has the quotes and dashes of Windows in addition.
@@ -58,7 +53,7 @@ def find_encoding(path: Path) -> str:
             return "utf-16"
         is_last = False
         while not is_last:
-            chunk = file.read(_N_SEEN)
+            chunk = file.read(N_SEEN)
             is_last = not chunk
             for name in list(decoders):
                 try:
@@ -69,13 +64,16 @@ def find_encoding(path: Path) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Source) -> Iterator[Any]:
     try:
-        if path.suffix.lower() == ".gz":
+        if isinstance(path, TextStream):
+            with path.opened() as stream:
+                yield stream
+        elif path.suffix.lower() == ".gz":
             with gzip.GzipFile(path) as packed:
                 yield packed
         else:
-            with path.open("rb", buffering=_N_SEEN) as plain:
+            with path.open("rb", buffering=N_SEEN) as plain:
                 yield plain
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: must be a whole gzip file, but got: {error}. Write or copy it again.") from error
@@ -83,7 +81,12 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _raw_lines(file: IO[bytes], end_at_returns: bool) -> Iterator[bytes]:
     if end_at_returns:
-        yield from (line + b"\n" for line in file.read().removesuffix(b"\r").split(b"\r"))
+        rest = b""
+        while part := file.read(N_SEEN):
+            *lines, rest = (rest + part).split(b"\r")
+            yield from (line + b"\n" for line in lines)
+        if rest:
+            yield rest + b"\n"
         return
     while line := file.readline(MAX_LINE_BYTES + 1):
         yield line
@@ -91,7 +94,7 @@ def _raw_lines(file: IO[bytes], end_at_returns: bool) -> Iterator[bytes]:
             line = file.readline(MAX_LINE_BYTES + 1)  # the rest of a line that is refused
 
 
-def _wide_lines(path: Path, file: IO[bytes], encoding: str) -> Iterator[tuple[int, str]]:
+def _wide_lines(path: Source, file: IO[bytes], encoding: str) -> Iterator[tuple[int, str]]:
     try:
         yield from enumerate(io.StringIO(file.read().decode(encoding), newline=None), 1)
     except UnicodeError as error:

@@ -7,10 +7,11 @@ from finetune_alf.data.readers.fasttext import COLUMNS, is_fasttext
 from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.json_lines import keys_of
 from finetune_alf.data.readers.parquet import readable_columns
+from finetune_alf.data.readers.stream import Source
 from finetune_alf.data.readers.table import DELIMITERS, check_is_file, check_suffix
 
 
-def column_names(path: Path, form: FileFormat = PLAIN) -> tuple[str, ...]:
+def column_names(path: Source, form: FileFormat = PLAIN) -> tuple[str, ...]:
     """Return the names of the columns that can be read; raises DataError, naming the file, as `read_table` does."""
     suffix = check_suffix(path)
     check_is_file(path)
@@ -20,4 +21,6 @@ def column_names(path: Path, form: FileFormat = PLAIN) -> tuple[str, ...]:
         return COLUMNS
     if suffix in (*DELIMITERS, ".txt"):
         return header_of(path, form.delimiter or DELIMITERS.get(suffix, "\t"), form)
-    return readable_columns(path) if suffix == ".parquet" else keys_of(path, form.encoding)
+    if suffix == ".parquet" and isinstance(path, Path):
+        return readable_columns(path)
+    return keys_of(path, form.encoding)

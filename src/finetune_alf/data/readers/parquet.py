@@ -8,6 +8,9 @@ from typing import Any
 from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.errors import DataError
 
+N_ROWS_AT_ONCE = 4096
+"""So many rows are in memory as Python's objects."""
+
 
 def read_parquet(
     path: Path, columns: Sequence[str], float_columns: Sequence[str] = ()
@@ -18,6 +21,21 @@ def read_parquet(
     """
     with _named_errors(path):
         yield from _rows(path, columns, float_columns)
+
+
+def read_any(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Yield each row's number, from 1, and its values, whatever their type; raises DataError as `read_parquet` does."""
+    with _named_errors(path):
+        yield from _rows(path, columns, None)
+
+
+def shape_of(path: Path) -> tuple[tuple[str, ...], int]:
+    """Return the names of all columns, and the number of rows; raises DataError as `read_parquet` does."""
+    import pyarrow.parquet as pq
+
+    with _named_errors(path), pq.ParquetFile(path) as file:
+        check_columns(str(path), (), file.schema_arrow.names)
+        return tuple(file.schema_arrow.names), file.metadata.num_rows
 
 
 def readable_columns(path: Path) -> tuple[str, ...]:
@@ -41,15 +59,19 @@ def _named_errors(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: must be a whole Parquet file, but got: {reason}. Write or copy it again.") from error
 
 
-def _rows(path: Path, columns: Sequence[str], float_columns: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
+def _rows(
+    path: Path, columns: Sequence[str], float_columns: Sequence[str] | None
+) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Yield the rows; without `float_columns` a column can have any type."""
     import pyarrow.parquet as pq
 
     number = 0
     with pq.ParquetFile(path) as file:
         check_columns(str(path), columns, file.schema_arrow.names)
-        for column in columns:
-            _check_type(path, column, file.schema_arrow.field(column).type, column in float_columns)
-        for batch in file.iter_batches(columns=list(columns)):
+        if float_columns is not None:
+            for column in columns:
+                _check_type(path, column, file.schema_arrow.field(column).type, column in float_columns)
+        for batch in file.iter_batches(N_ROWS_AT_ONCE, columns=list(columns)):
             for values in zip(*(batch.column(column).to_pylist() for column in columns), strict=True):
                 number += 1
                 yield number, values

@@ -4,11 +4,11 @@ import csv
 import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from pathlib import Path
 
 from finetune_alf.data.faults import Faults
 from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.data.readers.lines import numbered_lines
+from finetune_alf.data.readers.stream import Source, beginning_of
 from finetune_alf.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -18,9 +18,9 @@ N_LINES = 50
 Records = list[list[str]]
 
 
-def first_records(path: Path, form: FileFormat, delimiter: str) -> Records:
+def first_records(path: Source, form: FileFormat, delimiter: str) -> Records:
     """Return the fields of the first lines, each line taken for a row."""
-    lines = [text for _, text in islice(numbered_lines(path, form.encoding, Faults()), N_LINES)]
+    lines = [text for _, text in islice(numbered_lines(beginning_of(path), form.encoding, Faults()), N_LINES)]
     return [
         record
         for line in lines
@@ -29,7 +29,7 @@ def first_records(path: Path, form: FileFormat, delimiter: str) -> Records:
     ]
 
 
-def find_delimiter(path: Path, wanted: Sequence[str], form: FileFormat, usual: str) -> str:
+def find_delimiter(path: Source, wanted: Sequence[str], form: FileFormat, usual: str) -> str:
     """Return the delimiter under which the header has the wanted columns, or rows have as many fields as `columns`.
 
     The usual one of the extension where no other fits better.
@@ -46,7 +46,7 @@ def _fit(records: Records, wanted: Sequence[str], form: FileFormat) -> float:
     return float(bool(records) and set(wanted) <= set(records[0]))
 
 
-def check_header(path: Path, wanted: Sequence[str], label: str | None, form: FileFormat, delimiter: str) -> None:
+def check_header(path: Source, wanted: Sequence[str], label: str | None, form: FileFormat, delimiter: str) -> None:
     """Raise DataError where the first line is a row: the file has no header."""
     if set(wanted) <= set((first_records(path, form, delimiter) or [[]])[0]):
         is_sentence = any(len(name.split()) > 3 for name in wanted if name != label)
@@ -64,7 +64,7 @@ def check_header(path: Path, wanted: Sequence[str], label: str | None, form: Fil
     )
 
 
-def most_regular_delimiter(path: Path, form: FileFormat, usual: str) -> str:
+def most_regular_delimiter(path: Source, form: FileFormat, usual: str) -> str:
     """Return the delimiter by which most of the first lines have as many fields as the first, and more than one.
 
     The usual one of the extension where no other is better.

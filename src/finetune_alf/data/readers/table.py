@@ -9,6 +9,7 @@ from finetune_alf.data.readers.fasttext import is_fasttext, read_fasttext
 from finetune_alf.data.readers.format import PLAIN, FileFormat, table_suffix
 from finetune_alf.data.readers.json_lines import read_json_lines
 from finetune_alf.data.readers.parquet import read_parquet
+from finetune_alf.data.readers.stream import Source, TextStream
 from finetune_alf.errors import DataError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -19,7 +20,7 @@ READERS = (*DELIMITERS, *JSON_LINES, ".parquet")
 
 
 def read_table(
-    path: Path,
+    path: Source,
     columns: Sequence[str],
     float_columns: Sequence[str] = (),
     *,
@@ -37,7 +38,7 @@ def read_table(
     is_text = suffix == ".txt" and form.columns is None and form.delimiter is None and is_fasttext(path, form.encoding)
     if (form.columns or form.delimiter) and suffix not in (*DELIMITERS, ".txt"):
         raise DataError(f"{path}: must be delimited text where `columns` or `delimiter` is set. Leave them out.")
-    if suffix == ".parquet":
+    if suffix == ".parquet" and isinstance(path, Path):
         return read_parquet(path, columns, float_columns)
     if suffix in JSON_LINES:
         return read_json_lines(path, columns, form, faults)
@@ -46,8 +47,10 @@ def read_table(
     return read_delimited(path, columns, DELIMITERS.get(suffix, "\t"), form, faults, label)
 
 
-def check_suffix(path: Path) -> str:
+def check_suffix(path: Source) -> str:
     """Return a table's extension, without `.gz`; raises DataError for one that cannot be read."""
+    if isinstance(path, TextStream):
+        return path.suffix
     suffix = table_suffix(path)
     if suffix not in (*READERS, ".txt") or (suffix == ".parquet" and path.suffix.lower() == ".gz"):
         raise DataError(
@@ -57,12 +60,12 @@ def check_suffix(path: Path) -> str:
     return suffix
 
 
-def check_is_file(path: Path) -> None:
+def check_is_file(path: Source) -> None:
     """Raise DataError when there is no such file."""
-    if not path.is_file():
+    if isinstance(path, Path) and not path.is_file():
         raise DataError(f"cannot read {path}: no such file. Check the path, and download the file if it is a URL.")
 
 
-def row_separator(path: Path) -> str:
+def row_separator(path: Source) -> str:
     """Return the separator between a file's name and a row's number in messages."""
     return " row " if path.suffix.lower() == ".parquet" else ":"
