@@ -234,6 +234,19 @@ def test_standard_input_longer_than_its_first_part_is_read_to_the_end(root, tmp_
     assert result.stderr.startswith("standard input:302: must have 2 fields")
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_another_encoding_is_found_out_at_once_and_can_be_given(root, tmp_path, encoding):
+    (tmp_path / "in.csv").write_text("name,text\n“café”,warm fine meal\n", encoding=encoding)
+    result = predict(root, str(tmp_path / "in.csv"))
+    assert result.exit_code == 3
+    assert f"Give --encoding {encoding}." in result.stderr
+    for words, given in (([str(tmp_path / "in.csv")], None), (["-"], Once((tmp_path / "in.csv").read_bytes()))):
+        result = predict(root, *words, "--encoding", encoding, given=given)
+        assert result.exit_code == 0, result.output
+        assert rows_of(result.stdout)[0]["name"] == "“café”"
+    assert predict(root, "in.csv", "--encoding", "hex").exit_code == 2
+
+
 def test_parquet_on_standard_input_is_refused_by_name(root):
     result = predict(root, "-", given=Once(b"PAR1\x15\x04"))
     assert result.exit_code == 3

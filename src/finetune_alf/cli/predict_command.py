@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from finetune_alf.data.table import Table
 
 
+def _checked(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    try:
+        b"a\n".decode(value, errors="replace")
+    except (LookupError, ValueError):
+        raise click.BadParameter(f"{value!r} is no text encoding; utf-8, cp1252 and utf-16 are.") from None
+    return value.lower()
+
+
 @click.command(
     short_help="Label the rows of a table by a saved classifier.",
     epilog="Example: finetune-alf predict minilm reviews.csv --out labelled.csv",
@@ -31,10 +39,13 @@ if TYPE_CHECKING:
 @click.argument("file")
 @click.option("--text", multiple=True, help="The column of the text, `text` by default; twice for the two of a pair.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, TSV or JSON Lines to a file.")
+@click.option("--encoding", default="utf-8", show_default=True, callback=_checked, help="How text in FILE is encoded.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:N or mps.")
 @quiet_option
 @root_option
-def predict(model: str, file: str, text: tuple[str, ...], out: Path | None, device: str, root: Path) -> None:
+def predict(
+    model: str, file: str, text: tuple[str, ...], out: Path | None, encoding: str, device: str, root: Path
+) -> None:
     """Write the rows of FILE with label, probability and probability.CLASS, by the classifier MODEL.
 
     MODEL is a study whose classifier `finetune-alf fit` has saved, or the folder of one. FILE is CSV, TSV, JSON Lines
@@ -51,7 +62,8 @@ def predict(model: str, file: str, text: tuple[str, ...], out: Path | None, devi
     text = text or ("text",)
     if out is not None:
         check_destination(out, None if file == "-" else Path(file))
-    table = open_table(_source(file), text, "Name the column of the text by --text.")
+    source = _source(file, encoding)
+    table = open_table(source, text, "Name the column of the text by --text.", encoding)
     classifier = _loaded(model, root, device)
     columns = (*table.columns, *added_columns(table.columns, classifier.label_names))
     usual = suffix if (suffix := check_suffix(table.source)) in DELIMITERS else ".jsonl"
@@ -96,10 +108,20 @@ def _progress(table: "Table", out: Path | None) -> AbstractContextManager[Callab
     return position_bar("predict", table.total, table.unit)
 
 
-def _source(file: str) -> "Source":
+def _source(file: str, encoding: str) -> "Source":
+    """Return what is read; a file of another encoding is found out before hours are spent on its first rows."""
+    from finetune_alf.data.readers.lines import find_encoding
     from finetune_alf.data.readers.stream import standard_input
+    from finetune_alf.data.readers.table import check_is_file, check_suffix
 
-    return standard_input(sys.stdin.buffer) if file == "-" else Path(file)
+    if file == "-":
+        return standard_input(sys.stdin.buffer)
+    path = Path(file)
+    suffix = check_suffix(path)
+    check_is_file(path)
+    if encoding == "utf-8" and suffix != ".parquet" and (found := find_encoding(path)) != encoding:
+        raise InputError(f"cannot read {path} as UTF-8: it looks like {found}. Give --encoding {found}.")
+    return path
 
 
 def _loaded(model: str, root: Path, device: str) -> "Classifier":

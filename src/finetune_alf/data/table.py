@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, Literal
 
 from finetune_alf.data.readers.columns import check_columns
-from finetune_alf.data.readers.delimited import header_of
 from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.json_lines import read_objects
 from finetune_alf.data.readers.names import column_names
@@ -65,19 +64,19 @@ class Table:
     def _numbered(self) -> Iterator[tuple[int, tuple[object, ...]]]:
         if isinstance(self.source, TextStream):
             if self.source.suffix in JSON_LINES:
-                return read_objects(self.source, self.columns, self.needed)
+                return read_objects(self.source, self.columns, self.needed, self.form.encoding)
             return read_table(self.source, self.columns, form=self.form)
         return read_any(self.source, self.columns)
 
 
-def open_table(given: Source, wanted: Sequence[str], way_out: str) -> Table:
+def open_table(given: Source, wanted: Sequence[str], way_out: str, encoding: str = "utf-8") -> Table:
     """Return the table of a file or stream; it must have the columns `wanted`, by which a delimiter is recognised.
 
     `way_out` says where the wanted ones are named.
 
     Raises DataError, naming the file, where it cannot be read or has no such columns.
     """
-    suffix, form = check_suffix(given), PLAIN
+    suffix, form = check_suffix(given), replace(PLAIN, encoding=encoding)
     check_is_file(given)
     if isinstance(given, Path) and suffix == ".parquet":
         columns, n_rows = shape_of(given)
@@ -85,8 +84,8 @@ def open_table(given: Source, wanted: Sequence[str], way_out: str) -> Table:
         return Table(given, columns, tuple(wanted), form, n_rows)
     source = given if isinstance(given, TextStream) else file_stream(given)
     if suffix in DELIMITERS:
-        form = replace(PLAIN, delimiter=find_delimiter(source, wanted, PLAIN, DELIMITERS[suffix]))
-    columns = header_of(source, form.delimiter) if form.delimiter else column_names(source)
+        form = replace(form, delimiter=find_delimiter(source, wanted, form, DELIMITERS[suffix]))
+    columns = column_names(source, form)
     check_columns(str(source), wanted, columns, way_out)
     return Table(source, columns, tuple(wanted), form, source.n_bytes)
 

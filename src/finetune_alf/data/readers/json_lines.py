@@ -33,13 +33,13 @@ def read_json_lines(
 
 
 def read_objects(
-    path: Source, columns: Sequence[str], needed: Sequence[str]
+    path: Source, columns: Sequence[str], needed: Sequence[str], encoding: str = "utf-8"
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Yield each line's number and the values of its columns, None where an object lacks one that is not needed.
 
     A key that is no column is a DataError: it would be lost.
     """
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, encoding):
         if line.strip():
             location = f"{path}:{number}"
             row = _object(line, location)
@@ -52,9 +52,8 @@ def read_objects(
 
 def keys_of(path: Source, encoding: str = "utf-8") -> tuple[str, ...]:
     """Return the keys of the first object."""
-    first = next(
-        ((number, line) for number, line in numbered_lines(beginning_of(path), encoding) if line.strip()), None
-    )
+    lines = numbered_lines(beginning_of(path), encoding)
+    first = next(((number, line) for number, line in lines if line.strip()), None)
     return tuple(_object(first[1], f"{path}:{first[0]}")) if first else ()
 
 

@@ -12,7 +12,6 @@ from finetune_alf.data.faults import Faults, report
 from finetune_alf.data.readers.stream import MAX_LINE_BYTES, N_SEEN, Source, TextStream
 from finetune_alf.errors import DataError, RowError
 
-
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -96,7 +95,8 @@ def _raw_lines(file: IO[bytes], end_at_returns: bool) -> Iterator[bytes]:
 
 def _wide_lines(path: Source, file: IO[bytes], encoding: str) -> Iterator[tuple[int, str]]:
     try:
-        yield from enumerate(io.StringIO(file.read().decode(encoding), newline=None), 1)
+        with io.TextIOWrapper(file, encoding) as text:
+            yield from enumerate(text, 1)
     except UnicodeError as error:
         raise DataError(f"{path}: must be {encoding}, but got: {error}. Set `encoding` of the source.") from None
 
