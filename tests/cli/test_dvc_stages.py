@@ -32,7 +32,7 @@ case $1 in
   labels) put results/labels/$2.jsonl; put results/labels/$2.json ;;
   forgetting) put results/forgetting/$2.jsonl; put results/forgetting/$2.json ;;
   decay) put results/decay/$2.jsonl; put results/decay/$2.json ;;
-  fit) put models/$2/classifier.json; put results/fit/$2.jsonl; put results/fit/$2.json ;;
+  fit) put models/$3/classifier.json; put results/fit/$3.jsonl; put results/fit/$3.json ;;
   multitask) put results/multitask/$2.jsonl; put results/multitask/$2.json ;;
   report) put results/report/report.md ;;
 esac

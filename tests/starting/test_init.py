@@ -74,7 +74,7 @@ def test_the_stages_of_dvc_are_those_of_a_run_and_name_what_there_is(tmp_path: P
     params = YAML(typ="safe").load((tmp_path / "params.yaml").read_text())
     stages = YAML(typ="safe").load((tmp_path / "dvc.yaml").read_text())["stages"]
     study, paths = next(iter(params["studies"])), Paths(Path())
-    assert list(stages) == ["prepare", "study", "importance", "register", "transfer", "report"]
+    assert list(stages) == ["prepare", "study", "importance", "register", "transfer", "fit", "report"]
     for stage in stages.values():
         for key in stage.get("params", []):
             value = params
@@ -82,9 +82,10 @@ def test_the_stages_of_dvc_are_those_of_a_run_and_name_what_there_is(tmp_path: P
                 value = value[part]
         command, *arguments = stage["cmd"].split()[2:]
         assert command in group.list_commands(None)
-        assert set(arguments) <= {study, "reviews"}
+        assert set(arguments) <= {study, "reviews", "--study"}
     outs = [out for stage in stages.values() for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
-    assert {str(paths.sample("reviews")), str(paths.schedules(study)), str(paths.report)} <= set(outs)
+    outs = [out if isinstance(out, str) else next(iter(out)) for out in outs]
+    assert {paths.sample("reviews"), paths.schedules(study), paths.model(study), paths.report} <= set(map(Path, outs))
     assert stages["prepare"]["deps"] == ["reviews.csv"]
     ignored = (tmp_path / ".gitignore").read_text().splitlines()
     assert ignored == ["mine.txt", "/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/"]
@@ -109,6 +110,7 @@ def test_scores_become_a_regression(tmp_path: Path, tiny: str) -> None:
     assert told.exit_code == 0, told.stderr
     params = load_params(tmp_path / "params.yaml")
     assert params.samples["graded"].problem_type == "regression"
+    assert "finetune-alf fit" not in (tmp_path / "dvc.yaml").read_text()
     assert next(iter(params.studies.values())).metric == "pearson"
 
 

@@ -21,11 +21,15 @@ from finetune_alf.train.result import FitResult
 
 @dataclass(frozen=True)
 class Saving:
-    """Where a classifier is saved, the name of its scheme, and the digest of all that its fit depends on."""
+    """Where a classifier is saved, the name of its scheme, and the digest of all that its fit depends on.
+
+    `temperature` is that of an earlier fit, where this one trains on the texts that one is found by.
+    """
 
     folder: Path
     scheme: str
     fit: str
+    temperature: float | None = None
 
 
 class SavingRunner(FitRunner):
@@ -61,7 +65,7 @@ class SavingRunner(FitRunner):
         write_folder(
             self.saving.folder,
             classifier,
-            calibration=_calibration(classifier, sample, job.score_on, self.batch),
+            calibration=_calibration(classifier, sample, job.score_on, self.batch, self.saving.temperature),
             scheme=self.saving.scheme,
             recipe=recipe,
             encoder=encoder.identity,
@@ -70,8 +74,11 @@ class SavingRunner(FitRunner):
         )
 
 
-def _calibration(classifier: Classifier, sample: Sample, measured_on: str, batch: int) -> Calibration:
-    """Return the temperature that is best on the validation split, and what it does on another one."""
+def _calibration(
+    classifier: Classifier, sample: Sample, measured_on: str, batch: int, temperature: float | None
+) -> Calibration:
+    """Return the temperature that is best on the validation split, unless it is given, and what it does on another."""
     validation, measured = sample.nonempty_split("validation"), sample.nonempty_split(measured_on)
-    temperature = best_temperature(classifier.logits(validation.texts, batch), validation.labels)
+    if temperature is None:
+        temperature = best_temperature(classifier.logits(validation.texts, batch), validation.labels)
     return calibration_of(temperature, classifier.logits(measured.texts, batch), measured.labels, measured_on)

@@ -12,6 +12,7 @@ from finetune_alf.cli import params_commands, schedule_commands, stage_commands
 from finetune_alf.cli.anatomy_command import anatomy
 from finetune_alf.cli.errors_command import errors
 from finetune_alf.cli.experiment_commands import command_of
+from finetune_alf.cli.fit_command import fit
 from finetune_alf.cli.guard import GuardedGroup
 from finetune_alf.cli.init_command import init
 from finetune_alf.cli.plan_command import plan
@@ -45,12 +46,16 @@ _HEADINGS = {
 """The commands by heading; those that stand under none are experiments."""
 
 
+_OWN_COMMANDS = {command.name: command for command in (fit,)}
+"""Commands of experiments that take more than the arguments of their entries."""
+
+
 class _Commands(GuardedGroup):
     """The package's own commands, and one for each experiment of the registry."""
 
     @cached_property
     def _of_experiments(self) -> dict[str, click.Command]:
-        return {experiment.key: command_of(experiment) for experiment in registry()}
+        return {each.key: _OWN_COMMANDS.get(each.key) or command_of(each) for each in registry()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List commands in the order of the work."""

@@ -48,7 +48,8 @@ def predict(
 ) -> None:
     """Write the rows of FILE with label, probability and probability.CLASS, by the classifier MODEL.
 
-    MODEL is a study whose classifier `finetune-alf fit` has saved, or the folder of one. FILE is CSV, TSV, JSON Lines
+    MODEL is a study whose classifier `finetune-alf fit` has saved, STUDY.SCHEME for that of a scheme, or the folder of
+    one. FILE is CSV, TSV, JSON Lines
     or Parquet, or - for CSV or JSON Lines on standard input. Its other columns are kept. Rows are read and written in
     chunks, so that a file of any length needs the same memory.
     """
@@ -132,9 +133,11 @@ def _loaded(model: str, root: Path, device: str) -> "Classifier":
 
     folder, paths = Path(model), Paths(root)
     if not folder.is_dir():
-        is_name = re.match(NAME_PATTERN, model) is not None
+        study, _, scheme = model.partition(".")
+        is_name = re.match(NAME_PATTERN, study) is not None and re.search(r"[/\\]", scheme) is None
         if not is_name or not paths.model(model).is_dir():
-            way_out = f"Run `{paths.command('fit', model)}` first, or name" if is_name else "Name"
+            words = (scheme, "--study", study) if scheme else (study,)
+            way_out = f"Run `{paths.command('fit', *words)}` first, or name" if is_name else "Name"
             raise InputError(f"{model}: there is no such folder of a classifier. {way_out} a folder that `fit` wrote.")
         folder = paths.model(model)
     return load_classifier(folder, str(resolve_device(device)))

@@ -82,14 +82,15 @@ def draw_sample(name: str, spec: SampleSpec, rows: SourceRows, log: Log = logger
     unique = drop_duplicates(rows, spec.on_empty)
     labels = {source: split.labels for source, split in rows.splits.items()}
     drawn = draw_splits(labels, unique.kept, rows.label_names, spec)
-    splits = {split: _read_split(rows, part) for split, part in drawn.items()}
+    splits = {split: read_split(rows, part) for split, part in drawn.items()}
     card = _card(name, spec, rows, unique, drawn, splits)
     for line in describe(card, labelled, unique):
         log(line)
     return Sample(name, card, splits)
 
 
-def _read_split(rows: SourceRows, part: DrawnSplit) -> Split:
+def read_split(rows: SourceRows, part: DrawnSplit) -> Split:
+    """Return the texts of drawn rows, with their labels as a split has them."""
     source = rows.splits[part.source_split]
     texts = tuple(source.texts[index] for index in part.indices)
     if source.scores is not None:

@@ -26,12 +26,19 @@ def refused_rates(raw: RawParams, schemes: object, study: str) -> Iterator[Disag
     spec = raw.section("studies").get(study)
     try:
         recipe = Recipe.model_validate_json(_json(spec.get("recipe") if isinstance(spec, dict) else None))
-        checked = _SCHEMES.validate_json(_json(schemes))
     except ValidationError:
-        return  # of the recipe or the schemes, found by their own checks
-    for index, scheme in enumerate(checked):
+        return  # found by its own check
+    for index, scheme in enumerate(checked_schemes(schemes)):
         if (rate := encoder_rate(scheme)) and recipe.may_forget_at(rate):
             yield ("transfer", "schemes", index), forgetting_message(f"the rate, for study {study},", rate)
+
+
+def checked_schemes(schemes: object) -> tuple[AnyScheme, ...]:
+    """Return a list of schemes as read; none where one of them has a fault, which its own check finds."""
+    try:
+        return _SCHEMES.validate_json(_json(schemes))
+    except ValidationError:
+        return ()
 
 
 def _json(value: object) -> str:

@@ -15,7 +15,7 @@ from finetune_alf.paths import Name
 from finetune_alf.recipe import Contrastive, HoulsbyAdapter, LoraAdapter
 from finetune_alf.recipe.linear import Folds
 from finetune_alf.schedules.published import PUBLISHED_NAMES
-from finetune_alf.schedules.reference import is_reference
+from finetune_alf.schedules.reference import is_file, is_reference
 from finetune_alf.spec import Count, Spec
 
 PositiveRate = Annotated[float, Field(gt=0)]
@@ -127,7 +127,7 @@ class ScheduleScheme(SchemeSpec):
     @property
     def label(self) -> str:
         """Its own name, or that of the schedule."""
-        return self.name or (PurePosixPath(self.of).stem if self.of.endswith(".json") else self.of)
+        return self.name or (PurePosixPath(self.of).stem if is_file(self.of) else self.of)
 
 
 AnyScheme = (

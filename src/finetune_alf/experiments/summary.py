@@ -4,11 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from finetune_alf.comparison import ComparedDifference
 from finetune_alf.documents import Document, Estimate
+from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.experiments.transfer.family import judged_transfers, scheme_differences
+from finetune_alf.paths import Paths
 from finetune_alf.register.lock import ALIASES, LockDocument
 from finetune_alf.register.recommend import BASELINE, UNIFORM
 from finetune_alf.report.numbers import NONE, estimate, score, signed_estimate
+from finetune_alf.report.part import documents
 from finetune_alf.report.use import use_in_short
 from finetune_alf.running.context import Context
 from finetune_alf.study.records import read_study, read_trials
@@ -26,8 +29,18 @@ class SchemeScore(Document):
     difference: ComparedDifference | None
 
 
+class ClassifierSummary(Document):
+    """A saved classifier: its folder, its place in MLflow's registry, its scheme and its score on the test texts."""
+
+    folder: str
+    model: str
+    version: int | None
+    scheme: str
+    score: Estimate
+
+
 class StudySummary(Document):
-    """A study: its trials, its best score on the validation split, the scores of schemes, and what to use."""
+    """A study: its trials, its best score on the validation split, the scores of schemes, what to use, classifiers."""
 
     study: str
     metric: str
@@ -35,6 +48,7 @@ class StudySummary(Document):
     best_score: float | None
     schemes: tuple[SchemeScore, ...]
     use: str
+    classifiers: tuple[ClassifierSummary, ...]
 
 
 class RunSummary(Document):
@@ -69,7 +83,20 @@ def _study(ctx: Context, name: str) -> StudySummary:
         best_score=max((one.score for one in records if one.score is not None), default=None),
         schemes=(*_confirmed(lock), *_transferred(transfers)),
         use=use_in_short(name, lock, tested, study),
+        classifiers=tuple(_classifiers(paths, name)),
     )
+
+
+def _classifiers(paths: Paths, study: str) -> Iterator[ClassifierSummary]:
+    for each in documents(paths.experiment("fit"), FitDocument):
+        if each.study == study:
+            yield ClassifierSummary(
+                folder=each.folder,
+                model=each.model,
+                version=each.version,
+                scheme=each.scheme,
+                score=_estimate(each.score),
+            )
 
 
 def _confirmed(lock: LockDocument) -> Iterator[SchemeScore]:
@@ -112,8 +139,14 @@ def summary_lines(summary: RunSummary) -> list[str]:
             f"{study.study}: {study.n_trials} trials, the best with {score(study.best_score)} on the validation split",
             *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
             study.use.replace("**", "").replace("`", ""),
+            *map(_classifier_line, study.classifiers),
         ]
     return [*lines, "", f"Report: {summary.report}"]
+
+
+def _classifier_line(found: ClassifierSummary) -> str:
+    registered = f", registered as {found.model} version {found.version}" if found.version else ""
+    return f"Classifier {found.folder}, by {found.scheme}: {estimate(found.score)} on the test texts{registered}."
 
 
 def _difference(found: ComparedDifference | None) -> str:

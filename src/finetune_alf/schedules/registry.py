@@ -11,6 +11,7 @@ from finetune_alf.errors import AlfError, ScheduleError
 from finetune_alf.schedules.artifact import download_schedule, upload_schedule
 from finetune_alf.schedules.names import MODEL, check_names, register_again
 from finetune_alf.schedules.schedule import Schedule
+from finetune_alf.tracking.registered import all_pages, create_registered_model, versions_of
 from finetune_alf.tracking.store import open_store, redact, redacted_uri, tracking_errors
 
 DIGEST_TAG = "alf.digest"
@@ -60,7 +61,7 @@ class Registry:
         check_names(model, alias)
         client = self._client(create=True)
         with tracking_errors(self.uri):
-            self._create_model(client, model)
+            create_registered_model(client, model, "Learning rates by layer, as JSON; created by finetune_alf.")
             version = self._find_version(client, model, schedule.digest)
             if version is None:
                 source = upload_schedule(client, schedule, run_id, self.uri)
@@ -124,7 +125,7 @@ class Registry:
         with tracking_errors(self.uri):
             versions = [
                 _schedule_version(version)
-                for model in _all_pages(client.search_registered_models)
+                for model in all_pages(client.search_registered_models)
                 if MODEL.fullmatch(model.name)
                 for version in _model_versions(client, model.name)
                 if DIGEST_TAG in version.tags
@@ -135,17 +136,6 @@ class Registry:
         if create not in self._clients:
             self._clients[create] = open_store(self.uri, create=create)
         return self._clients[create]
-
-    def _create_model(self, client: Any, model: str) -> None:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            client.create_registered_model(
-                model, description="Learning rates by layer, as JSON; created by finetune_alf."
-            )
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
 
     def _find_version(self, client: Any, model: str, digest: str) -> Any:
         """Return the oldest version with this digest and a readable file; a moved checkout has lost its files."""
@@ -217,15 +207,5 @@ def _schedule_version(version: Any) -> ScheduleVersion:
 
 def _model_versions(client: Any, model: str) -> Iterator[Any]:
     # The results of a search have no aliases; get_model_version adds them.
-    for found in _all_pages(lambda **page: client.search_model_versions(f"name = '{model}'", **page)):
+    for found in versions_of(client, model):
         yield client.get_model_version(model, found.version)
-
-
-def _all_pages(search: Any) -> Iterator[Any]:
-    token = None
-    while True:
-        page = search(max_results=100, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return

@@ -6,7 +6,8 @@ GITIGNORE = ("/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/")
 """What commands write, and can write again."""
 
 _DVC = """\
-# The stages of `finetune-alf run`, for `dvc repro`; before the first, `dvc init`, or `dvc init --no-scm` without git.
+# The stages of `finetune-alf run`, and `fit`, for `dvc repro`; before the first, `dvc init`, or `dvc init --no-scm`
+# without git.
 # DVC runs a stage again when what it depends on has changed; finished fits are not repeated. A section that you add to
 # params.yaml goes under `params` of the stages that read it.
 stages:
@@ -72,7 +73,7 @@ stages:
     metrics:
       - results/transfer/{study}/{sample}.json
 
-  report:
+{fit}  report:
     desc: Tables and figures of all that was run
     cmd: exec finetune-alf report
     deps:
@@ -80,15 +81,38 @@ stages:
       - results/importance
       - results/schedules
       - results/transfer
-    outs:
+{fit_results}    outs:
       - results/report
+"""
+
+_FIT = """\
+  fit:
+    desc: Fit a classifier for use by the scheme that is recommended, save and register it
+    cmd: exec finetune-alf fit --study {study}
+    deps:
+      - results/schedules/{study}.json
+      - results/transfer/{study}/{sample}.json
+      - data/samples/{sample}
+    params:
+      - project
+      - studies.{study}
+      - transfer.schemes
+    outs:
+      - models/{study}:
+          persist: true
+      - results/fit/{study}.jsonl
+    metrics:
+      - results/fit/{study}.json
+
 """
 
 
 def dvc_text(start: Start) -> str:
-    """Return dvc.yaml as text."""
-    table = start.table.replace("'", "''")
-    return _DVC.format(sample=start.sample, study=start.encoder_name, table=f"'{table}'")
+    """Return dvc.yaml as text; a classifier is fitted where labels are classes."""
+    table, has_classes = start.table.replace("'", "''"), start.task.value != "regression"
+    names = {"sample": start.sample, "study": start.encoder_name}
+    fit, results = (_FIT.format(**names), "      - results/fit\n") if has_classes else ("", "")
+    return _DVC.format(**names, table=f"'{table}'", fit=fit, fit_results=results)
 
 
 def gitignore_text(before: str) -> str:

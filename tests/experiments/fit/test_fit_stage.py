@@ -1,7 +1,6 @@
 """Stage `fit`: the weights of a transfer's cell, saved once, with a model card; and what leaves nothing to save."""
 
 import re
-import shutil
 
 import pytest
 import torch
@@ -19,7 +18,6 @@ from finetune_alf.experiments.fit.spec import FitSpec
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.transfer.cells import TransferLine, cells
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument
-from finetune_alf.experiments.transfer.experiment import TRANSFER
 from finetune_alf.experiments.transfer.stage import transfer_kind
 from finetune_alf.params.presets import find_source
 from finetune_alf.planning.plan import plan
@@ -27,34 +25,9 @@ from finetune_alf.rates import LayerRates
 from finetune_alf.recipe import LoraAdapter, TfidfRecipe
 from finetune_alf.running.bench import open_bench
 from finetune_alf.running.prepare import prepare
-from small_project import PARAMS, context_of, small_context
-from tiny import save_tiny
-
-BEFORE, _, AFTER = PARAMS.partition("encoders:")
-PROJECT = (
-    f"{BEFORE}encoders:\n  tiny: {{kind: folder, path: encoder}}\nsamples:{AFTER.partition('samples:')[2]}".replace(
-        "schemes: [feature_extraction, baseline, alf-1, alf-2, decayed]\n  n_seeds: 2",
-        "schemes: [baseline, {kind: probe, pooling: first}]\n  n_seeds: 1",
-    )
-)
-
-
-def project(root, scheme="baseline", seed=1, params=PROJECT):
-    (root / "params.yaml").write_text(f"{params}\nfit:\n  tiny: {{scheme: {scheme}, seed: {seed}}}\n")
-    return context_of(root)
-
-
-@pytest.fixture(scope="module")
-def done(empty_store, tmp_path_factory):
-    """A project after its transfer and the fit of its baseline."""
-    root = tmp_path_factory.mktemp("fit") / "project"
-    shutil.copytree(empty_store, root)
-    save_tiny(root / "encoder")
-    ctx = project(root)
-    prepare(ctx, "films")
-    TRANSFER.run(ctx, "tiny", "films")
-    FIT.run(ctx, "tiny")
-    return ctx
+from finetune_alf.tracking.store import tracking_uri
+from fit_project import project
+from small_project import context_of, small_context
 
 
 def lines(ctx):
@@ -95,6 +68,7 @@ def test_the_document_says_what_was_fitted_and_what_it_scores(done):
 
 
 def test_the_card_has_score_and_limits_and_code_that_runs(done, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(done.paths.root))
     card = (done.paths.model("tiny") / "README.md").read_text()
     assert "pipeline_tag: text-classification" in card
     assert "`negative`, `positive`" in card
@@ -172,7 +146,7 @@ def test_the_scheme_that_the_report_recommends_is_fitted_unless_one_is_named(don
 def test_a_scheme_that_leaves_nothing_to_save_is_refused_with_a_way_out(done, scheme, recipe, message):
     if isinstance(recipe, LoraAdapter):
         recipe = done.study("tiny").recipe.model_copy(update={"adapter": recipe})
-    with pytest.raises(InputError, match=rf"{message}.* Set `fit\.tiny\.scheme` to baseline"):
+    with pytest.raises(InputError, match=rf"{message}.* Take another scheme"):
         check_can_be_fitted("tiny", scheme, recipe)
 
 

@@ -15,22 +15,28 @@ def model_card(document: FitDocument) -> str:
     """Return the card, in Markdown, with the head that model hubs read."""
     tags = ("library_name: transformers", "pipeline_tag: text-classification") if document.is_pipeline else ()
     parts = (
-        ["---", *tags, "tags: [finetune-alf]", "---", "", f"# {document.study}", ""],
+        ["---", *tags, "tags: [finetune-alf]", "---", "", f"# {document.name}", ""],
         _facts(document),
         ["", "## Score", ""],
         _score(document),
         ["", "## Use", ""],
         _use(document),
-        ["", "## Limits", "", _LIMITS],
+        ["", "## Limits", "", _limits(document)],
     )
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
-_LIMITS = (
-    "The texts that it saw are those of one sample, and its score is that of one fit on test texts from the same "
-    "source: expect less on texts from elsewhere. The temperature was found on the validation texts, by which the "
-    "schedule was chosen, too. Longer texts are cut."
-)
+def _limits(document: FitDocument) -> str:
+    source = (
+        "The temperature was found on the validation texts, by which the schedule was chosen, too."
+        if document.train_on == "train"
+        else "It has seen the validation texts, so that its temperature is that of the same fit on the training split "
+        "alone, found on them."
+    )
+    return (
+        "The texts that it saw are those of one sample, and its score is that of one fit on test texts from the same "
+        f"source: expect less on texts from elsewhere. {source} Longer texts are cut."
+    )
 
 
 def _facts(document: FitDocument) -> Iterator[str]:
@@ -38,18 +44,26 @@ def _facts(document: FitDocument) -> Iterator[str]:
     counts = document.n_texts
     rows = {
         "encoder": f"`{document.encoder.identity}`, {document.encoder.n_layers} layers",
-        "texts": f"{counts['train']:,} for training, {counts['validation']:,} for validation, {counts['test']:,} for "
-        f"the test, of sample `{sample.name}` ({sample.digest[:12]})",
+        "texts": f"{_training(document)}, {counts['validation']:,} for validation, {counts['test']:,} for the test, of "
+        f"sample `{sample.name}` ({sample.digest[:12]})",
         "classes": ", ".join(map(code, document.label_names)),
         "scheme": f"`{document.scheme}`" + (f": {document.why}" if document.why else ""),
         "tokens of a text": f"at most {document.max_tokens}",
         "seed": str(document.seed),
     }
+    if schedule := document.schedule:
+        where = f", version {schedule.version} of `{schedule.model}`" if schedule.version else ""
+        rows["schedule"] = f"`{schedule.name}` ({schedule.digest[:12]}){where}"
     if isinstance(recipe, Recipe):
         steps = f"{counted(recipe.epochs, 'epoch')}, batch {recipe.batch}"
         rows["recipe"] = f"{steps}, {recipe.optimizer.kind}, {recipe.curve.kind} curve"
         rows["learning rates"] = ", ".join(f"{address} {rate(each)}" for address, each in document.rates.items())
     yield table(("", ""), list(rows.items()))
+
+
+def _training(document: FitDocument) -> str:
+    n = f"{document.n_texts['train']:,} for training"
+    return n if document.train_on == "train" else f"{n}, all labelled texts of the source but its test texts"
 
 
 def _score(document: FitDocument) -> Iterator[str]:
@@ -77,6 +91,13 @@ def _use(document: FitDocument) -> Iterator[str]:
         'probabilities = classifier.probabilities(["a text"])',
         "print(classifier.names(probabilities), probabilities)",
     )
+    if document.model:
+        yield "With MLflow, where its tracking URI names the store that this classifier is registered in:"
+        yield from _python(
+            "import mlflow",
+            "",
+            f'print(mlflow.pyfunc.load_model("models:/{document.model}@{document.alias}").predict(["a text"]))',
+        )
     if document.is_pipeline:
         yield "With transformers, without the temperature; the most probable class is the same:"
         yield from _python(

@@ -5,15 +5,26 @@ from typing import Literal
 from finetune_alf.classifier.calibration import Calibration
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity, Estimate, SampleIdentity
+from finetune_alf.experiments.fit.spec import TrainOn
 from finetune_alf.metrics import MetricName
 from finetune_alf.recipe import AnyRecipe
+
+
+class UsedSchedule(Document):
+    """The schedule that a classifier was fitted by; `model` and `version` where it was taken from a registry."""
+
+    name: str
+    digest: str
+    model: str | None = None
+    version: int | None = None
 
 
 class FitDocument(Document):
     """A classifier for use; `folder` is relative to the root, `why` is empty where params.yaml names the scheme.
 
     `score` is that of one fit: its interval is about other texts. `rates` are by address, none for a probe,
-    and `n_texts` by split.
+    and `n_texts` by split. `model`, `alias` and `version` are its place in MLflow's registry; documents of earlier
+    versions have none.
     """
 
     study: str
@@ -35,3 +46,18 @@ class FitDocument(Document):
     majority_baseline: float
     calibration: Calibration
     environments: tuple[EnvironmentShare, ...]
+    train_on: TrainOn = "train"
+    schedule: UsedSchedule | None = None
+    model: str = ""
+    alias: str = ""
+    version: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the classifier is called: its study, and its scheme where the command line named that."""
+        return self.folder.rpartition("/")[2]
+
+    @property
+    def registered_as(self) -> str:
+        """The name and version of its registered model; empty where it is not registered."""
+        return f"{self.model} version {self.version}" if self.version else ""

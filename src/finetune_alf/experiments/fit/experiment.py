@@ -16,11 +16,13 @@ class FitExperiment(NamedExperiment):
     arguments: ClassVar[tuple[str, ...]] = ("study",)
     help: ClassVar[Help] = Help(
         short="Fit a classifier for use, and save it.",
-        long="Fine-tune the encoder of STUDY on its training texts by the scheme that the report recommends, or by "
-        "`fit.STUDY.scheme`, calibrate its probabilities on the validation texts, score it on the test texts, and save "
-        "it in models/STUDY; without a name, for all that params.yaml names under `fit`.\n\nWhere that classifier is "
-        "saved already, nothing is fitted.",
-        example="minilm",
+        long="Fine-tune the encoder of a study on its training texts, calibrate its probabilities on the validation "
+        "texts, score it on the test texts, save it in models/STUDY, and register it in MLflow. The scheme is the one "
+        "that the report recommends, or `fit.STUDY.scheme`. Where that classifier is saved already, nothing is "
+        "fitted.\n\nWith SCHEME, such as baseline, uniform, probe, alf-1 or a schedule, it is a classifier beside that "
+        "one, in models/STUDY.SCHEME. Without --study, and without the name of a study in the place of SCHEME, it is "
+        "for all studies that params.yaml names under `fit`, or for the only one.",
+        example="probe --study minilm",
     )
 
     def samples(self, params: "Params", *arguments: str) -> Sequence[str]:

@@ -15,6 +15,6 @@ def reliability_plot(document: FitDocument) -> bytes:
         ):
             style = {"color": color(index), "marker": marker(index), "label": label}
             axes.plot([each.confidence for each in bins], [each.accuracy for each in bins], markersize=5, **style)
-        axes.set(xlabel="confidence", ylabel=f"share right, {calibration.measured_on} texts", title=document.study)
+        axes.set(xlabel="confidence", ylabel=f"share right, {calibration.measured_on} texts", title=document.name)
         axes.legend()
         return drawing.png()

@@ -18,12 +18,14 @@ def _section(document: FitDocument) -> Section:
     section, calibration = Section(), document.calibration
     n_texts = document.n_texts
     why = f": {document.why}" if document.why else ", as `params.yaml` says"
-    section.text(f"## Classifier `{document.study}`")
+    section.text(f"## Classifier `{document.name}`")
+    texts = f"{n_texts['train']:,} texts of `{document.sample.name}`{_which(document)}"
+    calibrated = f"{n_texts['validation']:,} validation texts{_calibrated(document)}"
     section.text(
-        f"`{document.folder}` holds `{document.encoder.name}`, fitted on {n_texts['train']:,} texts of "
-        f"`{document.sample.name}` by `{document.scheme}`{why}. Its probabilities are calibrated on "
-        f"{n_texts['validation']:,} validation texts, and scored on {calibration.n_texts:,} {calibration.measured_on} "
-        "texts. The interval of the score is over other texts; other seeds of the same scheme vary beside it."
+        f"`{document.folder}` holds `{document.encoder.name}`, fitted on {texts} by `{document.scheme}`{why}. Its "
+        f"probabilities are calibrated on {calibrated}, and scored on {calibration.n_texts:,} "
+        f"{calibration.measured_on} texts. The interval of the score is over other texts; other seeds of the same "
+        f"scheme vary beside it.{_registered(document)}"
     )
     section.text(environment_line(document.environments))
     section.table(
@@ -39,11 +41,26 @@ def _section(document: FitDocument) -> Section:
         ],
     )
     section.figure(
-        f"{document.study}-reliability.png",
-        f"How often the classifier {document.study} is right by how sure it is, before and after calibration",
+        f"{document.name}-reliability.png",
+        f"How often the classifier {document.name} is right by how sure it is, before and after calibration",
         reliability_plot(document),
     )
     return section
+
+
+def _which(document: FitDocument) -> str:
+    return "" if document.train_on == "train" else ", all labelled ones but the test texts,"
+
+
+def _calibrated(document: FitDocument) -> str:
+    return "" if document.train_on == "train" else ", by the same fit on the training split alone"
+
+
+def _registered(document: FitDocument) -> str:
+    if not document.version:
+        return ""
+    uri = f"models:/{document.model}@{document.alias}"
+    return f" It is version {document.version} of `{document.model}` in MLflow, `{uri}`."
 
 
 def _measure(document: FitDocument) -> str:
@@ -52,6 +69,7 @@ def _measure(document: FitDocument) -> str:
 
 def _summary(document: FitDocument) -> str:
     return (
-        f"Classifier `{document.study}`, fitted by `{document.scheme}`: {_measure(document)} "
-        f"{estimate(document.score)}, saved in `{document.folder}`."
+        f"Classifier `{document.name}`, fitted by `{document.scheme}`: {_measure(document)} "
+        f"{estimate(document.score)}, saved in `{document.folder}`"
+        + (f", registered as `{document.model}` version {document.version}." if document.version else ".")
     )

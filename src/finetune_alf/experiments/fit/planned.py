@@ -1,8 +1,11 @@
-"""The planned fit of a classifier for use: one, by its scheme."""
+"""The planned fits of a classifier for use: one by its scheme, and one on all texts where that is asked for."""
 
 from collections.abc import Iterator
 
+from finetune_alf.data.sample import Sample
+from finetune_alf.experiments.fit.all_texts import all_texts
 from finetune_alf.experiments.fit.section import SECTION
+from finetune_alf.experiments.fit.spec import RECOMMENDED
 from finetune_alf.experiments.scheme_plan import planned_recipes
 from finetune_alf.experiments.scheme_spec import schemes_named
 from finetune_alf.params.section import entry
@@ -19,7 +22,7 @@ NOTE = "What will be recommended is not known: a classifier is planned as plain 
 def fit_planned(ctx: Context, name: str) -> PlannedFits:
     """Return the fit of `fit.<name>`."""
     study, spec = ctx.study(name), entry(SECTION.key, SECTION.of(ctx.params), name)
-    is_open = spec.scheme == "recommended"
+    is_open = spec.scheme == RECOMMENDED
     schemes = schemes_named(BASELINE if is_open else spec.scheme)
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
@@ -28,6 +31,11 @@ def fit_planned(ctx: Context, name: str) -> PlannedFits:
         fits = [FitGroup(scheme, some, 1) for scheme, some in recipes.items()]
         done = finished_cells(ctx.paths.cells("fit", name), lambda cell: str(cell["scheme"]))
         yield predictor.stage(study.sample, study.sample, fits, "test", elapsed_of(done))
+        sample = predictor.samples.get(study.sample)
+        if spec.train_on == "all" and isinstance(sample, Sample):
+            whole = all_texts(ctx, sample)
+            costs = {scheme: [predictor.cost(whole, each, "test") for each in some] for scheme, some in recipes.items()}
+            yield predictor.planned(f"{study.sample}, all texts", study.sample, dict.fromkeys(costs, 1), costs)
 
     notes = (NOTE,) if is_open else ()
     return PlannedFits(f"fit {name}", study.encoder, study.recipe, (study.sample,), stages, notes)

@@ -1,10 +1,12 @@
-"""Which scheme a classifier is fitted by: the one that params.yaml names, or the one that the evidence recommends."""
+"""Which scheme a classifier is fitted by: one that is named, or the one that the evidence recommends."""
 
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from finetune_alf.errors import InputError
-from finetune_alf.experiments.fit.spec import FitSpec
-from finetune_alf.experiments.scheme_spec import AnyScheme, schemes_named
+from finetune_alf.experiments.fit.spec import RECOMMENDED, FitSpec
+from finetune_alf.experiments.scheme_spec import NAMES, AnyScheme, schemes_named
 from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.experiments.transfer.family import scheme_differences
 from finetune_alf.experiments.transfer.section import SECTION as TRANSFER
@@ -14,30 +16,55 @@ from finetune_alf.register.lock import read_lock
 from finetune_alf.register.recommend import SchemeDifferences, recommend
 from finetune_alf.running.context import Context
 
+ON_COMMAND_LINE = "as the command line named it"
+
 
 @dataclass(frozen=True)
 class Chosen:
-    """A scheme, and why it was recommended; empty where params.yaml names it."""
+    """A scheme, and why it was chosen; empty where params.yaml names it."""
 
     scheme: AnyScheme
     why: str = ""
 
 
-def chosen_scheme(ctx: Context, study: str, spec: FitSpec) -> Chosen:
-    """Return the scheme of an entry.
+def chosen_scheme(ctx: Context, study: str, spec: FitSpec, named: str | None = None) -> Chosen:
+    """Return the scheme that the command line names, or that of an entry.
 
     Raises InputError where it is to be recommended and the study is not registered.
     """
-    if spec.scheme != "recommended":
-        return Chosen(_scheme(ctx.params, spec.scheme))
+    if named is not None:
+        return Chosen(scheme_named(ctx.params, named), ON_COMMAND_LINE)
+    if spec.scheme != RECOMMENDED:
+        return Chosen(scheme_named(ctx.params, spec.scheme))
     lock = ctx.paths.schedules(study)
     if not lock.exists():
         raise InputError(
             f"{study} is not registered yet, so that no scheme is recommended. "
-            f"Run `{ctx.paths.command('register', study)}` first, or set `fit.{study}.scheme` to baseline or probe."
+            f"Run `{ctx.paths.command('register', study)}` first, or name a scheme: "
+            f"`{ctx.paths.command('fit', 'baseline', '--study', study)}`."
         )
     found = recommend(read_lock(lock), _tested(ctx, study))
-    return Chosen(_scheme(ctx.params, found.scheme), found.why)
+    return Chosen(scheme_named(ctx.params, found.scheme), found.why)
+
+
+def scheme_named(params: Params, name: str) -> AnyScheme:
+    """Return the scheme of this name in the transfer, with its settings there, or with its defaults.
+
+    Raises InputError where a name is that of no scheme.
+    """
+    listed = (each for each in TRANSFER.of(params).schemes if each.label == name)
+    if found := next(listed, None):
+        return found
+    try:
+        return schemes_named(name)[0]
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"scheme: {reason}.") from None
+
+
+def is_scheme(params: Params, name: str) -> bool:
+    """Return whether a name is that of a kind of scheme, or of a scheme of the transfer."""
+    return name in NAMES or any(each.label == name for each in TRANSFER.of(params).schemes)
 
 
 def check_can_be_fitted(study: str, scheme: str, recipe: AnyRecipe | None) -> None:
@@ -45,20 +72,17 @@ def check_can_be_fitted(study: str, scheme: str, recipe: AnyRecipe | None) -> No
     if recipe is None:
         fault = f"{scheme} is not registered for {study}, and cannot be fitted"
     elif not isinstance(recipe, Recipe | ProbeRecipe):
-        fault = f"{scheme} is recommended for {study}, but has no encoder that could be saved"
+        fault = f"{scheme} has no encoder that could be saved for {study}"
     elif isinstance(recipe, Recipe) and recipe.adapter is not None:
         fault = f"{scheme} puts an adapter into the encoder of {study}, and transformers would not load such a folder"
     elif isinstance(recipe, Recipe) and recipe.objective is not None:
         fault = f"{scheme} trains the encoder of {study} on pairs of texts, and such a classifier is not saved yet"
     else:
         return
-    raise InputError(f"{fault}. Set `fit.{study}.scheme` to baseline, uniform or probe, and run this again.")
-
-
-def _scheme(params: Params, name: str) -> AnyScheme:
-    """Return the scheme of this name in the transfer, with its settings there, or with its defaults."""
-    listed = (each for each in TRANSFER.of(params).schemes if each.label == name)
-    return next(listed, None) or schemes_named(name)[0]
+    raise InputError(
+        f"{fault}. Take another scheme, baseline, uniform or probe: `finetune-alf fit baseline --study {study}`, or "
+        f"`fit.{study}.scheme` in params.yaml."
+    )
 
 
 def _tested(ctx: Context, study: str) -> dict[str, SchemeDifferences]:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from finetune_alf.experiments.fit.spec import FitSpec
+from finetune_alf.experiments.fit.spec import NOT_SAVED, RECOMMENDED, FitSpec
+from finetune_alf.experiments.scheme_checks import checked_schemes
+from finetune_alf.experiments.scheme_spec import NAMES
 from finetune_alf.params.checks import LABELS, Disagreement, RawParams, empty_splits, has_tasks, unknown
 from finetune_alf.params.section import named_section
+from finetune_alf.schedules.reference import is_reference
 
 
-def _check(raw: RawParams, name: str, _: dict[str, Any]) -> Iterator[Disagreement]:
+def _check(raw: RawParams, name: str, entry: dict[str, Any]) -> Iterator[Disagreement]:
     path, sample = ("fit", name), raw.sample_of(name)
     yield from unknown(raw, path, name, "studies")
     study = raw.section("studies").get(name)
@@ -17,6 +20,19 @@ def _check(raw: RawParams, name: str, _: dict[str, Any]) -> Iterator[Disagreemen
     if raw.problem_type(sample) == "regression":
         yield path, f"must have labels that are classes, but those of {sample} are {LABELS['regression']}"
     yield from empty_splits(raw, f"fit.{name}", str(sample), ("validation", "test"))
+    yield from _not_saved(raw, entry.get("scheme", RECOMMENDED), name)
+
+
+def _not_saved(raw: RawParams, scheme: object, name: str) -> Iterator[Disagreement]:
+    """Yield a scheme that is none, or leaves no whole encoder."""
+    listed = {each.label: each.kind for each in checked_schemes(raw.section("transfer").get("schemes"))}
+    kinds = {**{kind: kind for kind in NAMES}, **listed}
+    saved = [label for label, kind in kinds.items() if kind not in NOT_SAVED]
+    if isinstance(scheme, str) and scheme not in (RECOMMENDED, *saved) and not is_reference(scheme):
+        yield (
+            ("fit", name, "scheme"),
+            f"must be {RECOMMENDED}, {', '.join(saved)}, or a schedule, but got {scheme}",
+        )
 
 
 SECTION = named_section("fit", FitSpec, _check)

@@ -1,15 +1,19 @@
-"""Stage `fit`: fit a study's encoder for use, calibrate it, and save it with its model card."""
+"""Stage `fit`: fit a study's encoder for use, calibrate it, save it with its model card, and register it."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from finetune_alf.classifier.folder import check_can_be_saved
 from finetune_alf.classifier.record import is_saved, read_record
+from finetune_alf.classifier.registered import CURRENT, classifier_name, scheme_alias
 from finetune_alf.classifier.saving import Saving, SavingRunner
 from finetune_alf.comparison import mean_score, seeds_scores
 from finetune_alf.compute.environment import shares
 from finetune_alf.errors import InputError
+from finetune_alf.experiments.fit.all_texts import bench_on_all, recipe_on_all
 from finetune_alf.experiments.fit.card import CARD_FILE, model_card
-from finetune_alf.experiments.fit.document import FitDocument
+from finetune_alf.experiments.fit.document import FitDocument, UsedSchedule
+from finetune_alf.experiments.fit.registering import register_fit, used_schedule
 from finetune_alf.experiments.fit.scheme import Chosen, check_can_be_fitted, chosen_scheme
 from finetune_alf.experiments.fit.section import SECTION
 from finetune_alf.experiments.fit.spec import FitSpec
@@ -26,78 +30,131 @@ from finetune_alf.running.fitter import Fitter, fitting
 from finetune_alf.train.result import RecordedFit
 
 
-def fit(ctx: Context, study: str) -> None:
-    """Fit the classifier of a study that is not saved yet; write its line, its document and its model card.
+def fit(ctx: Context, study: str, scheme: str | None = None) -> None:
+    """Fit the classifier of a study that is not saved yet, and register it; write line, document and model card.
 
-    Raises InputError for a scheme that leaves nothing to save and for a fit that diverged, and EncoderError for an
-    encoder of random weights.
+    With a `scheme` it is a classifier beside that of the study, `<study>.<scheme>`. Raises InputError for a scheme that
+    leaves nothing to save and for a fit that diverged, and EncoderError for an encoder of random weights.
     """
     bench, spec = open_bench(ctx, study), SECTION.of(ctx.params).get(study, FitSpec())
     check_can_be_saved(bench.encoder)
     if not bench.only.card.n_classes:
         raise InputError(f"The labels of {bench.sample.name} are scores, and a classifier needs classes.")
-    chosen = chosen_scheme(ctx, study, spec)
+    run = _Run(ctx, study, spec, bench, chosen_scheme(ctx, study, spec, scheme), is_beside=scheme is not None)
     with (
         ctx.lock(f"fit-{study}"),
         fitting(
             ctx,
             "fit",
-            study,
+            run.name,
             fit_runner=bench.fit_runner,
             n_layers=bench.encoder.n_layers,
-            n_fits=1,
+            n_fits=1 if spec.train_on == "train" else 2,
             tags={**bench.tags, "alf.study": study},
+            ledger=f"fit-{study}",
         ) as fitter,
     ):
-        run = _Run(ctx, study, spec, bench, chosen)
-        cell, result = run.fitted(fitter)
-        document = run.document(cell, result)
-        document.write(ctx.paths.document("fit", study))
+        document = run.document(run.fitted(fitter))
+        write_text(run.folder / CARD_FILE, model_card(document))
+        version = register_fit(ctx, document, fitter.runs, run.n_texts_per_row)
+        document = document.model_copy(update={"version": version})
+        document.write(ctx.paths.document("fit", run.name))
         fitter.runs.metrics.update({f"test.{document.metric}": document.score.mean})
-    write_text(ctx.paths.model(study) / CARD_FILE, model_card(document))
+    ctx.console.log(_outcome(document))
+
+
+def _outcome(document: FitDocument) -> str:
     calibration = document.calibration
-    ctx.console.log(
-        f"{document.folder}: {chosen.scheme.label}, test {document.metric.replace('_', ' ')} "
-        f"{estimate(document.score)}; temperature {calibration.temperature:.2f}, calibration error "
-        f"{score(calibration.error_before)} before and {score(calibration.error_after)} after"
+    return (
+        f"{document.folder}: {document.scheme}, test {document.metric.replace('_', ' ')} {estimate(document.score)}; "
+        f"temperature {calibration.temperature:.2f}, calibration error {score(calibration.error_before)} before and "
+        f"{score(calibration.error_after)} after; registered as {document.registered_as}"
     )
 
 
 @dataclass(frozen=True)
+class _Fitted:
+    """The fit whose classifier is saved, the bench that it ran on, and the schedule that its recipe has."""
+
+    cell: Cell
+    result: RecordedFit
+    bench: Bench
+    schedule: UsedSchedule | None
+
+
+@dataclass(frozen=True)
 class _Run:
-    """An entry with its study opened and its scheme chosen."""
+    """An entry with its study opened and its scheme chosen; `is_beside` where the command line chose it."""
 
     ctx: Context
     study: str
     spec: FitSpec
     bench: Bench
     chosen: Chosen
+    is_beside: bool
 
-    def fitted(self, fitter: Fitter) -> tuple[Cell, RecordedFit]:
+    @property
+    def name(self) -> str:
+        """The name of the classifier: of its folder, its document and its run."""
+        return f"{self.study}.{self.chosen.scheme.label}" if self.is_beside else self.study
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the classifier."""
+        return self.ctx.paths.model(self.name)
+
+    @property
+    def n_texts_per_row(self) -> int:
+        """1, or 2 for pairs."""
+        return 1 if isinstance(self.bench.only.splits["train"].texts[0], str) else 2
+
+    def fitted(self, fitter: Fitter) -> _Fitted:
         """Return the fit whose classifier is saved; it is done again where the folder does not hold it."""
-        folder, kind, cell = self.ctx.paths.model(self.study), transfer_kind(self.bench), self._cell(fitter)
+        cell, schedule = self._cell(fitter)
+        if self.spec.train_on == "train":
+            return _Fitted(cell, self._saved(fitter, self.bench, cell), self.bench, schedule)
+        with bench_on_all(self.ctx, self.bench, self.name) as bench:
+            cell, result = self._fitted_on_all(fitter, bench, cell)
+            return _Fitted(cell, result, bench, schedule)
+
+    def _fitted_on_all(self, fitter: Fitter, bench: Bench, cell: Cell) -> tuple[Cell, RecordedFit]:
+        """Return the fit on all texts; that on the training split comes first, and has the temperature."""
+        n_first, n_all = (len(each.only.splits["train"].labels) for each in (self.bench, bench))
+        first, kind = fitter.ledger.find(transfer_kind(self.bench).job(cell)), transfer_kind(bench)
+
+        def on_all(first: RecordedFit) -> Cell:
+            return replace(cell, recipe=recipe_on_all(cell.recipe, first, n_first, n_all))
+
+        if first is None or not is_saved(self.folder, fitter.ledger.identity(kind.job(on_all(first)))):
+            first = self._saved(fitter, self.bench, cell)
+        temperature = read_record(self.folder).calibration.temperature
+        return on_all(first), self._saved(fitter, bench, on_all(first), temperature)
+
+    def _saved(self, fitter: Fitter, bench: Bench, cell: Cell, temperature: float | None = None) -> RecordedFit:
+        """Return the result of a fit whose classifier is in the folder; only one that is not is done."""
+        kind = transfer_kind(bench)
         job = kind.job(cell)
         identity = fitter.ledger.identity(job)
-        if not is_saved(folder, identity):
+        if not is_saved(self.folder, identity):
             fitter.ledger.forget(job)
-        runner = self.bench.fit_runner
-        saving = SavingRunner(runner.folders, runner.compute, Saving(folder, cell.scheme, identity))
-        ((_, result),) = replace(fitter, fit_runner=saving).fit([cell], kind, self.ctx.paths.cells("fit", self.study))
+        runner, saving = bench.fit_runner, Saving(self.folder, cell.scheme, identity, temperature)
+        fits = replace(fitter, fit_runner=SavingRunner(runner.folders, runner.compute, saving))
+        ((_, result),) = fits.fit([cell], kind, self.ctx.paths.cells("fit", self.name))
         if not result.predictions:
             raise InputError(
                 f"The fit of {self.study} by {cell.scheme} diverged, and nothing was saved. Lower its rates, or set "
                 f"`fit.{self.study}` to another scheme or seed."
             )
-        return cell, result
+        return result
 
-    def document(self, cell: Cell, result: RecordedFit) -> FitDocument:
-        """Return the document."""
-        bench, folder = self.bench, self.ctx.paths.model(self.study)
-        record, sample, truth = read_record(folder), bench.only, bench.only.splits["test"].labels
-        metric = sample_metric(bench.study.metric, sample.card.n_classes)
+    def document(self, fitted: _Fitted) -> FitDocument:
+        """Return the document, without the version that the classifier is registered as."""
+        ctx, bench, cell, result = self.ctx, self.bench, fitted.cell, fitted.result
+        record, truth = read_record(self.folder), bench.only.splits["test"].labels
+        metric = sample_metric(bench.study.metric, bench.only.card.n_classes)
         return FitDocument(
             study=self.study,
-            folder=folder.relative_to(self.ctx.paths.root).as_posix(),
+            folder=self.folder.relative_to(ctx.paths.root).as_posix(),
             scheme=cell.scheme,
             why=self.chosen.why,
             kind=record.kind,
@@ -106,7 +163,7 @@ class _Run:
             rates={str(address): rate for address, rate in cell.recipe.rates_at(bench.encoder.n_layers).items()},
             encoder=bench.encoder_identity,
             sample=bench.sample_identity,
-            n_texts={split: len(rows.labels) for split, rows in sample.splits.items()},
+            n_texts={split: len(rows.labels) for split, rows in fitted.bench.only.splits.items()},
             label_names=record.label_names,
             max_tokens=record.max_tokens,
             metric=bench.study.metric,
@@ -115,13 +172,17 @@ class _Run:
             majority_baseline=majority_baseline(metric, truth),
             calibration=record.calibration,
             environments=shares([result.environment]),
+            train_on=self.spec.train_on,
+            schedule=fitted.schedule,
+            model=classifier_name(ctx.project, self.study),
+            alias=scheme_alias(cell.scheme) if self.is_beside else CURRENT,
         )
 
-    def _cell(self, fitter: Fitter) -> Cell:
-        """Return the cell of the transfer to the study's own sample that this fit is."""
-        schemes, bench, n_layers = (self.chosen.scheme,), self.bench, self.bench.encoder.n_layers
-        inputs = scheme_inputs(self.ctx, self.study, schemes, bench.study.recipe, n_layers, fitter.runs.tracker.uri)
-        recipes, label = scheme_recipes(schemes, inputs), self.chosen.scheme.label
-        check_can_be_fitted(self.study, label, recipes.get(label))
+    def _cell(self, fitter: Fitter) -> tuple[Cell, UsedSchedule | None]:
+        """Return the cell of the transfer to the study's own sample that this fit is, and the schedule in it."""
+        ctx, scheme, uri = self.ctx, self.chosen.scheme, fitter.runs.tracker.uri
+        inputs = scheme_inputs(ctx, self.study, (scheme,), self.bench.study.recipe, self.bench.encoder.n_layers, uri)
+        recipes = scheme_recipes((scheme,), inputs)
+        check_can_be_fitted(self.study, scheme.label, recipes.get(scheme.label))
         (cell,) = cells(recipes, 1, self.spec.seed)
-        return cell
+        return cell, used_schedule(ctx, self.study, scheme, inputs, uri)

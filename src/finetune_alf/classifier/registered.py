@@ -1,0 +1,66 @@
+"""A saved classifier as a version of a registered model in MLflow, which `mlflow.pyfunc` loads."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from finetune_alf import __version__
+from finetune_alf.classifier import pyfunc
+from finetune_alf.classifier.labelling import added_columns
+from finetune_alf.classifier.record import read_record
+from finetune_alf.files import digest
+from finetune_alf.tracking.mlflow import MlflowTracker
+from finetune_alf.tracking.models import FolderModel, register_model
+
+CURRENT = "current"
+"""The alias of the classifier that a project uses; those of other schemes have the name of theirs."""
+
+_RESERVED = re.compile(rf"latest|{CURRENT}|v\d+", re.IGNORECASE)
+"""What MLflow, or a project, calls something else."""
+
+
+def classifier_name(project: str, study: str) -> str:
+    """Return the name of a study's registered model; the schedules have theirs beside it."""
+    return f"clf-{project}.{study}"
+
+
+def scheme_alias(scheme: str) -> str:
+    """Return a scheme's name as an alias, which has letters, digits, - and _ alone."""
+    alias = re.sub(r"[^A-Za-z0-9_-]", "-", scheme)
+    return f"scheme-{alias}" if _RESERVED.fullmatch(alias) else alias
+
+
+def register_classifier(
+    tracker: MlflowTracker,
+    run_id: str,
+    folder: Path,
+    name: str,
+    alias: str,
+    *,
+    n_texts_per_row: int,
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str],
+) -> int:
+    """Register the classifier of a folder as a version of `name`, unless it is one, and return the version's number.
+
+    Its digest is that of all that it predicts by. The example of its input is no text of the sample, which may be
+    private. Raises EncoderError for a folder without a classifier, and TrackingError when the store fails.
+    """
+    record = read_record(folder)
+    columns = added_columns((), record.label_names)
+    model = FolderModel(
+        folder=folder,
+        digest=digest(record.model_dump(mode="json")),
+        loader=pyfunc.__name__,
+        n_inputs=n_texts_per_row,
+        outputs={column: "double" if at else "string" for at, column in enumerate(columns)},
+        example=_EXAMPLES[n_texts_per_row],
+        requires=[f"finetune-alf[pipeline]=={__version__}"],
+        config={"device": "auto"},
+        metrics=metrics,
+    )
+    return register_model(tracker, run_id, name, alias, model, tags)
+
+
+_EXAMPLES: Mapping[int, tuple[object, ...]] = {1: ("a text",), 2: (("a text", "another text"),)}
+"""An input of one row, by the number of its texts."""
