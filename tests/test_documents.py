@@ -168,7 +168,7 @@ def test_a_page_of_an_experiment_runs_an_entry_of_its_settings(experiment, tmp_p
     assert page.name in (DOCS / "experiments" / "README.md").read_text()
     (tmp_path / "block.yaml").write_text(blocks(page, "yaml")[0])
     params = load_params(tmp_path / "params.yaml", ["default", str(tmp_path / "block.yaml")])
-    [names] = [words[1:] for words in commands("finetune-alf", page) if words[0] == experiment.key]
+    names = next(words[1:] for words in commands("finetune-alf", page) if words[0] == experiment.key)
     for name, choices in zip(names, experiment.choices(params), strict=True):
         assert name in choices
     stages = [word for words in commands("dvc repro", page) for word in words[1:] if not word.startswith("-")]

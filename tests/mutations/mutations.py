@@ -826,7 +826,7 @@ MUTATIONS = [
     ),
     Mutation(
         "experiments/fit/stage.py",
-        "if not is_saved(folder, identity):",
+        "if not is_saved(self.folder, identity):",
         "if False:",
         ("experiments/fit/test_fit_stage.py",),
         "a classifier that is damaged or another one is taken for the one that is asked for",
@@ -851,5 +851,19 @@ MUTATIONS = [
         "labels, cv=[(np.arange(len(labels)), rows) for _, rows in split.split(inputs, labels)], method",
         ("test_linear.py",),
         "the probabilities of a text are by a model that has learned its label",
+    ),
+    Mutation(
+        "tracking/models.py",
+        "_find_version(tracker, name, model.digest) or _new_version(",
+        "_new_version(",
+        ("experiments/fit/test_registered_classifier.py",),
+        "a classifier that is registered already is registered again at every fit",
+    ),
+    Mutation(
+        "data/all_texts.py",
+        "at not in held_out",
+        "at >= 0",
+        ("experiments/fit/test_train_on_all.py",),
+        "a classifier is trained on the texts that test it",
     ),
 ]
