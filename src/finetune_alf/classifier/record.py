@@ -1,18 +1,19 @@
 """classifier.json: what a saved classifier is, besides its tensors."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ValidationError
 
 from finetune_alf.classifier.calibration import Calibration
 from finetune_alf.compute import Precision
+from finetune_alf.data.spec import TrainOn
 from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import file_digest, os_error_reason
 from finetune_alf.recipe import AnyRecipe
 from finetune_alf.recipe.recipe import Pooling
-from finetune_alf.spec import Spec, first_fault
+from finetune_alf.spec import ADDED_LATER, Spec, first_fault
 
 RECORD_FILE = "classifier.json"
 PROBE_FILE = "probe.safetensors"
@@ -23,7 +24,8 @@ class ClassifierRecord(Spec):
     """What a classifier was trained as, and how its probabilities are calibrated.
 
     `fit` is the digest of all that its fit depends on, `digests` those of its files of tensors, by name. `encoder` is
-    the identity of the encoder that it was trained from, `sample` the digest of the sample.
+    the identity of the encoder that it was trained from, `sample` the digest of the sample, and `train_on` says whether
+    the classifier has seen all of that but its test texts, and more of its source.
     """
 
     format: Literal[1] = 1
@@ -39,6 +41,7 @@ class ClassifierRecord(Spec):
     sample: str
     fit: str
     digests: dict[str, str]
+    train_on: Annotated[TrainOn, ADDED_LATER] = "train"
 
     @property
     def is_pipeline(self) -> bool:

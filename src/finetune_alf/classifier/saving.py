@@ -20,16 +20,21 @@ from finetune_alf.train.result import FitResult
 
 
 @dataclass(frozen=True)
-class Saving:
-    """Where a classifier is saved, the name of its scheme, and the digest of all that its fit depends on.
+class OnAll:
+    """What a fit on all texts has from the fit on the training split: the digest of the sample, and the temperature."""
 
-    `temperature` is that of an earlier fit, where this one trains on the texts that one is found by.
-    """
+    sample: str
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where a classifier is saved, the name of its scheme, and the digest of all that its fit depends on."""
 
     folder: Path
     scheme: str
     fit: str
-    temperature: float | None = None
+    on_all: OnAll | None = None
 
 
 class SavingRunner(FitRunner):
@@ -55,7 +60,7 @@ class SavingRunner(FitRunner):
         return result
 
     def _save(self, job: FitJob, probe: Probe | None) -> None:
-        recipe, sample = job.recipe, self.loader.sample(job.sample)
+        recipe, sample, on_all = job.recipe, self.loader.sample(job.sample), self.saving.on_all
         if not isinstance(sample, Sample) or not isinstance(recipe, Recipe | ProbeRecipe):
             raise DataError(f"{job.key}: a classifier is of one task, and of an encoder.")
         encoder, _ = self.loader.load(job)  # the same object that the fit has trained
@@ -65,20 +70,24 @@ class SavingRunner(FitRunner):
         write_folder(
             self.saving.folder,
             classifier,
-            calibration=_calibration(classifier, sample, job.score_on, self.batch, self.saving.temperature),
+            calibration=_calibration(classifier, sample, job.score_on, self.batch, on_all),
             scheme=self.saving.scheme,
             recipe=recipe,
             encoder=encoder.identity,
-            sample=job.sample,
+            sample=on_all.sample if on_all else job.sample,
             fit=self.saving.fit,
+            train_on="all" if on_all else "train",
         )
 
 
 def _calibration(
-    classifier: Classifier, sample: Sample, measured_on: str, batch: int, temperature: float | None
+    classifier: Classifier, sample: Sample, measured_on: str, batch: int, on_all: OnAll | None
 ) -> Calibration:
-    """Return the temperature that is best on the validation split, unless it is given, and what it does on another."""
+    """Return the temperature that is best on the validation split, unless there is one, and what it does on another."""
     validation, measured = sample.nonempty_split("validation"), sample.nonempty_split(measured_on)
-    if temperature is None:
-        temperature = best_temperature(classifier.logits(validation.texts, batch), validation.labels)
+    temperature = (
+        on_all.temperature
+        if on_all
+        else best_temperature(classifier.logits(validation.texts, batch), validation.labels)
+    )
     return calibration_of(temperature, classifier.logits(measured.texts, batch), measured.labels, measured_on)

@@ -117,6 +117,8 @@ SourceSpec = Annotated[HubSource | FilesSource | MiniSource | GlueSource, Field(
 All = Literal["all"]
 OnEmpty = Literal["error", "drop"]
 Balance = Literal["even", "natural"]
+TrainOn = Literal["train", "all"]
+"""What a classifier for use is trained on: the training split, or all labelled texts but those of the test."""
 
 
 class SampleSpec(Spec):

@@ -4,8 +4,8 @@ from typing import Literal
 
 from finetune_alf.classifier.calibration import Calibration
 from finetune_alf.compute import EnvironmentShare
+from finetune_alf.data.spec import TrainOn
 from finetune_alf.documents import Document, EncoderIdentity, Estimate, SampleIdentity
-from finetune_alf.experiments.fit.spec import TrainOn
 from finetune_alf.metrics import MetricName
 from finetune_alf.recipe import AnyRecipe
 

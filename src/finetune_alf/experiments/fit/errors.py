@@ -93,7 +93,8 @@ def _record_of(ctx: Context, study: str, sample: Sample, folder: Path) -> Classi
 
 def _stale(record: ClassifierRecord, folder: Path, sample: Sample, split: str) -> tuple[str, ...]:
     if record.sample == sample.card.digest:
-        return ()
+        seen = f"The classifier of {folder} was trained on all texts but those of the test, the {split} split too."
+        return () if record.train_on == "train" or split == "test" else (seen,)
     return (
         f"The classifier of {folder} was fitted to another sample, or to another draw of {sample.name}: it may have "
         f"learned from texts of the {split} split.",

@@ -1,17 +1,16 @@
 """The spec of a classifier to fit: an entry of the section `fit` in params.yaml, by the name of its study."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from finetune_alf.data.spec import TrainOn
 from finetune_alf.spec import ADDED_LATER, Spec
 
 RECOMMENDED = "recommended"
 
 NOT_SAVED = ("tfidf", "lora", "houlsby", "contrastive")
 """Kinds of schemes that leave no whole encoder."""
-
-TrainOn = Literal["train", "all"]
 
 
 class FitSpec(Spec):

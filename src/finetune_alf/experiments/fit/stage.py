@@ -6,7 +6,7 @@ from pathlib import Path
 from finetune_alf.classifier.folder import check_can_be_saved
 from finetune_alf.classifier.record import is_saved, read_record
 from finetune_alf.classifier.registered import CURRENT, classifier_name, scheme_alias
-from finetune_alf.classifier.saving import Saving, SavingRunner
+from finetune_alf.classifier.saving import OnAll, Saving, SavingRunner
 from finetune_alf.comparison import mean_score, seeds_scores
 from finetune_alf.compute.environment import shares
 from finetune_alf.errors import InputError
@@ -127,17 +127,18 @@ class _Run:
 
         if first is None or not is_saved(self.folder, fitter.ledger.identity(kind.job(on_all(first)))):
             first = self._saved(fitter, self.bench, cell)
-        temperature = read_record(self.folder).calibration.temperature
-        return on_all(first), self._saved(fitter, bench, on_all(first), temperature)
+        record = read_record(self.folder)
+        known = OnAll(record.sample, record.calibration.temperature)
+        return on_all(first), self._saved(fitter, bench, on_all(first), known)
 
-    def _saved(self, fitter: Fitter, bench: Bench, cell: Cell, temperature: float | None = None) -> RecordedFit:
+    def _saved(self, fitter: Fitter, bench: Bench, cell: Cell, on_all: OnAll | None = None) -> RecordedFit:
         """Return the result of a fit whose classifier is in the folder; only one that is not is done."""
         kind = transfer_kind(bench)
         job = kind.job(cell)
         identity = fitter.ledger.identity(job)
         if not is_saved(self.folder, identity):
             fitter.ledger.forget(job)
-        runner, saving = bench.fit_runner, Saving(self.folder, cell.scheme, identity, temperature)
+        runner, saving = bench.fit_runner, Saving(self.folder, cell.scheme, identity, on_all)
         fits = replace(fitter, fit_runner=SavingRunner(runner.folders, runner.compute, saving))
         ((_, result),) = fits.fit([cell], kind, self.ctx.paths.cells("fit", self.name))
         if not result.predictions:
