@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from finetune_alf.linear import INVERSE_STRENGTHS, cross_validated, out_of_fold, smallest_class, tfidf
 
@@ -86,3 +87,20 @@ def test_out_of_fold_a_class_without_rows_has_no_probability():
     probabilities = out_of_fold(SIGNAL, [0, 2] * 45, 3, 5, seed=1)
     assert (probabilities[:, 1] == 0).all()
     assert probabilities.sum(1) == pytest.approx(1)
+
+
+def test_class_weights_are_scikit_learns_balanced_ones():
+    labels = [1 if row % 6 == 0 else 0 for row in range(90)]
+    weights = (90 / (2 * 75), 90 / (2 * 15))
+    plain, own = (cross_validated(NOISE, labels, 2, 3, 1, given) for given in (None, weights))
+    other = LogisticRegression(C=strength(own), class_weight="balanced", max_iter=2000)
+    other.fit(own.pipeline["scaled"].transform(NOISE), labels)
+    assert own.pipeline["linear"].coef_ == pytest.approx(other.coef_, abs=1e-6)
+    assert sum(plain.predict(NOISE)) < 5 < sum(own.predict(NOISE))
+
+
+def test_the_strength_is_chosen_by_the_weighted_loss():
+    labels = [1 if row % 6 == 0 else 0 for row in range(90)]
+    model = cross_validated(NOISE, labels, 2, 3, 1, (0.6, 3.0))
+    assert strength(model) == INVERSE_STRENGTHS[0]  # nothing is to be learned, whatever the intercept
+    assert model.loss(NOISE, labels) == pytest.approx(math.log(2), abs=0.01)

@@ -5,7 +5,7 @@ of correct predictions: among few rows, many strengths have equal counts.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,11 +54,18 @@ def smallest_class(labels: Sequence[float], n_classes: int) -> int:
     return min(Counter(labels).values()) if n_classes else len(labels)
 
 
-def cross_validated(inputs: Any, labels: Sequence[float], n_classes: int, n_folds: int, seed: int) -> LinearModel:
+def cross_validated(
+    inputs: Any,
+    labels: Sequence[float],
+    n_classes: int,
+    n_folds: int,
+    seed: int,
+    class_weights: Sequence[float] | None = None,
+) -> LinearModel:
     """Return a linear model fitted to all rows, of the strength with the best mean loss over the folds.
 
     Dense inputs, (n, features), are standardised. The seed is for the folds, which are fewer than `n_folds` where a
-    class has fewer rows; every class needs two.
+    class has fewer rows; every class needs two. With class weights both the models and their losses are weighted.
     """
     from scipy.sparse import issparse
     from sklearn.linear_model import LogisticRegression, Ridge
@@ -66,8 +73,11 @@ def cross_validated(inputs: Any, labels: Sequence[float], n_classes: int, n_fold
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
+    loss: str | Callable[..., float]
     if n_classes:
-        linear, loss = LogisticRegression(max_iter=MAX_ITERATIONS), "neg_log_loss"
+        by_class = None if class_weights is None else dict(enumerate(class_weights))
+        linear = LogisticRegression(max_iter=MAX_ITERATIONS, class_weight=by_class)
+        loss = "neg_log_loss" if class_weights is None else _weighted_log_loss(class_weights)
         grid = {"linear__C": INVERSE_STRENGTHS}
     else:
         linear, loss = Ridge(), "neg_mean_squared_error"
@@ -105,12 +115,26 @@ def _folds(labels: Sequence[float], n_classes: int, n_folds: int, seed: int) -> 
     return folds(min(n_folds, smallest_class(labels, n_classes)), shuffle=True, random_state=seed)
 
 
-def logistic(inputs: Any, labels: Sequence[float], n_classes: int) -> LinearModel:
+def _weighted_log_loss(class_weights: Sequence[float]) -> Callable[..., float]:
+    """Return a scorer for scikit-learn: the mean log-likelihood of the rows, weighted by their classes."""
+    from sklearn.metrics import log_loss
+
+    def score(model: Any, inputs: Any, labels: Sequence[int]) -> float:
+        weights = [class_weights[label] for label in labels]
+        return -float(log_loss(labels, model.predict_proba(inputs), sample_weight=weights, labels=model.classes_))
+
+    return score
+
+
+def logistic(
+    inputs: Any, labels: Sequence[float], n_classes: int, class_weights: Sequence[float] | None = None
+) -> LinearModel:
     """Return a logistic regression of scikit-learn's own strength, on the inputs as they are."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import Pipeline
 
-    pipeline = Pipeline([("linear", LogisticRegression(max_iter=MAX_ITERATIONS))])
+    by_class = None if class_weights is None else dict(enumerate(class_weights))
+    pipeline = Pipeline([("linear", LogisticRegression(max_iter=MAX_ITERATIONS, class_weight=by_class))])
     return LinearModel(pipeline.fit(inputs, labels), n_classes)
 
 

@@ -18,7 +18,7 @@ from finetune_alf.stats import weighted
 ProblemType = Literal["classification", "regression"]
 """Whether a label is one class of several, or a number; transformers' `problem_type`."""
 
-MetricName = Literal["accuracy", "balanced_accuracy", "f1", "matthews", "pearson", "spearman"]
+MetricName = Literal["accuracy", "balanced_accuracy", "f1", "macro_f1", "matthews", "pearson", "spearman"]
 
 
 def accuracy(truth: Sequence[float], predicted: Sequence[float]) -> float:
@@ -108,6 +108,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "accuracy": "classification",
     "balanced_accuracy": "classification",
     "f1": "classification",
+    "macro_f1": "classification",
     "matthews": "classification",
     "pearson": "regression",
     "spearman": "regression",
@@ -121,6 +122,7 @@ _ALL = (
     ACCURACY,
     BALANCED_ACCURACY,
     Metric("f1", macro_f1, weighted.macro_f1),
+    Metric("macro_f1", macro_f1, weighted.macro_f1),
     Metric("matthews", matthews, weighted.matthews, bounds=(-1.0, 1.0)),
     Metric("pearson", pearson, weighted.pearson, bounds=(-1.0, 1.0)),
     Metric("spearman", spearman, weighted.spearman, bounds=(-1.0, 1.0)),

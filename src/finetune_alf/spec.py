@@ -1,14 +1,24 @@
 """The base class and shared field types of all specs, and the first fault of a record that does not validate."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 Count = Annotated[int, Field(ge=1)]
 """A number of things of which there must be one."""
 
 Rate = Annotated[float, Field(ge=0)]
 """A learning rate; 0 freezes."""
+
+
+def _label_name(given: Any) -> Any:
+    if isinstance(given, bool):
+        return str(given).lower()
+    return str(given) if isinstance(given, int) else given
+
+
+LabelName = Annotated[str, BeforeValidator(_label_name), Field(min_length=1)]
+"""A class as it is in the source; YAML reads 1 and true as other types."""
 
 
 PERMISSION = "permission"

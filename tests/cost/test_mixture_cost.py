@@ -27,6 +27,7 @@ from finetune_alf.recipe.tasks import (
     TemperedSampling,
 )
 from finetune_alf.train.fit import count_trainable_parameters
+from finetune_alf.train.order import ShuffledOrder
 from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch
 
 SAMPLINGS = (ProportionalSampling(), TemperedSampling(), AnnealedSampling(), RoundRobin(), JointSteps())
@@ -43,9 +44,9 @@ def test_batches_per_task_are_the_mean_of_real_fits(sampling):
     n_rows, epochs, n_steps = {"large": 90, "middle": 30, "small": 12}, 3, 400
     tasks = TasksSpec(sampling=sampling, steps_per_epoch=n_steps)
     adapter_recipe = recipe(ALL_TRAINABLE, batch=8, epochs=epochs, tasks=tasks)
-    counts = dict.fromkeys(n_rows, 0)
+    counts, orders = dict.fromkeys(n_rows, 0), {task: ShuffledOrder(n) for task, n in n_rows.items()}
     for epoch in range(epochs):
-        for step in steps_of_epoch(adapter_recipe, n_rows, 3, epoch):
+        for step in steps_of_epoch(adapter_recipe, orders, 3, epoch):
             for task, _ in step:
                 counts[task] += 1
     for task, expected in batches_per_task(tasks, n_rows, epochs, n_steps).items():

@@ -1,10 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from sklearn.utils.class_weight import compute_class_weight
 
+from finetune_alf.errors import InputError
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, addresses, layer
 from finetune_alf.recipe import (
     SGD,
@@ -19,7 +22,11 @@ from finetune_alf.recipe import (
     LinearCurve,
     Recipe,
     SlantedTriangularCurve,
+    TasksSpec,
+    TfidfRecipe,
 )
+from finetune_alf.recipe.classes import Classes
+from finetune_alf.recipe.task_plans import TaskInfo, task_plans
 
 
 def recipe(**changes):
@@ -134,3 +141,65 @@ def test_a_recipe_comes_back_from_json_and_keeps_everything_but_its_rates():
 def test_an_unknown_key_is_refused():
     with pytest.raises(ValidationError, match="epocs"):
         recipe(epocs=3)
+
+
+COUNTS = Classes({"bad": 60, "so so": 30, "good": 10})
+
+
+def test_balanced_weights_are_scikit_learns():
+    labels = [index for index, n in enumerate(COUNTS.counts.values()) for _ in range(n)]
+    assert COUNTS.weights("balanced") == pytest.approx(compute_class_weight("balanced", classes=np.arange(3), y=labels))
+    assert Classes({"a": 7, "b": 7}).weights("balanced") == (1.0, 1.0)
+    assert Classes({"a": 6, "b": 0, "c": 2}).weights("balanced") == pytest.approx((8 / 12, 1.0, 8 / 4))
+
+
+def test_weights_by_name_are_1_for_the_others_and_names_may_be_numbers_in_yaml():
+    assert COUNTS.weights({"good": 2.5}) == (1.0, 1.0, 2.5)
+    assert COUNTS.unknown({"good": 2.5, "fine": 1.0}) == ["fine"]
+    assert recipe(class_weights={0: 2.0, True: 3}).class_weights == {"0": 2.0, "true": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_weights": "balanced", "class_sampling": "balanced"}, "class_sampling must be natural"),
+        ({"class_weights": "balanced", "tasks": TasksSpec()}, "tasks must be absent"),
+        ({"class_sampling": "balanced", "tasks": TasksSpec()}, "tasks must be absent"),
+        ({"class_weights": {"good": 0.0}}, "greater than 0"),
+        ({"class_weights": {}}, "at least 1"),
+    ],
+)
+def test_classes_are_evened_out_in_one_way(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        recipe(**changes)
+
+
+def test_a_linear_model_is_weighted_where_fine_tuning_draws_balanced_batches():
+    assert recipe().linear_class_weights is None
+    assert recipe(class_sampling="balanced").linear_class_weights == "balanced"
+    assert recipe(class_weights={"good": 2.0}).linear_class_weights == {"good": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts", "message"),
+    [
+        (
+            {"class_weights": {"fine": 2.0}},
+            COUNTS.counts,
+            r"must name classes of the sample \('bad', 'so so', 'good'\)",
+        ),
+        ({"class_weights": "balanced"}, {}, "recipe.class_weights: must be absent where labels are scores"),
+        ({"class_sampling": "balanced"}, {}, "recipe.class_sampling: must be absent where labels are scores"),
+    ],
+)
+def test_classes_that_the_sample_does_not_have_are_refused(changes, counts, message):
+    infos = {"reviews": TaskInfo(Classes(counts), has_pairs=False)}
+    with pytest.raises(InputError, match=message):
+        task_plans(recipe(**changes), infos, "accuracy" if counts else "pearson")
+
+
+def test_the_plan_of_a_task_has_the_weights_of_its_classes():
+    infos = {"reviews": TaskInfo(COUNTS, has_pairs=False)}
+    assert task_plans(recipe(), infos, "accuracy")["reviews"].class_weights is None
+    for weighted in (recipe(class_weights="balanced"), TfidfRecipe(class_weights="balanced")):
+        assert task_plans(weighted, infos, "accuracy")["reviews"].class_weights == COUNTS.weights("balanced")

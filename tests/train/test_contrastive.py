@@ -15,6 +15,7 @@ from finetune_alf.encoder.text_heads import no_head
 from finetune_alf.errors import DataError, InputError
 from finetune_alf.rates import HEAD, FrozenBelow, LayerRates
 from finetune_alf.recipe import Contrastive, Recipe, TasksSpec
+from finetune_alf.recipe.classes import Classes
 from finetune_alf.recipe.task_plans import TaskInfo, task_plans
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.contrastive import COSINE, paired
@@ -171,7 +172,7 @@ def test_texts_of_one_class_are_refused():
 
 def test_scores_and_several_tasks_and_first_tokens_are_refused():
     with pytest.raises(InputError, match=r"recipe\.objective: must be absent where labels are scores"):
-        task_plans(contrastive(), {"likeness": TaskInfo(0, has_pairs=True)}, "accuracy")
+        task_plans(contrastive(), {"likeness": TaskInfo(Classes({}), has_pairs=True)}, "accuracy")
     with pytest.raises(ValidationError, match="objective must be absent where tasks are given"):
         contrastive(tasks=TasksSpec())
     given = json.loads(contrastive().model_dump_json()) | {"pooling": "first"}

@@ -82,6 +82,8 @@ CASES: dict[str, dict[str, tuple[Mapping[str, Any], dict[str, Any]]]] = {
         "pooler": ({}, {"pooler": "frozen"}),
         "steps_per_epoch": ({}, {"steps_per_epoch": 3}),
         "objective": ({"pooling": "mean"}, CONTRASTIVE),
+        "class_weights": ({}, {"class_weights": {"positive": 3.0}}),
+        "class_sampling": ({}, {"class_sampling": "balanced"}),
     },
     "UniformRates": of("rates", {}, rate=1e-3, head=1e-3),
     "DecayedRates": of("rates", DECAYED, rate=2e-3, decay=0.9, head=1e-3),

@@ -9,6 +9,9 @@ from finetune_alf.data.sample import SPLITS, Card
 MAX_CLASSES = 20
 """Of more classes the rest is summed up in one line."""
 
+UNEVEN = 2
+"""Classes are uneven where the largest has at least so many times the training texts of the smallest."""
+
 
 def describe(card: Card, labelled: LabelledRows, unique: UniqueRows) -> Iterator[str]:
     """Yield what was left out of a source, and the rows of each class in the source and in each split."""
@@ -18,6 +21,7 @@ def describe(card: Card, labelled: LabelledRows, unique: UniqueRows) -> Iterator
     yield from _left_out(card.name, labelled, unique)
     if card.label_names:
         yield from _table(card, class_counts(labelled.rows))
+        yield from _uneven(card.name, card.counts["train"])
 
 
 def _left_out(name: str, labelled: LabelledRows, unique: UniqueRows) -> Iterator[str]:
@@ -30,6 +34,16 @@ def _left_out(name: str, labelled: LabelledRows, unique: UniqueRows) -> Iterator
     if unique.conflicts:
         texts = "1 text has" if len(unique.conflicts) == 1 else f"{len(unique.conflicts)} texts have"
         yield f"{name}: {texts} more than one label; the first one counts, such as at {unique.conflicts[0]}."
+
+
+def _uneven(name: str, counts: Mapping[str, int]) -> Iterator[str]:
+    rare, frequent = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
+    if counts[frequent] >= UNEVEN * counts[rare]:
+        yield (
+            f"{name}: classes are uneven, {counts[frequent]} training texts of {frequent!r} and {counts[rare]} of "
+            f"{rare!r}. So that each counts the same, set `class_weights: balanced` of the recipe, and `metric` to "
+            "balanced_accuracy or macro_f1."
+        )
 
 
 def _table(card: Card, in_source: Mapping[str, int]) -> Iterator[str]:

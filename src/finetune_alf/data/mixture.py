@@ -1,6 +1,7 @@
 """A mixture: the samples of several tasks, in one folder with a folder for each task, written atomically."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from finetune_alf.data.sample import SPLITS, Card, Sample, load_sample
 from finetune_alf.errors import DataError
 from finetune_alf.files import digest
+from finetune_alf.recipe.classes import Classes
 from finetune_alf.recipe.task_plans import TaskInfo
 from finetune_alf.spec import Spec, first_fault
 
@@ -56,11 +58,15 @@ def load_any_sample(folder: Path) -> AnySample:
 
 
 def task_infos(drawn: AnySample) -> dict[str, TaskInfo]:
-    """Return the number of classes of each task, and whether its rows are pairs."""
-    return {
-        task: TaskInfo(sample.card.n_classes, not isinstance(sample.splits["train"].texts[0], str))
-        for task, sample in drawn.tasks.items()
-    }
+    """Return the classes of each task with their training texts, and whether its rows are pairs."""
+    return {task: _task_info(sample) for task, sample in drawn.tasks.items()}
+
+
+def _task_info(sample: Sample) -> TaskInfo:
+    train = sample.splits["train"]
+    counts = Counter(train.labels)
+    classes = Classes({name: counts[index] for index, name in enumerate(sample.card.label_names)})
+    return TaskInfo(classes, has_pairs=not isinstance(train.texts[0], str))
 
 
 def card_of(name: str, cards: Mapping[str, Card]) -> MixtureCard:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, NonNegativeInt, PositiveInt, Tag, model_validator
+from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag, model_validator
 
 from finetune_alf.data.glue import GLUE, REVISION, GlueName
 from finetune_alf.data.readers.format import Quoting
 from finetune_alf.metrics import ProblemType
 from finetune_alf.paths import Name
-from finetune_alf.spec import ADDED_LATER, Spec
+from finetune_alf.spec import ADDED_LATER, LabelName, Spec
 
 SourceSplit = Literal["train", "validation", "test"]
 Column = Annotated[str, Field(min_length=1)]
@@ -89,16 +89,6 @@ class GlueSource(Spec):
             n_columns = "one column" if isinstance(own, str) else "two columns"
             raise ValueError(f"text: must name {n_columns} for {self.task}, but got {self.text!r}")
         return self
-
-
-def _label_name(given: Any) -> Any:
-    if isinstance(given, bool):
-        return str(given).lower()
-    return str(given) if isinstance(given, int) else given
-
-
-LabelName = Annotated[str, BeforeValidator(_label_name), Field(min_length=1)]
-"""A class as it is in the source; YAML reads 1 and true as other types."""
 
 
 class LabelsSpec(Spec):

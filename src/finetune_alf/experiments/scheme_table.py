@@ -137,11 +137,17 @@ def _schedule(scheme: ScheduleScheme, given: SchemeInputs) -> Recipe:
 
 
 def _probe(scheme: ProbeScheme, given: SchemeInputs) -> ProbeRecipe:
-    return ProbeRecipe(pooling=scheme.pooling, max_tokens=given.baseline.max_tokens, n_folds=scheme.n_folds)
+    return ProbeRecipe(
+        pooling=scheme.pooling,
+        max_tokens=given.baseline.max_tokens,
+        n_folds=scheme.n_folds,
+        class_weights=given.baseline.linear_class_weights,
+    )
 
 
 def _tfidf(scheme: TfidfScheme, given: SchemeInputs) -> TfidfRecipe:
-    return TfidfRecipe(longest_ngram=scheme.longest_ngram, n_folds=scheme.n_folds)
+    weights = given.baseline.linear_class_weights
+    return TfidfRecipe(longest_ngram=scheme.longest_ngram, n_folds=scheme.n_folds, class_weights=weights)
 
 
 SCHEME_TABLE: Mapping[type[AnyScheme], Callable[[Any, SchemeInputs], AnyRecipe]] = {

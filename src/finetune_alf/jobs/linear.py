@@ -50,7 +50,8 @@ def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int)
         inputs, scored_inputs = tfidf(_joined(train.texts), _joined(scored.texts), recipe.longest_ngram)
     else:
         inputs, scored_inputs = _features(job, loader, recipe.pooling, batch)
-    model = cross_validated(inputs, train.labels, n_classes, recipe.n_folds, child_seed(job.seed, "folds"))
+    folds_seed = child_seed(job.seed, "folds")
+    model = cross_validated(inputs, train.labels, n_classes, recipe.n_folds, folds_seed, plan.class_weights)
     predictions = model.predict(scored_inputs)
     result = FitResult(
         epochs=(),

@@ -47,6 +47,8 @@ class FitLoader:
                 self._tokenized(encoder, sample.tasks[task], split, max_tokens, plan)
                 for split in ("train", "validation", job.score_on)
             )
+            sampling = recipe.class_sampling if isinstance(recipe, Recipe) else "natural"
+            train = train.with_classes(plan.class_weights, sampling)
             return TaskSplits(train, validation, scored, plan.metric, plan.weight)
 
         return encoder, {task: splits(task, plan) for task, plan in plans.items()}

@@ -94,6 +94,7 @@ def check_fits(
             yield from batch_too_large(raw, (*path, "recipe", "batch"), entry, sample)
         yield from empty_splits(raw, ".".join(map(str, path)), sample, splits)
         yield from unsuitable_objective(raw, (*path, "recipe", "objective"), entry, sample)
+        yield from unsuitable_classes(raw, (*path, "recipe"), entry, sample)
 
 
 def unknown(raw: RawParams, path: KeyPath, name: object, key: str) -> Iterator[Disagreement]:
@@ -170,8 +171,21 @@ def unsuitable_objective(
     raw: RawParams, path: KeyPath, entry: Mapping[str, Any], sample: object
 ) -> Iterator[Disagreement]:
     """Yield an objective on pairs of classes where the labels are scores."""
-    objective = _map(entry, "recipe").get("objective")
-    if objective is not None and raw.problem_type(sample) == "regression":
+    yield from _for_classes_alone(raw, path, _map(entry, "recipe").get("objective"), sample)
+
+
+def unsuitable_classes(
+    raw: RawParams, path: KeyPath, entry: Mapping[str, Any], sample: object
+) -> Iterator[Disagreement]:
+    """Yield what a recipe says of uneven classes where the labels are scores."""
+    recipe = _map(entry, "recipe")
+    yield from _for_classes_alone(raw, (*path, "class_weights"), recipe.get("class_weights"), sample)
+    sampling = None if recipe.get("class_sampling") == "natural" else recipe.get("class_sampling")
+    yield from _for_classes_alone(raw, (*path, "class_sampling"), sampling, sample)
+
+
+def _for_classes_alone(raw: RawParams, path: KeyPath, value: object, sample: object) -> Iterator[Disagreement]:
+    if value is not None and raw.problem_type(sample) == "regression":
         yield path, f"must be absent, as the labels of sample {sample} are {LABELS['regression']}"
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from finetune_alf.rates import Address
+from finetune_alf.recipe.classes import ClassWeights
 from finetune_alf.recipe.recipe import Pooling, Recipe
 from finetune_alf.spec import Count, Spec
 
@@ -15,10 +16,17 @@ Folds = Annotated[int, Field(ge=2)]
 class _LinearRecipe(Spec):
     """Logistic regression for classes, ridge regression for scores.
 
-    Its strength is chosen by cross-validation on the training split, in `n_folds` folds.
+    Its strength is chosen by cross-validation on the training split, in `n_folds` folds. `class_weights` are those of a
+    fine-tuning recipe.
     """
 
     n_folds: Folds = 5
+    class_weights: ClassWeights | None = None
+
+    @property
+    def loss_weights(self) -> ClassWeights | None:
+        """The class weights of the loss."""
+        return self.class_weights
 
     def rates_at(self, n_layers: int) -> dict[Address, float]:
         """Return no rates: nothing is fine-tuned."""

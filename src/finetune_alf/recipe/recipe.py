@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from finetune_alf.rates import HEAD, Address, LayerRates, ListedRates, RatesPolicy
 from finetune_alf.rates import adapter as adapter_address
 from finetune_alf.recipe.adapter import Adapter
+from finetune_alf.recipe.classes import ClassSampling, ClassWeights
 from finetune_alf.recipe.curve import ConstantCurve, Curve
 from finetune_alf.recipe.early_stopping import EarlyStopping
 from finetune_alf.recipe.objective import Contrastive
@@ -38,7 +39,8 @@ class Recipe(Spec):
     tokens, special ones included, in place of the first token. `pooler: frozen` freezes BERT's pooler where it is
     pre-trained. `steps_per_epoch` is the length of an epoch, after which the model is evaluated: other epochs do not
     change the order of the texts. Without it an epoch is once over the texts. With an `objective` the encoder is
-    trained for it, and has a head of scikit-learn's in place of its own.
+    trained for it, and has a head of scikit-learn's in place of its own. For uneven classes, `class_weights` multiply
+    the losses of their texts, and with `class_sampling: balanced` an epoch has as many texts of each class.
     """
 
     rates: RatesPolicy
@@ -59,6 +61,18 @@ class Recipe(Spec):
     pooler: Annotated[Pooler, ADDED_LATER] = "learns"
     steps_per_epoch: Count | None = None
     objective: Contrastive | None = None
+    class_weights: ClassWeights | None = None
+    class_sampling: Annotated[ClassSampling, ADDED_LATER] = "natural"
+
+    @property
+    def linear_class_weights(self) -> ClassWeights | None:
+        """The class weights of a linear model under this recipe: it draws no batches, and is weighted instead."""
+        return self.class_weights or ("balanced" if self.class_sampling == "balanced" else None)
+
+    @property
+    def loss_weights(self) -> ClassWeights | None:
+        """The class weights of the loss, which is that of a linear head where there is an objective."""
+        return self.linear_class_weights if self.objective else self.class_weights
 
     @model_validator(mode="after")
     def _check_forgetting_bound(self) -> Self:
@@ -83,6 +97,18 @@ class Recipe(Spec):
             )
         if self.objective and self.pooling != "mean":
             raise ValueError("pooling must be mean where an objective is given, but got first. Set `pooling: mean`.")
+        return self
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> Self:
+        given = [f"class_weights: {self.class_weights}"] if self.class_weights else []
+        given += ["class_sampling: balanced"] if self.class_sampling == "balanced" else []
+        if len(given) > 1:
+            raise ValueError(
+                "class_sampling must be natural where class_weights are given, but got balanced. Leave out one of them."
+            )
+        if given and self.tasks:
+            raise ValueError(f"tasks must be absent where classes are weighted, but got {given[0]}. Leave it out.")
         return self
 
     def may_forget_at(self, rate: float) -> bool:

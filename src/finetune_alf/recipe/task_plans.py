@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from finetune_alf.errors import InputError
 from finetune_alf.metrics import PROBLEM_TYPES, Metric, ProblemType, sample_metric
+from finetune_alf.recipe.classes import Classes
 from finetune_alf.recipe.linear import AnyRecipe
 from finetune_alf.recipe.recipe import Recipe
 from finetune_alf.recipe.tasks import TasksSpec
@@ -15,10 +16,15 @@ DEFAULT_METRIC: Mapping[ProblemType, str] = {"classification": "accuracy", "regr
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """One task's sample: its number of classes, 0 for scores, and whether a row is a pair of texts."""
+    """One task's sample: its training texts by class, none for scores, and whether a row is a pair of texts."""
 
-    n_classes: int
+    classes: Classes
     has_pairs: bool
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes; 0 for scores."""
+        return len(self.classes.counts)
 
     @property
     def problem_type(self) -> ProblemType:
@@ -37,12 +43,16 @@ class HeadShape:
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """One task of a fit; `loss` names an objective of `train/objective.py`, `weight` multiplies the loss."""
+    """One task of a fit; `loss` names an objective of `train/objective.py`, `weight` multiplies the loss.
+
+    `class_weights` are in the order of the classes.
+    """
 
     loss: str
     metric: Metric
     weight: float
     shape: HeadShape
+    class_weights: tuple[float, ...] | None = None
 
 
 def task_plans(recipe: AnyRecipe, tasks: Mapping[str, TaskInfo], metric: str) -> dict[str, TaskPlan]:
@@ -62,10 +72,30 @@ def task_plans(recipe: AnyRecipe, tasks: Mapping[str, TaskInfo], metric: str) ->
         raise InputError("recipe.objective: must be absent where labels are scores, but got contrastive. Leave it out.")
     return {
         task: TaskPlan(
-            DEFAULT_LOSS[info.problem_type], sample_metric(metric, info.n_classes), 1.0, HeadShape(info.n_classes or 1)
+            DEFAULT_LOSS[info.problem_type],
+            sample_metric(metric, info.n_classes),
+            1.0,
+            HeadShape(info.n_classes or 1),
+            _class_weights(recipe, info.classes),
         )
         for task, info in tasks.items()
     }
+
+
+def _class_weights(recipe: AnyRecipe, classes: Classes) -> tuple[float, ...] | None:
+    given = recipe.loss_weights
+    field = "class_weights" if given else "class_sampling"
+    is_balanced = given is not None or getattr(recipe, "class_sampling", "natural") == "balanced"
+    if is_balanced and not classes.counts:
+        raise InputError(f"recipe.{field}: must be absent where labels are scores, but got balanced. Leave it out.")
+    if given is None:
+        return None
+    if unknown := classes.unknown(given):
+        raise InputError(
+            f"recipe.class_weights: must name classes of the sample ({', '.join(map(repr, classes.counts))}), "
+            f"but got {', '.join(map(repr, unknown))}. Use names from this list, or `class_weights: balanced`."
+        )
+    return classes.weights(given)
 
 
 def _check_names(spec: TasksSpec, tasks: Mapping[str, TaskInfo]) -> None:

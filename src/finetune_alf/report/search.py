@@ -151,6 +151,8 @@ def _recipe(settings: StudyDocument) -> str:
         f"{recipe.max_tokens} tokens",
         *(["their mean to the head"] if recipe.pooling == "mean" else []),
         *([f"contrastive on {counted(recipe.objective.n_pairs, 'pair')} for each text"] if recipe.objective else []),
+        *(["classes weighted in the loss"] if recipe.class_weights else []),
+        *(["as many texts of each class in an epoch"] if recipe.class_sampling == "balanced" else []),
         *(["the pre-trained pooler frozen"] if recipe.pooler == "frozen" else []),
         f"{recipe.optimizer.kind}, {recipe.curve.kind} curve, {recipe.unfreezing.kind} unfreezing",
         f"{recipe.keep} epoch kept",

@@ -15,6 +15,9 @@ from finetune_alf.train.result import EpochMetrics, FitResult
 _LOGGED_FIELDS = ("batch", "epochs", "max_tokens", "keep", "kind", "pooling", "longest_ngram", "n_folds")
 """The fields of a recipe that are params of its run, for each kind of recipe those that it has."""
 
+_LOGGED_IF_SET = ("class_weights", "class_sampling")
+"""More of them, where they do not have their default."""
+
 
 def fit_run(
     key: str,
@@ -76,6 +79,9 @@ def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str,
 def _params(recipe: AnyRecipe, n_layers: int, environment: Environment) -> dict[str, str]:
     rates = {f"rates.{address}": f"{rate:g}" for address, rate in recipe.rates_at(n_layers).items()}
     fields = {name: str(getattr(recipe, name)) for name in _LOGGED_FIELDS if hasattr(recipe, name)}
+    defaults = {name: field.default for name, field in type(recipe).model_fields.items()}
+    others = {name: getattr(recipe, name) for name in _LOGGED_IF_SET if name in defaults}
+    fields |= {name: str(value) for name, value in others.items() if value != defaults[name]}
     return {**rates, **fields, "precision": environment.precision, "device": environment.device}
 
 

@@ -130,6 +130,8 @@ def _check_trainable(schedule: Schedule) -> None:
     left_out = {
         "pooling: mean": recipe.pooling == "mean",
         "frozen_dropout: off": recipe.frozen_dropout == "off",
+        "class_weights": recipe.class_weights is not None,
+        "class_sampling: balanced": recipe.class_sampling == "balanced",
     }
     for name in (name for name, is_there in left_out.items() if is_there):
         log.warning("schedule %s: Trainer has no setting for %s of its recipe", schedule.name, name)

@@ -1,13 +1,16 @@
 """Batches: the order of texts in training and in evaluation."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
+from finetune_alf.recipe.classes import ClassSampling
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.forward.table import TokenTable
-from finetune_alf.train.objective import CROSS_ENTROPY, Objective
+from finetune_alf.train.objective import CROSS_ENTROPY, Objective, weighted
+from finetune_alf.train.order import BalancedOrder, Order, ShuffledOrder
 
 
 @dataclass(frozen=True)
@@ -15,16 +18,38 @@ class TokenizedSplit:
     """A tokenised split with its labels: classes or scores.
 
     With `n_texts_per_row` = 2 the texts of a pair are encoded apart, and the table holds all first texts, then all
-    second ones.
+    second ones. `class_weights` are in the objective as well.
     """
 
     table: TokenTable
     labels: torch.Tensor  # (n,), of the objective's dtype
     objective: Objective = CROSS_ENTROPY
     n_texts_per_row: int = 1
+    class_weights: tuple[float, ...] | None = None
+    class_sampling: ClassSampling = "natural"
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def with_classes(self, weights: tuple[float, ...] | None, sampling: ClassSampling) -> "TokenizedSplit":
+        """Return the split with weights of the classes in its losses, and another order in training."""
+        objective = self.objective if weights is None else weighted(self.objective, weights, self.labels.device)
+        return replace(self, objective=objective, class_weights=weights, class_sampling=sampling)
+
+    @cached_property
+    def order(self) -> Order:
+        """The order of the rows in training."""
+        return BalancedOrder(self.labels.tolist()) if self.class_sampling == "balanced" else ShuffledOrder(len(self))
+
+    def total_weight(self, rows: Sequence[int]) -> float:
+        """Return the sum of the weights of these rows, by which the sum of their losses is divided."""
+        return len(rows) if self._weights is None else sum(self._weights[row] for row in rows)
+
+    @cached_property
+    def _weights(self) -> list[float] | None:
+        if self.class_weights is None:
+            return None
+        return [self.class_weights[label] for label in self.labels.tolist()]
 
     @property
     def lengths(self) -> torch.Tensor:
@@ -38,10 +63,14 @@ class TokenizedSplit:
 
 def shuffled_batches(n_texts: int, batch: int, seed: int, epoch: int) -> Iterator[list[int]]:
     """Yield the rows of each step of an epoch: every text once, shuffled anew in each epoch."""
-    generator = torch.Generator().manual_seed(child_seed(seed, "order", epoch))
-    order = torch.randperm(n_texts, generator=generator).tolist()
-    for start in range(0, n_texts, batch):
-        yield order[start : start + batch]
+    return batches_in(ShuffledOrder(n_texts), batch, seed, epoch)
+
+
+def batches_in(order: Order, batch: int, seed: int, epoch: int) -> Iterator[list[int]]:
+    """Yield the rows of each step of an epoch, drawn anew in each epoch."""
+    rows = order.draw(torch.Generator().manual_seed(child_seed(seed, "order", epoch)))
+    for start in range(0, len(rows), batch):
+        yield rows[start : start + batch]
 
 
 def batches_by_length(lengths: torch.Tensor, batch: int) -> list[list[int]]:

@@ -56,7 +56,7 @@ def paired(split: TokenizedSplit, spec: Contrastive, seed: int) -> PairedSplit:
             pairs += [(row, partner) for partner in partners[drawn].tolist()]
     alike = [float(classes[one] == classes[two]) for one, two in pairs]
     labels = torch.tensor(alike, device=split.labels.device)
-    return PairedSplit(split.table, labels, COSINE, 2, tuple(pairs))
+    return PairedSplit(split.table, labels, COSINE, 2, pairs=tuple(pairs))
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ class LogisticEvaluation:
         labels = tuple(split.labels.tolist())
         if not (inputs.isfinite().all() and scored.isfinite().all()):
             return Evaluation(math.nan, labels, labels)
-        model = logistic(inputs.cpu().numpy(), self.train.labels.tolist(), self.n_classes)
+        weights = self.train.class_weights
+        model = logistic(inputs.cpu().numpy(), self.train.labels.tolist(), self.n_classes, weights)
         return Evaluation(model.loss(scored.cpu().numpy(), labels), labels, tuple(model.predict(scored.cpu().numpy())))
 
 

@@ -107,8 +107,9 @@ class _TrainingLoop:
         self.precision, self.micro_batch, self.evaluate = precision, micro_batch, parts.evaluate
         self.forwards = forwards_of(forward, self.model, self.tasks)
         self.state = TrainingState(recipe, {name: task.metric for name, task in self.tasks.items()})
-        self.n_texts = {name: len(task.train) for name, task in self.tasks.items()}
-        n_steps = recipe.epochs * n_steps_per_epoch(recipe, self.n_texts)
+        self.orders = {name: task.train.order for name, task in self.tasks.items()}
+        n_texts = {name: len(order) for name, order in self.orders.items()}
+        n_steps = recipe.epochs * n_steps_per_epoch(recipe, n_texts)
         self.optimizer = LayerwiseOptimizer(self.model, encoder.anatomy, recipe, parts.rates, n_steps)
         self.device = next(self.model.parameters()).device
         hidden_size = encoder.model.config.hidden_size
@@ -147,18 +148,20 @@ class _TrainingLoop:
         self.model.train()
         if self.recipe.frozen_dropout == "off":
             self.features.disable_dropout(self.model)
-        total, n_texts = torch.zeros((), device=self.device), 0
-        for step in steps_of_epoch(self.recipe, self.n_texts, self.seed, epoch):
+        total, weight = torch.zeros((), device=self.device), 0.0
+        for step in steps_of_epoch(self.recipe, self.orders, self.seed, epoch):
             for task, rows in step:
-                total += self._accumulate_gradients(task, rows) * len(rows)
-                n_texts += len(rows)
+                own = self.tasks[task].train.total_weight(rows)
+                total += self._accumulate_gradients(task, rows) * own
+                weight += own
             self.optimizer.step(self.n_steps)
             self.n_steps += 1
-        return total.item() / n_texts
+        return total.item() / weight
 
     def _accumulate_gradients(self, task: str, rows: list[int]) -> torch.Tensor:
         """Add the gradients of the mean loss over these rows, one micro-batch at a time. Returns that loss."""
         split, size = self.tasks[task].train, self.micro_batch or len(rows)
+        weight = split.total_weight(rows)
         features = self.features.of(split) if self.recipe.frozen_dropout == "off" else None
         total = torch.zeros((), device=self.device)
         for start in range(0, len(rows), size):
@@ -167,7 +170,7 @@ class _TrainingLoop:
                 outputs = self.forwards[task](split.table, split.table_rows(chunk), features)  # (rows, outputs)
             outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))  # fp64 stays fp64
             losses = split.objective.losses(outputs, split.labels[chunk])
-            loss = losses.sum() / len(rows) * self.tasks[task].weight
+            loss = losses.sum() / weight * self.tasks[task].weight
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total

@@ -120,8 +120,8 @@ class _FusedTrainingLoop:
     ) -> None:
         self.model, self.forward, self.splits, self.recipe, self.seed = encoder.model, forward, splits, recipe, seed
         self.members, self.precision, self.micro_batch = members, precision, micro_batch
-        self.n_texts = {SINGLE_TASK: len(splits.train)}
-        n_steps = recipe.epochs * n_steps_per_epoch(recipe, self.n_texts)
+        self.orders = {SINGLE_TASK: splits.train.order}
+        n_steps = recipe.epochs * n_steps_per_epoch(recipe, {SINGLE_TASK: len(splits.train)})
         self.optimizer = StackedOptimizer(self.model, encoder.anatomy, recipe, rates, n_steps)
         hidden_size = encoder.model.config.hidden_size
         self.features = FrozenFeaturesCache(forward, encoder.anatomy, hidden_size, self.precision)
@@ -174,18 +174,20 @@ class _FusedTrainingLoop:
         if self.recipe.frozen_dropout == "off":
             self.features.disable_dropout(self.model)
         split = self.splits.train
-        total, n_texts = torch.zeros(len(self.members), device=split.labels.device), 0
-        for ((_, rows),) in steps_of_epoch(self.recipe, self.n_texts, self.seed, epoch):
-            total += self._accumulate_gradients(rows) * len(rows)
-            n_texts += len(rows)
+        total, weight = torch.zeros(len(self.members), device=split.labels.device), 0.0
+        for ((_, rows),) in steps_of_epoch(self.recipe, self.orders, self.seed, epoch):
+            own = split.total_weight(rows)
+            total += self._accumulate_gradients(rows) * own
+            weight += own
             self.optimizer.step(self.n_steps)
             self.n_steps += 1
-        losses: list[float] = (total / n_texts).tolist()
+        losses: list[float] = (total / weight).tolist()
         return losses
 
     def _accumulate_gradients(self, rows: list[int]) -> torch.Tensor:
         """Add all members' gradients of the mean loss over these rows. Returns each member's loss, (K,)."""
         split, size = self.splits.train, self.micro_batch or len(rows)
+        weight = split.total_weight(rows)
         features = self.features.of(split) if self.recipe.frozen_dropout == "off" else None
         total = torch.zeros(len(self.members), device=split.labels.device)
         for start in range(0, len(rows), size):
@@ -193,7 +195,7 @@ class _FusedTrainingLoop:
             table_rows = split.table_rows(some)
             with autocast(split.labels.device, self.precision):
                 logits = self.forward.fused(self.optimizer.weights(), split.table, table_rows, features)
-            losses = member_losses(logits, split.labels[some], split.objective).sum(1) / len(rows)
+            losses = member_losses(logits, split.labels[some], split.objective).sum(1) / weight
             losses.sum().backward()  # type: ignore[no-untyped-call]
             total += losses.detach()
         return total

@@ -1,7 +1,7 @@
 """Objectives: the loss of each text from a head's outputs, and the prediction that the outputs stand for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
@@ -46,3 +46,14 @@ OBJECTIVES = {
     "binary_cross_entropy": BINARY_CROSS_ENTROPY,
     "squared_error": SQUARED_ERROR,
 }
+
+
+def weighted(objective: Objective, class_weights: Sequence[float], device: torch.device) -> Objective:
+    """Return an objective whose loss of a text is multiplied by the weight of its class."""
+    weights = torch.tensor(class_weights, device=device)
+
+    def losses(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        each = objective.losses(outputs, labels)
+        return each * weights[labels].to(each.dtype)
+
+    return replace(objective, losses=losses)

@@ -12,7 +12,8 @@ import torch
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.tasks import JointSteps, ProportionalSampling, RoundRobin
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.batches import shuffled_batches
+from finetune_alf.train.batches import batches_in
+from finetune_alf.train.order import Order
 
 Step = list[tuple[str, list[int]]]
 """The batches of one step: a task, and rows of its training split."""
@@ -28,36 +29,37 @@ def n_steps_per_epoch(recipe: Recipe, n_texts: Mapping[str, int]) -> int:
     return math.ceil(n_batches / len(n_texts)) if is_joint else n_batches
 
 
-def steps_of_epoch(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch: int) -> Iterator[Step]:
-    """Yield the steps of an epoch; each task's texts come once in shuffled order before any of them comes again.
+def steps_of_epoch(recipe: Recipe, orders: Mapping[str, Order], seed: int, epoch: int) -> Iterator[Step]:
+    """Yield the steps of an epoch: batches of each task, one pass over its texts after another.
 
     Without `tasks`, epochs are cut out of one stream of steps: their length does not change its order.
     """
+    n_texts = {task: len(order) for task, order in orders.items()}
     if recipe.tasks is None:
-        ((task, n),) = n_texts.items()
+        ((task, order),) = orders.items()
         n_steps = n_steps_per_epoch(recipe, n_texts)
-        yield from ([(task, rows)] for rows in _cut(n, recipe.batch, seed, epoch * n_steps, n_steps))
+        yield from ([(task, rows)] for rows in _cut(order, recipe.batch, seed, epoch * n_steps, n_steps))
         return
-    single_task = len(n_texts) == 1
+    single_task = len(orders) == 1
     batches = {
-        task: _batches(n, recipe.batch, seed if single_task else child_seed(seed, "task", task), epoch)
-        for task, n in n_texts.items()
+        task: _batches(order, recipe.batch, seed if single_task else child_seed(seed, "task", task), epoch)
+        for task, order in orders.items()
     }
     for tasks in _tasks_of_steps(recipe, n_texts, seed, epoch):
         yield [(task, next(batches[task])) for task in tasks]
 
 
-def _cut(n_texts: int, batch: int, seed: int, start: int, n_steps: int) -> Iterator[list[int]]:
+def _cut(order: Order, batch: int, seed: int, start: int, n_steps: int) -> Iterator[list[int]]:
     """Yield `n_steps` batches of the stream of passes over the texts, from batch `start` on."""
-    n_passed, n_skipped = divmod(start, math.ceil(n_texts / batch))
-    passes = (shuffled_batches(n_texts, batch, seed, number) for number in itertools.count(n_passed))
+    n_passed, n_skipped = divmod(start, math.ceil(len(order) / batch))
+    passes = (batches_in(order, batch, seed, number) for number in itertools.count(n_passed))
     return itertools.islice(itertools.chain.from_iterable(passes), n_skipped, n_skipped + n_steps)
 
 
-def _batches(n_texts: int, batch: int, seed: int, epoch: int) -> Iterator[list[int]]:
+def _batches(order: Order, batch: int, seed: int, epoch: int) -> Iterator[list[int]]:
     """Yield batches without end: one pass after another over one task's texts."""
     for number in itertools.count():
-        yield from shuffled_batches(n_texts, batch, child_seed(seed, "pass", number) if number else seed, epoch)
+        yield from batches_in(order, batch, child_seed(seed, "pass", number) if number else seed, epoch)
 
 
 def _tasks_of_steps(recipe: Recipe, n_texts: Mapping[str, int], seed: int, epoch: int) -> Iterator[Sequence[str]]:

@@ -14,6 +14,7 @@ from finetune_alf.params.checks import (
     names_in,
     unknown,
     unknown_each,
+    unsuitable_classes,
     unsuitable_metric,
     unsuitable_objective,
 )
@@ -34,6 +35,7 @@ def _check(raw: RawParams, name: str, labels: dict[str, Any]) -> Iterator[Disagr
     for index, sample in enumerate(names_in(labels, "samples")):
         yield from contrastive_on_scores(raw, (*path, "samples", index), labels.get("schemes"), sample)
         yield from unsuitable_objective(raw, (*path, "recipe", "objective"), labels, sample)
+        yield from unsuitable_classes(raw, (*path, "recipe"), labels, sample)
         yield from empty_splits(raw, ".".join(path), sample, ("test",))
         yield from _too_few_rows(raw, name, labels, sample)
 
