@@ -22,8 +22,10 @@ from finetune_alf.errors import EncoderError
 from finetune_alf.jobs.linear import token_features
 from finetune_alf.linear import cross_validated
 from finetune_alf.recipe import ProbeRecipe
+from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.table import TokenTable
+from finetune_alf.train.parts import TaskSplits
 from tiny import BAD, GOOD, save_tiny, task_splits, tiny_recipe, tiny_spec
 
 TEXTS, NAMES = (*GOOD, *BAD), ("très mal", "good")
@@ -158,3 +160,40 @@ def test_the_calibration_error_is_the_mean_distance_weighted_by_the_size_of_bins
     bins = reliability(probabilities, [0, 0, 1, 1, 0, 0])
     assert [(each.n, each.accuracy) for each in bins] == [(2, 1.0), (4, 0.5)]
     assert calibration_error(bins) == pytest.approx((2 * 0.4 + 4 * 0.4) / 6)
+
+
+FILLER = "day people words here bread day people words here bread day people"
+
+
+@pytest.fixture(scope="module")
+def verdict_last(tmp_path_factory):
+    """Splits of long texts whose last word alone says their class, and an encoder for them."""
+    encoder = load_encoder(save_tiny(tmp_path_factory.mktemp("verdict") / "encoder"), 2)
+    texts = [f"{FILLER} {word}" for word in ("warm", "cold", "fine", "grim", "kind", "sad")] * 4
+
+    def splits(truncation):
+        table = TokenTable.of(encoder.tokenize(texts, 8, truncation), torch.device("cpu"))
+        split = TokenizedSplit(table, torch.tensor([1, 0] * 12))
+        return TaskSplits(split, split, split)
+
+    return encoder, texts, splits
+
+
+@pytest.mark.parametrize(("truncation", "is_learned"), [("head", False), ("tail", True), ("head_tail", True)])
+def test_a_word_at_the_end_of_long_texts_is_learned_saved_and_predicted_where_the_end_is_kept(
+    verdict_last, tmp_path, truncation, is_learned
+):
+    encoder, texts, splits = verdict_last
+    recipe = tiny_recipe(max_tokens=8, truncation=truncation, epochs=12)
+    result = fit(encoder, splits(truncation), recipe, seed=3)
+    assert (result.score == 1) == is_learned
+    classifier = Classifier(encoder, NAMES, 8, "first", "fp32", truncation=truncation)
+    record = write_folder(tmp_path / "saved", classifier, **facts(classifier, recipe))
+    loaded = load_classifier(tmp_path / "saved")
+    assert loaded.probabilities(texts).argmax(1).tolist() == list(result.predictions)
+    assert (record.truncation, record.is_pipeline) == (truncation, truncation != "head_tail")
+    if record.is_pipeline:
+        from transformers import pipeline
+
+        found = pipeline("text-classification", str(tmp_path / "saved"))(texts, truncation=True)
+        assert [NAMES.index(each["label"]) for each in found] == list(result.predictions)

@@ -84,6 +84,7 @@ CASES: dict[str, dict[str, tuple[Mapping[str, Any], dict[str, Any]]]] = {
         "objective": ({"pooling": "mean"}, CONTRASTIVE),
         "class_weights": ({}, {"class_weights": {"positive": 3.0}}),
         "class_sampling": ({}, {"class_sampling": "balanced"}),
+        "truncation": ({"max_tokens": 6}, {"truncation": "head_tail"}),
     },
     "UniformRates": of("rates", {}, rate=1e-3, head=1e-3),
     "DecayedRates": of("rates", DECAYED, rate=2e-3, decay=0.9, head=1e-3),

@@ -15,7 +15,7 @@ from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.tokens import Texts
 from finetune_alf.jobs.linear import token_features
-from finetune_alf.recipe.recipe import Pooling
+from finetune_alf.recipe.recipe import Pooling, Truncation
 from finetune_alf.train.batches import batches_by_length
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.forward.protocol import forward_of
@@ -38,6 +38,7 @@ class Classifier:
     precision: Precision
     temperature: float = 1.0
     probe: Probe | None = None
+    truncation: Truncation = "head"
 
     def probabilities(self, texts: Texts, batch: int = EVALUATION_BATCH) -> NDArray[np.float64]:
         """Return the calibrated probabilities of texts or pairs, (n, classes).
@@ -52,7 +53,7 @@ class Classifier:
 
     def tokens(self, texts: Texts) -> TokenTable:
         """Return the tokens of texts or pairs on the model's device, at most `max_tokens` of each."""
-        return TokenTable.of(self.encoder.tokenize(texts, self.max_tokens), self._device)
+        return TokenTable.of(self.encoder.tokenize(texts, self.max_tokens, self.truncation), self._device)
 
     def probabilities_of(
         self, tokens: TokenTable, batch: int = EVALUATION_BATCH, report: Report = lambda done: None

@@ -30,7 +30,7 @@ def write_folder(folder: Path, classifier: Classifier, **facts: Any) -> Classifi
     encoder = classifier.encoder
     check_can_be_saved(encoder)
     with replace_folder(folder) as temporary:
-        save_classifier(encoder, temporary, classifier.label_names, classifier.max_tokens)
+        save_classifier(encoder, temporary, classifier.label_names, classifier.max_tokens, classifier.truncation)
         if classifier.probe is not None:
             save_probe(classifier.probe, temporary / PROBE_FILE)
         record = ClassifierRecord(
@@ -39,6 +39,7 @@ def write_folder(folder: Path, classifier: Classifier, **facts: Any) -> Classifi
             max_tokens=classifier.max_tokens,
             pooling=classifier.pooling,
             precision=classifier.precision,
+            truncation=classifier.truncation,
             digests=tensor_digests(temporary),
             **facts,
         )
@@ -71,4 +72,5 @@ def load_classifier(folder: Path, device: str = "cpu", precision: Precision | No
         precision or record.precision,
         record.calibration.temperature,
         probe,
+        record.truncation,
     )

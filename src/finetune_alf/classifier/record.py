@@ -12,8 +12,8 @@ from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import file_digest, os_error_reason
 from finetune_alf.recipe import AnyRecipe
-from finetune_alf.recipe.recipe import Pooling
 from finetune_alf.spec import ADDED_LATER, Spec, first_fault
+from finetune_alf.recipe.recipe import Pooling, Truncation
 
 RECORD_FILE = "classifier.json"
 PROBE_FILE = "probe.safetensors"
@@ -42,11 +42,15 @@ class ClassifierRecord(Spec):
     fit: str
     digests: dict[str, str]
     train_on: Annotated[TrainOn, ADDED_LATER] = "train"
+    truncation: Annotated[Truncation, ADDED_LATER] = "head"
 
     @property
     def is_pipeline(self) -> bool:
-        """Whether transformers' own pipeline computes the same: it reads the first token by the model's own head."""
-        return self.kind == "fine-tuned" and self.pooling == "first"
+        """Whether transformers' own pipeline computes the same: it reads the first token by the model's own head.
+
+        It cuts long texts at one end, so that it does not keep head and tail.
+        """
+        return self.kind == "fine-tuned" and self.pooling == "first" and self.truncation != "head_tail"
 
 
 def read_record(folder: Path) -> ClassifierRecord:

@@ -65,7 +65,13 @@ class SavingRunner(FitRunner):
             raise DataError(f"{job.key}: a classifier is of one task, and of an encoder.")
         encoder, _ = self.loader.load(job)  # the same object that the fit has trained
         classifier = Classifier(
-            encoder, sample.card.label_names, recipe.max_tokens, recipe.pooling, job.precision, probe=probe
+            encoder,
+            sample.card.label_names,
+            recipe.max_tokens,
+            recipe.pooling,
+            job.precision,
+            probe=probe,
+            truncation=recipe.truncation,
         )
         write_folder(
             self.saving.folder,

@@ -9,7 +9,7 @@ from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.encoder.tokens import Texts, Tokenizer, Tokens
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD
-from finetune_alf.recipe import Adapter, Pooler
+from finetune_alf.recipe import Adapter, Pooler, Truncation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -64,8 +64,8 @@ class Encoder:
         """
         self.initial_weights.restore(self.model, seed)
 
-    def tokenize(self, texts: Texts, max_tokens: int) -> Tokens:
-        """Tokenize single texts or pairs, truncated to `max_tokens`.
+    def tokenize(self, texts: Texts, max_tokens: int, truncation: Truncation = "head") -> Tokens:
+        """Tokenize single texts or pairs, truncated to `max_tokens`: of a pair each text, the longer one first.
 
         Raises EncoderError when the model has fewer positions than that.
         """
@@ -73,4 +73,4 @@ class Encoder:
             raise EncoderError(
                 f"max_tokens: must be at most {self.n_positions} for {self.identity}, but got {max_tokens}. Lower it."
             )
-        return self.tokenizer(texts, max_tokens, self.takes_token_types)
+        return self.tokenizer(texts, max_tokens, self.takes_token_types, truncation)

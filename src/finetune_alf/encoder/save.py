@@ -13,6 +13,7 @@ from finetune_alf.encoder.masked_lm import MaskedLanguageModel
 from finetune_alf.encoder.pretrained import load_checkpoint, quiet
 from finetune_alf.encoder.tokens import PretrainedTokenizer
 from finetune_alf.errors import EncoderError
+from finetune_alf.recipe import Truncation
 
 
 def save_body(masked_lm: MaskedLanguageModel, folder: Path) -> None:
@@ -29,11 +30,13 @@ def save_body(masked_lm: MaskedLanguageModel, folder: Path) -> None:
     (folder / WEIGHTS_FILE).chmod(0o644)  # safetensors makes it readable by its owner only
 
 
-def save_classifier(encoder: Encoder, folder: Path, label_names: Sequence[str], max_tokens: int) -> None:
+def save_classifier(
+    encoder: Encoder, folder: Path, label_names: Sequence[str], max_tokens: int, truncation: Truncation = "head"
+) -> None:
     """Save body, head, tokenizer and the names of the classes, as transformers reads them.
 
-    The tokenizer's limit is `max_tokens`. A tokenizer without files is left out. Raises
-    EncoderError for an encoder with an adapter, which transformers would not load.
+    The tokenizer's limit is `max_tokens`, and it keeps the tail of a text if `truncation` says so. A tokenizer without
+    files is left out. Raises EncoderError for an encoder with an adapter, which transformers would not load.
     """
     from safetensors.torch import save_file
 
@@ -50,6 +53,8 @@ def save_classifier(encoder: Encoder, folder: Path, label_names: Sequence[str], 
     if isinstance(encoder.tokenizer, PretrainedTokenizer):
         tokenizer = copy.deepcopy(encoder.tokenizer.tokenizer)
         tokenizer.model_max_length = max_tokens
+        if truncation == "tail":
+            tokenizer.truncation_side = tokenizer.init_kwargs["truncation_side"] = "left"  # saved are these settings
         tokenizer.save_pretrained(folder)
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from finetune_alf.encoder.truncation import kept_of_pair, kept_positions
 from finetune_alf.errors import EncoderError
+from finetune_alf.recipe import Truncation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -28,7 +30,9 @@ class Tokens:
 class Tokenizer(Protocol):
     """Tokenizes texts with special tokens, truncated to `max_tokens`, the longer text of a pair first."""
 
-    def __call__(self, texts: Texts, max_tokens: int, with_token_types: bool) -> Tokens:
+    def __call__(
+        self, texts: Texts, max_tokens: int, with_token_types: bool, truncation: Truncation = "head"
+    ) -> Tokens:
         """Tokenize single texts or pairs."""
         ...
 
@@ -39,23 +43,46 @@ class PretrainedTokenizer:
     def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         self.tokenizer = tokenizer
 
-    def __call__(self, texts: Texts, max_tokens: int, with_token_types: bool) -> Tokens:
-        """Tokenize single texts or pairs."""
+    def __call__(
+        self, texts: Texts, max_tokens: int, with_token_types: bool, truncation: Truncation = "head"
+    ) -> Tokens:
+        """Tokenize single texts or pairs; EncoderError where the tokenizer does not say which tokens are special."""
         first, second = split_pairs(texts)
-        check_max_tokens(max_tokens, self.tokenizer.num_special_tokens_to_add(pair=second is not None))
+        n_special = self.tokenizer.num_special_tokens_to_add(pair=second is not None)
+        check_max_tokens(max_tokens, n_special)
         pad_token_id = self.tokenizer.pad_token_id
         if not first:
             return Tokens((), () if with_token_types else None, pad_token_id)
-        encoded = self.tokenizer(
-            first,
-            second,
-            truncation=True,
-            max_length=max_tokens,
-            return_attention_mask=False,
-            return_token_type_ids=with_token_types,
-        )
-        types = tuple(map(tuple, encoded["token_type_ids"])) if with_token_types else None
-        return Tokens(tuple(map(tuple, encoded["input_ids"])), types, pad_token_id)
+        settings = {"return_attention_mask": False, "return_token_type_ids": with_token_types}
+        if truncation == "head":
+            encoded = self.tokenizer(first, second, truncation=True, max_length=max_tokens, **settings)
+            return _tokens(encoded, [slice(None)] * len(first), pad_token_id)
+        if not self.tokenizer.is_fast:
+            raise EncoderError(
+                f"truncation: must be head for the tokenizer {type(self.tokenizer).__name__}, but got {truncation}. "
+                "Set it to head, or use an encoder with a tokenizer.json."
+            )
+        encoded = self.tokenizer(first, second, truncation=False, verbose=False, **settings)
+        kept = [_kept(encoded.sequence_ids(row), max_tokens - n_special, truncation) for row in range(len(first))]
+        return _tokens(encoded, kept, pad_token_id)
+
+
+def _kept(text_of: Sequence[int | None], n_kept: int, truncation: Truncation) -> list[int]:
+    """Return the positions of a row that are kept, given the text of each token: 0, 1, or None for a special one."""
+    places = [[position for position, text in enumerate(text_of) if text == each] for each in (0, 1)]
+    numbers = kept_of_pair(len(places[0]), len(places[1]), n_kept)
+    kept = {position for position, text in enumerate(text_of) if text is None}
+    for own, number in zip(places, numbers, strict=True):
+        kept.update(own[index] for index in kept_positions(len(own), number, truncation))
+    return sorted(kept)
+
+
+def _tokens(encoded: Any, kept: Sequence[slice | list[int]], pad_token_id: int) -> Tokens:
+    def rows(name: str) -> tuple[tuple[int, ...], ...]:
+        pairs = zip(encoded[name], kept, strict=True)
+        return tuple(tuple(ids[own] if isinstance(own, slice) else (ids[at] for at in own)) for ids, own in pairs)
+
+    return Tokens(rows("input_ids"), rows("token_type_ids") if "token_type_ids" in encoded else None, pad_token_id)
 
 
 def split_pairs(texts: Texts) -> tuple[list[str], list[str] | None]:

@@ -140,6 +140,7 @@ def _probe(scheme: ProbeScheme, given: SchemeInputs) -> ProbeRecipe:
     return ProbeRecipe(
         pooling=scheme.pooling,
         max_tokens=given.baseline.max_tokens,
+        truncation=given.baseline.truncation,
         n_folds=scheme.n_folds,
         class_weights=given.baseline.linear_class_weights,
     )

@@ -40,11 +40,11 @@ class FitLoader:
         if isinstance(recipe, TfidfRecipe):
             raise TypeError(f"{job.key} has no tokens: {recipe}")
         plans = task_plans(recipe, task_infos(sample), job.metric)
-        encoder, max_tokens = self._with_heads(job.encoder, recipe, plans), recipe.max_tokens
+        encoder = self._with_heads(job.encoder, recipe, plans)
 
         def splits(task: str, plan: TaskPlan) -> TaskSplits:
             train, validation, scored = (
-                self._tokenized(encoder, sample.tasks[task], split, max_tokens, plan)
+                self._tokenized(encoder, sample.tasks[task], split, recipe, plan)
                 for split in ("train", "validation", job.score_on)
             )
             sampling = recipe.class_sampling if isinstance(recipe, Recipe) else "natural"
@@ -97,10 +97,11 @@ class FitLoader:
         return self._encoders[key]
 
     def _tokenized(
-        self, encoder: Encoder, sample: Sample, split: str, max_tokens: int, plan: TaskPlan
+        self, encoder: Encoder, sample: Sample, split: str, recipe: Recipe | ProbeRecipe, plan: TaskPlan
     ) -> TokenizedSplit:
         objective, n_texts_per_row = OBJECTIVES[plan.loss], plan.shape.n_texts_per_row
-        key = (encoder.identity, sample.card.digest, max_tokens, split, plan.loss, n_texts_per_row)
+        cut = (recipe.max_tokens, recipe.truncation)
+        key = (encoder.identity, sample.card.digest, *cut, split, plan.loss, n_texts_per_row)
         if key not in self._splits:
             rows, device = sample.nonempty_split(split), torch.device(self._device)
             texts = (
@@ -108,7 +109,7 @@ class FitLoader:
                 if n_texts_per_row == 1
                 else [part[index] for index in range(n_texts_per_row) for part in rows.texts]
             )
-            table = TokenTable.of(encoder.tokenize(texts, max_tokens), device)
+            table = TokenTable.of(encoder.tokenize(texts, *cut), device)
             labels = torch.tensor(rows.labels, dtype=objective.label_dtype, device=device)
             self._splits[key] = TokenizedSplit(table, labels, objective, n_texts_per_row)
         return self._splits[key]

@@ -14,7 +14,7 @@ from finetune_alf.recipe.linear import AnyRecipe, LinearRecipe, ProbeRecipe, Tfi
 from finetune_alf.recipe.movement import movements
 from finetune_alf.recipe.objective import Contrastive
 from finetune_alf.recipe.optimizer import SGD, AdamW, Optimizer
-from finetune_alf.recipe.recipe import FORGETTING_BOUND, Pooler, Pooling, Recipe
+from finetune_alf.recipe.recipe import FORGETTING_BOUND, Pooler, Pooling, Recipe, Truncation
 from finetune_alf.recipe.tasks import HeadsSpec, TaskSpec, TasksSpec
 from finetune_alf.recipe.unfreezing import GradualUnfreezing, ImmediateUnfreezing, Unfreezing
 
@@ -46,6 +46,7 @@ __all__ = [
     "TaskSpec",
     "TasksSpec",
     "TfidfRecipe",
+    "Truncation",
     "Unfreezing",
     "movements",
 ]

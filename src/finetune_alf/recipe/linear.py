@@ -6,8 +6,8 @@ from pydantic import Field
 
 from finetune_alf.rates import Address
 from finetune_alf.recipe.classes import ClassWeights
-from finetune_alf.recipe.recipe import Pooling, Recipe
-from finetune_alf.spec import Count, Spec
+from finetune_alf.recipe.recipe import Pooling, Recipe, Truncation
+from finetune_alf.spec import ADDED_LATER, Count, Spec
 
 Folds = Annotated[int, Field(ge=2)]
 """The folds of a cross-validation."""
@@ -36,12 +36,13 @@ class _LinearRecipe(Spec):
 class ProbeRecipe(_LinearRecipe):
     """A linear model on the encoder's top layer, as pre-trained: the mean of a text's tokens, or its first token.
 
-    Features are standardised. Longer texts are truncated to `max_tokens`.
+    Features are standardised. Longer texts are truncated to `max_tokens` as in a fine-tuning recipe.
     """
 
     kind: Literal["probe"] = "probe"
     pooling: Pooling = "mean"
     max_tokens: Annotated[int, Field(ge=3)]
+    truncation: Annotated[Truncation, ADDED_LATER] = "head"
 
 
 class TfidfRecipe(_LinearRecipe):

@@ -23,6 +23,9 @@ FORGETTING_BOUND = 1e-4
 Pooling = Literal["first", "mean"]
 """What the head reads of a text: the top layer's output for its first token, or the mean over all its tokens."""
 
+Truncation = Literal["head", "tail", "head_tail"]
+"""What is kept of a text that is too long: its beginning, its end, or a quarter from the beginning and the rest."""
+
 Pooler = Literal["learns", "frozen"]
 """What becomes of a pre-trained pooler: it learns at the head's rate, or stays as it is."""
 
@@ -30,7 +33,8 @@ Pooler = Literal["learns", "frozen"]
 class Recipe(Spec):
     """All that a fit needs besides data and encoder.
 
-    `batch` is the number of texts in a step. Longer texts are truncated to `max_tokens`. `clip` is the largest gradient
+    `batch` is the number of texts in a step. Longer texts are truncated to `max_tokens`, of which
+    `truncation` says which; of a pair the longer text is cut first, each in that way. `clip` is the largest gradient
     norm. `keep` selects the weights of the last epoch, or of the one with the best validation metric.
     `frozen_dropout: off` disables dropout in the frozen layers at the bottom, whose outputs are then computed once: not
     the same as plain fine-tuning, and much faster. `allow_forgetting` permits rates above FORGETTING_BOUND, and changes
@@ -63,6 +67,7 @@ class Recipe(Spec):
     objective: Contrastive | None = None
     class_weights: ClassWeights | None = None
     class_sampling: Annotated[ClassSampling, ADDED_LATER] = "natural"
+    truncation: Annotated[Truncation, ADDED_LATER] = "head"
 
     @property
     def linear_class_weights(self) -> ClassWeights | None:

@@ -141,6 +141,9 @@ def _pruner(settings: StudyDocument) -> str:
     return f"{settings.pruner.kind} pruner" if settings.pruner else "no pruner"
 
 
+_TRUNCATED = {"head": "", "tail": ", the end of longer texts", "head_tail": ", beginning and end of longer texts"}
+
+
 def _recipe(settings: StudyDocument) -> str:
     recipe, stopping = settings.recipe, settings.recipe.early_stopping
     parts = [
@@ -148,7 +151,7 @@ def _recipe(settings: StudyDocument) -> str:
         f"batch {recipe.batch}",
         f"at most {counted(recipe.epochs, 'epoch')}"
         + (f" of {counted(recipe.steps_per_epoch, 'step')}" if recipe.steps_per_epoch else ""),
-        f"{recipe.max_tokens} tokens",
+        f"{recipe.max_tokens} tokens" + _TRUNCATED[recipe.truncation],
         *(["their mean to the head"] if recipe.pooling == "mean" else []),
         *([f"contrastive on {counted(recipe.objective.n_pairs, 'pair')} for each text"] if recipe.objective else []),
         *(["classes weighted in the loss"] if recipe.class_weights else []),

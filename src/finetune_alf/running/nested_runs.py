@@ -15,7 +15,7 @@ from finetune_alf.train.result import EpochMetrics, FitResult
 _LOGGED_FIELDS = ("batch", "epochs", "max_tokens", "keep", "kind", "pooling", "longest_ngram", "n_folds")
 """The fields of a recipe that are params of its run, for each kind of recipe those that it has."""
 
-_LOGGED_IF_SET = ("class_weights", "class_sampling")
+_LOGGED_IF_SET = ("class_weights", "class_sampling", "truncation")
 """More of them, where they do not have their default."""
 
 

@@ -186,7 +186,9 @@ class _Scorer:
     def _job(self, request: Request) -> FitJob:
         spec, key = self.run.spec, f"{self.replicate.key}/{request.key}"
         recipe: AnyRecipe = ProbeRecipe(
-            max_tokens=spec.recipe.max_tokens, class_weights=spec.recipe.linear_class_weights
+            max_tokens=spec.recipe.max_tokens,
+            truncation=spec.recipe.truncation,
+            class_weights=spec.recipe.linear_class_weights,
         )
         if request.rates is not None:
             recipe = spec.recipe.with_rates(request.rates)

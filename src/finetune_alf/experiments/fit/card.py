@@ -39,6 +39,9 @@ def _limits(document: FitDocument) -> str:
     )
 
 
+_KEPT = {"head": "", "tail": ", the end of longer ones", "head_tail": ", beginning and end of longer ones"}
+
+
 def _facts(document: FitDocument) -> Iterator[str]:
     sample, recipe = document.sample, document.recipe
     counts = document.n_texts
@@ -48,7 +51,7 @@ def _facts(document: FitDocument) -> Iterator[str]:
         f"sample `{sample.name}` ({sample.digest[:12]})",
         "classes": ", ".join(map(code, document.label_names)),
         "scheme": f"`{document.scheme}`" + (f": {document.why}" if document.why else ""),
-        "tokens of a text": f"at most {document.max_tokens}",
+        "tokens of a text": f"at most {document.max_tokens}{_KEPT[document.truncation]}",
         "seed": str(document.seed),
     }
     if schedule := document.schedule:
@@ -104,6 +107,11 @@ def _use(document: FitDocument) -> Iterator[str]:
             "from transformers import pipeline",
             "",
             f'print(pipeline("text-classification", {json.dumps(document.folder)})(["a text"], truncation=True))',
+        )
+    elif document.truncation == "head_tail" and document.kind == "fine-tuned":
+        yield (
+            f"transformers' own pipeline computes the same for texts of at most {document.max_tokens} tokens: it cuts "
+            "longer ones at their end, and keeps no tail."
         )
     else:
         yield "transformers' own pipeline does not compute this classifier: it has no such head."

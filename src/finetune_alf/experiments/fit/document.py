@@ -7,7 +7,7 @@ from finetune_alf.compute import EnvironmentShare
 from finetune_alf.data.spec import TrainOn
 from finetune_alf.documents import Document, EncoderIdentity, Estimate, SampleIdentity
 from finetune_alf.metrics import MetricName
-from finetune_alf.recipe import AnyRecipe
+from finetune_alf.recipe import AnyRecipe, Truncation
 
 
 class UsedSchedule(Document):
@@ -40,6 +40,7 @@ class FitDocument(Document):
     n_texts: dict[str, int]
     label_names: tuple[str, ...]
     max_tokens: int
+    truncation: Truncation = "head"
     metric: MetricName
     seed: int
     score: Estimate

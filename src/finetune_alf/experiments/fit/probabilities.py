@@ -46,11 +46,12 @@ def probe_probabilities(ctx: Context, study: str, sample: Sample) -> NDArray[np.
             f"{sample.name} has a class with a single training text, and the probe needs two of each. Raise n_train, "
             f"then run `{ctx.paths.command('prepare', sample.name)}` and `{ctx.paths.command('fit', study)}` again."
         )
-    recipe = ProbeRecipe(max_tokens=spec.recipe.max_tokens)
+    recipe = ProbeRecipe(max_tokens=spec.recipe.max_tokens, truncation=spec.recipe.truncation)
     encoder = load_encoder(encoder_spec_of(ctx, spec.encoder), n_classes, ctx.compute.device)
 
     def features(texts: Any) -> NDArray[np.float32]:
-        table = TokenTable.of(encoder.tokenize(texts, recipe.max_tokens), torch.device(ctx.compute.device))
+        tokens = encoder.tokenize(texts, recipe.max_tokens, recipe.truncation)
+        table = TokenTable.of(tokens, torch.device(ctx.compute.device))
         return token_features(encoder, table, recipe.pooling, ctx.compute.precision, EVALUATION_BATCH)
 
     inputs = _in_chunks(ctx, "train texts", train.texts, features)

@@ -167,6 +167,7 @@ class _Run:
             n_texts={split: len(rows.labels) for split, rows in fitted.bench.only.splits.items()},
             label_names=record.label_names,
             max_tokens=record.max_tokens,
+            truncation=record.truncation,
             metric=bench.study.metric,
             seed=self.spec.seed,
             score=mean_score(seeds_scores(metric, truth, {cell.seed: result.predictions})),
