@@ -1,6 +1,8 @@
 """GLUE tasks: from the hub, or from a folder of files with other names."""
 
 import csv
+import gzip
+import json
 import os
 from pathlib import Path
 from typing import get_args
@@ -123,6 +125,17 @@ def test_files_can_have_other_column_names(tmp_path: Path, monkeypatch: pytest.M
     card = prepare_sample("qqp", SampleSpec(source=spec, **COUNTS), tmp_path / "qqp")
     assert card.label_names == ("not_duplicate", "duplicate")
     assert str(tmp_path) not in (tmp_path / "qqp" / "card.json").read_text()
+
+
+def test_files_are_read_in_the_format_that_is_named(tmp_path: Path) -> None:
+    lines = "".join(f"{label};un été {number};'n \"autre\n" for number, (*_, label) in enumerate(pairs("0", "1")))
+    (tmp_path / "train.txt.gz").write_bytes(gzip.compress(lines.encode("latin-1")))
+    spec = {"kind": "glue", "task": "rte", "files": ".", "text": ["a", "b"], "label": "same"}
+    form = {"columns": ["same", "a", "b"], "delimiter": ";", "encoding": "latin-1", "quoting": "none"}
+    rows = GlueRows(GlueSource.model_validate_json(json.dumps(spec | form)), tmp_path).rows()
+    assert rows.splits["train"].texts[3] == ("un été 3", "'n \"autre")
+    with pytest.raises(ValidationError, match="columns: must be absent without files"):
+        GlueSource.model_validate_json(json.dumps({"kind": "glue", "task": "rte"} | form))
 
 
 def test_a_regression_task_sets_the_problem_type(tmp_path: Path) -> None:

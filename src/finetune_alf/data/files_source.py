@@ -8,7 +8,6 @@ from pathlib import Path
 
 from finetune_alf.data.faults import Faults
 from finetune_alf.data.labels import whole_numbers
-from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, SplitRows, ordered_names
 from finetune_alf.data.spec import FilesSource, OnEmpty
 from finetune_alf.data.table_rows import read_split
@@ -47,16 +46,10 @@ class FileRows:
                     self.problem_type,
                     on_empty=self.on_empty,
                     faults=faults,
-                    form=format_of(self.spec),
+                    form=self.spec,
                 )
         faults.check()
         return splits
-
-
-def format_of(spec: FilesSource) -> FileFormat:
-    """Return how the files of a source are written."""
-    delimiter = "\t" if spec.delimiter == "tab" else spec.delimiter
-    return FileFormat(spec.columns, spec.encoding, delimiter, spec.quoting)
 
 
 def source_paths(spec: FilesSource, root: Path) -> dict[str, Path]:

@@ -7,10 +7,14 @@ from pathlib import Path
 from finetune_alf.data.files_source import FileRows, expand_variables
 from finetune_alf.data.glue import GLUE, REPOSITORY, GlueTask
 from finetune_alf.data.hub_source import HubRows
+from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.data.readers.table import READERS
 from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, SplitRows
 from finetune_alf.data.spec import FilesSource, GlueSource, HubSource, OnEmpty
 from finetune_alf.errors import DataError
+
+EXTENSIONS = (*READERS, ".txt", *(f"{extension}.gz" for extension in (*READERS, ".txt") if extension != ".parquet"))
+"""The extensions of files that can be read, in the order in which they are looked for."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def files_spec(spec: GlueSource, root: Path) -> FilesSource:
     paths = {split: f"{folder}/{name}" for split, name in found.items() if name}
     if "train" not in paths:
         raise DataError(
-            f"{folder}: must contain the file train, with one of the extensions {', '.join(READERS)}, but has none. "
+            f"{folder}: must contain the file train, with one of the extensions {', '.join(READERS)} or .txt, but has none. "
             "Name the folder of the files train, validation and, if there is one, test."
         )
     return FilesSource(
@@ -59,11 +63,12 @@ def files_spec(spec: GlueSource, root: Path) -> FilesSource:
         test=paths.get("test"),
         text=spec.text or task.text,
         label=spec.label or task.label,
+        **{name: getattr(spec, name) for name in FileFormat.model_fields},
     )
 
 
 def _file_of(split: str, folder: str, path: Path) -> str | None:
-    names = [f"{split}{extension}" for extension in READERS if (path / f"{split}{extension}").is_file()]
+    names = [f"{split}{extension}" for extension in EXTENSIONS if (path / f"{split}{extension}").is_file()]
     if len(names) > 1:
         raise DataError(f"{folder}: must have one file {split}, but got {' and '.join(names)}. Remove one of them.")
     return names[0] if names else None

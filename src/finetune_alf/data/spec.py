@@ -6,13 +6,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag, model_validator
 
 from finetune_alf.data.glue import GLUE, REVISION, GlueName
-from finetune_alf.data.readers.format import Quoting
+from finetune_alf.data.readers.format import Column, FileFormat
 from finetune_alf.metrics import ProblemType
 from finetune_alf.paths import Name
 from finetune_alf.spec import ADDED_LATER, LabelName, Spec
 
 SourceSplit = Literal["train", "validation", "test"]
-Column = Annotated[str, Field(min_length=1)]
 TextColumns = Column | Annotated[tuple[Column, Column], Field(strict=False)]
 """One text column, or two for pairs of texts; not strict, because earlier validators pass lists on."""
 
@@ -30,12 +29,8 @@ class HubSource(Spec):
     """The data set's own names of the splits; by default train, validation and test."""
 
 
-class FilesSource(Spec):
-    """CSV, TSV, JSON Lines, Parquet or text files, also compressed as `.gz`; `${VAR}` is expanded in paths only.
-
-    `columns` names the columns of files without a header. The delimiter is recognised where none is named; `tab` is a
-    name of it. With `quoting: none` quotes are part of the texts.
-    """
+class FilesSource(FileFormat):
+    """CSV, TSV, JSON Lines, Parquet or text files, also compressed as `.gz`; `${VAR}` is expanded in paths only."""
 
     kind: Literal["files"] = "files"
     train: Annotated[str, Field(min_length=1)]
@@ -43,22 +38,6 @@ class FilesSource(Spec):
     test: Annotated[str, Field(min_length=1)] | None = None
     text: TextColumns
     label: Column
-    columns: Annotated[tuple[Column, ...] | None, Field(strict=False), ADDED_LATER] = None
-    encoding: Annotated[str, ADDED_LATER] = "utf-8"
-    delimiter: Annotated[str | None, Field(pattern=r'^([^\r\n"]|tab)$'), ADDED_LATER] = None
-    quoting: Annotated[Quoting, ADDED_LATER] = "standard"
-
-    @model_validator(mode="after")
-    def _format_is_known(self) -> Self:
-        try:
-            b"a\n".decode(self.encoding, errors="replace")
-        except LookupError:
-            raise ValueError(
-                f"encoding: must be a text encoding, such as utf-8, latin-1 or cp1252, but got {self.encoding!r}"
-            ) from None
-        if self.columns is not None and len(set(self.columns)) < len(self.columns):
-            raise ValueError(f"columns: must have different names, but got {', '.join(self.columns)}")
-        return self
 
 
 class MiniSource(Spec):
@@ -68,11 +47,11 @@ class MiniSource(Spec):
     domain: Literal["films", "restaurants", "gadgets", "travel"]
 
 
-class GlueSource(Spec):
+class GlueSource(FileFormat):
     """A task of the GLUE benchmark by name, with the columns, classes and metrics of `data/glue.py`.
 
     Rows are from the hub, or from the folder `files` with the files train and, optionally, validation and test. `text`
-    and `label` are for files with other column names.
+    and `label` are for files with other column names, and the settings of the format for files alone.
     """
 
     kind: Literal["glue"] = "glue"
@@ -81,6 +60,12 @@ class GlueSource(Spec):
     text: TextColumns | None = None
     label: Column | None = None
     revision: Annotated[str, Field(min_length=1)] = REVISION
+
+    @model_validator(mode="after")
+    def _format_is_of_files(self) -> Self:
+        if self.files is None and (given := self.format_settings()):
+            raise ValueError(f"{next(iter(given))}: must be absent without files, but got {next(iter(given.values()))}")
+        return self
 
     @model_validator(mode="after")
     def _text_suits_task(self) -> Self:

@@ -7,12 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
 from finetune_alf.data.readers.columns import check_columns
-from finetune_alf.data.readers.format import PLAIN, FileFormat
+from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.data.readers.json_lines import read_objects
 from finetune_alf.data.readers.names import column_names
 from finetune_alf.data.readers.parquet import read_any, shape_of
@@ -76,7 +76,7 @@ def open_table(given: Source, wanted: Sequence[str], way_out: str, encoding: str
 
     Raises DataError, naming the file, where it cannot be read or has no such columns.
     """
-    suffix, form = check_suffix(given), replace(PLAIN, encoding=encoding)
+    suffix, form = check_suffix(given), FileFormat(encoding=encoding)
     check_is_file(given)
     if isinstance(given, Path) and suffix == ".parquet":
         columns, n_rows = shape_of(given)
@@ -84,7 +84,7 @@ def open_table(given: Source, wanted: Sequence[str], way_out: str, encoding: str
         return Table(given, columns, tuple(wanted), form, n_rows)
     source = given if isinstance(given, TextStream) else file_stream(given)
     if suffix in DELIMITERS:
-        form = replace(form, delimiter=find_delimiter(source, wanted, form, DELIMITERS[suffix]))
+        form = form.model_copy(update={"delimiter": find_delimiter(source, wanted, form, DELIMITERS[suffix])})
     columns = column_names(source, form)
     check_columns(str(source), wanted, columns, way_out)
     return Table(source, columns, tuple(wanted), form, source.n_bytes)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetune_alf.data.files_source import expand_variables
-from finetune_alf.data.readers.format import table_suffix
+from finetune_alf.data.readers.format import PLAIN, FileFormat, table_suffix
 from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.data.readers.table import READERS, check_is_file, read_table, row_separator
 from finetune_alf.data.table_rows import check_text
@@ -20,7 +20,7 @@ class UnlabelledTexts:
     digest: str
 
 
-def read_texts(path: str, column: str | None, root: Path) -> UnlabelledTexts:
+def read_texts(path: str, column: str | None, root: Path, form: FileFormat = PLAIN) -> UnlabelledTexts:
     """Read the texts of a file; environment variables in its path are expanded, a relative path is under `root`.
 
     Raises DataError, naming the file and, if one is invalid, the line.
@@ -29,17 +29,17 @@ def read_texts(path: str, column: str | None, root: Path) -> UnlabelledTexts:
     check_is_file(file)
     if column is None and table_suffix(file) in READERS:
         raise DataError(f"{file}: must have a column, as it is a table, but got none. Set `column` of this file.")
-    texts = _lines(file) if column is None else _column(file, column)
+    texts = _lines(file, form) if column is None else _column(file, column, form)
     kept = tuple(text for text in texts if text.strip())
     if not kept:
         raise DataError(f"{file}: must have texts, but has none. Use another file.")
     return UnlabelledTexts(kept, file_digest(file))
 
 
-def _lines(file: Path) -> list[str]:
-    return [text.strip() for _, text in numbered_lines(file)]
+def _lines(file: Path, form: FileFormat) -> list[str]:
+    return [text.strip() for _, text in numbered_lines(file, form.encoding)]
 
 
-def _column(file: Path, column: str) -> list[str]:
-    separator = row_separator(file)
-    return [check_text(value, f"{file}{separator}{number}") for number, (value,) in read_table(file, (column,))]
+def _column(file: Path, column: str, form: FileFormat) -> list[str]:
+    separator, rows = row_separator(file), read_table(file, (column,), form=form)
+    return [check_text(value, f"{file}{separator}{number}") for number, (value,) in rows]

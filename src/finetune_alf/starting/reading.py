@@ -1,7 +1,7 @@
 """How a table file is to be read, as far as its extension does not say: guesses with what each follows from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class Reading:
         """Return the reading that takes quotes for parts of texts; None where that is no other reading."""
         if self.form.quoting == "none" or not (self.form.delimiter or check_suffix(path) in DELIMITERS):
             return None
-        form = replace(self.form, quoting="none")
+        form = self.form.model_copy(update={"quoting": "none"})
         return Reading(
             form,
             column_names(path, form),
@@ -46,7 +46,7 @@ def guess_reading(path: Path) -> Reading:
     check_is_file(path)
     seen: dict[str, str] = {}
     if suffix != ".parquet" and (encoding := find_encoding(path)) != PLAIN.encoding:
-        form = replace(form, encoding=encoding)
+        form = form.model_copy(update={"encoding": encoding})
         seen["encoding"] = _seen_of_encoding(path, encoding)
     if suffix in DELIMITERS or (suffix == ".txt" and not is_fasttext(path, form.encoding)):
         form = _with_delimiter(path, form, DELIMITERS.get(suffix, "\t"), seen)
@@ -58,10 +58,10 @@ def _with_delimiter(path: Path, form: FileFormat, usual: str, seen: dict[str, st
     delimiter = most_regular_delimiter(path, form, usual)
     records = first_records(path, form, delimiter)
     if delimiter != usual:
-        form = replace(form, delimiter=delimiter)
+        form = form.model_copy(update={"delimiter": delimiter})
         seen["delimiter"] = f"{len(records[0])} columns in the first line"
     if (names := headerless_names(records)) is not None:
-        form = replace(form, columns=tuple(names))
+        form = form.model_copy(update={"columns": tuple(names)})
         seen["columns"] = f"no header line: the first line looks like a row, {', '.join(_short(records[0]))}"
     return form
 

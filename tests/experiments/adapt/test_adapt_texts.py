@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from finetune_alf.data.mixture import Mixture, MixtureCard
 from finetune_alf.data.prepare import prepare_sample
@@ -76,6 +77,27 @@ def test_a_table_gives_a_column(sample, tmp_path):
         select_texts("one", adapt_spec(file="texts.jsonl", column="text"), sample, tmp_path)
     with pytest.raises(DataError, match=r"texts\.jsonl:1: .* got 0"):
         select_texts("one", adapt_spec(file="texts.jsonl", column="stars"), sample, tmp_path)
+
+
+def test_a_file_is_read_in_the_format_that_is_named(sample, tmp_path):
+    (tmp_path / "texts.csv").write_bytes("".join(f'{n}|déjà "vu {n}\n' for n in range(5)).encode("latin-1"))
+    form = {"columns": ["id", "body"], "delimiter": "|", "encoding": "latin-1", "quoting": "none"}
+    texts = select_texts("one", adapt_spec(file="texts.csv", column="body", **form), sample, tmp_path)
+    assert sorted(texts.train + texts.held_out) == [f'déjà "vu {n}' for n in range(5)]
+    (tmp_path / "texts.txt").write_bytes("\n".join(f"déjà vu {n}" for n in range(5)).encode("latin-1"))
+    lines = select_texts("one", adapt_spec(file="texts.txt", encoding="latin-1"), sample, tmp_path)
+    assert sorted(lines.train + lines.held_out) == [f"déjà vu {n}" for n in range(5)]
+
+
+def test_a_format_is_of_a_file_and_changes_the_adaptation_only_where_it_is_named(sample):
+    assert (
+        not {"columns", "encoding", "delimiter", "quoting"} & adapt_spec(file="texts.csv", column="a").training().keys()
+    )
+    assert adapt_spec(file="texts.txt", encoding="latin-1").training()["encoding"] == "latin-1"
+    with pytest.raises(ValidationError, match="encoding must go with a file"):
+        adapt_spec(encoding="latin-1")
+    with pytest.raises(ValidationError, match="quoting must go with a column"):
+        adapt_spec(file="texts.txt", quoting="none")
 
 
 def pairs(root):

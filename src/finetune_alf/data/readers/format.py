@@ -1,27 +1,54 @@
 """How a table file is written, as far as its extension does not say."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-Quoting = Literal["standard", "none"]
+from pydantic import Field, model_validator
+
+from finetune_alf.spec import ADDED_LATER, Spec
+
+Column = Annotated[str, Field(min_length=1)]
 
 
-@dataclass(frozen=True)
-class FileFormat:
-    """`columns` names those of a file without a header; without a delimiter it is recognised from the first lines."""
+class FileFormat(Spec):
+    """The format of a file, and the base of each spec that names files.
 
-    columns: Sequence[str] | None = None
-    encoding: str = "utf-8"
-    delimiter: str | None = None
-    quoting: Quoting = "standard"
+    `columns` names the columns of files without a header. The delimiter is recognised where none is named; `tab` is a
+    name of it. With `quoting: none` quotes are part of the texts.
+    """
+
+    columns: Annotated[tuple[Column, ...] | None, Field(strict=False), ADDED_LATER] = None
+    encoding: Annotated[str, ADDED_LATER] = "utf-8"
+    delimiter: Annotated[str | None, Field(pattern=r'^([^\r\n"]|tab)$'), ADDED_LATER] = None
+    quoting: Annotated[Literal["standard", "none"], ADDED_LATER] = "standard"
+
+    @model_validator(mode="after")
+    def _format_is_known(self) -> Self:
+        try:
+            b"a\n".decode(self.encoding, errors="replace")
+        except LookupError:
+            raise ValueError(
+                f"encoding: must be a text encoding, such as utf-8, latin-1 or cp1252, but got {self.encoding!r}"
+            ) from None
+        if self.columns is not None and len(set(self.columns)) < len(self.columns):
+            raise ValueError(f"columns: must have different names, but got {', '.join(self.columns)}")
+        return self
+
+    @property
+    def separator(self) -> str | None:
+        """The delimiter itself."""
+        return "\t" if self.delimiter == "tab" else self.delimiter
 
     @property
     def csv_quoting(self) -> Literal[0, 3]:
         """The constant of the csv module."""
         return csv.QUOTE_NONE if self.quoting == "none" else csv.QUOTE_MINIMAL
+
+    def format_settings(self) -> dict[str, object]:
+        """Return the settings of the format that are given, by name."""
+        values = {name: getattr(self, name) for name in FileFormat.model_fields}
+        return {name: value for name, value in values.items() if value != FileFormat.model_fields[name].default}
 
 
 PLAIN = FileFormat()

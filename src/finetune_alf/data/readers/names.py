@@ -20,7 +20,7 @@ def column_names(path: Source, form: FileFormat = PLAIN) -> tuple[str, ...]:
     if suffix == ".txt" and form.delimiter is None and is_fasttext(path, form.encoding):
         return COLUMNS
     if suffix in (*DELIMITERS, ".txt"):
-        return header_of(path, form.delimiter or DELIMITERS.get(suffix, "\t"), form)
+        return header_of(path, form.separator or DELIMITERS.get(suffix, "\t"), form)
     if suffix == ".parquet" and isinstance(path, Path):
         return readable_columns(path)
     return keys_of(path, form.encoding)

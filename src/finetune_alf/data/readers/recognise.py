@@ -34,8 +34,8 @@ def find_delimiter(path: Source, wanted: Sequence[str], form: FileFormat, usual:
 
     The usual one of the extension where no other fits better.
     """
-    if form.delimiter is not None:
-        return form.delimiter
+    if form.separator is not None:
+        return form.separator
     fits = {one: _fit(first_records(path, form, one), wanted, form) for one in dict.fromkeys((usual, *DELIMITERS))}
     return max(fits, key=lambda one: fits[one])
 

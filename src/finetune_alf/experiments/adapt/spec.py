@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.metrics import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe
@@ -15,6 +16,8 @@ Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 
 _COMPARISON = {"recipe", "metric", "n_seeds"}
+_OF_LINES = {"encoding"}
+"""What a file that is no table has of a format."""
 
 
 class WarmUpHead(Spec):
@@ -24,10 +27,11 @@ class WarmUpHead(Spec):
     rate: Rate = 1e-3
 
 
-class AdaptSpec(Spec):
+class AdaptSpec(FileFormat):
     """An encoder, the texts of its further pre-training, for how long, and a recipe to compare the result by.
 
     The texts are those of the sample's training split, or the lines of `file`, or, if that is a table, its `column`.
+    How the file is written is said as for a source of files.
     The sample is always needed: texts of its other splits are excluded, and the comparison is made on it. A text longer
     than `max_tokens` is cut into pieces. Either `epochs` or `n_steps` is given; a step takes `batch` pieces. The rate
     rises over the first `warmup_frac` of the steps, then falls to 0. `mask_frac` of the tokens are predicted, chosen
@@ -66,13 +70,17 @@ class AdaptSpec(Spec):
             raise ValueError(
                 f"column must go with a file, but got {self.column} without one; name the file, or drop it"
             )
+        allowed = set(FileFormat.model_fields) if self.column else _OF_LINES if self.file else set()
+        if odd := [name for name in self.format_settings() if name not in allowed]:
+            raise ValueError(f"{odd[0]} must go with a {'column' if self.file else 'file'}, but has none; leave it out")
         if self.recipe is not None and self.recipe.tasks is not None:
             raise ValueError("recipe must be of one task, but has tasks; leave them out")
         return self
 
     def training(self) -> dict[str, Any]:
         """Return the settings that the adapted weights depend on, as JSON: all but those of the comparison."""
-        return self.model_dump(mode="json", exclude=_COMPARISON)
+        unset = set(FileFormat.model_fields) - set(self.format_settings())
+        return self.model_dump(mode="json", exclude=_COMPARISON | unset)
 
     def n_steps_for(self, n_pieces: int) -> int:
         """Return the number of training steps on so many pieces of text."""

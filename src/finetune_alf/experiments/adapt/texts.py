@@ -48,7 +48,7 @@ def select_texts(name: str, spec: AdaptSpec, sample: AnySample, root: Path) -> A
     """
     validation: list[str] = []
     if spec.file is not None:
-        read = read_texts(spec.file, spec.column, root)
+        read = read_texts(spec.file, spec.column, root, spec)
         candidates, source, source_digest = _distinct(read.texts), spec.file, read.digest
     else:
         candidates, source_digest = _distinct(_texts(sample, "train")), sample.card.digest
