@@ -17,8 +17,10 @@ from finetune_alf.classifier.calibration import calibration_of
 from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.folder import load_classifier, write_folder
 from finetune_alf.classifier.labelling import labelled_chunks
+from finetune_alf.classifier.record import read_record
 from finetune_alf.cli.entry import group
 from finetune_alf.data.table import Table, open_table
+from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.errors import DataError
 from tiny import BAD, GOOD, save_tiny, tiny_recipe
@@ -153,7 +155,7 @@ def test_rows_are_held_a_chunk_at_a_time_and_chunks_change_nothing(root, tmp_pat
     (tmp_path / "in.csv").write_text(table(texts=TEXTS * 2))
     classifier, source = load_classifier(root / "models" / "tiny"), counted(tmp_path / "in.csv")
     labels, taken, kept = [], [], None
-    for chunk in labelled_chunks(classifier, source, ("text",), chunk=3):
+    for chunk in labelled_chunks(classifier, source, "text", chunk=3):
         assert kept is None or kept() is None  # nobody holds the chunk before
         labels += [row[2] for row in chunk.rows]
         taken.append(source.n_taken)
@@ -166,7 +168,7 @@ def test_rows_are_held_a_chunk_at_a_time_and_chunks_change_nothing(root, tmp_pat
 def test_a_bad_row_is_met_when_its_chunk_is_read(root, tmp_path):
     (tmp_path / "in.csv").write_text(table() + "8,one,too many\n")
     classifier, source = load_classifier(root / "models" / "tiny"), open_table(tmp_path / "in.csv", ("text",), "")
-    chunks = labelled_chunks(classifier, source, ("text",), chunk=4)
+    chunks = labelled_chunks(classifier, source, "text", chunk=4)
     assert [len(next(chunks).rows), len(next(chunks).rows)] == [4, 4]
     with pytest.raises(DataError, match=r"in\.csv:10: must have 2 fields"):
         next(chunks)
@@ -181,7 +183,7 @@ def test_the_position_grows_batch_by_batch_to_the_end_of_the_table(root, tmp_pat
     classifier = load_classifier(root / "models" / "tiny")
     for name, unit in (("in.parquet", "rows"), ("in.csv", "B")):
         source, positions = open_table(tmp_path / name, ("text",), ""), []
-        assert len(list(labelled_chunks(classifier, source, ("text",), positions.append, chunk=5))) == 2
+        assert len(list(labelled_chunks(classifier, source, "text", positions.append, chunk=5))) == 2
         assert source.unit == unit
         assert positions == sorted(positions)
         assert positions[-1] == source.total
@@ -332,7 +334,7 @@ def test_what_cannot_be_written_is_named_before_anything_is_loaded(root, tmp_pat
     [
         (["nowhere.csv"], "nowhere.csv: no such file"),
         (["in.csv", "--text", "body"], "Name the column of the text by --text."),
-        (["in.csv", *("--text", "id") * 3], "--text: must be given once, or twice"),
+        (["in.csv", *("--text", "id") * 3], "--text: must be given once or twice"),
     ],
 )
 def test_what_is_not_there_is_named(root, tmp_path, monkeypatch, words, message):
@@ -341,6 +343,44 @@ def test_what_is_not_there_is_named(root, tmp_path, monkeypatch, words, message)
     result = predict(root, *words)
     assert result.exit_code == 3
     assert message in result.stderr
+
+
+@pytest.fixture
+def saved_with(root, tmp_path):
+    """A function that saves the classifier with the columns that it was trained on."""
+
+    def save(text):
+        classifier, kept = load_classifier(root / "models" / "tiny"), read_record(root / "models" / "tiny")
+        names = ("calibration", "scheme", "recipe", "encoder", "sample", "fit")
+        write_folder(
+            tmp_path / "models" / "tiny", classifier, text=text, **{name: getattr(kept, name) for name in names}
+        )
+
+    return save
+
+
+def test_columns_are_those_that_the_classifier_was_trained_on(saved_with, tmp_path, expected):
+    saved_with(JoinedText(join=("title", "body", "more")))
+    parts = [text.split(" ", 1) for text in TEXTS]
+    rows = [{"id": n, "title": first, "body": "", "more": rest} for n, (first, rest) in enumerate(parts)]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, {**rows[0], "more": None}]))
+    found = [json.loads(line) for line in predict(tmp_path, str(tmp_path / "in.jsonl")).stdout.splitlines()]
+    check(found[:-1], expected)
+    assert found[-1]["label"] in NAMES  # of the title alone
+    (tmp_path / "in.csv").write_text("id,one,two\n" + "".join(f"{n},{a},{b}\n" for n, (a, b) in enumerate(parts)))
+    result = predict(tmp_path, str(tmp_path / "in.csv"), "--text", "one", "--text", "two")
+    check(rows_of(result.stdout), expected)
+
+
+def test_other_names_are_as_many_as_the_classifier_was_trained_on(saved_with, tmp_path, expected):
+    (tmp_path / "in.csv").write_text(table(name="review"))
+    saved_with("review")
+    check(rows_of(predict(tmp_path, str(tmp_path / "in.csv")).stdout), expected)
+    result = predict(tmp_path, str(tmp_path / "in.csv"), "--text", "id", "--text", "review")
+    assert "--text: must be given once, but got 2 columns" in result.stderr
+    saved_with(("one", "other"))
+    result = predict(tmp_path, str(tmp_path / "in.csv"), "--text", "review")
+    assert "--text: must be given twice for the texts of a pair, but got 1 columns" in result.stderr
 
 
 def test_a_study_without_a_classifier_is_told_to_fit_one(tmp_path):

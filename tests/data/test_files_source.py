@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from finetune_alf.data.duplicates import drop_duplicates
 from finetune_alf.data.files_source import FileRows, source_paths
+from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.rows import SourceRows, check_labels
-from finetune_alf.data.spec import FilesSource, TextColumns
+from finetune_alf.data.spec import FilesSource, SampleSpec, text_columns_of
+from finetune_alf.data.text_columns import TextColumns, columns_of
 from finetune_alf.errors import DataError
 
 
@@ -111,3 +114,81 @@ def test_duplicates_over_all_splits_are_dropped_and_the_first_is_kept(tmp_path: 
     unique = drop_duplicates(rows)
     assert unique.kept == {"train": [0, 1], "validation": [1], "test": [2]}
     assert unique.n_dropped == {"train": 1, "validation": 1, "test": 2}
+
+
+JOINED = {"join": ["title", "body", "more"], "by": " | "}
+PARTS = "title,body,more,label\n{},b,c,1\nd,,f,0\n,,i,1\n"
+
+
+def joined_spec(tmp_path: Path, content: str, **changes: object) -> FilesSource:
+    (tmp_path / "train.csv").write_text(content)
+    given = {"train": "train.csv", "text": JOINED, "label": "label", **changes}
+    return FilesSource.model_validate_json(json.dumps(given))
+
+
+def test_several_columns_are_joined_to_one_text_and_empty_ones_left_out(tmp_path: Path) -> None:
+    rows = FileRows(joined_spec(tmp_path, PARTS.format("a")), tmp_path).rows()
+    assert list(rows.splits["train"].texts) == ["a | b | c", "d | f", "i"]
+    assert columns_of(joined_spec(tmp_path, PARTS).text) == ("title", "body", "more")
+
+
+def test_a_row_without_any_of_the_parts_is_empty(tmp_path: Path) -> None:
+    spec = joined_spec(tmp_path, PARTS.format("a") + " ,,,1\n")
+    with pytest.raises(DataError, match=r"train\.csv:5: must have a text, but got an empty one"):
+        FileRows(spec, tmp_path).rows()
+    dropped = FileRows(spec, tmp_path, on_empty="drop").rows().splits["train"]
+    assert (len(dropped.texts), dropped.n_empty) == (3, 1)
+
+
+def test_nulls_of_json_lines_are_left_out_and_numbers_refused(tmp_path: Path) -> None:
+    objects = [
+        {"title": None, "body": "b", "more": None, "label": 1},
+        {"title": "a", "body": 3, "more": "c", "label": 0},
+    ]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in objects))
+    spec = joined_spec(tmp_path, PARTS, train="train.jsonl")
+    with pytest.raises(DataError, match=r"train\.jsonl:2: the text must be a string, but got 3"):
+        FileRows(spec, tmp_path).rows()
+    (tmp_path / "train.jsonl").write_text(json.dumps(objects[0]) + "\n")
+    assert list(FileRows(spec, tmp_path).rows().splits["train"].texts) == ["b"]
+
+
+def test_a_sample_of_joined_columns_has_the_digest_of_their_texts_and_names_them_on_its_card(tmp_path: Path) -> None:
+    parts = [(f"title {n}", "" if n % 3 else f"body {n}", f"more {n}", n % 2) for n in range(60)]
+    lines = "".join(f"{one},{two},{three},{label}\n" for one, two, three, label in parts)
+    whole = "".join(f"{' | '.join(part for part in row[:3] if part)},{row[3]}\n" for row in parts)
+    (tmp_path / "whole.csv").write_text(f"text,label\n{whole}")
+    sizes = {"n_train": 8, "n_validation": 4, "n_confirmation": 4, "n_test": 4, "max_train_frac": 1.0}
+    specs = [
+        joined_spec(tmp_path, f"title,body,more,label\n{lines}"),
+        FilesSource(train="whole.csv", text="text", label="label"),
+    ]
+    cards = [prepare_sample("joined", SampleSpec(source=spec, **sizes), tmp_path / "out", tmp_path) for spec in specs]
+    assert cards[0].digest == cards[1].digest
+    assert cards[0].source["text"] == JOINED
+    assert [text_columns_of(card.source) for card in cards] == [specs[0].text, "text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ({"join": ["title", "title"]}, "source.text: must name different columns"),
+        ({"join": ["title", "label"]}, "source.label: must be another column than the text"),
+        ({"join": ["title"]}, "at least 2"),
+    ],
+)
+def test_joined_columns_differ_from_each_other_and_from_the_label(
+    tmp_path: Path, text: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        SampleSpec(
+            source=joined_spec(tmp_path, PARTS, text=text), n_train=1, n_validation=1, n_confirmation=1, n_test=1
+        )
+
+
+def test_the_columns_of_every_kind_of_source_are_found_on_its_card() -> None:
+    assert text_columns_of({"kind": "mini", "domain": "films"}) == "text"
+    assert text_columns_of({"kind": "glue", "task": "rte", "text": None}) == ("sentence1", "sentence2")
+    assert text_columns_of({"kind": "glue", "task": "sst2", "text": "review"}) == "review"
+    assert text_columns_of({"kind": "hub", "text": ["a", "b"]}) == ("a", "b")
+    assert text_columns_of({}) is None

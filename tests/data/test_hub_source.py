@@ -10,6 +10,7 @@ import pytest
 from finetune_alf.data.hub_source import HubData, HubRows, download
 from finetune_alf.data.rows import SourceRows
 from finetune_alf.data.spec import HubSource
+from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import DataError
 
 COMMIT = "a" * 40
@@ -63,6 +64,13 @@ def test_two_columns_give_pairs_read_lazily() -> None:
     texts = rows_of(spec, train=train).splits["train"].texts
     assert list(texts) == [("1", "3"), ("2", "4")] == [texts[0], texts[1]]
     assert list(texts[:1]) == [("1", "3")]
+
+
+def test_joined_columns_are_one_text_read_lazily_without_empty_parts() -> None:
+    spec = SPEC.model_copy(update={"text": JoinedText(join=("a", "b", "c"))})
+    train = datasets.Dataset.from_dict({"a": ["1", "2"], "b": [None, "4"], "c": ["5", " "], "label": [0, 1]})
+    texts = rows_of(spec, train=train).splits["train"].texts
+    assert list(texts) == ["1 5", "2 4"] == [texts[0], texts[1]] == texts[:]
 
 
 @pytest.mark.parametrize(

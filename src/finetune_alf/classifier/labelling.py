@@ -6,9 +6,10 @@ from functools import partial
 from itertools import islice
 
 from finetune_alf.classifier.classifier import Classifier
-from finetune_alf.data.rows import Text, is_empty
+from finetune_alf.data.rows import Text
 from finetune_alf.data.table import Row, Table
-from finetune_alf.data.table_rows import check_text
+from finetune_alf.data.table_rows import read_text
+from finetune_alf.data.text_columns import TextColumns, columns_of, has_text
 
 CHUNK = 2048
 """So many rows are in memory at once; those of a chunk run in batches of similar length."""
@@ -30,27 +31,29 @@ class LabelledChunk:
 def added_columns(columns: Sequence[str], label_names: Sequence[str]) -> list[str]:
     """Return the names of what is added to a row; they start with `predicted.` where the table has one of them."""
     names = ["label", "probability", *(f"probability.{name}" for name in label_names)]
-    return [f"predicted.{name}" for name in names] if set(names) & set(columns) else names
+    while set(names) & set(columns):
+        names = [f"predicted.{name}" for name in names]
+    return names
 
 
 def labelled_chunks(
     classifier: Classifier,
     table: Table,
-    text: Sequence[str],
+    text: TextColumns,
     report: Callable[[int], None] = lambda position: None,
     chunk: int = CHUNK,
 ) -> Iterator[LabelledChunk]:
     """Yield the rows in order, chunk by chunk; `report` is given the position in the table, batch by batch.
 
-    `text` has the column of the text, or the two of a pair. A row without text has neither class nor probabilities.
+    A row without text has neither class nor probabilities.
     Raises DataError as `Table.rows` does, and RowError for a text that is no string.
     """
-    at = [table.columns.index(column) for column in text]
+    at = [table.columns.index(column) for column in columns_of(text)]
     rows, start = table.rows(), 0
     while found := list(islice(rows, chunk)):
         share = partial(_report_share, report, start, table.position)
         start = table.position
-        yield _labelled(classifier, found, at, share)
+        yield _labelled(classifier, text, found, at, share)
 
 
 def _report_share(report: Callable[[int], None], start: int, end: int, done: float) -> None:
@@ -58,14 +61,17 @@ def _report_share(report: Callable[[int], None], start: int, end: int, done: flo
 
 
 def _labelled(
-    classifier: Classifier, found: Sequence[tuple[str, Row]], at: Sequence[int], report: Callable[[float], None]
+    classifier: Classifier,
+    text: TextColumns,
+    found: Sequence[tuple[str, Row]],
+    at: Sequence[int],
+    report: Callable[[float], None],
 ) -> LabelledChunk:
     texts: dict[int, Text] = {}
     for index, (where, values) in enumerate(found):
         parts = [values[each] for each in at]
-        if not any(map(is_empty, parts)):
-            first, *others = (check_text(part, where) for part in parts)
-            texts[index] = (first, others[0]) if others else first
+        if has_text(text, parts):
+            texts[index] = read_text(text, parts, where)
     tokens = classifier.tokens(list(texts.values()))
     probabilities = classifier.probabilities_of(tokens, report=report)
     names = classifier.names(probabilities)

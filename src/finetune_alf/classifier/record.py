@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from finetune_alf.classifier.calibration import Calibration
 from finetune_alf.compute import Precision
 from finetune_alf.data.spec import TrainOn
+from finetune_alf.data.text_columns import TextColumns
 from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import file_digest, os_error_reason
@@ -25,7 +26,7 @@ class ClassifierRecord(Spec):
 
     `fit` is the digest of all that its fit depends on, `digests` those of its files of tensors, by name. `encoder` is
     the identity of the encoder that it was trained from, `sample` the digest of the sample, and `train_on` says whether
-    the classifier has seen all of that but its test texts, and more of its source.
+    the classifier has seen all of that but its test texts, and more of its source. `text` are the columns of the source.
     """
 
     format: Literal[1] = 1
@@ -43,6 +44,7 @@ class ClassifierRecord(Spec):
     digests: dict[str, str]
     train_on: Annotated[TrainOn, ADDED_LATER] = "train"
     truncation: Annotated[Truncation, ADDED_LATER] = "head"
+    text: TextColumns | None = None
 
     @property
     def is_pipeline(self) -> bool:

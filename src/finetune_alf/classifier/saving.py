@@ -10,6 +10,7 @@ from finetune_alf.classifier.folder import write_folder
 from finetune_alf.classifier.probe import Probe, probe_of
 from finetune_alf.compute import Compute
 from finetune_alf.data.sample import Sample
+from finetune_alf.data.spec import text_columns_of
 from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.linear import fit_linear
@@ -83,6 +84,7 @@ class SavingRunner(FitRunner):
             sample=on_all.sample if on_all else job.sample,
             fit=self.saving.fit,
             train_on="all" if on_all else "train",
+            text=text_columns_of(sample.card.source),
         )
 
 

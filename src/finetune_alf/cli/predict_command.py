@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from finetune_alf.classifier.labelling import LabelledChunk
     from finetune_alf.data.readers.stream import Source
     from finetune_alf.data.table import Table
+    from finetune_alf.data.text_columns import TextColumns
 
 
 def _checked(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -37,7 +38,12 @@ def _checked(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
 )
 @click.argument("model")
 @click.argument("file")
-@click.option("--text", multiple=True, help="The column of the text, `text` by default; twice for the two of a pair.")
+@click.option(
+    "--text",
+    multiple=True,
+    help="The column of the text, once for each where it has several; without it those that the classifier was "
+    "trained on.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, TSV or JSON Lines to a file.")
 @click.option("--encoding", default="utf-8", show_default=True, callback=_checked, help="How text in FILE is encoded.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:N or mps.")
@@ -49,28 +55,28 @@ def predict(
     """Write the rows of FILE with label, probability and probability.CLASS, by the classifier MODEL.
 
     MODEL is a study whose classifier `finetune-alf fit` has saved, STUDY.SCHEME for that of a scheme, or the folder of
-    one. FILE is CSV, TSV, JSON Lines
-    or Parquet, or - for CSV or JSON Lines on standard input. Its other columns are kept. Rows are read and written in
-    chunks, so that a file of any length needs the same memory.
+    one. FILE is CSV, TSV, JSON Lines or Parquet, or - for CSV or JSON Lines on standard input. All of its columns are
+    kept. Rows are read and written in chunks, so that a file of any length needs the same memory.
     """
-    if len(text) > 2:
-        raise InputError(f"--text: must be given once, or twice for pairs, but got {len(text)} columns.")
     say_at_once(f"Loading {model} ...")
     from finetune_alf.classifier.labelling import added_columns, labelled_chunks
+    from finetune_alf.classifier.record import read_record
     from finetune_alf.data.readers.table import DELIMITERS, check_suffix
     from finetune_alf.data.table import check_destination, open_table, writing
+    from finetune_alf.data.text_columns import columns_of
 
-    text = text or ("text",)
     if out is not None:
         check_destination(out, None if file == "-" else Path(file))
     source = _source(file, encoding)
-    table = open_table(source, text, "Name the column of the text by --text.", encoding)
-    classifier = _loaded(model, root, device)
+    folder = _folder(model, root)
+    own = _text_columns(text, read_record(folder).text)
+    table = open_table(source, columns_of(own), "Name the column of the text by --text.", encoding)
+    classifier = _loaded(folder, device)
     columns = (*table.columns, *added_columns(table.columns, classifier.label_names))
     usual = suffix if (suffix := check_suffix(table.source)) in DELIMITERS else ".jsonl"
     summary = _Summary(columns[len(table.columns)], classifier.max_tokens)
     with writing(out, columns, usual) as write, _progress(table, out) as show:
-        for chunk in labelled_chunks(classifier, table, text, show):
+        for chunk in labelled_chunks(classifier, table, own, show):
             write(chunk.rows)
             summary.add(chunk)
     if not is_quiet():
@@ -125,10 +131,23 @@ def _source(file: str, encoding: str) -> "Source":
     return path
 
 
-def _loaded(model: str, root: Path, device: str) -> "Classifier":
-    """Return the classifier of a folder, or of a study."""
-    from finetune_alf.classifier.folder import load_classifier
-    from finetune_alf.compute.resolved import resolve_device
+def _text_columns(given: tuple[str, ...], trained_on: "TextColumns | None") -> "TextColumns":
+    """Return the columns of the text: those that the classifier was trained on, or other names for them."""
+    from finetune_alf.data.text_columns import JoinedText, columns_of
+
+    if not given:
+        return trained_on or "text"
+    if isinstance(trained_on, JoinedText):
+        return given[0] if len(given) == 1 else JoinedText(join=given, by=trained_on.by)
+    allowed = (1, 2) if trained_on is None else (len(columns_of(trained_on)),)
+    if len(given) not in allowed:
+        times = " or ".join(("once", "twice for the texts of a pair")[n - 1] for n in allowed)
+        raise InputError(f"--text: must be given {times}, but got {len(given)} columns.")
+    return given[0] if len(given) == 1 else (given[0], given[1])
+
+
+def _folder(model: str, root: Path) -> Path:
+    """Return the folder of a classifier, given itself or by the name of a study."""
     from finetune_alf.paths import NAME_PATTERN, Paths
 
     folder, paths = Path(model), Paths(root)
@@ -140,4 +159,11 @@ def _loaded(model: str, root: Path, device: str) -> "Classifier":
             way_out = f"Run `{paths.command('fit', *words)}` first, or name" if is_name else "Name"
             raise InputError(f"{model}: there is no such folder of a classifier. {way_out} a folder that `fit` wrote.")
         folder = paths.model(model)
+    return folder
+
+
+def _loaded(folder: Path, device: str) -> "Classifier":
+    from finetune_alf.classifier.folder import load_classifier
+    from finetune_alf.compute.resolved import resolve_device
+
     return load_classifier(folder, str(resolve_device(device)))

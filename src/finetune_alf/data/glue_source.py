@@ -54,8 +54,8 @@ def files_spec(spec: GlueSource, root: Path) -> FilesSource:
     paths = {split: f"{folder}/{name}" for split, name in found.items() if name}
     if "train" not in paths:
         raise DataError(
-            f"{folder}: must contain the file train, with one of the extensions {', '.join(READERS)} or .txt, but has none. "
-            "Name the folder of the files train, validation and, if there is one, test."
+            f"{folder}: must contain the file train, with one of the extensions {', '.join(READERS)} or .txt, but "
+            "has none. Name the folder of the files train, validation and, if there is one, test."
         )
     return FilesSource(
         train=paths["train"],

@@ -18,6 +18,7 @@ from finetune_alf.data.rows import (
     ordered_names,
 )
 from finetune_alf.data.spec import HubSource
+from finetune_alf.data.text_columns import TextColumns, columns_of, text_of
 from finetune_alf.errors import DataError
 from finetune_alf.metrics import ProblemType
 
@@ -96,13 +97,13 @@ class HubRows:
 
     def _split(self, own: str, rows: Any) -> SplitRows:
         origin = f"{self.spec.name} {own}"
-        columns = (self.spec.text,) if isinstance(self.spec.text, str) else self.spec.text
+        columns = columns_of(self.spec.text)
         check_columns(origin, (*columns, self.spec.label), rows.column_names)
         values = list(rows[self.spec.label])
         kept = _labelled(values, _class_names(rows, self.spec.label) is not None)
         if len(kept) < len(values):
             rows = rows.select(kept)
-        texts = rows[columns[0]] if len(columns) == 1 else PairColumn(rows[columns[0]], rows[columns[1]])
+        texts = rows[columns[0]] if len(columns) == 1 else TextRows(self.spec.text, [rows[name] for name in columns])
         numbers = [index + 1 for index in kept]
         if self.problem_type == "regression":
             scores = [label_score(values[index], f"{origin} row {index + 1}") for index in kept]
@@ -122,11 +123,11 @@ class HubRows:
 
 
 @dataclass(frozen=True)
-class PairColumn(Sequence[Text]):
-    """Two text columns as one sequence of pairs, read lazily."""
+class TextRows(Sequence[Text]):
+    """Several text columns as one sequence of pairs, or of joined texts, read lazily."""
 
-    first: Sequence[str]
-    second: Sequence[str]
+    text: TextColumns
+    columns: Sequence[Sequence[str]]
 
     @overload
     def __getitem__(self, index: int) -> Text: ...
@@ -134,14 +135,15 @@ class PairColumn(Sequence[Text]):
     def __getitem__(self, index: slice) -> Sequence[Text]: ...
     def __getitem__(self, index: int | slice) -> Text | Sequence[Text]:
         if isinstance(index, slice):
-            return list(zip(self.first[index], self.second[index], strict=True))
-        return self.first[index], self.second[index]
+            rows = zip(*(column[index] for column in self.columns), strict=True)
+            return [text_of(self.text, parts) for parts in rows]
+        return text_of(self.text, [column[index] for column in self.columns])
 
     def __len__(self) -> int:
-        return len(self.first)
+        return len(self.columns[0])
 
     def __iter__(self) -> Iterator[Text]:
-        return iter(zip(self.first, self.second, strict=True))
+        return (text_of(self.text, parts) for parts in zip(*self.columns, strict=True))
 
 
 def _class_names(rows: Any, label: str) -> list[str] | None:

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag, model_validator
+from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag, TypeAdapter, model_validator
 
 from finetune_alf.data.glue import GLUE, REVISION, GlueName
 from finetune_alf.data.readers.format import Column, FileFormat
+from finetune_alf.data.text_columns import TextColumns, columns_of
 from finetune_alf.metrics import ProblemType
 from finetune_alf.paths import Name
 from finetune_alf.spec import ADDED_LATER, LabelName, Spec
 
 SourceSplit = Literal["train", "validation", "test"]
-TextColumns = Column | Annotated[tuple[Column, Column], Field(strict=False)]
-"""One text column, or two for pairs of texts; not strict, because earlier validators pass lists on."""
 
 
 class HubSource(Spec):
@@ -70,8 +69,8 @@ class GlueSource(FileFormat):
     @model_validator(mode="after")
     def _text_suits_task(self) -> Self:
         own = GLUE[self.task].text
-        if self.text is not None and isinstance(self.text, str) != isinstance(own, str):
-            n_columns = "one column" if isinstance(own, str) else "two columns"
+        if self.text is not None and isinstance(self.text, tuple) != isinstance(own, tuple):
+            n_columns = "two columns" if isinstance(own, tuple) else "one column"
             raise ValueError(f"text: must name {n_columns} for {self.task}, but got {self.text!r}")
         return self
 
@@ -171,11 +170,18 @@ def check_distinct_columns(source: SourceSpec) -> None:
         return
     own = GLUE[source.task] if isinstance(source, GlueSource) else source
     text, label = source.text or own.text, source.label or own.label
-    texts = (text,) if isinstance(text, str) else text
+    texts = columns_of(text)
     if label in texts:
         raise ValueError(f"source.label: must be another column than the text, but got {label!r} for both")
     if len(set(texts)) < len(texts):
         raise ValueError(f"source.text: must name different columns, but got {', '.join(map(repr, texts))}")
+
+
+def text_columns_of(source: Mapping[str, Any]) -> TextColumns | None:
+    """Return the columns of the text of a source as cards have it; None where it names none."""
+    glue = GLUE[source["task"]].text if source.get("kind") == "glue" else None
+    own = source.get("text") or glue or ("text" if source.get("kind") == "mini" else None)
+    return own and TypeAdapter[TextColumns](TextColumns).validate_python(own)
 
 
 def glue_problem_type(source: object) -> ProblemType | None:

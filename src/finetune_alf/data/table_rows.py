@@ -1,12 +1,14 @@
 """Texts and labels from the rows of a table file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from finetune_alf.data.faults import Faults
 from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.table import read_table, row_separator
 from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, is_empty, label_name, label_score
-from finetune_alf.data.spec import OnEmpty, TextColumns
+from finetune_alf.data.spec import OnEmpty
+from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of, has_text, text_of
 from finetune_alf.errors import DataError, RowError
 from finetune_alf.metrics import ProblemType
 
@@ -27,7 +29,7 @@ def read_split(
 
     Raises DataError for a file that cannot be read.
     """
-    columns = (text,) if isinstance(text, str) else text
+    columns = columns_of(text)
     is_regression = problem_type == "regression"
     found = faults or Faults()
     texts: list[Text] = []
@@ -36,14 +38,14 @@ def read_split(
     numbers: list[int] = []
     n_empty = 0
     for number, values in read_table(path, (*columns, label), (label,), form=form, faults=found, label=label):
-        if on_empty == "drop" and any(map(is_empty, values)):
+        if on_empty == "drop" and (is_empty(values[-1]) or not has_text(text, values[:-1])):
             n_empty += 1
             continue
         location = f"{path}{row_separator(path)}{number}"
         with found.collecting():
-            parts = [_filled(check_text(value, location), location) for value in values[:-1]]
+            whole = read_text(text, values[:-1], location)
             one = label_score(values[-1], location) if is_regression else label_name(values[-1], location)
-            texts.append(parts[0] if len(parts) == 1 else (parts[0], parts[1]))
+            texts.append(whole)
             numbers.append(number)
             labels.append(one if isinstance(one, str) else SINGLE_CLASS)
             if isinstance(one, float):
@@ -54,6 +56,13 @@ def read_split(
         raise DataError(f"{path}: must have rows, but has none. Use another file, or leave this split out.")
     own_scores = scores if is_regression else None
     return SplitRows(texts, labels, str(path), numbers, row_separator(path), own_scores, n_empty)
+
+
+def read_text(text: TextColumns, values: Sequence[object], location: str) -> Text:
+    """Return the text or pair of these columns; raises RowError, naming the location, for anything else."""
+    if isinstance(text, JoinedText) and has_text(text, values):
+        return text_of(text, [check_text(value, location) for value in values if not is_empty(value)])
+    return text_of(text, [_filled(check_text(value, location), location) for value in values])
 
 
 def check_text(value: object, location: str) -> str:

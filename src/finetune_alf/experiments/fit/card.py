@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
 from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.recipe import Recipe
 from finetune_alf.report.numbers import counted, estimate, rate, score
@@ -49,6 +50,7 @@ def _facts(document: FitDocument) -> Iterator[str]:
         "encoder": f"`{document.encoder.identity}`, {document.encoder.n_layers} layers",
         "texts": f"{_training(document)}, {counts['validation']:,} for validation, {counts['test']:,} for the test, of "
         f"sample `{sample.name}` ({sample.digest[:12]})",
+        **({"text": _columns(document.text)} if document.text else {}),
         "classes": ", ".join(map(code, document.label_names)),
         "scheme": f"`{document.scheme}`" + (f": {document.why}" if document.why else ""),
         "tokens of a text": f"at most {document.max_tokens}{_KEPT[document.truncation]}",
@@ -67,6 +69,13 @@ def _facts(document: FitDocument) -> Iterator[str]:
 def _training(document: FitDocument) -> str:
     n = f"{document.n_texts['train']:,} for training"
     return n if document.train_on == "train" else f"{n}, all labelled texts of the source but its test texts"
+
+
+def _columns(text: TextColumns) -> str:
+    names = " and ".join(map(code, columns_of(text)))
+    if isinstance(text, JoinedText):
+        return f"columns {names}, joined by {code(json.dumps(text.by))}"
+    return f"column {names}" if isinstance(text, str) else f"columns {names}, a pair"
 
 
 def _score(document: FitDocument) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Literal
 from finetune_alf.classifier.calibration import Calibration
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.data.spec import TrainOn
+from finetune_alf.data.text_columns import TextColumns
 from finetune_alf.documents import Document, EncoderIdentity, Estimate, SampleIdentity
 from finetune_alf.metrics import MetricName
 from finetune_alf.recipe import AnyRecipe, Truncation
@@ -41,6 +42,7 @@ class FitDocument(Document):
     label_names: tuple[str, ...]
     max_tokens: int
     truncation: Truncation = "head"
+    text: TextColumns | None = None
     metric: MetricName
     seed: int
     score: Estimate

@@ -168,6 +168,7 @@ class _Run:
             label_names=record.label_names,
             max_tokens=record.max_tokens,
             truncation=record.truncation,
+            text=record.text,
             metric=bench.study.metric,
             seed=self.spec.seed,
             score=mean_score(seeds_scores(metric, truth, {cell.seed: result.predictions})),
