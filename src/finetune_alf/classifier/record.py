@@ -13,8 +13,8 @@ from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import file_digest, os_error_reason
 from finetune_alf.recipe import AnyRecipe
-from finetune_alf.spec import ADDED_LATER, Spec, first_fault
 from finetune_alf.recipe.recipe import Pooling, Truncation
+from finetune_alf.spec import ADDED_LATER, Spec, first_fault
 
 RECORD_FILE = "classifier.json"
 PROBE_FILE = "probe.safetensors"
@@ -26,7 +26,7 @@ class ClassifierRecord(Spec):
 
     `fit` is the digest of all that its fit depends on, `digests` those of its files of tensors, by name. `encoder` is
     the identity of the encoder that it was trained from, `sample` the digest of the sample, and `train_on` says whether
-    the classifier has seen all of that but its test texts, and more of its source. `text` are the columns of the source.
+    the classifier has seen all of that but its test texts, and more of its source. `text` are the source's columns.
     """
 
     format: Literal[1] = 1
