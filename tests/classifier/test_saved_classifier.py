@@ -1,6 +1,7 @@
 """Saved classifiers: weights and predictions as they were fitted, in our hands and in those of transformers."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,8 +83,9 @@ def test_the_pipeline_of_transformers_loads_the_folder_and_gives_the_same_before
     from transformers import pipeline
 
     classifier, _, folder = fitted
-    found = pipeline("text-classification", str(folder), top_k=None)(list(TEXTS))
-    ours = softmax(classifier.logits(TEXTS))
+    texts = [*TEXTS, *(f"{text} " * 5 for text in TEXTS)]  # the long ones are cut by both
+    found = pipeline("text-classification", str(folder), top_k=None)(texts, truncation=True)
+    ours = softmax(classifier.logits(texts))
     for scores, row in zip(found, ours, strict=True):
         by_name = {each["label"]: each["score"] for each in scores}
         assert [by_name[name] for name in NAMES] == pytest.approx(row.tolist(), abs=1e-5)
@@ -97,6 +99,19 @@ def test_a_loaded_classifier_is_saved_with_equal_tensors_and_nothing_is_pickled(
     write_folder(tmp_path / "again", restored, **kept)
     assert read_record(tmp_path / "again") == record
     assert {file.suffix for file in folder.iterdir()} == {".json", ".safetensors"}
+
+
+@pytest.mark.parametrize(("has_bf16", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_a_classifier_fitted_in_bf16_runs_in_it_where_the_processor_has_it(
+    fitted, tmp_path, monkeypatch, has_bf16, precision
+):
+    classifier, _, folder = fitted
+    own = {name: getattr(read_record(folder), name) for name in ("calibration", "scheme", "recipe", "encoder")}
+    write_folder(tmp_path / "saved", replace(classifier, precision="bf16"), **own, sample="0", fit="a")
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: has_bf16)
+    assert load_classifier(tmp_path / "saved").precision == precision
+    assert load_classifier(tmp_path / "saved", precision="bf16").precision == "bf16"
+    assert load_classifier(folder).precision == "fp32"
 
 
 def test_a_changed_tensor_or_another_fit_is_not_the_saved_one(fitted, tmp_path):

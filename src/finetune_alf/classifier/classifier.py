@@ -16,9 +16,8 @@ from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.tokens import Texts
 from finetune_alf.jobs.linear import token_features
 from finetune_alf.recipe.recipe import Pooling, Truncation
-from finetune_alf.train.batches import batches_by_length
 from finetune_alf.train.evaluate import EVALUATION_BATCH
-from finetune_alf.train.forward.protocol import forward_of
+from finetune_alf.train.forward.inference import CPU_TOKENS, inference_batches, inference_forward
 from finetune_alf.train.forward.table import TokenTable
 
 Report = Callable[[float], None]
@@ -69,14 +68,15 @@ class Classifier:
         logits = np.empty((len(tokens), len(self.label_names)))
         of_batch, n_done = self._probe_logits if self.probe else self._model_logits(), 0
         with autocast(self._device, self.precision):  # around all batches, so that weights are cast to bf16 once
-            for rows in batches_by_length(tokens.lengths, batch):
+            for rows in inference_batches(tokens.lengths, batch, CPU_TOKENS if self._device.type == "cpu" else None):
                 logits[rows] = of_batch(tokens, rows)
                 n_done += int(tokens.lengths[rows].sum())
                 report(n_done / len(tokens.input_ids))
         return logits
 
     def _model_logits(self) -> BatchLogits:
-        forward = forward_of(self.encoder.model.eval(), 0, self.encoder.identity, self.pooling)
+        dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        forward = inference_forward(self.encoder.model.eval(), self.encoder.identity, self.pooling, dtype)
         return lambda tokens, rows: forward(tokens, rows).float().cpu().numpy()
 
     def _probe_logits(self, tokens: TokenTable, rows: Sequence[int]) -> NDArray[np.float64]:

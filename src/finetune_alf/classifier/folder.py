@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.probe import load_probe, save_probe
 from finetune_alf.classifier.record import PROBE_FILE, RECORD_FILE, ClassifierRecord, read_record, tensor_digests
 from finetune_alf.compute import Precision
+from finetune_alf.compute.resolved import resolve_precision
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.hash_tokenizer import WordHashTokenizer
 from finetune_alf.encoder.load import load_encoder
@@ -50,6 +53,8 @@ def write_folder(folder: Path, classifier: Classifier, **facts: Any) -> Classifi
 def load_classifier(folder: Path, device: str = "cpu", precision: Precision | None = None) -> Classifier:
     """Load the classifier of a folder, in the precision of its fit unless another one is given.
 
+    A device without instructions for bf16 computes in fp32, which is faster there and more exact.
+
     Nothing in the folder is executed. Raises EncoderError for a folder that `write_folder` did not write, and for what
     is missing, invalid or of another shape.
     """
@@ -69,8 +74,13 @@ def load_classifier(folder: Path, device: str = "cpu", precision: Precision | No
         record.label_names,
         record.max_tokens,
         record.pooling,
-        precision or record.precision,
+        precision or _precision_on(device, record.precision),
         record.calibration.temperature,
         probe,
         record.truncation,
     )
+
+
+def _precision_on(device: str, fitted: Precision) -> Precision:
+    """Return the precision of a fit where the device has it, else fp32."""
+    return fitted if resolve_precision("auto", torch.device(device)) == "bf16" else "fp32"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -42,8 +43,11 @@ class PackedBatch:
     n_filler: int
 
 
-def pack(table: TokenTable, rows: Sequence[int]) -> PackedBatch:
-    """Pack some rows of a split; sorting and counting happen on the CPU, each result is sent to the device once."""
+def pack(table: TokenTable, rows: Sequence[int], *, is_padded: bool = True) -> PackedBatch:
+    """Pack some rows of a split; sorting and counting happen on the CPU, each result is sent to the device once.
+
+    Unless it `is_padded`, only texts of equal length share a group, and nothing is rounded up.
+    """
     requested = torch.as_tensor(rows)
     order = table.lengths[requested].argsort(descending=True, stable=True)
     sorted_rows = requested[order]
@@ -52,13 +56,16 @@ def pack(table: TokenTable, rows: Sequence[int]) -> PackedBatch:
     text_of = torch.repeat_interleave(torch.arange(len(rows)), lengths)  # (T,)
     position_ids = torch.arange(len(text_of)) - first_index[text_of]
     token_index = table.starts[sorted_rows][text_of] + position_ids
-    slices = group_texts(lengths.tolist(), MAX_GROUP_SCORES.get(table.device.type))
+    if is_padded:
+        slices, multiple = group_texts(lengths.tolist(), MAX_GROUP_SCORES.get(table.device.type)), PAD_TO_MULTIPLE_OF
+    else:
+        slices, multiple = equal_lengths(lengths.tolist()), 1
     group_lengths = [lengths[texts] for texts in slices]
     group_positions = torch.split(position_ids, [int(some.sum()) for some in group_lengths])
-    groups = tuple(_group(*both, table.device) for both in zip(group_lengths, group_positions, strict=True))
+    groups = tuple(_group(*both, multiple, table.device) for both in zip(group_lengths, group_positions, strict=True))
     inverse_order = torch.empty_like(order)
     inverse_order[order] = torch.arange(len(rows))
-    n_filler = round_up(len(token_index)) - len(token_index)
+    n_filler = round_up(len(token_index)) - len(token_index) if is_padded else 0
     token_index, position_ids = (torch.cat([part, part.new_zeros(n_filler)]) for part in (token_index, position_ids))
     device = table.device
     return PackedBatch(
@@ -100,8 +107,14 @@ def group_texts(lengths: Sequence[int], max_scores: int | None = None) -> list[s
     return [*groups, slice(start, len(lengths))]
 
 
-def _group(lengths: torch.Tensor, position_ids: torch.Tensor, device: torch.device) -> Group:
-    n_tokens, longest = len(position_ids), -(-int(lengths[0]) // PAD_TO_MULTIPLE_OF) * PAD_TO_MULTIPLE_OF
+def equal_lengths(lengths: Sequence[int]) -> list[slice]:
+    """Split texts, longest first, into groups of one length each."""
+    starts = [index for index, length in enumerate(lengths) if index == 0 or length != lengths[index - 1]]
+    return [slice(*ends) for ends in pairwise([*starts, len(lengths)])]
+
+
+def _group(lengths: torch.Tensor, position_ids: torch.Tensor, multiple: int, device: torch.device) -> Group:
+    n_tokens, longest = len(position_ids), -(-int(lengths[0]) // multiple) * multiple
     if n_tokens == longest * len(lengths):
         return Group(len(lengths), n_tokens, longest, None, None)
     text_of = torch.repeat_interleave(torch.arange(len(lengths)), lengths)

@@ -23,7 +23,7 @@ from finetune_alf.train.forward.table import TokenTable
 
 
 @dataclass(frozen=True)
-class _Layer:
+class Layer:
     """One layer's modules, by function; dropout applies while `whole` is in training mode."""
 
     whole: Module
@@ -65,7 +65,7 @@ class PackedForward:
 
     def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
         """Return the logits of these texts, (rows, classes), from the tokens or from the split's frozen features."""
-        batch = pack(table, rows)
+        batch = self._pack(table, rows)
         if features and features.level == len(self.layers):
             texts = features.values[batch.rows]  # (B, H)
         else:
@@ -143,15 +143,20 @@ class PackedForward:
         x = self._dropout(_to_autocast_dtype(embeddings.LayerNorm(x)), embeddings.training)
         return body.embeddings_project(x) if hasattr(body, "embeddings_project") else x
 
-    def _all_tokens(self, layer: _Layer, x: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+    def _all_tokens(self, layer: Layer, x: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
         """Run a layer for all tokens, (T, H)."""
-        query = layer.query(x) * self.scale
-        split = [_split(part, batch) for part in (query, layer.key(x), layer.value(x))]
+        split = [_split(part, batch) for part in self._query_key_value(layer, x)]
         outputs = [self._attend_all(layer, *parts) for parts in zip(*split, batch.groups, strict=True)]
         outputs.append(x.new_zeros(batch.n_filler, x.shape[-1]))
         return self._feed_forward(layer, torch.cat(outputs), x)
 
-    def _first_tokens(self, layer: _Layer, x: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+    def _pack(self, table: TokenTable, rows: Sequence[int]) -> PackedBatch:
+        return pack(table, rows)
+
+    def _query_key_value(self, layer: Layer, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return layer.query(x) * self.scale, layer.key(x), layer.value(x)
+
+    def _first_tokens(self, layer: Layer, x: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
         """Run the top layer: keys and values of all tokens, the rest for each text's first token, (B, H)."""
         first = x[batch.first_index]
         queries = torch.split(layer.query(first) * self.scale, [group.n_texts for group in batch.groups])
@@ -159,13 +164,13 @@ class PackedForward:
         outputs = [self._attend_first(layer, *parts) for parts in zip(queries, keys, values, batch.groups, strict=True)]
         return self._feed_forward(layer, torch.cat(outputs), first)
 
-    def _mean_tokens(self, layer: _Layer, x: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+    def _mean_tokens(self, layer: Layer, x: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
         """Run the top layer for all tokens, and return the mean over those of each text, (B, H)."""
         split = zip(_split(self._all_tokens(layer, x, batch), batch), batch.groups, strict=True)
         sums = torch.cat([_padded(tokens, group).sum(1) for tokens, group in split])
         return sums / batch.lengths[:, None].to(sums.dtype)
 
-    def _feed_forward(self, layer: _Layer, attended: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    def _feed_forward(self, layer: Layer, attended: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Run what follows attention: both residual connections, norms and the feed-forward block."""
         training = layer.whole.training
         attention_output = layer.attention_output(attended)
@@ -176,7 +181,7 @@ class PackedForward:
         return output
 
     def _attend_all(
-        self, layer: _Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
+        self, layer: Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
     ) -> torch.Tensor:
         """Return the attention output of every token of a group, (tokens, H)."""
         query, key, value = (self._padded_block(x, group) for x in (query, key, value))
@@ -185,7 +190,7 @@ class PackedForward:
         return flat if group.block_index is None else flat[group.block_index]
 
     def _attend_first(
-        self, layer: _Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
+        self, layer: Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
     ) -> torch.Tensor:
         """Return the attention output of the first token of each text of a group, (n, H)."""
         query = query.view(len(query), 1, self.n_heads, -1).transpose(1, 2)  # (n, heads, 1, dim)
@@ -193,7 +198,7 @@ class PackedForward:
         return self._attention(layer, query, key, value, group).flatten(1)
 
     def _attention(
-        self, layer: _Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
+        self, layer: Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
     ) -> torch.Tensor:
         """Return the attention output, with dropout in training, (n, heads, queries, dim)."""
         bias = None if group.bias is None else group.bias.to(query.dtype)
@@ -243,6 +248,6 @@ def _padded(x: torch.Tensor, group: Group) -> torch.Tensor:
     return x.view(-1, group.longest, x.shape[-1])
 
 
-def _layer(module: Module, family: Family) -> _Layer:
-    names = [name for name in _Layer.__dataclass_fields__ if name != "whole"]
-    return _Layer(module, **{name: attrgetter(getattr(family, name))(module) for name in names})
+def _layer(module: Module, family: Family) -> Layer:
+    names = [name for name in Layer.__dataclass_fields__ if name != "whole"]
+    return Layer(module, **{name: attrgetter(getattr(family, name))(module) for name in names})
