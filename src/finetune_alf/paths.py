@@ -32,6 +32,21 @@ class Paths:
         """Return a command of finetune-alf for this root, as a shell takes it."""
         return command_in(self.root, *words)
 
+    @property
+    def params(self) -> Path:
+        """The project's params.yaml."""
+        return self.root / "params.yaml"
+
+    @property
+    def kept_params(self) -> Path:
+        """The file in which a run keeps the parameters that it ran with."""
+        return self.results / "params.yaml"
+
+    @property
+    def params_in_force(self) -> Path:
+        """The project's params.yaml, or what its last run kept where it has none."""
+        return self.kept_params if not self.params.exists() and self.kept_params.exists() else self.params
+
     def sample(self, name: str) -> Path:
         """Return the folder of a drawn sample."""
         return self.root / "data" / "samples" / name

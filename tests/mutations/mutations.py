@@ -839,6 +839,27 @@ MUTATIONS = [
         "a search takes longer than its budget",
     ),
     Mutation(
+        "notebook/study.py",
+        "self._digest != self._drawn",
+        "False",
+        ("notebook/test_study_in_python.py",),
+        "a study goes on with the texts of another one",
+    ),
+    Mutation(
+        "data/frames.py",
+        "None if number is None or number < 0 else",
+        "",
+        ("data/test_frames.py",),
+        "a text without a label gets the last class",
+    ),
+    Mutation(
+        "study/objective.py",
+        'child_seed(seed, "fit")',
+        "seed",
+        ("study/test_objective.py",),
+        "a user's objective gives other scores than a study with these rates",
+    ),
+    Mutation(
         "classifier/calibration.py",
         "logits / np.exp(log_temperature)",
         "logits * np.exp(log_temperature)",

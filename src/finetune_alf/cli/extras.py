@@ -9,6 +9,7 @@ MODULES_OF_PIPELINE = frozenset(
         "matplotlib",
         "mlflow",
         "optuna",
+        "pandas",
         "pyarrow",
         "safetensors",
         "scipy",

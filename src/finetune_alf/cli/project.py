@@ -35,18 +35,23 @@ overlays_option: Callable[[Any], Any] = click.option(
 
 def params_path(root: Path) -> Path:
     """Return a folder's params.yaml."""
-    return root / "params.yaml"
+    from finetune_alf.paths import Paths
+
+    return Paths(root).params
 
 
 def kept_params_path(root: Path) -> Path:
     """Return the file in which `run` keeps the parameters that it ran with."""
-    return root / "results" / "params.yaml"
+    from finetune_alf.paths import Paths
+
+    return Paths(root).kept_params
 
 
 def params_in_force(root: Path, overlays: Sequence[str] = ()) -> Path:
     """Return the params file of a folder: its own, or else what its last run kept; under overlays its own alone."""
-    own, kept = params_path(root), kept_params_path(root)
-    return kept if not overlays and not own.exists() and kept.exists() else own
+    from finetune_alf.paths import Paths
+
+    return Paths(root).params if overlays else Paths(root).params_in_force
 
 
 def read_params(root: Path, overlays: Sequence[str] = ()) -> "Params":

@@ -60,11 +60,12 @@ class RunSummary(Document):
 
 def summary_of(ctx: Context) -> RunSummary:
     """Return the summary of what is in the results of this folder."""
-    studies = tuple(_study(ctx, name) for name in ctx.params.studies)
+    studies = tuple(study_summary(ctx, name) for name in ctx.params.studies)
     return RunSummary(studies=studies, report=str(ctx.paths.report / "report.md"))
 
 
-def _study(ctx: Context, name: str) -> StudySummary:
+def study_summary(ctx: Context, name: str) -> StudySummary:
+    """Return the summary of one study, which is registered."""
     folder, paths = ctx.paths.study_results(name), ctx.paths
     records, study = read_trials(folder / "trials.jsonl"), read_study(folder)
     lock = LockDocument.read(paths.schedules(name))

@@ -16,11 +16,10 @@ from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.encoder.text_heads import head_of
 from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.splits import tokenized_split
 from finetune_alf.recipe import Adapter, ProbeRecipe, Recipe, TfidfRecipe
 from finetune_alf.recipe.task_plans import TaskPlan, task_plans
 from finetune_alf.train.batches import TokenizedSplit
-from finetune_alf.train.forward.table import TokenTable
-from finetune_alf.train.objective import OBJECTIVES
 from finetune_alf.train.parts import TaskSplits
 
 
@@ -99,17 +98,9 @@ class FitLoader:
     def _tokenized(
         self, encoder: Encoder, sample: Sample, split: str, recipe: Recipe | ProbeRecipe, plan: TaskPlan
     ) -> TokenizedSplit:
-        objective, n_texts_per_row = OBJECTIVES[plan.loss], plan.shape.n_texts_per_row
         cut = (recipe.max_tokens, recipe.truncation)
-        key = (encoder.identity, sample.card.digest, *cut, split, plan.loss, n_texts_per_row)
+        key = (encoder.identity, sample.card.digest, *cut, split, plan.loss, plan.shape.n_texts_per_row)
         if key not in self._splits:
-            rows, device = sample.nonempty_split(split), torch.device(self._device)
-            texts = (
-                rows.texts
-                if n_texts_per_row == 1
-                else [part[index] for index in range(n_texts_per_row) for part in rows.texts]
-            )
-            table = TokenTable.of(encoder.tokenize(texts, *cut), device)
-            labels = torch.tensor(rows.labels, dtype=objective.label_dtype, device=device)
-            self._splits[key] = TokenizedSplit(table, labels, objective, n_texts_per_row)
+            device = torch.device(self._device)
+            self._splits[key] = tokenized_split(encoder, sample, split, recipe, plan, device)
         return self._splits[key]

@@ -84,7 +84,7 @@ def run_study(
     identity = study_identity(spec, sample.digest, encoder.identity, environment.precision)
     with (
         hold_lock(paths.studies / f"{name}.lock"),
-        open_store(paths.studies, name, identity) as store,
+        open_store(paths.studies, name, identity, spec.score_name, _note(name, spec, sample, encoder)) as store,
     ):
         seed, precision = child_seed(spec.seed, "fit"), environment.precision
         template = FitJob("", spec.recipe, encoder_spec, sample.digest, seed, precision, "validation", spec.metric)
@@ -234,6 +234,14 @@ class _Coordinator:
         pending = self.store.pending_trials()
         if pending:
             raise PartialError(f"studies.{self.name}: {pending_message(pending, len(self.finished))}")
+
+
+def _note(name: str, spec: StudySpec, sample: SampleIdentity, encoder: EncoderIdentity) -> str:
+    """Return what a reader of the database without its results would want to know, in Markdown."""
+    return (
+        f"**{name}**: learning rates of {encoder.name} (`{encoder.identity}`) on the sample {sample.name} "
+        f"(`{sample.digest[:12]}`), scored by {spec.score_name} on the validation split. A rate of 0 freezes."
+    )
 
 
 def _most_frequent_reason(records: Sequence[TrialRecord]) -> str:

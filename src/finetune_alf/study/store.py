@@ -25,18 +25,17 @@ from finetune_alf.compute import Environment
 from finetune_alf.errors import StudyError
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.identity import changed_fields, database_path, study_databases
+from finetune_alf.study.optuna_study import STATES, name_metric
 from finetune_alf.study.records import TrialRecord, parse_trial
+from finetune_alf.study.sampler import intermediate_values
 
 logger = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 300.0
 """How long a write waits while another process reads the database, such as a dashboard or a backup."""
 
-_STATES: Mapping[str, TrialState] = {
-    "complete": TrialState.COMPLETE,
-    "failed": TrialState.FAIL,
-    "pruned": TrialState.PRUNED,
-}
+MAX_NOTE = 2045
+"""The most characters of a note that optuna-dashboard keeps in one attribute."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,10 @@ class StudyStore:
         with storage_errors(self.path):
             trial_id = self._trial_id(record.number)
             self._storage.set_trial_user_attr(trial_id, "outcome", outcome)
+            for step, score in intermediate_values(record.result.epochs if record.result else ()).items():
+                self._storage.set_trial_intermediate_value(trial_id, step, score)
             values = None if record.score is None else [record.score]
-            self._storage.set_trial_state_values(trial_id, _STATES[record.state], values)
+            self._storage.set_trial_state_values(trial_id, STATES[record.state], values)
 
     def close(self) -> None:
         """Close all connections to the file."""
@@ -117,9 +118,12 @@ class StudyStore:
 
 
 @contextlib.contextmanager
-def open_store(folder: Path, name: str, identity: Mapping[str, Any]) -> Iterator[StudyStore]:
+def open_store(
+    folder: Path, name: str, identity: Mapping[str, Any], metric: str = "score", note: str = ""
+) -> Iterator[StudyStore]:
     """Open the database of the study with this identity, or create it; the caller holds the study's lock.
 
+    A new one has the name of its metric and a note for Optuna's plots and dashboard.
     Raises StudyError for a damaged or foreign database. If the latest study of this name had another identity, a
     warning names the fields that changed.
     """
@@ -128,7 +132,14 @@ def open_store(folder: Path, name: str, identity: Mapping[str, Any]) -> Iterator
         check_database(path)
     else:
         _warn_of_changes(folder, name, identity)
-        _create_database(path, name, identity)
+        _create_database(path, name, identity, metric, note)
+    with closing_store(path, name) as store:
+        yield store
+
+
+@contextlib.contextmanager
+def closing_store(path: Path, name: str) -> Iterator[StudyStore]:
+    """Open a database that is there; who holds no lock only reads."""
     store = StudyStore(path, name)
     try:
         yield store
@@ -182,15 +193,23 @@ def _root_cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def _create_database(path: Path, name: str, identity: Mapping[str, Any]) -> None:
+def _create_database(path: Path, name: str, identity: Mapping[str, Any], metric: str, note: str) -> None:
     """Create the tables and the study in a temporary folder, so that a database at `path` is always complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with storage_errors(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         storage = _rdb_storage(Path(folder) / path.name)
         study_id = storage.create_new_study([StudyDirection.MAXIMIZE], study_name=name)
         storage.set_study_user_attr(study_id, "identity", dict(identity))
+        name_metric(optuna.load_study(study_name=name, storage=storage), metric)
+        for key, value in _dashboard_note(note).items():
+            storage.set_study_system_attr(study_id, key, value)
         _close(storage)
         os.replace(Path(folder) / path.name, path)
+
+
+def _dashboard_note(text: str) -> dict[str, Any]:
+    """Return a note on a study as optuna-dashboard keeps it: a version, and the text."""
+    return {"dashboard:note_ver": 1, "dashboard:note_str:0": text[:MAX_NOTE]} if text else {}
 
 
 def _rdb_storage(path: Path) -> optuna.storages.RDBStorage:
@@ -224,6 +243,6 @@ def _pending_trial(trial: FrozenTrial) -> PendingTrial:
 
 def _trial_record(trial: FrozenTrial) -> TrialRecord:
     outcome = trial.user_attrs["outcome"]
-    state = next(name for name, state in _STATES.items() if state == trial.state)
+    state = next(name for name, state in STATES.items() if state == trial.state)
     rates = trial.user_attrs["rates"]
     return parse_trial({"number": trial.number, "state": state, "rates": rates, "score": trial.value, **outcome})

@@ -1,0 +1,90 @@
+"""Tables in memory as Parquet files, so that they are read, checked and identified as files are."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finetune_alf.data.readers.columns import check_columns
+from finetune_alf.data.rows import SOURCE_SPLITS
+from finetune_alf.errors import DataError
+from finetune_alf.files import write_bytes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+OF_A_FRAME = "Name columns of the table: text=…, label=…"
+
+
+def splits_of(data: object) -> dict[str, Any]:
+    """Return the tables of `data` by source split: those of a DatasetDict or another mapping, or one, `train`.
+
+    Raises DataError for other names of splits, or without training rows.
+    """
+    if not isinstance(data, Mapping):
+        return {"train": data}
+    if "train" not in data or not set(data) <= set(SOURCE_SPLITS):
+        raise DataError(
+            f"splits: must be train and, if there are more, validation and test, but got {', '.join(map(str, data))}. "
+            "Pass a dictionary with these names."
+        )
+    return {name: data[name] for name in SOURCE_SPLITS if name in data}
+
+
+def write_frame(path: Path, frame: object, columns: Sequence[str] = ()) -> int:
+    """Write a table as Parquet, all of its columns or some, and return the number of its rows.
+
+    It may be of pandas, polars, pyarrow or `datasets`; a class of `datasets` becomes its name. Equal tables give equal
+    bytes. Raises DataError for another object, and for columns that are missing or have no type in Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = _arrow_table(frame)
+        check_columns("the table", columns, table.column_names, OF_A_FRAME)
+        table = table.select(list(columns) or table.column_names).replace_schema_metadata(None).combine_chunks()
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+    except (pa.ArrowException, TypeError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise DataError(
+            f"cannot write {path}: {reason}. Give each column values of one type, or name the columns: {OF_A_FRAME}"
+        ) from error
+    write_bytes(path, bytes(sink.getvalue()))
+    return int(table.num_rows)
+
+
+def _arrow_table(frame: Any) -> "pa.Table":
+    import pyarrow as pa
+
+    if _is_a(frame, "pandas", "DataFrame"):
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    if _is_a(frame, "datasets", "Dataset"):
+        return _with_class_names(frame.with_format("arrow")[:], frame.features)
+    if hasattr(frame, "__arrow_c_stream__"):  # polars, pyarrow and whatever else speaks Arrow
+        return pa.table(frame)
+    raise DataError(
+        "data: must be a DataFrame of pandas or polars, a Dataset or DatasetDict of `datasets`, a pyarrow table or "
+        f"the path of a file, but got {type(frame).__module__}.{type(frame).__qualname__}. Convert it, as with "
+        "pandas.DataFrame(data)."
+    )
+
+
+def _is_a(frame: object, module: str, name: str) -> bool:
+    """Say whether an object is of a library's class; one that was never imported has made none."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(frame, getattr(loaded, name, ()))
+
+
+def _with_class_names(table: "pa.Table", features: Mapping[str, Any]) -> "pa.Table":
+    """Put the names of classes in the place of their numbers; -1, which stands for no label, becomes empty."""
+    import pyarrow as pa
+
+    for index, (column, feature) in enumerate(features.items()):
+        names = getattr(feature, "names", None)
+        if names is not None:
+            numbers = table.column(column).to_pylist()
+            named = [None if number is None or number < 0 else names[number] for number in numbers]
+            table = table.set_column(index, column, pa.array(named, pa.string()))
+    return table

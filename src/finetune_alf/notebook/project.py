@@ -1,0 +1,138 @@
+"""The project behind a Study: its folder, its table, and its parameters, which are those that `init` would write."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from finetune_alf.data.frames import splits_of, write_frame
+from finetune_alf.errors import InputError, ParamsError
+from finetune_alf.experiments.registry import load_params, model_of
+from finetune_alf.notebook.settings import set_settings
+from finetune_alf.params.document import Document
+from finetune_alf.params.load import validate
+from finetune_alf.params.model import Params
+from finetune_alf.params.section import entry
+from finetune_alf.params.writing import write_params
+from finetune_alf.paths import Paths
+from finetune_alf.running.context import Console, Context
+from finetune_alf.starting.encoders import name_of
+from finetune_alf.starting.init import Wishes, guess_start
+from finetune_alf.starting.params_text import Start, start_params
+from finetune_alf.starting.sizes import MOST
+
+FOLDER = "finetune-alf"
+"""Projects lie here, below the working directory, unless `root` names their folder."""
+
+
+class Project:
+    """A folder, its parameters, and the study in it; `start` has what was guessed, None where nothing was."""
+
+    def __init__(
+        self, paths: Paths, study: str, params: dict[str, Any], console: Console, start: Start | None = None
+    ) -> None:
+        self.paths, self.study, self.start = paths, study, start
+        self._params, self._console = params, console
+        self.context = Context(validated(params), paths, console)
+
+    @property
+    def sample(self) -> str:
+        """The name of the study's sample."""
+        return self.context.study(self.study).sample
+
+    def set(self, path: Sequence[str], value: Any) -> None:
+        """Set one parameter; ParamsError, with all parameters as they were, for a value that is not valid."""
+        changed = copy.deepcopy(self._params)
+        section = changed
+        for key in path[:-1]:
+            section = section.setdefault(key, {})
+        section[path[-1]] = value
+        self.context = Context(validated(changed), self.paths, self._console)
+        self._params = changed
+
+    def keep_params(self) -> None:
+        """Write the parameters to where a run keeps them, and the commands read them; not beside a params.yaml."""
+        if not self.paths.params.exists():
+            write_params(self.paths.kept_params, self.context.params)
+
+
+def new_project(
+    data: object,
+    text: str | Sequence[str] | None,
+    label: str | None,
+    encoder: str,
+    name: str | None,
+    root: Path | None,
+    settings: Mapping[str, Any],
+    console: Console,
+) -> Project:
+    """Return the project of a table: it is written to the root unless it is a file, and its settings are guessed.
+
+    Raises InputError for a root with parameters of its own, and what `guess_start` and `write_frame` raise.
+    """
+    is_file = isinstance(data, str | Path)
+    own = name_of(name or (Path(str(data)).name.partition(".")[0] if is_file else "texts"))
+    paths = Paths(Path(FOLDER) / own if root is None else root)
+    if paths.params.exists():
+        raise InputError(
+            f"{paths.params}: there already, with parameters of its own. Name another folder, as in root=…, or open "
+            f"this one: Study.open({str(paths.root)!r})."
+        )
+    texts = (text,) if isinstance(text, str) else tuple(text or ())
+    columns = (*texts, label) if texts and label else ()
+    tables = {} if is_file else _written(data, paths, own, columns)
+    train = Path(str(data)) if is_file else tables["train"].path
+    wishes = Wishes(train, paths.root, texts, label, str(encoder))
+    start = replace(guess_start(wishes, model_of(), console.log), project=own, has_empty=False)
+    params = start_params(start)
+    for split in tables.keys() - {"train"}:
+        params["samples"][own]["source"][split] = tables[split].path.relative_to(paths.root).as_posix()
+    if "test" in tables:
+        params["samples"][own]["n_test"] = MOST["test"] if tables["test"].n_rows > MOST["test"] else "all"
+    set_settings(params, own, start.encoder_name, settings)
+    return Project(paths, start.encoder_name, params, console, start)
+
+
+def open_project(root: Path, study: str | None, console: Console) -> Project:
+    """Return the project of a folder that has parameters, and one of its studies; the only one unless it is named.
+
+    Raises InputError for a folder without parameters, and ParamsError for parameters that are not valid.
+    """
+    paths = Paths(root)
+    if not paths.params_in_force.exists():
+        raise InputError(
+            f"{root}: must have a params.yaml, or that of its last run, but has none. Name another folder."
+        )
+    params = load_params(paths.params_in_force)
+    if study is None and len(params.studies) != 1:
+        raise InputError(
+            f"{root}: must have one study where none is named, but has {', '.join(params.studies) or 'none'}. "
+            "Name one: Study.open(root, name)."
+        )
+    named = study or next(iter(params.studies))
+    entry("studies", params.studies, named)
+    return Project(paths, named, params.model_dump(mode="json", by_alias=True), console)
+
+
+def validated(params: dict[str, Any]) -> Params:
+    """Return the record of parameters; ParamsError with every fault."""
+    try:
+        return validate(Document("Study", params), model_of())
+    except ParamsError as error:
+        raise ParamsError(str(error).replace("Study:1:1 ", "")) from None  # there is no file with lines
+
+
+@dataclass(frozen=True)
+class _Table:
+    path: Path
+    n_rows: int
+
+
+def _written(data: object, paths: Paths, name: str, columns: Sequence[str]) -> dict[str, _Table]:
+    """Write each split of the data to a file of the project, and return the files."""
+    found: dict[str, _Table] = {}
+    for split, frame in splits_of(data).items():
+        path = paths.root / "data" / (f"{name}.parquet" if split == "train" else f"{name}-{split}.parquet")
+        found[split] = _Table(path, write_frame(path, frame, columns))
+    return found

@@ -1,0 +1,351 @@
+"""Study: a search from Python, with its results as DataFrames and figures."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from finetune_alf.data.mixture import load_any_sample
+from finetune_alf.errors import InputError
+from finetune_alf.files import digest
+from finetune_alf.notebook.console import NotebookConsole
+from finetune_alf.notebook.picture import Picture
+from finetune_alf.notebook.project import new_project, open_project
+from finetune_alf.running.bench import Bench, encoder_spec_of, open_bench
+from finetune_alf.running.context import SilentConsole
+from finetune_alf.study.identity import database_path, study_identity
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+    from finetune_alf.classifier.classifier import Classifier
+    from finetune_alf.compute import Compute
+    from finetune_alf.data.sample import Sample
+    from finetune_alf.encoder.encoder import Encoder
+    from finetune_alf.params import Params
+    from finetune_alf.recipe import Recipe
+    from finetune_alf.schedules import Schedule
+    from finetune_alf.study.records import TrialRecord
+    from finetune_alf.study.spec import StudySpec
+
+
+class Study:
+    """A search for the learning rates of an encoder's layers on texts of your own.
+
+    `data` is a DataFrame of pandas or polars, a Dataset or DatasetDict of `datasets`, a pyarrow table, a dictionary of
+    these by split (train, and perhaps validation and test), or the path of a CSV, TSV, JSON Lines or Parquet file.
+    `text` names the column of texts, or two for pairs, `label` that of classes or scores; what is not named is guessed,
+    as by `finetune-alf init`. `encoder` is a name of the presets, a folder, or NAME@COMMIT of the hub.
+
+    A project is made in the folder `root`, by default `finetune-alf/<name>` below the working directory, where `name`
+    is the file's, or `texts`. All that the commands write is there, and they work in that folder. The same call again
+    goes on where the last one stopped.
+
+    `settings` are fields of `params.yaml` by their own names: of the study (`metric`, `space`, `seed`), its recipe
+    (`epochs`, `batch`, `max_tokens`), its sample (`n_train`, `n_test`, `balance`, `on_empty`), and of `compute`,
+    `register` and `transfer` (`n_workers`, `n_seeds`, `schemes`). They take the place of what is guessed.
+
+    Raises DataError with every row that cannot be used, as one without text, and InputError for other names, columns
+    and settings.
+    """
+
+    def __init__(
+        self,
+        data: object,
+        text: str | Sequence[str] | None = None,
+        label: str | None = None,
+        encoder: str | Path = "minilm",
+        *,
+        name: str | None = None,
+        root: str | Path | None = None,
+        quiet: bool = False,
+        **settings: Any,
+    ) -> None:
+        folder = None if root is None else Path(root)
+        self._project = new_project(data, text, label, str(encoder), name, folder, settings, _console(quiet))
+        self._drawn = self._draw()
+
+    @classmethod
+    def open(cls, root: str | Path = ".", name: str | None = None, *, quiet: bool = False) -> Self:
+        """Return a study of a folder that has parameters, as `init`, `run` or another Study wrote them."""
+        study = cls.__new__(cls)
+        study._project, study._drawn = open_project(Path(root), name, _console(quiet)), None
+        return study
+
+    def run(self, n_trials: int | None = None) -> Self:
+        """Search until there are `n_trials`, and estimate importance; finished trials are kept.
+
+        Without a number it takes that of the parameters. An interrupted search goes on when this is called again.
+        Raises what the stages do, such as PartialError where trials stay pending.
+        """
+        from finetune_alf.running.importance import importance
+        from finetune_alf.running.study import study
+
+        if n_trials is not None:
+            self._project.set(("studies", self.name, "n_trials"), n_trials)
+        self._project.keep_params()
+        self._check_sample()
+        study(self._project.context, self.name)
+        importance(self._project.context, self.name)
+        return self
+
+    @property
+    def name(self) -> str:
+        """The name of the study in the project."""
+        return self._project.study
+
+    @property
+    def root(self) -> Path:
+        """The folder of the project."""
+        return self._project.paths.root
+
+    @property
+    def params(self) -> "Params":
+        """All parameters of the project."""
+        return self._project.context.params
+
+    @property
+    def guesses(self) -> "pd.DataFrame":
+        """What was guessed about the table, and what each guess follows from; no rows for a study that was opened."""
+        import pandas as pd
+
+        start = self._project.start
+        found = start.guesses() if start else {}
+        return pd.DataFrame.from_dict(found, orient="index", columns=["value", "seen"]).rename_axis("guess")
+
+    @property
+    def sample(self) -> "Sample":
+        """The texts and labels of the study, by split."""
+        return self._bench.only
+
+    @property
+    def encoder(self) -> "Encoder":
+        """The encoder, as `fit` takes it."""
+        return self._bench.encoder
+
+    @property
+    def recipe(self) -> "Recipe":
+        """The recipe of the baseline."""
+        return self._spec.recipe
+
+    @property
+    def compute(self) -> "Compute":
+        """How fits run on this machine."""
+        return self._project.context.compute
+
+    @property
+    def trials(self) -> "pd.DataFrame":
+        """One row a finished trial: score, rates by address, seconds; also of a search that was interrupted."""
+        from finetune_alf.notebook.tables import trials_table
+
+        return trials_table(self._records, self._spec.score_name)
+
+    @property
+    def best(self) -> "Schedule":
+        """The schedule of the best trial, not confirmed; InputError while no trial is complete."""
+        from finetune_alf.running.trial_schedule import trial_schedule
+
+        best = self._best
+        return trial_schedule(self.name, f"{self.name}-trial-{best.number}", self._bench, best)
+
+    @property
+    def importance(self) -> "pd.DataFrame":
+        """One row an address: its share of the importance by three evaluators, with ranges over subsamples.
+
+        Raises InputError, with the reason, where nothing could be estimated, as from fewer than 8 trials.
+        """
+        from finetune_alf.notebook.tables import importance_table
+        from finetune_alf.study.documents import LayerImportance
+
+        self._check_finished()
+        return importance_table(LayerImportance.read(self._project.paths.importance(self.name)))
+
+    def register(self) -> "pd.DataFrame":
+        """Confirm the best trials, the baseline and the best single rate on unseen texts, and register two schedules.
+
+        Returns one row a scheme, with its difference from the baseline.
+        """
+        from finetune_alf.experiments.summary import CONFIRMATION
+
+        self._register()
+        return self._compared(CONFIRMATION)
+
+    def transfer(self) -> "pd.DataFrame":
+        """Register, then fit each scheme and score it on the test texts; returns one row a scheme."""
+        from finetune_alf.experiments.transfer.stage import transfer
+
+        self._register()
+        transfer(self._project.context, self.name, self._project.sample)
+        return self._compared(self._project.sample)
+
+    def compare(self) -> "pd.DataFrame":
+        """Register and transfer; returns the scores of all schemes on confirmation and test texts."""
+        self.transfer()
+        return self._compared()
+
+    def fit(self, scheme: str = "recommended") -> "Classifier":
+        """Fit the classifier for use, save it in `models/<study>`, and return it; its model card lies beside it.
+
+        `scheme` is baseline, alf-1, uniform, probe, or what the evidence recommends, which needs a registration first.
+        """
+        from finetune_alf.classifier.folder import load_classifier
+        from finetune_alf.experiments.fit.stage import fit
+
+        if scheme in ("recommended", "alf-1", "uniform"):
+            self._register()
+        self._project.set(("fit", self.name), {"scheme": scheme})
+        self._project.keep_params()
+        fit(self._project.context, self.name)
+        return load_classifier(self._project.paths.model(self.name), self.compute.device)
+
+    def optuna_study(self) -> "optuna.Study":
+        """Return the finished trials as an Optuna study in memory, for Optuna's own plots and tables."""
+        from finetune_alf.study.optuna_study import optuna_study
+
+        records = self._records
+        n_layers = records[0].rates.n_layers if records else self.encoder.n_layers
+        return optuna_study(records, self._spec.space, n_layers, self._spec.score_name)
+
+    def plot_rates(self) -> Picture:
+        """Draw the rates of the baseline, of the best trial, and of the schedules that are registered."""
+        from finetune_alf.figures import rates_by_layer
+        from finetune_alf.register.lock import read_lock
+
+        best, lock = self._best, self._project.paths.schedules(self.name)
+        rates = {"baseline": self.recipe.rates.at(best.rates.n_layers), f"trial {best.number}": best.rates}
+        if lock.exists():
+            rates |= {alias: one.schedule.rates for alias, one in read_lock(lock).schedules.items()}
+        return Picture(rates_by_layer(rates))
+
+    def plot_history(self) -> Picture:
+        """Draw the score of each trial, and the best so far."""
+        from finetune_alf.figures import optimisation_history
+
+        scores = {record.number: record.score for record in self._records}
+        return Picture(optimisation_history(scores, self._spec.score_name))
+
+    def plot_importance(self) -> Picture:
+        """Draw the importance of each address's rate."""
+        self._check_finished()
+        return Picture(self._project.paths.importance(self.name).with_suffix(".png").read_bytes())
+
+    def plot_curves(self) -> Picture:
+        """Draw losses and scores of the best trial and of the baseline, where that is a trial, by epoch."""
+        from finetune_alf.figures import learning_curves
+
+        best = self._best
+        baseline = self.recipe.rates.at(best.rates.n_layers)
+        shown = {f"trial {best.number}": best}
+        for record in self._records:
+            if record.rates == baseline and record.result and record.number != best.number:
+                shown["baseline"] = record
+        epochs = [[epoch.model_dump() for epoch in one.result.epochs] for one in shown.values() if one.result]
+        return Picture(learning_curves(epochs, list(shown), self._spec.score_name))
+
+    def __repr__(self) -> str:
+        return f"Study({self.name!r}, {len(self._records)} of {self._spec.n_trials} trials, root={str(self.root)!r})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        lines = {
+            "folder": str(self.root),
+            "encoder": self._spec.encoder,
+            "sample": self._project.sample,
+            **self._state(),
+        }
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in lines.items())
+        return f"<table>{rows}</table>"
+
+    def _state(self) -> Mapping[str, str]:
+        from finetune_alf.study.records import best_trial
+
+        records = self._records
+        state, best = {"trials": f"{len(records)} of {self._spec.n_trials}"}, best_trial(records)
+        if best is not None:
+            state[f"best {self._spec.score_name}"] = f"{best.score:.3f} on the validation split, trial {best.number}"
+        return state
+
+    @property
+    def _spec(self) -> "StudySpec":
+        return self._project.context.study(self.name)
+
+    @cached_property
+    def _bench(self) -> Bench:
+        self._check_sample()
+        return open_bench(self._project.context, self.name)
+
+    def _draw(self) -> str:
+        """Draw the sample, and return its digest; DataError names every row that cannot be used."""
+        from finetune_alf.running.prepare import prepare
+
+        prepare(self._project.context, self._project.sample)
+        return self._digest
+
+    @property
+    def _digest(self) -> str:
+        """The digest of the sample that lies in the folder."""
+        return load_any_sample(self._project.paths.sample(self._project.sample)).card.digest
+
+    def _check_sample(self) -> None:
+        """Raise InputError where another Study has drawn other texts into the folder."""
+        if self._drawn is not None and self._digest != self._drawn:
+            raise InputError(
+                f"{self.root}: another Study has put other texts there. Give each a folder of its own, as in root=…, "
+                "or make this Study again."
+            )
+
+    @property
+    def _identity(self) -> dict[str, Any]:
+        """The identity of the search."""
+        context = self._project.context
+        encoder = encoder_spec_of(context, self._spec.encoder).identity()
+        return study_identity(self._spec, self._drawn or self._digest, encoder, context.compute.precision)
+
+    @property
+    def _records(self) -> "list[TrialRecord]":
+        """The finished trials in the study's database; none before the first run."""
+        from finetune_alf.study.store import closing_store
+
+        path = database_path(self._project.paths.studies, self.name, self._identity)
+        if not path.exists():
+            return []
+        with closing_store(path, self.name) as store:
+            return store.finished_trials()
+
+    @property
+    def _best(self) -> "TrialRecord":
+        from finetune_alf.study.records import best_trial
+
+        best = best_trial(self._records)
+        if best is None:
+            raise InputError(f"{self.name}: no trial is complete yet. Call run() first.")
+        return best
+
+    def _check_finished(self) -> None:
+        """Raise InputError unless the results in the folder are those of this search."""
+        from finetune_alf.study.records import STUDY_FILE, read_study
+
+        folder = self._project.paths.study_results(self.name)
+        if not (folder / STUDY_FILE).exists() or read_study(folder).digest != digest(self._identity):
+            raise InputError(f"{self.name}: the search with these settings is not finished. Call run() first.")
+
+    def _register(self) -> None:
+        from finetune_alf.running.register import register
+
+        self._check_sample()
+        self._check_finished()
+        register(self._project.context, self.name)
+
+    def _compared(self, texts: str | None = None) -> "pd.DataFrame":
+        """Return the scores of schemes, those on some texts or all."""
+        from finetune_alf.experiments.summary import study_summary
+        from finetune_alf.notebook.tables import schemes_table
+
+        schemes = study_summary(self._project.context, self.name).schemes
+        return schemes_table(one for one in schemes if texts in (None, one.texts))
+
+
+def _console(quiet: bool) -> NotebookConsole | SilentConsole:
+    return SilentConsole() if quiet else NotebookConsole()

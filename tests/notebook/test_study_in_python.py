@@ -1,0 +1,238 @@
+"""Study: a search from Python is the search of the commands, in the same files, and goes on where it stopped."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import finetune_alf
+from finetune_alf import Study
+from finetune_alf.cli.entry import group
+from finetune_alf.errors import DataError, InputError, ParamsError
+from finetune_alf.files import read_json, read_jsonl
+from finetune_alf.notebook.console import NotebookConsole
+from finetune_alf.rates import UniformRates
+from finetune_alf.running.parent_run import open_tracker
+from finetune_alf.study.tied_space import LogSpace
+from tiny import BAD, GOOD, save_tiny
+
+N_ROWS = 100
+FRAME = pd.DataFrame(
+    {
+        "review": [f"{(GOOD + BAD)[row % 8]} {row}" for row in range(N_ROWS)],
+        "verdict": [("good", "bad")[(row % 8 // 4 + (row % 3 == 0)) % 2] for row in range(N_ROWS)],
+    }
+)
+SETTINGS = {
+    "epochs": 1,
+    "rates": UniformRates(rate=1e-2, head=1e-2),
+    "space": LogSpace(low=1e-4, high=1e-2),
+    "allow_forgetting": True,
+    "precision": "fp32",
+    "n_threads": 1,
+    "n_seeds": 1,
+    "n_top": 2,
+    "n_resamples": 2,
+    "schemes": ["baseline", "alf-1"],
+}
+PNG = b"\x89PNG"
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return save_tiny(tmp_path_factory.mktemp("encoder") / "small").path
+
+
+@pytest.fixture(scope="module")
+def make(encoder, empty_store):
+    """Return a function that makes a Study in a folder."""
+
+    def study(root, frame=FRAME, text="review", label="verdict", **settings):
+        if not (root / "mlruns").exists():
+            shutil.copytree(empty_store, root, dirs_exist_ok=True)
+        return Study(frame, text, label, encoder, root=root, quiet=True, **(SETTINGS | settings))
+
+    return study
+
+
+@pytest.fixture(scope="module")
+def done(make, tmp_path_factory):
+    return make(tmp_path_factory.mktemp("done")).run(n_trials=8)
+
+
+def scores_of(study):
+    return study.trials[["accuracy", *(name for name in study.trials if name.startswith("rates."))]]
+
+
+def test_trials_are_a_table_of_the_records_in_the_files(done):
+    lines = read_jsonl(done.root / "results" / "study" / done.name / "trials.jsonl")
+    trials = done.trials
+    assert list(trials.index) == [line["number"] for line in lines] == list(range(8))
+    assert list(trials["accuracy"]) == [line["score"] for line in lines]
+    assert list(trials["rates.layer.2"]) == [line["rates"]["layer.2"] for line in lines]
+
+
+def test_the_best_schedule_and_the_importance_are_those_of_the_stages(done):
+    best = read_json(done.root / "results" / "study" / done.name / "best.json")
+    assert dict(done.best.rates) == best["rates"]
+    document = read_json(done.root / "results" / "importance" / f"{done.name}.json")
+    assert done.importance["fanova"].to_dict() == pytest.approx(
+        {address: share["mean"] for address, share in document["evaluators"]["fanova"].items()}
+    )
+
+
+def test_every_trial_is_a_run_in_mlflow(done):
+    tracker = open_tracker(done._project.context)
+    runs = tracker.client.search_runs([tracker.experiment_id], "tags.`alf.trial` != ''")
+    assert len(runs) == 8
+
+
+def test_the_commands_find_the_study_done_in_its_folder(done, tmp_path):
+    shutil.copytree(done.root, tmp_path / "copy")
+    before = (tmp_path / "copy/results/study" / done.name / "trials.jsonl").read_bytes()
+    ended = CliRunner().invoke(group, ["study", "--root", str(tmp_path / "copy")])
+    assert ended.exit_code == 0, ended.output
+    assert "8 trials" in ended.output
+    assert (tmp_path / "copy/results/study" / done.name / "trials.jsonl").read_bytes() == before
+
+
+def test_a_second_study_of_equal_data_goes_on_with_the_first(done, make, tmp_path):
+    shutil.copytree(done.root, tmp_path / "copy")
+    again = make(tmp_path / "copy", FRAME.copy())
+    pd.testing.assert_frame_equal(again.trials, done.trials)
+    assert "8 of 24" in repr(again)
+
+
+class _Interrupting:
+    """A console whose bar raises KeyboardInterrupt as the third trial ends, as a stopped cell does."""
+
+    def log(self, text):
+        return None
+
+    def progress(self, label, total):
+        return self
+
+    def __enter__(self):
+        self.n_left = 3
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def advance(self, note=""):
+        self.n_left -= 1
+        if self.n_left == 0:
+            raise KeyboardInterrupt
+
+
+def test_after_an_interrupt_the_trials_are_there_and_the_next_run_ends_as_one_without(done, make, tmp_path):
+    study = make(tmp_path / "stopped")
+    console, study._project.context = study._project.context, None
+    study._project.context = type(console)(console.params, console.paths, _Interrupting())
+    study._project._console = _Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        study.run(n_trials=8)
+    pd.testing.assert_frame_equal(scores_of(study), scores_of(done).head(3))
+    with pytest.raises(InputError, match=r"is not finished\. Call run\(\) first"):
+        study.importance  # noqa: B018
+    again = make(tmp_path / "stopped").run(n_trials=8)
+    pd.testing.assert_frame_equal(scores_of(again), scores_of(done))
+
+
+def test_comparing_and_fitting_end_with_a_classifier_of_the_same_classes(done):
+    table = done.compare()
+    by_texts = {texts: list(group.index) for texts, group in table.groupby("texts")}
+    assert {"baseline", "alf-1"} <= set(by_texts["confirmation"])
+    assert by_texts["texts"] == ["baseline", "alf-1"]
+    locked = read_json(done.root / "results" / "transfer" / done.name / "texts.json")["schemes"]["alf-1"]
+    assert table[table["texts"] == "texts"].loc["alf-1", "difference"] == locked["difference"]["mean"]
+    classifier = done.fit("baseline")
+    assert classifier.label_names == ("bad", "good")
+    assert (done.root / "models" / done.name / "README.md").exists()
+
+
+def test_figures_show_in_a_cell_and_are_saved(done, tmp_path):
+    for picture in (done.plot_rates(), done.plot_history(), done.plot_importance(), done.plot_curves()):
+        assert picture._repr_png_().startswith(PNG)
+    picture.save(tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes() == picture.png
+    assert "8 of 8" in done._repr_html_()
+
+
+def test_a_folder_with_parameters_is_opened(done):
+    pd.testing.assert_frame_equal(Study.open(done.root, quiet=True).trials, done.trials)
+
+
+def test_a_search_that_has_not_run_says_so(make, tmp_path):
+    study = make(tmp_path)
+    assert study.trials.empty
+    with pytest.raises(InputError, match=r"no trial is complete yet\. Call run\(\) first"):
+        study.best  # noqa: B018
+    with pytest.raises(InputError, match=r"is not finished\. Call run\(\) first"):
+        study.register()
+
+
+def test_a_row_without_text_is_an_error_with_its_number_and_a_way_out(make, tmp_path):
+    frame = FRAME.copy()
+    frame.loc[4, "review"] = None
+    with pytest.raises(DataError, match=r"row 5: .*on_empty: drop"):
+        make(tmp_path, frame)
+    assert make(tmp_path, frame, on_empty="drop").sample.card.n_source_rows == N_ROWS - 1
+
+
+def test_splits_of_their_own_are_test_texts_as_they_are(make, tmp_path):
+    test = FRAME.assign(review="other " + FRAME["review"]).head(17)
+    study = make(tmp_path, {"train": FRAME, "test": test})
+    assert set(study.sample.splits["test"].texts) == set(test["review"])
+
+
+def test_what_is_not_named_is_guessed_and_says_what_was_seen(make, tmp_path):
+    guesses = make(tmp_path, text=None, label=None).guesses
+    assert guesses.loc["text", "value"] == "review"
+    assert guesses.loc["label", "seen"] == "2 different values in 100 rows"
+
+
+def test_an_unknown_setting_is_named_with_the_nearest(make, tmp_path):
+    with pytest.raises(ParamsError, match=r"epoch: must be a setting .* but is none; did you mean epochs\?"):
+        make(tmp_path, epoch=3)
+    with pytest.raises(ParamsError, match=r"^studies\.small\.recipe\.epochs: must be greater than or equal to 1"):
+        make(tmp_path, epochs=0)
+
+
+def test_other_texts_in_the_same_folder_are_noticed(make, tmp_path):
+    study = make(tmp_path)
+    make(tmp_path, FRAME.head(90))
+    with pytest.raises(InputError, match="another Study has put other texts there"):
+        study.run(n_trials=2)
+
+
+def test_a_folder_with_a_params_file_is_not_written_over(make, tmp_path):
+    (tmp_path / "params.yaml").write_text("project: mine\n")
+    with pytest.raises(InputError, match=r"params\.yaml: there already.*Study\.open"):
+        make(tmp_path)
+
+
+def test_a_file_is_read_where_it_lies(encoder, tmp_path, monkeypatch):
+    FRAME.to_csv(tmp_path / "My reviews.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    study = Study("My reviews.csv", encoder=encoder, quiet=True, **SETTINGS)
+    assert study.root == Path("finetune-alf/my-reviews")
+    assert study.sample.card.n_source_rows == N_ROWS
+
+
+def test_lines_and_bars_are_printed(capsys):
+    console = NotebookConsole()
+    with console.progress("fits", 2) as bar:
+        bar.advance("best .5")
+        console.log("one line")
+        bar.advance()
+    printed = capsys.readouterr()
+    assert printed.out == "one line\n"
+    assert "fits: 100%" in printed.err
+
+
+@pytest.mark.parametrize("name", sorted(set(finetune_alf.__all__) - {"__version__"}))
+def test_every_public_name_is_there(name):
+    assert getattr(finetune_alf, name).__doc__

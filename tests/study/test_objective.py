@@ -1,0 +1,88 @@
+"""A fit of ours as the objective of a user's own Optuna study."""
+
+import math
+
+import optuna
+import pytest
+
+from finetune_alf import ChoicesSpace, LogSpace, MiniSource, SampleSpec, load_encoder, objective, prepare_sample
+from finetune_alf.errors import EncoderError, InputError
+from finetune_alf.jobs.splits import task_splits
+from finetune_alf.rates import LayerRates, UniformRates, addresses
+from finetune_alf.seeds import child_seed
+from finetune_alf.train.fit import fit
+from tiny import N_LAYERS, load_tiny, tiny_recipe, tiny_spec
+
+SPACE = ChoicesSpace(rates=(0, 1e-3, 1e-2))
+PARAMS = {f"rates.{address}" for address in addresses(N_LAYERS)[:-1]}
+SPEC = SampleSpec(
+    source=MiniSource(domain="films"), n_train=24, n_validation=24, n_confirmation=0, n_test=24, max_train_frac=0.2
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films") / "films"
+    prepare_sample("films", SPEC, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_tiny()
+
+
+def optimized(score, n_trials=4, pruner=None, direction="maximize"):
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(direction=direction, sampler=sampler, pruner=pruner or optuna.pruners.NopPruner())
+    study.optimize(score, n_trials=n_trials)
+    return study
+
+
+def test_a_users_study_suggests_our_params_and_reports_every_epoch(folder, encoder):
+    study = optimized(objective(folder, encoder, tiny_recipe(), space=SPACE))
+    for trial in study.trials:
+        assert set(trial.params) == PARAMS
+        assert set(trial.params.values()) <= set(SPACE.rates)
+        assert list(trial.intermediate_values) == [1, 2, 3]
+        assert trial.user_attrs["rates"]["head"] == 1e-2
+
+
+def test_the_score_is_that_of_the_fit_itself(folder, encoder):
+    recipe = tiny_recipe()
+    score = objective(folder, encoder, recipe, space=SPACE, seed=3)
+    params = dict.fromkeys(sorted(PARAMS), 1e-2)
+    value = score(optuna.trial.FixedTrial(params))
+    from finetune_alf.data.sample import load_sample
+
+    rates = LayerRates(dict.fromkeys(addresses(N_LAYERS), 1e-2))
+    splits = task_splits(encoder, load_sample(folder), recipe)
+    assert value == fit(encoder, splits, recipe.with_rates(rates), child_seed(3, "fit")).score
+
+
+def test_any_rates_between_two_are_suggested(folder, encoder):
+    study = optimized(objective(folder, encoder, tiny_recipe(epochs=1), space=LogSpace(low=1e-4, high=1e-2)), 2)
+    assert all(1e-4 <= rate <= 1e-2 for trial in study.trials for rate in trial.params.values())
+
+
+def test_the_users_pruner_ends_trials_between_epochs(folder, encoder):
+    above = optuna.pruners.ThresholdPruner(lower=2.0)  # no score is that high
+    study = optimized(objective(folder, encoder, tiny_recipe(), space=SPACE), 1, above)
+    assert study.trials[0].state == optuna.trial.TrialState.PRUNED
+    assert list(study.trials[0].intermediate_values) == [1]
+
+
+def test_a_fit_that_diverges_fails_its_trial(folder, encoder):
+    recipe = tiny_recipe(rates=UniformRates(rate=1e-2, head=1e38))
+    score = objective(folder, encoder, recipe, space=SPACE)
+    assert math.isnan(score(optuna.trial.FixedTrial(dict.fromkeys(PARAMS, 1e-2))))
+
+
+def test_a_study_that_minimises_is_refused(folder, encoder):
+    with pytest.raises(InputError, match=r'create_study\(direction="maximize"\)'):
+        optimized(objective(folder, encoder, tiny_recipe(), space=SPACE), 1, direction="minimize")
+
+
+def test_a_head_for_another_number_of_classes_is_named(folder):
+    with pytest.raises(EncoderError, match=r"a head of 2 outputs for the sample films, but has 3\. Load it with"):
+        objective(folder, load_encoder(tiny_spec(), 3), tiny_recipe(), space=SPACE)
