@@ -30,14 +30,14 @@ def tiny_spec(dropout=0.1):
     return RandomEncoder(kind="random", config=config, seed=1)
 
 
-def save_tiny(folder):
-    """Save a tiny BERT with its pooler and a tokenizer of the words below; return its spec."""
+def save_tiny(folder, **config):
+    """Save a tiny BERT with its pooler and a tokenizer of the words above; return its spec."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        BertModel(BertConfig(**TINY_BERT)).save_pretrained(folder)
+        BertModel(BertConfig(**(TINY_BERT | config))).save_pretrained(folder)
     words = dict.fromkeys(["[PAD]", UNKNOWN, "[CLS]", "[SEP]", *" ".join(GOOD + BAD).split()])
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -22,18 +22,19 @@ N_ROWS = 100
 FRAME = pd.DataFrame(
     {
         "review": [f"{(GOOD + BAD)[row % 8]} {row}" for row in range(N_ROWS)],
-        "verdict": [("good", "bad")[(row % 8 // 4 + (row % 3 == 0)) % 2] for row in range(N_ROWS)],
+        "verdict": [("good", "bad")[(row % 8 // 4 + (row % 7 == 0)) % 2] for row in range(N_ROWS)],
     }
 )
 SETTINGS = {
-    "epochs": 1,
+    "epochs": 2,
     "rates": UniformRates(rate=1e-2, head=1e-2),
-    "space": LogSpace(low=1e-4, high=1e-2),
+    "space": LogSpace(low=1e-6, high=1e-2),
     "allow_forgetting": True,
     "precision": "fp32",
     "n_threads": 1,
     "n_seeds": 1,
     "n_top": 2,
+    "min_distance": 0.1,
     "n_resamples": 2,
     "schemes": ["baseline", "alf-1"],
 }
@@ -42,7 +43,7 @@ PNG = b"\x89PNG"
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
-    return save_tiny(tmp_path_factory.mktemp("encoder") / "small").path
+    return save_tiny(tmp_path_factory.mktemp("encoder") / "small", initializer_range=0.4).path
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ class Study:
     ) -> None:
         folder = None if root is None else Path(root)
         self._project = new_project(data, text, label, str(encoder), name, folder, settings, _console(quiet))
-        self._drawn = self._draw()
+        self._drawn: str | None = self._draw()
 
     @classmethod
     def open(cls, root: str | Path = ".", name: str | None = None, *, quiet: bool = False) -> Self:
