@@ -43,10 +43,9 @@ def test_optunas_plots_show_the_metric_and_the_params(result: StudyResult) -> No
     found = in_memory(result.records)
     history = optuna.visualization.matplotlib.plot_optimization_history(found)
     assert len(history.collections[0].get_offsets()) == len(result.records)
-    assert list(found.trials_dataframe()["accuracy"]) == [record.score for record in result.records]
+    assert list(found.trials_dataframe()["value_accuracy"]) == [record.score for record in result.records]
     values = optuna.visualization.matplotlib.plot_intermediate_values(found)
     assert len(values.lines) == len(result.records)
-    assert optuna.visualization.matplotlib.plot_slice(found, params=["rates.layer.0"]).get_xlabel() == "rates.layer.0"
     importances = optuna.importance.get_param_importances(found)
     assert set(importances) == {"rates.embeddings", *(f"rates.layer.{index}" for index in range(N_LAYERS))}
 
