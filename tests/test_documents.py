@@ -31,6 +31,8 @@ PAGES = {experiment.key: DOCS / "experiments" / f"{experiment.key}.md" for exper
 PLACES = (ROOT, PACKAGE, PACKAGE / "experiments" / "freeze")  # CONTRIBUTING.md names the modules of the last
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MAX_LINES = 200
+RUN_ELSEWHERE = DOCS / "guide" / "notebook.md"
+"""Its Python needs a study that has run: tests/notebook has one."""
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -46,7 +48,8 @@ def blocks(path: Path, language: str) -> list[str]:
 
 def blocks_of_all(language: str) -> list[object]:
     found = [(path, index, text) for path in DOCUMENTS for index, text in enumerate(blocks(path, language))]
-    return [pytest.param(path, text, id=f"{path.relative_to(ROOT)}-{index}") for path, index, text in found]
+    shown = [each for each in found if (language, each[0]) != ("python", RUN_ELSEWHERE)]
+    return [pytest.param(path, text, id=f"{path.relative_to(ROOT)}-{index}") for path, index, text in shown]
 
 
 def inline(path: Path) -> list[str]:

@@ -1,6 +1,8 @@
 """Study: a search from Python is the search of the commands, in the same files, and goes on where it stopped."""
 
+import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -38,6 +40,7 @@ SETTINGS = {
     "n_resamples": 2,
     "schemes": ["baseline", "alf-1"],
 }
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "notebook.md"
 PNG = b"\x89PNG"
 
 
@@ -152,6 +155,26 @@ def test_comparing_and_fitting_end_with_a_classifier_of_the_same_classes(done):
     classifier = done.fit("baseline")
     assert classifier.label_names == ("bad", "good")
     assert (done.root / "models" / done.name / "README.md").exists()
+
+
+def guide_blocks():
+    return re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_the_guide_runs_as_it_is_printed(done, encoder, tmp_path, monkeypatch, capsys):
+    tour, settings, plots, objective, one_fit = guide_blocks()
+    FRAME.to_csv(tmp_path / "reviews.csv", index=False)
+    shutil.copytree(encoder, tmp_path / "encoder")
+    monkeypatch.chdir(tmp_path)
+    names = {"study": done, "reviews": FRAME, "Study": partial(Study, encoder=encoder, quiet=True)}
+    _, _, after_the_search = tour.partition("study.run(n_trials=20)\n")
+    for block in (after_the_search, settings, plots, objective, one_fit):
+        exec(block, names)  # noqa: S102 - our own document
+    assert names["classifier"].label_names == ("bad", "good")
+    assert len(names["mine"].trials) == 5
+    score, kept_epoch = capsys.readouterr().out.split()
+    assert (0 <= float(score) <= 1, int(kept_epoch) in range(4)) == (True, True)
 
 
 def test_figures_show_in_a_cell_and_are_saved(done, tmp_path):
