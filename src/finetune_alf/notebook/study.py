@@ -184,17 +184,18 @@ class Study:
         self.transfer()
         return self._compared()
 
-    def fit(self, scheme: str = "recommended") -> "Classifier":
+    def fit(self, scheme: str = "recommended", train_on: str = "train") -> "Classifier":
         """Fit the classifier for use, save it in `models/<study>`, and return it; its model card lies beside it.
 
-        `scheme` is baseline, alf-1, uniform, probe, or what the evidence recommends, which needs a registration first.
+        `scheme` is what the evidence recommends, after a registration, or the name of a scheme, such as baseline or
+        probe. `train_on` is `train`, or `all` for all labelled texts but those of the test.
         """
         from finetune_alf.classifier.folder import load_classifier
         from finetune_alf.experiments.fit.stage import fit
 
-        if scheme in ("recommended", "alf-1", "uniform"):
+        if scheme not in ("baseline", "probe"):
             self._register()
-        self._project.set(("fit", self.name), {"scheme": scheme})
+        self._project.set(("fit", self.name), {"scheme": scheme, "train_on": train_on})
         self._project.keep_params()
         fit(self._project.context, self.name)
         return load_classifier(self._project.paths.model(self.name), self.compute.device)
