@@ -32,9 +32,9 @@ probe       2   0.35   1.00
 other       1   0.61   0.41      –
 
 Texts on which schemes disagree, by how many do: 2
-bad: plain bad 2/3, probe fair 2/2, other good 1/1
+labelled bad: plain bad 2/3, probe fair 2/2, other good 1/1
     in.csv:3  text 1
-good: plain good 3/3, probe bad 2/2, other good 1/1
+labelled good: plain good 3/3, probe bad 2/2, other good 1/1
     text 3
 
 No label of the 5 test texts is likely wrong, by the classifier.

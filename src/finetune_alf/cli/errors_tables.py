@@ -83,7 +83,7 @@ def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: in
         return
     yield _heading("Texts on which schemes disagree, by how many do", min(n, len(texts)), len(texts))
     for each in texts[:n]:
-        yield f"{each.label}: {document.answers_in_words(each)}"
+        yield _one_line(f"labelled {each.label}: {document.answers_in_words(each)}")
         yield f"    {_place(each)}{shortened(each.text, width - 4 - len(_place(each)))}"
 
 

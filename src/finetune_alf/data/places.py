@@ -5,17 +5,17 @@ from pathlib import Path
 from finetune_alf.data.rows import SOURCE_SPLITS, Text
 from finetune_alf.data.sample import Sample
 from finetune_alf.data.source import open_source
-from finetune_alf.data.spec import FilesSource, SampleSpec
+from finetune_alf.data.spec import FilesSource, GlueSource, SampleSpec
 from finetune_alf.errors import DataError
 
 
 def text_places(sample: Sample, spec: SampleSpec, root: Path) -> dict[Text, str]:
     """Return the place of each text, such as `reviews.csv:12`, where its first row is.
 
-    A sample does not keep places: its files are read again. There are none where it has another source, and where the
-    files are gone or have changed since it was drawn.
+    A sample does not keep places: its files are read again. There are none where it is not from files, and where these
+    are gone or have changed since it was drawn.
     """
-    if not isinstance(spec.source, FilesSource):
+    if not (isinstance(spec.source, FilesSource) or (isinstance(spec.source, GlueSource) and spec.source.files)):
         return {}
     try:
         rows = open_source(spec.source, root, spec.problem_type, spec.on_empty).rows()

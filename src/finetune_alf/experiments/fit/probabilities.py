@@ -21,7 +21,7 @@ from finetune_alf.running.context import Context
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.forward.table import TokenTable
 
-CHUNK = 512
+CHUNK = 256
 """So many texts pass the encoder between two steps of the progress bar."""
 
 
