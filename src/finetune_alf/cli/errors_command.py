@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="The split whose errors are listed.",
 )
-@click.option("--model", type=click.Path(path_type=Path), help="The folder of another classifier of the same sample.")
+@click.option(
+    "--model", help="Another classifier of the same sample: its folder, or its name under models, such as minilm.probe."
+)
 @click.option("--n", type=click.IntRange(1), default=20, show_default=True, help="Texts that are shown of each kind.")
 @click.option(
     "--out",
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 @quiet_option
 @root_option
 def errors(
-    study: str | None, split: Literal["test", "validation"], model: Path | None, n: int, out: Path | None, root: Path
+    study: str | None, split: Literal["test", "validation"], model: str | None, n: int, out: Path | None, root: Path
 ) -> None:
     """List what the classifier of STUDY gets wrong; without a name, of the only study that params.yaml has.
 
@@ -46,14 +48,16 @@ def errors(
     """
     context = open_context(root)
     name = study or _only_study(context.params)
+    from finetune_alf.cli.classifier_folder import classifier_folder
     from finetune_alf.data.table import check_suffix_written, writing
 
     if out is not None:
         check_suffix_written(out)
+    folder = classifier_folder(model or name, context.paths)
     from finetune_alf.error_analysis.document import COLUMNS
     from finetune_alf.experiments.fit.errors import find_errors
 
-    document = find_errors(context, name, split, model)
+    document = find_errors(context, name, folder, split)
     if out is not None:
         with writing(out, COLUMNS) as write:
             write(list(document.findings()))

@@ -1,6 +1,5 @@
 """`finetune-alf predict`: label the rows of a table by a saved classifier."""
 
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -61,14 +60,16 @@ def predict(
     say_at_once(f"Loading {model} ...")
     from finetune_alf.classifier.labelling import added_columns, labelled_chunks
     from finetune_alf.classifier.record import read_record
+    from finetune_alf.cli.classifier_folder import classifier_folder
     from finetune_alf.data.readers.table import DELIMITERS, check_suffix
     from finetune_alf.data.table import check_destination, open_table, writing
     from finetune_alf.data.text_columns import columns_of
+    from finetune_alf.paths import Paths
 
     if out is not None:
         check_destination(out, None if file == "-" else Path(file))
     source = _source(file, encoding)
-    folder = _folder(model, root)
+    folder = classifier_folder(model, Paths(root))
     own = _text_columns(text, read_record(folder).text)
     table = open_table(source, columns_of(own), "Name the column of the text by --text.", encoding)
     classifier = _loaded(folder, device)
@@ -144,22 +145,6 @@ def _text_columns(given: tuple[str, ...], trained_on: "TextColumns | None") -> "
         times = " or ".join(("once", "twice for the texts of a pair")[n - 1] for n in allowed)
         raise InputError(f"--text: must be given {times}, but got {len(given)} columns.")
     return given[0] if len(given) == 1 else (given[0], given[1])
-
-
-def _folder(model: str, root: Path) -> Path:
-    """Return the folder of a classifier, given itself or by the name of a study."""
-    from finetune_alf.paths import NAME_PATTERN, Paths
-
-    folder, paths = Path(model), Paths(root)
-    if not folder.is_dir():
-        study, _, scheme = model.partition(".")
-        is_name = re.match(NAME_PATTERN, study) is not None and re.search(r"[/\\]", scheme) is None
-        if not is_name or not paths.model(model).is_dir():
-            words = (scheme, "--study", study) if scheme else (study,)
-            way_out = f"Run `{paths.command('fit', *words)}` first, or name" if is_name else "Name"
-            raise InputError(f"{model}: there is no such folder of a classifier. {way_out} a folder that `fit` wrote.")
-        folder = paths.model(model)
-    return folder
 
 
 def _loaded(folder: Path, device: str) -> "Classifier":

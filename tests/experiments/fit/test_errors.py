@@ -100,7 +100,7 @@ def project(empty_store, tmp_path_factory):
     prepare(ctx, "films")
     FIT.run(ctx, "tiny")
     TRANSFER.run(ctx, "tiny", "films")
-    return Project(root, flipped, find_errors(ctx, "tiny"))
+    return Project(root, flipped, find_errors(ctx, "tiny", ctx.paths.model("tiny")))
 
 
 def errors(project, *words):
@@ -149,9 +149,9 @@ def test_what_cannot_be_listed_is_refused_with_a_way_out(project, tmp_path):
     refused = errors(project, "--out", "errors.xlsx")
     assert (refused.exit_code, refused.stdout) == (3, "")
     assert ".csv" in refused.stderr
-    missing = errors(project, "--model", str(tmp_path / "none"), "--json")
+    missing = errors(project, "--model", "tiny.uniform", "--json")
     assert missing.exit_code == 3
-    assert "Run `finetune-alf fit tiny" in json.loads(missing.stdout)["error"]["message"]
+    assert "Run `finetune-alf fit uniform --study tiny" in json.loads(missing.stdout)["error"]["message"]
     folder = shutil.copytree(project.root / "models" / "tiny", tmp_path / "other")
     record = read_json(folder / RECORD_FILE)
     write_json(folder / RECORD_FILE, {**record, "label_names": ["left", "right"]})
@@ -199,8 +199,8 @@ def test_scores_and_several_tasks_are_refused(project, tmp_path):
         "films", SampleSpec(source=scores, problem_type="regression", **counts), ctx.paths.sample("films"), tmp_path
     )
     with pytest.raises(InputError, match="labels of films are scores"):
-        find_errors(ctx, "tiny")
+        find_errors(ctx, "tiny", project.root / "models" / "tiny")
     tasks = {name: SampleSpec(source=MiniSource(domain="films"), **counts) for name in ("one", "two")}
     prepare_mixture("films", MixtureSpec(tasks=tasks), ctx.paths.sample("films"))
     with pytest.raises(InputError, match="films is a mixture of one, two"):
-        find_errors(ctx, "tiny")
+        find_errors(ctx, "tiny", project.root / "models" / "tiny")

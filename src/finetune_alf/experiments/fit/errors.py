@@ -26,15 +26,15 @@ HeldOut = Literal["validation", "test"]
 """The splits that no classifier is fitted to."""
 
 
-def find_errors(ctx: Context, study: str, split: HeldOut = "test", folder: Path | None = None) -> ErrorsDocument:
-    """Find the errors of the classifier of a folder, by default of the study's own, on a split of the study's sample.
+def find_errors(ctx: Context, study: str, folder: Path, split: HeldOut = "test") -> ErrorsDocument:
+    """Find the errors of the classifier in a folder on a split of the study's sample.
 
-    A part that cannot be had is left out, and a note says why. Raises InputError where there is no classifier, where it
-    has other classes than the sample, and where the sample is of several tasks or its labels are scores; DataError for
-    a sample that is not prepared or has no rows in the split.
+    A part that cannot be had is left out, and a note says why. Raises InputError where the classifier has other classes
+    than the sample, and where the sample is of several tasks or its labels are no classes; EncoderError for a folder
+    without a classifier, and DataError for a sample that is not prepared or has no rows in the split.
     """
-    sample, folder = _sample_of(ctx, study), folder or ctx.paths.model(study)
-    record = _record_of(ctx, study, sample, folder)
+    sample = _sample_of(ctx, study)
+    record = _record_of(sample, folder)
     texts, notes = _texts_of(ctx, study, sample), list(_stale(record, folder, sample, split))
     if n_threads := ctx.compute.n_threads:
         torch.set_num_threads(n_threads)
@@ -76,12 +76,7 @@ def _sample_of(ctx: Context, study: str) -> Sample:
     return sample
 
 
-def _record_of(ctx: Context, study: str, sample: Sample, folder: Path) -> ClassifierRecord:
-    if not folder.is_dir():
-        raise InputError(
-            f"There is no classifier in {folder}. Run `{ctx.paths.command('fit', study)}` first, or name the folder of "
-            "one by --model."
-        )
+def _record_of(sample: Sample, folder: Path) -> ClassifierRecord:
     record, names = read_record(folder), sample.card.label_names
     if set(record.label_names) != set(names):
         raise InputError(
