@@ -11,6 +11,7 @@ from finetune_alf.errors import InputError
 
 if TYPE_CHECKING:
     from finetune_alf.params import Params
+    from finetune_alf.running.context import Context
 
 
 @click.command(
@@ -49,10 +50,10 @@ def errors(
     context = open_context(root)
     name = study or _only_study(context.params)
     from finetune_alf.cli.classifier_folder import classifier_folder
-    from finetune_alf.data.table import check_suffix_written, writing
+    from finetune_alf.data.table import writing
 
     if out is not None:
-        check_suffix_written(out)
+        _check_out(out, context, name)
     folder = classifier_folder(model or name, context.paths)
     from finetune_alf.error_analysis.document import COLUMNS
     from finetune_alf.experiments.fit.errors import find_errors
@@ -70,6 +71,17 @@ def errors(
             say(line)
     if out is not None:
         say(f"{out}: all {sum(1 for _ in document.findings()):,} findings")
+
+
+def _check_out(out: Path, context: "Context", study: str) -> None:
+    """Refuse, before anything is computed, a file that cannot be written, or that the sample is drawn from."""
+    from finetune_alf.data.places import own_files
+    from finetune_alf.data.spec import SampleSpec
+    from finetune_alf.data.table import check_destination
+
+    spec = context.sample(context.study(study).sample)
+    for path in (None, *(own_files(spec, context.paths.root) if isinstance(spec, SampleSpec) else ())):
+        check_destination(out, path)
 
 
 def _only_study(params: "Params") -> str:

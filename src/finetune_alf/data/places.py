@@ -2,11 +2,24 @@
 
 from pathlib import Path
 
+from finetune_alf.data.files_source import source_paths
+from finetune_alf.data.glue_source import files_spec
 from finetune_alf.data.rows import SOURCE_SPLITS, Text
 from finetune_alf.data.sample import Sample
 from finetune_alf.data.source import open_source
 from finetune_alf.data.spec import FilesSource, GlueSource, SampleSpec
 from finetune_alf.errors import DataError
+
+
+def own_files(spec: SampleSpec, root: Path) -> tuple[Path, ...]:
+    """Return the user's files that a sample is drawn from; none for other sources, and where they cannot be named."""
+    source = spec.source
+    try:
+        if isinstance(source, GlueSource) and source.files is not None:
+            source = files_spec(source, root)
+        return tuple(source_paths(source, root).values()) if isinstance(source, FilesSource) else ()
+    except DataError:
+        return ()
 
 
 def text_places(sample: Sample, spec: SampleSpec, root: Path) -> dict[Text, str]:
@@ -15,7 +28,7 @@ def text_places(sample: Sample, spec: SampleSpec, root: Path) -> dict[Text, str]
     A sample does not keep places: its files are read again. There are none where it is not from files, and where these
     are gone or have changed since it was drawn.
     """
-    if not (isinstance(spec.source, FilesSource) or (isinstance(spec.source, GlueSource) and spec.source.files)):
+    if not own_files(spec, root):
         return {}
     try:
         rows = open_source(spec.source, root, spec.problem_type, spec.on_empty).rows()

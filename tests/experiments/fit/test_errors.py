@@ -149,6 +149,11 @@ def test_what_cannot_be_listed_is_refused_with_a_way_out(project, tmp_path):
     refused = errors(project, "--out", "errors.xlsx")
     assert (refused.exit_code, refused.stdout) == (3, "")
     assert ".csv" in refused.stderr
+    for out, fault in (
+        (tmp_path / "none" / "errors.csv", "no folder"),
+        (project.root / "meals.csv", "the table that is"),
+    ):
+        assert fault in errors(project, "--out", str(out)).stderr
     missing = errors(project, "--model", "tiny.uniform", "--json")
     assert missing.exit_code == 3
     assert "Run `finetune-alf fit uniform --study tiny" in json.loads(missing.stdout)["error"]["message"]
