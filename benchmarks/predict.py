@@ -84,11 +84,10 @@ def _compare(work: Work, texts: Sequence[str], folder: Path, repeats: int) -> It
     scores = {arm: run(texts[:N_WARM_UP]) for arm, run in sides.arms.items()}
     for repeat in range(repeats):
         for arm, run in sides.arms.items():
-            load = os.getloadavg()[0]
-            started = time.perf_counter()
+            started, cpu_started = time.perf_counter(), time.process_time()
             scores[arm] = run(texts)
-            seconds = time.perf_counter() - started
-            yield {"kind": "turn", "work": work.name, "arm": arm, "repeat": repeat, "seconds": seconds, "load": load}
+            times = {"seconds": time.perf_counter() - started, "cpu_s": time.process_time() - cpu_started}
+            yield {"kind": "turn", "work": work.name, "arm": arm, "repeat": repeat, **times, "load": os.getloadavg()[0]}
         yield {"kind": "rate", "work": work.name, "repeat": repeat, "flops_per_s": sides.matrix_rate()}
     for arm, own in scores.items():
         yield {"kind": "agreement", "work": work.name, "arm": arm, **agreement(scores["pipeline"], own)}
@@ -185,6 +184,7 @@ def save(folder: Path, max_tokens: int) -> None:
     from finetune_alf.classifier.calibration import calibration_of
     from finetune_alf.classifier.classifier import Classifier
     from finetune_alf.classifier.folder import write_folder
+    from finetune_alf.compute.resolved import resolve_precision
     from finetune_alf.encoder.load import load_encoder
     from finetune_alf.experiments.registry import load_params
 
@@ -194,7 +194,8 @@ def save(folder: Path, max_tokens: int) -> None:
     encoder.reset(1)
     with torch.no_grad():
         encoder.model.classifier.weight.mul_(50)  # so that classes and probabilities differ
-    classifier = Classifier(encoder, ("negative", "positive"), max_tokens, "first", "fp32")
+    precision = resolve_precision("auto", torch.device("cpu"))
+    classifier = Classifier(encoder, ("negative", "positive"), max_tokens, "first", precision)
     calibration = calibration_of(1.0, classifier.logits(("good", "bad")), (0, 1), "test")
     facts = {"scheme": "random", "recipe": recipe, "encoder": encoder.identity, "sample": "0", "fit": "0"}
     write_folder(folder, classifier, calibration=calibration, **facts)
@@ -217,12 +218,15 @@ def _machine() -> Record:
     import torch
     from engine_machine import cpu_name
 
+    from finetune_alf.compute.resolved import resolve_precision
+
     return {
         "kind": "machine",
         "started": time.strftime("%Y-%m-%d %H:%M"),
         "cpu": cpu_name(),
         "n_cores": os.cpu_count(),
         "n_threads": torch.get_num_threads(),
+        "precision": resolve_precision("auto", torch.device("cpu")),
         "versions": {name: metadata.version(name) for name in ("torch", "transformers", "tokenizers")},
     }
 

@@ -44,11 +44,14 @@ ARMS: dict[str, tuple[str, int | None]] = {
 
 
 def table(records: Sequence[Record]) -> str:
-    """Return the page; it is of the last run in the records."""
-    start = max(index for index, record in enumerate(records) if record["kind"] == "machine")
-    machine, *own = records[start:]
-    works = [record["work"] for record in own if record["kind"] == "work"]
-    of = {work: [record for record in own if record["work"] == work] for work in works}
+    """Return the page; it has the last run of each work."""
+    machine = [record for record in records if record["kind"] == "machine"][-1]
+    of: dict[str, list[Record]] = {}
+    for record in records:
+        if record["kind"] == "work":
+            of[record["work"]] = []
+        if record["kind"] != "machine":
+            of[record["work"]].append(record)
     return "\n".join([*_head(machine), *_speeds(of), *_bounds(of), *_agreement(of)]) + "\n"
 
 
@@ -58,7 +61,7 @@ def _head(machine: Record) -> Iterator[str]:
     yield ""
     yield (
         f"{machine['started']} on {machine['cpu']}, {machine['n_threads']} threads of {machine['n_cores']} cores; "
-        f"{versions}. MiniLM, fp32."
+        f"{versions}. MiniLM; the pipeline computes in fp32, predict in {machine['precision']}."
     )
     yield ""
 

@@ -42,10 +42,10 @@ def test_batches_hold_every_text_once_by_length_within_both_limits(lengths, batc
     batches = inference_batches(torch.tensor(lengths), batch, max_tokens)
     rows = [row for own in batches for row in own]
     assert sorted(rows) == list(range(len(lengths)))
-    assert [lengths[row] for row in rows] == sorted(lengths)
+    assert [lengths[row] for row in rows] == sorted(lengths, reverse=True)
     assert all(len(own) <= batch for own in batches)
     assert all(len(own) == 1 or sum(lengths[row] for row in own) <= max_tokens for own in batches)
 
 
 def test_without_a_limit_of_tokens_batches_are_as_large_as_they_may_be():
-    assert inference_batches(torch.tensor([3, 9, 1]), 2, None) == [[2, 0], [1]]
+    assert inference_batches(torch.tensor([3, 9, 1]), 2, None) == [[1, 0], [2]]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from finetune_alf.classifier.calibration import softmax
 from finetune_alf.classifier.probe import Probe
+from finetune_alf.classifier.threads import computed
 from finetune_alf.compute import Precision
-from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.tokens import Texts
 from finetune_alf.jobs.linear import token_features
@@ -23,7 +23,7 @@ from finetune_alf.train.forward.table import TokenTable
 Report = Callable[[float], None]
 """Is given the part of the texts that is done, from 0 to 1."""
 
-BatchLogits = Callable[[TokenTable, Sequence[int]], NDArray[Any]]
+BatchLogits = Callable[[Sequence[int]], NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,29 +60,31 @@ class Classifier:
         """Return the calibrated probabilities of these texts, (n, classes); `report` is given the part that is done."""
         return softmax(self.logits_of(tokens, batch, report) / self.temperature)
 
-    @torch.inference_mode()
     def logits_of(
         self, tokens: TokenTable, batch: int = EVALUATION_BATCH, report: Report = lambda done: None
     ) -> NDArray[np.float64]:
         """Return the logits of these texts, (n, classes); `report` is given the part that is done."""
-        logits = np.empty((len(tokens), len(self.label_names)))
-        of_batch, n_done = self._probe_logits if self.probe else self._model_logits(), 0
-        with autocast(self._device, self.precision):  # around all batches, so that weights are cast to bf16 once
-            for rows in inference_batches(tokens.lengths, batch, CPU_TOKENS if self._device.type == "cpu" else None):
-                logits[rows] = of_batch(tokens, rows)
-                n_done += int(tokens.lengths[rows].sum())
-                report(n_done / len(tokens.input_ids))
+        logits, n_done = np.empty((len(tokens), len(self.label_names))), 0
+        of_batch = self._probe_logits(tokens) if self.probe else self._model_logits(tokens)
+        limit = CPU_TOKENS if self._device.type == "cpu" else None
+        batches = inference_batches(tokens.lengths, batch, limit)
+        for rows, own in computed(of_batch, batches, self._device, self.precision):
+            logits[rows] = own
+            n_done += int(tokens.lengths[rows].sum())
+            report(n_done / len(tokens.input_ids))
         return logits
 
-    def _model_logits(self) -> BatchLogits:
+    def _model_logits(self, tokens: TokenTable) -> BatchLogits:
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         forward = inference_forward(self.encoder.model.eval(), self.encoder.identity, self.pooling, dtype)
-        return lambda tokens, rows: forward(tokens, rows).float().cpu().numpy()
+        return lambda rows: forward(tokens, rows).float().cpu().numpy()
 
-    def _probe_logits(self, tokens: TokenTable, rows: Sequence[int]) -> NDArray[np.float64]:
-        assert self.probe is not None  # noqa: S101 - the caller has checked it
-        features = token_features(self.encoder, tokens.select(rows), self.pooling, self.precision, len(rows))
-        return self.probe.logits(features)
+    def _probe_logits(self, tokens: TokenTable) -> BatchLogits:
+        probe = self.probe
+        assert probe is not None  # noqa: S101 - the caller has checked it
+        return lambda rows: probe.logits(
+            token_features(self.encoder, tokens.select(rows), self.pooling, self.precision, len(rows))
+        )
 
     @property
     def _device(self) -> torch.device:

@@ -47,10 +47,13 @@ def inference_forward(model: Module, name: str, pooling: Pooling, dtype: torch.d
 
 
 def inference_batches(lengths: torch.Tensor, batch: int, max_tokens: int | None = CPU_TOKENS) -> list[list[int]]:
-    """Return batches of rows of similar length, with at most so many texts and, but for a single one, tokens."""
+    """Return batches of rows of similar length, the longest first, of at most so many texts and tokens.
+
+    A single text may have more tokens than that.
+    """
     batches: list[list[int]] = []
     n_tokens = 0
-    for row in lengths.argsort(stable=True).tolist():
+    for row in lengths.argsort(stable=True, descending=True).tolist():
         n_tokens += int(lengths[row])
         if not batches or len(batches[-1]) == batch or (max_tokens is not None and n_tokens > max_tokens):
             batches.append([])
