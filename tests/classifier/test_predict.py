@@ -12,6 +12,7 @@ from datetime import date
 import pytest
 import torch
 from click.testing import CliRunner
+from transformers import AutoConfig
 
 from finetune_alf.classifier.calibration import calibration_of
 from finetune_alf.classifier.classifier import Classifier
@@ -19,6 +20,9 @@ from finetune_alf.classifier.folder import load_classifier, write_folder
 from finetune_alf.classifier.labelling import labelled_chunks
 from finetune_alf.classifier.record import read_record
 from finetune_alf.cli.entry import group
+from finetune_alf.data.prepare import prepare_sample
+from finetune_alf.data.sample import load_sample
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.data.table import Table, open_table
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.encoder.load import load_encoder
@@ -370,6 +374,43 @@ def test_columns_are_those_that_the_classifier_was_trained_on(saved_with, tmp_pa
     (tmp_path / "in.csv").write_text("id,one,two\n" + "".join(f"{n},{a},{b}\n" for n, (a, b) in enumerate(parts)))
     result = predict(tmp_path, str(tmp_path / "in.csv"), "--text", "one", "--text", "two")
     check(rows_of(result.stdout), expected)
+
+
+ODD = ('a / "b", c', "naïve: | 50%\t#1", "null")
+
+
+def test_classes_of_any_name_go_from_a_table_to_columns_of_predictions(tmp_path):
+    rows = [(text, ODD[number % 3]) for number, text in enumerate(f"{text} {n}" for n in range(6) for text in TEXTS)]
+    with (tmp_path / "in.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    source = {"kind": "files", "train": "in.csv", "text": "text", "label": "label"}
+    sizes = {f"n_{split}": 12 for split in ("train", "validation", "confirmation", "test")}
+    spec = SampleSpec.model_validate_json(json.dumps({"source": source, "max_train_frac": 1, **sizes}))
+    prepare_sample("odd", spec, tmp_path / "odd", tmp_path)
+    names = load_sample(tmp_path / "odd").card.label_names
+    assert set(names) == set(ODD)
+
+    encoder = load_encoder(save_tiny(tmp_path / "encoder"), 3)
+    classifier = Classifier(encoder, names, 12, "first", "fp32")
+    logits = classifier.logits(TEXTS)
+    facts = {"scheme": "baseline", "recipe": tiny_recipe(), "encoder": encoder.identity, "sample": "0", "fit": "a"}
+    calibration = calibration_of(1.0, logits, [0, 1, 2, 0] * 2, "test")
+    folder = tmp_path / "models" / "tiny"
+    write_folder(folder, classifier, calibration=calibration, **facts)
+    config = AutoConfig.from_pretrained(folder)
+    assert config.id2label == dict(enumerate(names))
+    assert config.label2id == {name: index for index, name in enumerate(names)}
+    (tmp_path / "new.csv").write_text(table())
+    found = rows_of(predict(tmp_path, str(tmp_path / "new.csv")).stdout)
+    assert list(found[0])[2:] == ["label", "probability", *(f"probability.{name}" for name in names)]
+    assert [row["label"] for row in found] == [names[index] for index in logits.argmax(1)]
+
+
+def test_columns_of_an_earlier_prediction_stay(root, tmp_path):
+    (tmp_path / "in.csv").write_text("text,label,predicted.label\nwarm fine meal,old,older\n")
+    (row,) = rows_of(predict(root, str(tmp_path / "in.csv")).stdout)
+    assert (row["label"], row["predicted.label"]) == ("old", "older")
+    assert row["predicted.predicted.label"] in NAMES
 
 
 def test_other_names_are_as_many_as_the_classifier_was_trained_on(saved_with, tmp_path, expected):

@@ -174,6 +174,15 @@ def test_preparing_prints_classes_with_their_counts_and_texts_under_two_labels(t
     assert lines[4].startswith("  tr\u00e8s bon")
 
 
+def test_uneven_classes_name_what_makes_up_for_them(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", ["so, so" if number % 3 else "très bon" for number in range(60)])
+    sizes = {"n_train": 24, "n_test": 9, "max_train_frac": 1.0}
+    hint = "own: classes are uneven, 16 training texts of 'so, so' and 8 of 'très bon'."
+    path.write_text(path.read_text().replace(",so, so", ',"so, so"'))
+    assert hint not in prepared(path, **sizes).name
+    assert hint in prepared(path, balance="natural", **sizes).name
+
+
 def test_empty_rows_are_refused_together_or_left_out_and_counted(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\none,a\n,b\ntwo, \nthree,b\nfour,a\nfive,b\n")
     with pytest.raises(DataError) as error:

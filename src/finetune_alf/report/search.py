@@ -9,6 +9,7 @@ from finetune_alf.register.candidates import Candidate
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.load import Searched, StudyResults
 from finetune_alf.report.numbers import counted, duration, estimate, rate, score, signed
+from finetune_alf.report.recipe_words import classes_in_words, tokens_in_words
 from finetune_alf.report.section import Section, plain
 from finetune_alf.study.documents import StudyDocument
 from finetune_alf.study.space import AnySpace, ChoicesSpace, DecayedSpace, LogSpace
@@ -141,9 +142,6 @@ def _pruner(settings: StudyDocument) -> str:
     return f"{settings.pruner.kind} pruner" if settings.pruner else "no pruner"
 
 
-_TRUNCATED = {"head": "", "tail": ", the end of longer texts", "head_tail": ", beginning and end of longer texts"}
-
-
 def _recipe(settings: StudyDocument) -> str:
     recipe, stopping = settings.recipe, settings.recipe.early_stopping
     parts = [
@@ -151,11 +149,10 @@ def _recipe(settings: StudyDocument) -> str:
         f"batch {recipe.batch}",
         f"at most {counted(recipe.epochs, 'epoch')}"
         + (f" of {counted(recipe.steps_per_epoch, 'step')}" if recipe.steps_per_epoch else ""),
-        f"{recipe.max_tokens} tokens" + _TRUNCATED[recipe.truncation],
+        tokens_in_words(recipe),
         *(["their mean to the head"] if recipe.pooling == "mean" else []),
         *([f"contrastive on {counted(recipe.objective.n_pairs, 'pair')} for each text"] if recipe.objective else []),
-        *(["classes weighted in the loss"] if recipe.class_weights else []),
-        *(["as many texts of each class in an epoch"] if recipe.class_sampling == "balanced" else []),
+        *classes_in_words(recipe),
         *(["the pre-trained pooler frozen"] if recipe.pooler == "frozen" else []),
         f"{recipe.optimizer.kind}, {recipe.curve.kind} curve, {recipe.unfreezing.kind} unfreezing",
         f"{recipe.keep} epoch kept",

@@ -14,6 +14,7 @@ from finetune_alf.register.recommend import (
     recommend,
 )
 from finetune_alf.report.numbers import counted, rate, signed_estimate
+from finetune_alf.report.recipe_words import classes_in_words, tokens_in_words
 from finetune_alf.stats import MIN_SEEDS
 from finetune_alf.study.documents import StudyDocument
 
@@ -89,7 +90,10 @@ def recipe_in_words(study: StudyDocument, single_rate: float | None = None) -> s
     recipe, rates = study.recipe, study.recipe.rates.at(study.encoder.n_layers)
     body = {own for address, own in rates.items() if address != HEAD} if single_rate is None else {single_rate}
     first = f"rate {rate(body.pop())} for embeddings and layers" if len(body) == 1 else "the rates of `baseline` below"
-    return (
+    parts = (
         f"{first}, {rate(rates[HEAD])} for the head, {recipe.optimizer.kind}, batch {recipe.batch}, "
-        f"{counted(recipe.epochs, 'epoch')}, {recipe.curve.kind} curve, {recipe.max_tokens} tokens"
+        f"{counted(recipe.epochs, 'epoch')}, {recipe.curve.kind} curve",
+        tokens_in_words(recipe),
+        *classes_in_words(recipe),
     )
+    return ", ".join(parts)

@@ -10,7 +10,9 @@ from fake_locks import fake_candidate, fake_lock
 from finetune_alf.classifier.folder import load_classifier
 from finetune_alf.classifier.record import read_record
 from finetune_alf.comparison import SeedsScore
+from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import EncoderError, InputError, ParamsError
+from finetune_alf.experiments.fit.card import model_card
 from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.experiments.fit.experiment import FIT
 from finetune_alf.experiments.fit.scheme import check_can_be_fitted, chosen_scheme
@@ -77,6 +79,17 @@ def test_the_card_has_score_and_limits_and_code_that_runs(done, monkeypatch, cap
     for block in re.findall(r"```python\n(.*?)```", card, re.DOTALL):
         exec(block, {})  # noqa: S102
         assert re.search("negative|positive", capsys.readouterr().out)
+
+
+def test_the_card_names_joined_columns_and_what_is_kept_of_long_texts(done):
+    document = FitDocument.read(done.paths.document("fit", "tiny"))
+    assert "| text | column `text` |" in model_card(document)
+    text = JoinedText(join=("title", "body"), by=" | ")
+    changed = document.model_copy(update={"text": text, "truncation": "head_tail", "is_pipeline": False})
+    card = model_card(changed)
+    assert 'columns `title` and `body`, joined by `" \\| "`' in card
+    assert "at most 16, beginning and end of longer ones" in card
+    assert "the same for texts of at most 16 tokens: it cuts longer ones at their end" in card
 
 
 def test_its_part_of_the_report_shows_the_calibration(done):
