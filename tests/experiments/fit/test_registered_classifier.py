@@ -11,12 +11,15 @@ from finetune_alf.classifier.registered import scheme_alias
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.experiments.fit import stage
 from finetune_alf.experiments.fit.document import FitDocument
+from finetune_alf.rates import LayerRates
 from finetune_alf.running.bench import open_bench
+from finetune_alf.schedules.push import push
+from finetune_alf.schedules.registry import Registry
 from finetune_alf.tracking.models import MODEL_DIGEST_TAG
 from finetune_alf.tracking.store import open_store, tracking_uri
 from fit_project import project
 from small_project import context_of
-from tiny import save_tiny
+from tiny import save_tiny, tiny_schedule
 
 NAME = "clf-small.tiny"
 
@@ -106,6 +109,23 @@ def test_nothing_is_registered_twice_and_equal_classifiers_are_one_version(done,
     assert (beside.version, len(versions(store))) == (first.version, n_versions)
     aliases = store.get_registered_model(NAME).aliases
     assert {int(aliases[name]) for name in ("current", "baseline")} == {first.version}
+    assert not [each for each in Registry(tracking_uri(done.paths.root)).list() if each.model == NAME]
+
+
+def test_a_schedule_is_named_with_its_version_and_digest(done, store):
+    schedule = tiny_schedule(LayerRates.of(0, [0, 1e-3, 1e-2], 1e-2))
+    pushed = push(schedule, "alf-tiny@alf-1", tracking_uri(done.paths.root))
+    document = again(done, "alf-tiny@alf-1")
+    assert document.folder == "models/tiny.alf-tiny@alf-1"
+    tags = store.get_model_version(NAME, str(document.version)).tags
+    assert {tag: value for tag, value in tags.items() if tag.startswith("alf.schedule")} == {
+        "alf.schedule": schedule.name,
+        "alf.schedule.digest": schedule.digest,
+        "alf.schedule.model": "alf-tiny",
+        "alf.schedule.version": str(pushed.version),
+    }
+    assert f"version {pushed.version} of `alf-tiny`" in (done.paths.root / document.folder / "README.md").read_text()
+    assert "alf-tiny-alf-1" in store.get_registered_model(NAME).aliases
 
 
 @pytest.mark.parametrize("step", ["log_model_artifacts", "create_model_version"])
