@@ -53,20 +53,21 @@ def labelled_chunks(
     while found := list(islice(rows, chunk)):
         share = partial(_report_share, report, start, table.position)
         start = table.position
-        yield _labelled(classifier, text, found, at, share)
+        yield labelled(classifier, text, found, at, share)
 
 
 def _report_share(report: Callable[[int], None], start: int, end: int, done: float) -> None:
     report(round(start + done * (end - start)))
 
 
-def _labelled(
+def labelled(
     classifier: Classifier,
     text: TextColumns,
     found: Sequence[tuple[str, Row]],
     at: Sequence[int],
-    report: Callable[[float], None],
+    report: Callable[[float], None] = lambda done: None,
 ) -> LabelledChunk:
+    """Label rows, each with where it is, whose text is in the columns `at`; `report` is given the part that is done."""
     texts: dict[int, Text] = {}
     for index, (where, values) in enumerate(found):
         parts = [values[each] for each in at]

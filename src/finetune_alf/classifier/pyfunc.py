@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.folder import load_classifier
-from finetune_alf.classifier.labelling import added_columns
+from finetune_alf.classifier.labelling import CHUNK, added_columns, labelled
+from finetune_alf.classifier.record import read_record
 from finetune_alf.compute.resolved import resolve_device
-from finetune_alf.data.rows import is_empty
+from finetune_alf.data.text_columns import TextColumns, columns_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,30 +18,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadedClassifier:
-    """A classifier as `mlflow.pyfunc` uses it."""
+    """A classifier as `mlflow.pyfunc` uses it; `text` says what the columns of its input are."""
 
     classifier: Classifier
+    text: TextColumns = "text"
 
     def predict(self, model_input: "pd.DataFrame", params: Mapping[str, Any] | None = None) -> "pd.DataFrame":
         """Return label, probability and probability.CLASS for each row, as `finetune-alf predict` adds them.
 
-        The table has one column of texts, or the two of a pair, whatever their names. A row without text has neither
-        label nor probabilities.
+        The table has the columns of the text in their order, whatever their names. A row without text has neither label
+        nor probabilities.
         """
         import pandas as pd
 
-        rows = model_input.itertuples(index=False, name=None)
-        texts = {at: row if len(row) > 1 else row[0] for at, row in enumerate(rows) if not any(map(is_empty, row))}
-        probabilities = self.classifier.probabilities(list(texts.values()))
-        labels = zip(self.classifier.names(probabilities), probabilities.tolist(), strict=True)
-        found = {at: (name, max(own), *own) for at, (name, own) in zip(texts, labels, strict=True)}
-        columns = added_columns((), self.classifier.label_names)
-        nothing = (None,) * len(columns)
-        values = [found.get(at, nothing) for at in range(len(model_input))]
-        return pd.DataFrame(values, columns=columns, index=model_input.index)
+        rows = [(f"row {at}", row) for at, row in enumerate(model_input.itertuples(index=False, name=None), start=1)]
+        n = len(columns_of(self.text))
+        found = [
+            row[n:]
+            for start in range(0, len(rows), CHUNK)
+            for row in labelled(self.classifier, self.text, rows[start : start + CHUNK], range(n)).rows
+        ]
+        return pd.DataFrame(found, columns=added_columns((), self.classifier.label_names), index=model_input.index)
 
 
 def _load_pyfunc(path: str, model_config: Mapping[str, Any] | None = None) -> LoadedClassifier:
     """Return the classifier of a folder; nothing in it is executed."""
-    device = str((model_config or {}).get("device", "auto"))
-    return LoadedClassifier(load_classifier(Path(path), str(resolve_device(device))))
+    device, folder = str((model_config or {}).get("device", "auto")), Path(path)
+    classifier = load_classifier(folder, str(resolve_device(device)))
+    return LoadedClassifier(classifier, read_record(folder).text or "text")

@@ -8,6 +8,7 @@ from finetune_alf import __version__
 from finetune_alf.classifier import pyfunc
 from finetune_alf.classifier.labelling import added_columns
 from finetune_alf.classifier.record import read_record
+from finetune_alf.data.text_columns import columns_of
 from finetune_alf.files import digest
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.models import FolderModel, register_model
@@ -37,7 +38,6 @@ def register_classifier(
     name: str,
     alias: str,
     *,
-    n_texts_per_row: int,
     metrics: Mapping[str, float],
     tags: Mapping[str, str],
 ) -> int:
@@ -47,20 +47,16 @@ def register_classifier(
     private. Raises EncoderError for a folder without a classifier, and TrackingError when the store fails.
     """
     record = read_record(folder)
-    columns = added_columns((), record.label_names)
+    outputs, n_inputs = added_columns((), record.label_names), len(columns_of(record.text or "text"))
     model = FolderModel(
         folder=folder,
         digest=digest(record.model_dump(mode="json")),
         loader=pyfunc.__name__,
-        n_inputs=n_texts_per_row,
-        outputs={column: "double" if at else "string" for at, column in enumerate(columns)},
-        example=_EXAMPLES[n_texts_per_row],
+        n_inputs=n_inputs,
+        outputs={column: "double" if at else "string" for at, column in enumerate(outputs)},
+        example=["a text"] if n_inputs == 1 else [[f"text {at + 1}" for at in range(n_inputs)]],
         requires=[f"finetune-alf[pipeline]=={__version__}"],
         config={"device": "auto"},
         metrics=metrics,
     )
     return register_model(tracker, run_id, name, alias, model, tags)
-
-
-_EXAMPLES: Mapping[int, tuple[object, ...]] = {1: ("a text",), 2: (("a text", "another text"),)}
-"""An input of one row, by the number of its texts."""

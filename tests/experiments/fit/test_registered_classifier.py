@@ -8,6 +8,7 @@ from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.folder import load_classifier
 from finetune_alf.classifier.pyfunc import LoadedClassifier
 from finetune_alf.classifier.registered import scheme_alias
+from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.experiments.fit import stage
 from finetune_alf.experiments.fit.document import FitDocument
@@ -147,15 +148,18 @@ def test_what_a_kill_left_out_is_registered_at_the_next_start_and_once(done, sto
     assert [each.status for each in logged(store, document)] == ["READY"]
 
 
-def test_a_pair_of_texts_is_two_columns_whatever_their_names(tmp_path):
+def test_the_columns_of_pairs_and_joined_texts_have_any_names(tmp_path):
     names = ("short", "long")
     classifier = Classifier(load_encoder(save_tiny(tmp_path / "encoder"), 2), names, 12, "first", "fp32")
     table = pd.DataFrame({"a": ["good film", None], "b": ["bad", "good"]}, index=[3, 4])
-    found = LoadedClassifier(classifier).predict(table)
+    found = LoadedClassifier(classifier, ("first", "second")).predict(table)
     (expected,) = classifier.probabilities([("good film", "bad")]).tolist()
     assert found.loc[3, ["probability.short", "probability.long"]].tolist() == expected
     assert found.loc[3, "label"] == names[expected.index(max(expected))]
     assert found.loc[4].isna().all()
+    joined = LoadedClassifier(classifier, JoinedText(join=("title", "body"), by=". ")).predict(table)
+    expected = classifier.probabilities(["good film. bad", "good"]).tolist()
+    assert joined[["probability.short", "probability.long"]].to_numpy().tolist() == expected
 
 
 @pytest.mark.parametrize(

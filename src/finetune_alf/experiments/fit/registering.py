@@ -33,7 +33,7 @@ def used_schedule(ctx: Context, study: str, scheme: AnyScheme, inputs: SchemeInp
     )
 
 
-def register_fit(ctx: Context, document: FitDocument, runs: Runs, n_texts_per_row: int) -> int:
+def register_fit(ctx: Context, document: FitDocument, runs: Runs) -> int:
     """Register the classifier of a document as a version of its model, unless it is one; return the version."""
     return register_classifier(
         runs.tracker,
@@ -41,7 +41,6 @@ def register_fit(ctx: Context, document: FitDocument, runs: Runs, n_texts_per_ro
         ctx.paths.root / document.folder,
         document.model,
         document.alias,
-        n_texts_per_row=n_texts_per_row,
         metrics={f"test.{document.metric}": document.score.mean},
         tags=dict(_tags(document)),
     )

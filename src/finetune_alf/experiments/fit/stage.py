@@ -56,7 +56,7 @@ def fit(ctx: Context, study: str, scheme: str | None = None) -> None:
     ):
         document = run.document(run.fitted(fitter))
         write_text(run.folder / CARD_FILE, model_card(document))
-        version = register_fit(ctx, document, fitter.runs, run.n_texts_per_row)
+        version = register_fit(ctx, document, fitter.runs)
         document = document.model_copy(update={"version": version})
         document.write(ctx.paths.document("fit", run.name))
         fitter.runs.metrics.update({f"test.{document.metric}": document.score.mean})
@@ -102,11 +102,6 @@ class _Run:
     def folder(self) -> Path:
         """The folder of the classifier."""
         return self.ctx.paths.model(self.name)
-
-    @property
-    def n_texts_per_row(self) -> int:
-        """1, or 2 for pairs."""
-        return 1 if isinstance(self.bench.only.splits["train"].texts[0], str) else 2
 
     def fitted(self, fitter: Fitter) -> _Fitted:
         """Return the fit whose classifier is saved; it is done again where the folder does not hold it."""
