@@ -83,8 +83,9 @@ def new_project(
     columns = (*texts, label) if texts and label else ()
     tables = {} if is_file else _written(data, paths, own, columns)
     train = Path(str(data)) if is_file else tables["train"].path
-    wishes = Wishes(train, paths.root, texts, label, str(encoder))
-    start = replace(guess_start(wishes, model_of(), console.log), project=own, has_empty=False)
+    on_empty = settings.get("on_empty", "error")
+    wishes = Wishes(train, paths.root, texts, label, str(encoder), on_empty=on_empty)
+    start = replace(guess_start(wishes, model_of(), console.log), project=own)
     params = start_params(start)
     for split in tables.keys() - {"train"}:
         params["samples"][own]["source"][split] = tables[split].path.relative_to(paths.root).as_posix()

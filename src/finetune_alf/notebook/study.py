@@ -50,6 +50,9 @@ class Study:
     and settings.
     """
 
+    _n_registered: int | None = None
+    """The number of trials at the last registration by this object."""
+
     def __init__(
         self,
         data: object,
@@ -168,6 +171,7 @@ class Study:
         """
         from finetune_alf.experiments.summary import CONFIRMATION
 
+        self._n_registered = None
         self._register()
         return self._compared(CONFIRMATION)
 
@@ -333,11 +337,15 @@ class Study:
             raise InputError(f"{self.name}: the search with these settings is not finished. Call run() first.")
 
     def _register(self) -> None:
+        """Register, unless this object has done so since its last trial."""
         from finetune_alf.running.register import register
 
         self._check_sample()
         self._check_finished()
-        register(self._project.context, self.name)
+        n_trials = len(self._records)
+        if self._n_registered != n_trials:
+            register(self._project.context, self.name)
+            self._n_registered = n_trials
 
     def _compared(self, texts: str | None = None) -> "pd.DataFrame":
         """Return the scores of schemes, those on some texts or all."""

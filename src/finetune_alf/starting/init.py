@@ -7,6 +7,7 @@ from pathlib import Path
 
 from finetune_alf.data.label_warnings import label_warnings
 from finetune_alf.data.rows import Text
+from finetune_alf.data.spec import OnEmpty
 from finetune_alf.errors import InputError
 from finetune_alf.files import write_text
 from finetune_alf.params.load import validate
@@ -38,6 +39,7 @@ class Wishes:
     label: str | None = None
     encoder: str = "minilm"
     budget_s: float | None = None
+    on_empty: OnEmpty = "drop"
 
 
 def check_room(root: Path, force: bool) -> None:
@@ -53,7 +55,7 @@ def guess_start(wishes: Wishes, model: type[Params], log: Log) -> Start:
     Raises DataError for a table that cannot be read, and InputError where there is nothing to guess from.
     """
     table = find_table(wishes.table, wishes.text, wishes.label)
-    _log_table(wishes.table, table, log)
+    _log_table(wishes, table, log)
     left_out = rare_classes(table.counts) if table.task.value == "classification" else ()
     if left_out:
         log(
@@ -64,8 +66,8 @@ def guess_start(wishes: Wishes, model: type[Params], log: Log) -> Start:
     return start if wishes.budget_s is None else _in_budget(start, wishes, wishes.budget_s, model, log)
 
 
-def _log_table(path: Path, table: FoundTable, log: Log) -> None:
-    log(f"{path}: {table.profile.n_rows} rows; columns {', '.join(table.reading.columns)}")
+def _log_table(wishes: Wishes, table: FoundTable, log: Log) -> None:
+    log(f"{wishes.table}: {table.profile.n_rows} rows; columns {', '.join(table.reading.columns)}")
     for setting, value in table.reading.settings().items():
         shown = ", ".join(value) if isinstance(value, list) else value
         log(f"{setting}: {shown} ({table.reading.seen[setting]})")
@@ -73,7 +75,8 @@ def _log_table(path: Path, table: FoundTable, log: Log) -> None:
     log(f"label: {_shown(table.label.value)} ({table.label.seen})")
     log(f"task: {'classes' if table.task.value == 'classification' else 'a score'} ({table.task.seen})")
     if table.n_empty:
-        log(f"empty rows: left out ({', '.join(f'{n} without {name}' for name, n in table.n_empty.items())})")
+        how = "left out" if wishes.on_empty == "drop" else "an error"
+        log(f"empty rows: {how} ({', '.join(f'{n} without {name}' for name, n in table.n_empty.items())})")
 
 
 def _sized(wishes: Wishes, table: FoundTable, left_out: tuple[str, ...], log: Log) -> Start:
@@ -100,7 +103,7 @@ def _sized(wishes: Wishes, table: FoundTable, left_out: tuple[str, ...], log: Lo
         sizes=sizes,
         metric=metric,
         left_out=left_out,
-        has_empty=bool(table.n_empty),
+        has_empty=bool(table.n_empty) and wishes.on_empty == "drop",
         max_tokens=guess_max_tokens([MOST_TOKENS_ON_CPU], MOST_TOKENS_ON_CPU),
     )
 
