@@ -49,6 +49,7 @@ def errors(
     """
     context = open_context(root)
     name = study or _only_study(context.params)
+    context.study(name)  # an unknown one is named before its classifier is missed
     from finetune_alf.cli.classifier_folder import classifier_folder
     from finetune_alf.data.table import writing
 
