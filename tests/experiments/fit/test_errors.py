@@ -193,7 +193,7 @@ def test_a_study_must_be_named_where_there_are_several(project, tmp_path):
     result = errors(replace(project, root=tmp_path))
     assert result.exit_code == 3
     assert "several studies: tiny, other" in result.stderr
-    assert "must have an entry `nobody`, but got tiny, other" in errors(replace(project, root=tmp_path), "nobody").stderr
+    assert "must have an entry `nobody`, but got tiny" in errors(replace(project, root=tmp_path), "nobody").stderr
 
 
 def test_scores_and_several_tasks_are_refused(project, tmp_path):
