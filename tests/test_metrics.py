@@ -12,12 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
-from finetune_alf.metrics import PROBLEM_TYPES, MetricName, majority_baseline, metrics_for, sample_metric
+from finetune_alf.metrics import (
+    PROBLEM_TYPES,
+    MetricName,
+    constant_predictions,
+    label_arrays,
+    majority_baseline,
+    metrics_for,
+    sample_metric,
+)
 
 answers = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40)
 many = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)
 numbers = st.floats(-10, 10, allow_subnormal=False).map(lambda x: round(x, 3))
 scores = st.lists(st.tuples(numbers, numbers), min_size=1, max_size=40)
+sets = st.sets(st.integers(0, 3)).map(lambda classes: tuple(sorted(classes)))
+several = st.lists(st.tuples(sets, sets), min_size=1, max_size=40)
+DRAWN = {
+    "classification": st.integers(0, 2),
+    "multi_label": sets,
+    "regression": st.floats(-1e300, 1e300),
+}
 
 
 @settings(deadline=None)
@@ -57,6 +72,34 @@ def test_accuracies_are_scikit_learns(pairs) -> None:
     assert sample_metric("balanced_accuracy", 4)(truth, predicted) == pytest.approx(theirs)
 
 
+@settings(max_examples=15, deadline=None)
+@given(several)
+def test_f1_of_sets_of_classes_is_scikit_learns(pairs) -> None:
+    truth, predicted = zip(*pairs, strict=True)
+    true, guessed = label_arrays((truth, predicted))
+    micro = sklearn.metrics.f1_score(true, guessed, average="micro", zero_division=0.0)
+    assert sample_metric("micro_f1", 4)(truth, predicted) == pytest.approx(micro)
+    each = sklearn.metrics.f1_score(true, guessed, average=None, zero_division=0.0)
+    occurring = (true + guessed).any(0)
+    macro = each[occurring].mean() if occurring.any() else 0.0
+    assert sample_metric("macro_f1", 4)(truth, predicted) == pytest.approx(macro)
+    exact = sklearn.metrics.accuracy_score(true, guessed)
+    assert sample_metric("subset_accuracy", 4)(truth, predicted) == pytest.approx(exact)
+
+
+def test_f1_of_sets_of_classes_counts_pairs_of_a_text_and_a_class() -> None:
+    truth, predicted = [(0,), (0, 2), (), (1,)], [(0,), (2,), (1,), ()]
+    assert sample_metric("micro_f1", 3)(truth, predicted) == 2 * 2 / (4 + 3)
+    assert sample_metric("macro_f1", 3)(truth, predicted) == pytest.approx((2 / 3 + 0 + 1) / 3)
+    assert sample_metric("subset_accuracy", 3)(truth, predicted) == 0.25
+
+
+def test_the_macro_f1_of_classes_is_that_of_sets_of_one_class() -> None:
+    truth, predicted = [0, 1, 2, 2, 1], [0, 2, 2, 2, 1]
+    metric = sample_metric("macro_f1", 3)
+    assert metric(truth, predicted) == pytest.approx(metric([(n,) for n in truth], [(n,) for n in predicted]))
+
+
 @settings(deadline=None)
 @given(many)
 @pytest.mark.filterwarnings("ignore:A single label was found")
@@ -81,7 +124,7 @@ def test_correlations_are_scipys_and_0_where_it_has_none(pairs) -> None:
 @settings(deadline=None)
 @given(data=st.data())
 def test_no_metric_is_ever_nan(name: str, data: st.DataObject) -> None:
-    drawn = st.integers(0, 2) if PROBLEM_TYPES[name] == "classification" else st.floats(-1e300, 1e300)
+    drawn = DRAWN[data.draw(st.sampled_from(PROBLEM_TYPES[name]))]
     truth, predicted = zip(*data.draw(st.lists(st.tuples(drawn, drawn), min_size=1, max_size=8)), strict=True)
     assert all(math.isfinite(sample_metric(name, n_classes)(truth, predicted)) for n_classes in (2, 3))
 
@@ -96,16 +139,32 @@ def test_no_metric_is_ever_nan(name: str, data: st.DataObject) -> None:
         ("matthews", [0, 1, 1, 1], 0.0),
         ("pearson", [0.5, 1.5, 4.0], 0.0),
         ("spearman", [0.5, 1.5, 4.0], 0.0),
+        ("micro_f1", [(), (0,), (0, 1), (), ()], 2 * 2 / (3 + 5)),
+        ("macro_f1", [(), (0,), (0, 1), (), ()], (2 * 2 / 7 + 2 / 6) / 2),
+        ("subset_accuracy", [(), (0,), (0, 1), (), ()], 0.6),
+        ("micro_f1", [(), ()], 0.0),
     ],
 )
 def test_the_majority_baseline_is_the_score_of_constant_predictions(
-    name: str, truth: list[float], value: float
+    name: str, truth: list[float | tuple[int, ...]], value: float
 ) -> None:
     assert majority_baseline(sample_metric(name, 2), truth) == pytest.approx(value)
 
 
-def test_every_metric_has_a_name_and_one_problem_type() -> None:
-    assert get_args(MetricName) == tuple(PROBLEM_TYPES) == (*metrics_for("classification"), *metrics_for("regression"))
+@pytest.mark.parametrize("name", metrics_for("multi_label"))
+@pytest.mark.parametrize("truth", [[(0, 1), (1,), ()], [(), (), (), (0,), (1, 2)], [(2,), (1, 2), (0, 2), (2,)]])
+def test_no_constant_set_scores_higher_than_the_baseline(name: str, truth: list[tuple[int, ...]]) -> None:
+    constants = [(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
+    metric = sample_metric(name, 3)
+    best = max(metric(truth, [one] * len(truth)) for one in constants)
+    assert majority_baseline(metric, truth) == pytest.approx(best)
+    assert len(set(constant_predictions(metric, truth))) == 1
+
+
+def test_every_metric_has_a_name_and_a_problem_type() -> None:
+    assert get_args(MetricName) == tuple(PROBLEM_TYPES)
+    assert metrics_for("classification") == ("accuracy", "balanced_accuracy", "f1", "macro_f1", "matthews")
+    assert metrics_for("multi_label") == ("micro_f1", "macro_f1", "subset_accuracy")
     assert metrics_for("regression") == ("pearson", "spearman")
 
 

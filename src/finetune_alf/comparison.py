@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Generic, TypeVar
 
 from finetune_alf.documents import Document, Estimate
-from finetune_alf.metrics import Metric
+from finetune_alf.metrics import Label, Metric, label_arrays
 from finetune_alf.stats import (
     MIN_SEEDS,
     TOO_FEW_SEEDS,
@@ -22,8 +22,8 @@ from finetune_alf.stats import (
 
 K = TypeVar("K", bound=Hashable)
 
-Predictions = Mapping[int, Sequence[float]]
-"""Fit seed -> the class or score predicted for each text; diverged fits have no predictions and no entry."""
+Predictions = Mapping[int, Sequence[Label]]
+"""Fit seed -> the class, classes or score predicted for each text; diverged fits have no predictions and no entry."""
 
 
 class SeedsScore(Estimate):
@@ -78,9 +78,11 @@ class Family(Generic[K]):
     primary: AbstractSet[K]
 
 
-def seeds_scores(metric: Metric, truth: Sequence[float], predictions: Predictions) -> Scores:
+def seeds_scores(metric: Metric, truth: Sequence[Label], predictions: Predictions) -> Scores:
     """Return the scores of fits by a metric, in the order of their seeds."""
-    return scores_of(metric, truth, {seed: predictions[seed] for seed in sorted(predictions)})
+    seeds = sorted(predictions)
+    labels, *rows = label_arrays([truth, *(predictions[seed] for seed in seeds)])
+    return scores_of(metric, labels, dict(zip(seeds, rows, strict=True)))
 
 
 def mean_score(scores: Scores) -> SeedsScore:

@@ -4,6 +4,7 @@ The strength of a model is chosen by cross-validation on the rows that it is fit
 of correct predictions: among few rows, many strengths have equal counts.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,23 +24,37 @@ WORD = r"(?u)\b\w+\b"
 
 @dataclass(frozen=True)
 class LinearModel:
-    """A fitted pipeline of scikit-learn: logistic regression, or with 0 classes ridge regression of scores."""
+    """A fitted pipeline of scikit-learn: logistic regression, or with 0 classes ridge regression of scores.
+
+    Of rows with several classes each, the regression of each class by itself.
+    """
 
     pipeline: Any
     n_classes: int
+    has_label_sets: bool = False
+
+    @property
+    def weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weights, (classes, features), and intercepts, (classes,); of two classes those of the second alone."""
+        linear = self.pipeline["linear"]
+        each = linear.estimators_ if self.has_label_sets else [linear]
+        parts = [(np.atleast_2d(one.coef_), np.atleast_1d(one.intercept_)) for one in each]
+        return np.concatenate([weights for weights, _ in parts]), np.concatenate([bias for _, bias in parts])
 
     @property
     def n_parameters(self) -> int:
         """The number of weights, with those of the intercept."""
-        return int(self.pipeline["linear"].coef_.size + np.size(self.pipeline["linear"].intercept_))
+        return sum(int(part.size) for part in self.weights)
 
     def predict(self, inputs: Any) -> list[Any]:
-        """Return the class or score of each row."""
+        """Return the class, the classes or the score of each row."""
         predictions: list[Any] = self.pipeline.predict(inputs).tolist()
-        return predictions
+        return [tuple(np.flatnonzero(row).tolist()) for row in predictions] if self.has_label_sets else predictions
 
-    def loss(self, inputs: Any, labels: Sequence[float]) -> float:
-        """Return the mean loss a row: in nats for classes, squared for scores."""
+    def loss(self, inputs: Any, labels: Sequence[Any]) -> float:
+        """Return the mean loss a row: in nats for classes, of several the mean, and squared for scores."""
+        if self.has_label_sets:
+            return -_log_likelihood(self.pipeline, inputs, _membership(labels, self.n_classes))
         truth = np.asarray(labels)
         if not self.n_classes:
             return float(np.mean(np.square(self.pipeline.predict(inputs) - truth)))
@@ -49,7 +64,18 @@ class LinearModel:
         return float(-np.log(np.maximum(own, np.finfo(np.float64).eps)).mean())
 
 
-def smallest_class(labels: Sequence[float], n_classes: int) -> int:
+def _membership(labels: Sequence[Any], n_classes: int) -> NDArray[np.int64]:
+    return np.array([[index in own for index in range(n_classes)] for own in labels], dtype=np.int64)
+
+
+def _log_likelihood(model: Any, inputs: Any, truth: NDArray[np.int64]) -> float:
+    """Return the mean log-likelihood over rows and classes, of a truth of 0 and 1, (n, classes)."""
+    probabilities = model.predict_proba(inputs)
+    own = np.where(truth, probabilities, 1 - probabilities)
+    return float(np.log(np.maximum(own, np.finfo(np.float64).eps)).mean())
+
+
+def smallest_class(labels: Sequence[Any], n_classes: int) -> int:
     """Return the number of rows of the rarest class, of all rows where labels are scores: as many folds as can be."""
     return min(Counter(labels).values()) if n_classes else len(labels)
 
@@ -124,6 +150,34 @@ def _weighted_log_loss(class_weights: Sequence[float]) -> Callable[..., float]:
         return -float(log_loss(labels, model.predict_proba(inputs), sample_weight=weights, labels=model.classes_))
 
     return score
+
+
+def cross_validated_sets(
+    inputs: Any, labels: Sequence[tuple[int, ...]], n_classes: int, n_folds: int, seed: int
+) -> LinearModel:
+    """Return the logistic regressions of all classes, of the one strength with the best mean loss over the folds.
+
+    Each label has any number of classes. Inputs are as for `cross_validated`.
+    """
+    from scipy.sparse import issparse
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, KFold
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    linear = OneVsRestClassifier(LogisticRegression(max_iter=MAX_ITERATIONS))
+    pipeline = Pipeline([("scaled", "passthrough" if issparse(inputs) else StandardScaler()), ("linear", linear)])
+    split = KFold(min(n_folds, len(labels)), shuffle=True, random_state=seed)
+    search = GridSearchCV(
+        pipeline, {"linear__estimator__C": INVERSE_STRENGTHS}, scoring=_log_likelihood, cv=split, error_score="raise"
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="Label (not )?[0-9]+ is present in all training examples"
+        )  # of a fold
+        fitted = search.fit(inputs, _membership(labels, n_classes)).best_estimator_
+    return LinearModel(fitted, n_classes, has_label_sets=True)
 
 
 def logistic(

@@ -15,10 +15,30 @@ from numpy.typing import NDArray
 
 from finetune_alf.stats import weighted
 
-ProblemType = Literal["classification", "regression"]
-"""Whether a label is one class of several, or a number; transformers' `problem_type`."""
+ProblemType = Literal["classification", "multi_label", "regression"]
+"""Whether a label is one class of several, a set of them, or a number; transformers' `problem_type`."""
 
-MetricName = Literal["accuracy", "balanced_accuracy", "f1", "macro_f1", "matthews", "pearson", "spearman"]
+LABELS: Mapping[ProblemType, str] = {
+    "classification": "classes",
+    "multi_label": "sets of classes",
+    "regression": "scores",
+}
+"""What the labels of a problem type are, in words."""
+
+MetricName = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "micro_f1",
+    "macro_f1",
+    "matthews",
+    "subset_accuracy",
+    "pearson",
+    "spearman",
+]
+
+Label = float | tuple[int, ...]
+"""A class, a score, or the classes of a text in order."""
 
 
 def accuracy(truth: Sequence[float], predicted: Sequence[float]) -> float:
@@ -42,11 +62,39 @@ def binary_f1(truth: Sequence[float], predicted: Sequence[float]) -> float:
     return float(f1_score(truth, predicted, labels=[1], average="macro", zero_division=0.0))
 
 
-def macro_f1(truth: Sequence[float], predicted: Sequence[float]) -> float:
-    """Return the mean F1 over the classes that occur or are predicted, in [0, 1]."""
+def macro_f1(truth: Sequence[Label], predicted: Sequence[Label]) -> float:
+    """Return the mean F1 over the classes that occur or are predicted, in [0, 1]; 0.0 without any."""
     from sklearn.metrics import f1_score
 
-    return float(f1_score(truth, predicted, average="macro", zero_division=0.0))
+    true, guessed = label_arrays((truth, predicted))
+    classes = None if true.ndim == 1 else np.flatnonzero((true + guessed).any(0))
+    if classes is not None and not len(classes):
+        return 0.0
+    return float(f1_score(true, guessed, labels=classes, average="macro", zero_division=0.0))
+
+
+def micro_f1(truth: Sequence[Label], predicted: Sequence[Label]) -> float:
+    """Return F1 over all pairs of a text and a class, in [0, 1]; 0.0 where no text has or is given a class."""
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(*label_arrays((truth, predicted)), average="micro", zero_division=0.0))
+
+
+def subset_accuracy(truth: Sequence[Label], predicted: Sequence[Label]) -> float:
+    """Return the fraction of texts whose classes are all predicted, and no other, in [0, 1]."""
+    return float(np.mean([true == guessed for true, guessed in zip(truth, predicted, strict=True)]))
+
+
+def label_arrays(columns: Sequence[Sequence[Any]]) -> list[NDArray[Any]]:
+    """Return labels as arrays, (n,) each; sets of classes as 0 and 1, (n, classes), up to the highest class of all."""
+    if not len(columns[0]) or not isinstance(columns[0][0], tuple):
+        return [np.asarray(labels) for labels in columns]
+    width = max((max(one) + 1 for labels in columns for one in labels if one), default=2)
+    found = [np.zeros((len(labels), max(width, 2)), dtype=np.int64) for labels in columns]
+    for rows, labels in zip(found, columns, strict=True):
+        for row, one in zip(rows, labels, strict=True):
+            row[list(one)] = 1
+    return found
 
 
 def matthews(truth: Sequence[float], predicted: Sequence[float]) -> float:
@@ -89,29 +137,31 @@ class Metric:
     """
 
     name: str
-    value: Callable[[Sequence[float], Sequence[float]], float]
+    value: Callable[[Sequence[Any], Sequence[Any]], float]
     weighted: weighted.WeightedMetric
     is_correct: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None = None
     bounds: tuple[float, float] = (0.0, 1.0)
 
-    def __call__(self, truth: Sequence[float], predicted: Sequence[float]) -> float:
+    def __call__(self, truth: Sequence[Label], predicted: Sequence[Label]) -> float:
         """Return the metric of these predictions."""
         return self.value(truth, predicted)
 
-    @property
-    def problem_type(self) -> ProblemType:
-        """Whether it is for classes or for scores."""
-        return PROBLEM_TYPES[self.name]
+    def problem_type(self, truth: Sequence[Label]) -> ProblemType:
+        """Return whether these labels are classes, sets of them, or scores."""
+        own = PROBLEM_TYPES[self.name]
+        return "multi_label" if "multi_label" in own and isinstance(truth[0], tuple) else own[0]
 
 
-PROBLEM_TYPES: Mapping[str, ProblemType] = {
-    "accuracy": "classification",
-    "balanced_accuracy": "classification",
-    "f1": "classification",
-    "macro_f1": "classification",
-    "matthews": "classification",
-    "pearson": "regression",
-    "spearman": "regression",
+PROBLEM_TYPES: Mapping[str, tuple[ProblemType, ...]] = {
+    "accuracy": ("classification",),
+    "balanced_accuracy": ("classification",),
+    "f1": ("classification",),
+    "micro_f1": ("multi_label",),
+    "macro_f1": ("classification", "multi_label"),
+    "matthews": ("classification",),
+    "subset_accuracy": ("multi_label",),
+    "pearson": ("regression",),
+    "spearman": ("regression",),
 }
 """The metrics that a study can maximise, by name, and the labels that each is for."""
 
@@ -122,8 +172,15 @@ _ALL = (
     ACCURACY,
     BALANCED_ACCURACY,
     Metric("f1", macro_f1, weighted.macro_f1),
+    Metric("micro_f1", micro_f1, weighted.micro_f1),
     Metric("macro_f1", macro_f1, weighted.macro_f1),
     Metric("matthews", matthews, weighted.matthews, bounds=(-1.0, 1.0)),
+    Metric(
+        "subset_accuracy",
+        subset_accuracy,
+        weighted.subset_accuracy,
+        is_correct=lambda truth, predicted: (truth == predicted).all(-1),
+    ),
     Metric("pearson", pearson, weighted.pearson, bounds=(-1.0, 1.0)),
     Metric("spearman", spearman, weighted.spearman, bounds=(-1.0, 1.0)),
 )
@@ -140,19 +197,35 @@ def sample_metric(name: str, n_classes: int) -> Metric:
 
 def metrics_for(problem_type: ProblemType) -> tuple[str, ...]:
     """Return the names of the metrics for a problem type."""
-    return tuple(name for name, its_type in PROBLEM_TYPES.items() if its_type == problem_type)
+    return tuple(name for name, its_types in PROBLEM_TYPES.items() if problem_type in its_types)
 
 
-def majority_baseline(metric: Metric, truth: Sequence[float]) -> float:
+def majority_baseline(metric: Metric, truth: Sequence[Label]) -> float:
     """Return the score of constant predictions, the baseline of every comparison."""
     return metric(truth, constant_predictions(metric, truth))
 
 
-def constant_predictions(metric: Metric, truth: Sequence[float]) -> list[float]:
-    """Return the most frequent class, or the mean score, as the prediction for every text."""
-    is_classification = metric.problem_type == "classification"
-    constant = Counter(truth).most_common(1)[0][0] if is_classification else float(np.mean(truth))
-    return [constant] * len(truth)
+def constant_predictions(metric: Metric, truth: Sequence[Label]) -> list[Label]:
+    """Return the most frequent class, the mean score, or the best constant set, as the prediction for every text.
+
+    That set is the most frequent one, or as many of the most frequent classes as score highest.
+    """
+    return [_CONSTANT[metric.problem_type(truth)](metric, truth)] * len(truth)
+
+
+def _best_constant_set(metric: Metric, truth: Sequence[Label]) -> Label:
+    (true,) = label_arrays((truth,))
+    by_frequency = np.argsort(-true.sum(0), kind="stable").tolist()
+    most_frequent = [tuple(sorted(by_frequency[: n + 1])) for n in range(len(by_frequency))]
+    candidates = [Counter(truth).most_common(1)[0][0], *most_frequent]
+    return max(candidates, key=lambda constant: metric(truth, [constant] * len(truth)))
+
+
+_CONSTANT: Mapping[ProblemType, Callable[[Metric, Sequence[Label]], Label]] = {
+    "classification": lambda _, truth: Counter(truth).most_common(1)[0][0],
+    "multi_label": _best_constant_set,
+    "regression": lambda _, truth: float(np.mean(np.asarray(truth))),
+}
 
 
 def _is_constant(*columns: Sequence[float]) -> bool:

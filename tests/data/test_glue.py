@@ -29,7 +29,7 @@ def test_columns_classes_and_metrics_of_every_task_agree() -> None:
     assert tuple(GLUE) == get_args(GlueName)
     for task in GLUE.values():
         assert len(task.label_names) != 1
-        assert {PROBLEM_TYPES[metric] for metric in task.metrics} == {task.problem_type}
+        assert {PROBLEM_TYPES[metric] for metric in task.metrics} == {(task.problem_type,)}
     assert [name for name, task in GLUE.items() if task.problem_type == "regression"] == ["stsb"]
     assert {name: task.metrics for name, task in GLUE.items() if task.metrics != ("accuracy",)} == {
         "cola": ("matthews",),

@@ -24,6 +24,11 @@ LENGTHS = (5, 1, 22, 9, 9, 2)
 PROBE, TFIDF = ProbeRecipe(max_tokens=12, n_folds=2), TfidfRecipe(n_folds=2)
 CLASSES = ((*GOOD, *BAD), (1,) * 4 + (0,) * 4, ("bad", "good"))
 SCORES = ((*GOOD, *BAD), (2.0, 2.5, 3.0, 2.5, -2.0, -2.5, -3.0, -2.5), ())
+SETS = (
+    ("warm meal", "warm sad meal", "a sad day", "a day", "warm bread", "sad bread", "warm and sad words", "words"),
+    ((0,), (0, 1), (1,), (), (0,), (1,), (0, 1), ()),
+    ("warm", "sad"),
+)
 PAIRS = (tuple((text, "and this") for text in (*GOOD, *BAD)), (1,) * 4 + (0,) * 4, ("bad", "good"))
 
 
@@ -35,6 +40,7 @@ def sample_of(texts, labels, names):
         revision="1",
         label_names=names,
         counts={name: {} for name in SPLITS},
+        class_counts=class_counts(labels, names),
         drawn_from={},
         n_source_rows=len(texts),
         duplicates_dropped={},
@@ -42,6 +48,13 @@ def sample_of(texts, labels, names):
         digest=rows_digest(names, splits),
     )
     return Sample("planted", card, splits)
+
+
+def class_counts(labels, names):
+    if not isinstance(labels[0], tuple):
+        return None
+    own = {name: sum(index in one for one in labels) for index, name in enumerate(names)}
+    return dict.fromkeys(SPLITS, own)
 
 
 @pytest.fixture
@@ -90,6 +103,23 @@ def test_scores_are_learned_too(runner_of, recipe):
     assert result.score > 0.9
     assert result.accuracy is None
     assert result.loss < np.var(SCORES[1])
+
+
+@pytest.mark.parametrize("recipe", [PROBE, TFIDF])
+def test_each_class_of_a_text_is_learned_by_itself(runner_of, recipe):
+    sample = sample_of(*SETS)
+    result = run(runner_of(sample), sample, recipe, metric="micro_f1")
+    assert (result.predictions, result.score) == (SETS[1], 1.0)
+    assert (result.accuracy, result.balanced_accuracy) == (None, None)
+    assert 0 < result.loss < np.log(2)
+    assert result.n_trainable_parameters % 2 == 0
+
+
+def test_a_class_that_a_linear_model_cannot_learn_is_named(runner_of):
+    labels = ((0,), (0, 1), (0,), (), (0,), (), (0,), ())
+    sample = sample_of(SETS[0], labels, SETS[2])
+    with pytest.raises(DataError, match="two training texts with each class and two without it, and 'sad' has fewer"):
+        run(runner_of(sample), sample, TFIDF, metric="micro_f1")
 
 
 def test_a_probe_does_not_see_what_earlier_fits_did_to_the_encoder(runner_of):

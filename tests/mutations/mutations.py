@@ -235,6 +235,20 @@ MUTATIONS = [
         "labels 2 and 10 change places",
     ),
     Mutation(
+        "train/objective.py",
+        'reduction="none").mean(-1)',
+        'reduction="none").sum(-1)',
+        ("train/test_fits_of_label_sets.py",),
+        "the loss of several classes grows with their number",
+    ),
+    Mutation(
+        "metrics.py",
+        "max((max(one) + 1 for labels in columns for one in labels if one), default=2)",
+        "max((max(one) + 1 for one in columns[0] if one), default=2)",
+        ("test_metrics.py",),
+        "predictions of a class that no text has are out of bounds",
+    ),
+    Mutation(
         "data/glue.py",
         '("unacceptable", "acceptable")',
         '("acceptable", "unacceptable")',

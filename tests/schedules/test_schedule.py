@@ -93,7 +93,7 @@ def test_a_value_replaced_anywhere_gives_a_schedule_or_a_schedule_error(path: tu
 
 
 def without_notes(schedule: Schedule) -> Schedule:
-    provenance = schedule.provenance.model_copy(update={"assumed": None, "movement": None})
+    provenance = schedule.provenance.model_copy(update={"assumed": None, "movement": None, "n_steps": None})
     return schedule.model_copy(update={"provenance": provenance})
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from finetune_alf.metrics import PROBLEM_TYPES, metrics_for, sample_metric
+from finetune_alf.metrics import metrics_for, sample_metric
 
-METRICS = {name: sample_metric(name, 3) for name in PROBLEM_TYPES}
 CLASSES, SCORES = metrics_for("classification"), metrics_for("regression")
+METRICS = {name: sample_metric(name, 3) for name in (*CLASSES, *SCORES)}
 LABELS = {**dict.fromkeys(CLASSES, st.integers(0, 2)), **dict.fromkeys(SCORES, st.integers(-6, 6).map(lambda n: n / 2))}
 NOT_MEANS = [name for name in METRICS if METRICS[name].is_correct is None]
 

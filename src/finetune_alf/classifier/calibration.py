@@ -1,10 +1,12 @@
 """Calibration: the temperature of a classifier's probabilities, and how far they are from what comes true. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from finetune_alf.metrics import ProblemType
 from finetune_alf.spec import Spec
 
 N_BINS = 15
@@ -37,11 +39,31 @@ class Calibration(Spec):
     bins_after: tuple[Bin, ...]
 
 
+def _each_class(logits: NDArray[np.float64], labels: Sequence[Any]) -> tuple[NDArray[np.float64], Sequence[Any]]:
+    """Return a decision between no and yes for each text and class."""
+    yes = logits.ravel()
+    has_class = [int(index in own) for own in labels for index in range(logits.shape[1])]
+    return np.stack([np.zeros_like(yes), yes], axis=1), has_class
+
+
+_DECISIONS: Mapping[ProblemType, Callable[..., tuple[NDArray[np.float64], Sequence[Any]]]] = {
+    "classification": lambda logits, labels: (logits, labels),
+    "multi_label": _each_class,
+}
+"""The decisions that logits and labels are about, as logits (n, options) and the right options: one for each text, or
+for each of its classes."""
+
+
 def calibration_of(
-    temperature: float, logits: NDArray[np.float64], labels: Sequence[float], measured_on: str
+    temperature: float,
+    logits: NDArray[np.float64],
+    labels: Sequence[Any],
+    measured_on: str,
+    problem_type: ProblemType = "classification",
 ) -> Calibration:
     """Return how a temperature changes the calibration on a split, from its logits (n, classes) and labels."""
-    before, after = (reliability(softmax(logits / t), labels) for t in (1.0, temperature))
+    logits, right = _DECISIONS[problem_type](logits, labels)
+    before, after = (reliability(softmax(logits / t), right) for t in (1.0, temperature))
     return Calibration(
         temperature=temperature,
         n_texts=len(labels),
@@ -53,18 +75,22 @@ def calibration_of(
     )
 
 
-def best_temperature(logits: NDArray[np.float64], labels: Sequence[float]) -> float:
+def best_temperature(
+    logits: NDArray[np.float64], labels: Sequence[Any], problem_type: ProblemType = "classification"
+) -> float:
     """Return the temperature of the lowest cross-entropy, from logits (n, classes).
 
-    The targets are smoothed as in Platt 1999, "Probabilistic Outputs for Support Vector Machines": where every text is
-    predicted right no finite temperature would be the best.
+    Where a text can have several classes it is the binary one, a mean over texts and classes. The targets are smoothed
+    as in Platt 1999, "Probabilistic Outputs for Support Vector Machines": where every text is predicted right no finite
+    temperature would be the best.
     """
     from scipy.optimize import minimize_scalar
 
-    n, n_classes = logits.shape
+    logits, right = _DECISIONS[problem_type](logits, labels)
+    n, n_options = logits.shape
     smoothing = 1 / (n + 2)
-    targets = np.full((n, n_classes), smoothing / n_classes)
-    targets[np.arange(n), np.asarray(labels, dtype=int)] += 1 - smoothing
+    targets = np.full((n, n_options), smoothing / n_options)
+    targets[np.arange(n), np.asarray(right, dtype=int)] += 1 - smoothing
 
     def cross_entropy(log_temperature: float) -> float:
         return float(-(targets * _log_softmax(logits / np.exp(log_temperature))).sum(1).mean())
@@ -92,6 +118,18 @@ def calibration_error(bins: Sequence[Bin]) -> float:
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return probabilities, (n, classes)."""
     return np.exp(_log_softmax(logits))
+
+
+def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probability of each class by itself, (n, classes)."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -logits)))
+
+
+PROBABILITIES: Mapping[ProblemType, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "classification": softmax,
+    "multi_label": sigmoid,
+}
+"""How logits become probabilities."""
 
 
 def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from finetune_alf.classifier.calibration import softmax
+from finetune_alf.classifier.calibration import PROBABILITIES
 from finetune_alf.classifier.probe import Probe
 from finetune_alf.classifier.threads import computed
 from finetune_alf.compute import Precision
+from finetune_alf.data.readers.format import LABEL_SEPARATOR
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.tokens import Texts
 from finetune_alf.jobs.linear import token_features
+from finetune_alf.metrics import ProblemType
 from finetune_alf.recipe.recipe import Pooling, Truncation
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.forward.inference import CPU_TOKENS, inference_batches, inference_forward
@@ -24,6 +26,9 @@ Report = Callable[[float], None]
 """Is given the part of the texts that is done, from 0 to 1."""
 
 BatchLogits = Callable[[Sequence[int]], NDArray[Any]]
+
+THRESHOLD = 0.5
+"""Where a text can have several classes it is given those of a higher probability."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +43,8 @@ class Classifier:
     temperature: float = 1.0
     probe: Probe | None = None
     truncation: Truncation = "head"
+    problem_type: ProblemType = "classification"
+    label_separator: str = LABEL_SEPARATOR
 
     def probabilities(self, texts: Texts, batch: int = EVALUATION_BATCH) -> NDArray[np.float64]:
         """Return the calibrated probabilities of texts or pairs, (n, classes).
@@ -58,7 +65,7 @@ class Classifier:
         self, tokens: TokenTable, batch: int = EVALUATION_BATCH, report: Report = lambda done: None
     ) -> NDArray[np.float64]:
         """Return the calibrated probabilities of these texts, (n, classes); `report` is given the part that is done."""
-        return softmax(self.logits_of(tokens, batch, report) / self.temperature)
+        return PROBABILITIES[self.problem_type](self.logits_of(tokens, batch, report) / self.temperature)
 
     def logits_of(
         self, tokens: TokenTable, batch: int = EVALUATION_BATCH, report: Report = lambda done: None
@@ -92,5 +99,21 @@ class Classifier:
         return device
 
     def names(self, probabilities: NDArray[np.float64]) -> Sequence[str]:
-        """Return the name of the most probable class of each row."""
+        """Return the name of the most probable class of each row, or of all that are more likely than not."""
+        if self.problem_type == "multi_label":
+            return [self._joined(row) for row in probabilities > THRESHOLD]
         return [self.label_names[index] for index in probabilities.argmax(1)]
+
+    def answers(self, probabilities: NDArray[np.float64]) -> list[tuple[object, ...]]:
+        """Return the name of each row, the probability of that, and those of all classes.
+
+        Where a text can have several classes, each is taken by itself.
+        """
+        own = probabilities.max(1, initial=0.0)
+        if self.problem_type == "multi_label":
+            own = np.maximum(probabilities, 1 - probabilities).prod(1)
+        rows = zip(self.names(probabilities), own.tolist(), probabilities.tolist(), strict=True)
+        return [(name, probability, *row) for name, probability, row in rows]
+
+    def _joined(self, has_class: NDArray[np.bool_]) -> str:
+        return self.label_separator.join(self.label_names[index] for index in np.flatnonzero(has_class))

@@ -1,5 +1,6 @@
 """The folder of a classifier: model.safetensors, config, tokenizer, classifier.json; a probe adds its own tensors."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from finetune_alf.encoder.save import save_classifier
 from finetune_alf.encoder.spec import FolderEncoder
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import replace_folder, write_json
+from finetune_alf.metrics import ProblemType
+
+PIPELINE_TYPES: Mapping[ProblemType, str | None] = {"classification": None, "multi_label": "multi_label_classification"}
+"""`problem_type` of a saved config: without one, transformers takes classes as one of several."""
 
 
 def check_can_be_saved(encoder: Encoder) -> None:
@@ -33,7 +38,14 @@ def write_folder(folder: Path, classifier: Classifier, **facts: Any) -> Classifi
     encoder = classifier.encoder
     check_can_be_saved(encoder)
     with replace_folder(folder) as temporary:
-        save_classifier(encoder, temporary, classifier.label_names, classifier.max_tokens, classifier.truncation)
+        save_classifier(
+            encoder,
+            temporary,
+            classifier.label_names,
+            classifier.max_tokens,
+            classifier.truncation,
+            PIPELINE_TYPES[classifier.problem_type],
+        )
         if classifier.probe is not None:
             save_probe(classifier.probe, temporary / PROBE_FILE)
         record = ClassifierRecord(
@@ -43,6 +55,8 @@ def write_folder(folder: Path, classifier: Classifier, **facts: Any) -> Classifi
             pooling=classifier.pooling,
             precision=classifier.precision,
             truncation=classifier.truncation,
+            problem_type=classifier.problem_type,
+            label_separator=classifier.label_separator,
             digests=tensor_digests(temporary),
             **facts,
         )
@@ -78,6 +92,8 @@ def load_classifier(folder: Path, device: str = "cpu", precision: Precision | No
         record.calibration.temperature,
         probe,
         record.truncation,
+        record.problem_type,
+        record.label_separator,
     )
 
 

@@ -75,10 +75,7 @@ def labelled(
             texts[index] = read_text(text, parts, where)
     tokens = classifier.tokens(list(texts.values()))
     probabilities = classifier.probabilities_of(tokens, report=report)
-    names = classifier.names(probabilities)
-    added: dict[int, Row] = {
-        index: (name, max(row), *row) for index, name, row in zip(texts, names, probabilities.tolist(), strict=True)
-    }
+    added: dict[int, Row] = dict(zip(texts, classifier.answers(probabilities), strict=True))
     nothing = (None,) * (2 + len(classifier.label_names))
     rows = [(*values, *added.get(index, nothing)) for index, (_, values) in enumerate(found)]
     n_full = int((tokens.lengths >= classifier.max_tokens).sum())

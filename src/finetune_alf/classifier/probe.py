@@ -28,8 +28,8 @@ class Probe:
 
 def probe_of(model: LinearModel) -> Probe:
     """Return the tensors of a fitted linear model on dense features; of two classes the first has logit 0."""
-    scaled, linear = model.pipeline["scaled"], model.pipeline["linear"]
-    weights, bias = linear.coef_.astype(np.float64), linear.intercept_.astype(np.float64)
+    scaled = model.pipeline["scaled"]
+    weights, bias = (part.astype(np.float64) for part in model.weights)
     if len(weights) == 1:
         weights, bias = np.vstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
     return Probe(scaled.mean_.astype(np.float64), scaled.scale_.astype(np.float64), weights, bias)

@@ -7,11 +7,13 @@ from pydantic import ValidationError
 
 from finetune_alf.classifier.calibration import Calibration
 from finetune_alf.compute import Precision
+from finetune_alf.data.readers.format import LABEL_SEPARATOR
 from finetune_alf.data.spec import TrainOn
 from finetune_alf.data.text_columns import TextColumns
 from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import file_digest, os_error_reason
+from finetune_alf.metrics import ProblemType
 from finetune_alf.recipe import AnyRecipe
 from finetune_alf.recipe.recipe import Pooling, Truncation
 from finetune_alf.spec import ADDED_LATER, Spec, first_fault
@@ -27,6 +29,7 @@ class ClassifierRecord(Spec):
     `fit` is the digest of all that its fit depends on, `digests` those of its files of tensors, by name. `encoder` is
     the identity of the encoder that it was trained from, `sample` the digest of the sample, and `train_on` says whether
     the classifier has seen all of that but its test texts, and more of its source. `text` are the source's columns.
+    `label_separator` is put between the classes of a text that can have several.
     """
 
     format: Literal[1] = 1
@@ -45,6 +48,8 @@ class ClassifierRecord(Spec):
     train_on: Annotated[TrainOn, ADDED_LATER] = "train"
     truncation: Annotated[Truncation, ADDED_LATER] = "head"
     text: TextColumns | None = None
+    problem_type: Annotated[ProblemType, ADDED_LATER] = "classification"
+    label_separator: Annotated[str, ADDED_LATER] = LABEL_SEPARATOR
 
     @property
     def is_pipeline(self) -> bool:

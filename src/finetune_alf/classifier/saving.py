@@ -9,6 +9,7 @@ from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.folder import write_folder
 from finetune_alf.classifier.probe import Probe, probe_of
 from finetune_alf.compute import Compute
+from finetune_alf.data.readers.format import LABEL_SEPARATOR
 from finetune_alf.data.sample import Sample
 from finetune_alf.data.spec import text_columns_of
 from finetune_alf.errors import DataError
@@ -73,6 +74,8 @@ class SavingRunner(FitRunner):
             job.precision,
             probe=probe,
             truncation=recipe.truncation,
+            problem_type=sample.card.problem_type,
+            label_separator=str(sample.card.source.get("label_separator", LABEL_SEPARATOR)),
         )
         write_folder(
             self.saving.folder,
@@ -93,9 +96,10 @@ def _calibration(
 ) -> Calibration:
     """Return the temperature that is best on the validation split, unless there is one, and what it does on another."""
     validation, measured = sample.nonempty_split("validation"), sample.nonempty_split(measured_on)
+    kind = classifier.problem_type
     temperature = (
         on_all.temperature
         if on_all
-        else best_temperature(classifier.logits(validation.texts, batch), validation.labels)
+        else best_temperature(classifier.logits(validation.texts, batch), validation.labels, kind)
     )
-    return calibration_of(temperature, classifier.logits(measured.texts, batch), measured.labels, measured_on)
+    return calibration_of(temperature, classifier.logits(measured.texts, batch), measured.labels, measured_on, kind)

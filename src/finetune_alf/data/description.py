@@ -31,6 +31,8 @@ def _left_out(name: str, labelled: LabelledRows, unique: UniqueRows) -> Iterator
     if labelled.n_left_out:
         classes = ", ".join(f"{label} {n}" for label, n in labelled.n_left_out.items())
         yield f"{name}: left out by `labels`: {classes}."
+    if n_without := sum(not names for split in labelled.rows.splits.values() for names in split.sets or ()):
+        yield f"{name}: {n_without} of {labelled.rows.n_rows} rows have no class."
     if unique.conflicts:
         texts = "1 text has" if len(unique.conflicts) == 1 else f"{len(unique.conflicts)} texts have"
         yield f"{name}: {texts} more than one label; the first one counts, such as at {unique.conflicts[0]}."
@@ -48,7 +50,8 @@ def _uneven(name: str, counts: Mapping[str, int]) -> Iterator[str]:
 
 def _table(card: Card, in_source: Mapping[str, int]) -> Iterator[str]:
     rows = [["class", "source", *SPLITS]]
-    columns = [in_source, *(card.counts[split] for split in SPLITS)]
+    counts = card.class_counts or card.counts
+    columns = [in_source, *(counts[split] for split in SPLITS)]
     rows += [[label, *(str(column[label]) for column in columns)] for label in card.label_names[:MAX_CLASSES]]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     for first, *others in rows:

@@ -58,13 +58,10 @@ class _Search:
             elif key not in self.seen:
                 self.seen[key] = split, index
                 self.kept[name].append(index)
-            elif _label(*self.seen[key]) != _label(split, index):
+            else:
                 first, at = self.seen[key]
-                self.conflicts[key] = first.location(at)
-
-
-def _label(split: SplitRows, index: int) -> str | float:
-    return split.labels[index] if split.scores is None else split.scores[index]
+                if first.values[at] != split.values[index]:
+                    self.conflicts[key] = first.location(at)
 
 
 def _key(text: Text) -> bytes | None:

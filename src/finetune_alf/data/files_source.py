@@ -32,7 +32,7 @@ class FileRows:
         digests = {name: file_digest(path) for name, path in paths.items()}
         _check_distinct(paths, digests)
         revision = " ".join(f"{name}=sha256:{value}" for name, value in digests.items())
-        return SourceRows(splits, ordered_names(splits["train"].labels), revision)
+        return SourceRows(splits, ordered_names(list(splits["train"].class_names)), revision)
 
     def _read(self, paths: Mapping[str, Path]) -> dict[str, SplitRows]:
         faults = Faults()
@@ -47,6 +47,7 @@ class FileRows:
                     on_empty=self.on_empty,
                     faults=faults,
                     form=self.spec,
+                    label_separator=self.spec.label_separator,
                 )
         faults.check()
         return splits

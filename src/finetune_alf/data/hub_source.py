@@ -15,6 +15,7 @@ from finetune_alf.data.rows import (
     Text,
     label_name,
     label_score,
+    label_set,
     ordered_names,
 )
 from finetune_alf.data.spec import HubSource
@@ -79,7 +80,7 @@ class HubRows:
                 )
         if self.problem_type == "classification" and _class_names(data.splits[names["train"]], self.spec.label) is None:
             labelled = whole_numbers(labelled)
-        used = {label for split in labelled.values() for label in split.labels}
+        used = {label for split in labelled.values() for label in split.class_names}
         return SourceRows(labelled, self._label_names(data.splits[names["train"]], used), data.commit)
 
     def _split_names(self, data: HubData) -> dict[str, str]:
@@ -100,7 +101,8 @@ class HubRows:
         columns = columns_of(self.spec.text)
         check_columns(origin, (*columns, self.spec.label), rows.column_names)
         values = list(rows[self.spec.label])
-        kept = _labelled(values, _class_names(rows, self.spec.label) is not None)
+        names = _class_names(rows, self.spec.label)
+        kept = _LABELLED[self.problem_type](values, names is not None)
         if len(kept) < len(values):
             rows = rows.select(kept)
         texts = rows[columns[0]] if len(columns) == 1 else TextRows(self.spec.text, [rows[name] for name in columns])
@@ -108,14 +110,11 @@ class HubRows:
         if self.problem_type == "regression":
             scores = [label_score(values[index], f"{origin} row {index + 1}") for index in kept]
             return SplitRows(texts, [SINGLE_CLASS] * len(kept), origin, numbers, " row ", scores)
-        labels = self._labels([values[index] for index in kept], rows, origin)
+        if self.problem_type == "multi_label":
+            sets = [label_set(_named(values[index], names), self.spec.label_separator, origin) for index in kept]
+            return SplitRows(texts, [SINGLE_CLASS] * len(kept), origin, numbers, " row ", sets=sets)
+        labels = [label_name(_named(values[index], names), origin) for index in kept]
         return SplitRows(texts, labels, origin, numbers, " row ")
-
-    def _labels(self, values: Sequence[Any], rows: Any, origin: str) -> list[str]:
-        names = _class_names(rows, self.spec.label)
-        if names is not None:
-            return [names[value] for value in values]
-        return [label_name(value, origin) for value in values]
 
     def _label_names(self, train: Any, used: set[str]) -> tuple[str, ...]:
         names = None if self.problem_type == "regression" else _class_names(train, self.spec.label)
@@ -147,14 +146,34 @@ class TextRows(Sequence[Text]):
 
 
 def _class_names(rows: Any, label: str) -> list[str] | None:
-    names = getattr(rows.features[label], "names", None)
+    """Return the names of a column of classes, or of lists of them; None where these have no names."""
+    feature = rows.features[label]
+    names = getattr(getattr(feature, "feature", feature), "names", None)
     return None if names is None else list(names)
+
+
+def _named(value: Any, names: Sequence[str] | None) -> Any:
+    if names is None:
+        return value
+    return [names[one] for one in value] if isinstance(value, list) else names[value]
 
 
 def _labelled(values: Sequence[Any], is_class_label: bool) -> list[int]:
     """Return the indices of rows with a label; -1 is a missing ClassLabel, but can be a label of an integer column."""
-    is_missing = is_class_label or set(values) <= {-1, None}
+    is_missing = is_class_label or all(value in (-1, None) for value in values)
     return [index for index, value in enumerate(values) if value is not None and not (is_missing and value == -1)]
+
+
+def _with_list(values: Sequence[Any], _: bool) -> list[int]:
+    return [index for index, value in enumerate(values) if value is not None]
+
+
+_LABELLED: Mapping[ProblemType, Callable[[Sequence[Any], bool], list[int]]] = {
+    "classification": _labelled,
+    "multi_label": _with_list,
+    "regression": _labelled,
+}
+"""Which rows have a label."""
 
 
 def _download_error(spec: HubSource, error: Exception) -> DataError:

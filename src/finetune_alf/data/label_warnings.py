@@ -5,6 +5,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
+from finetune_alf.data.sample import Card
+
 RARE = 10
 """Classes with fewer rows than this give a warning."""
 
@@ -22,6 +24,17 @@ def label_warnings(counts: Counts) -> Iterator[str]:
     yield from _unlabelled(counts)
     yield from _numbers(counts)
     yield from _rare(counts)
+
+
+def unlearnable_classes(card: Card) -> Iterator[str]:
+    """Yield a text where rows can have several classes, and the training split has no row of some."""
+    missing = [name for name, n in (card.class_counts or {}).get("train", {}).items() if not n]
+    if missing:
+        yield (
+            f"No training text is of {', '.join(map(repr, missing[:MAX_LISTED]))}"
+            f"{f' and {len(missing) - MAX_LISTED} more classes' if len(missing) > MAX_LISTED else ''}, so that no fit "
+            "can learn them. Raise n_train, or leave them out with `labels: {drop: [...]}` of the sample."
+        )
 
 
 def _variants(counts: Counts) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Class names of a source: whole numbers as integers, then what `labels` of the sample joins or leaves out."""
+"""Class names of a source: whole numbers as integers, then what `labels` of the sample joins or leaves out.
+
+A class that is left out takes its rows with it; where a row can have several, it keeps the others.
+"""
 
 import re
 from collections import Counter
@@ -37,13 +40,13 @@ def apply_labels(rows: SourceRows, spec: LabelsSpec) -> LabelledRows:
 
 def class_counts(rows: SourceRows) -> dict[str, int]:
     """Return the rows of each class over all splits, in the order of the classes."""
-    counts = Counter(label for split in rows.splits.values() for label in split.labels)
+    counts = Counter(name for split in rows.splits.values() for name in split.class_names)
     return {name: counts[name] for name in (*rows.label_names, *sorted(set(counts) - set(rows.label_names)))}
 
 
 def whole_numbers(splits: Mapping[str, SplitRows]) -> dict[str, SplitRows]:
     """Return splits whose labels 1.0 and 1 are both 1, where every label is an integer or written like one."""
-    names = {label for split in splits.values() for label in split.labels}
+    names = {name for split in splits.values() for name in split.class_names}
     if not all(re.fullmatch(r"-?\d{1,18}(\.0*)?", name) for name in names):
         return dict(splits)
     integers = {name: str(int(name.partition(".")[0])) for name in names if "." in name}
@@ -60,6 +63,8 @@ def _renamed(rows: SourceRows, names: Mapping[str, str]) -> SourceRows:
 
 
 def _with_names(split: SplitRows, names: Mapping[str, str]) -> SplitRows:
+    if split.sets is not None:
+        return replace(split, sets=[tuple(dict.fromkeys(names.get(one, one) for one in own)) for own in split.sets])
     return replace(split, labels=[names.get(label, label) for label in split.labels]) if names else split
 
 
@@ -80,6 +85,8 @@ def _without(rows: SourceRows, dropped: set[str]) -> SourceRows:
 
 
 def _selected(split: SplitRows, dropped: set[str]) -> SplitRows:
+    if split.sets is not None:
+        return replace(split, sets=[tuple(one for one in own if one not in dropped) for own in split.sets])
     indices = [index for index, label in enumerate(split.labels) if label not in dropped]
     if len(indices) == len(split.labels):
         return split

@@ -58,15 +58,16 @@ def load_any_sample(folder: Path) -> AnySample:
 
 
 def task_infos(drawn: AnySample) -> dict[str, TaskInfo]:
-    """Return the classes of each task with their training texts, and whether its rows are pairs."""
+    """Return what the labels of each task are, its classes, and whether its rows are pairs."""
     return {task: _task_info(sample) for task, sample in drawn.tasks.items()}
 
 
 def _task_info(sample: Sample) -> TaskInfo:
-    train = sample.splits["train"]
-    counts = Counter(train.labels)
-    classes = Classes({name: counts[index] for index, name in enumerate(sample.card.label_names)})
-    return TaskInfo(classes, has_pairs=not isinstance(train.texts[0], str))
+    train, card = sample.splits["train"], sample.card
+    counts = Counter(train.classes)
+    own = {name: counts[index] for index, name in enumerate(card.label_names)}
+    classes = Classes(own if card.class_counts is None else card.class_counts["train"])
+    return TaskInfo(classes, not isinstance(train.texts[0], str), can_have_several=card.problem_type == "multi_label")
 
 
 def card_of(name: str, cards: Mapping[str, Card]) -> MixtureCard:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from finetune_alf.data.description import describe
 from finetune_alf.data.draw import DrawnSplit, draw_splits
 from finetune_alf.data.duplicates import UniqueRows, drop_duplicates
-from finetune_alf.data.label_warnings import label_warnings
+from finetune_alf.data.label_warnings import label_warnings, unlearnable_classes
 from finetune_alf.data.labels import apply_labels, class_counts
 from finetune_alf.data.mixture import MixtureCard, card_of
 from finetune_alf.data.rows import SINGLE_CLASS, SourceRows
@@ -81,9 +81,11 @@ def draw_sample(name: str, spec: SampleSpec, rows: SourceRows, log: Log = logger
             logger.warning("%s: %s", name, text)
     unique = drop_duplicates(rows, spec.on_empty)
     labels = {source: split.labels for source, split in rows.splits.items()}
-    drawn = draw_splits(labels, unique.kept, rows.label_names, spec)
+    drawn = draw_splits(labels, unique.kept, rows.drawn_by, spec)
     splits = {split: read_split(rows, part) for split, part in drawn.items()}
     card = _card(name, spec, rows, unique, drawn, splits)
+    for text in unlearnable_classes(card):
+        logger.warning("%s: %s", name, text)
     for line in describe(card, labelled, unique):
         log(line)
     return Sample(name, card, splits)
@@ -96,6 +98,9 @@ def read_split(rows: SourceRows, part: DrawnSplit) -> Split:
     if source.scores is not None:
         return Split(texts, tuple(source.scores[index] for index in part.indices))
     class_indices = {name: index for index, name in enumerate(rows.label_names)}
+    if source.sets is not None:
+        own = (source.sets[index] for index in part.indices)
+        return Split(texts, tuple(tuple(sorted(class_indices[name] for name in names)) for names in own))
     return Split(texts, tuple(class_indices[source.labels[index]] for index in part.indices))
 
 
@@ -107,13 +112,15 @@ def _card(
     drawn: dict[str, DrawnSplit],
     splits: dict[str, Split],
 ) -> Card:
-    names = rows.label_names if spec.problem_type == "classification" else ()
+    names = () if spec.problem_type == "regression" else rows.label_names
+    several = spec.problem_type == "multi_label"
     return Card(
         name=name,
         source=_source_of(spec),
         revision=rows.revision,
         label_names=names,
-        counts={split: counts_of(part, names) for split, part in splits.items()},
+        counts={split: counts_of(part, () if several else names) for split, part in splits.items()},
+        class_counts={split: class_counts_of(part, names) for split, part in splits.items()} if several else None,
         drawn_from={split: part.source_split for split, part in drawn.items()},
         n_source_rows=rows.n_rows,
         duplicates_dropped=dict(unique.n_dropped),
@@ -131,8 +138,14 @@ def _source_of(spec: SampleSpec) -> dict[str, JsonValue]:
 
 
 def counts_of(split: Split, label_names: tuple[str, ...]) -> dict[str, int]:
-    """Return the rows of a split by label name; for regression their number."""
+    """Return the rows of a split by label name; without names their number."""
     if not label_names:
         return {SINGLE_CLASS: len(split.labels)}
     counts = Counter(split.labels)
+    return {name: counts[index] for index, name in enumerate(label_names)}
+
+
+def class_counts_of(split: Split, label_names: tuple[str, ...]) -> dict[str, int]:
+    """Return how many rows of a split have each class, where a row can have several."""
+    counts = Counter(index for label in split.labels if isinstance(label, tuple) for index in label)
     return {name: counts[index] for index, name in enumerate(label_names)}

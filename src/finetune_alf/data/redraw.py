@@ -14,7 +14,7 @@ from finetune_alf.seeds import child_seed
 POOL = ("train", "validation", "confirmation")
 """The splits whose rows are drawn from."""
 
-Row = tuple[Text, float]
+Row = tuple[Text, Any]
 
 
 def redraw(sample: Sample, n_train: int, n_validation: int, n_confirmation: int, seed: int) -> Sample:
@@ -23,8 +23,13 @@ def redraw(sample: Sample, n_train: int, n_validation: int, n_confirmation: int,
     Classes take turns in one random order of each, so that every split has as many rows of each class as it can.
     Validation and confirmation come first: they do not depend on `n_train`, and the training split of a smaller
     `n_train` is the beginning of that of a larger one. Raises DataError, with the largest possible number, when there
-    are too few rows.
+    are too few rows, or rows have several classes.
     """
+    if sample.card.problem_type == "multi_label":
+        raise DataError(
+            f"The rows of sample {sample.name} have several classes each, and another draw takes turns among classes. "
+            "Use a sample with one class a row."
+        )
     names = sample.card.label_names
     if n_train < max(len(names), 1):
         raise DataError(
@@ -55,7 +60,8 @@ def _pool(sample: Sample) -> dict[str, list[Row]]:
     names = sample.card.label_names
     rows: dict[str, list[Row]] = {name: [] for name in names or (SINGLE_CLASS,)}
     for split in POOL:
-        for text, label in zip(sample.splits[split].texts, sample.splits[split].labels, strict=True):
+        labels: Sequence[Any] = sample.splits[split].labels
+        for text, label in zip(sample.splits[split].texts, labels, strict=True):
             rows[names[int(label)] if names else SINGLE_CLASS].append((text, label))
     return rows
 

@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from finetune_alf.errors import DataError, RowError
 
@@ -12,14 +13,15 @@ SOURCE_SPLITS = ("train", "validation", "test")
 """The splits that a source can have; a text in two of them is kept in the earlier one."""
 
 SINGLE_CLASS = "rows"
-"""The class of every row of a regression task, under which rows are counted."""
+"""The class of every row of a regression task, under which rows are counted, and of all that are not drawn by class."""
 
 
 @dataclass(frozen=True)
 class SplitRows:
     """One split of a source; `texts` may read its items from disk one by one.
 
-    `labels` are class names. Rows of a regression task have their labels in `scores`, and all are of SINGLE_CLASS.
+    `labels` are class names. Rows of a regression task have their labels in `scores`, rows that can have several
+    classes in `sets`: these are all of SINGLE_CLASS.
     """
 
     texts: Sequence[Text]
@@ -31,6 +33,19 @@ class SplitRows:
     scores: Sequence[float] | None = None
     n_empty: int = 0
     """Rows without a text or label, which were left out."""
+    sets: Sequence[tuple[str, ...]] | None = None
+
+    @property
+    def values(self) -> Sequence[str] | Sequence[float] | Sequence[tuple[str, ...]]:
+        """The label of each row: a class, a score, or several classes."""
+        if self.sets is not None:
+            return self.sets
+        return self.labels if self.scores is None else self.scores
+
+    @property
+    def class_names(self) -> Iterator[str]:
+        """The class of each row, or each of its classes, row by row."""
+        return iter(self.labels) if self.sets is None else chain.from_iterable(self.sets)
 
     def location(self, index: int) -> str:
         """Return the location of a row, such as `file:line`."""
@@ -45,6 +60,11 @@ class SourceRows:
     label_names: tuple[str, ...]
     revision: str
     """The hub's commit, or the SHA-256 of the files."""
+
+    @property
+    def drawn_by(self) -> tuple[str, ...]:
+        """The classes that a split has its share of: all, or SINGLE_CLASS where a row can have several."""
+        return self.label_names if self.splits["train"].sets is None else (SINGLE_CLASS,)
 
     @property
     def n_rows(self) -> int:
@@ -70,7 +90,28 @@ def label_name(value: object, location: str) -> str:
         way_out = (
             "Set `problem_type: regression` of the sample where labels are numbers, or use another column as label."
         )
+    if isinstance(value, list):
+        way_out = "Set `problem_type: multi_label` of the sample where a row can have several classes."
     raise RowError(location, f"the label must be an integer or a string, but got {value!r}", way_out)
+
+
+def label_set(value: object, separator: str, location: str) -> tuple[str, ...]:
+    """Return the class names of a label that is a list, or a string of names with a separator; () for an empty one.
+
+    Raises RowError for others, and for a name with the separator in it.
+    """
+    parts = [part for part in value.split(separator) if part.strip()] if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        parts = [value]
+    names = [label_name(part.strip() if isinstance(part, str) else part, location) for part in parts]
+    for name in names:
+        if separator in name:
+            raise RowError(
+                location,
+                f"a class must not contain the separator {separator!r}, but got {name!r}",
+                "Set `label_separator` of the source to what no class contains.",
+            )
+    return tuple(dict.fromkeys(names))
 
 
 def label_score(value: object, location: str) -> float:
@@ -97,7 +138,10 @@ def ordered_names(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_labels(rows: SourceRows) -> None:
-    """Raise DataError unless every split has the same two or more classes, or train has two different scores."""
+    """Raise DataError unless every split has the same two or more classes, or train has two different scores.
+
+    Where rows can have several classes, those of the other splits must be among those of train.
+    """
     train = rows.splits["train"]
     if train.scores is not None:
         if len(set(train.scores)) < 2:
@@ -106,14 +150,20 @@ def check_labels(rows: SourceRows) -> None:
                 "Use another column as label."
             )
         return
-    names = set(train.labels)
+    names = set(train.class_names)
     if len(names) < 2:
         raise DataError(
-            f"{train.origin}: must have at least two classes, but got only {listed(names)}. "
+            f"{train.origin}: must have at least two classes, but got only {listed(names) or 'rows without any'}. "
             "Add rows of another class, or use another column as label."
         )
     for split in rows.splits.values():
-        _check_same(split, names, train.origin)
+        if split.sets is None:
+            _check_same(split, names, train.origin)
+        elif unknown := set(split.class_names) - names:
+            raise DataError(
+                f"{split.origin}: must have classes of {train.origin} ({listed(names)}), but got {listed(unknown)}. "
+                "Leave them out with `labels: {drop: ...}`, or leave the split out; it is then drawn from the others."
+            )
 
 
 def _check_same(split: SplitRows, names: set[str], train: str) -> None:

@@ -10,6 +10,7 @@ from pydantic import JsonValue, ValidationError
 from finetune_alf.data.rows import Text
 from finetune_alf.errors import DataError
 from finetune_alf.files import digest, os_error_reason, replace_folder, write_bytes, write_json
+from finetune_alf.metrics import Label, ProblemType
 from finetune_alf.paths import command_in
 from finetune_alf.spec import Spec, first_fault
 
@@ -21,11 +22,17 @@ _REPAIR = "Run the prepare stage again."
 class Split:
     """The rows of one split: texts or pairs, and their labels.
 
-    A label is an index into the card's label names, or a score if the card has no label names.
+    A label is an index into the card's label names, several of them in order where rows can have several classes, or a
+    score if the card has no label names.
     """
 
     texts: tuple[Text, ...]
-    labels: tuple[int, ...] | tuple[float, ...]
+    labels: tuple[int, ...] | tuple[float, ...] | tuple[tuple[int, ...], ...]
+
+    @property
+    def classes(self) -> list[int]:
+        """The class of each row, where each has one."""
+        return [int(label) for label in self.labels if not isinstance(label, tuple)]
 
 
 class Card(Spec):
@@ -38,7 +45,9 @@ class Card(Spec):
     label_names: tuple[str, ...]
     """The classes in the order of their indices; empty for regression."""
     counts: dict[str, dict[str, int]]
-    """Rows by split and label name; for regression by split and `rows`."""
+    """Rows by split and label name; by split and `rows` for regression, and where a row can have several classes."""
+    class_counts: dict[str, dict[str, int]] | None = None
+    """Rows of each class by split, where a row can have several classes or none."""
     drawn_from: dict[str, str]
     """The source split that each split was drawn from."""
     n_source_rows: int
@@ -47,6 +56,13 @@ class Card(Spec):
     seed: int
     digest: str
     """SHA-256 of every row of every split in order: text or pair, label name or score."""
+
+    @property
+    def problem_type(self) -> ProblemType:
+        """What the labels are."""
+        if self.class_counts is not None:
+            return "multi_label"
+        return "classification" if self.label_names else "regression"
 
     @property
     def n_classes(self) -> int:
@@ -90,14 +106,15 @@ def save_sample(folder: Path, sample: Sample) -> None:
     """Write a sample's folder; equal rows give equal bytes."""
     with replace_folder(folder) as temporary:
         for name in SPLITS:
-            write_bytes(temporary / f"{name}.parquet", _parquet(sample.splits[name], sample.card.label_names))
-        write_json(temporary / "card.json", sample.card.model_dump(mode="json"))
+            write_bytes(temporary / f"{name}.parquet", _parquet(sample.splits[name], sample.card))
+        unset = {"class_counts"} if sample.card.class_counts is None else None
+        write_json(temporary / "card.json", sample.card.model_dump(mode="json", exclude=unset))
 
 
 def load_sample(folder: Path) -> Sample:
     """Read a sample; raises DataError when a file is missing or invalid, or the rows have another digest."""
     card = load_card(folder)
-    splits = {name: _read_split(folder / f"{name}.parquet", card.label_names) for name in SPLITS}
+    splits = {name: _read_split(folder / f"{name}.parquet", card) for name in SPLITS}
     found = rows_digest(card.label_names, splits)
     if found != card.digest:
         raise DataError(f"{folder}: the rows must have the card's digest {card.digest}, but got {found}. {_REPAIR}")
@@ -123,19 +140,34 @@ def _prepare(folder: Path) -> str:
     return command_in(root, "prepare", folder.name)
 
 
-def _stored_labels(labels: Sequence[float], label_names: tuple[str, ...]) -> list[Any]:
-    """Return labels as they are stored: names of classes, or scores."""
-    return [label_names[int(label)] for label in labels] if label_names else list(labels)
+def _stored_labels(labels: Sequence[Label], label_names: tuple[str, ...]) -> list[Any]:
+    """Return labels as they are stored: names of classes, lists of them, or scores."""
+    if not label_names:
+        return list(labels)
+    return [
+        [label_names[index] for index in label] if isinstance(label, tuple) else label_names[int(label)]
+        for label in labels
+    ]
 
 
-def _parquet(split: Split, label_names: tuple[str, ...]) -> bytes:
+def _read_labels(stored: Sequence[Any], card: Card) -> tuple[Any, ...]:
+    """Return labels from what is stored; raises ValueError for a name that is no class."""
+    if card.problem_type == "regression":
+        return tuple(float(label) for label in stored)
+    if card.problem_type == "multi_label":
+        return tuple(tuple(card.label_names.index(name) for name in names) for names in stored)
+    return tuple(card.label_names.index(label) for label in stored)
+
+
+def _parquet(split: Split, card: Card) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    types = {"classification": pa.string(), "multi_label": pa.list_(pa.string()), "regression": pa.float64()}
     pairs = [(text, None) if isinstance(text, str) else text for text in split.texts]
     columns: dict[str, Any] = {
         "text": pa.array([first for first, _ in pairs], pa.string()),
-        "label": pa.array(_stored_labels(split.labels, label_names), pa.string() if label_names else pa.float64()),
+        "label": pa.array(_stored_labels(split.labels, card.label_names), types[card.problem_type]),
     }
     if any(second is not None for _, second in pairs):
         columns["pair"] = pa.array([second for _, second in pairs], pa.string())
@@ -144,7 +176,7 @@ def _parquet(split: Split, label_names: tuple[str, ...]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _read_split(path: Path, label_names: tuple[str, ...]) -> Split:
+def _read_split(path: Path, card: Card) -> Split:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -154,9 +186,7 @@ def _read_split(path: Path, label_names: tuple[str, ...]) -> Split:
         texts = columns["text"]
         if "pair" in columns:
             texts = list(zip(texts, columns["pair"], strict=True))
-        if not label_names:
-            return Split(tuple(texts), tuple(float(label) for label in columns["label"]))
-        return Split(tuple(texts), tuple(label_names.index(label) for label in columns["label"]))
+        return Split(tuple(texts), _read_labels(columns["label"], card))
     except FileNotFoundError as error:
         raise DataError(f"cannot read {path}: no such file. {_REPAIR}") from error
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:

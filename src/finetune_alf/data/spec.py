@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag, TypeAdapter, model_validator
 
 from finetune_alf.data.glue import GLUE, REVISION, GlueName
-from finetune_alf.data.readers.format import Column, FileFormat
+from finetune_alf.data.readers.format import LABEL_SEPARATOR, Column, FileFormat
 from finetune_alf.data.text_columns import TextColumns, columns_of
 from finetune_alf.metrics import ProblemType
 from finetune_alf.paths import Name
@@ -26,10 +26,14 @@ class HubSource(Spec):
     label: Column
     splits: Mapping[SourceSplit, str] | None = None
     """The data set's own names of the splits; by default train, validation and test."""
+    label_separator: Annotated[str, Field(min_length=1), ADDED_LATER] = LABEL_SEPARATOR
 
 
 class FilesSource(FileFormat):
-    """CSV, TSV, JSON Lines, Parquet or text files, also compressed as `.gz`; `${VAR}` is expanded in paths only."""
+    """CSV, TSV, JSON Lines, Parquet or text files, also compressed as `.gz`; `${VAR}` is expanded in paths only.
+
+    Several classes of a row are a list, or one string with `label_separator` between them.
+    """
 
     kind: Literal["files"] = "files"
     train: Annotated[str, Field(min_length=1)]
@@ -37,6 +41,7 @@ class FilesSource(FileFormat):
     test: Annotated[str, Field(min_length=1)] | None = None
     text: TextColumns
     label: Column
+    label_separator: Annotated[str, Field(min_length=1), ADDED_LATER] = LABEL_SEPARATOR
 
 
 class MiniSource(Spec):
@@ -79,7 +84,7 @@ class LabelsSpec(Spec):
     """Which classes of a source are one, and which are left out.
 
     `map` gives classes other names, or the name of another class. Then `drop` leaves out classes, and `min_rows` those
-    with fewer rows in all splits of the source together.
+    with fewer rows in all splits of the source together; a row that can have several classes keeps the others.
     """
 
     map: dict[LabelName, LabelName] = Field(default_factory=dict)
@@ -99,9 +104,10 @@ class SampleSpec(Spec):
     """The source of a sample, the number of rows of each split, and the seed of the drawing.
 
     `problem_type` is that of the labels; a GLUE task sets it. Train, validation and confirmation have equally many rows
-    of each class (`balance: even`) or the proportions of the source (`natural`), as test always has. `all` is every row
-    that the other splits leave. `max_train_frac` limits the training split to a fraction of all rows, as in the thesis
-    (under 10 %, chapter 3). A row without text or label is an error, or left out and counted (`on_empty: drop`).
+    of each class (`balance: even`) or the proportions of the source (`natural`), as test always has. Rows that can have
+    several classes (`multi_label`) are drawn by chance alone, which is natural. `all` is every row that the other
+    splits leave. `max_train_frac` limits the training split to a fraction of all rows, as in the thesis (under 10 %,
+    chapter 3). A row without text or label is an error, or left out and counted (`on_empty: drop`).
     """
 
     source: SourceSpec
@@ -118,9 +124,14 @@ class SampleSpec(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _set_problem_type_of_glue(cls, given: Any) -> Any:
-        own = glue_problem_type(given.get("source")) if isinstance(given, Mapping) else None
-        return {"problem_type": own, **given} if own else given
+    def _set_what_follows(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        own = glue_problem_type(given.get("source"))
+        by_type: dict[str, str] = {"problem_type": own} if own else {}
+        if given.get("problem_type") == "multi_label":
+            by_type["balance"] = "natural"
+        return {**by_type, **given} if by_type else given
 
     @model_validator(mode="after")
     def _splits_include_train(self) -> Self:
@@ -140,6 +151,15 @@ class SampleSpec(Spec):
     def _labels_are_classes(self) -> Self:
         if self.problem_type == "regression" and self.labels != LabelsSpec():
             raise ValueError("labels: must be absent where problem_type is regression, since scores have no classes")
+        return self
+
+    @model_validator(mode="after")
+    def _several_classes_have_no_balance(self) -> Self:
+        if self.problem_type == "multi_label" and self.balance != "natural":
+            raise ValueError(
+                f"balance: must be natural where problem_type is multi_label, since a row counts for all of its "
+                f"classes, but got {self.balance}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -199,6 +219,16 @@ class MixtureSpec(Spec):
     """A mixture: one independently drawn sample for each task, whose names are also those of heads and scores."""
 
     tasks: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_label_a_row(self) -> Self:
+        for name, task in self.tasks.items():
+            if task.problem_type == "multi_label":
+                raise ValueError(
+                    f"tasks.{name}.problem_type: must be classification or regression in a mixture, but got "
+                    f"multi_label; a sample whose rows have several classes is fitted by itself"
+                )
+        return self
 
     @model_validator(mode="after")
     def _no_reserved_names(self) -> Self:

@@ -1,12 +1,13 @@
 """Texts and labels from the rows of a table file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from finetune_alf.data.faults import Faults
-from finetune_alf.data.readers.format import PLAIN, FileFormat
+from finetune_alf.data.readers.format import LABEL_SEPARATOR, PLAIN, FileFormat
 from finetune_alf.data.readers.table import read_table, row_separator
-from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, is_empty, label_name, label_score
+from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, is_empty, label_name, label_score, label_set
 from finetune_alf.data.spec import OnEmpty
 from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of, has_text, text_of
 from finetune_alf.errors import DataError, RowError
@@ -24,38 +25,54 @@ def read_split(
     on_empty: OnEmpty = "error",
     faults: Faults | None = None,
     form: FileFormat = PLAIN,
+    label_separator: str = LABEL_SEPARATOR,
 ) -> SplitRows:
     """Read one split from one file; bad rows go to `faults`, without which they are a DataError.
 
+    `label_separator` stands between the classes of a row that can have several, where these are one string.
+
     Raises DataError for a file that cannot be read.
     """
-    columns = columns_of(text)
-    is_regression = problem_type == "regression"
+    columns, can_have_several = columns_of(text), problem_type == "multi_label"
+    read_label, separator = _READ_LABEL[problem_type], row_separator(path)
     found = faults or Faults()
     texts: list[Text] = []
-    labels: list[str] = []
-    scores: list[float] = []
+    labels: list[Any] = []
     numbers: list[int] = []
     n_empty = 0
-    for number, values in read_table(path, (*columns, label), (label,), form=form, faults=found, label=label):
-        if on_empty == "drop" and (is_empty(values[-1]) or not has_text(text, values[:-1])):
+    for number, values in read_table(
+        path,
+        (*columns, label),
+        (label,),
+        form=form,
+        faults=found,
+        label=label,
+        can_have_several=can_have_several,
+    ):
+        has_label = values[-1] is not None if can_have_several else not is_empty(values[-1])
+        if on_empty == "drop" and not (has_label and has_text(text, values[:-1])):
             n_empty += 1
             continue
-        location = f"{path}{row_separator(path)}{number}"
+        location = f"{path}{separator}{number}"
         with found.collecting():
             whole = read_text(text, values[:-1], location)
-            one = label_score(values[-1], location) if is_regression else label_name(values[-1], location)
+            labels.append(read_label(values[-1], location, label_separator))
             texts.append(whole)
             numbers.append(number)
-            labels.append(one if isinstance(one, str) else SINGLE_CLASS)
-            if isinstance(one, float):
-                scores.append(one)
     if faults is None:
         found.check()
     if not texts and not found.errors:
         raise DataError(f"{path}: must have rows, but has none. Use another file, or leave this split out.")
-    own_scores = scores if is_regression else None
-    return SplitRows(texts, labels, str(path), numbers, row_separator(path), own_scores, n_empty)
+    fields: dict[str, Any] = {"labels": [SINGLE_CLASS] * len(texts), _FIELD[problem_type]: labels}
+    return SplitRows(texts, origin=str(path), row_numbers=numbers, separator=separator, n_empty=n_empty, **fields)
+
+
+_READ_LABEL: Mapping[ProblemType, Callable[[object, str, str], Any]] = {
+    "classification": lambda value, location, _: label_name(value, location),
+    "multi_label": lambda value, location, separator: label_set(value, separator, location),
+    "regression": lambda value, location, _: label_score(value, location),
+}
+_FIELD: Mapping[ProblemType, str] = {"classification": "labels", "multi_label": "sets", "regression": "scores"}
 
 
 def read_text(text: TextColumns, values: Sequence[object], location: str) -> Text:

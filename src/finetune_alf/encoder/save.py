@@ -31,12 +31,18 @@ def save_body(masked_lm: MaskedLanguageModel, folder: Path) -> None:
 
 
 def save_classifier(
-    encoder: Encoder, folder: Path, label_names: Sequence[str], max_tokens: int, truncation: Truncation = "head"
+    encoder: Encoder,
+    folder: Path,
+    label_names: Sequence[str],
+    max_tokens: int,
+    truncation: Truncation = "head",
+    problem_type: str | None = None,
 ) -> None:
     """Save body, head, tokenizer and the names of the classes, as transformers reads them.
 
     The tokenizer's limit is `max_tokens`, and it keeps the tail of a text if `truncation` says so. A tokenizer without
-    files is left out. Raises EncoderError for an encoder with an adapter, which transformers would not load.
+    files is left out. `problem_type` is a word of transformers. Raises EncoderError for an encoder with an adapter,
+    which transformers would not load.
     """
     from safetensors.torch import save_file
 
@@ -45,6 +51,7 @@ def save_classifier(
     config = copy.deepcopy(encoder.model.config)
     config.id2label = dict(enumerate(label_names))
     config.label2id = {name: index for index, name in enumerate(label_names)}
+    config.problem_type = problem_type
     config.architectures = [type(encoder.model).__name__]
     config.save_pretrained(folder)
     tensors = {name: each.detach().cpu().contiguous().clone() for name, each in encoder.model.named_parameters()}

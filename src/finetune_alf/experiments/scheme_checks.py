@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pydantic import TypeAdapter, ValidationError
 
 from finetune_alf.experiments.scheme_spec import AnyScheme, Schemes, encoder_rate
+from finetune_alf.metrics import LABELS
 from finetune_alf.params.checks import Disagreement, RawParams
 from finetune_alf.params.document import KeyPath
 from finetune_alf.recipe import Recipe
@@ -15,10 +16,11 @@ _SCHEMES: TypeAdapter[tuple[AnyScheme, ...]] = TypeAdapter(Schemes)
 
 
 def contrastive_on_scores(raw: RawParams, path: KeyPath, schemes: object, sample: str) -> Iterator[Disagreement]:
-    """Yield a sample whose labels are scores, where a scheme draws pairs of equal classes."""
+    """Yield a sample whose labels are no classes, where a scheme draws pairs of equal classes."""
     kinds = (each.get("kind") if isinstance(each, dict) else each for each in _listed(schemes))
-    if raw.problem_type(sample) == "regression" and "contrastive" in kinds:
-        yield path, f"must have classes for the scheme contrastive, but {sample} has scores"
+    kind = raw.problem_type(sample)
+    if kind not in (None, "classification") and "contrastive" in kinds:
+        yield path, f"must have classes for the scheme contrastive, but {sample} has {LABELS[kind]}"
 
 
 def refused_rates(raw: RawParams, schemes: object, study: str) -> Iterator[Disagreement]:

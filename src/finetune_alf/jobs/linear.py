@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from finetune_alf.compute import Precision
 from finetune_alf.compute.autocast import autocast
 from finetune_alf.data.mixture import task_infos
+from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.loader import FitLoader
-from finetune_alf.linear import LinearModel, cross_validated, smallest_class, tfidf
-from finetune_alf.metrics import accuracy, balanced_accuracy
+from finetune_alf.linear import LinearModel, cross_validated, cross_validated_sets, smallest_class, tfidf
+from finetune_alf.metrics import ACCURACY, BALANCED_ACCURACY
 from finetune_alf.recipe.linear import LinearRecipe, TfidfRecipe
 from finetune_alf.recipe.task_plans import task_plans
 from finetune_alf.seeds import child_seed
@@ -36,29 +37,26 @@ def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int)
     drawn = loader.sample(job.sample)
     ((task, plan),) = task_plans(recipe, task_infos(drawn), job.metric).items()
     sample = drawn.tasks[task]
-    train, scored, n_classes = (
-        sample.nonempty_split("train"),
-        sample.nonempty_split(job.score_on),
-        sample.card.n_classes,
-    )
-    if smallest_class(train.labels, n_classes) < 2:
-        raise DataError(
-            f"sample {sample.name}: a class has a single training text, which cannot be cross-validated. "
-            "Raise n_train, then run the prepare stage again."
-        )
+    kind, n_classes = sample.card.problem_type, sample.card.n_classes
+    train, scored = sample.nonempty_split("train"), sample.nonempty_split(job.score_on)
+    _check_classes(sample)
     if isinstance(recipe, TfidfRecipe):
         inputs, scored_inputs = tfidf(_joined(train.texts), _joined(scored.texts), recipe.longest_ngram)
     else:
         inputs, scored_inputs = _features(job, loader, recipe.pooling, batch)
+    labels: Any = train.labels
     folds_seed = child_seed(job.seed, "folds")
-    model = cross_validated(inputs, train.labels, n_classes, recipe.n_folds, folds_seed, plan.class_weights)
+    if kind == "multi_label":
+        model = cross_validated_sets(inputs, labels, n_classes, recipe.n_folds, folds_seed)
+    else:
+        model = cross_validated(inputs, labels, n_classes, recipe.n_folds, folds_seed, plan.class_weights)
     predictions = model.predict(scored_inputs)
     result = FitResult(
         epochs=(),
         kept_epoch=None,
         score=plan.metric(scored.labels, predictions),
-        accuracy=accuracy(scored.labels, predictions) if n_classes else None,
-        balanced_accuracy=balanced_accuracy(scored.labels, predictions) if n_classes else None,
+        accuracy=ACCURACY(scored.labels, predictions) if kind == "classification" else None,
+        balanced_accuracy=BALANCED_ACCURACY(scored.labels, predictions) if kind == "classification" else None,
         loss=model.loss(scored_inputs, scored.labels),
         predictions=tuple(predictions),
         stopped="converged",
@@ -68,6 +66,23 @@ def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int)
         started_ms=round(started * 1000),
     )
     return model, result
+
+
+def _check_classes(sample: Sample) -> None:
+    """Raise DataError where the regression of a class has a single text, or only texts, of that class to learn from."""
+    labels, names = sample.splits["train"].labels, sample.card.label_names
+    way_out = "Raise n_train, then run the prepare stage again."
+    if sample.card.problem_type == "multi_label":
+        counts = (sample.card.class_counts or {})["train"]
+        if rare := [name for name in names if not 2 <= counts[name] <= len(labels) - 2]:
+            raise DataError(
+                f"sample {sample.name}: a linear model needs two training texts with each class and two without it, "
+                f"and {', '.join(map(repr, rare))} {'has' if len(rare) == 1 else 'have'} fewer. {way_out}"
+            )
+    elif smallest_class(labels, len(names)) < 2:
+        raise DataError(
+            f"sample {sample.name}: a class has a single training text, which cannot be cross-validated. {way_out}"
+        )
 
 
 def _features(job: FitJob, loader: FitLoader, pooling: str, batch: int) -> Iterator[NDArray[np.float32]]:

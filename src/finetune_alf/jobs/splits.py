@@ -53,7 +53,7 @@ def tokenized_split(
         rows.texts if n_texts_per_row == 1 else [part[index] for index in range(n_texts_per_row) for part in rows.texts]
     )
     table = TokenTable.of(encoder.tokenize(texts, recipe.max_tokens, recipe.truncation), device)
-    labels = torch.tensor(rows.labels, dtype=objective.label_dtype, device=device)
+    labels = objective.labels_tensor(rows.labels, plan.shape.n_outputs, device)
     return TokenizedSplit(table, labels, objective, n_texts_per_row)
 
 

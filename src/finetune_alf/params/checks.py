@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_alf.data.spec import glue_problem_type
-from finetune_alf.metrics import PROBLEM_TYPES, ProblemType, metrics_for
+from finetune_alf.metrics import LABELS, PROBLEM_TYPES, ProblemType, metrics_for
 from finetune_alf.params.document import KeyPath
 from finetune_alf.params.nearest import did_you_mean
 from finetune_alf.recipe import Contrastive
-
-LABELS: Mapping[ProblemType, str] = {"classification": "classes", "regression": "scores"}
 
 Disagreement = tuple[KeyPath, str]
 """Where in params.yaml, and what is wrong there."""
@@ -164,20 +162,20 @@ def unsuitable_metric(raw: RawParams, path: KeyPath, metric: object, *samples: o
 
 def suits(metric: object, kind: ProblemType | None) -> bool:
     """Return whether a metric is for labels of a kind; whether there is such a metric is checked elsewhere."""
-    return kind is None or not isinstance(metric, str) or PROBLEM_TYPES.get(metric, kind) == kind
+    return kind is None or not isinstance(metric, str) or kind in PROBLEM_TYPES.get(metric, (kind,))
 
 
 def unsuitable_objective(
     raw: RawParams, path: KeyPath, entry: Mapping[str, Any], sample: object
 ) -> Iterator[Disagreement]:
-    """Yield an objective on pairs of classes where the labels are scores."""
+    """Yield an objective on pairs of equal classes where the labels are no classes."""
     yield from _for_classes_alone(raw, path, _map(entry, "recipe").get("objective"), sample)
 
 
 def unsuitable_classes(
     raw: RawParams, path: KeyPath, entry: Mapping[str, Any], sample: object
 ) -> Iterator[Disagreement]:
-    """Yield what a recipe says of uneven classes where the labels are scores."""
+    """Yield what a recipe says of uneven classes where the labels are no classes."""
     recipe = _map(entry, "recipe")
     yield from _for_classes_alone(raw, (*path, "class_weights"), recipe.get("class_weights"), sample)
     sampling = None if recipe.get("class_sampling") == "natural" else recipe.get("class_sampling")
@@ -185,14 +183,26 @@ def unsuitable_classes(
 
 
 def _for_classes_alone(raw: RawParams, path: KeyPath, value: object, sample: object) -> Iterator[Disagreement]:
-    if value is not None and raw.problem_type(sample) == "regression":
-        yield path, f"must be absent, as the labels of sample {sample} are {LABELS['regression']}"
+    kind = raw.problem_type(sample)
+    if value is not None and kind not in (None, "classification"):
+        yield path, f"must be absent, as the labels of sample {sample} are {LABELS[kind]}"
 
 
 def without_classes(raw: RawParams, path: KeyPath, sample: object) -> Iterator[Disagreement]:
-    """Yield a sample whose labels are scores, where an experiment counts errors."""
-    if raw.problem_type(sample) == "regression":
-        yield path, f"must have labels that are classes, since errors are counted, but those of {sample} are scores"
+    """Yield a sample whose labels are no classes, where an experiment counts errors."""
+    kind = raw.problem_type(sample)
+    if kind not in (None, "classification"):
+        labels = LABELS[kind]
+        yield path, f"must have labels that are classes, since errors are counted, but those of {sample} are {labels}"
+
+
+def drawn_by_class(raw: RawParams, path: KeyPath, sample: object) -> Iterator[Disagreement]:
+    """Yield a sample whose rows have several classes, where an experiment draws its texts anew by class."""
+    if raw.problem_type(sample) == "multi_label":
+        yield (
+            path,
+            f"must have one label a row, since texts are drawn by class, but {sample} has {LABELS['multi_label']}",
+        )
 
 
 def metric_of(entry: object) -> str | None:

@@ -4,22 +4,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from finetune_alf.errors import InputError
-from finetune_alf.metrics import PROBLEM_TYPES, Metric, ProblemType, sample_metric
+from finetune_alf.metrics import LABELS, PROBLEM_TYPES, Metric, ProblemType, sample_metric
 from finetune_alf.recipe.classes import Classes
 from finetune_alf.recipe.linear import AnyRecipe
 from finetune_alf.recipe.recipe import Recipe
 from finetune_alf.recipe.tasks import TasksSpec
 
-DEFAULT_LOSS: Mapping[ProblemType, str] = {"classification": "cross_entropy", "regression": "squared_error"}
-DEFAULT_METRIC: Mapping[ProblemType, str] = {"classification": "accuracy", "regression": "pearson"}
+DEFAULT_LOSS: Mapping[ProblemType, str] = {
+    "classification": "cross_entropy",
+    "multi_label": "mean_binary_cross_entropy",
+    "regression": "squared_error",
+}
+DEFAULT_METRIC: Mapping[ProblemType, str] = {
+    "classification": "accuracy",
+    "multi_label": "micro_f1",
+    "regression": "pearson",
+}
 
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """One task's sample: its training texts by class, none for scores, and whether a row is a pair of texts."""
+    """One task's sample: its training texts by class, none for scores, and what its rows are.
+
+    A row can be a pair of texts, and it can have several classes.
+    """
 
     classes: Classes
     has_pairs: bool
+    can_have_several: bool = False
 
     @property
     def n_classes(self) -> int:
@@ -28,7 +40,9 @@ class TaskInfo:
 
     @property
     def problem_type(self) -> ProblemType:
-        """Whether labels are classes or scores."""
+        """What the labels are."""
+        if self.can_have_several:
+            return "multi_label"
         return "classification" if self.n_classes else "regression"
 
 
@@ -68,26 +82,31 @@ def task_plans(recipe: AnyRecipe, tasks: Mapping[str, TaskInfo], metric: str) ->
             f"recipe.tasks: must be given for a sample of several tasks ({', '.join(tasks)}), but is missing. "
             "Add it, empty (`tasks: {}`) for the defaults."
         )
-    if getattr(recipe, "objective", None) and not all(info.n_classes for info in tasks.values()):
-        raise InputError("recipe.objective: must be absent where labels are scores, but got contrastive. Leave it out.")
+    ((_, only),) = tasks.items()
+    if getattr(recipe, "objective", None) and only.problem_type != "classification":
+        labels = LABELS[only.problem_type]
+        raise InputError(
+            f"recipe.objective: must be absent where labels are {labels}, but got contrastive. Leave it out."
+        )
     return {
         task: TaskPlan(
             DEFAULT_LOSS[info.problem_type],
             sample_metric(metric, info.n_classes),
             1.0,
             HeadShape(info.n_classes or 1),
-            _class_weights(recipe, info.classes),
+            _class_weights(recipe, info),
         )
         for task, info in tasks.items()
     }
 
 
-def _class_weights(recipe: AnyRecipe, classes: Classes) -> tuple[float, ...] | None:
-    given = recipe.loss_weights
+def _class_weights(recipe: AnyRecipe, info: TaskInfo) -> tuple[float, ...] | None:
+    given, classes = recipe.loss_weights, info.classes
     field = "class_weights" if given else "class_sampling"
     is_balanced = given is not None or getattr(recipe, "class_sampling", "natural") == "balanced"
-    if is_balanced and not classes.counts:
-        raise InputError(f"recipe.{field}: must be absent where labels are scores, but got balanced. Leave it out.")
+    if is_balanced and info.problem_type != "classification":
+        labels = LABELS[info.problem_type]
+        raise InputError(f"recipe.{field}: must be absent where labels are {labels}, but got balanced. Leave it out.")
     if given is None:
         return None
     if unknown := classes.unknown(given):
@@ -109,6 +128,10 @@ def _check_names(spec: TasksSpec, tasks: Mapping[str, TaskInfo]) -> None:
 
 def _plan(field: str, tasks: TasksSpec, task: str, info: TaskInfo) -> TaskPlan:
     spec, kind = tasks.of(task), info.problem_type
+    if kind == "multi_label":
+        raise InputError(
+            f"recipe.tasks: must be absent where labels are {LABELS[kind]}, but got a recipe with tasks. Leave it out."
+        )
     loss, metric = spec.loss or DEFAULT_LOSS[kind], spec.metric or DEFAULT_METRIC[kind]
     suitable = {
         "cross_entropy": info.n_classes > 0,
@@ -118,7 +141,7 @@ def _plan(field: str, tasks: TasksSpec, task: str, info: TaskInfo) -> TaskPlan:
     if not suitable[loss]:
         labels = f"{info.n_classes} classes" if info.n_classes else "scores"
         raise InputError(f"{field}.loss: must suit labels that are {labels}, but got {loss}. Leave it out.")
-    if PROBLEM_TYPES[metric] != kind:
+    if kind not in PROBLEM_TYPES[metric]:
         raise InputError(f"{field}.metric: must be one for {kind}, but got {metric}. Leave it out.")
     if spec.pairs == "apart" and not info.has_pairs:
         raise InputError(f"{field}.pairs: must be together where a row is one text, but got apart. Leave it out.")

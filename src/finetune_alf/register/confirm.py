@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from finetune_alf.comparison import seeds_scores
 from finetune_alf.documents import Estimate
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.metrics import Metric
+from finetune_alf.metrics import Label, Metric
 from finetune_alf.rates import LayerRates
 from finetune_alf.seeds import child_seed
-from finetune_alf.stats import Scores, estimate, scores_of
+from finetune_alf.stats import Scores, estimate
 from finetune_alf.train.result import FitResult
 from finetune_alf.train.task_scores import overall_scores, scores_by_task
 
-LabelsByTask = Mapping[str, Sequence[float]]
+LabelsByTask = Mapping[str, Sequence[Label]]
 """task -> the class or score of each text of the confirmation split; a plain sample is its own only task."""
 
 BASELINE, SINGLE_RATE = "baseline", "single-rate"
@@ -97,5 +98,5 @@ def _scores(template: FitJob, fits: Sequence[FitResult], labels: LabelsByTask, m
     tasks = template.fine_tuning.tasks
     if tasks is None:
         (truth,), (metric,) = labels.values(), metrics.values()
-        return scores_of(metric, truth, dict(enumerate(fit.predictions for fit in fits)))
+        return seeds_scores(metric, truth, dict(enumerate(fit.predictions for fit in fits)))
     return overall_scores(tasks, metrics, scores_by_task(labels, metrics, dict(enumerate(fits))))

@@ -54,7 +54,7 @@ def verdict_cell(verdict: str | None) -> str:
 
 def constant_baseline(metric: MetricName) -> str:
     """Return the name of the baseline with one prediction for all texts (`metrics.majority_baseline`)."""
-    return "the majority baseline" if PROBLEM_TYPES[metric] == "classification" else "the mean-score baseline"
+    return "the mean-score baseline" if "regression" in PROBLEM_TYPES[metric] else "the majority baseline"
 
 
 def few_seeds(n_seeds: int) -> str | None:

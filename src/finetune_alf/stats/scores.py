@@ -81,7 +81,10 @@ class Scores:
 
 
 def scores_of(metric: ScoredMetric, truth: ArrayLike, predicted: Mapping[int, ArrayLike]) -> Scores:
-    """Return the scores of fits by a metric; `truth` is (n_texts,), and so are the predictions of each seed."""
+    """Return the scores of fits by a metric; `truth` is (n_texts,), and so are the predictions of each seed.
+
+    Where labels are sets of classes all are (n_texts, classes), of 0 and 1.
+    """
     labels, predictions = _checked(truth, list(predicted.values()))
     if metric.is_correct is not None:
         correct = np.asarray(metric.is_correct(labels, predictions), dtype=np.float64)
@@ -140,7 +143,9 @@ def _units(n_texts: int) -> NDArray[np.intp]:
 
 
 def _checked(truth: ArrayLike, predicted: Sequence[ArrayLike]) -> tuple[Labels, Labels]:
-    labels, predictions = as_matrix([np.asarray(truth)])[0], as_matrix([np.asarray(row) for row in predicted])
+    true, rows = np.asarray(truth), [np.asarray(row) for row in predicted]
+    labels = as_matrix([true.ravel()])[0].reshape(true.shape)
+    predictions = as_matrix([row.ravel() for row in rows]).reshape(len(rows), *rows[0].shape)
     if len(labels) < 2:
         raise InputError("truth: must be of two texts or more, since one says nothing of others, but got 1 text.")
     if predictions.shape[1:] != labels.shape:

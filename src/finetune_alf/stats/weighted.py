@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Labels = NDArray[Any]
-"""True or predicted labels: classes, or scores."""
+"""True or predicted labels: classes, scores, or for sets of classes 0 and 1, (n, classes)."""
 
 WeightedMetric = Callable[[Labels, Labels, Floats], Floats]
 
@@ -52,6 +52,17 @@ def matthews(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
     return _ratio(covariance, np.sqrt(variances))
 
 
+def micro_f1(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
+    """Return the F1 of all pairs of a text and a class."""
+    hits, true, positive = _class_weights(truth, predicted, weights)
+    return _ratio(2 * hits.sum(1), (true + positive).sum(1))
+
+
+def subset_accuracy(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
+    """Return the share of texts whose classes are all predicted, and no other."""
+    return _ratio(weights @ (truth == predicted).all(1), weights.sum(1))
+
+
 def pearson(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
     """Return the linear correlation."""
     x, y = (values - values.mean() for values in (truth, predicted))
@@ -65,8 +76,10 @@ def spearman(truth: Labels, predicted: Labels, weights: Floats) -> Floats:
 
 def _class_weights(truth: Labels, predicted: Labels, weights: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the weight of each class's true positives, of its true labels, and of its predictions."""
-    classes = np.union1d(truth, predicted)
-    true, positive = (labels[:, None] == classes for labels in (truth, predicted))  # (n, classes)
+    true, positive = truth > 0, predicted > 0  # (n, classes), as sets of classes are
+    if truth.ndim == 1:
+        classes = np.union1d(truth, predicted)
+        true, positive = (labels[:, None] == classes for labels in (truth, predicted))
     return weights @ (true & positive), weights @ true, weights @ positive  # (n_sets, classes) each
 
 

@@ -15,14 +15,14 @@ from finetune_alf.train.order import BalancedOrder, Order, ShuffledOrder
 
 @dataclass(frozen=True)
 class TokenizedSplit:
-    """A tokenised split with its labels: classes or scores.
+    """A tokenised split with its labels: classes, scores, or the membership of each class.
 
     With `n_texts_per_row` = 2 the texts of a pair are encoded apart, and the table holds all first texts, then all
     second ones. `class_weights` are in the objective as well.
     """
 
     table: TokenTable
-    labels: torch.Tensor  # (n,), of the objective's dtype
+    labels: torch.Tensor  # (n,) or (n, classes), of the objective's dtype
     objective: Objective = CROSS_ENTROPY
     n_texts_per_row: int = 1
     class_weights: tuple[float, ...] | None = None

@@ -38,7 +38,8 @@ def evaluate(
     """Evaluate a model, which must be in evaluation mode, on a split."""
     outputs = outputs_of(forward, split, precision, batch=batch, features=features)
     loss = split.objective.losses(outputs, split.labels).mean().item()
-    return Evaluation(loss, tuple(split.labels.tolist()), tuple(split.objective.predict(outputs).tolist()))
+    labels, predictions = (split.objective.labels_of(each) for each in (split.labels, split.objective.predict(outputs)))
+    return Evaluation(loss, labels, predictions)
 
 
 @torch.inference_mode()
@@ -76,11 +77,13 @@ def evaluate_fused(
     order = torch.tensor([row for rows in batches for row in rows], device=device)
     outputs = torch.cat(batch_outputs, 1)[:, order.argsort()]  # (K, n, outputs)
     losses = member_losses(outputs, split.labels, split.objective).mean(1).tolist()
-    labels, predictions = tuple(split.labels.tolist()), split.objective.predict(outputs).tolist()
-    return [Evaluation(loss, labels, tuple(own)) for loss, own in zip(losses, predictions, strict=True)]
+    labels, predictions = split.objective.labels_of(split.labels), split.objective.predict(outputs)
+    return [
+        Evaluation(loss, labels, split.objective.labels_of(own)) for loss, own in zip(losses, predictions, strict=True)
+    ]
 
 
 def member_losses(outputs: torch.Tensor, labels: torch.Tensor, objective: Objective = CROSS_ENTROPY) -> torch.Tensor:
     """Return the loss of each member and text, (K, rows), from outputs (K, rows, n)."""
-    flat = objective.losses(outputs.float().flatten(0, 1), labels.repeat(len(outputs)))
+    flat = objective.losses(outputs.float().flatten(0, 1), torch.cat([labels] * len(outputs)))
     return flat.view(len(outputs), -1)

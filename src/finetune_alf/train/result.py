@@ -7,8 +7,8 @@ from finetune_alf.rates import Address
 from finetune_alf.spec import Spec
 
 StopReason = Literal["epochs", "converged", "diverged", "pruned"]
-Labels = tuple[int, ...] | tuple[float, ...]
-"""Classes, or scores."""
+Labels = tuple[int, ...] | tuple[float, ...] | tuple[tuple[int, ...], ...]
+"""Classes, scores, or sets of classes."""
 
 
 class EpochMetrics(Spec):

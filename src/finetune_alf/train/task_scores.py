@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from finetune_alf.metrics import Metric
+from finetune_alf.metrics import Label, Metric
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.stats import Scores, combined_scores, scores_of
 from finetune_alf.train.result import FitResult
 
 
 def scores_by_task(
-    truths: Mapping[str, Sequence[float]], metrics: Mapping[str, Metric], fits: Mapping[int, FitResult]
+    truths: Mapping[str, Sequence[Label]], metrics: Mapping[str, Metric], fits: Mapping[int, FitResult]
 ) -> dict[str, Scores]:
     """Return the scores of fits, by seed, at each task; `truths` and `metrics` are those of the tasks."""
     return {

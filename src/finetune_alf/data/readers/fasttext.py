@@ -21,15 +21,19 @@ def is_fasttext(path: Source, encoding: str = "utf-8") -> bool:
 
 
 def read_fasttext(
-    path: Source, columns: Sequence[str], form: FileFormat, faults: Faults | None
+    path: Source, columns: Sequence[str], form: FileFormat, faults: Faults | None, can_have_several: bool = False
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Yield each line's number and its values; a line without one label goes to `faults`, or is a DataError."""
+    """Yield each line's number and its values; a line without one label goes to `faults`, or is a DataError.
+
+    Where a row can have several classes, the value of `label` is a list.
+    """
     check_columns(str(path), columns, COLUMNS)
     for number, line in numbered_lines(path, form.encoding, faults):
         labels = _LABEL.findall(line)
-        if line.strip() and len(labels) != 1:
+        if line.strip() and len(labels) != 1 and not can_have_several:
             problem = f"must have one label, as in `__label__NAME text`, but got {len(labels)}"
-            report(RowError(f"{path}:{number}", problem, "Give every line one label."), faults)
+            way_out = "Give every line one label, or set `problem_type: multi_label` of the sample."
+            report(RowError(f"{path}:{number}", problem, way_out), faults)
         elif line.strip():
-            row = {"text": _LABEL.sub("", line).strip(), "label": labels[0]}
+            row = {"text": _LABEL.sub("", line).strip(), "label": labels if can_have_several else labels[0]}
             yield number, tuple(row[column] for column in columns)

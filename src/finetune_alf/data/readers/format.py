@@ -10,6 +10,9 @@ from finetune_alf.spec import ADDED_LATER, Spec
 
 Column = Annotated[str, Field(min_length=1)]
 
+LABEL_SEPARATOR = "|"
+"""Between the classes of a row that has several in one string."""
+
 
 class FileFormat(Spec):
     """The format of a file, and the base of each spec that names files.

@@ -15,7 +15,7 @@ N_ROWS_AT_ONCE = 4096
 def read_parquet(
     path: Path, columns: Sequence[str], float_columns: Sequence[str] = ()
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Yield each row's number, from 1, and its values; only `float_columns` can have floating-point numbers.
+    """Yield each row's number, from 1, and its values; only `float_columns` can have floating-point numbers or lists.
 
     Raises DataError, naming the file, when it is not Parquet, or a column has another type.
     """
@@ -78,6 +78,10 @@ def _rows(
 
 
 def _check_type(path: Path, column: str, kind: Any, can_be_float: bool) -> None:
+    import pyarrow.types as types
+
+    if can_be_float and (types.is_list(kind) or types.is_large_list(kind)):
+        kind = kind.value_type
     if not _is_readable(kind, can_be_float):
         wanted = "numbers" if can_be_float else "strings or integers"
         raise DataError(

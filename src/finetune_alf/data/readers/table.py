@@ -27,11 +27,13 @@ def read_table(
     form: FileFormat = PLAIN,
     faults: Faults | None = None,
     label: str | None = None,
+    can_have_several: bool = False,
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Return the rows of a file, each with its number; raises DataError, naming the file, when it cannot be read.
 
     Bad rows go to `faults`, or are a DataError without it. `float_columns` can have floating-point numbers where the
-    format has types. `label` is the column of the labels, if there is one.
+    format has types. `label` is the column of the labels, if there is one; in text files as fastText takes them its
+    values are lists where rows can have several.
     """
     suffix = check_suffix(path)
     check_is_file(path)
@@ -43,7 +45,7 @@ def read_table(
     if suffix in JSON_LINES:
         return read_json_lines(path, columns, form, faults)
     if is_text:
-        return read_fasttext(path, columns, form, faults)
+        return read_fasttext(path, columns, form, faults, can_have_several)
     return read_delimited(path, columns, DELIMITERS.get(suffix, "\t"), form, faults, label)
 
 

@@ -15,7 +15,7 @@ from finetune_alf.experiments.adapt.family import ADAPTED, FAMILY, PLAIN
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.cell_line import fields_of
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.metrics import Metric, majority_baseline, metrics_for
+from finetune_alf.metrics import Label, Metric, majority_baseline, metrics_for
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.result import FitResult, RecordedFit
@@ -48,7 +48,7 @@ def comparison_metric(name: str, spec: AdaptSpec, sample: AnySample) -> str | No
             f"adapt.{name}.recipe: must go with a sample that has test texts, but {sample.name} has none. "
             "Raise its n_test, or drop the recipe."
         )
-    suitable = metrics_for("classification" if sample.card.label_names else "regression")
+    suitable = metrics_for(sample.card.problem_type)
     metric = spec.metric or suitable[0]
     if metric not in suitable:
         raise InputError(
@@ -78,7 +78,7 @@ def cell_line(cell: Cell, result: RecordedFit) -> AdaptLine:
     return AdaptLine(variant=cell.variant, seed=cell.seed, **fields_of(result))
 
 
-def compare(metric: Metric, truth: Sequence[float], fits: Sequence[tuple[Cell, RecordedFit]]) -> Comparison:
+def compare(metric: Metric, truth: Sequence[Label], fits: Sequence[tuple[Cell, RecordedFit]]) -> Comparison:
     """Return the scores from both encoders and their paired difference, over the seeds that converged from both."""
     predictions = _predictions(fits)
     scores = {variant: seeds_scores(metric, truth, by_seed) for variant, by_seed in predictions.items() if by_seed}
@@ -96,7 +96,7 @@ def compare(metric: Metric, truth: Sequence[float], fits: Sequence[tuple[Cell, R
 
 def _predictions(fits: Sequence[tuple[Cell, FitResult]]) -> dict[Variant, Predictions]:
     """Return the predictions for the test texts by encoder and seed, of the seeds that converged from both."""
-    predictions: dict[Variant, dict[int, Sequence[float]]] = {variant: {} for variant in VARIANTS}
+    predictions: dict[Variant, dict[int, Sequence[Label]]] = {variant: {} for variant in VARIANTS}
     for cell, result in fits:
         if result.predictions:
             predictions[cell.variant][cell.seed] = result.predictions

@@ -8,13 +8,13 @@ from finetune_alf.experiments.decay.cells import Cell
 from finetune_alf.experiments.decay.document import PairResult
 from finetune_alf.experiments.decay.family import Pair, decay_family
 from finetune_alf.experiments.decay.published import published_error
-from finetune_alf.metrics import ACCURACY
+from finetune_alf.metrics import ACCURACY, Label
 from finetune_alf.train.result import RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]
 
 
-def compare(sample: str, truth: Sequence[float], fits: Fits) -> tuple[PairResult, ...]:
+def compare(sample: str, truth: Sequence[Label], fits: Fits) -> tuple[PairResult, ...]:
     """Return the results of all pairs, in the order of the cells; `truth` are the classes of the test texts."""
     results: dict[Pair, dict[int, RecordedFit]] = {}
     for cell, fit in fits:

@@ -1,10 +1,11 @@
 """The model card of a saved classifier, README.md in its folder: what it is, what it scores, and how it is used."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
 from finetune_alf.experiments.fit.document import FitDocument
+from finetune_alf.metrics import ProblemType
 from finetune_alf.recipe import Recipe
 from finetune_alf.report.numbers import counted, estimate, rate, score
 from finetune_alf.report.section import code, table
@@ -25,6 +26,15 @@ def model_card(document: FitDocument) -> str:
         ["", "## Limits", "", _limits(document)],
     )
     return "\n".join(line for part in parts for line in part) + "\n"
+
+
+_CLASSES: Mapping[ProblemType, str] = {"classification": "", "multi_label": "any number of "}
+_SAME: Mapping[ProblemType, str] = {
+    "classification": "the most probable class is the same",
+    "multi_label": "the classes above .5 are the same",
+}
+_ARGUMENTS: Mapping[ProblemType, tuple[str, ...]] = {"classification": (), "multi_label": ("top_k=None",)}
+"""What transformers' pipeline is given, so that it shows all that a text can have."""
 
 
 def _limits(document: FitDocument) -> str:
@@ -51,7 +61,7 @@ def _facts(document: FitDocument) -> Iterator[str]:
         "texts": f"{_training(document)}, {counts['validation']:,} for validation, {counts['test']:,} for the test, of "
         f"sample `{sample.name}` ({sample.digest[:12]})",
         **({"text": _columns(document.text)} if document.text else {}),
-        "classes": ", ".join(map(code, document.label_names)),
+        "classes": f"{_CLASSES[document.problem_type]}{', '.join(map(code, document.label_names))}",
         "scheme": f"`{document.scheme}`" + (f": {document.why}" if document.why else ""),
         "tokens of a text": f"at most {document.max_tokens}{_KEPT[document.truncation]}",
         "seed": str(document.seed),
@@ -111,11 +121,12 @@ def _use(document: FitDocument) -> Iterator[str]:
             f'print(mlflow.pyfunc.load_model("models:/{document.model}@{document.alias}").predict(["a text"]))',
         )
     if document.is_pipeline:
-        yield "With transformers, without the temperature; the most probable class is the same:"
+        yield f"With transformers, without the temperature; {_SAME[document.problem_type]}:"
+        arguments = "".join(f", {each}" for each in (json.dumps(document.folder), *_ARGUMENTS[document.problem_type]))
         yield from _python(
             "from transformers import pipeline",
             "",
-            f'print(pipeline("text-classification", {json.dumps(document.folder)})(["a text"], truncation=True))',
+            f'print(pipeline("text-classification"{arguments})(["a text"], truncation=True))',
         )
     elif document.truncation == "head_tail" and document.kind == "fine-tuned":
         yield (

@@ -7,7 +7,7 @@ from finetune_alf.compute import EnvironmentShare
 from finetune_alf.data.spec import TrainOn
 from finetune_alf.data.text_columns import TextColumns
 from finetune_alf.documents import Document, EncoderIdentity, Estimate, SampleIdentity
-from finetune_alf.metrics import MetricName
+from finetune_alf.metrics import MetricName, ProblemType
 from finetune_alf.recipe import AnyRecipe, Truncation
 
 
@@ -48,6 +48,7 @@ class FitDocument(Document):
     score: Estimate
     majority_baseline: float
     calibration: Calibration
+    problem_type: ProblemType = "classification"
     environments: tuple[EnvironmentShare, ...]
     train_on: TrainOn = "train"
     schedule: UsedSchedule | None = None

@@ -20,6 +20,7 @@ from finetune_alf.error_analysis.wrong import wrong_texts
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.fit.probabilities import classifier_probabilities, probe_probabilities
 from finetune_alf.experiments.transfer.predictions import read_predictions
+from finetune_alf.metrics import LABELS
 from finetune_alf.running.context import Context
 
 HeldOut = Literal["validation", "test"]
@@ -71,8 +72,9 @@ def _sample_of(ctx: Context, study: str) -> Sample:
             f"{name} is a mixture of {', '.join(sample.tasks)}, and the errors of several tasks are not listed. Name a "
             "study of one task."
         )
-    if not sample.card.n_classes:
-        raise InputError(f"The labels of {name} are scores, and errors are listed for classes. Name another study.")
+    if sample.card.problem_type != "classification":
+        labels = LABELS[sample.card.problem_type]
+        raise InputError(f"The labels of {name} are {labels}, and errors are listed for classes. Name another study.")
     return sample
 
 
@@ -99,10 +101,7 @@ def _stale(record: ClassifierRecord, folder: Path, sample: Sample, split: str) -
 def _texts_of(ctx: Context, study: str, sample: Sample) -> dict[str, LabelledTexts]:
     spec, names = ctx.sample(ctx.study(study).sample), sample.card.label_names
     places = text_places(sample, spec, ctx.paths.root) if isinstance(spec, SampleSpec) else {}
-    return {
-        split: LabelledTexts(rows.texts, [int(label) for label in rows.labels], names, places)
-        for split, rows in sample.splits.items()
-    }
+    return {split: LabelledTexts(rows.texts, rows.classes, names, places) for split, rows in sample.splits.items()}
 
 
 def _schemes(ctx: Context, study: str, sample: Sample, split: HeldOut, texts: LabelledTexts) -> SchemesCompared:

@@ -29,7 +29,7 @@ def _section(document: FitDocument) -> Section:
     )
     section.text(environment_line(document.environments))
     section.table(
-        (_measure(document), "one class for all", "calibration error", "calibrated", "temperature"),
+        (_measure(document), "one prediction for all", "calibration error", "calibrated", "temperature"),
         [
             (
                 estimate(document.score),

@@ -55,8 +55,7 @@ def probe_probabilities(ctx: Context, study: str, sample: Sample) -> NDArray[np.
         return token_features(encoder, table, recipe.pooling, ctx.compute.precision, EVALUATION_BATCH)
 
     inputs = _in_chunks(ctx, "train texts", train.texts, features)
-    labels = [int(label) for label in train.labels]
-    return out_of_fold(inputs, labels, n_classes, recipe.n_folds, spec.seed)
+    return out_of_fold(inputs, train.classes, n_classes, recipe.n_folds, spec.seed)
 
 
 def _in_chunks(

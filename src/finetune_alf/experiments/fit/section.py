@@ -6,7 +6,8 @@ from typing import Any
 from finetune_alf.experiments.fit.spec import NOT_SAVED, RECOMMENDED, FitSpec
 from finetune_alf.experiments.scheme_checks import checked_schemes
 from finetune_alf.experiments.scheme_spec import NAMES
-from finetune_alf.params.checks import LABELS, Disagreement, RawParams, empty_splits, has_tasks, unknown
+from finetune_alf.metrics import LABELS
+from finetune_alf.params.checks import Disagreement, RawParams, empty_splits, has_tasks, unknown
 from finetune_alf.params.section import named_section
 from finetune_alf.schedules.reference import is_reference
 

@@ -169,6 +169,7 @@ class _Run:
             score=mean_score(seeds_scores(metric, truth, {cell.seed: result.predictions})),
             majority_baseline=majority_baseline(metric, truth),
             calibration=record.calibration,
+            problem_type=record.problem_type,
             environments=shares([result.environment]),
             train_on=self.spec.train_on,
             schedule=fitted.schedule,

@@ -7,13 +7,13 @@ from finetune_alf.comparison import differences_from, judged, mean_score, seeds_
 from finetune_alf.experiments.forgetting.cells import Cell
 from finetune_alf.experiments.forgetting.document import ErrorAt, RateResult
 from finetune_alf.experiments.forgetting.family import forgetting_family
-from finetune_alf.metrics import ACCURACY
+from finetune_alf.metrics import ACCURACY, Label
 from finetune_alf.train.result import EpochMetrics, RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]
 
 
-def compare(truth: Sequence[float], fits: Fits, every_steps: int) -> tuple[RateResult, ...]:
+def compare(truth: Sequence[Label], fits: Fits, every_steps: int) -> tuple[RateResult, ...]:
     """Return the results of all rates, the lowest first; `truth` are the classes of the validation texts."""
     results: dict[float, dict[int, RecordedFit]] = {}
     for cell, fit in sorted(fits, key=lambda pair: pair[0].rate):

@@ -49,8 +49,8 @@ def sweep_sample(name: str, spec: FreezeSpec, sample: Sample) -> SweepSample:
     """
     sample.nonempty_split("validation")  # the line search needs it
     metrics = spec.metrics.get(sample.name) or default_metrics(sample.card)
-    problem_type = _problem_type(sample.card)
-    if unsuitable := [metric for metric in metrics if PROBLEM_TYPES[metric] != problem_type]:
+    problem_type = sample.card.problem_type
+    if unsuitable := [metric for metric in metrics if problem_type not in PROBLEM_TYPES[metric]]:
         raise InputError(
             f"freeze.{name}.metrics.{sample.name}: must be of {', '.join(metrics_for(problem_type))}, the "
             f"metrics for {problem_type}, but got {', '.join(unsuitable)}. Name one of those."
@@ -65,12 +65,15 @@ def sweep_sample(name: str, spec: FreezeSpec, sample: Sample) -> SweepSample:
     )
 
 
+DEFAULT_METRICS: Mapping[ProblemType, tuple[str, ...]] = {
+    "classification": ("accuracy",),
+    "multi_label": ("micro_f1",),
+    "regression": ("pearson", "spearman"),
+}
+
+
 def default_metrics(card: Card) -> tuple[str, ...]:
-    """Return the metrics of a sample's task: those of GLUE for its tasks, else accuracy, or both correlations."""
+    """Return the metrics of a sample's task: those of GLUE for its tasks, else those of its problem type."""
     if card.source.get("kind") == "glue":
         return GLUE[str(card.source["task"])].metrics
-    return ("accuracy",) if _problem_type(card) == "classification" else ("pearson", "spearman")
-
-
-def _problem_type(card: Card) -> ProblemType:
-    return "classification" if card.label_names else "regression"
+    return DEFAULT_METRICS[card.problem_type]

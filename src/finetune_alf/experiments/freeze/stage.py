@@ -14,7 +14,7 @@ from finetune_alf.experiments.freeze.section import SECTION
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.experiments.freeze.table import SampleFits, sample_table
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.metrics import sample_metric
+from finetune_alf.metrics import Label, sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.planning.lengths import fit_lengths
 from finetune_alf.planning.probe import engine_of, shape_of
@@ -133,7 +133,7 @@ class _Sweep:
         metrics = [sample_metric(metric, self._n_classes(cell.sample)) for metric in cell.sample.metrics]
         return cell_line(cell, result, {m.name: m(labels, predicted) for m in metrics if predicted})
 
-    def _labels(self, sample: SweepSample) -> Sequence[float]:
+    def _labels(self, sample: SweepSample) -> Sequence[Label]:
         return self.bench.samples[sample].splits[sample.score_on].labels
 
     def _n_classes(self, sample: SweepSample) -> int:

@@ -10,7 +10,7 @@ from finetune_alf.experiments.labels.cells import Cell
 from finetune_alf.experiments.labels.document import EquivalentTexts, SizeResult
 from finetune_alf.experiments.labels.family import Key, labels_family
 from finetune_alf.experiments.labels.spec import LabelsSpec
-from finetune_alf.metrics import Metric
+from finetune_alf.metrics import Label, Metric
 from finetune_alf.stats import Scores, estimate
 from finetune_alf.stats.learning_curve import equivalent, gain
 from finetune_alf.train.result import RecordedFit
@@ -22,7 +22,7 @@ PER = 100
 
 
 def compare(
-    spec: LabelsSpec, truths: Mapping[str, Sequence[float]], metrics: Mapping[str, Metric], fits: Fits
+    spec: LabelsSpec, truths: Mapping[str, Sequence[Label]], metrics: Mapping[str, Metric], fits: Fits
 ) -> dict[str, dict[str, tuple[SizeResult, ...]]]:
     """Return the results by sample, scheme and size; `truths` are the labels of the test texts.
 

@@ -9,6 +9,7 @@ from finetune_alf.params.checks import (
     Disagreement,
     RawParams,
     batch_above,
+    drawn_by_class,
     empty_splits,
     metric_of,
     names_in,
@@ -36,6 +37,7 @@ def _check(raw: RawParams, name: str, labels: dict[str, Any]) -> Iterator[Disagr
         yield from contrastive_on_scores(raw, (*path, "samples", index), labels.get("schemes"), sample)
         yield from unsuitable_objective(raw, (*path, "recipe", "objective"), labels, sample)
         yield from unsuitable_classes(raw, (*path, "recipe"), labels, sample)
+        yield from drawn_by_class(raw, (*path, "samples", index), sample)
         yield from empty_splits(raw, ".".join(path), sample, ("test",))
         yield from _too_few_rows(raw, name, labels, sample)
 

@@ -8,13 +8,13 @@ from finetune_alf.experiments.multitask.cells import OVERALL
 from finetune_alf.experiments.multitask.document import CellResult, CellScores, TaskScore
 from finetune_alf.experiments.multitask.family import multitask_family
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
-from finetune_alf.metrics import Metric, majority_baseline
+from finetune_alf.metrics import Label, Metric, majority_baseline
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.stats import Scores
 from finetune_alf.train.result import FitResult
 from finetune_alf.train.task_scores import overall_scores, scores_by_task
 
-Truths = Mapping[str, Sequence[float]]
+Truths = Mapping[str, Sequence[Label]]
 """Task -> the true class or score of each text of the split that is scored."""
 
 Metrics = Mapping[str, Metric]

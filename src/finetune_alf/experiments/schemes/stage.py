@@ -60,12 +60,12 @@ def _open(ctx: Context, name: str, spec: SchemesSpec) -> SamplesBench:
     Raises DataError, naming the stage to run, for a sample that is not there, EncoderError for encoder and adapters,
     and InputError for a metric that a sample's labels do not have.
     """
-    bench, kind = open_samples(ctx, spec.encoder, spec.samples), PROBLEM_TYPES[spec.metric]
+    bench, kinds = open_samples(ctx, spec.encoder, spec.samples), PROBLEM_TYPES[spec.metric]
     for sample in bench.samples.values():
-        if bool(sample.card.label_names) != (kind == "classification"):
+        if sample.card.problem_type not in kinds:
             raise InputError(
                 f"schemes.{name}.metric: must be one for the labels of {sample.name}, but got {spec.metric}, which is "
-                f"for {kind}. Name another metric, or put {sample.name} into another testbed."
+                f"for {kinds[0]}. Name another metric, or put {sample.name} into another testbed."
             )
     for combination in spec.combinations:
         bench.fit_runner.loader.encoder(bench.encoder_spec, bench.n_outputs, combination.adapter)

@@ -9,7 +9,7 @@ from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.recipe import AnyRecipe
 from finetune_alf.seeds import child_seed
-from finetune_alf.train.result import RecordedFit
+from finetune_alf.train.result import Labels, RecordedFit
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def cell_line(cell: Cell, result: RecordedFit, n_layers: int) -> TransferLine:
     )
 
 
-def predictions_by_scheme(fits: Iterable[tuple[Cell, RecordedFit]]) -> dict[str, dict[int, tuple[float, ...]]]:
+def predictions_by_scheme(fits: Iterable[tuple[Cell, RecordedFit]]) -> dict[str, dict[int, Labels]]:
     """Return each scheme's predictions for the test texts by fit seed; diverged fits have none."""
-    predictions: dict[str, dict[int, tuple[float, ...]]] = {}
+    predictions: dict[str, dict[int, Labels]] = {}
     for cell, result in fits:
         if result.predictions:
             predictions.setdefault(cell.scheme, {})[cell.seed] = result.predictions

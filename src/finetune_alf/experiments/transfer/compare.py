@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from finetune_alf.comparison import Predictions, SeedsScore, differences_from, mean_score, seeds_scores
 from finetune_alf.experiments.transfer.document import SchemeResult
-from finetune_alf.metrics import ACCURACY, BALANCED_ACCURACY, Metric
+from finetune_alf.metrics import ACCURACY, BALANCED_ACCURACY, Label, Metric
 from finetune_alf.register.recommend import BASELINE, PRIMARY, UNIFORM
 
 ACCURACIES = {"accuracy": ACCURACY, "balanced_accuracy": BALANCED_ACCURACY}
@@ -12,7 +12,7 @@ ACCURACIES = {"accuracy": ACCURACY, "balanced_accuracy": BALANCED_ACCURACY}
 
 
 def compare(
-    truth: Sequence[float], predictions: Mapping[str, Predictions], metric: Metric = ACCURACY
+    truth: Sequence[Label], predictions: Mapping[str, Predictions], metric: Metric = ACCURACY
 ) -> dict[str, SchemeResult]:
     """Return each scheme's scores with intervals, and its paired difference from the baseline.
 
@@ -36,7 +36,7 @@ def compare(
     }
 
 
-def _accuracies(truth: Sequence[float], by_seed: Predictions, metric: Metric) -> dict[str, SeedsScore | None]:
-    if metric.problem_type != "classification":
+def _accuracies(truth: Sequence[Label], by_seed: Predictions, metric: Metric) -> dict[str, SeedsScore | None]:
+    if metric.problem_type(truth) != "classification":
         return dict.fromkeys(ACCURACIES)
     return {name: mean_score(seeds_scores(each, truth, by_seed)) for name, each in ACCURACIES.items()}

@@ -29,14 +29,14 @@ class TransferInfo:
 
 
 def transfer_info(documents: Sequence[TransferDocument]) -> TransferInfo:
-    """Sort a study's documents into panels; the majority baseline is drawn for classes only."""
+    """Sort a study's documents into panels; the majority baseline is not drawn for scores."""
     schemes = tuple(dict.fromkeys(scheme for document in documents for scheme in document.schemes))
 
     def panel(document: TransferDocument) -> Panel:
         results = [document.schemes.get(scheme) for scheme in schemes]
         scores = tuple(result.score if result else None for result in results)
-        is_classification = PROBLEM_TYPES[document.metric] == "classification"
-        return Panel(document.sample.name, scores, document.sample.majority_baseline if is_classification else None)
+        is_regression = "regression" in PROBLEM_TYPES[document.metric]
+        return Panel(document.sample.name, scores, None if is_regression else document.sample.majority_baseline)
 
     return TransferInfo(schemes, tuple(map(panel, documents)))
 
