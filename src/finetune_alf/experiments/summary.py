@@ -84,11 +84,12 @@ def study_summary(ctx: Context, name: str) -> StudySummary:
         best_score=max((one.score for one in records if one.score is not None), default=None),
         schemes=(*_confirmed(lock), *_transferred(transfers)),
         use=use_in_short(name, lock, tested, study),
-        classifiers=tuple(_classifiers(paths, name)),
+        classifiers=tuple(classifiers_of(paths, name)),
     )
 
 
-def _classifiers(paths: Paths, study: str) -> Iterator[ClassifierSummary]:
+def classifiers_of(paths: Paths, study: str) -> Iterator[ClassifierSummary]:
+    """Yield the saved classifiers of a study, its own and those of schemes beside it."""
     for each in documents(paths.experiment("fit"), FitDocument):
         if each.study == study:
             yield ClassifierSummary(
@@ -140,12 +141,13 @@ def summary_lines(summary: RunSummary) -> list[str]:
             f"{study.study}: {study.n_trials} trials, the best with {score(study.best_score)} on the validation split",
             *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
             study.use.replace("**", "").replace("`", ""),
-            *map(_classifier_line, study.classifiers),
+            *map(classifier_line, study.classifiers),
         ]
     return [*lines, "", f"Report: {summary.report}"]
 
 
-def _classifier_line(found: ClassifierSummary) -> str:
+def classifier_line(found: ClassifierSummary) -> str:
+    """Return a classifier as a line for a terminal."""
     registered = f", registered as {found.model} version {found.version}" if found.version else ""
     return f"Classifier {found.folder}, by {found.scheme}: {estimate(found.score)} on the test texts{registered}."
 

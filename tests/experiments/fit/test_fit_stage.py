@@ -4,11 +4,13 @@ import re
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from fake_comparisons import compared
 from fake_locks import fake_candidate, fake_lock
 from finetune_alf.classifier.folder import load_classifier
 from finetune_alf.classifier.record import read_record
+from finetune_alf.cli.entry import group
 from finetune_alf.comparison import SeedsScore
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import EncoderError, InputError, ParamsError
@@ -18,6 +20,7 @@ from finetune_alf.experiments.fit.experiment import FIT
 from finetune_alf.experiments.fit.scheme import check_can_be_fitted, chosen_scheme
 from finetune_alf.experiments.fit.spec import FitSpec
 from finetune_alf.experiments.registry import load_params
+from finetune_alf.experiments.summary import classifier_line, classifiers_of
 from finetune_alf.experiments.transfer.cells import TransferLine, cells
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument
 from finetune_alf.experiments.transfer.stage import transfer_kind
@@ -96,12 +99,18 @@ def test_its_part_of_the_report_shows_the_calibration(done):
     part = FIT.part(done.paths)
     assert "fitted by `baseline`" in part.in_short[0]
     assert "## Classifier `tiny`" in part.section.markdown
-    assert list(part.section.pictures) == ["tiny-reliability.png"]
+    assert "tiny-reliability.png" in part.section.pictures
+    version = FitDocument.read(done.paths.document("fit", "tiny")).version
+    assert f"registered as `clf-small.tiny` version {version}." in part.in_short[0]
+    (line, *_) = map(classifier_line, classifiers_of(done.paths, "tiny"))
+    assert line.startswith("Classifier models/tiny, by baseline: ")
+    assert line.endswith(f"registered as clf-small.tiny version {version}.")
 
 
 def test_a_saved_classifier_is_not_fitted_again_and_one_that_is_damaged_is(done):
     before, saved = len(ledger_lines(done)), weights(done)
-    FIT.run(context_of(done.paths.root), "tiny")
+    told = CliRunner().invoke(group, ["fit", "tiny", "--root", str(done.paths.root)])
+    assert (told.exit_code, told.output.count("registered as clf-small.tiny version ")) == (0, 1)
     assert len(ledger_lines(done)) == before
     (done.paths.model("tiny") / "model.safetensors").write_bytes(b"cut off")
     FIT.run(context_of(done.paths.root), "tiny")
