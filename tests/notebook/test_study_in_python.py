@@ -213,6 +213,18 @@ def test_what_is_not_named_is_guessed_and_says_what_was_seen(make, tmp_path):
     assert guesses.loc["label", "seen"] == "2 different values in 100 rows"
 
 
+def test_columns_of_a_frame_are_joined_and_settings_of_uneven_and_long_texts_are_those_of_the_recipe(make, tmp_path):
+    titles = [None if row % 2 else f"title {row}" for row in range(N_ROWS)]
+    frame = FRAME.assign(title=titles)
+    study = make(tmp_path, frame, {"join": ["title", "review"]}, class_weights="balanced", truncation="tail")
+    texts = {" ".join(filter(None, parts)) for parts in zip(titles, frame["review"], strict=True)}
+    assert set(study.sample.splits["train"].texts) < texts
+    assert study.guesses.loc["text", "value"] == {"join": ["title", "review"], "by": " "}
+    assert (study.recipe.class_weights, study.recipe.truncation) == ("balanced", "tail")
+    with pytest.raises(InputError, match=r"text: must be a column, two for pairs, or as in \{'join'"):
+        make(tmp_path, frame, {"join": ["title"]})
+
+
 def test_an_unknown_setting_is_named_with_the_nearest(make, tmp_path):
     with pytest.raises(ParamsError, match=r"epoch: must be a setting .* but is none; did you mean epochs\?"):
         make(tmp_path, epoch=3)

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from finetune_alf.data.frames import splits_of, write_frame
+from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import InputError, ParamsError
 from finetune_alf.experiments.registry import load_params, model_of
 from finetune_alf.notebook.settings import set_settings
@@ -17,6 +20,8 @@ from finetune_alf.params.section import entry
 from finetune_alf.params.writing import write_params
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Console, Context
+from finetune_alf.spec import first_fault
+from finetune_alf.starting.columns import NamedText
 from finetune_alf.starting.encoders import name_of
 from finetune_alf.starting.init import Wishes, guess_start
 from finetune_alf.starting.params_text import Start, start_params
@@ -59,7 +64,7 @@ class Project:
 
 def new_project(
     data: object,
-    text: str | Sequence[str] | None,
+    text: str | Sequence[str] | Mapping[str, Any] | None,
     label: str | None,
     encoder: str,
     name: str | None,
@@ -79,12 +84,13 @@ def new_project(
             f"{paths.params}: there already, with parameters of its own. Name another folder, as in root=…, or open "
             f"this one: Study.open({str(paths.root)!r})."
         )
-    texts = (text,) if isinstance(text, str) else tuple(text or ())
+    named = _named(text)
+    texts = named.join if isinstance(named, JoinedText) else named
     columns = (*texts, label) if texts and label else ()
     tables = {} if is_file else _written(data, paths, own, columns)
     train = Path(str(data)) if is_file else tables["train"].path
     on_empty = settings.get("on_empty", "error")
-    wishes = Wishes(train, paths.root, texts, label, str(encoder), on_empty=on_empty)
+    wishes = Wishes(train, paths.root, named, label, str(encoder), on_empty=on_empty)
     start = replace(guess_start(wishes, model_of(), console.log), project=own)
     params = start_params(start)
     for split in tables.keys() - {"train"}:
@@ -93,6 +99,19 @@ def new_project(
         params["samples"][own]["n_test"] = MOST["test"] if tables["test"].n_rows > MOST["test"] else "all"
     set_settings(params, own, start.encoder_name, settings)
     return Project(paths, start.encoder_name, params, console, start)
+
+
+def _named(text: str | Sequence[str] | Mapping[str, Any] | None) -> NamedText:
+    """Return the columns of the text that are named; InputError for a map that does not join columns."""
+    if not isinstance(text, Mapping):
+        return (text,) if isinstance(text, str) else tuple(text or ())
+    try:
+        return JoinedText.model_validate(text)
+    except ValidationError as error:
+        raise InputError(
+            f"text: must be a column, two for pairs, or as in {{'join': ['title', 'body'], 'by': ' '}}, but got "
+            f"{dict(text)!r}: {first_fault(error)}."
+        ) from None
 
 
 def open_project(root: Path, study: str | None, console: Console) -> Project:

@@ -35,8 +35,9 @@ class Study:
 
     `data` is a DataFrame of pandas or polars, a Dataset or DatasetDict of `datasets`, a pyarrow table, a dictionary of
     these by split (train, and perhaps validation and test), or the path of a CSV, TSV, JSON Lines or Parquet file.
-    `text` names the column of texts, or two for pairs, `label` that of classes or scores; what is not named is guessed,
-    as by `finetune-alf init`. `encoder` is a name of the presets, a folder, or NAME@COMMIT of the hub.
+    `text` names the column of texts, two for pairs, or with `{"join": [...]}` several that are joined, `label` that of
+    classes or scores; what is not named is guessed, as by `finetune-alf init`. `encoder` is a name of the presets, a
+    folder, or NAME@COMMIT of the hub.
 
     A project is made in the folder `root`, by default `finetune-alf/<name>` below the working directory, where `name`
     is the file's, or `texts`. All that the commands write is there, and they work in that folder. The same call again
@@ -56,7 +57,7 @@ class Study:
     def __init__(
         self,
         data: object,
-        text: str | Sequence[str] | None = None,
+        text: str | Sequence[str] | Mapping[str, Any] | None = None,
         label: str | None = None,
         encoder: str | Path = "minilm",
         *,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
 from finetune_alf.errors import InputError
 from finetune_alf.metrics import ProblemType
 from finetune_alf.starting.profile import ColumnProfile, TableProfile
@@ -46,15 +47,17 @@ class Guess(Generic[T]):
     seen: str
 
 
-Columns = str | tuple[str, str]
+NamedText = Sequence[str] | JoinedText
+"""The user's own columns of the text: none, one, two for pairs, or several that are joined."""
 
 
-def guess_text(table: TableProfile, named: Sequence[str] = (), label: str | None = None) -> Guess[Columns]:
+def guess_text(table: TableProfile, named: NamedText = (), label: str | None = None) -> Guess[TextColumns]:
     """Return the column of texts, or two for pairs; `named` are the user's own. InputError where there is none."""
     if named:
-        for name in named:
+        text = named if isinstance(named, JoinedText) else named[0] if len(named) == 1 else (named[0], named[1])
+        for name in columns_of(text):
             _column(table, name, "--text")
-        return Guess(named[0] if len(named) == 1 else (named[0], named[1]), "named by --text")
+        return Guess(text, "named by --text")
     candidates = [column for column in table.columns.values() if column.name != label and _has_texts(column)]
     if not candidates:
         raise InputError(
@@ -68,9 +71,9 @@ def guess_text(table: TableProfile, named: Sequence[str] = (), label: str | None
     return Guess(best.name, f"{best.mean_words:.0f} words on average, {best.n_different} different texts")
 
 
-def guess_label(table: TableProfile, text: Columns, named: str | None = None) -> Guess[str]:
+def guess_label(table: TableProfile, text: TextColumns, named: str | None = None) -> Guess[str]:
     """Return the column of labels; InputError where no column can be one."""
-    taken = {text} if isinstance(text, str) else set(text)
+    taken = set(columns_of(text))
     if named is not None:
         column = _column(table, named, "--label")
         if named in taken:

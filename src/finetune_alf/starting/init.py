@@ -8,12 +8,13 @@ from pathlib import Path
 from finetune_alf.data.label_warnings import label_warnings
 from finetune_alf.data.rows import Text
 from finetune_alf.data.spec import OnEmpty
+from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
 from finetune_alf.errors import InputError
 from finetune_alf.files import write_text
 from finetune_alf.params.load import validate
 from finetune_alf.params.model import Params
 from finetune_alf.params.reading import parse_document
-from finetune_alf.starting.columns import Columns
+from finetune_alf.starting.columns import NamedText
 from finetune_alf.starting.dvc_text import dvc_text, gitignore_text
 from finetune_alf.starting.encoders import find_encoder, name_of, path_from
 from finetune_alf.starting.params_text import Start, params_text
@@ -35,7 +36,7 @@ class Wishes:
 
     table: Path
     root: Path
-    text: tuple[str, ...] = ()
+    text: NamedText = ()
     label: str | None = None
     encoder: str = "minilm"
     budget_s: float | None = None
@@ -153,8 +154,11 @@ def write_start(start: Start, root: Path, model: type[Params]) -> list[Path]:
     return [root / name for name in texts]
 
 
-def _shown(columns: Columns) -> str:
-    return f"column {columns!r}" if isinstance(columns, str) else f"columns {columns[0]!r} and {columns[1]!r}"
+def _shown(text: TextColumns) -> str:
+    names = " and ".join(map(repr, columns_of(text)))
+    if isinstance(text, JoinedText):
+        return f"columns {names}, joined by {text.by!r}"
+    return f"column{'' if isinstance(text, str) else 's'} {names}"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

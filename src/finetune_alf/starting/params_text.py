@@ -12,9 +12,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.representer import RoundTripRepresenter
 
+from finetune_alf.data.text_columns import JoinedText, TextColumns
 from finetune_alf.metrics import MetricName, ProblemType
 from finetune_alf.params.load import read_overlay
-from finetune_alf.starting.columns import Columns, Guess
+from finetune_alf.starting.columns import Guess
 from finetune_alf.starting.sizes import Sizes
 from finetune_alf.stats import MIN_SEEDS
 
@@ -41,7 +42,7 @@ class Start:
     table: str
     encoder_name: str
     encoder: Mapping[str, Any]
-    text: Guess[Columns]
+    text: Guess[TextColumns]
     label: Guess[str]
     task: Guess[ProblemType]
     sizes: Guess[Sizes]
@@ -56,9 +57,7 @@ class Start:
     def guesses(self) -> dict[str, Any]:
         """Return each guess with what it follows from, as JSON has it."""
         found = {name: guess for name, guess in vars(self).items() if isinstance(guess, Guess)}
-        values = {
-            name: vars(guess.value) if isinstance(guess.value, Sizes) else guess.value for name, guess in found.items()
-        }
+        values = {name: _as_json(guess.value) for name, guess in found.items()}
         return {name: {"value": values[name], "seen": guess.seen} for name, guess in found.items()}
 
     @property
@@ -93,7 +92,7 @@ def start_params(start: Start) -> dict[str, Any]:
 
 def _sample(start: Start) -> dict[str, Any]:
     sizes = start.sizes.value
-    text = start.text.value if isinstance(start.text.value, str) else list(start.text.value)
+    text = list(start.text.value) if isinstance(start.text.value, tuple) else _as_json(start.text.value)
     return {
         "source": {"kind": "files", "train": start.table, "text": text, "label": start.label.value, **start.reading},
         **({"problem_type": start.task.value} if start.task.value == "regression" else {}),
@@ -106,6 +105,13 @@ def _sample(start: Start) -> dict[str, Any]:
         **({"balance": sizes.balance} if sizes.balance != "even" else {}),
         "max_train_frac": 1,
     }
+
+
+def _as_json(value: Any) -> Any:
+    """Return a guess as JSON has it."""
+    if isinstance(value, Sizes):
+        return vars(value)
+    return value.model_dump(mode="json") if isinstance(value, JoinedText) else value
 
 
 def params_text(start: Start) -> str:

@@ -9,9 +9,10 @@ from finetune_alf.data.files_source import FileRows
 from finetune_alf.data.readers.table import read_table
 from finetune_alf.data.rows import Text, check_labels
 from finetune_alf.data.spec import FilesSource
+from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
 from finetune_alf.errors import DataError, InputError, RowError
 from finetune_alf.metrics import ProblemType
-from finetune_alf.starting.columns import Columns, Guess, guess_label, guess_task, guess_text
+from finetune_alf.starting.columns import Guess, NamedText, guess_label, guess_task, guess_text
 from finetune_alf.starting.profile import TableProfile, profile_of
 from finetune_alf.starting.reading import Reading, guess_reading
 
@@ -25,7 +26,7 @@ class FoundTable:
 
     reading: Reading
     profile: TableProfile
-    text: Guess[Columns]
+    text: Guess[TextColumns]
     label: Guess[str]
     task: Guess[ProblemType]
     texts: Sequence[Text]
@@ -33,8 +34,8 @@ class FoundTable:
 
     @property
     def n_empty(self) -> dict[str, int]:
-        """The empty rows of the columns of text and label that have any."""
-        text = (self.text.value,) if isinstance(self.text.value, str) else self.text.value
+        """The empty rows of the columns of text and label that have any; parts of a joined text may be empty."""
+        text = () if isinstance(self.text.value, JoinedText) else columns_of(self.text.value)
         columns = {name: self.profile.columns[name] for name in (self.label.value, *text)}
         return {name: column.n_empty for name, column in columns.items() if column.n_empty}
 
@@ -43,7 +44,7 @@ class FoundTable:
         return replace(self, counts={name: n for name, n in self.counts.items() if name not in names})
 
 
-def find_table(path: Path, text: Sequence[str] = (), label: str | None = None) -> FoundTable:
+def find_table(path: Path, text: NamedText = (), label: str | None = None) -> FoundTable:
     """Look at a table; `text` and `label` are the user's own columns. A file that only reads without quotes has none.
 
     Raises DataError for a table that cannot be read, and InputError where there is nothing to guess from.
@@ -61,7 +62,7 @@ def find_table(path: Path, text: Sequence[str] = (), label: str | None = None) -
             raise error from None
 
 
-def _found(path: Path, reading: Reading, text: Sequence[str], label: str | None) -> FoundTable:
+def _found(path: Path, reading: Reading, text: NamedText, label: str | None) -> FoundTable:
     names = reading.columns
     profile = profile_of(names, (values for _, values in read_table(path, names, names, form=reading.form)))
     text_guess = guess_text(profile, text, label)
@@ -80,7 +81,7 @@ def _first_fault(error: DataError) -> str:
 
 
 def _unique_rows(
-    path: Path, reading: Reading, text: Columns, label: str, task: ProblemType
+    path: Path, reading: Reading, text: TextColumns, label: str, task: ProblemType
 ) -> tuple[Sequence[Text], Mapping[str, int]]:
     """Read the table as `prepare` does; return each text once, and the rows of each class, without empty rows."""
     source = FilesSource(train=str(path.resolve()), text=text, label=label, **reading.settings())
