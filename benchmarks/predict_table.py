@@ -52,16 +52,20 @@ def table(records: Sequence[Record]) -> str:
             of[record["work"]] = []
         if record["kind"] != "machine":
             of[record["work"]].append(record)
-    return "\n".join([*_head(machine), *_speeds(of), *_bounds(of), *_agreement(of)]) + "\n"
+    of = {work: of[work] for work in WORKS if work in of}
+    return "\n".join([*_head(machine, of), *_speeds(of), *_bounds(of), *_agreement(of)]) + "\n"
 
 
-def _head(machine: Record) -> Iterator[str]:
+def _head(machine: Record, of: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    loads = [record["load"] for own in of.values() for record in own if record["kind"] == "turn"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     yield "# Labels for texts: predict and transformers' pipeline"
     yield ""
     yield (
         f"{machine['started']} on {machine['cpu']}, {machine['n_threads']} threads of {machine['n_cores']} cores; "
-        f"{versions}. MiniLM; the pipeline computes in fp32, predict in {machine['precision']}."
+        f"{versions}. MiniLM; the pipeline computes in fp32, predict in {machine['precision']}. "
+        f"Load average of the machine {min(loads):.1f} to {max(loads):.1f}, in which this run counts for "
+        f"{machine['n_threads']}."
     )
     yield ""
 
