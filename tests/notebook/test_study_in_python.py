@@ -225,6 +225,12 @@ def test_columns_of_a_frame_are_joined_and_settings_of_uneven_and_long_texts_are
         make(tmp_path, frame, {"join": ["title"]})
 
 
+def test_what_init_says_of_its_options_is_said_of_arguments(make, tmp_path):
+    assert make(tmp_path).guesses.loc["text", "seen"] == "named by text=…"
+    with pytest.raises(InputError, match=r"^label: must be a column .* Name it: label=…$"):
+        make(tmp_path, FRAME[["review"]], label=None)
+
+
 def test_an_unknown_setting_is_named_with_the_nearest(make, tmp_path):
     with pytest.raises(ParamsError, match=r"epoch: must be a setting .* but is none; did you mean epochs\?"):
         make(tmp_path, epoch=3)

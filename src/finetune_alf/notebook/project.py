@@ -1,6 +1,7 @@
 """The project behind a Study: its folder, its table, and its parameters, which are those that `init` would write."""
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,7 +92,7 @@ def new_project(
     train = Path(str(data)) if is_file else tables["train"].path
     on_empty = settings.get("on_empty", "error")
     wishes = Wishes(train, paths.root, named, label, str(encoder), on_empty=on_empty)
-    start = replace(guess_start(wishes, model_of(), console.log), project=own)
+    start = replace(_guessed(wishes, console), project=own)
     params = start_params(start)
     for split in tables.keys() - {"train"}:
         params["samples"][own]["source"][split] = tables[split].path.relative_to(paths.root).as_posix()
@@ -141,6 +142,20 @@ def validated(params: dict[str, Any]) -> Params:
         return validate(Document("Study", params), model_of())
     except ParamsError as error:
         raise ParamsError(str(error).replace("Study:1:1 ", "")) from None  # there is no file with lines
+
+
+def in_python(text: str) -> str:
+    """Return what `init` says, with arguments of Study in the place of its options."""
+    return re.sub(r"--(text|label|encoder)( COLUMN)?", r"\1=…", text)
+
+
+def _guessed(wishes: Wishes, console: Console) -> Start:
+    try:
+        return guess_start(wishes, model_of(), lambda line: console.log(in_python(line)))
+    except InputError as error:
+        if type(error) is not InputError:  # it is about rows or a checkpoint, and names no option
+            raise
+        raise InputError(in_python(str(error))) from None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from finetune_alf.errors import InputError
 from finetune_alf.files import digest
 from finetune_alf.notebook.console import NotebookConsole
 from finetune_alf.notebook.picture import Picture
-from finetune_alf.notebook.project import new_project, open_project
+from finetune_alf.notebook.project import in_python, new_project, open_project
 from finetune_alf.running.bench import Bench, encoder_spec_of, open_bench
 from finetune_alf.running.context import SilentConsole
 from finetune_alf.study.identity import database_path, study_identity
@@ -116,7 +116,8 @@ class Study:
 
         start = self._project.start
         found = start.guesses() if start else {}
-        return pd.DataFrame.from_dict(found, orient="index", columns=["value", "seen"]).rename_axis("guess")
+        table = pd.DataFrame.from_dict(found, orient="index", columns=["value", "seen"]).rename_axis("guess")
+        return table.assign(seen=table["seen"].map(in_python))
 
     @property
     def sample(self) -> "Sample":
