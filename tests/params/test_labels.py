@@ -95,3 +95,15 @@ def test_the_batch_of_a_budget_is_held_to_the_training_texts_that_it_draws(n_tra
     found = disagreements({"samples": {"films": {**SAMPLES["films"], "n_train": 8}}, "budget": budget})
     batches = [message for place, message in found if place[-1] == "batch"]
     assert batches == ([] if fits else ["must be at most n_train, 16, but got 32"])
+
+
+@pytest.mark.parametrize(("sample", "suits"), [("films", True), ("stsb", False)])
+def test_what_is_done_for_uneven_classes_needs_classes(sample: str, suits: bool) -> None:
+    metric = "accuracy" if suits else "pearson"
+    recipes = ({"class_weights": "balanced"}, {"class_sampling": "balanced"}, {"class_sampling": "natural"})
+    entries = {
+        f"s{n}": {"encoder": "e", "sample": sample, "metric": metric, "recipe": r} for n, r in enumerate(recipes)
+    }
+    message = "must be absent, as the labels of sample stsb are scores"
+    expected = [f"studies.s0.recipe.class_weights: {message}", f"studies.s1.recipe.class_sampling: {message}"]
+    assert found_in(studies=entries) == ([] if suits else expected)

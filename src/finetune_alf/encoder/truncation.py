@@ -7,7 +7,7 @@ def kept_positions(n_tokens: int, n_kept: int, truncation: Truncation) -> list[i
     """Return the positions of the tokens of a text that are kept, in order; `n_kept` at most.
 
     `head_tail` keeps a quarter at the head and the rest at the tail: of 510 tokens 128 and 382, as in Sun et al. 2019,
-    "How to Fine-Tune BERT for Text Classification?", section 5.3.1.
+    "How to Fine-Tune BERT for Text Classification?".
     """
     if n_tokens <= n_kept:
         return list(range(n_tokens))
