@@ -12,7 +12,7 @@ from finetune_alf.stats.confident import confident_count
 By = Literal["classifier", "probe"]
 
 
-class LikelyLabelError(FoundText):
+class SuspectLabel(FoundText):
     """A text whose label is likely wrong: the class that is likely right, with its probability.
 
     `margin` is the probability of the label minus the highest other one, from -1 to 0.
@@ -36,7 +36,7 @@ class LabelErrors(Document):
     n_texts: int
     thresholds: dict[str, float]
     joint: tuple[tuple[int, ...], ...]
-    texts: tuple[LikelyLabelError, ...]
+    texts: tuple[SuspectLabel, ...]
 
 
 def label_errors(texts: LabelledTexts, probabilities: NDArray[np.float64], split: str, by: By) -> LabelErrors:
@@ -46,7 +46,7 @@ def label_errors(texts: LabelledTexts, probabilities: NDArray[np.float64], split
     """
     count, names = confident_count(texts.labels, probabilities), texts.label_names
     found = tuple(
-        LikelyLabelError(
+        SuspectLabel(
             **texts.found(row),
             likely=names[count.likely[row]],
             probability=float(probabilities[row, count.likely[row]]),
