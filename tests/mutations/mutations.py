@@ -888,6 +888,27 @@ MUTATIONS = [
         "rows of a table are written without their labels",
     ),
     Mutation(
+        "classifier/threads.py",
+        "pool.shutdown(cancel_futures=True)",
+        "pool.shutdown()",
+        ("classifier/test_threads.py",),
+        "after an interrupt the remaining batches are computed all the same",
+    ),
+    Mutation(
+        "train/forward/pack.py",
+        "or length != lengths[index - 1]",
+        "",
+        ("train/test_inference.py",),
+        "texts of several lengths share a group without padding",
+    ),
+    Mutation(
+        "data/readers/stream.py",
+        "return self._start.read(size) or self._file.read(size)",
+        "return self._file.read(size)",
+        ("classifier/test_predict.py",),
+        "the first part of standard input is looked at, and lost",
+    ),
+    Mutation(
         "experiments/fit/stage.py",
         "if not is_saved(self.folder, identity):",
         "if False:",
