@@ -856,7 +856,7 @@ MUTATIONS = [
         "notebook/study.py",
         "self._digest != self._drawn",
         "False",
-        ("notebook/test_study_in_python.py",),
+        ("notebook/test_study_in_python.py::test_other_texts_in_the_same_folder_are_noticed",),
         "a study goes on with the texts of another one",
     ),
     Mutation(
@@ -870,7 +870,7 @@ MUTATIONS = [
         "study/objective.py",
         'child_seed(seed, "fit")',
         "seed",
-        ("study/test_objective.py",),
+        ("study/test_objective.py::test_the_score_is_that_of_the_fit_itself",),
         "a user's objective gives other scores than a study with these rates",
     ),
     Mutation(

@@ -4,14 +4,17 @@ import math
 
 import optuna
 import pytest
+from optuna.trial import FixedTrial
 
 from finetune_alf import ChoicesSpace, LogSpace, MiniSource, SampleSpec, load_encoder, objective, prepare_sample
+from finetune_alf.data.sample import load_sample
+from finetune_alf.encoder import RandomEncoder
 from finetune_alf.errors import EncoderError, InputError
 from finetune_alf.jobs.splits import task_splits
 from finetune_alf.rates import LayerRates, UniformRates, addresses
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.fit import fit
-from tiny import N_LAYERS, load_tiny, tiny_recipe, tiny_spec
+from tiny import N_LAYERS, TINY_BERT, load_tiny, tiny_recipe, tiny_spec
 
 SPACE = ChoicesSpace(rates=(0, 1e-3, 1e-2))
 PARAMS = {f"rates.{address}" for address in addresses(N_LAYERS)[:-1]}
@@ -48,16 +51,15 @@ def test_a_users_study_suggests_our_params_and_reports_every_epoch(folder, encod
         assert trial.user_attrs["rates"]["head"] == 1e-2
 
 
-def test_the_score_is_that_of_the_fit_itself(folder, encoder):
-    recipe = tiny_recipe()
-    score = objective(folder, encoder, recipe, space=SPACE, seed=3)
-    params = dict.fromkeys(sorted(PARAMS), 1e-2)
-    value = score(optuna.trial.FixedTrial(params))
-    from finetune_alf.data.sample import load_sample
-
-    rates = LayerRates(dict.fromkeys(addresses(N_LAYERS), 1e-2))
+def test_the_score_is_that_of_the_fit_itself(folder):
+    config = {**TINY_BERT, "initializer_range": 0.4}  # so that scores differ between seeds
+    encoder, recipe = load_encoder(RandomEncoder(kind="random", config=config, seed=1), 2), tiny_recipe()
+    params = FixedTrial(dict.fromkeys(sorted(PARAMS), 1e-2))
     splits = task_splits(encoder, load_sample(folder), recipe)
-    assert value == fit(encoder, splits, recipe.with_rates(rates), child_seed(3, "fit")).score
+    rates = LayerRates(dict.fromkeys(addresses(N_LAYERS), 1e-2))
+    own = [fit(encoder, splits, recipe.with_rates(rates), child_seed(seed, "fit")).score for seed in range(4)]
+    assert len(set(own)) > 1
+    assert [objective(folder, encoder, recipe, space=SPACE, seed=seed)(params) for seed in range(4)] == own
 
 
 def test_any_rates_between_two_are_suggested(folder, encoder):
@@ -75,7 +77,7 @@ def test_the_users_pruner_ends_trials_between_epochs(folder, encoder):
 def test_a_fit_that_diverges_fails_its_trial(folder, encoder):
     recipe = tiny_recipe(rates=UniformRates(rate=1e-2, head=1e38))
     score = objective(folder, encoder, recipe, space=SPACE)
-    assert math.isnan(score(optuna.trial.FixedTrial(dict.fromkeys(PARAMS, 1e-2))))
+    assert math.isnan(score(FixedTrial(dict.fromkeys(PARAMS, 1e-2))))
 
 
 def test_a_study_that_minimises_is_refused(folder, encoder):
