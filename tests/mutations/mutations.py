@@ -140,7 +140,7 @@ MUTATIONS = [
         "data/text_columns.py",
         "part for part in parts if not is_empty(part)",
         "part for part in parts",
-        ("data/test_files_source.py",),
+        ("data/test_hub_source.py",),
         "an empty column leaves its separator in a joined text",
     ),
     Mutation(
