@@ -24,13 +24,13 @@ def line_of(text: str, part: str) -> int:
 
 BOOK = [
     ("epochs: 4", "epocs: 4", "studies.minilm.recipe.epocs: unknown key; did you mean epochs?"),
-    ("n_trials: 24", "n_trials: 0", "studies.minilm.n_trials: must be greater than or equal to 1, but got 0"),
-    ("n_trials: 24", "n_trials: yes", 'studies.minilm.n_trials: must be a valid integer, but got "yes"'),
-    ("n_trials: 24", "n_trials: 4e1", "studies.minilm.n_trials: must be a valid integer, but got 40.0"),
-    ("n_trials: 24", "n_trials: 12:30:45", 'studies.minilm.n_trials: must be a valid integer, but got "12:30:45"'),
-    ("n_trials: 24", "n_trials: 2020-01-01", "studies.minilm.n_trials: must not be a date, but got 2020-01-01"),
-    ("n_trials: 24", "n_trials: 040", "studies.minilm.n_trials: must be a number without leading zeros, but got 040"),
-    ("n_trials: 24", "n_trials: .inf", "studies.minilm.n_trials: must be a finite number, but got .inf"),
+    ("n_trials: 16", "n_trials: 0", "studies.minilm.n_trials: must be greater than or equal to 1, but got 0"),
+    ("n_trials: 16", "n_trials: yes", 'studies.minilm.n_trials: must be a valid integer, but got "yes"'),
+    ("n_trials: 16", "n_trials: 4e1", "studies.minilm.n_trials: must be a valid integer, but got 40.0"),
+    ("n_trials: 16", "n_trials: 12:30:45", 'studies.minilm.n_trials: must be a valid integer, but got "12:30:45"'),
+    ("n_trials: 16", "n_trials: 2020-01-01", "studies.minilm.n_trials: must not be a date, but got 2020-01-01"),
+    ("n_trials: 16", "n_trials: 040", "studies.minilm.n_trials: must be a number without leading zeros, but got 040"),
+    ("n_trials: 16", "n_trials: .inf", "studies.minilm.n_trials: must be a finite number, but got .inf"),
     (
         "batch: 8",
         "batch: 65",
@@ -147,7 +147,7 @@ def test_line_and_column_are_the_keys_own(tmp_path: Path) -> None:
 
 def test_all_faults_are_told_at_once_in_the_files_order(tmp_path: Path) -> None:
     text = DEFAULT
-    for was, now in (("device: auto", "device: gpu"), ("n_test: 72", "n_test: .nan"), ("n_trials: 24", "n_trials: 0")):
+    for was, now in (("device: auto", "device: gpu"), ("n_test: 72", "n_test: .nan"), ("n_trials: 16", "n_trials: 0")):
         text = text.replace(was, now, 1)
     lines = told(tmp_path / "params.yaml", text.replace("sample: films", "sample: flims"))
     assert [line.split(" ")[1].rstrip(":") for line in lines] == [

@@ -62,7 +62,7 @@ def test_only_what_an_overlay_names_changes(text: str, over: str, expected: str)
 
 def test_comments_of_the_file_and_of_the_preset_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text("# mine\n" + DEFAULT.replace("n_trials: 24", "n_trials: 24 # enough"))
+    path.write_text("# mine\n" + DEFAULT.replace("n_trials: 16", "n_trials: 16 # enough"))
     use_presets(path, ["real-small"], model=model_of())
     text = path.read_text()
     assert text.startswith("# mine\n")

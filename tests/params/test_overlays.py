@@ -60,7 +60,7 @@ def test_an_unknown_overlay_suggests_the_nearest_preset(tmp_path: Path) -> None:
 
 def test_without_a_params_file_a_file_takes_its_place_and_a_preset_lies_over_the_default(tmp_path: Path) -> None:
     full = tmp_path / "full.yaml"
-    full.write_text(find_source("default").text.replace("n_trials: 24", "n_trials: 7"))
+    full.write_text(find_source("default").text.replace("n_trials: 16", "n_trials: 7"))
     assert load_params(tmp_path / "params.yaml", [str(full)]).studies["minilm"].n_trials == 7
     assert load_params(tmp_path / "params.yaml", ["real-small"]).studies["minilm"].n_trials == 32
     assert load_params(tmp_path / "params.yaml", [str(full), "real-small"]).studies["minilm"].n_trials == 32

@@ -34,6 +34,10 @@ SMALL_TRAIN = 150
 """With fewer training rows the default's small batches stay."""
 
 
+N_TRIALS = 24
+"""A search without a budget has so many; the default's own is a demonstration."""
+
+
 @dataclass(frozen=True)
 class Start:
     """All that a new project's files say: names, where the table lies, how it is read, the guesses, and the search."""
@@ -51,7 +55,7 @@ class Start:
     reading: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     has_empty: bool = False
-    n_trials: int | None = None
+    n_trials: int = N_TRIALS
     n_seeds: int = MIN_SEEDS
 
     def guesses(self) -> dict[str, Any]:
@@ -74,7 +78,7 @@ def start_params(start: Start) -> dict[str, Any]:
     study["recipe"]["max_tokens"] = start.max_tokens.value
     if start.sizes.value.n_train >= SMALL_TRAIN:
         study["recipe"]["batch"] = 16
-    study["n_trials"] = start.n_trials or study["n_trials"]
+    study["n_trials"] = start.n_trials
     return {
         "project": start.project,
         "encoders": {start.encoder_name: dict(start.encoder)},
