@@ -169,3 +169,14 @@ def test_classes_of_a_few_rows_are_left_out_and_likely_mistakes_named(tmp_path: 
     assert prepared.exit_code == 0, prepared.stderr
     card = json.loads((tmp_path / "data/samples/reviews/card.json").read_text())
     assert sorted(card["label_names"]) == ["Höflich", "höflich", "no: bad"]
+
+
+def test_uneven_classes_weigh_the_same_in_the_loss(tmp_path: Path, tiny: str) -> None:
+    rows = [row for index, row in enumerate(reviews(240)) if index % 2 or index % 6 == 0]
+    write_csv(tmp_path / "reviews.csv", rows)
+    told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny)
+    assert told.exit_code == 0, told.stderr
+    params = load_params(tmp_path / "params.yaml")
+    (study,) = params.studies.values()
+    assert (study.metric, study.recipe.class_weights) == ("balanced_accuracy", "balanced")
+    assert params.samples["reviews"].balance == "natural"

@@ -76,6 +76,8 @@ def start_params(start: Start) -> dict[str, Any]:
     study = next(iter(default["studies"].values())) | {"encoder": start.encoder_name, "sample": start.sample}
     study["metric"] = start.metric.value
     study["recipe"]["max_tokens"] = start.max_tokens.value
+    if start.task.value == "classification" and start.sizes.value.balance == "natural":
+        study["recipe"]["class_weights"] = "balanced"
     if start.sizes.value.n_train >= SMALL_TRAIN:
         study["recipe"]["batch"] = 16
     study["n_trials"] = start.n_trials
@@ -128,6 +130,7 @@ def params_text(start: Start) -> str:
     _comment(study, "n_trials", "raise it to go on with the search")
     _comment(study["recipe"], "rates", "the baseline")
     _comment(study["recipe"], "max_tokens", start.max_tokens.seen)
+    _comment(study["recipe"], "class_weights", "classes are uneven: each counts the same in the loss, too")
     _comment(tree["transfer"], "n_seeds", f"{MIN_SEEDS} and more have a verdict")
     written = io.StringIO()
     _yaml().dump(tree, written)
