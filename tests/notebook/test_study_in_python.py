@@ -151,6 +151,7 @@ def guide_blocks():
     return re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_the_guide_runs_as_it_is_printed(done, encoder, tmp_path, monkeypatch, capsys):
     tour, settings, plots, objective, one_fit = guide_blocks()
