@@ -253,6 +253,17 @@ def test_another_encoding_is_found_out_at_once_and_can_be_given(root, tmp_path, 
     assert predict(root, "in.csv", "--encoding", "hex").exit_code == 2
 
 
+def test_quotes_of_a_file_without_quoting_are_parts_of_its_texts(root, tmp_path):
+    (tmp_path / "in.tsv").write_text('id\ttext\n1\t"warm fine meal\n2\tcold stale soup\n')
+    result = predict(root, str(tmp_path / "in.tsv"))
+    assert result.exit_code == 3
+    assert "pass `--quoting none` to `predict`" in result.stderr
+    result = predict(root, str(tmp_path / "in.tsv"), "--quoting", "none")
+    assert result.exit_code == 0, result.output
+    assert "warm fine meal" in result.stdout
+    assert len(result.stdout.splitlines()) == 3
+
+
 def test_parquet_on_standard_input_is_refused_by_name(root):
     result = predict(root, "-", given=Once(b"PAR1\x15\x04"))
     assert result.exit_code == 3

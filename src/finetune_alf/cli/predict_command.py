@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -45,11 +45,25 @@ def _checked(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, TSV or JSON Lines to a file.")
 @click.option("--encoding", default="utf-8", show_default=True, callback=_checked, help="How text in FILE is encoded.")
+@click.option(
+    "--quoting",
+    type=click.Choice(["standard", "none"]),
+    default="standard",
+    show_default=True,
+    help="none: quotes in FILE are part of the texts.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:N or mps.")
 @quiet_option
 @root_option
 def predict(
-    model: str, file: str, text: tuple[str, ...], out: Path | None, encoding: str, device: str, root: Path
+    model: str,
+    file: str,
+    text: tuple[str, ...],
+    out: Path | None,
+    encoding: str,
+    quoting: Literal["standard", "none"],
+    device: str,
+    root: Path,
 ) -> None:
     """Write the rows of FILE with label, probability and probability.CLASS, by the classifier MODEL.
 
@@ -61,6 +75,7 @@ def predict(
     from finetune_alf.classifier.labelling import added_columns, labelled_chunks
     from finetune_alf.classifier.record import read_record
     from finetune_alf.cli.classifier_folder import classifier_folder
+    from finetune_alf.data.readers.format import FileFormat
     from finetune_alf.data.readers.table import DELIMITERS, check_suffix
     from finetune_alf.data.table import check_destination, open_table, writing
     from finetune_alf.data.text_columns import columns_of
@@ -70,8 +85,9 @@ def predict(
         check_destination(out, None if file == "-" else Path(file))
     source = _source(file, encoding)
     folder = classifier_folder(model, Paths(root))
+    form = FileFormat(encoding=encoding, quoting=quoting)
     own = _text_columns(text, read_record(folder).text)
-    table = open_table(source, columns_of(own), "Name the column of the text by --text.", encoding)
+    table = open_table(source, columns_of(own), "Name the column of the text by --text.", form)
     classifier = _loaded(folder, device)
     columns = (*table.columns, *added_columns(table.columns, classifier.label_names))
     usual = suffix if (suffix := check_suffix(table.source)) in DELIMITERS else ".jsonl"

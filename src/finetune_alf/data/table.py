@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from finetune_alf.data.readers.columns import check_columns
-from finetune_alf.data.readers.format import FileFormat
+from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.json_lines import read_objects
 from finetune_alf.data.readers.names import column_names
 from finetune_alf.data.readers.parquet import read_any, shape_of
@@ -69,14 +69,14 @@ class Table:
         return read_any(self.source, self.columns)
 
 
-def open_table(given: Source, wanted: Sequence[str], way_out: str, encoding: str = "utf-8") -> Table:
+def open_table(given: Source, wanted: Sequence[str], way_out: str, form: FileFormat = PLAIN) -> Table:
     """Return the table of a file or stream; it must have the columns `wanted`, by which a delimiter is recognised.
 
     `way_out` says where the wanted ones are named.
 
     Raises DataError, naming the file, where it cannot be read or has no such columns.
     """
-    suffix, form = check_suffix(given), FileFormat(encoding=encoding)
+    suffix = check_suffix(given)
     check_is_file(given)
     if isinstance(given, Path) and suffix == ".parquet":
         columns, n_rows = shape_of(given)

@@ -16,7 +16,9 @@ from finetune_alf.errors import DataError, RowError
 LONG_FIELD = 131_072
 """A field over several lines with more characters than this has a quote that is not closed."""
 
-UNQUOTED = "If the file is written without quoting, set `quoting: none` of the source."
+UNQUOTED = (
+    "If the file is written without quoting, set `quoting: none` of the source, or pass `--quoting none` to `predict`."
+)
 
 
 def read_delimited(
