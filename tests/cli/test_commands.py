@@ -46,7 +46,7 @@ def test_check_says_what_is_there(root: Path) -> None:
 
 def test_check_tells_every_fault_and_writes_nothing(root: Path) -> None:
     path = root / "params.yaml"
-    path.write_text(path.read_text().replace("epochs: 4", "epocs: 4").replace("n_trials: 24", "n_trials: 0"))
+    path.write_text(path.read_text().replace("epochs: 4", "epocs: 4").replace("n_trials: 16", "n_trials: 0"))
     for words in (["params", "check"], ["study"], ["run"]):
         told = run(root, *words)
         assert told.exit_code == 3
@@ -73,7 +73,7 @@ def test_diff_in_a_folder_without_params_compares_overlays_with_the_default(root
     assert run(root, "params", "diff", "--params", "real-small").stdout == told
     (root / "mine.yaml").write_text("studies: {minilm: {n_trials: 60}}\n")
     over_default = run(root, "params", "diff", "--params", "default", "--params", str(root / "mine.yaml"))
-    assert over_default.stdout == "studies.minilm.n_trials: 24 -> 60\n"
+    assert over_default.stdout == "studies.minilm.n_trials: 16 -> 60\n"
     without = run(root, "params", "diff")
     assert (without.exit_code, without.stdout) == (3, "")
     assert "params use default" in without.stderr
@@ -82,8 +82,8 @@ def test_diff_in_a_folder_without_params_compares_overlays_with_the_default(root
 def test_diff_alone_compares_with_the_default(root: Path) -> None:
     path = root / "params.yaml"
     assert run(root, "params", "diff").stdout == ""
-    path.write_text(path.read_text().replace("n_trials: 24", "n_trials: 60"))
-    assert run(root, "params", "diff").stdout == "studies.minilm.n_trials: 24 -> 60\n"
+    path.write_text(path.read_text().replace("n_trials: 16", "n_trials: 60"))
+    assert run(root, "params", "diff").stdout == "studies.minilm.n_trials: 16 -> 60\n"
 
 
 def test_use_makes_the_file_where_there_is_none(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_what_run_kept_serves_the_other_commands_where_there_is_no_params_yaml(r
 def test_presets_are_merged_into_what_run_kept(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "params.yaml").write_text(
-        find_source("default").text.replace("n_trials: 24", "n_trials: 9")
+        find_source("default").text.replace("n_trials: 16", "n_trials: 9")
     )
     (tmp_path / "more.yaml").write_text("report: {title: Mine}\n")
     assert run(tmp_path, "params", "use", str(tmp_path / "more.yaml")).exit_code == 0

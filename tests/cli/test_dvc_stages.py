@@ -113,7 +113,7 @@ def test_with_nothing_changed_nothing_runs(project: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "now", "ran"),
     [
-        ("n_trials: 24", "n_trials: 41", ["study minilm"]),
+        ("n_trials: 16", "n_trials: 41", ["study minilm"]),
         ("n_top: 3", "n_top: 4", ["register minilm"]),
         ("n_resamples: 100", "n_resamples: 101", ["importance minilm"]),
         ("title: Adaptive", "title: My adaptive", ["report"]),

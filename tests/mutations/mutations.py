@@ -119,14 +119,14 @@ MUTATIONS = [
         "train/fit.py",
         "loss = losses.sum() / weight",
         "loss = losses.sum() / len(rows)",
-        ("train/test_classes.py",),
+        ("train/test_uneven_classes.py",),
         "a weighted loss is divided by the number of texts",
     ),
     Mutation(
         "train/order.py",
         "_endless(range(len(streams)), generator)",
         "itertools.cycle(range(len(streams) - 1))",
-        ("train/test_classes.py",),
+        ("train/test_uneven_classes.py",),
         "a class is left out of balanced batches",
     ),
     Mutation(
@@ -870,7 +870,7 @@ MUTATIONS = [
         "study/objective.py",
         'child_seed(seed, "fit")',
         "seed",
-        ("study/test_objective.py::test_the_score_is_that_of_the_fit_itself",),
+        ("study/test_optuna_objective.py::test_the_score_is_that_of_the_fit_itself",),
         "a user's objective gives other scores than a study with these rates",
     ),
     Mutation(
@@ -891,7 +891,7 @@ MUTATIONS = [
         "classifier/threads.py",
         "pool.shutdown(cancel_futures=True)",
         "pool.shutdown()",
-        ("classifier/test_threads.py",),
+        ("classifier/test_parallel_batches.py",),
         "after an interrupt the remaining batches are computed all the same",
     ),
     Mutation(

@@ -19,6 +19,8 @@ from finetune_alf.schedules.pull import pull
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.store import tracking_uri
 
+pytestmark = pytest.mark.long  # every stage, for a metric of their own
+
 PARAMS = """
 project: small
 compute: {n_threads: 1}

@@ -239,6 +239,7 @@ def as_project(done, root, name, **tracking):
     return Context(params, Paths(root), RecordingConsole())
 
 
+@pytest.mark.long
 def test_two_projects_with_equal_studies_keep_runs_and_models_apart_in_one_experiment(done, tmp_path):
     uri = f"sqlite:///{tmp_path}/shared/mlflow.db"
     both = [as_project(done, tmp_path / name, name, uri=uri, experiment="team") for name in ("one", "other")]

@@ -72,6 +72,7 @@ def test_a_smaller_micro_batch_resumes_the_study(begun: Context, tmp_path: Path)
     assert counts == {None: N_TRIALS + 2 - len(fitted), 3: len(fitted)}
 
 
+@pytest.mark.long
 def test_a_commit_between_two_runs_changes_no_result_and_no_digest(begun: Context, tmp_path: Path) -> None:
     ctx = copied(begun, tmp_path / "repository")
     ctx.paths.study_results("tiny").joinpath("study.json").unlink()

@@ -25,6 +25,8 @@ from finetune_alf.metrics import majority_baseline, sample_metric
 from finetune_alf.paths import Paths
 from tiny import save_tiny
 
+pytestmark = pytest.mark.long  # every stage, for a metric of their own
+
 PARAMS = """
 project: small
 compute: {n_threads: 1}

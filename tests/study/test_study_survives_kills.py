@@ -81,7 +81,8 @@ def test_a_killed_study_ends_as_one_that_was_never_killed(tmp_path: Path, sample
         check_resumed_study(tmp_path / str(number), expected)
 
 
-@pytest.mark.parametrize("n_kills", [3, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("n_kills", [3, 100])
 def test_a_killed_study_with_a_pool_ends_as_one_that_was_never_killed(tmp_path: Path, n_kills: int) -> None:
     n_studies = run_with_kills(tmp_path, ["random", N_TRIALS, n_kills, 2, seed_of_run(), 1.0, 0.01])
     expected = outcome_of(study(tmp_path / "uninterrupted", spec_of(N_TRIALS, "random")))

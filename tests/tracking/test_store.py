@@ -214,6 +214,7 @@ def test_opening_waits_while_another_process_creates_the_store(root: Path) -> No
     assert time.monotonic() - start >= 0.5
 
 
+@pytest.mark.long
 def test_a_newer_database_is_refused_with_a_backup(root: Path) -> None:
     path = root / "mlruns" / "mlflow.db"
     with sqlite3.connect(path) as db:
@@ -224,6 +225,7 @@ def test_a_newer_database_is_refused_with_a_backup(root: Path) -> None:
     assert list((root / "mlruns").glob("mlflow.db.before-*"))
 
 
+@pytest.mark.long
 def test_an_older_database_is_migrated_with_a_backup(tmp_path: Path) -> None:
     import sqlalchemy
     from alembic import command

@@ -184,6 +184,7 @@ def adapt_and_print_steps(checkpoint, folder):
     pretraining.run(folder, lambda point: print(point.step, flush=True))
 
 
+@pytest.mark.long
 def test_a_kill_during_training_leaves_nothing_and_the_next_start_gives_equal_weights(done, with_head, tmp_path):
     folder = tmp_path / "tiny"
     script = KILLED.format(tests=str(Path(__file__).parent), checkpoint=str(with_head), folder=str(folder))

@@ -166,6 +166,7 @@ def test_the_folder_of_kept_replicates_is_read_and_written(done, project, monkey
     assert budget_part(Paths(project, "docs/results")) is not None
 
 
+@pytest.mark.long
 def test_an_interrupted_replicate_goes_on_with_the_fits_that_it_has(done, project, monkeypatch):
     """Stopped after some fits, the second start does the others, and gives the line of an undisturbed run."""
     more = {"n_replicates: 1": "n_replicates: 2"}
@@ -190,6 +191,7 @@ def test_an_interrupted_replicate_goes_on_with_the_fits_that_it_has(done, projec
     assert [(line.sample, line.index) for line in kept(ctx)] == [("films", 0), ("films", 1)]
 
 
+@pytest.mark.long
 def test_a_change_of_the_fits_makes_other_replicates_and_keeps_the_old_ones(done, project):
     ctx = context(project, **{"n_fits: 4": "n_fits: 2"})
     budget(ctx, "small")

@@ -200,7 +200,7 @@ def test_some_finished_fits_are_compared_with_the_prediction_for_just_these(done
         assert other.elapsed is None
         predicted |= dict.fromkeys(stage.elapsed.kinds, stage.elapsed_predicted_s)
     assert sum(predicted.values()) == pytest.approx(stage.seconds)
-    assert predicted["head/none/constant"] < predicted["fixed/houlsby/constant"] != predicted["fixed/none/constant"]
+    assert predicted["head/none/constant"] < predicted["fixed/houlsby/constant"]
 
 
 def with_cells(ctx, *cells):
