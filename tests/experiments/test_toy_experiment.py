@@ -15,6 +15,8 @@ import pytest
 from finetune_alf.files import read_json, read_jsonl
 from small_project import PARAMS as SMALL
 
+pytestmark = pytest.mark.long  # every stage, in processes that find the package
+
 TOY = Path(__file__).parent / "toy_package"
 SOURCES = Path(__file__).parents[2] / "src"
 

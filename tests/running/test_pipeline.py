@@ -205,6 +205,7 @@ def test_a_transfer_applies_the_locked_versions_wherever_their_aliases_are_now(c
     assert transferred_again(copied)
 
 
+@pytest.mark.long
 def test_a_registry_that_was_filled_in_another_order_numbers_its_versions_anew(copied):
     shutil.rmtree(copied.paths.mlruns)
     locked = read_lock(copied.paths.schedules("tiny"))

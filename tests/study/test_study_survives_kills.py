@@ -91,7 +91,8 @@ def test_a_killed_study_with_a_pool_ends_as_one_that_was_never_killed(tmp_path: 
     assert not _workers_after(2)
 
 
-@pytest.mark.parametrize("n_trials", [6, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("n_trials", [6, 60])
 def test_a_study_whose_workers_are_killed_ends_as_one_whose_workers_are_not(tmp_path: Path, n_trials: int) -> None:
     kills = tmp_path / "kills"
     kills.mkdir()

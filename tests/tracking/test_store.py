@@ -91,6 +91,7 @@ from mlflow.telemetry.utils import is_telemetry_disabled
 """
 
 
+@pytest.mark.long
 def test_mlflow_is_imported_late_and_quietly_without_telemetry(tmp_path: Path) -> None:
     root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
     elsewhere.mkdir()
