@@ -853,8 +853,8 @@ MUTATIONS = [
         "a search takes longer than its budget",
     ),
     Mutation(
-        "notebook/study.py",
-        "self._digest != self._drawn",
+        "notebook/search.py",
+        "sample_digest(self.project) != self.drawn",
         "False",
         ("notebook/test_study_in_python.py::test_other_texts_in_the_same_folder_are_noticed",),
         "a study goes on with the texts of another one",

@@ -52,7 +52,7 @@ def test_the_confirmation_decides_where_nothing_was_tested(mean, verdict, single
 def test_too_few_seeds_settle_nothing():
     found = recommend(lock(too_few(0.2)))
     assert (found.scheme, found.settled) == ("baseline", False)
-    assert found.why == "nothing shows a gain, and 2 seeds are too few"
+    assert found.why == "2 seeds are too few"
 
 
 def test_the_test_texts_outweigh_the_confirmation():

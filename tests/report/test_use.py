@@ -27,7 +27,7 @@ def study(tmp_path_factory):
 def test_with_too_few_seeds_there_is_no_strong_word(study):
     line = use_in_short("minilm", compared_lock(too_few(0.0)), {}, study)
     assert line.startswith(
-        "For `minilm`, nothing shows a gain, and 2 seeds are too few for a verdict: plain fine-tuning is the simpler "
+        "For `minilm`, 2 seeds are too few for a verdict: plain fine-tuning is the simpler "
         "choice until `register.n_seeds: 5` decides. Its recipe: rate 5e-5 for embeddings and layers, 1e-3 for the "
         "head, adamw, batch 8, 4 epochs, constant curve, 48 tokens."
     )

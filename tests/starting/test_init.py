@@ -10,9 +10,12 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from finetune_alf.cli.entry import group
+from finetune_alf.cost.speed import Speed
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
+from finetune_alf.planning.probe import Probe
+from finetune_alf.running.context import ProgressBar
 from finetune_alf.starting.encoders import find_encoder, name_of
 from tiny import BAD, GOOD, save_tiny
 
@@ -180,3 +183,24 @@ def test_uneven_classes_weigh_the_same_in_the_loss(tmp_path: Path, tiny: str) ->
     (study,) = params.studies.values()
     assert (study.metric, study.recipe.class_weights) == ("balanced_accuracy", "balanced")
     assert params.samples["reviews"].balance == "natural"
+
+
+@pytest.mark.usefixtures("quick_probes")
+def test_a_budget_times_steps_once_however_many_sizes_it_tries(
+    tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_timed = 0
+    timed = Probe.speed
+
+    def counted(self: Probe, bar: ProgressBar) -> Speed:
+        nonlocal n_timed
+        n_timed += 1
+        return timed(self, bar)
+
+    monkeypatch.setattr(Probe, "speed", counted)
+    write_csv(tmp_path / "reviews.csv", reviews(400))
+    told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, "--budget", "1s")
+    assert told.exit_code == 0, told.stderr
+    assert "sizes: 40 to train" in told.stdout
+    assert "the smallest search, which does not fit the budget" in told.stdout
+    assert n_timed == 1

@@ -9,6 +9,8 @@ from typing import Any, TextIO
 
 import click
 
+from finetune_alf.running.progress import TqdmBar
+
 
 class TerminalConsole:
     """Logs lines on standard output, or on another stream, and shows progress on standard error."""
@@ -27,7 +29,7 @@ class TerminalConsole:
             click.echo(text, file=self._stream)
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator["_Bar | _Lines"]:
+    def progress(self, label: str, total: int) -> Iterator["TqdmBar | _Lines"]:
         """Show progress towards a total."""
         if not _is_terminal(sys.stderr):
             yield _Lines(label, total)
@@ -37,7 +39,7 @@ class TerminalConsole:
         with tqdm(desc=label, total=total, file=sys.stderr, dynamic_ncols=True) as bar:
             self._in_bar = True
             try:
-                yield _Bar(bar)
+                yield TqdmBar(bar)
             finally:
                 self._in_bar = False
 
@@ -60,17 +62,6 @@ def _move(bar: Any, position: int) -> None:
 
 def _is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-class _Bar:
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
-
-    def advance(self, note: str = "") -> None:
-        """Advance by one."""
-        if note:
-            self._bar.set_postfix_str(note, refresh=False)
-        self._bar.update()
 
 
 class _Lines:

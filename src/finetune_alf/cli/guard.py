@@ -14,6 +14,9 @@ from finetune_alf.cli.stops import Stopped, listening
 from finetune_alf.errors import AlfError, StorageError
 from finetune_alf.files import os_error_message
 
+_START_OVER = ("init", "plan", "predict", "errors")
+"""Commands that keep nothing of what was stopped."""
+
 _BROKEN_PIPE = 141  # 128 + SIGPIPE, as `head` and its like leave it
 
 
@@ -50,7 +53,8 @@ class GuardedGroup(click.Group):
         except KeyboardInterrupt as stop:
             name, code = (stop.name, stop.exit_code) if isinstance(stop, Stopped) else ("SIGINT", 130)
             command = shlex.join(["finetune-alf", *ctx.meta["words"]])
-            _print_error(ctx, stop, f"Stopped by {name}. Run the same command again to resume: {command}", code)
+            goal = "start over" if ctx.invoked_subcommand in _START_OVER else "resume"
+            _print_error(ctx, stop, f"Stopped by {name}. Run the same command again to {goal}: {command}", code)
             ctx.exit(code)
         except BrokenPipeError:
             # The reader is gone: drop what is still buffered.

@@ -102,7 +102,7 @@ def predict(
 
 @dataclass
 class _Summary:
-    """What is said about all rows at the end."""
+    """Counts of all rows, for the lines at the end."""
 
     column: str
     max_tokens: int
@@ -133,7 +133,7 @@ def _progress(table: "Table", out: Path | None) -> AbstractContextManager[Callab
 
 
 def _source(file: str, encoding: str) -> "Source":
-    """Return what is read; a file of another encoding is found out before hours are spent on its first rows."""
+    """Return what is read; a file of another encoding is an error before any row is labelled."""
     from finetune_alf.data.readers.lines import find_encoding
     from finetune_alf.data.readers.stream import standard_input
     from finetune_alf.data.readers.table import check_is_file, check_suffix

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from finetune_alf.running.context import ProgressBar
+from finetune_alf.running.progress import TqdmBar
 
 
 class NotebookConsole:
@@ -16,21 +16,10 @@ class NotebookConsole:
         _tqdm().write(text)
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[ProgressBar]:
+    def progress(self, label: str, total: int) -> Iterator[TqdmBar]:
         """Show progress towards a total."""
         with _tqdm()(desc=label, total=total) as bar:
-            yield _Bar(bar)
-
-
-class _Bar:
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
-
-    def advance(self, note: str = "") -> None:
-        """Advance by one."""
-        if note:
-            self._bar.set_postfix_str(note, refresh=False)
-        self._bar.update()
+            yield TqdmBar(bar)
 
 
 def _tqdm() -> Any:

@@ -5,15 +5,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from finetune_alf.data.mixture import load_any_sample
-from finetune_alf.errors import InputError
-from finetune_alf.files import digest
 from finetune_alf.notebook.console import NotebookConsole
 from finetune_alf.notebook.picture import Picture
 from finetune_alf.notebook.project import in_python, new_project, open_project
-from finetune_alf.running.bench import Bench, encoder_spec_of, open_bench
+from finetune_alf.notebook.search import Search, drawn_search
+from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import SilentConsole
-from finetune_alf.study.identity import database_path, study_identity
 
 if TYPE_CHECKING:
     import optuna
@@ -68,13 +65,14 @@ class Study:
     ) -> None:
         folder = None if root is None else Path(root)
         self._project = new_project(data, text, label, str(encoder), name, folder, settings, _console(quiet))
-        self._drawn: str | None = self._draw()
+        self._search = drawn_search(self._project)
 
     @classmethod
     def open(cls, root: str | Path = ".", name: str | None = None, *, quiet: bool = False) -> Self:
         """Return a study of a folder that has parameters, as `init`, `run` or another Study wrote them."""
         study = cls.__new__(cls)
-        study._project, study._drawn = open_project(Path(root), name, _console(quiet)), None
+        study._project = open_project(Path(root), name, _console(quiet))
+        study._search = Search(study._project)
         return study
 
     def run(self, n_trials: int | None = None) -> Self:
@@ -89,7 +87,7 @@ class Study:
         if n_trials is not None:
             self._project.set(("studies", self.name, "n_trials"), n_trials)
         self._project.keep_params()
-        self._check_sample()
+        self._search.check_sample()
         study(self._project.context, self.name)
         importance(self._project.context, self.name)
         return self
@@ -151,7 +149,7 @@ class Study:
         """The schedule of the best trial, not confirmed; InputError while no trial is complete."""
         from finetune_alf.running.trial_schedule import trial_schedule
 
-        best = self._best
+        best = self._search.best
         return trial_schedule(self.name, f"{self.name}-trial-{best.number}", self._bench, best)
 
     @property
@@ -163,7 +161,7 @@ class Study:
         from finetune_alf.notebook.tables import importance_table
         from finetune_alf.study.documents import LayerImportance
 
-        self._check_finished()
+        self._search.check_finished()
         return importance_table(LayerImportance.read(self._project.paths.importance(self.name)))
 
     def register(self) -> "pd.DataFrame":
@@ -216,63 +214,35 @@ class Study:
 
     def plot_rates(self) -> Picture:
         """Draw the rates of the baseline, of the best trial, and of the schedules that are registered."""
-        from finetune_alf.figures import rates_by_layer
-        from finetune_alf.register.lock import read_lock
+        from finetune_alf.notebook.pictures import rates_picture
 
-        best, lock = self._best, self._project.paths.schedules(self.name)
-        rates = {"baseline": self.recipe.rates.at(best.rates.n_layers), f"trial {best.number}": best.rates}
-        if lock.exists():
-            rates |= {alias: one.schedule.rates for alias, one in read_lock(lock).schedules.items()}
-        return Picture(rates_by_layer(rates))
+        return rates_picture(self._search.best, self.recipe, self._project.paths.schedules(self.name))
 
     def plot_history(self) -> Picture:
         """Draw the score of each trial, and the best so far."""
-        from finetune_alf.figures import optimisation_history
+        from finetune_alf.notebook.pictures import history_picture
 
-        scores = {record.number: record.score for record in self._records}
-        return Picture(optimisation_history(scores, self._spec.score_name))
+        return history_picture(self._records, self._spec.score_name)
 
     def plot_importance(self) -> Picture:
         """Draw the importance of each address's rate."""
-        self._check_finished()
+        self._search.check_finished()
         return Picture(self._project.paths.importance(self.name).with_suffix(".png").read_bytes())
 
     def plot_curves(self) -> Picture:
         """Draw losses and scores of the best trial and of the baseline, where that is a trial, by epoch."""
-        from finetune_alf.figures import learning_curves
+        from finetune_alf.notebook.pictures import curves_picture
 
-        best = self._best
-        baseline = self.recipe.rates.at(best.rates.n_layers)
-        shown = {f"trial {best.number}": best}
-        for record in self._records:
-            if record.rates == baseline and record.result and record.number != best.number:
-                shown["baseline"] = record
-        epochs = [[epoch.model_dump() for epoch in one.result.epochs] for one in shown.values() if one.result]
-        return Picture(learning_curves(epochs, list(shown), self._spec.score_name))
+        return curves_picture(self._records, self.recipe, self._search.best, self._spec.score_name)
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, {len(self._records)} of {self._spec.n_trials} trials, root={str(self.root)!r})"
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from finetune_alf.notebook.tables import html_table
 
-        lines = {
-            "folder": str(self.root),
-            "encoder": self._spec.encoder,
-            "sample": self._project.sample,
-            **self._state(),
-        }
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in lines.items())
-        return f"<table>{rows}</table>"
-
-    def _state(self) -> Mapping[str, str]:
-        from finetune_alf.study.records import best_trial
-
-        records = self._records
-        state, best = {"trials": f"{len(records)} of {self._spec.n_trials}"}, best_trial(records)
-        if best is not None:
-            state[f"best {self._spec.score_name}"] = f"{best.score:.3f} on the validation split, trial {best.number}"
-        return state
+        places = {"folder": str(self.root), "encoder": self._spec.encoder, "sample": self._project.sample}
+        return html_table({**places, **self._search.state()})
 
     @property
     def _spec(self) -> "StudySpec":
@@ -280,70 +250,19 @@ class Study:
 
     @cached_property
     def _bench(self) -> Bench:
-        self._check_sample()
+        self._search.check_sample()
         return open_bench(self._project.context, self.name)
-
-    def _draw(self) -> str:
-        """Draw the sample, and return its digest; DataError names every row that cannot be used."""
-        from finetune_alf.running.prepare import prepare
-
-        prepare(self._project.context, self._project.sample)
-        return self._digest
-
-    @property
-    def _digest(self) -> str:
-        """The digest of the sample that lies in the folder."""
-        return load_any_sample(self._project.paths.sample(self._project.sample)).card.digest
-
-    def _check_sample(self) -> None:
-        """Raise InputError where another Study has drawn other texts into the folder."""
-        if self._drawn is not None and self._digest != self._drawn:
-            raise InputError(
-                f"{self.root}: another Study has put other texts there. Give each a folder of its own, as in root=…, "
-                "or make this Study again."
-            )
-
-    @property
-    def _identity(self) -> dict[str, Any]:
-        """The identity of the search."""
-        context = self._project.context
-        encoder = encoder_spec_of(context, self._spec.encoder).identity()
-        return study_identity(self._spec, self._drawn or self._digest, encoder, context.compute.precision)
 
     @property
     def _records(self) -> "list[TrialRecord]":
-        """The finished trials in the study's database; none before the first run."""
-        from finetune_alf.study.store import closing_store
-
-        path = database_path(self._project.paths.studies, self.name, self._identity)
-        if not path.exists():
-            return []
-        with closing_store(path, self.name) as store:
-            return store.finished_trials()
-
-    @property
-    def _best(self) -> "TrialRecord":
-        from finetune_alf.study.records import best_trial
-
-        best = best_trial(self._records)
-        if best is None:
-            raise InputError(f"{self.name}: no trial is complete yet. Call run() first.")
-        return best
-
-    def _check_finished(self) -> None:
-        """Raise InputError unless the results in the folder are those of this search."""
-        from finetune_alf.study.records import STUDY_FILE, read_study
-
-        folder = self._project.paths.study_results(self.name)
-        if not (folder / STUDY_FILE).exists() or read_study(folder).digest != digest(self._identity):
-            raise InputError(f"{self.name}: the search with these settings is not finished. Call run() first.")
+        return self._search.records
 
     def _register(self) -> None:
         """Register, unless this object has done so since its last trial."""
         from finetune_alf.running.register import register
 
-        self._check_sample()
-        self._check_finished()
+        self._search.check_sample()
+        self._search.check_finished()
         n_trials = len(self._records)
         if self._n_registered != n_trials:
             register(self._project.context, self.name)

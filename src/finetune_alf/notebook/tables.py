@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from finetune_alf.errors import InputError
@@ -11,6 +12,12 @@ from finetune_alf.study.records import TrialRecord
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def html_table(lines: Mapping[str, str]) -> str:
+    """Return names and values as a table in HTML."""
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in lines.items())
+    return f"<table>{rows}</table>"
 
 
 def trials_table(records: Sequence[TrialRecord], metric: str) -> "pd.DataFrame":

@@ -3,10 +3,11 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
+from finetune_alf.cost.speed import Speed
 from finetune_alf.data.mixture import AnySample, load_any_sample
 from finetune_alf.data.sample import Sample
 from finetune_alf.errors import AlfError, InputError
@@ -57,9 +58,13 @@ class Plan(Spec):
 
 @dataclass
 class Predictors:
-    """Predictors by encoder and recipe, each loaded once, with the samples of all that it will plan."""
+    """Predictors by encoder and recipe, each loaded once, with the samples of all that it will plan.
+
+    `speeds` are those of another plan of the same encoder and recipe, by sample; what is in it is not timed again.
+    """
 
     ctx: Context
+    speeds: dict[str, Speed] | None = None
     _samples: dict[str, dict[str, None]] = field(default_factory=dict)
     _predictors: dict[str, Predictor] = field(default_factory=dict)
 
@@ -80,7 +85,8 @@ class Predictors:
         samples = {name: load_any_sample(folder) for name, folder in folders.items()}
         fit_runner = fit_runner_of(ctx, {sample.card.digest: folders[name] for name, sample in samples.items()})
         n = _n_outputs(list(samples.values()), planned.recipe)
-        return predictor_of(ctx, encoder_spec_of(ctx, planned.encoder), fit_runner, samples, n, planned.recipe)
+        found = predictor_of(ctx, encoder_spec_of(ctx, planned.encoder), fit_runner, samples, n, planned.recipe)
+        return found if self.speeds is None else replace(found, speeds=self.speeds)
 
 
 def _probe_key(planned: PlannedFits) -> str:

@@ -99,7 +99,7 @@ def _choice(found: Mapping[str, ComparedDifference], single: ComparedDifference 
         return BASELINE, f"`{PRIMARY}` is worse"
     few = [each.n_seeds for each in found.values() if each.verdict == TOO_FEW_SEEDS]
     if (primary or max(found.values(), key=lambda each: each.mean)).verdict == TOO_FEW_SEEDS:
-        return BASELINE, f"nothing shows a gain, and {min(few)} {'seeds are' if min(few) > 1 else 'seed is'} too few"
+        return BASELINE, f"{min(few)} {'seeds are' if min(few) > 1 else 'seed is'} too few"
     return BASELINE, "nothing is shown to be better"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from finetune_alf.cost.speed import Speed
 from finetune_alf.experiments.registry import plannables
 from finetune_alf.params.load import validate
 from finetune_alf.params.model import Params
@@ -61,12 +62,16 @@ def _with_less_text(start: Start) -> Iterator[Start]:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Predicts the seconds of a run on this machine; `folder` is for the samples that are probed, each size once."""
+    """Predicts the seconds of a run on this machine; `folder` is for the samples, each size once.
+
+    Steps are timed once, at the first size: the speed is one by operations, and holds for shorter and fewer texts.
+    """
 
     table: Path
     root: Path
     model: type[Params]
     folder: Path
+    _speeds: dict[str, Speed] = field(default_factory=dict, repr=False)
     _predictors: dict[Path, Predictors] = field(default_factory=dict, repr=False)
 
     def __call__(self, start: Start) -> float:
@@ -76,7 +81,7 @@ class Prediction:
         if own not in self._predictors:
             for sample in ctx.params.samples:
                 prepare(ctx, sample)
-            self._predictors[own] = Predictors(ctx)
+            self._predictors[own] = Predictors(ctx, self._speeds)
         planned = named(ctx.params, plannables(), None)
         return sum(plan(ctx, each, name, self._predictors[own]).seconds for each, name in planned)
 

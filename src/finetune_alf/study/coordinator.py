@@ -24,6 +24,7 @@ from finetune_alf.rates import HEAD, Address, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.documents import StudyDocument
 from finetune_alf.study.identity import study_identity
+from finetune_alf.study.note import study_note
 from finetune_alf.study.pruner import StudyPruner
 from finetune_alf.study.records import TrialRecord, best_trial, elapsed_s, write_results
 from finetune_alf.study.sampler import sampler_observations, suggest
@@ -84,7 +85,7 @@ def run_study(
     identity = study_identity(spec, sample.digest, encoder.identity, environment.precision)
     with (
         hold_lock(paths.studies / f"{name}.lock"),
-        open_store(paths.studies, name, identity, spec.score_name, _note(name, spec, sample, encoder)) as store,
+        open_store(paths.studies, name, identity, spec.score_name, study_note(name, spec, sample, encoder)) as store,
     ):
         seed, precision = child_seed(spec.seed, "fit"), environment.precision
         template = FitJob("", spec.recipe, encoder_spec, sample.digest, seed, precision, "validation", spec.metric)
@@ -234,14 +235,6 @@ class _Coordinator:
         pending = self.store.pending_trials()
         if pending:
             raise PartialError(f"studies.{self.name}: {pending_message(pending, len(self.finished))}")
-
-
-def _note(name: str, spec: StudySpec, sample: SampleIdentity, encoder: EncoderIdentity) -> str:
-    """Return what a reader of the database without its results would want to know, in Markdown."""
-    return (
-        f"**{name}**: learning rates of {encoder.name} (`{encoder.identity}`) on the sample {sample.name} "
-        f"(`{sample.digest[:12]}`), scored by {spec.score_name} on the validation split. A rate of 0 freezes."
-    )
 
 
 def _most_frequent_reason(records: Sequence[TrialRecord]) -> str:

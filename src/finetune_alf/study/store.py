@@ -25,6 +25,7 @@ from finetune_alf.compute import Environment
 from finetune_alf.errors import StudyError
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.identity import changed_fields, database_path, study_databases
+from finetune_alf.study.note import dashboard_note
 from finetune_alf.study.optuna_study import STATES, name_metric
 from finetune_alf.study.records import TrialRecord, parse_trial
 from finetune_alf.study.sampler import intermediate_values
@@ -33,9 +34,6 @@ logger = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 300.0
 """How long a write waits while another process reads the database, such as a dashboard or a backup."""
-
-MAX_NOTE = 2045
-"""The most characters of a note that optuna-dashboard keeps in one attribute."""
 
 
 @dataclass(frozen=True)
@@ -201,15 +199,10 @@ def _create_database(path: Path, name: str, identity: Mapping[str, Any], metric:
         study_id = storage.create_new_study([StudyDirection.MAXIMIZE], study_name=name)
         storage.set_study_user_attr(study_id, "identity", dict(identity))
         name_metric(optuna.load_study(study_name=name, storage=storage), metric)
-        for key, value in _dashboard_note(note).items():
+        for key, value in dashboard_note(note).items():
             storage.set_study_system_attr(study_id, key, value)
         _close(storage)
         os.replace(Path(folder) / path.name, path)
-
-
-def _dashboard_note(text: str) -> dict[str, Any]:
-    """Return a note on a study as optuna-dashboard keeps it: a version, and the text."""
-    return {"dashboard:note_ver": 1, "dashboard:note_str:0": text[:MAX_NOTE]} if text else {}
 
 
 def _rdb_storage(path: Path) -> optuna.storages.RDBStorage:

@@ -31,7 +31,7 @@ class AdaptSpec(FileFormat):
     """An encoder, the texts of its further pre-training, for how long, and a recipe to compare the result by.
 
     The texts are those of the sample's training split, or the lines of `file`, or, if that is a table, its `column`.
-    How the file is written is said as for a source of files.
+    The settings for how the file is written are those of a source of files.
     The sample is always needed: texts of its other splits are excluded, and the comparison is made on it. A text longer
     than `max_tokens` is cut into pieces. Either `epochs` or `n_steps` is given; a step takes `batch` pieces. The rate
     rises over the first `warmup_frac` of the steps, then falls to 0. `mask_frac` of the tokens are predicted, chosen

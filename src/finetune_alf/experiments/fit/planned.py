@@ -1,4 +1,4 @@
-"""The planned fits of a classifier for use: one by its scheme, and one on all texts where that is asked for."""
+"""The planned fits of a classifier for use: one by its scheme, and one on all texts under `train_on: all`."""
 
 from collections.abc import Iterator
 

@@ -12,8 +12,9 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from finetune_alf.encoder.text_heads import Module
 from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.agreement import is_packed
+from finetune_alf.train.forward.layer import Layer
 from finetune_alf.train.forward.pack import PackedBatch, pack
-from finetune_alf.train.forward.packed import Layer, PackedForward
+from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.protocol import Forward, forward_of
 from finetune_alf.train.forward.table import TokenTable
 

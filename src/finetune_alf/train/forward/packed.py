@@ -17,25 +17,10 @@ from finetune_alf.encoder.text_heads import Head, Module, head_of
 from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.attention import attention
 from finetune_alf.train.forward.dropout import DropoutMasks
-from finetune_alf.train.forward.families import FAMILIES, Family
+from finetune_alf.train.forward.families import FAMILIES
+from finetune_alf.train.forward.layer import Layer, layer_of
 from finetune_alf.train.forward.pack import Group, PackedBatch, pack
 from finetune_alf.train.forward.table import TokenTable
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer's modules, by function; dropout applies while `whole` is in training mode."""
-
-    whole: Module
-    query: Module
-    key: Module
-    value: Module
-    attention_output: Module
-    attention_norm: Module
-    intermediate: Module
-    activation: Module
-    output: Module
-    output_norm: Module
 
 
 @dataclass(frozen=True)
@@ -61,7 +46,7 @@ class PackedForward:
         self.scale = (config.hidden_size // self.n_heads) ** -0.5
         self.dropout_masks = DropoutMasks(seed)
         self._row_of_word: torch.Tensor | None = None  # word id -> row of the restricted embedding table
-        self.layers = [_layer(module, self.family) for module in attrgetter(self.family.layers)(model.base_model)]
+        self.layers = [layer_of(module, self.family) for module in attrgetter(self.family.layers)(model.base_model)]
 
     def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
         """Return the logits of these texts, (rows, classes), from the tokens or from the split's frozen features."""
@@ -246,8 +231,3 @@ def _padded(x: torch.Tensor, group: Group) -> torch.Tensor:
     if group.block_index is not None:
         x = x.new_zeros(group.n_texts * group.longest, x.shape[-1]).index_copy(0, group.block_index, x)
     return x.view(-1, group.longest, x.shape[-1])
-
-
-def _layer(module: Module, family: Family) -> Layer:
-    names = [name for name in Layer.__dataclass_fields__ if name != "whole"]
-    return Layer(module, **{name: attrgetter(getattr(family, name))(module) for name in names})
