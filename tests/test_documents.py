@@ -31,7 +31,7 @@ PAGES = {experiment.key: DOCS / "experiments" / f"{experiment.key}.md" for exper
 PLACES = (ROOT, PACKAGE, PACKAGE / "experiments" / "freeze")  # CONTRIBUTING.md names the modules of the last
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MAX_LINES = 200
-RUN_ELSEWHERE = DOCS / "guide" / "notebook.md"
+RUN_ELSEWHERE = DOCS / "how-to" / "notebook.md"
 """Its Python needs a study that has run: tests/notebook has one."""
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

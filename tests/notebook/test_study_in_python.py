@@ -40,7 +40,7 @@ SETTINGS = {
     "n_resamples": 2,
     "schemes": ["baseline", "alf-1"],
 }
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "notebook.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "notebook.md"
 PNG = b"\x89PNG"
 
 
