@@ -1,0 +1,71 @@
+"""A chart that is defined once and shown everywhere: on a page, as a file, in MLflow and in a notebook."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finetune_alf.errors import InputError
+from finetune_alf.figures.theme import theme
+from finetune_alf.files import write_bytes
+
+if TYPE_CHECKING:
+    import altair
+
+MIME = "application/vnd.vegalite.v6+json"
+PNG_SCALE = 2
+"""Pixels of a PNG per unit of the chart, so that it is sharp on dense screens."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart: its Vega-Lite `spec`, data included and without a theme, and in `text` what it shows, in words."""
+
+    spec: Mapping[str, Any]
+    text: str
+
+    @classmethod
+    def of(cls, chart: "altair.TopLevelMixin", text: str) -> "Picture":
+        """Return the picture of an Altair chart.
+
+        Give views and parameters names of their own: Altair numbers the others through the life of a process, so that
+        equal records would not give equal pictures.
+        """
+        spec = chart.to_dict()
+        spec.pop("config", None)
+        return cls(spec, text)
+
+    def themed(self, *, is_dark: bool = False) -> dict[str, Any]:
+        """Return the spec with the configuration of a light or a dark page."""
+        return {**self.spec, "config": theme(is_dark=is_dark)}
+
+    def png(self) -> bytes:
+        """Render it for a light page; equal pictures give equal bytes."""
+        import vl_convert
+
+        return bytes(vl_convert.vegalite_to_png(self.themed(), scale=PNG_SCALE))
+
+    def svg(self, *, is_dark: bool = False) -> str:
+        """Render it as SVG."""
+        import vl_convert
+
+        return str(vl_convert.vegalite_to_svg(self.themed(is_dark=is_dark)))
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a file: .png, .svg, or .json with the spec."""
+        path = Path(path)
+        forms: Mapping[str, Callable[[], bytes]] = {
+            ".png": self.png,
+            ".svg": lambda: self.svg().encode(),
+            ".json": lambda: json.dumps(self.themed(), indent=1).encode(),
+        }
+        if path.suffix not in forms:
+            raise InputError(f"{path}: must end in .png, .svg or .json, but got {path.suffix or 'no ending'!r}.")
+        write_bytes(path, forms[path.suffix]())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {MIME: self.themed(), "image/png": self.png(), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"Picture({self.text!r})"
