@@ -319,6 +319,13 @@ MUTATIONS = [
         "a run that has ended is written again",
     ),
     Mutation(
+        "tracking/locations.py",
+        "if _is_gone(old) or _has_files(here)",
+        "if _is_gone(old)",
+        ("schedules/test_schedule_registry.py",),
+        "a copied project writes into the folder that it was copied from",
+    ),
+    Mutation(
         "tracking/store.py",
         'return re.sub(r"(?<=//)[^/@]*@", "", uri.split("?")[0])',
         "return uri",

@@ -14,6 +14,7 @@ from finetune_alf.schedules.published import PUBLISHED_NAMES, published
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.registry import Registry
 from finetune_alf.tracking.mlflow import MlflowTracker
+from finetune_alf.tracking.store import tracking_uri
 
 ONE, TWO = published("distilbert-alf-1"), published("distilbert-alf-2")
 
@@ -156,17 +157,50 @@ def test_a_lost_file_is_restored_under_the_same_version(store: Store) -> None:
     assert store.registry.pull("alf-minilm@alf-1").schedule == ONE
 
 
-def test_the_schedules_of_a_moved_checkout_can_be_registered_again(store: Store, tmp_path: Path) -> None:
+def test_the_schedules_of_a_moved_checkout_are_pulled_and_registered_under_their_versions(
+    store: Store, tmp_path: Path
+) -> None:
     store.register(ONE)
     moved = tmp_path / "moved"
     store.root.rename(moved)
+    assert Registry(tracking_uri(moved)).pull("alf-minilm@alf-1").schedule == ONE
     there = Store(moved)
-    with pytest.raises(ScheduleError, match="when a checkout is moved"):
-        there.registry.pull("alf-minilm@alf-1")
-    assert there.register(ONE) == 2
+    assert there.run_id == store.run_id
+    assert (there.register(ONE), there.register(TWO, "alf-2")) == (1, 2)
+    assert pull("alf-minilm@alf-2", there.tracker.uri) == TWO
+    assert not store.root.exists()
+
+
+def test_a_copied_checkout_reads_and_writes_its_own_files(store: Store, tmp_path: Path) -> None:
+    store.register(ONE)
+    copy = tmp_path / "a copy"
+    shutil.copytree(store.root, copy)
+    content = store.file(ONE).read_bytes()
+    store.file(ONE).write_bytes(b"{}")
+    there = Store(copy)
     assert there.registry.pull("alf-minilm@alf-1").schedule == ONE
-    assert there.tracker.client.get_model_version("alf-minilm", "2").source.startswith(moved.as_uri())
-    assert not store.root.exists()  # nothing was written to the old location
+    there.register(TWO, "alf-2")
+    assert there.file(TWO)
+    assert not list(store.root.rglob(f"schedules/{TWO.digest[:16]}"))
+    store.file(ONE).write_bytes(content)
+    assert store.registry.pull("alf-minilm@alf-1").schedule == ONE
+
+
+def test_a_database_that_was_copied_alone_reads_the_files_at_the_old_place(store: Store, tmp_path: Path) -> None:
+    store.register(ONE)
+    (tmp_path / "alone").mkdir()
+    shutil.copy(store.root / "mlruns" / "mlflow.db", tmp_path / "alone" / "mlflow.db")
+    assert Registry(f"sqlite:///{tmp_path}/alone/mlflow.db").pull("alf-minilm@alf-1").schedule == ONE
+
+
+def test_listing_says_which_files_cannot_be_read(store: Store) -> None:
+    store.register(ONE)
+    store.register(TWO, "alf-2")
+    store.file(ONE).unlink()
+    lost, whole = store.registry.list()
+    assert whole.problem is None
+    assert "alf-minilm version 1: cannot read its file" in str(lost.problem)
+    assert "finetune-alf register minilm --from-lock" in str(lost.problem)
 
 
 def test_a_missing_alias_is_refused_with_the_registered_ones(store: Store) -> None:

@@ -148,17 +148,28 @@ def test_a_store_works_in_a_folder_of_any_name(new_root: Callable[[], Path], tmp
     assert {path.name for path in tmp_path.iterdir()} == {name}
 
 
-def test_a_moved_checkout_gets_new_runs_and_artifacts(new_root: Callable[[], Path], tmp_path: Path) -> None:
+def test_a_moved_checkout_keeps_its_runs_and_their_files(new_root: Callable[[], Path], tmp_path: Path) -> None:
     root = new_root()
-    old = MlflowTracker(root).start_parent_run("study:abc", "minilm", {})
+    before = MlflowTracker(root)
+    run = before.start_parent_run("study:abc", "minilm", {})
+    before.log_artifact(run, "a.txt", b"x")
     moved = root.rename(tmp_path / "moved")
     tracker = MlflowTracker(moved)
-    parent = tracker.start_parent_run("study:abc", "minilm", {})
-    tracker.log_artifact(parent, "b.txt", b"x")
-    assert parent != old
-    assert list(moved.rglob("b.txt"))
+    assert tracker.start_parent_run("study:abc", "minilm", {}) == run
+    tracker.log_artifact(run, "b.txt", b"y")
+    assert {item.path for item in tracker.client.list_artifacts(run)} == {"a.txt", "b.txt"}
+    assert {path.name for path in moved.rglob("?.txt")} == {"a.txt", "b.txt"}
     assert not root.exists()
-    assert MlflowTracker(moved).start_parent_run("study:abc", "minilm", {}) == parent
+
+
+def test_experiments_of_others_keep_their_place(root: Path, tmp_path: Path) -> None:
+    tracker = MlflowTracker(root)
+    tracker.start_parent_run("study:abc", "minilm", {})
+    theirs = tracker.client.create_experiment("theirs", artifact_location="file:///data/artifacts")
+    tracker.client.create_run(theirs)
+    moved = root.rename(tmp_path / "moved")
+    client = MlflowTracker(moved).client
+    assert client.get_experiment(theirs).artifact_location == "file:///data/artifacts"
 
 
 def assert_opening_fails(uri: str, message: str, root: Path = Path("/nowhere")) -> None:

@@ -36,7 +36,7 @@ def schedules() -> None:
 @_uri_option
 @root_option
 def list_all(uri: str | None, root: Path) -> None:
-    """List the published schedules and those of the registry."""
+    """List the published schedules and those of the registry, with those whose files cannot be read."""
     from finetune_alf.schedules.published import PUBLISHED_NAMES, published
     from finetune_alf.tracking.store import sqlite_path
 
@@ -55,10 +55,19 @@ def list_all(uri: str | None, root: Path) -> None:
 
         for version in Registry(store).list():
             for ref in [f"{version.model}@{alias}" for alias in version.aliases] or [version.model]:
-                say(f"{ref:<28}{version.digest[:12]}  version {version.version}, run {version.run_id}")
+                state = "cannot be read" if version.problem else f"run {version.run_id}"
+                say(f"{ref:<28}{version.digest[:12]}  version {version.version}, {state}")
                 found.append(
-                    {"ref": ref, "digest": version.digest, "version": version.version, "run_id": version.run_id}
+                    {
+                        "ref": ref,
+                        "digest": version.digest,
+                        "version": version.version,
+                        "run_id": version.run_id,
+                        "problem": version.problem,
+                    }
                 )
+            if version.problem:
+                say(f"  {version.problem}")
     if wants_json():
         print_json(found)
 

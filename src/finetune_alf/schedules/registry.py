@@ -23,13 +23,14 @@ _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 @dataclass(frozen=True)
 class ScheduleVersion:
-    """A registered version of a schedule, with its aliases."""
+    """A registered version of a schedule, with its aliases; `problem` says why its file cannot be read."""
 
     model: str
     version: int
     digest: str
     run_id: str
     aliases: tuple[str, ...]
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,11 @@ class Registry:
             return dict(self._resolve(client, model, alias).tags)
 
     def list(self) -> tuple[ScheduleVersion, ...]:
-        """Return all versions of all registered schedules, by model and version."""
+        """Return all versions of all registered schedules, by model and version; each one's file is read."""
         client = self._client(create=False)
         with tracking_errors(self.uri):
             versions = [
-                _schedule_version(version)
+                _schedule_version(version, self._problem(client, version))
                 for model in all_pages(client.search_registered_models)
                 if MODEL.fullmatch(model.name)
                 for version in _model_versions(client, model.name)
@@ -132,19 +133,23 @@ class Registry:
             ]
         return tuple(sorted(versions, key=lambda version: (version.model, version.version)))
 
+    def _problem(self, client: Any, version: Any) -> str | None:
+        """Return why a version's file cannot be read, if so."""
+        try:
+            self._read(client, version)
+        except AlfError as error:
+            return str(error)
+        return None
+
     def _client(self, *, create: bool) -> Any:
         if create not in self._clients:
             self._clients[create] = open_store(self.uri, create=create)
         return self._clients[create]
 
     def _find_version(self, client: Any, model: str, digest: str) -> Any:
-        """Return the oldest version with this digest and a readable file; a moved checkout has lost its files."""
+        """Return the oldest version with this digest and a readable file."""
         for version in sorted(_model_versions(client, model), key=lambda version: int(version.version)):
-            if version.tags.get(DIGEST_TAG) == digest:
-                try:
-                    self._read(client, version)
-                except AlfError:
-                    continue
+            if version.tags.get(DIGEST_TAG) == digest and self._problem(client, version) is None:
                 return version
         return None
 
@@ -175,8 +180,8 @@ class Registry:
         except Exception as error:  # artifact stores raise errors of many libraries
             reason = redact(" ".join(str(error).split()), self.uri)[:200] or type(error).__name__
             raise ScheduleError(
-                f"{where}: cannot read its file at {redacted_uri(source)}: {reason}. MLflow stores absolute paths, "
-                f"which break when a checkout is moved or copied. {register_again(version.name)}"
+                f"{where}: cannot read its file at {redacted_uri(source)}: {reason}. "
+                f"The file was deleted, or is out of reach here. {register_again(version.name)}"
             ) from None
         schedule = Schedule.from_json(content, where)
         if schedule.digest != expected:
@@ -199,10 +204,10 @@ def _found(get: Callable[..., Any], *arguments: str) -> Any:
         return None
 
 
-def _schedule_version(version: Any) -> ScheduleVersion:
+def _schedule_version(version: Any, problem: str | None = None) -> ScheduleVersion:
     digest = version.tags.get(DIGEST_TAG, "")
     aliases = tuple(sorted(version.aliases))
-    return ScheduleVersion(version.name, int(version.version), digest, version.run_id or "", aliases)
+    return ScheduleVersion(version.name, int(version.version), digest, version.run_id or "", aliases, problem)
 
 
 def _model_versions(client: Any, model: str) -> Iterator[Any]:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from finetune_alf.errors import LockedError, TrackingError
 from finetune_alf.files import hold_lock
+from finetune_alf.tracking.locations import ARTIFACTS
 
 PROBE_TIMEOUT_S = 5.0
 """How long a store may take to answer the first request."""
@@ -48,7 +49,7 @@ def database_lock(path: Path, create: bool) -> Iterator[None]:
 def prepare_database(path: Path, mlflow: Any, create: bool) -> None:
     """Create or migrate the database at `path`; fail at once where MLflow would retry for 100 s."""
     if create:
-        for folder in (path.parent, path.parent / "artifacts"):
+        for folder in (path.parent, path.parent / ARTIFACTS):
             folder.mkdir(exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass

@@ -93,7 +93,7 @@ class MlflowTracker:
     def _experiment_id(self, name: str) -> str:
         """Return the id of the first of `name`, `name-2`, … with this store's artifact folder, or create it.
 
-        The experiments of a moved checkout still have the artifact folder of its old location.
+        An experiment of this name that somebody else made has another one.
         """
         from mlflow.exceptions import MlflowException
 

@@ -85,7 +85,7 @@ def _new_version(tracker: MlflowTracker, run_id: str, name: str, model: FolderMo
 
 
 def _find_version(tracker: MlflowTracker, name: str, digest: str) -> Any:
-    """Return the oldest version with this digest whose files are there; a moved checkout has lost them."""
+    """Return the oldest version with this digest whose files are there."""
     found = [each for each in versions_of(tracker.client, name) if each.tags.get(MODEL_DIGEST_TAG) == digest]
     for version in sorted(found, key=lambda version: int(version.version)):
         source = tracker.client.get_model_version_download_uri(name, version.version)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from finetune_alf.errors import AlfError, TrackingError
 from finetune_alf.paths import Paths
 from finetune_alf.tracking.database import PROBE_TIMEOUT_S, database_lock, prepare_database
+from finetune_alf.tracking.locations import artifacts_uri, follow_store
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -55,14 +56,14 @@ def sqlite_path(uri: str) -> Path | None:
 def artifact_location(uri: str) -> str | None:
     """Return the artifact folder of a SQLite store as a file URI; None for a server, which has its own."""
     path = sqlite_path(uri)
-    return None if path is None else (path.parent / "artifacts").as_uri()
+    return None if path is None else artifacts_uri(path)
 
 
 def open_store(uri: str, *, create: bool = True) -> Any:
     """Return an MlflowClient of a store that responds; a SQLite file is created or migrated first.
 
-    With `create=False` a missing SQLite file is an error and nothing is written. Raises TrackingError, within about ten
-    seconds, when the store cannot be read, or with `create` written.
+    With `create=False` a missing SQLite file is an error, and nothing is written but the paths of a store that was
+    moved. Raises TrackingError, within about ten seconds, when the store cannot be read, or with `create` written.
     """
     mlflow = load_mlflow()
     path = sqlite_path(uri)
@@ -72,11 +73,20 @@ def open_store(uri: str, *, create: bool = True) -> Any:
         if path:
             _check_sqlalchemy(uri)
             prepare_database(path, mlflow, create)
+            follow_store(path)
+            _forget_locations()
         else:
             _probe_server(uri)
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
         return client
+
+
+def _forget_locations() -> None:
+    """Empty MLflow's table of run ids and their folders: a store and its copy have runs of the same ids."""
+    from mlflow.tracking._tracking_service import utils
+
+    utils._artifact_repos_cache.clear()
 
 
 def _check_sqlalchemy(uri: str) -> None:
