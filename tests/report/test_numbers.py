@@ -3,6 +3,7 @@
 import pytest
 
 from finetune_alf.documents import Estimate
+from finetune_alf.report.markdown import table
 from finetune_alf.report.numbers import (
     counted,
     duration,
@@ -14,7 +15,7 @@ from finetune_alf.report.numbers import (
     signed,
     signed_estimate,
 )
-from finetune_alf.report.section import plain, table
+from finetune_alf.report.section import plain
 
 
 @pytest.mark.parametrize(

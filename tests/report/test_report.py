@@ -158,7 +158,7 @@ def test_figures_exist_and_are_linked(page: Path, text: str) -> None:
 
 def test_a_part_of_an_experiment_follows_the_studies_and_its_lines_stand_in_the_summary(tmp_path: Path) -> None:
     section = Section()
-    section.text("## Another experiment")
+    section.heading(2, "Another experiment")
     page = write_report(
         write_everything(tmp_path), parts=[lambda paths: Part(("A line.",), section), lambda paths: None]
     )

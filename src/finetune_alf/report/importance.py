@@ -36,7 +36,7 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
             [_row(record, address, share) for address, share in by_address.items()],
         )
     firsts = [first_place(record, evaluator) for evaluator in record.evaluators]
-    section.paragraphs.append("\n".join(f"- {sentence}" for sentence in firsts))
+    section.items(firsts)
     section.text(agreement(record))
     section.text(_how_to_read(record))
     section.table(

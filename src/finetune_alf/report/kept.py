@@ -6,11 +6,12 @@ from pathlib import Path
 from finetune_alf.documents import Document
 from finetune_alf.files import write_bytes, write_text
 from finetune_alf.paths import Paths
+from finetune_alf.report.blocks import FIGURES
 from finetune_alf.report.load import load_results
 from finetune_alf.report.numbers import duration
 from finetune_alf.report.page import page
 from finetune_alf.report.part import MakePart
-from finetune_alf.report.section import FIGURES, Section, code
+from finetune_alf.report.section import Section, code
 
 RUNS = "runs.jsonl"
 """In the folder of kept results: how they were made, a line for each command."""
@@ -32,7 +33,7 @@ def write_kept(root: Path, folder: str, parts: Sequence[MakePart]) -> Path:
     """
     made = kept_page(root, folder, parts)
     path = (root / folder).with_suffix(".md")
-    for name, png in made.pictures.items():
+    for name, png in made.files().items():
         write_bytes(path.parent / FIGURES / name, png)
     write_text(path, made.markdown + "\n")
     return path
@@ -43,14 +44,14 @@ def kept_page(root: Path, folder: str, parts: Sequence[MakePart]) -> Section:
     paths = Paths(root, folder)
     made = [part for make in parts if (part := make(paths))]
     section = page("Results", load_results(paths), made, folder=folder)
-    section.paragraphs[2:2] = [how_made(paths.results / RUNS).markdown]
+    section.blocks[2:2] = how_made(paths.results / RUNS).blocks
     return section
 
 
 def how_made(path: Path) -> Section:
     """Return the commands that made kept results, as a table."""
     section = Section()
-    section.text("## How they were made")
+    section.heading(2, "How they were made")
     section.table(
         ("command", "wall time", "date", "machine"),
         [(code(run.command), duration(run.wall_s), run.date, run.machine) for run in KeptRun.read_lines(path)],

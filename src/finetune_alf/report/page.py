@@ -22,17 +22,17 @@ Tested = Mapping[str, Mapping[str, SchemeDifferences]]
 def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = (), folder: str = "results") -> Section:
     """Return the page: its Markdown and all of its pictures; `parts` are those of the experiments."""
     section = Section()
-    section.text(f"# {plain(title)}")
+    section.heading(1, f"{plain(title)}")
     section.text(
         "Learning rates by layer: searched, explained, confirmed and tried elsewhere. Every number comes from the "
         f"files under `{folder}/`. Square brackets hold 95 % intervals."
     )
-    section.text("## In short")
+    section.heading(2, "In short")
     tested = {study: schemes for part in parts for study, schemes in part.tested.items()}
     lines = [_to_use(results, results.lock, tested) for results in studies if results.lock]
     lines += [line for results in studies for line in _in_short(results, tested)]
     lines += [line for part in parts for line in part.in_short]
-    section.paragraphs.append("\n".join(f"- {line}" for line in lines))
+    section.items(lines)
     for results in studies:
         section.append(_study(results))
     for part in parts:
@@ -42,17 +42,17 @@ def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = ()
 
 def _study(results: StudyResults) -> Section:
     section = Section()
-    section.text(f"## Study `{results.name}`")
-    section.text("### What was run")
+    section.heading(2, f"Study `{results.name}`")
+    section.heading(3, "What was run")
     section.append(settings_section(results.search) if results.search else _missing("study", results.name))
     if results.search:
-        section.text("### The search")
+        section.heading(3, "The search")
         section.append(history_section(results, results.search))
-    section.text("### Which layers matter")
+    section.heading(3, "Which layers matter")
     section.append(
         importance_section(results, results.importance) if results.importance else _missing("importance", results.name)
     )
-    section.text("### Registered schedules")
+    section.heading(3, "Registered schedules")
     section.append(registered_section(results, results.lock) if results.lock else _missing("register", results.name))
     return section
 

@@ -52,7 +52,7 @@ def history_section(results: StudyResults, search: Searched) -> Section:
             f"**validation {words(metric)} {score(best.score)}**.",
             _baseline_trial(search),
         )
-        section.text(_caution(results, search, best.number, best.score))
+        section.caution(_caution(results, search, best.number, best.score))
     section.text(_failures(search))
     return section
 
@@ -73,7 +73,7 @@ def _caution(results: StudyResults, search: Searched, number: int, best: float) 
     n_texts = _n_validation(search) if search.settings.metric == "accuracy" and 0 < best < 1 else 0
     error = f" (on {counted(n_texts, 'text')}, about {score((best * (1 - best) / n_texts) ** 0.5)})" if n_texts else ""
     caution = (
-        f"> **Selection bias.** The highest of {len(search.scored)} scores is high by merit and by luck: each has a "
+        f"**Selection bias.** The highest of {len(search.scored)} scores is high by merit and by luck: each has a "
         f"standard error{error}, and the search keeps the lucky ones."
     )
     again = confirmed(results, number)

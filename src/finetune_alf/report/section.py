@@ -1,52 +1,63 @@
-"""A section of the page: Markdown paragraphs and their pictures."""
+"""A section of the page: blocks in order, and how a text from outside becomes part of one."""
 
-import re
 from collections.abc import Iterable, Sequence
 
-FIGURES = "figures"
-"""The folder of the pictures, beside the page."""
-
-_WORD = re.compile("[A-Za-z`]{2}")
+from finetune_alf.figures.picture import Picture
+from finetune_alf.report.blocks import Block, Caution, Figure, Heading, Items, Paragraph, Table
+from finetune_alf.report.markdown import markdown
 
 
 class Section:
-    """Paragraphs in order, and PNGs by file name."""
+    """Blocks in order; `markdown` writes them as Markdown, `report/html.py` as HTML."""
 
     def __init__(self) -> None:
-        self.paragraphs: list[str] = []
-        self.pictures: dict[str, bytes] = {}
+        self.blocks: list[Block] = []
 
     @property
     def markdown(self) -> str:
-        """The Markdown of all paragraphs."""
-        return "\n\n".join(self.paragraphs)
+        """The Markdown of all blocks."""
+        return markdown(self.blocks)
+
+    @property
+    def pictures(self) -> dict[str, Picture | bytes]:
+        """The pictures of all figures by file name."""
+        return {block.file_name: block.picture for block in self.blocks if isinstance(block, Figure)}
+
+    def files(self) -> dict[str, bytes]:
+        """Return the PNG of each figure by file name."""
+        return {
+            name: picture if isinstance(picture, bytes) else picture.png() for name, picture in self.pictures.items()
+        }
+
+    def heading(self, level: int, text: str) -> None:
+        """Add a heading; 2 is the level of a study or an experiment, 1 that of the page."""
+        self.blocks.append(Heading(level, text))
 
     def text(self, *sentences: str | None) -> None:
         """Add a paragraph of those sentences that there are."""
-        if text := " ".join(sentence for sentence in sentences if sentence):
-            self.paragraphs.append(text)
+        if text := _joined(sentences):
+            self.blocks.append(Paragraph(text))
 
-    def figure(self, file_name: str, caption: str, png: bytes) -> None:
-        """Add a picture with what it shows below it."""
-        self.pictures[file_name] = png
-        self.paragraphs += [f"![{caption}]({FIGURES}/{file_name})", f"*{caption}.*"]
+    def caution(self, *sentences: str | None) -> None:
+        """Add a paragraph that keeps a reader from a wrong conclusion."""
+        if text := _joined(sentences):
+            self.blocks.append(Caution(text))
+
+    def items(self, lines: Iterable[str]) -> None:
+        """Add a list."""
+        self.blocks.append(Items(tuple(lines)))
+
+    def figure(self, file_name: str, caption: str, picture: Picture | bytes) -> None:
+        """Add a picture with its caption."""
+        self.blocks.append(Figure(file_name, caption, picture))
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Add a table."""
-        self.paragraphs.append(table(header, rows))
+        self.blocks.append(Table(tuple(header), tuple(tuple(row) for row in rows)))
 
     def append(self, other: "Section") -> None:
         """Add all of another section."""
-        self.paragraphs += other.paragraphs
-        self.pictures |= other.pictures
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table as GitHub renders it: columns with words read from the left, numbers from the right."""
-    body = [[_cell(cell) for cell in row] for row in rows]
-    rule = ["---" if any(_WORD.search(cell) for cell in column) else "---:" for column in zip(*body, strict=True)]
-    lines = [[_cell(cell) for cell in header], rule or ["---"] * len(header), *body]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        self.blocks += other.blocks
 
 
 def plain(text: str) -> str:
@@ -61,5 +72,5 @@ def code(text: str) -> str:
     return "`" + " ".join(text.replace("`", "'").split()) + "`"
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.replace("\\|", "|").replace("|", "\\|").split())
+def _joined(sentences: Sequence[str | None]) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)

@@ -6,10 +6,10 @@ from pathlib import Path
 from finetune_alf.errors import InputError
 from finetune_alf.files import replace_folder
 from finetune_alf.paths import Paths
+from finetune_alf.report.blocks import FIGURES
 from finetune_alf.report.load import load_results
 from finetune_alf.report.page import page
 from finetune_alf.report.part import MakePart
-from finetune_alf.report.section import FIGURES
 
 
 def write_report(paths: Paths, title: str = "Adaptive layer freezing", parts: Sequence[MakePart] = ()) -> Path:
@@ -27,7 +27,7 @@ def write_report(paths: Paths, title: str = "Adaptive layer freezing", parts: Se
     whole = page(title, studies, made)
     with replace_folder(paths.report) as folder:
         (folder / FIGURES).mkdir()
-        for name, png in whole.pictures.items():
+        for name, png in whole.files().items():
             (folder / FIGURES / name).write_bytes(png)
         (folder / "report.md").write_text(whole.markdown + "\n", encoding="utf-8")
     return paths.report / "report.md"

@@ -36,8 +36,8 @@ def test_published_scores_stand_beside_those_of_the_kept_epoch_on_the_validation
 def test_only_a_single_task_by_the_same_metric_stands_beside_several():
     alone, several, _ = DOCUMENTS
     other = alone.model_copy(update={"metrics": {"sts": "spearman"}})
-    assert len(alone_section([alone, several]).paragraphs) == 3
-    assert alone_section([other, several]).paragraphs == []
+    assert len(alone_section([alone, several]).blocks) == 3
+    assert alone_section([other, several]).blocks == []
 
 
 def test_the_figure_has_means_over_the_seeds_up_to_the_last_epoch_of_all():

@@ -124,7 +124,7 @@ class BatchesExperiment(NamedExperiment):
             return None
         section = Section()
         for one in done:
-            section.text(f"## Batches `{one.name}`")
+            section.heading(2, f"Batches `{one.name}`")
             section.table(("batch", "accuracy"), [(size, f"{score:.3f}") for size, score in one.scores.items()])
         return Part(tuple(f"Batches `{one.name}`: {len(one.scores)} sizes." for one in done), section)
 

@@ -21,7 +21,7 @@ def adapt_part(paths: Paths) -> Part | None:
     if not adaptations:
         return None
     section = Section()
-    section.text("## Further pre-training")
+    section.heading(2, "Further pre-training")
     section.text(
         "Before fine-tuning, the encoder is trained further by masked language modelling (MLM), on unlabelled texts of "
         "the task (Sun et al. 2019). Texts that are also in the validation, confirmation or test split of the sample "
@@ -36,7 +36,7 @@ def adapt_part(paths: Paths) -> Part | None:
         section.append(_adaptation(document.record))
     compared = {document.record.name: document.comparison for document in adaptations if document.comparison}
     if compared:
-        section.text("### Fine-tuned scores")
+        section.heading(3, "Fine-tuned scores")
         section.table(
             ("adaptation", "metric", "test texts", "plain encoder", "adapted encoder", "difference", "p", "verdict"),
             [_comparison_row(name, comparison) for name, comparison in compared.items()],
@@ -73,7 +73,7 @@ def _cautions(adaptations: Sequence[AdaptDocument]) -> Iterator[str]:
 def _adaptation(record: AdaptRecord) -> Section:
     section, settings = Section(), record.training
     unit = "whole words" if settings["whole_words"] else "tokens"
-    section.text(f"### Adaptation `{record.name}`")
+    section.heading(3, f"Adaptation `{record.name}`")
     section.table(
         ("what", "value"),
         [

@@ -23,7 +23,7 @@ def budget_part(paths: Paths) -> Part | None:
 
 def _budget_section(budget: BudgetDocument) -> Section:
     section = Section()
-    section.text(f"## Budget `{budget.name}`")
+    section.heading(2, f"Budget `{budget.name}`")
     section.text(*_method(budget))
     section.table(("what", "value"), _settings(budget))
     section.append(contrasts_section(budget))

@@ -21,7 +21,7 @@ def decay_part(paths: Paths) -> Part | None:
 
 def _section(grid: DecayDocument) -> Section:
     section, sample, recipe = Section(), grid.sample, grid.recipe
-    section.text(f"## Layer-wise decay `{grid.name}`")
+    section.heading(2, f"Layer-wise decay `{grid.name}`")
     section.text(
         f"`{grid.encoder.name}` is fine-tuned on {sample.n_train:,} texts of `{sample.name}` for "
         f"{counted(recipe.epochs, 'epoch')} with batches of {recipe.batch}, under {counted(grid.n_seeds, 'seed')} for "

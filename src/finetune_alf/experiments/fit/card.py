@@ -7,8 +7,9 @@ from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
 from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.metrics import ProblemType
 from finetune_alf.recipe import Recipe
+from finetune_alf.report.markdown import table
 from finetune_alf.report.numbers import counted, estimate, rate, score
-from finetune_alf.report.section import code, table
+from finetune_alf.report.section import code
 
 CARD_FILE = "README.md"
 

@@ -18,7 +18,7 @@ def _section(document: FitDocument) -> Section:
     section, calibration = Section(), document.calibration
     n_texts = document.n_texts
     why = f": {document.why}" if document.why else ", as `params.yaml` says"
-    section.text(f"## Classifier `{document.name}`")
+    section.heading(2, f"Classifier `{document.name}`")
     texts = f"{n_texts['train']:,} texts of `{document.sample.name}`{_which(document)}"
     calibrated = f"{n_texts['validation']:,} validation texts{_calibrated(document)}"
     section.text(

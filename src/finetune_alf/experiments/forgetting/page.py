@@ -24,7 +24,7 @@ def forgetting_part(paths: Paths) -> Part | None:
 
 def _section(document: ForgettingDocument) -> Section:
     section, sample, recipe = Section(), document.sample, document.recipe
-    section.text(f"## Forgetting `{document.name}`")
+    section.heading(2, f"Forgetting `{document.name}`")
     section.text(
         f"`{document.encoder.name}` is fine-tuned on {sample.n_train:,} texts of `{sample.name}` for "
         f"{document.n_steps:,} steps of {counted(recipe.batch, 'text')}, at each rate under "

@@ -33,13 +33,13 @@ def freeze_part(paths: Paths) -> Part | None:
 
 def _sweep(sweep: FreezeDocument) -> Section:
     section = Section()
-    section.text(f"## Freeze sweep `{sweep.name}`")
+    section.heading(2, f"Freeze sweep `{sweep.name}`")
     section.append(_what_was_run(sweep))
-    section.text("### Scores by number of frozen layers")
+    section.heading(3, "Scores by number of frozen layers")
     section.append(scores_and_differences(sweep))
-    section.text("### Operating points")
+    section.heading(3, "Operating points")
     section.append(operating_points(sweep))
-    section.text("### Cost of each level")
+    section.heading(3, "Cost of each level")
     section.append(costs(sweep))
     return section
 
@@ -100,7 +100,7 @@ def _search_cautions(sweep: FreezeDocument) -> Iterator[str]:
 def _side_by_side(sweeps: Sequence[FreezeDocument], n_layers: int) -> Section:
     """Return the encoders of one depth in one figure, each as differences from its own full model."""
     section = Section()
-    section.text(f"## Encoders of {n_layers} layers side by side")
+    section.heading(2, f"Encoders of {n_layers} layers side by side")
     lines: dict[str, dict[str, Line]] = {}
     for sweep in sweeps:
         for table in sweep.samples.values():

@@ -25,7 +25,7 @@ def labels_part(paths: Paths) -> Part | None:
 
 def _section(document: LabelsDocument) -> Section:
     section = Section()
-    section.text(f"## Number of labelled texts `{document.name}`")
+    section.heading(2, f"Number of labelled texts `{document.name}`")
     section.text(_method(document))
     section.text(environment_line(document.environments))
     section.figure(

@@ -38,7 +38,7 @@ def multitask_part(paths: Paths) -> Part | None:
 
 def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLine]) -> Section:
     section = Section()
-    section.text(f"## Several tasks `{document.name}`")
+    section.heading(2, f"Several tasks `{document.name}`")
     section.table(("what", "value"), _settings_rows(document))
     section.text(f"**Scores on the {document.score_on} split**, {KEPT[document.recipe.keep]}")
     section.table(

@@ -15,7 +15,7 @@ def alone_section(experiments: Sequence[MultitaskDocument]) -> Section:
     """Return the table of single tasks; an empty section where no task has run both alone and with others."""
     section, rows = Section(), [row for pair in _pairs(experiments) for row in _rows(*pair)]
     if rows:
-        section.text("### One task alone")
+        section.heading(3, "One task alone")
         section.table(("task", "cell", "experiments", "alone", "with the others"), rows)
         section.text(
             "The same cell fitted on one task by itself: does learning the tasks together help? These are estimates "

@@ -24,7 +24,7 @@ def schemes_part(paths: Paths) -> Part | None:
 
 def _testbed_section(testbed: SchemesDocument) -> Section:
     section = Section()
-    section.text(f"## Schemes `{testbed.name}`")
+    section.heading(2, f"Schemes `{testbed.name}`")
     section.text(_method(testbed))
     section.table(("what", "value"), _settings_rows(testbed))
     section.figure(

@@ -44,7 +44,7 @@ def transfer_part(paths: Paths) -> Part | None:
             summary += list(_summary(folder.name, transfers))
             searched = [one.document for one in transfers if one.document.sample.name == one.document.searched_on]
             tested |= {document.study: scheme_differences(document) for document in searched}
-    return Part(tuple(summary), section, tested) if section.paragraphs else None
+    return Part(tuple(summary), section, tested) if section.blocks else None
 
 
 def _read(paths: Paths, folder: Path) -> Iterator[SampleTransfer]:
@@ -97,7 +97,7 @@ def _signed(found: ComparedDifference) -> str:
 def _study_section(study: str, transfers: Transfers) -> Section:
     """Return the tables and the figure of a study; rows are schemes, columns samples, as in the thesis."""
     section, metric = Section(), _metric(transfers)
-    section.text(f"## Transfer of `{study}`")
+    section.heading(2, f"Transfer of `{study}`")
     section.text(_method(transfers))
     section.text(environment_line([share for one in transfers for share in one.document.environments]))
     section.text(f"**Test {metric}**")
@@ -117,7 +117,7 @@ def _study_section(study: str, transfers: Transfers) -> Section:
             section.text(title)
             section.table(("scheme", *_samples(transfers)), [row for _, row in _score_rows(transfers, pick)])
     if thesis := thesis_section([transfer.document for transfer in transfers]):
-        section.text("### Results of the thesis")
+        section.heading(3, "Results of the thesis")
         section.append(thesis)
     return section
 
