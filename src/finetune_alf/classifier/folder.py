@@ -8,7 +8,7 @@ import torch
 
 from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.probe import load_probe, save_probe
-from finetune_alf.classifier.record import PROBE_FILE, RECORD_FILE, ClassifierRecord, read_record, tensor_digests
+from finetune_alf.classifier.record import PROBE_FILE, RECORD_FILE, ClassifierRecord, Kind, read_record, tensor_digests
 from finetune_alf.compute import Precision
 from finetune_alf.compute.resolved import resolve_precision
 from finetune_alf.encoder.encoder import Encoder
@@ -19,6 +19,7 @@ from finetune_alf.encoder.spec import FolderEncoder
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import replace_folder, write_json
 from finetune_alf.metrics import ProblemType
+from finetune_alf.recipe import AnyRecipe, Recipe
 
 PIPELINE_TYPES: Mapping[ProblemType, str | None] = {"classification": None, "multi_label": "multi_label_classification"}
 """`problem_type` of a saved config: without one, transformers takes classes as one of several."""
@@ -49,7 +50,7 @@ def write_folder(folder: Path, classifier: Classifier, **facts: Any) -> Classifi
         if classifier.probe is not None:
             save_probe(classifier.probe, temporary / PROBE_FILE)
         record = ClassifierRecord(
-            kind="fine-tuned" if classifier.probe is None else "probe",
+            kind=_kind(classifier, facts["recipe"]),
             label_names=classifier.label_names,
             max_tokens=classifier.max_tokens,
             pooling=classifier.pooling,
@@ -62,6 +63,12 @@ def write_folder(folder: Path, classifier: Classifier, **facts: Any) -> Classifi
         )
         write_json(temporary / RECORD_FILE, record.model_dump(mode="json"))
     return record
+
+
+def _kind(classifier: Classifier, recipe: AnyRecipe) -> Kind:
+    if classifier.probe is None:
+        return "fine-tuned"
+    return "contrastive" if isinstance(recipe, Recipe) else "probe"
 
 
 def load_classifier(folder: Path, device: str = "cpu", precision: Precision | None = None) -> Classifier:
@@ -81,7 +88,7 @@ def load_classifier(folder: Path, device: str = "cpu", precision: Precision | No
             f"{encoder.initial_weights.newly_initialized[0]} is missing. Fit it again."
         )
     probe = None
-    if record.kind == "probe":
+    if record.kind != "fine-tuned":
         probe = load_probe(folder / PROBE_FILE, int(encoder.model.config.hidden_size), n_classes)
     return Classifier(
         encoder,

@@ -1,4 +1,4 @@
-"""A probe's tensors: a logistic regression on standardised features, as safetensors."""
+"""A linear head's tensors: a logistic regression on features, which those of a probe standardise, as safetensors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +28,13 @@ class Probe:
 
 def probe_of(model: LinearModel) -> Probe:
     """Return the tensors of a fitted linear model on dense features; of two classes the first has logit 0."""
-    scaled = model.pipeline["scaled"]
     weights, bias = (part.astype(np.float64) for part in model.weights)
     if len(weights) == 1:
         weights, bias = np.vstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
-    return Probe(scaled.mean_.astype(np.float64), scaled.scale_.astype(np.float64), weights, bias)
+    mean, scale = np.zeros(weights.shape[1]), np.ones(weights.shape[1])
+    if scaled := model.pipeline.named_steps.get("scaled"):
+        mean, scale = scaled.mean_.astype(np.float64), scaled.scale_.astype(np.float64)
+    return Probe(mean, scale, weights, bias)
 
 
 def save_probe(probe: Probe, file: Path) -> None:

@@ -23,6 +23,10 @@ PROBE_FILE = "probe.safetensors"
 MAX_RECORD_BYTES = 1 << 22
 
 
+Kind = Literal["fine-tuned", "contrastive", "probe"]
+"""An encoder fine-tuned with its head; one fine-tuned on pairs, with a logistic head; a probe on one as pre-trained."""
+
+
 class ClassifierRecord(Spec):
     """What a classifier was trained as, and how its probabilities are calibrated.
 
@@ -33,7 +37,7 @@ class ClassifierRecord(Spec):
     """
 
     format: Literal[1] = 1
-    kind: Literal["fine-tuned", "probe"]
+    kind: Kind
     label_names: tuple[str, ...]
     max_tokens: int
     pooling: Pooling

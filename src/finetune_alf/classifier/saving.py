@@ -8,15 +8,18 @@ from finetune_alf.classifier.calibration import Calibration, best_temperature, c
 from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.folder import write_folder
 from finetune_alf.classifier.probe import Probe, probe_of
-from finetune_alf.compute import Compute
+from finetune_alf.compute import Compute, Precision
 from finetune_alf.data.readers.format import LABEL_SEPARATOR
 from finetune_alf.data.sample import Sample
 from finetune_alf.data.spec import text_columns_of
+from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.jobs.linear import fit_linear
+from finetune_alf.jobs.linear import fit_linear, token_features
 from finetune_alf.jobs.runner import FitRunner
+from finetune_alf.linear import logistic
 from finetune_alf.recipe import ProbeRecipe, Recipe
+from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.fit import ReportEpoch
 from finetune_alf.train.result import FitResult
 
@@ -65,7 +68,10 @@ class SavingRunner(FitRunner):
         recipe, sample, on_all = job.recipe, self.loader.sample(job.sample), self.saving.on_all
         if not isinstance(sample, Sample) or not isinstance(recipe, Recipe | ProbeRecipe):
             raise DataError(f"{job.key}: a classifier is of one task, and of an encoder.")
-        encoder, _ = self.loader.load(job)  # the same object that the fit has trained
+        encoder, tasks = self.loader.load(job)  # the same object that the fit has trained
+        if isinstance(recipe, Recipe) and recipe.objective is not None:
+            (splits,) = tasks.values()
+            probe = _contrastive_head(encoder, splits.train, recipe, job.precision, sample.card.n_classes, self.batch)
         classifier = Classifier(
             encoder,
             sample.card.label_names,
@@ -89,6 +95,14 @@ class SavingRunner(FitRunner):
             train_on="all" if on_all else "train",
             text=text_columns_of(sample.card.source),
         )
+
+
+def _contrastive_head(
+    encoder: Encoder, train: TokenizedSplit, recipe: Recipe, precision: Precision, n_classes: int, batch: int
+) -> Probe:
+    """Return the head by which a contrastive fit is evaluated, on the features of its trained encoder."""
+    features = token_features(encoder, train.table, recipe.pooling, precision, batch)
+    return probe_of(logistic(features, train.labels.tolist(), n_classes, train.class_weights))
 
 
 def _calibration(

@@ -24,6 +24,7 @@ from finetune_alf.experiments.summary import classifier_line, classifiers_of
 from finetune_alf.experiments.transfer.cells import TransferLine, cells
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument
 from finetune_alf.experiments.transfer.stage import transfer_kind
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.params.presets import find_source
 from finetune_alf.planning.plan import plan
 from finetune_alf.rates import LayerRates
@@ -133,6 +134,17 @@ def test_another_scheme_takes_its_place_with_the_settings_that_the_transfer_give
     assert "does not compute this classifier" in (ctx.paths.model("tiny") / "README.md").read_text()
 
 
+def test_a_contrastive_fit_is_saved_with_the_logistic_head_that_it_was_scored_by(done):
+    ctx = project(done.paths.root, "contrastive")
+    FIT.run(ctx, "tiny")
+    document = FitDocument.read(ctx.paths.document("fit", "tiny"))
+    classifier, test = load_classifier(ctx.paths.model("tiny")), open_bench(ctx, "tiny").only.splits["test"]
+    predicted = classifier.probabilities(test.texts).argmax(1)
+    assert (document.kind, classifier.pooling, document.is_pipeline) == ("contrastive", "mean", False)
+    assert predicted.tolist() == list(Ledger(ctx.paths.ledger("fit-tiny")).results[-1].predictions)
+    assert set(predicted) == {0, 1}
+
+
 def transfer_in_which(tfidf_mean):
     score = SeedsScore(mean=0.8, low=0.7, high=0.9, sd_seeds=0.01)
     plain = SchemeResult(n_seeds=5, score=score, accuracy=score, balanced_accuracy=score, difference=None)
@@ -150,10 +162,14 @@ def test_the_scheme_that_the_report_recommends_is_fitted_unless_one_is_named(don
     found = chosen_scheme(ctx, "tiny", FitSpec())
     assert (found.scheme.label, found.why) == ("baseline", "nothing is compared with it yet")
     document = TransferDocument.read(done.paths.document("transfer", "tiny", "films"))
-    for mean, expected in ((0.01, "tfidf"), (-0.01, "baseline")):
+    instead = "tfidf is recommended, but leaves no classifier to save; of the other schemes, "
+    for mean, why in ((0.01, instead), (-0.01, "")):
         planted = document.model_copy(update={"schemes": transfer_in_which(mean)})
         planted.write(ctx.paths.document("transfer", "tiny", "films"))
-        assert chosen_scheme(ctx, "tiny", FitSpec()).scheme.label == expected
+        found = chosen_scheme(ctx, "tiny", FitSpec())
+        assert found.scheme.label == "baseline"
+        assert found.why.startswith(why)
+        assert ("tfidf" in found.why) == bool(why)
     assert chosen_scheme(ctx, "tiny", FitSpec(scheme="probe")).scheme.pooling == "first"
 
 

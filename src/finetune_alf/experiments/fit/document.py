@@ -1,8 +1,7 @@
 """results/fit/<study>.json: the saved classifier, its score and its calibration on the test split."""
 
-from typing import Literal
-
 from finetune_alf.classifier.calibration import Calibration
+from finetune_alf.classifier.record import Kind
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.data.spec import TrainOn
 from finetune_alf.data.text_columns import TextColumns
@@ -32,7 +31,7 @@ class FitDocument(Document):
     folder: str
     scheme: str
     why: str
-    kind: Literal["fine-tuned", "probe"]
+    kind: Kind
     is_pipeline: bool
     recipe: AnyRecipe
     rates: dict[str, float]
