@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-long check dist
+.PHONY: help repro test test-long check docs dist
 
 PYTHON ?= python3
 # Test processes side by side; each takes one core.
@@ -24,6 +24,7 @@ help:
 	@echo "make repro      run every stage whose inputs changed"
 	@echo "make test       run the tests (make test-long: those that take minutes)"
 	@echo "make check      check style, types and the imports between packages"
+	@echo "make docs       build the documents as a site: site/index.html"
 	@echo "make dist       build the wheel and the sdist in dist/"
 	@echo "Each sets up .venv first, once."
 
@@ -44,6 +45,10 @@ check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict src
 	@$(BIN)/lint-imports --no-logo
+
+docs: $(READY)
+	@$(IN_VENV) NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "Documents: site/index.html"
 
 dist: $(READY)
 	@rm -rf dist

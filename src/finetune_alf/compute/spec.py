@@ -22,6 +22,7 @@ class ComputeSpec(Spec):
     """
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda:\d{1,3})$")] = "auto"
+    """The device of all fits; `auto` is the first GPU, where there is one."""
     n_workers: Count = 1
     n_fused: Count = 1
     n_threads: Count | None = None

@@ -20,13 +20,19 @@ class HubSource(Spec):
 
     kind: Literal["hub"] = "hub"
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
+    """The name of the data set on the hub."""
     config: str | None = None
+    """Its configuration, where it has several."""
     revision: Annotated[str, Field(min_length=1)]
+    """The commit, tag or branch."""
     text: TextColumns
+    """The column of the text, or two for pairs."""
     label: Column
+    """The column of the label."""
     splits: Mapping[SourceSplit, str] | None = None
     """The data set's own names of the splits; by default train, validation and test."""
     label_separator: Annotated[str, Field(min_length=1), ADDED_LATER] = LABEL_SEPARATOR
+    """What stands between several classes in one string."""
 
 
 class FilesSource(FileFormat):
@@ -37,10 +43,15 @@ class FilesSource(FileFormat):
 
     kind: Literal["files"] = "files"
     train: Annotated[str, Field(min_length=1)]
+    """The file of training rows; splits without a file are drawn from it."""
     validation: Annotated[str, Field(min_length=1)] | None = None
+    """The file of validation rows."""
     test: Annotated[str, Field(min_length=1)] | None = None
+    """The file of test rows."""
     text: TextColumns
+    """The column of the text, or two for pairs."""
     label: Column
+    """The column of the label."""
     label_separator: Annotated[str, Field(min_length=1), ADDED_LATER] = LABEL_SEPARATOR
 
 
@@ -49,6 +60,7 @@ class MiniSource(Spec):
 
     kind: Literal["mini"] = "mini"
     domain: Literal["films", "restaurants", "gadgets", "travel"]
+    """Which of the four sets of reviews."""
 
 
 class GlueSource(FileFormat):
@@ -60,10 +72,12 @@ class GlueSource(FileFormat):
 
     kind: Literal["glue"] = "glue"
     task: GlueName
+    """The name of the task."""
     files: Annotated[str, Field(min_length=1)] | None = None
     text: TextColumns | None = None
     label: Column | None = None
     revision: Annotated[str, Field(min_length=1)] = REVISION
+    """The commit of the data set on the hub."""
 
     @model_validator(mode="after")
     def _format_is_of_files(self) -> Self:
@@ -111,15 +125,21 @@ class SampleSpec(Spec):
     """
 
     source: SourceSpec
+    """Where the rows come from."""
     problem_type: ProblemType = "classification"
     n_train: PositiveInt | All
+    """The rows to train on."""
     n_validation: NonNegativeInt | All
+    """The rows that score trials."""
     n_confirmation: NonNegativeInt | All
+    """The rows that score the best trials again."""
     n_test: NonNegativeInt | All
+    """The rows that score schemes at the end."""
     balance: Balance = "even"
     seed: NonNegativeInt = 0
     max_train_frac: Annotated[float, Field(gt=0, le=1)] = 0.1
     labels: Annotated[LabelsSpec, ADDED_LATER] = LabelsSpec()
+    """Classes that are joined or left out."""
     on_empty: Annotated[OnEmpty, ADDED_LATER] = "error"
 
     @model_validator(mode="before")
@@ -219,6 +239,7 @@ class MixtureSpec(Spec):
     """A mixture: one independently drawn sample for each task, whose names are also those of heads and scores."""
 
     tasks: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
+    """The samples by the names of their tasks."""
 
     @model_validator(mode="after")
     def _one_label_a_row(self) -> Self:

@@ -14,6 +14,7 @@ class JoinedText(Spec):
     """Several columns that are one text, one after another with `by` between them; empty ones are left out."""
 
     join: Annotated[tuple[Column, ...], Field(strict=False, min_length=2)]
+    """The columns whose texts are joined, in order."""
     by: str = " "
 
 

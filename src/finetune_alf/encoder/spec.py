@@ -44,7 +44,9 @@ class HubEncoder(Spec):
 
     kind: Literal["hub"]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?$")]
+    """The name of the model on the hub."""
     revision: Annotated[str, AfterValidator(_full_commit)]
+    """The full hash of a commit."""
 
     def identity(self) -> str:
         """Return `name@revision`."""
@@ -56,6 +58,7 @@ class FolderEncoder(Spec):
 
     kind: Literal["folder"]
     path: Annotated[str, Field(min_length=1)]
+    """The folder."""
 
     def identity(self) -> str:
         """Return `folder:<SHA-256 of the names and contents of config, tokenizer and weights>`.
@@ -100,8 +103,11 @@ class PackageEncoder(Spec):
 
     kind: Literal["package"]
     package: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
+    """The name of the Python package."""
     path: Annotated[str, AfterValidator(_relative_folder)]
+    """The folder of the encoder inside the package."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """The SHA-256 of its weights."""
 
     def identity(self) -> str:
         """Return `package@version:<SHA-256 of the weights>`; raises EncoderError when it is not installed."""
@@ -123,6 +129,7 @@ class RandomEncoder(Spec):
 
     kind: Literal["random"]
     config: Annotated[dict[str, JsonValue], AfterValidator(_has_model_type)]
+    """A config of transformers, with its `model_type`."""
     seed: int
 
     def identity(self) -> str:

@@ -64,6 +64,7 @@ class UniformScheme(SchemeSpec):
 
     kind: Literal["uniform"] = "uniform"
     rate: PositiveRate | None = None
+    """The rate of embeddings and layers."""
 
 
 class ProbeScheme(SchemeSpec):
@@ -71,7 +72,9 @@ class ProbeScheme(SchemeSpec):
 
     kind: Literal["probe"] = "probe"
     pooling: Literal["mean", "first"] = "mean"
+    """The features of a text: the mean over its tokens, or the first one."""
     n_folds: Folds = 5
+    """The folds of the cross-validation that chooses the strength."""
 
 
 class TfidfScheme(SchemeSpec):
@@ -79,7 +82,9 @@ class TfidfScheme(SchemeSpec):
 
     kind: Literal["tfidf"] = "tfidf"
     longest_ngram: Count = 1
+    """The most words in a row that are one feature."""
     n_folds: Folds = 5
+    """The folds of the cross-validation that chooses the strength."""
 
 
 class LoraScheme(SchemeSpec, LoraAdapter):
@@ -87,6 +92,7 @@ class LoraScheme(SchemeSpec, LoraAdapter):
 
     kind: Literal["lora"] = "lora"
     rate: PositiveRate = 5e-4
+    """The rate of the adapters."""
 
 
 class HoulsbyScheme(SchemeSpec, HoulsbyAdapter):
@@ -94,6 +100,7 @@ class HoulsbyScheme(SchemeSpec, HoulsbyAdapter):
 
     kind: Literal["houlsby"] = "houlsby"
     rate: PositiveRate = 3e-4
+    """The rate of the adapters."""
 
 
 class ContrastiveScheme(SchemeSpec, Contrastive):
@@ -101,8 +108,11 @@ class ContrastiveScheme(SchemeSpec, Contrastive):
 
     kind: Literal["contrastive"] = "contrastive"
     rate: PositiveRate = 2e-5
+    """The rate of embeddings and layers."""
     batch: Count = 16
+    """The pairs of a step."""
     epochs: Count = 1
+    """How often the pairs are gone through."""
 
 
 def _is_reference(of: str) -> str:
@@ -122,7 +132,9 @@ class ScheduleScheme(SchemeSpec):
 
     kind: Literal["schedule"] = "schedule"
     of: Annotated[str, AfterValidator(_is_reference)]
+    """A published name, a file, or model@alias."""
     stretch: bool = False
+    """Whether a schedule of another depth is stretched to that of the encoder."""
 
     @property
     def label(self) -> str:

@@ -29,7 +29,9 @@ class TrackingSpec(Spec):
     """
 
     uri: str | None = None
+    """The URI of a server, or of a SQLite file."""
     experiment: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The name of the experiment in MLflow."""
 
 
 class ReportSpec(Spec):
@@ -40,6 +42,7 @@ class ReportSpec(Spec):
     """
 
     title: Annotated[str, Field(min_length=1, max_length=200)] = "Adaptive layer freezing"
+    """The title of the page."""
     kept: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")] | None = None
 
 
@@ -55,13 +58,21 @@ class Params(Spec):
 
     project: Name = RANDOM_PROJECT
     compute: ComputeSpec = ComputeSpec()
+    """How fits are run."""
     tracking: TrackingSpec = TrackingSpec()
+    """Where runs are recorded."""
     encoders: Annotated[dict[Name, EncoderSpec], Field(min_length=1)]
+    """The encoders by name."""
     samples: Annotated[dict[Name, AnySampleSpec], Field(min_length=1)]
+    """The samples and mixtures by name."""
     studies: dict[Name, StudySpec] = Field(default_factory=dict)
+    """The studies by name."""
     importance: ImportanceSpec = ImportanceSpec()
+    """How the importance of layers is estimated."""
     register_: RegisterSpec = Field(default=RegisterSpec(), alias="register")
+    """How the best trials are confirmed and registered."""
     report: ReportSpec = ReportSpec()
+    """The report."""
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

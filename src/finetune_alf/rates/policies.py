@@ -15,6 +15,7 @@ class UniformRates(Spec):
 
     kind: Literal["uniform"] = "uniform"
     rate: Rate
+    """The rate of embeddings and layers."""
     head: Rate | None = None
 
     def at(self, n_layers: int) -> LayerRates:
@@ -78,6 +79,7 @@ class FrozenBelow(Spec):
     kind: Literal["frozen_below"] = "frozen_below"
     n_frozen: Annotated[int, Field(ge=0)] | Literal["all"]
     rate: Rate
+    """The rate of the layers that are not frozen."""
     head: Rate | None = None
 
     def at(self, n_layers: int) -> LayerRates:
@@ -99,8 +101,11 @@ class ListedRates(Spec):
 
     kind: Literal["listed"] = "listed"
     embeddings: Rate
+    """The rate of the embeddings."""
     layers: Annotated[tuple[Rate, ...], Field(min_length=1)]
+    """The rate of each layer, from the lowest up."""
     head: Rate
+    """The rate of the head."""
 
     @classmethod
     def from_rates(cls, rates: LayerRates) -> Self:

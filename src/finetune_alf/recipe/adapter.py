@@ -18,7 +18,9 @@ class HoulsbyAdapter(Spec):
 
     kind: Literal["houlsby"] = "houlsby"
     width: Size = 64
+    """The size of the bottleneck."""
     activation: Literal["gelu", "relu"] = "gelu"
+    """The activation inside the bottleneck."""
 
 
 class LoraAdapter(Spec):
@@ -29,7 +31,9 @@ class LoraAdapter(Spec):
 
     kind: Literal["lora"] = "lora"
     rank: Size = 8
+    """The rank of the update."""
     alpha: Annotated[float, Field(gt=0)] = 16.0
+    """The scale of the update, times the rank."""
 
 
 Adapter = Annotated[HoulsbyAdapter | LoraAdapter, Field(discriminator="kind")]

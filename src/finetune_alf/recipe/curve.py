@@ -55,7 +55,9 @@ class SlantedTriangularCurve(Spec):
 
     kind: Literal["slanted_triangular"] = "slanted_triangular"
     cut_frac: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """The fraction of the steps over which rates rise."""
     ratio: Annotated[float, Field(ge=1)] = 32.0
+    """How many times lower the lowest rate is than the highest."""
 
     def at(self, step: int, n_steps: int, n_epochs: int) -> float:
         """Return the multiplier of a step, between 1/ratio and 1."""

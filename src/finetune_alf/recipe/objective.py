@@ -18,7 +18,9 @@ class Contrastive(Spec):
 
     kind: Literal["contrastive"] = "contrastive"
     n_pairs: Count = 40
+    """The pairs that each text is the first one of."""
     positive_frac: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """The fraction of a text's pairs that have its class."""
 
     @property
     def n_positive(self) -> int:

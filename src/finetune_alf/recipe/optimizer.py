@@ -15,8 +15,11 @@ class AdamW(Spec):
 
     kind: Literal["adamw"] = "adamw"
     betas: tuple[Beta, Beta] = (0.9, 0.999)
+    """The decay of the two running means."""
     eps: Annotated[float, Field(gt=0)] = 1e-8
+    """What is added to the denominator."""
     weight_decay: Decay = 0.0
+    """The decay of weights; biases and norms have none."""
 
 
 class SGD(Spec):
@@ -24,8 +27,11 @@ class SGD(Spec):
 
     kind: Literal["sgd"] = "sgd"
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The momentum."""
     nesterov: bool = False
+    """Whether the momentum is Nesterov's."""
     weight_decay: Decay = 0.0
+    """The decay of weights; biases and norms have none."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> Self:

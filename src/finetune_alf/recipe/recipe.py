@@ -48,13 +48,19 @@ class Recipe(Spec):
     """
 
     rates: RatesPolicy
+    """The learning rates, by a rule for any depth."""
     epochs: Count
+    """How often the training split is gone through."""
     batch: Count
     max_tokens: Annotated[int, Field(ge=3)]
     optimizer: Optimizer = AdamW()
+    """The optimizer."""
     curve: Curve = ConstantCurve()
+    """What multiplies all rates from step to step."""
     unfreezing: Unfreezing = ImmediateUnfreezing()
+    """From which epoch each address learns."""
     early_stopping: EarlyStopping | None = None
+    """When a fit ends before its last epoch; without it, never."""
     clip: Annotated[float, Field(gt=0)] | None = 1.0
     keep: Literal["last", "best"] = "last"
     frozen_dropout: Literal["on", "off"] = "on"

@@ -37,6 +37,7 @@ class TemperedSampling(Spec):
 
     kind: Literal["tempered"] = "tempered"
     power: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """The power of a task's size that its probability is proportional to."""
 
     def alpha(self, epoch: int, n_epochs: int) -> float:
         """Return the power of a task's size that its probability is proportional to, in an epoch counted from 0."""
@@ -52,6 +53,7 @@ class AnnealedSampling(Spec):
 
     kind: Literal["annealed"] = "annealed"
     fall: Annotated[float, Field(ge=0, le=1)] = 0.8
+    """By how much the power falls from 1, from the first epoch to the last."""
 
     def alpha(self, epoch: int, n_epochs: int) -> float:
         """Return the power of a task's size that its probability is proportional to, in an epoch counted from 0."""
@@ -118,7 +120,9 @@ class TasksSpec(Spec):
     """
 
     sampling: TaskSampling = ProportionalSampling()
+    """In which order batches of the tasks come."""
     heads: HeadsSpec = HeadsSpec()
+    """The layers between the encoder and the outputs."""
     each: dict[Name, TaskSpec] = Field(default={})
     overall: Literal["normalised_mean", "mean", "lowest"] = "normalised_mean"
     steps_per_epoch: Count | None = None

@@ -28,6 +28,7 @@ class GradualUnfreezing(Spec):
 
     kind: Literal["gradual"] = "gradual"
     every_epochs: Annotated[int, Field(ge=1)] = 1
+    """The epochs until the next lower address learns."""
     start: Annotated[Literal["top_layer", "head"], ADDED_LATER] = "top_layer"
 
     def is_unfrozen(self, address: Address, epoch: int, n_layers: int) -> bool:

@@ -41,6 +41,7 @@ class TpeSampler(Spec):
 
     kind: Literal["tpe"] = "tpe"
     n_startup_trials: Annotated[int, Field(ge=0)] = 10
+    """The random trials before the estimator proposes."""
 
 
 class RandomSampler(Spec):
@@ -63,7 +64,9 @@ class MedianPruner(Spec):
 
     kind: Literal["median"] = "median"
     n_startup_trials: Annotated[int, Field(ge=0)] = 5
+    """The trials that are finished before any is pruned."""
     n_warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    """The epochs of a trial in which it is not pruned."""
 
 
 class SuccessiveHalvingPruner(Spec):
@@ -111,12 +114,17 @@ class StudySpec(Spec):
     encoder: Name
     sample: Name
     metric: MetricName = "accuracy"
+    """The score that is maximised on the validation split."""
     space: Space
+    """The rates that trials may have."""
     sampler: Sampler = TpeSampler()
+    """How Optuna proposes rates."""
     pruner: Pruner | None = None
+    """How Optuna ends trials early; without one, none is."""
     seed: Annotated[int, Field(ge=0)] = 0
     recipe: Recipe
     n_trials: Count
+    """The number of trials; raise it to continue the search."""
     enqueue: tuple[Enqueued, ...] = ()
 
     @property

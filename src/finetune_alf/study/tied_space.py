@@ -30,6 +30,7 @@ class _TiedSpace(Spec, ABC):
     """
 
     blocks: tuple[Block, ...] | Literal["all"] | None = None
+    """Addresses that share a rate, block by block; `all` is one rate for embeddings and layers."""
 
     @field_validator("blocks")
     @classmethod
@@ -107,6 +108,7 @@ class ChoicesSpace(_TiedSpace):
 
     kind: Literal["choices"] = "choices"
     rates: Annotated[tuple[Rate, ...], Field(min_length=2)]
+    """The rates to choose from; 0 freezes."""
 
     @field_validator("rates")
     @classmethod

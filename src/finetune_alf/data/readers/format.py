@@ -22,9 +22,13 @@ class FileFormat(Spec):
     """
 
     columns: Annotated[tuple[Column, ...] | None, Field(strict=False), ADDED_LATER] = None
+    """The names of the columns, for files without a header line."""
     encoding: Annotated[str, ADDED_LATER] = "utf-8"
+    """The encoding, by Python's name for it."""
     delimiter: Annotated[str | None, Field(pattern=r'^([^\r\n"]|tab)$'), ADDED_LATER] = None
+    """What stands between columns; recognised where it is not given."""
     quoting: Annotated[Literal["standard", "none"], ADDED_LATER] = "standard"
+    """Whether quotes enclose fields, or are part of the texts (`none`)."""
 
     @model_validator(mode="after")
     def _format_is_known(self) -> Self:

@@ -24,7 +24,9 @@ class WarmUpHead(Spec):
     """How a new masked language modelling head is trained, if the checkpoint has none; the encoder is frozen."""
 
     n_steps: Count = 200
+    """The steps of the head alone."""
     rate: Rate = 1e-3
+    """The rate of the head in these steps."""
 
 
 class AdaptSpec(FileFormat):
@@ -52,10 +54,12 @@ class AdaptSpec(FileFormat):
     batch: Count = 32
     max_tokens: Annotated[int, Field(ge=3)] = 128
     rate: Rate = 5e-5
+    """The highest learning rate."""
     warmup_frac: Annotated[float, Field(ge=0, lt=1)] = 0.1
     mask_frac: Annotated[float, Field(gt=0, lt=1)] = 0.15
     whole_words: bool = False
     warm_up_head: WarmUpHead = WarmUpHead()
+    """How a new head is trained first, where the checkpoint has none."""
     seed: Annotated[int, Field(ge=0)] = 1
     recipe: Recipe | None = None
     metric: MetricName | None = None

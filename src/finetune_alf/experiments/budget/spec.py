@@ -33,6 +33,7 @@ class BudgetSpec(Spec):
     encoder: Name
     samples: Annotated[tuple[Name, ...], Field(min_length=1)]
     metric: MetricName = "accuracy"
+    """The score that all searches maximise."""
     recipe: Recipe
     space: TiedSpace
     sampler: Sampler = TpeSampler()
@@ -44,15 +45,23 @@ class BudgetSpec(Spec):
         0.95,
         1.0,
     )
+    """The factors of the search for a rate and a decay."""
     n_fits: Count = 24
     n_top: Count = 3
     n_confirm_seeds: Count = 2
+    """The fresh seeds of a confirmation."""
     n_test_seeds: Count = 3
+    """The other seeds of a test."""
     n_permuted: Count = 3
+    """How many other orders of the winner's rates are tested."""
     n_random: Count = 3
+    """How many random rates by layer are tested."""
     n_train: Count
+    """The training texts of a replicate."""
     n_validation: Count
+    """Its validation texts."""
     n_confirmation: Count
+    """Its confirmation texts."""
     n_search_test: Count | None = None
     n_replicates: Count
     n_pilot: Annotated[int, Field(ge=2)] = 3

@@ -30,7 +30,9 @@ class DecaySpec(Spec):
     sample: Name
     recipe: Recipe
     rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = THESIS_RATES
+    """The rates of the top layer that are tried."""
     factors: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = THESIS_FACTORS
+    """The factors from each layer to the one below."""
     n_seeds: Count = MIN_SEEDS
     seed: Annotated[int, Field(ge=0)] = 1
 

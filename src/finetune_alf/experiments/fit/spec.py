@@ -23,5 +23,6 @@ class FitSpec(Spec):
     """
 
     scheme: Annotated[str, Field(min_length=1)] = RECOMMENDED
+    """The scheme that is fitted; by default the recommended one."""
     seed: int = 1
     train_on: Annotated[TrainOn, ADDED_LATER] = "train"

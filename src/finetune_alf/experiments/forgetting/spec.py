@@ -28,6 +28,7 @@ class ForgettingSpec(Spec):
     sample: Name
     recipe: Recipe
     rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = THESIS_RATES
+    """The rates that are tried."""
     every_steps: Count = 100
     n_seeds: Count = MIN_SEEDS
     seed: Annotated[int, Field(ge=0)] = 1

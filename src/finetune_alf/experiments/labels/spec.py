@@ -35,7 +35,9 @@ class LabelsSpec(Spec):
     recipe: Recipe
     metric: MetricName = "accuracy"
     schemes: Schemes
+    """What is compared: names, or maps with settings."""
     n_train: Annotated[tuple[Count, ...], Field(min_length=1)]
+    """The numbers of labelled texts."""
     n_validation: Count = 32
     n_seeds: Count = MIN_SEEDS
     seed: Annotated[int, Field(ge=0)] = 1

@@ -51,8 +51,11 @@ class CellSpec(Spec):
     """One combination of a list."""
 
     scheme: str
+    """One scheme."""
     adapter: AdapterChoice = NoAdapter()
+    """One adapter, or none."""
     curve: CurveChoice = ConstantCurve()
+    """One curve."""
 
 
 class SchemesSpec(Spec):
@@ -74,8 +77,11 @@ class SchemesSpec(Spec):
     encoder: Name
     samples: Annotated[tuple[Name, ...], Field(min_length=1)]
     schemes: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_SCHEMES
+    """The schemes that are combined."""
     adapters: Annotated[tuple[AdapterChoice, ...], Field(min_length=1)] = (NoAdapter(), HoulsbyAdapter())
+    """The adapters that are combined."""
     curves: Annotated[tuple[CurveChoice, ...], Field(min_length=1)] = (ConstantCurve(), SlantedTriangularCurve())
+    """The curves that are combined."""
     cells: Literal["all"] | Annotated[tuple[CellSpec, ...], Field(min_length=1)] = "all"
     recipe: Recipe
     epochs: dict[Name, Count] = Field(default_factory=dict)

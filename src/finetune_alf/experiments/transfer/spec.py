@@ -27,8 +27,11 @@ class TransferSpec(Spec):
     """
 
     studies: tuple[Name, ...] = ()
+    """Names of entries of `studies`, whose schedules are tried."""
     samples: tuple[Name, ...] = ()
     schemes: Schemes = DEFAULT_SCHEMES
+    """What is compared: names, or maps with settings."""
     n_seeds: Annotated[int, Field(ge=1)] = MIN_SEEDS
     seed: int = 1
     decay: Annotated[None, BeforeValidator(_moved)] = Field(default=None, exclude=True)
+    """No setting any more: the scheme `decayed` has it."""
