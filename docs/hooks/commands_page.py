@@ -38,7 +38,7 @@ def _command(command: click.Command, path: str, parent: click.Context | None) ->
 
 
 def _text(given: str | None) -> str:
-    """Return a help text as Markdown; a paragraph whose lines stay as they are, after a `\\b`, becomes code."""
+    """Return a help text as Markdown; a paragraph whose lines stay as they are, after a backspace, becomes code."""
     paragraphs = inspect.cleandoc(given or "").split("\n\n")
     return "\n\n".join(
         f"```text\n{paragraph.removeprefix(chr(8)).strip()}\n```" if paragraph.startswith("\b") else _escaped(paragraph)
