@@ -9,13 +9,14 @@ from finetune_alf.rates.address import (
     POOLER,
     Address,
     adapter,
+    address_order,
     addresses,
     is_adapter,
     layer,
     rate_source,
     task_head,
 )
-from finetune_alf.rates.layer_rates import LayerRates
+from finetune_alf.rates.layer_rates import LayerRates, rate_text
 from finetune_alf.rates.movement import BARELY, TYPICAL_SIZE, Movement, MovementWord, largest_movement, movement_word
 from finetune_alf.rates.policies import (
     DecayedRates,
@@ -43,11 +44,13 @@ __all__ = [
     "SpreadRates",
     "UniformRates",
     "adapter",
+    "address_order",
     "addresses",
     "is_adapter",
     "largest_movement",
     "layer",
     "movement_word",
     "rate_source",
+    "rate_text",
     "task_head",
 ]

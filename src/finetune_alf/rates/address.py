@@ -44,3 +44,9 @@ def rate_source(address: Address) -> Address:
 def addresses(n_layers: int) -> tuple[Address, ...]:
     """Return all addresses of an encoder of this depth, from the input up."""
     return (EMBEDDINGS, *(layer(index) for index in range(n_layers)), HEAD)
+
+
+def address_order(address: str) -> tuple[int, int]:
+    """Return the place of an address from the input up, as a key to sort by."""
+    kind, _, index = address.partition(".")
+    return {EMBEDDINGS: 0, HEAD: 2, POOLER: 2}.get(Address(kind), 1), int(index) if index.isdigit() else 0

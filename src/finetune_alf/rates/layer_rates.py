@@ -97,3 +97,9 @@ class LayerRates(Mapping[Address, float]):
             raise RatesError(f"n_layers: must be at least 1 to stretch, but got {self.n_layers} to {n_layers}.")
         layers = [self.layers[(2 * i + 1) * self.n_layers // (2 * n_layers)] for i in range(n_layers)]
         return LayerRates.of(self[EMBEDDINGS], layers, self[HEAD])
+
+
+def rate_text(rate: float) -> str:
+    """Write a rate as params.yaml has it: 2e-5; 0 is frozen."""
+    mantissa, _, exponent = f"{rate:.2e}".partition("e")
+    return "0" if rate == 0 else f"{float(mantissa):g}e{int(exponent)}"

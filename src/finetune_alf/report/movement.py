@@ -8,9 +8,20 @@ from finetune_alf.register.lock import LockDocument
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import NONE, counted, score
 from finetune_alf.report.section import Section
+from finetune_alf.schedules.published import published_rates
 from finetune_alf.schedules.schedule import Schedule
 
 ByAddress = Mapping[Address, Movement]
+
+
+def schedule_rates(results: StudyResults, lock: LockDocument) -> dict[str, LayerRates]:
+    """Return the rates of the baseline, the registered schedules and those published for the encoder, by name."""
+    rates = {alias: one.schedule.rates for alias, one in lock.schedules.items()}
+    if results.search is None:
+        return rates
+    settings = results.search.settings
+    baseline = settings.recipe.rates.at(settings.encoder.n_layers)
+    return {"baseline": baseline, **rates} | published_rates(settings.encoder.identity)
 
 
 def movements_of(results: StudyResults, lock: LockDocument, rates: Mapping[str, LayerRates]) -> dict[str, ByAddress]:

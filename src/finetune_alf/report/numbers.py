@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from finetune_alf.documents import Estimate
+from finetune_alf.rates import rate_text
 
 NONE = "–"
 
@@ -62,8 +63,7 @@ def p_value(p: float) -> str:
 
 def rate(value: float) -> str:
     """Write a learning rate as params.yaml has it: 2e-5; 0 is frozen."""
-    mantissa, _, exponent = f"{value:.2e}".partition("e")
-    return "0" if value == 0 else f"{float(mantissa):g}e{int(exponent)}"
+    return rate_text(value)
 
 
 def duration(seconds: float) -> str:

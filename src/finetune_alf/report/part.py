@@ -9,6 +9,7 @@ from finetune_alf.documents import Document
 from finetune_alf.paths import Paths
 from finetune_alf.register.recommend import SchemeDifferences
 from finetune_alf.report.section import Section
+from finetune_alf.report.views import TransferFindings
 
 D = TypeVar("D", bound=Document)
 
@@ -18,12 +19,13 @@ class Part:
     """A part of the page: its lines for the summary at the top, and all of it.
 
     `tested` has the schemes that it compared on the test texts of a study's own sample, by study: what to use there is
-    decided by them.
+    decided by them. `findings` has what the pictures of a study show of it, by study.
     """
 
     in_short: tuple[str, ...]
     section: Section
     tested: Mapping[str, Mapping[str, SchemeDifferences]] = field(default_factory=dict)
+    findings: Mapping[str, TransferFindings] = field(default_factory=dict)
 
 
 MakePart = Callable[[Paths], Part | None]

@@ -5,11 +5,10 @@ from finetune_alf.register.candidates import Candidate
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.report.compared import differences_section, reference_rows, required
 from finetune_alf.report.load import StudyResults
-from finetune_alf.report.movement import movement_section, movements_of
+from finetune_alf.report.movement import movement_section, movements_of, schedule_rates
 from finetune_alf.report.numbers import NONE, estimate, listed, rate, score
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
-from finetune_alf.schedules.published import published_rates
 
 
 def registered_section(results: StudyResults, lock: LockDocument) -> Section:
@@ -76,11 +75,7 @@ def _apart(lock: LockDocument) -> str | None:
 
 
 def _rates(results: StudyResults, lock: LockDocument) -> Section:
-    section, rates = Section(), {alias: one.schedule.rates for alias, one in lock.schedules.items()}
-    if results.search:
-        settings = results.search.settings
-        rates = {"baseline": settings.recipe.rates.at(settings.encoder.n_layers), **rates}
-        rates |= published_rates(settings.encoder.identity)
+    section, rates = Section(), schedule_rates(results, lock)
     if not rates:
         return section
     addresses = max(rates.values(), key=len)

@@ -12,6 +12,7 @@ from finetune_alf.experiments.transfer.document import SchemeResult, TransferDoc
 from finetune_alf.experiments.transfer.family import Contrast, judged_transfers, scheme_differences, transfer_family
 from finetune_alf.experiments.transfer.figure import transfer_plot
 from finetune_alf.experiments.transfer.published import thesis_section
+from finetune_alf.experiments.transfer.views import findings_of
 from finetune_alf.paths import Paths
 from finetune_alf.register.recommend import BASELINE, LINEAR, PRIMARY, UNIFORM, SchemeDifferences
 from finetune_alf.report.environments import environment_line
@@ -20,6 +21,7 @@ from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_val
 from finetune_alf.report.part import Part
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
+from finetune_alf.report.views import TransferFindings
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,15 @@ def transfer_part(paths: Paths) -> Part | None:
     """Return the transfers of all studies that have some, one study after another."""
     section, summary = Section(), []
     tested: dict[str, dict[str, SchemeDifferences]] = {}
+    findings: dict[str, TransferFindings] = {}
     for folder in sorted(folder for folder in paths.experiment("transfer").glob("[!.]*") if folder.is_dir()):
         if transfers := tuple(_read(paths, folder)):
             section.append(_study_section(folder.name, transfers))
             summary += list(_summary(folder.name, transfers))
+            findings[folder.name] = findings_of([one.document for one in transfers])
             searched = [one.document for one in transfers if one.document.sample.name == one.document.searched_on]
             tested |= {document.study: scheme_differences(document) for document in searched}
-    return Part(tuple(summary), section, tested) if section.blocks else None
+    return Part(tuple(summary), section, tested, findings) if section.blocks else None
 
 
 def _read(paths: Paths, folder: Path) -> Iterator[SampleTransfer]:

@@ -1,0 +1,52 @@
+"""Learning rates in colour: a logarithmic scale, and a colour outside of it for a rate of 0, which is frozen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from finetune_alf.rates import Address
+
+Rates = Mapping[str, float] | Mapping[Address, float]
+"""Rates by address; LayerRates is such a mapping."""
+
+FROZEN_COLOR = "#c9ccd1"
+"""Lighter than any colour of a rate that is not high, and without hue."""
+
+SCHEME = "viridis"
+"""Even steps for the eye, also for colour-blind readers and in print: dark is low, yellow is high."""
+
+DARK, LIGHT = "#10141a", "#ffffff"
+
+
+def rate_domain(rates: Sequence[float]) -> tuple[float, float]:
+    """Return the lowest and the highest rate above 0; a decade where there is one rate at most."""
+    positive = [rate for rate in rates if rate > 0] or [1e-5]
+    low, high = min(positive), max(positive)
+    return (low, high) if low < high else (low / 10, high)
+
+
+def rate_color(alt: Any, rates: Sequence[float], field: str = "rate") -> Any:
+    """Return the encoding of a field with rates as colour; `alt` is altair."""
+    scale = alt.Scale(type="log", domain=list(rate_domain(rates)), scheme=SCHEME, clamp=True)
+    legend = alt.Legend(
+        title="learning rate (grey: frozen)",
+        format=".0e",
+        gradientLength=200,
+        gradientThickness=10,
+        labelOverlap="greedy",
+    )
+    rate = alt.Color(f"{field}:Q", scale=scale, legend=legend)
+    return alt.condition(f"datum.{field} > 0", rate, alt.value(FROZEN_COLOR))
+
+
+def text_on(alt: Any, rates: Sequence[float], field: str = "rate") -> Any:
+    """Return the colour of a text on the colour of a rate: dark on the light ones."""
+    low, high = rate_domain(rates)
+    middle = low ** (1 - 0.62) * high**0.62
+    is_light = f"datum.{field} == 0 || datum.{field} > {middle:.3g}"
+    return alt.condition(is_light, alt.value(DARK), alt.value(LIGHT))
+
+
+def address_axis(alt: Any, width: str) -> Any:
+    """Return an axis of addresses whose labels are short where a band is narrow; `width` is an expression of that."""
+    short = "replace(replace(datum.label, 'layer.', ''), 'embeddings', 'emb')"
+    return alt.Axis(labelAngle=0, labelExpr=f"{width} < 66 ? {short} : datum.label", labelOverlap=False)

@@ -1,0 +1,81 @@
+"""The interactive pictures of a study for the page, in order: documents made into the records that figures draw."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from finetune_alf.documents import Estimate
+from finetune_alf.error_analysis.document import ErrorsDocument
+from finetune_alf.figures.forest import ForestRow, forest
+from finetune_alf.figures.picture import Picture
+from finetune_alf.figures.strip import schedule_strip, strip_cells
+from finetune_alf.register.lock import LockDocument
+from finetune_alf.register.recommend import PLAIN
+from finetune_alf.report.load import StudyResults
+from finetune_alf.report.movement import movements_of, schedule_rates
+from finetune_alf.report.search import words
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture on the page: its name, which is that of its Vega view too, its title, and what it shows."""
+
+    name: str
+    title: str
+    caption: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class TransferFindings:
+    """What the transfers of a study found on test texts.
+
+    `differences` are those from plain fine-tuning by sample and scheme, `scores` those on the sample of the study by
+    scheme.
+    """
+
+    differences: tuple[ForestRow, ...] = ()
+    scores: Mapping[str, Estimate] = field(default_factory=dict)
+
+
+def study_views(
+    results: StudyResults, transfers: TransferFindings | None = None, errors: ErrorsDocument | None = None
+) -> Sequence[View]:
+    """Return the pictures of a study in the order of the page; a stage that has not run has none.
+
+    Charts in which a trial can be chosen have the parameter `pick`, on the field `trial`.
+    """
+    return tuple(_views(results, transfers or TransferFindings(), errors))
+
+
+def _views(results: StudyResults, transfers: TransferFindings, errors: ErrorsDocument | None) -> Iterator[View]:
+    if results.lock:
+        yield from _strip(results, results.lock)
+    if transfers.differences:
+        yield _forest(results, transfers)
+
+
+def _strip(results: StudyResults, lock: LockDocument) -> Iterator[View]:
+    rates = schedule_rates(results, lock)
+    if not rates:
+        return
+    does = {
+        name: {str(address): one.word for address, one in own.items()}
+        for name, own in movements_of(results, lock, rates).items()
+    }
+    yield View(
+        "strip",
+        "The schedules",
+        "Learning rate at each address. Grey is frozen; hatched barely moves its weights.",
+        schedule_strip(strip_cells(rates, does)),
+    )
+
+
+def _forest(results: StudyResults, transfers: TransferFindings) -> View:
+    metric = words(results.search.settings.metric) if results.search else "score"
+    return View(
+        "forest",
+        "Does it hold elsewhere?",
+        f"Difference from {PLAIN} on the test texts of each sample, with 95 % intervals, on the same seeds and texts. "
+        "An interval that crosses the line at zero shows no difference.",
+        forest(transfers.differences, PLAIN, f"test {metric}"),
+    )
