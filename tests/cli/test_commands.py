@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -224,6 +226,16 @@ def test_ui_says_where_the_runs_are(root: Path) -> None:
     assert told.exit_code == 0
     assert "http://tracking.example:5000" in told.stdout
     assert "secret" not in told.stdout
+
+
+def test_ui_refuses_a_port_that_is_taken(root: Path, empty_store: Path) -> None:
+    shutil.copytree(empty_store / "mlruns", root / "mlruns")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        told = run(root, "ui", "--no-open", "--port", str(port))
+    assert told.exit_code == 3
+    assert f"Port {port} cannot be used" in told.stderr
+    assert "--port" in told.stderr
 
 
 def test_prepare_draws_a_sample_and_an_unknown_name_is_told(root: Path) -> None:

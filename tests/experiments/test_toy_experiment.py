@@ -146,7 +146,7 @@ def test_its_fits_are_nested_runs_in_mlflow(told: dict[str, Told], root: Path) -
     (parent,) = [run for run in runs if run.data.tags["alf.key"] == "small/batches/small"]
     nested = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert sorted(run.data.tags["alf.batch"] for run in nested) == sorted(str(batch) for batch, _ in CELLS)
-    assert all("test.accuracy" in run.data.metrics for run in nested)
+    assert all("score/test.accuracy" in run.data.metrics for run in nested)
 
 
 def test_the_report_has_its_part(told: dict[str, Told], root: Path) -> None:

@@ -159,9 +159,9 @@ def test_mlflow_shows_the_metric_of_trials_confirmations_and_cells(paths: Paths,
     runs = tracker.client.search_runs([tracker.experiment_id], f"tags.`alf.sample` = '{name}'", max_results=100)
     names = {metric for run in runs for metric in run.data.metrics}
     metric = METRIC[name]
-    expected = {f"validation.{metric}.kept", f"confirmation.{metric}", f"test.{metric}", f"baseline.{metric}"}
-    assert expected | {"validation.score"} <= names
-    assert ("validation.accuracy" in names) == (name == "rte")
+    expected = {f"score/{split}.{metric}" for split in ("validation", "confirmation", "test")}
+    assert expected | {"validation/score", f"baseline.{metric}"} <= names
+    assert ("validation/accuracy" in names) == (name == "rte")
 
 
 @pytest.mark.parametrize(

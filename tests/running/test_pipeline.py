@@ -79,7 +79,7 @@ def test_mlflow_has_one_parent_and_one_run_a_trial_with_rates_and_a_point_an_epo
         row = records[int(run.data.tags["alf.trial"])]
         assert {name: float(run.data.params[f"rates.{name}"]) for name in row["rates"]} == row["rates"]
         assert run.data.tags["alf.sample.digest"] == read_json(done.paths.sample("films") / "card.json")["digest"]
-        for metric in ("train.loss", "validation.loss", "validation.accuracy"):
+        for metric in ("train/loss", "validation/loss", "validation/accuracy"):
             points = client.get_metric_history(run.info.run_id, metric)
             assert [point.step for point in points] == list(range(4))
 

@@ -1,34 +1,88 @@
 """`finetune-alf ui`: MLflow's pages over the folder's own store."""
 
 import os
-import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from finetune_alf.cli.project import root_option, store_uri
-from finetune_alf.errors import InputError
+from finetune_alf.cli.project import params_in_force, read_params, root_option, store_uri
+from finetune_alf.errors import InputError, TrackingError
+
+if TYPE_CHECKING:
+    from finetune_alf.paths import Paths
 
 
 @click.command(short_help="Open the runs in MLflow's pages.", epilog="Example: finetune-alf ui --port 5001")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--no-open", is_flag=True, help="Print the link, and open no browser.")
 @root_option
-def ui(port: int, root: Path) -> None:
-    """Open the runs and schedules in MLflow's pages, at http://127.0.0.1:PORT."""
-    from finetune_alf.paths import Paths
-    from finetune_alf.tracking.store import redacted_uri, sqlite_path
+def ui(port: int, no_open: bool, root: Path) -> None:
+    """Open the runs in MLflow's pages, at http://127.0.0.1:PORT, until Ctrl-C.
 
-    uri = store_uri(root)
+    The link opens the trials by score, with their rates. The experiment's other views, of confirmation and transfer,
+    are in the page's list of views.
+    """
+    from finetune_alf.paths import Paths
+    from finetune_alf.tracking.pages import HOST, page_server, runs_link
+    from finetune_alf.tracking.store import open_store, redacted_uri, sqlite_path
+
+    uri, paths = store_uri(root), Paths(root)
     path = sqlite_path(uri)
-    for study in sorted(Paths(root).studies.glob("*.db")):
+    for study in sorted(paths.studies.glob("*.db")):
         click.echo(f"The study in Optuna's pages: optuna-dashboard sqlite:///{study}")
     if path is None:
-        click.echo(f"The runs are on a server: {redacted_uri(uri)}")
+        server = redacted_uri(uri)
+        click.echo(f"The runs are on a server: {_link_there(uri, server, root, paths)}")
         return
     if not path.exists():
         raise InputError(f"{path} does not exist yet. Run a study first.")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
-    click.echo(f"{shlex.join(command)}\nhttp://127.0.0.1:{port}")
+    experiment = _experiment(open_store(uri), root, paths)
+    click.echo("starting MLflow's server; its pages answer in some seconds", err=True)
+    try:
+        with page_server(uri, port) as process:
+            server = f"http://{HOST}:{port}"
+            _show(runs_link(server, experiment) if experiment else server, opened=not no_open)
+            process.wait()
+    except KeyboardInterrupt as stop:
+        if getattr(stop, "name", "SIGINT") != "SIGINT":
+            raise
+        click.echo("MLflow's server has ended.")
+        return
+    raise TrackingError("MLflow's server has ended by itself. Start it again.")
+
+
+def _link_there(uri: str, server: str, root: Path, paths: "Paths") -> str:
+    """Return the link to the runs on a server, or to the server itself where it does not answer or has none."""
+    from finetune_alf.tracking.pages import runs_link
+    from finetune_alf.tracking.store import open_store
+
+    try:
+        experiment = _experiment(open_store(uri, create=False), root, paths)
+    except TrackingError:
+        return server
+    return runs_link(server, experiment) if experiment else server
+
+
+def _experiment(client: Any, root: Path, paths: "Paths") -> Any:
+    """Return the project's experiment; None where nothing says which it is, or it has no runs yet."""
+    if not params_in_force(root).exists():
+        return None
+    from finetune_alf.running.parent_run import experiment_name
+
+    return client.get_experiment_by_name(experiment_name(read_params(root), paths))
+
+
+def _show(link: str, *, opened: bool) -> None:
+    """Print the link, and open it where there is a display."""
+    click.echo(f"{link}\nCtrl-C ends it.")
     sys.stdout.flush()
-    os.execv(command[0], command)  # noqa: S606 - MLflow takes the place of this process, Ctrl-C included
+    if opened and _has_display():
+        import webbrowser
+
+        webbrowser.open(link)
+
+
+def _has_display() -> bool:
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

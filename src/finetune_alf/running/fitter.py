@@ -97,7 +97,8 @@ class Fitter:
 
     def _run(self, job: FitJob, result: RecordedFit, fields: LoggedFields) -> RunRecord:
         key = f"{self.stage}/{self.ledger.identity(job)[:16]}/{job.key}"
-        ran_in, scores, tags = result.environment, fields.scores, fields.tags
+        ran_in, scores = result.environment, fields.scores
+        tags = {"alf.stage": self.stage.partition("-")[0], **fields.tags}
         return fit_run(key, job.key, job.recipe, self.n_layers, result, ran_in, scores=scores, tags=tags)
 
 

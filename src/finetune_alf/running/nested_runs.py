@@ -1,10 +1,15 @@
-"""A fit as a run of MLflow: rates as params, metrics by epoch, the schedule as an artifact."""
+"""A fit as a run of MLflow: rates as params, metrics by epoch, the schedule as an artifact.
 
+MLflow's charts of metrics are grouped by what stands before the slash.
+"""
+
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from finetune_alf.compute import Environment
 from finetune_alf.files import canonical_json
+from finetune_alf.rates import Address
 from finetune_alf.recipe import AnyRecipe
 from finetune_alf.running.parent_run import commit_tag
 from finetune_alf.schedules.schedule import Schedule
@@ -14,6 +19,9 @@ from finetune_alf.train.result import EpochMetrics, FitResult
 
 _LOGGED_FIELDS = ("batch", "epochs", "max_tokens", "keep", "kind", "pooling", "longest_ngram", "n_folds")
 """The fields of a recipe that are params of its run, for each kind of recipe those that it has."""
+
+FROZEN_LOG10 = -10.0
+"""Where a rate of 0, which has no logarithm, stands among the others; lower rates stand there too."""
 
 _LOGGED_IF_SET = ("class_weights", "class_sampling", "truncation")
 """More of them, where they do not have their default."""
@@ -32,12 +40,11 @@ def fit_run(
 ) -> RunRecord:
     """Return the run of one fit. `scores` are final ones by name, such as `test.accuracy`; None where it diverged."""
     ended_ms = result.started_ms + round(result.seconds * 1000)
-    last = result.epochs[-1].epoch if result.epochs else 0
     finals = {
-        **scores,
-        "seconds": result.seconds,
-        "n_trainable_parameters": float(result.n_trainable_parameters),
-        **{f"movement.{address}": moved for address, moved in (result.movement or {}).items()},
+        **{f"score/{name}": score for name, score in scores.items()},
+        "cost/seconds": result.seconds,
+        "cost/n_trainable_parameters": float(result.n_trainable_parameters),
+        **{f"movement/{address}": moved for address, moved in (result.movement or {}).items()},
     }
     return RunRecord(
         key=key,
@@ -47,8 +54,8 @@ def fit_run(
         status="FAILED" if result.stopped == "diverged" else "FINISHED",
         params=_params(recipe, n_layers, environment),
         metrics=(
-            *(metric for record in result.epochs for metric in _epoch_metrics(record)),
-            *(Metric(name, value, last, ended_ms) for name, value in finals.items() if value is not None),
+            *(metric for record in result.epochs for metric in epoch_metrics(record)),
+            *(Metric(name, value, 0, ended_ms) for name, value in finals.items() if value is not None),
         ),
         tags={**tags, **commit_tag(environment.git_commit), "alf.stopped": result.stopped},
         artifacts={"recipe.json": canonical_json(recipe.model_dump(mode="json")).encode()},
@@ -62,7 +69,7 @@ def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str,
     if record.repeats is not None:
         tags["alf.repeats"] = str(record.repeats)
     if record.result is not None:
-        scores = {f"validation.{metric}.kept": record.result.score}
+        scores = {f"validation.{metric}": record.result.score}
         run = fit_run(key, name, schedule.recipe, n_layers, record.result, record.environment, scores=scores, tags=tags)
         return replace(run, artifacts={"schedule.json": schedule.to_json().encode()})
     return RunRecord(
@@ -71,13 +78,13 @@ def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str,
         started_ms=record.started_ms,
         ended_ms=record.ended_ms,
         status="FAILED",
-        params={f"rates.{address}": f"{rate:g}" for address, rate in record.rates.items()},
+        params=_rate_params(record.rates),
         tags={**tags, **commit_tag(record.environment.git_commit), "alf.reason": record.reason or ""},
     )
 
 
 def _params(recipe: AnyRecipe, n_layers: int, environment: Environment) -> dict[str, str]:
-    rates = {f"rates.{address}": f"{rate:g}" for address, rate in recipe.rates_at(n_layers).items()}
+    rates = _rate_params(recipe.rates_at(n_layers))
     fields = {name: str(getattr(recipe, name)) for name in _LOGGED_FIELDS if hasattr(recipe, name)}
     defaults = {name: field.default for name, field in type(recipe).model_fields.items()}
     others = {name: getattr(recipe, name) for name in _LOGGED_IF_SET if name in defaults}
@@ -85,12 +92,22 @@ def _params(recipe: AnyRecipe, n_layers: int, environment: Environment) -> dict[
     return {**rates, **fields, "precision": environment.precision, "device": environment.device}
 
 
-def _epoch_metrics(record: EpochMetrics) -> Iterable[Metric]:
+def _rate_params(rates: Mapping[Address, float]) -> dict[str, str]:
+    """Return the rates, and their logarithms, on which the axes of parallel coordinates are readable."""
+    as_logs = {address: math.log10(rate) if rate > 0 else FROZEN_LOG10 for address, rate in rates.items()}
+    return {
+        **{f"rates.{address}": f"{rate:g}" for address, rate in rates.items()},
+        **{f"rate_log10/{address}": f"{max(log, FROZEN_LOG10):.4g}" for address, log in as_logs.items()},
+    }
+
+
+def epoch_metrics(record: EpochMetrics) -> Iterable[Metric]:
+    """Return the metrics of one epoch."""
     values = {
-        "train.loss": record.train_loss,
-        "validation.loss": record.validation_loss,
-        "validation.accuracy": record.validation_accuracy,
-        "validation.score": None if record.validation_score == record.validation_accuracy else record.validation_score,
-        **{f"validation.{task}": score for task, score in (record.tasks or {}).items()},
+        "train/loss": record.train_loss,
+        "validation/loss": record.validation_loss,
+        "validation/accuracy": record.validation_accuracy,
+        "validation/score": None if record.validation_score == record.validation_accuracy else record.validation_score,
+        **{f"validation/{task}": score for task, score in (record.tasks or {}).items()},
     }
     return [Metric(name, value, record.epoch, record.ended_ms) for name, value in values.items() if value is not None]

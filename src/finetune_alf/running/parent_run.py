@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from finetune_alf.errors import TrackingError
+from finetune_alf.params import Params
+from finetune_alf.paths import Paths
 from finetune_alf.running.context import Context, git_commit
+from finetune_alf.running.project import project_id
 from finetune_alf.tracking.mirror import Mirror
 from finetune_alf.tracking.mlflow import EXPERIMENT, MlflowTracker
 from finetune_alf.tracking.record import RunRecord, RunStatus
@@ -49,8 +52,13 @@ def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> It
 
 def open_tracker(ctx: Context) -> MlflowTracker:
     """Return the tracker of the project. Raises TrackingError when its store cannot be opened."""
-    experiment = ctx.params.tracking.experiment or f"{EXPERIMENT}.{ctx.project}"
-    return MlflowTracker(ctx.paths.root, tracking_store(ctx), experiment, ctx.project)
+    name = experiment_name(ctx.params, ctx.paths)
+    return MlflowTracker(ctx.paths.root, tracking_store(ctx), name, ctx.project)
+
+
+def experiment_name(params: Params, paths: Paths) -> str:
+    """Return the name of a project's experiment."""
+    return params.tracking.experiment or f"{EXPERIMENT}.{project_id(params.project, paths)}"
 
 
 def commit_tag(commit: str | None) -> dict[str, str]:

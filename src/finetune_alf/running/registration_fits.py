@@ -52,9 +52,9 @@ class RegistrationFits:
         bench, stage = self.bench, f"register-{self.name}"
 
         def logged(job: FitJob, result: RecordedFit) -> LoggedFields:
-            split = "validation.{}.kept" if job.score_on == "validation" else "confirmation.{}"
-            scores = {split.format(bench.study.score_name): result.score}
-            return LoggedFields(scores, {**bench.tags, "alf.seed": str(job.seed)})
+            scores = {f"{job.score_on}.{bench.study.score_name}": result.score}
+            candidate = {"alf.candidate": job.key.partition("/")[0]} if job.score_on == "confirmation" else {}
+            return LoggedFields(scores, {**bench.tags, **candidate, "alf.seed": str(job.seed)})
 
         with self.ctx.console.progress(f"{label} {self.name}", len(jobs)) as bar:
             ledger, n_layers = Ledger(self.ctx.paths.ledger(stage)), bench.encoder.n_layers

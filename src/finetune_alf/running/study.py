@@ -10,6 +10,7 @@ from finetune_alf.running.trial_schedule import trial_schedule
 from finetune_alf.study.coordinator import run_study
 from finetune_alf.study.identity import study_identity
 from finetune_alf.study.records import TrialRecord
+from finetune_alf.tracking.views import Columns
 
 
 def study(ctx: Context, name: str) -> None:
@@ -23,6 +24,8 @@ def study(ctx: Context, name: str) -> None:
         ctx.console.progress(f"study {name}", spec.n_trials) as bar,
         parent_run(ctx, key, f"study {name}", {**bench.tags, "alf.study": name}) as runs,
     ):
+        addresses = tuple(spec.recipe.rates_at(bench.encoder.n_layers))
+        runs.tracker.show_columns(Columns(addresses, trials=(spec.score_name,), confirmation=(spec.score_name,)))
         best = float("-inf")
 
         def on_trial(record: TrialRecord) -> None:

@@ -5,15 +5,18 @@ It does not use MLflow's fluent API or its active run, so it works in any thread
 complete.
 """
 
+import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import count, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from finetune_alf.tracking.record import RunRecord, RunStatus, check_artifact_path, check_key
 from finetune_alf.tracking.store import artifact_location, open_store, tracking_errors, tracking_uri
+from finetune_alf.tracking.views import Columns, view_tags
 
 T = TypeVar("T")
 
@@ -21,6 +24,7 @@ EXPERIMENT = "finetune_alf"
 KEY_TAG = "alf.key"
 PROJECT_TAG = "alf.project"
 PARENT_TAG = "mlflow.parentRunId"
+COLUMNS_TAG = "alf.columns"
 N_METRICS_PER_BATCH, N_PARAMS_PER_BATCH = 800, 100  # log_batch takes 100 params, 100 tags and 1,000 items in all
 
 
@@ -89,6 +93,17 @@ class MlflowTracker:
         with tracking_errors(self.uri):
             run = self._find(key)
         return str(run.info.run_id) if run else None
+
+    def show_columns(self, columns: Columns) -> None:
+        """Let the named views of the experiment show these columns, with those of its other studies."""
+        with tracking_errors(self.uri):
+            tags = self.client.get_experiment(self.experiment_id).tags
+            before = tags.get(COLUMNS_TAG)
+            shown = Columns(**{name: tuple(each) for name, each in json.loads(before or "{}").items()}).joined(columns)
+            after = json.dumps(asdict(shown))
+            if after != before:
+                for key, value in {**view_tags(shown, _now_ms()), COLUMNS_TAG: after}.items():
+                    self.client.set_experiment_tag(self.experiment_id, key, value)
 
     def _experiment_id(self, name: str) -> str:
         """Return the id of the first of `name`, `name-2`, … with this store's artifact folder, or create it.

@@ -19,9 +19,11 @@ from finetune_alf.paths import Paths
 from finetune_alf.tracking.database import PROBE_TIMEOUT_S, database_lock, prepare_database
 from finetune_alf.tracking.locations import artifacts_uri, follow_store
 
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+"""MLflow's settings for no reports of usage."""
+
 _ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
+    **QUIET,
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",  # a model would hold the user's pyproject.toml and uv.lock

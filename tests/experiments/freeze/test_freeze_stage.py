@@ -139,7 +139,7 @@ def test_mlflow_has_one_run_a_fit_also_for_those_of_search_and_sweep(done: Path)
     )
     assert len(nested) == 2 * (2 + 3 * 2 - 1)
     of_scores = [run for run in nested if run.data.tags["alf.sample"] == "scored"]
-    assert all("validation.pearson" in run.data.metrics for run in of_scores)
+    assert all("score/validation.pearson" in run.data.metrics for run in of_scores)
     assert {run.data.tags["alf.frozen"] for run in nested} == {"none", "1", "2"}
 
 

@@ -197,9 +197,9 @@ def test_mlflow_has_a_nested_run_for_each_cell_with_each_tasks_score(done):
     assert {(run.data.tags["alf.cell"], run.data.tags["alf.seed"]) for run in nested} == set(cells)
     for run in nested:
         cell = cells[run.data.tags["alf.cell"], run.data.tags["alf.seed"]]
-        assert run.data.metrics["test.overall"] == pytest.approx(cell.score)
+        assert run.data.metrics["score/test.overall"] == pytest.approx(cell.score)
         for task, metric in TASKS.items():
-            assert run.data.metrics[f"test.{task}.{metric}"] == pytest.approx(cell.tasks[task].score)
+            assert run.data.metrics[f"score/test.{task}.{metric}"] == pytest.approx(cell.tasks[task].score)
 
 
 def test_a_finished_experiment_is_planned_with_the_time_that_its_fits_took(done, quick_probes):

@@ -67,7 +67,7 @@ class _Run:
 
         def logged(cell: Cell, result: RecordedFit) -> LoggedFields:
             tags = {**bench.tags(self.spec.sample), "alf.rate": f"{cell.rate:g}", "alf.seed": str(cell.seed)}
-            return LoggedFields({f"{SCORED_ON}.accuracy.kept": result.score}, tags)
+            return LoggedFields({f"{SCORED_ON}.accuracy": result.score}, tags)
 
         return CellKind(job, line, logged)
 

@@ -148,7 +148,7 @@ class _Testbed:
             "alf.curve": cell.combination.curve.kind,
             "alf.seed": str(cell.seed),
         }
-        return LoggedFields({f"{self.spec.score_on}.{self.spec.metric}.kept": result.score}, tags)
+        return LoggedFields({f"{self.spec.score_on}.{self.spec.metric}": result.score}, tags)
 
     def _digest(self, cell: Cell) -> str:
         return self.bench.samples[cell.sample].card.digest

@@ -24,6 +24,7 @@ from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.tracking.record import metric_name
+from finetune_alf.tracking.views import Columns
 from finetune_alf.train.result import RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]
@@ -47,6 +48,7 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
         ) as fitter,
     ):
         n_layers, uri = bench.encoder.n_layers, fitter.runs.tracker.uri
+        fitter.runs.tracker.show_columns(Columns(transfer=(bench.study.metric,)))
         inputs = scheme_inputs(ctx, study, spec.schemes, bench.study.recipe, n_layers, uri)
         recipes = scheme_recipes(spec.schemes, inputs)
         _insert_adapters(bench, recipes.values())
