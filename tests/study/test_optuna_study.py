@@ -1,9 +1,12 @@
 """Optuna's own plots and pages read a study's trials: values by epoch, the metric's name, a note."""
 
+from pathlib import Path
+
 import optuna
 import optuna_dashboard
 import pytest
 from fake_studies import N_EPOCHS, N_LAYERS, RATES, StudyResult, score_of, study, study_spec
+from optuna_dashboard._note import get_note_from_system_attrs
 
 from finetune_alf.study.optuna_study import optuna_study
 from finetune_alf.study.records import TrialRecord
@@ -60,6 +63,33 @@ def test_the_database_itself_has_the_metric_the_values_by_epoch_and_a_note(resul
         assert record.result is not None
         assert trial.intermediate_values == {epoch.epoch + 1: epoch.validation_score for epoch in record.result.epochs}
     assert "scored by accuracy on the validation split" in optuna_dashboard.get_note(stored)
+
+
+def notes_of(result: StudyResult) -> dict[int, str]:
+    stored = optuna.load_study(study_name="small", storage=f"sqlite:///{result.database}")
+    attributes = stored._storage.get_study_system_attrs(stored._study_id)
+    found = {
+        each.number: get_note_from_system_attrs(attributes, each._trial_id)["body"] for each in stored.get_trials()
+    }
+    return {number: note for number, note in found.items() if note}
+
+
+def test_the_best_trials_have_notes_with_rank_and_score_and_no_others_have(tmp_path: Path) -> None:
+    few = study(tmp_path, study_spec(n_trials=4))
+    assert len(notes_of(few)) == 3
+    assert notes_of(few)[few.best.number].startswith(f"**Rank 1 of 4**: accuracy {few.best.score:.3f}")
+    more = study(tmp_path, study_spec(n_trials=9))
+    best = sorted(more.records, key=lambda record: (-(record.score or 0), record.number))[:3]
+    assert sorted(notes_of(more)) == sorted(record.number for record in best)
+
+
+def test_a_users_own_note_on_a_trial_is_kept(tmp_path: Path) -> None:
+    result = study(tmp_path, study_spec(n_trials=3))
+    stored = optuna.load_study(study_name="small", storage=f"sqlite:///{result.database}")
+    place = f"dashboard:{stored.trials[0]._trial_id}:note_str:0"
+    stored._storage.set_study_system_attr(stored._study_id, place, "mine")
+    study(tmp_path, study_spec(n_trials=4))
+    assert notes_of(result)[0] == "mine"
 
 
 def test_a_trial_without_a_result_has_no_values_by_epoch(result: StudyResult) -> None:

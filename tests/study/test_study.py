@@ -70,16 +70,26 @@ def test_raising_n_trials_resumes_the_study(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("n_trials", [6, 4, 1])
-def test_a_study_that_has_enough_trials_fits_nothing_and_keeps_its_results(tmp_path: Path, n_trials: int) -> None:
+def test_a_study_that_has_enough_trials_fits_nothing_and_its_results_are_those_of_the_first(
+    tmp_path: Path, n_trials: int
+) -> None:
     def fit(job: FitJob, report: Report) -> FitResult:
         raise AssertionError("fitted again")
 
     first = study(tmp_path, study_spec(n_trials=6))
-    before = {path.name: path.read_bytes() for path in (tmp_path / "results/study/small").iterdir()}
     again = study(tmp_path, study_spec(n_trials=n_trials), work=fit)
-    assert again.records == first.records
-    after = {path.name: path.read_bytes() for path in (tmp_path / "results/study/small").iterdir()}
-    assert {name for name in before if before[name] != after[name]} <= ({"study.json"} if n_trials < 6 else set())
+    assert again.records == first.records[:n_trials]
+    assert again.best.score == max(record.score or 0 for record in first.records[:n_trials])
+    assert read_trials(tmp_path / "results/study/small/trials.jsonl") == list(again.records)
+    assert study(tmp_path, study_spec(n_trials=6), work=fit).records == first.records
+
+
+def test_fewer_trials_are_no_other_than_a_search_for_so_many_finds(tmp_path: Path) -> None:
+    study(tmp_path / "a", study_spec(n_trials=9))
+    fewer = study(tmp_path / "a", study_spec(n_trials=5))
+    assert outcome_of(fewer) == outcome_of(study(tmp_path / "b", study_spec(n_trials=5)))
+    files = [tmp_path / each / "results/study/small/best.json" for each in "ab"]
+    assert read_json(files[0]) == read_json(files[1])
 
 
 def test_enqueued_rates_come_first(tmp_path: Path) -> None:
@@ -216,7 +226,7 @@ def test_an_interrupted_study_can_be_resumed(tmp_path: Path) -> None:
     assert outcome_of(study(tmp_path / "a")) == outcome_of(study(tmp_path / "b"))
 
 
-def test_pending_trials_are_finished_even_if_n_trials_is_lowered(tmp_path: Path) -> None:
+def test_a_pending_trial_beyond_a_lowered_n_trials_is_left_as_it_is(tmp_path: Path) -> None:
     def fit(job: FitJob, report: Report) -> FitResult:
         if job.key.endswith("/4"):
             raise KeyboardInterrupt
@@ -224,7 +234,8 @@ def test_pending_trials_are_finished_even_if_n_trials_is_lowered(tmp_path: Path)
 
     with pytest.raises(KeyboardInterrupt):
         study(tmp_path, work=fit)
-    assert len(study(tmp_path, study_spec(n_trials=2)).records) == 5
+    assert len(study(tmp_path, study_spec(n_trials=2)).records) == 2
+    assert [record.number for record in study(tmp_path, study_spec(n_trials=5)).records] == list(range(5))
 
 
 @pytest.mark.parametrize(

@@ -24,14 +24,15 @@ class Search:
 
     @property
     def records(self) -> "list[TrialRecord]":
-        """The finished trials in the study's database; none before the first run."""
+        """The finished trials in the study's database, of its first `n_trials`; none before the first run."""
         from finetune_alf.study.store import closing_store
 
         path = database_path(self.project.paths.studies, self.project.study, self._identity)
         if not path.exists():
             return []
+        n_trials = self.project.context.study(self.project.study).n_trials
         with closing_store(path, self.project.study) as store:
-            return store.finished_trials()
+            return [record for record in store.finished_trials() if record.number < n_trials]
 
     @property
     def best(self) -> "TrialRecord":

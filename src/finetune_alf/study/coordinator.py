@@ -24,7 +24,7 @@ from finetune_alf.rates import HEAD, Address, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.documents import StudyDocument
 from finetune_alf.study.identity import study_identity
-from finetune_alf.study.note import study_note
+from finetune_alf.study.note import study_note, trial_notes
 from finetune_alf.study.pruner import StudyPruner
 from finetune_alf.study.records import TrialRecord, best_trial, elapsed_s, write_results
 from finetune_alf.study.sampler import sampler_observations, suggest
@@ -70,14 +70,14 @@ def run_study(
     on_trial: OnTrial | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> StudyResult:
-    """Run or resume a study until it has `n_trials`, and write its results.
+    """Run or resume a study until it has `n_trials`, and write the results of these: its first `n_trials`.
 
     `on_trial` is called with every finished trial: first with those in the database, in the order of their numbers,
     then with each new one after it is committed. `on_epoch` is called with a trial's number and each of its epochs.
     Each attempt at a trial is committed with the `environment` that it begins in. Failed and pruned trials count. A
     trial fails when its fit has no finite score. When its fit ends for a reason of the machine's, such as lack of
     memory, it is pending; so is the trial of an interrupted run. Pending trials are finished under their own numbers,
-    even if `n_trials` has been lowered since, and fail after MAX_ATTEMPTS.
+    and fail after MAX_ATTEMPTS. Where `n_trials` has been lowered, later trials stay in the database as they are.
 
     Raises LockedError while another process runs this study, StudyError when its database cannot be used, and
     PartialError when trials stay pending, or none is complete. Finished trials are kept in every case.
@@ -117,6 +117,7 @@ def run_study(
             seconds=elapsed_s(records),
         )
         write_results(paths.study_results(name), records, document)
+        store.write_notes(trial_notes(records, spec.score_name))
         return StudyResult(tuple(records), best, store.path, elapsed_s(records))
 
 
@@ -136,13 +137,16 @@ class _Coordinator:
     ) -> None:
         self.name, self.spec, self.n_layers, self.store, self.template = name, spec, n_layers, store, template
         self.on_trial, self.on_epoch = on_trial, on_epoch
-        self.finished = {record.number: record for record in store.finished_trials()}
+        self.finished = {each.number: each for each in store.finished_trials() if each.number < spec.n_trials}
         self.pruner = StudyPruner(spec.pruner, spec.recipe.epochs, self.records) if spec.pruner else None
         self.attempts = TrialAttempts(store, environment)
 
+    def _pending_trials(self) -> list[PendingTrial]:
+        return [trial for trial in self.store.pending_trials() if trial.number < self.spec.n_trials]
+
     @property
     def records(self) -> list[TrialRecord]:
-        """The finished trials, in the order of their numbers."""
+        """The finished trials among the first `n_trials`, in the order of their numbers."""
         return [self.finished[number] for number in sorted(self.finished)]
 
     def run(self, executor: Executor, work: Work[FitJob, FitResult]) -> None:
@@ -158,7 +162,7 @@ class _Coordinator:
         self._check_pending()
 
     def _jobs(self) -> Iterator[FitJob]:
-        pending = self.store.pending_trials()
+        pending = self._pending_trials()
         n_created = len(self.finished) + len(pending)
         new = (self._create_trial(number) for number in range(n_created, self.spec.n_trials))
         for trial in itertools.chain(pending, new):
@@ -232,7 +236,7 @@ class _Coordinator:
         self.on_trial(record)
 
     def _check_pending(self) -> None:
-        pending = self.store.pending_trials()
+        pending = self._pending_trials()
         if pending:
             raise PartialError(f"studies.{self.name}: {pending_message(pending, len(self.finished))}")
 

@@ -1,12 +1,21 @@
-"""The note on a study in its database, as optuna-dashboard shows it."""
+"""The notes on a study and on its best trials in its database, as optuna-dashboard shows them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
+from finetune_alf.rates import HEAD
+from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.spec import StudySpec
 
 MAX_NOTE = 2045
 """The most characters of a note that optuna-dashboard keeps in one attribute."""
+
+N_NOTED = 3
+"""So many of the best trials have a note."""
+
+_RANK = "**Rank "
+"""How a note on a trial begins; one that begins otherwise is the user's own."""
 
 
 def study_note(name: str, spec: StudySpec, sample: SampleIdentity, encoder: EncoderIdentity) -> str:
@@ -17,6 +26,31 @@ def study_note(name: str, spec: StudySpec, sample: SampleIdentity, encoder: Enco
     )
 
 
+def trial_notes(records: Sequence[TrialRecord], metric: str) -> dict[int, str]:
+    """Return notes on the best trials, by number: rank, score, and the addresses that are frozen."""
+    scored = [(record.score, record) for record in records if record.score is not None]
+    best = sorted(scored, key=lambda each: (-each[0], each[1].number))[:N_NOTED]
+    return {
+        record.number: f"{_RANK}{rank} of {len(records)}**: {metric} {score:.3f} on the validation split. "
+        f"{_frozen(record)} It is the score of one fit: `finetune-alf register` confirms the best trials over seeds."
+        for rank, (score, record) in enumerate(best, start=1)
+    }
+
+
 def dashboard_note(text: str) -> dict[str, Any]:
-    """Return a note as optuna-dashboard keeps it: a version, and the text."""
+    """Return a note on a study as optuna-dashboard keeps it: a version, and the text."""
     return {"dashboard:note_ver": 1, "dashboard:note_str:0": text[:MAX_NOTE]} if text else {}
+
+
+def changed_trial_note(attributes: Mapping[str, Any], trial_id: int, text: str) -> dict[str, Any]:
+    """Return what changes among a study's attributes for a note on a trial; nothing where the user wrote one."""
+    version, place = f"dashboard:{trial_id}:note_ver", f"dashboard:{trial_id}:note_str:0"
+    before = attributes.get(place, "")
+    if before == text[:MAX_NOTE] or (before and not before.startswith(_RANK)):
+        return {}
+    return {version: int(attributes.get(version, 0)) + 1, place: text[:MAX_NOTE]}
+
+
+def _frozen(record: TrialRecord) -> str:
+    frozen = [address for address, rate in record.rates.items() if rate == 0 and address != HEAD]
+    return f"Frozen: {', '.join(frozen)}." if frozen else "Nothing is frozen."

@@ -25,7 +25,7 @@ from finetune_alf.compute import Environment
 from finetune_alf.errors import StudyError
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.identity import changed_fields, database_path, study_databases
-from finetune_alf.study.note import dashboard_note
+from finetune_alf.study.note import changed_trial_note, dashboard_note
 from finetune_alf.study.optuna_study import STATES, name_metric
 from finetune_alf.study.records import TrialRecord, parse_trial
 from finetune_alf.study.sampler import intermediate_values
@@ -103,6 +103,15 @@ class StudyStore:
                 self._storage.set_trial_intermediate_value(trial_id, step, score)
             values = None if record.score is None else [record.score]
             self._storage.set_trial_state_values(trial_id, STATES[record.state], values)
+
+    def write_notes(self, notes: Mapping[int, str]) -> None:
+        """Write notes on trials, by number, and remove those on other trials; a note of the user's is kept."""
+        with storage_errors(self.path):
+            attributes = self._storage.get_study_system_attrs(self._study_id)
+            for trial in self._all_trials():
+                note = notes.get(trial.number, "")
+                for key, value in changed_trial_note(attributes, self._trial_id(trial.number), note).items():
+                    self._storage.set_study_system_attr(self._study_id, key, value)
 
     def close(self) -> None:
         """Close all connections to the file."""
