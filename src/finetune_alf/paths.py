@@ -108,6 +108,14 @@ class Paths:
         """Return the cells beside a document, one a line."""
         return self.document(key, *names).with_suffix(".jsonl")
 
+    def summary(self, stage: str, *names: str) -> Path:
+        """Return the file with the numbers of a stage that DVC shows."""
+        return self.results.joinpath("summary", stage, *names[:-1], f"{names[-1]}.json")
+
+    def plot(self, kind: str, *names: str) -> Path:
+        """Return the file with the rows of a plot that DVC shows."""
+        return self.results.joinpath("plots", kind, *names[:-1], f"{names[-1]}.json")
+
     def encoder_card(self, name: str) -> Path:
         """Return the file with the identity of a named encoder."""
         return self.results / "encoder" / f"{name}.json"

@@ -23,7 +23,9 @@ case $1 in
          echo 1 > results/adapt/$2.json; touch results/adapt/$2.jsonl ;;
   encoder) case $2 in further) cat data/encoders/more/* ;; *) echo 1 ;; esac > results/encoder/$2.json ;;
   study) mkdir -p results/study/$2; for end in best.json trials.jsonl study.json; do
-         echo 1 > results/study/$2/$end; done ;;
+         echo 1 > results/study/$2/$end; done
+         for folder in summary/study plots/history plots/curves; do mkdir -p results/$folder
+         echo 1 > results/$folder/$2.json; done ;;
 esac
 """
 
@@ -33,7 +35,9 @@ project: x
 tracking: {experiment: x}
 encoders: {plain: {kind: random}, further: {kind: adapted, adapt: more}}
 samples: {films: {n_train: 1}}
-studies: {one: {encoder: plain, sample: films}, two: {encoder: further, sample: films}}
+studies:
+  one: {encoder: plain, sample: films, metric: accuracy}
+  two: {encoder: further, sample: films, metric: accuracy}
 importance: {n: 1}
 register: {n: 1}
 transfer: {studies: [], samples: [], schemes: [], n_seeds: 1, seed: 1}

@@ -23,16 +23,20 @@ put() { mkdir -p "$(dirname "$1")"; echo '{"a": 1}' > "$1"; }
 case $1 in
   prepare) put data/samples/$2/card.json ;;
   encoder) put results/encoder/$2.json ;;
-  study) for file in best.json trials.jsonl study.json; do put results/study/$2/$file; done ;;
-  importance) put results/importance/$2.json; put results/importance/$2.png ;;
-  register) put results/schedules/$2.json ;;
-  transfer) for end in jsonl predictions.json json; do put results/transfer/$2/$3.$end; done ;;
+  study) for file in best.json trials.jsonl study.json; do put results/study/$2/$file; done
+         for file in summary/study plots/history plots/curves; do put results/$file/$2.json; done ;;
+  importance) put results/importance/$2.png
+              for folder in importance plots/importance; do put results/$folder/$2.json; done ;;
+  register) for folder in schedules summary/register plots/schedules; do put results/$folder/$2.json; done ;;
+  transfer) for end in jsonl predictions.json json; do put results/transfer/$2/$3.$end; done
+            for folder in summary plots; do put results/$folder/transfer/$2/$3.json; done ;;
   freeze) put results/freeze/$2.jsonl; put results/freeze/$2.json ;;
   schemes) put results/schemes/$2.jsonl; put results/schemes/$2.json ;;
   labels) put results/labels/$2.jsonl; put results/labels/$2.json ;;
   forgetting) put results/forgetting/$2.jsonl; put results/forgetting/$2.json ;;
   decay) put results/decay/$2.jsonl; put results/decay/$2.json ;;
-  fit) put models/$3/classifier.json; put results/fit/$3.jsonl; put results/fit/$3.json ;;
+  fit) put models/$3/classifier.json; put results/fit/$3.jsonl
+       for folder in fit summary/fit; do put results/$folder/$3.json; done ;;
   multitask) put results/multitask/$2.jsonl; put results/multitask/$2.json ;;
   report) put results/report/report.md ;;
 esac
@@ -113,20 +117,21 @@ def test_with_nothing_changed_nothing_runs(project: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "now", "ran"),
     [
-        ("n_trials: 16", "n_trials: 41", ["study minilm"]),
+        ("n_trials: 16", "n_trials: 41", ["report", "study minilm"]),
         ("n_top: 3", "n_top: 4", ["register minilm"]),
         ("n_resamples: 100", "n_resamples: 101", ["importance minilm"]),
         ("title: Adaptive", "title: My adaptive", ["report"]),
         (
             "uniform, probe]",
             "{kind: decayed, factor: 0.9}, probe]",
-            [f"transfer minilm {name}" for name in ("films", "restaurants", "gadgets", "travel")],
+            ["report", *(f"transfer minilm {name}" for name in ("films", "restaurants", "gadgets", "travel"))],
         ),
         ("domain: travel", "domain: films", ["prepare travel"]),
     ],
 )
 def test_a_change_runs_only_what_reads_it(project: Path, was: str, now: str, ran: list[str]) -> None:
-    # The stand-in writes the same outputs again, so that nothing further down has a reason to run.
+    # The stand-in writes the same outputs again, so that nothing further down has a reason to run. The report reads
+    # which studies and experiments there are.
     assert sorted(change(project, was, now)) == sorted(ran)
 
 
@@ -156,6 +161,29 @@ MULTITASK = """multitask:
 
 def test_a_multi_task_experiment_runs_before_the_report(project: Path) -> None:
     assert change(project, "multitask: {}\n", MULTITASK) == ["multitask tiny", "report"]
+
+
+def test_fewer_samples_of_a_transfer_make_the_report_again(project: Path) -> None:
+    assert change(project, "samples: [films, restaurants, gadgets, travel]", "samples: [films]") == ["report"]
+
+
+def test_metrics_and_plots_are_few_and_schedules_are_an_artifact(project: Path) -> None:
+    from dvc.repo import Repo
+
+    with contextlib.chdir(project), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Repo() as repo:
+            metrics = [Path(out.fs_path).relative_to(project).as_posix() for out in repo.index.metrics]
+            plots = {Path(out.fs_path).relative_to(project): out.plot for out in repo.index.plots}
+            (artifacts,) = repo.artifacts.read().values()
+    assert sorted(metrics) == [
+        "results/summary/register/minilm.json",
+        "results/summary/study/minilm.json",
+        *(f"results/summary/transfer/minilm/{name}.json" for name in ("films", "gadgets", "restaurants", "travel")),
+    ]
+    assert {path.parts[2] for path in plots} == {"history", "curves", "importance", "schedules", "transfer"}
+    assert all((ROOT / plot["template"]).exists() for plot in plots.values())
+    assert artifacts["alf-minilm"].path == "results/schedules/minilm.json"
 
 
 def test_without_a_study_the_report_is_made_of_what_there_is(tmp_path: Path) -> None:

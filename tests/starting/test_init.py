@@ -89,9 +89,34 @@ def test_the_stages_of_dvc_are_those_of_a_run_and_name_what_there_is(tmp_path: P
     outs = [out for stage in stages.values() for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
     outs = [out if isinstance(out, str) else next(iter(out)) for out in outs]
     assert {paths.sample("reviews"), paths.schedules(study), paths.model(study), paths.report} <= set(map(Path, outs))
+    deps = {dep for stage in stages.values() for dep in stage.get("deps", [])}
+    assert deps <= {*outs, "reviews.csv"}
+    plots = [each for stage in stages.values() for plot in stage.get("plots", []) for each in plot.values()]
+    assert all((tmp_path / plot["template"]).exists() for plot in plots)
     assert stages["prepare"]["deps"] == ["reviews.csv"]
     ignored = (tmp_path / ".gitignore").read_text().splitlines()
     assert ignored == ["mine.txt", "/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/"]
+
+
+def test_a_run_makes_a_classifier_by_the_scheme_that_is_recommended(tmp_path: Path, tiny: str) -> None:
+    write_csv(tmp_path / "reviews.csv", reviews())
+    assert init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny).exit_code == 0
+    params = load_params(tmp_path / "params.yaml")
+    assert {name: fit.scheme for name, fit in params.fit.items()} == {next(iter(params.studies)): "recommended"}
+
+
+def test_several_columns_are_joined_to_one_text(tmp_path: Path, tiny: str) -> None:
+    rows = [{"title": f"Nº {row['id']}", "body": row["Révision"], "verdict": row["verdict"]} for row in reviews()]
+    write_csv(tmp_path / "reviews.csv", rows)
+    columns = ("--text", "title", "--text", "body")
+    told = init(tmp_path, str(tmp_path / "reviews.csv"), *columns, "--join", "--encoder", tiny)
+    assert told.exit_code == 0, told.stderr
+    assert "text: columns 'title' and 'body', joined by ' ' (named by --text)" in told.stdout.splitlines()
+    text = load_params(tmp_path / "params.yaml").samples["reviews"].source.text
+    assert (text.join, text.by) == (("title", "body"), " ")
+    alone = init(tmp_path, str(tmp_path / "reviews.csv"), "--text", "body", "--join", "--encoder", tiny, "--force")
+    assert alone.exit_code == 2
+    assert "takes two columns or more" in alone.stderr
 
 
 def test_files_that_are_there_are_kept_unless_forced(tmp_path: Path, tiny: str) -> None:
@@ -145,7 +170,7 @@ def test_a_budget_sizes_the_search_and_leaves_no_file_behind(tmp_path: Path, tin
     assert json.loads(told.stdout)["guesses"]["label"]["value"] == "verdict"
     assert [study.n_trials for study in load_params(tmp_path / "params.yaml").studies.values()] == [120]
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [".gitignore", "dvc.yaml", "params.yaml", "reviews.csv"]
+    assert names == [".gitignore", "dvc.yaml", "params.yaml", "plots", "reviews.csv"]
 
 
 def test_rows_without_a_text_are_counted_and_left_out(tmp_path: Path, tiny: str) -> None:

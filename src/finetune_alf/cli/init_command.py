@@ -14,6 +14,7 @@ from finetune_alf.cli.project import root_option
 )
 @click.argument("table", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--text", multiple=True, metavar="COLUMN", help="The column of texts; twice for pairs of texts.")
+@click.option("--join", is_flag=True, help="Several columns of --text are one text, joined by a space, and no pair.")
 @click.option("--label", metavar="COLUMN", help="The column of labels.")
 @click.option(
     "--encoder",
@@ -34,20 +35,24 @@ from finetune_alf.cli.project import root_option
 def init(
     table: Path,
     text: tuple[str, ...],
+    join: bool,
     label: str | None,
     encoder: str,
     budget: str | None,
     force: bool,
     root: Path,
 ) -> None:
-    """Write params.yaml, dvc.yaml and .gitignore for TABLE: a CSV, TSV, JSON Lines or Parquet file.
+    """Write params.yaml, dvc.yaml with its plots, and .gitignore for TABLE: a CSV, TSV, JSON Lines or Parquet file.
 
     Columns, task, classes, sizes and the length of texts are guessed, and each guess is printed with what it follows
     from. Change what is wrong in params.yaml, then start `finetune-alf run`. Neither git nor DVC is needed.
     """
-    if len(text) > 2:
-        raise click.BadParameter("takes one column, or two for pairs", param_hint="--text")
+    if len(text) > 2 and not join:
+        raise click.BadParameter("takes one column, or two for pairs, or more with --join", param_hint="--text")
+    if join and len(text) < 2:
+        raise click.BadParameter("takes two columns or more, as in --text title --text body", param_hint="--join")
     say_at_once(f"reading {table}")
+    from finetune_alf.data.text_columns import JoinedText
     from finetune_alf.paths import command_in
     from finetune_alf.starting.duration import seconds_of
     from finetune_alf.starting.init import Wishes, check_room, guess_start, write_start
@@ -57,7 +62,8 @@ def init(
     from finetune_alf.experiments.registry import model_of
 
     model = model_of()
-    start = guess_start(Wishes(table, root, text, label, encoder, budget_s), model, say)
+    columns = JoinedText(join=text) if join else text
+    start = guess_start(Wishes(table, root, columns, label, encoder, budget_s), model, say)
     written = [str(path) for path in write_start(start, root, model)]
     next_command = command_in(root, "run")
     say(f"written: {', '.join(written)}")

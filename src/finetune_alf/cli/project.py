@@ -68,7 +68,13 @@ def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
     from finetune_alf.paths import Paths
     from finetune_alf.running.context import Context
 
-    return Context(params, Paths(root), console())
+    context = Context(params, Paths(root), console())
+    if context.is_dvc_stage:
+        from finetune_alf.experiments.registry import registry
+        from finetune_alf.experiments.set_aside import set_aside
+
+        set_aside(context, registry())
+    return context
 
 
 def store_uri(root: Path, uri: str | None = None) -> str:

@@ -77,9 +77,14 @@ class Context:
         with hold_lock(self.paths.studies / f"{stage}.lock"):
             yield
 
+    @property
+    def is_dvc_stage(self) -> bool:
+        """Whether `dvc repro` or `dvc exp run` started this process."""
+        return "DVC_STAGE" in os.environ
+
     def die_with_dvc(self) -> None:
         """Ask Linux to end a DVC stage with its `dvc repro`: a killed one would leave it writing beside the next."""
-        if "DVC_STAGE" in os.environ and platform.system() == "Linux":
+        if self.is_dvc_stage and platform.system() == "Linux":
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
     @cached_property

@@ -20,6 +20,7 @@ from finetune_alf.report.compared import required
 from finetune_alf.report.numbers import rate, signed_estimate
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
+from finetune_alf.running.dvc_files import write_register_files
 from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.running.registration_fits import RegistrationFits
 from finetune_alf.running.study import study_key, trial_key
@@ -51,6 +52,7 @@ def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
         else:
             lock = _confirm_and_register(ctx, name, model, registry, runs)
             lock.write(ctx.paths.schedules(name))
+            write_register_files(ctx.paths, lock)
     for line in _outcome(lock, model):
         ctx.console.log(f"{name}: {line}")
 

@@ -4,6 +4,7 @@ from finetune_alf.encoder.movement import mean_sizes
 from finetune_alf.files import digest
 from finetune_alf.running.bench import open_bench
 from finetune_alf.running.context import Context
+from finetune_alf.running.dvc_files import write_study_files
 from finetune_alf.running.nested_runs import trial_run
 from finetune_alf.running.parent_run import parent_run
 from finetune_alf.running.trial_schedule import trial_schedule
@@ -50,6 +51,7 @@ def study(ctx: Context, name: str) -> None:
             mean_sizes=mean_sizes(bench.encoder),
             on_trial=on_trial,
         )
+        write_study_files(ctx.paths, name, result.records, spec.recipe.rates.at(bench.encoder.n_layers))
         runs.metrics.update({"best.score": result.best.score or 0.0, "n_trials": len(result.records)})
     ctx.console.log(
         f"{name}: {len(result.records)} trials, the best is {result.best.number} with {spec.score_name} "

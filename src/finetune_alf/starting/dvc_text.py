@@ -1,5 +1,7 @@
 """The text of a new project's dvc.yaml and .gitignore: one stage a command, for those who keep versions with DVC."""
 
+from importlib import resources
+
 from finetune_alf.starting.params_text import Start
 
 GITIGNORE = ("/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/")
@@ -8,7 +10,8 @@ GITIGNORE = ("/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/")
 _DVC = """\
 # The stages of `finetune-alf run`, and `fit`, for `dvc repro`; before the first, `dvc init`, or `dvc init --no-scm`
 # without git.
-# DVC runs a stage again when what it depends on has changed; finished fits are not repeated. A section that you add to
+# DVC runs a stage again when what it depends on has changed; finished fits are not repeated. `dvc metrics show` prints
+# scores and differences, `dvc plots show` makes a page, by the templates in plots/. A section that you add to
 # params.yaml goes under `params` of the stages that read it.
 stages:
   prepare:
@@ -33,30 +36,59 @@ stages:
     outs:
       - results/study/{study}/trials.jsonl
       - results/study/{study}/study.json
-    metrics:
       - results/study/{study}/best.json
+    metrics:
+      - results/summary/study/{study}.json
+    plots:
+      - results/plots/history/{study}.json:
+          template: plots/history.json
+          x: trial
+          y: score
+          title: Search
+          y_label: validation {metric}
+      - results/plots/curves/{study}.json:
+          template: plots/curves.json
+          x: epoch
+          y: validation_score
+          title: Learning curves of the best trials
+          y_label: validation {metric}
 
   importance:
     desc: How much each address's rate matters
     cmd: exec finetune-alf importance {study}
     deps:
-      - results/study/{study}
+      - results/study/{study}/trials.jsonl
+      - results/study/{study}/study.json
     outs:
       - results/importance/{study}.json
-    plots:
       - results/importance/{study}.png
+    plots:
+      - results/plots/importance/{study}.json:
+          template: plots/importance.json
+          x: share
+          y: address
+          title: Importance of each rate
 
   register:
     desc: Confirm the best trials on texts that none of them saw, and register two
     cmd: exec finetune-alf register {study}
     deps:
-      - results/study/{study}
+      - results/study/{study}/trials.jsonl
+      - results/study/{study}/study.json
       - data/samples/{sample}
     params:
       - project
       - register
     outs:
       - results/schedules/{study}.json
+    metrics:
+      - results/summary/register/{study}.json
+    plots:
+      - results/plots/schedules/{study}.json:
+          template: plots/schedules.json
+          x: address
+          y: schedule
+          title: Rates of the schedules
 
   transfer:
     desc: Try the registered schedules on the test texts
@@ -70,19 +102,39 @@ stages:
     outs:
       - results/transfer/{study}/{sample}.jsonl
       - results/transfer/{study}/{sample}.predictions.json
-    metrics:
       - results/transfer/{study}/{sample}.json
+    metrics:
+      - results/summary/transfer/{study}/{sample}.json
+    plots:
+      - results/plots/transfer/{study}/{sample}.json:
+          template: plots/transfer.json
+          x: score
+          y: scheme
+          title: Schedules on the test texts
+          x_label: test score
 
 {fit}  report:
     desc: Tables and figures of all that was run
     cmd: exec finetune-alf report
     deps:
-      - results/study
-      - results/importance
-      - results/schedules
-      - results/transfer
+      - results/study/{study}/trials.jsonl
+      - results/study/{study}/study.json
+      - results/importance/{study}.json
+      - results/schedules/{study}.json
+      - results/transfer/{study}/{sample}.jsonl
+      - results/transfer/{study}/{sample}.json
 {fit_results}    outs:
       - results/report
+
+# For `dvc artifacts get` in other projects: both schedules, with their confirmed scores.
+artifacts:
+  alf-{study}:
+    path: results/schedules/{study}.json
+    type: schedules
+    desc: The schedules alf-1 and alf-2, with their digests and confirmed scores
+    labels:
+      - learning-rates
+      - layer-freezing
 """
 
 _FIT = """\
@@ -92,27 +144,40 @@ _FIT = """\
     deps:
       - results/schedules/{study}.json
       - results/transfer/{study}/{sample}.json
-      - data/samples/{sample}
     params:
       - project
+      - fit.{study}
       - studies.{study}
       - transfer.schemes
     outs:
       - models/{study}:
           persist: true
       - results/fit/{study}.jsonl
-    metrics:
       - results/fit/{study}.json
+    metrics:
+      - results/summary/fit/{study}.json
 
+"""
+
+_FIT_RESULTS = """\
+      - results/fit/{study}.jsonl
+      - results/fit/{study}.json
 """
 
 
 def dvc_text(start: Start) -> str:
     """Return dvc.yaml as text; a classifier is fitted where labels are classes."""
-    table, has_classes = start.table.replace("'", "''"), start.task.value != "regression"
+    table = start.table.replace("'", "''")
     names = {"sample": start.sample, "study": start.encoder_name}
-    fit, results = (_FIT.format(**names), "      - results/fit\n") if has_classes else ("", "")
-    return _DVC.format(**names, table=f"'{table}'", fit=fit, fit_results=results)
+    fit, results = (_FIT.format(**names), _FIT_RESULTS.format(**names)) if start.has_classes else ("", "")
+    metric = start.metric.value.replace("_", " ")
+    return _DVC.format(**names, metric=metric, table=f"'{table}'", fit=fit, fit_results=results)
+
+
+def plot_templates() -> dict[str, str]:
+    """Return the templates of dvc.yaml's plots, by their place in a project."""
+    folder = resources.files("finetune_alf.starting") / "plots"
+    return {f"plots/{each.name}": each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".json")}
 
 
 def gitignore_text(before: str) -> str:

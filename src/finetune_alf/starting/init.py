@@ -15,7 +15,7 @@ from finetune_alf.params.load import validate
 from finetune_alf.params.model import Params
 from finetune_alf.params.reading import parse_document
 from finetune_alf.starting.columns import NamedText
-from finetune_alf.starting.dvc_text import dvc_text, gitignore_text
+from finetune_alf.starting.dvc_text import dvc_text, gitignore_text, plot_templates
 from finetune_alf.starting.encoders import find_encoder, name_of, path_from
 from finetune_alf.starting.params_text import Start, params_text
 from finetune_alf.starting.sizes import guess_balance, guess_max_tokens, guess_metric, guess_sizes, rare_classes
@@ -143,15 +143,19 @@ def _in_budget(start: Start, wishes: Wishes, budget_s: float, model: type[Params
 
 
 def write_start(start: Start, root: Path, model: type[Params]) -> list[Path]:
-    """Write params.yaml, dvc.yaml and .gitignore; return their paths. Nothing is written where one is not valid."""
+    """Write params.yaml, dvc.yaml, the templates of its plots and .gitignore; return their paths.
+
+    Nothing is written where one is not valid. Templates that are there are the user's own, and stay.
+    """
     text = params_text(start)
     validate(parse_document(text, str(root / "params.yaml")), model)
     ignored = root / ".gitignore"
     before = ignored.read_text("utf-8") if ignored.exists() else ""
     texts = {"params.yaml": text, "dvc.yaml": dvc_text(start), ".gitignore": gitignore_text(before)}
+    texts |= {name: content for name, content in plot_templates().items() if not (root / name).exists()}
     for name, content in texts.items():
         write_text(root / name, content)
-    return [root / name for name in texts]
+    return [root / name for name in ("params.yaml", "dvc.yaml", "plots", ".gitignore")]
 
 
 def _shown(text: TextColumns) -> str:

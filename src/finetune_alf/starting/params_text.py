@@ -69,6 +69,11 @@ class Start:
         """The name of the sample."""
         return self.project
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are classes, of which a classifier can be saved."""
+        return self.task.value != "regression"
+
 
 def start_params(start: Start) -> dict[str, Any]:
     """Return the parameters of a new project, as params.yaml has them."""
@@ -93,6 +98,7 @@ def start_params(start: Start) -> dict[str, Any]:
             "schemes": default["transfer"]["schemes"],
             "n_seeds": start.n_seeds,
         },
+        **({"fit": {start.encoder_name: {}}} if start.has_classes else {}),
     }
 
 
@@ -132,6 +138,7 @@ def params_text(start: Start) -> str:
     _comment(study["recipe"], "max_tokens", start.max_tokens.seen)
     _comment(study["recipe"], "class_weights", "classes are uneven: each counts the same in the loss, too")
     _comment(tree["transfer"], "n_seeds", f"{MIN_SEEDS} and more have a verdict")
+    _comment(tree, "fit", "a classifier for use, by the scheme that is recommended")
     written = io.StringIO()
     _yaml().dump(tree, written)
     return _HEAD + re.sub(r"\n(?=[a-z])", "\n\n", written.getvalue().rstrip("\n")) + "\n"

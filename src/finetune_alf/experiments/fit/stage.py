@@ -26,6 +26,7 @@ from finetune_alf.metrics import majority_baseline, sample_metric
 from finetune_alf.report.numbers import estimate, score
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
+from finetune_alf.running.dvc_files import write_numbers
 from finetune_alf.running.fitter import Fitter, fitting
 from finetune_alf.train.result import RecordedFit
 
@@ -58,6 +59,8 @@ def fit(ctx: Context, study: str, scheme: str | None = None) -> None:
         write_text(run.folder / CARD_FILE, model_card(document))
         version = register_fit(ctx, document, fitter.runs)
         document = document.model_copy(update={"version": version})
+        numbers = {"test": document.score.mean, "calibration_error": document.calibration.error_after}
+        write_numbers(ctx.paths.summary("fit", run.name), numbers)
         document.write(ctx.paths.document("fit", run.name))
         fitter.runs.metrics.update({f"test.{document.metric}": document.score.mean})
     ctx.console.log(_outcome(document))

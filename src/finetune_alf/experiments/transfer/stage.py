@@ -15,6 +15,7 @@ from finetune_alf.experiments.transfer.cells import (
 )
 from finetune_alf.experiments.transfer.compare import compare
 from finetune_alf.experiments.transfer.document import TransferDocument, TransferSample
+from finetune_alf.experiments.transfer.dvc_files import write_transfer_files
 from finetune_alf.experiments.transfer.section import SECTION
 from finetune_alf.files import write_json
 from finetune_alf.jobs.job import FitJob
@@ -109,5 +110,6 @@ def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocume
         schemes=compare(truth, predictions, metric),
     )
     write_json(path.with_suffix(".predictions.json"), {"truth": truth, "predictions": predictions})
+    write_transfer_files(ctx.paths, document)
     document.write(path)
     return document
