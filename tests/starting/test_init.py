@@ -95,7 +95,7 @@ def test_the_stages_of_dvc_are_those_of_a_run_and_name_what_there_is(tmp_path: P
     assert all((tmp_path / plot["template"]).exists() for plot in plots)
     assert stages["prepare"]["deps"] == ["reviews.csv"]
     ignored = (tmp_path / ".gitignore").read_text().splitlines()
-    assert ignored == ["mine.txt", "/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/"]
+    assert ignored == ["mine.txt", "/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/", "/dvc_plots/"]
 
 
 def test_a_run_makes_a_classifier_by_the_scheme_that_is_recommended(tmp_path: Path, tiny: str) -> None:

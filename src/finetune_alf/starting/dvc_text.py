@@ -4,7 +4,7 @@ from importlib import resources
 
 from finetune_alf.starting.params_text import Start
 
-GITIGNORE = ("/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/")
+GITIGNORE = ("/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/", "/dvc_plots/")
 """What commands write, and can write again."""
 
 _DVC = """\
