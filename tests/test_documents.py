@@ -118,6 +118,16 @@ def test_links_and_files_in_a_document_exist(path: Path) -> None:
     assert missing == []
 
 
+def test_files_of_the_documents_that_code_names_exist() -> None:
+    named = re.compile(r"(?<![\w/.-])docs/[\w./-]*\w")
+    files = [path for folder in ("src", "benchmarks", "examples") for path in sorted((ROOT / folder).rglob("*"))]
+    files = [ROOT / "Makefile", ROOT / "dvc.yaml", ROOT / "params.yaml", *files]
+    texts = {path: path.read_text("utf-8") for path in files if path.suffix in ("", ".py", ".yaml") and path.is_file()}
+    found = {(path.name, name) for path, text in texts.items() for name in named.findall(text)}
+    assert len(found) > 3
+    assert {(path, name) for path, name in found if not (ROOT / name).exists()} == set()
+
+
 def test_every_page_is_reached_from_the_index() -> None:
     index = [DOCS / "README.md", DOCS / "experiments" / "README.md"]
     links = [page.parent / link.partition("#")[0] for page in index for link in LINK.findall(page.read_text("utf-8"))]

@@ -54,12 +54,12 @@ def _epilog(given: str) -> str:
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     options = [each for each in command.get_params(context) if isinstance(each, click.Option) and not each.hidden]
-    yield "| option | what it does |\n|---|---|"
+    yield '<div class="keys" markdown>\n\n| option | what it does |\n|---|---|'
     for option in options:
         if (record := option.get_help_record(context)) is not None:
             names, what = record
             yield f"| `{names}` | {_escaped(' '.join(what.split()))} |"
-    yield ""
+    yield "\n</div>\n"
 
 
 def _escaped(text: str) -> str:

@@ -156,12 +156,12 @@ def _section(table: Table, tables: dict[str, Table]) -> str:
 
 def _fields(table: Table, tables: dict[str, Table], page: str | None = None) -> str:
     required = table.schema.get("required", ())
-    lines = ["| key | type | default | what it does |", "|---|---|---|---|"]
+    lines = ['<div class="keys settings" markdown>\n', "| key | type | default | what it does |", "|---|---|---|---|"]
     for key, node in table.schema["properties"].items():
         default = "" if key in required else _default(node)
         cells = (f"`{key}`", _type(node, tables, page or table.page), default, description(table, key))
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n</div>\n"
 
 
 def _default(node: Schema) -> str:

@@ -31,28 +31,16 @@ Pooler = Literal["learns", "frozen"]
 
 
 class Recipe(Spec):
-    """All that a fit needs besides data and encoder.
-
-    `batch` is the number of texts in a step. Longer texts are truncated to `max_tokens`, of which
-    `truncation` says which; of a pair the longer text is cut first, each in that way. `clip` is the largest gradient
-    norm. `keep` selects the weights of the last epoch, or of the one with the best validation metric.
-    `frozen_dropout: off` disables dropout in the frozen layers at the bottom, whose outputs are then computed once: not
-    the same as plain fine-tuning, and much faster. `allow_forgetting` permits rates above FORGETTING_BOUND, and changes
-    no fit. With an `adapter` the encoder is frozen, and the adapter of a layer learns at that layer's rate. With
-    `tasks` it is a multi-task recipe, whose sample is a mixture. `pooling: mean` gives the head the mean over a text's
-    tokens, special ones included, in place of the first token. `pooler: frozen` freezes BERT's pooler where it is
-    pre-trained. `steps_per_epoch` is the length of an epoch, after which the model is evaluated: other epochs do not
-    change the order of the texts. Without it an epoch is once over the texts. With an `objective` the encoder is
-    trained for it, and has a head of scikit-learn's in place of its own. For uneven classes, `class_weights` multiply
-    the losses of their texts, and with `class_sampling: balanced` an epoch has as many texts of each class.
-    """
+    """All that a fit needs besides data and encoder."""
 
     rates: RatesPolicy
     """The learning rates, by a rule for any depth."""
     epochs: Count
     """How often the training split is gone through."""
     batch: Count
+    """The number of texts in a step."""
     max_tokens: Annotated[int, Field(ge=3)]
+    """The tokens of a text that are read; of a pair the longer text is cut first."""
     optimizer: Optimizer = AdamW()
     """The optimizer."""
     curve: Curve = ConstantCurve()
@@ -62,18 +50,37 @@ class Recipe(Spec):
     early_stopping: EarlyStopping | None = None
     """When a fit ends before its last epoch; without it, never."""
     clip: Annotated[float, Field(gt=0)] | None = 1.0
+    """The largest gradient norm; `null` clips nothing."""
     keep: Literal["last", "best"] = "last"
+    """Whose weights are kept: those of the last epoch, or of the one with the best validation metric."""
     frozen_dropout: Literal["on", "off"] = "on"
+    """Whether the frozen layers at the bottom have dropout.
+
+    With `off` their outputs are computed once: not the same as plain fine-tuning, and much faster.
+    """
     allow_forgetting: Annotated[bool, PERMISSION] = False
+    """Permits rates above 1e-4, the FORGETTING_BOUND, and changes no fit."""
     adapter: Adapter | None = None
+    """An adapter in each layer of the frozen encoder; that of a layer learns at the layer's rate."""
     tasks: TasksSpec | None = None
+    """Makes it a recipe of several tasks, whose sample is a mixture."""
     pooling: Annotated[Pooling, ADDED_LATER] = "first"
+    """What the head reads: a text's first token, or the mean over its tokens, special ones included."""
     pooler: Annotated[Pooler, ADDED_LATER] = "learns"
+    """Whether a pre-trained pooler, such as BERT's, learns at the head's rate."""
     steps_per_epoch: Count | None = None
+    """The length of an epoch, after which the model is evaluated; without it an epoch is once over the texts.
+
+    Other epochs do not change the order of the texts.
+    """
     objective: Contrastive | None = None
+    """What the encoder is trained for, with a head of scikit-learn's in place of its own."""
     class_weights: ClassWeights | None = None
+    """For uneven classes: what the losses of their texts are multiplied by."""
     class_sampling: Annotated[ClassSampling, ADDED_LATER] = "natural"
+    """For uneven classes: with `balanced` an epoch has as many texts of each class."""
     truncation: Annotated[Truncation, ADDED_LATER] = "head"
+    """Which tokens of a longer text are read: its beginning, its end, or a quarter at the beginning and the rest."""
 
     @property
     def linear_class_weights(self) -> ClassWeights | None:
