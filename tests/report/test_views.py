@@ -1,11 +1,14 @@
 """The pictures of a study: the numbers of its documents, and equal pictures for equal documents."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from report_tree import ADDRESSES, write_everything
 
+from finetune_alf.documents import Estimate
 from finetune_alf.figures.forest import ForestRow
 from finetune_alf.paths import Paths
 from finetune_alf.report.load import load_results
@@ -25,16 +28,17 @@ def views(paths: Paths) -> dict[str, View]:
 
 
 def shown(paths: Paths) -> Sequence[View]:
-    return study_views(load_results(paths)[0], TransferFindings(differences=(ROW,)))
+    scores = {"baseline": Estimate(mean=0.7, low=0.6, high=0.8), "alf-1": Estimate(mean=0.76, low=0.7, high=0.82)}
+    return study_views(load_results(paths)[0], TransferFindings((ROW,), scores))
 
 
 def by_name(views: Sequence[View]) -> dict[str, View]:
     return {view.name: view for view in views}
 
 
-def rows_with(view: View, field: str) -> list[dict[str, Any]]:
-    """Return the rows of the picture's one table with a field."""
-    (rows,) = [rows for rows in view.picture.spec["datasets"].values() if field in rows[0]]
+def rows_with(view: View, *fields: str) -> list[dict[str, Any]]:
+    """Return the rows of the picture's one table with these fields."""
+    (rows,) = [rows for rows in view.picture.spec["datasets"].values() if rows[0].keys() >= set(fields)]
     return rows
 
 
@@ -68,3 +72,35 @@ def test_the_forest_has_each_difference_with_what_it_is_over(views) -> None:
         }
     ]
     assert "gadgets: alf-1 +0.021 [-0.010, +0.052], better." in views["forest"].picture.text
+
+
+def test_the_search_has_trials_band_and_the_way_of_each_registered_schedule(views) -> None:
+    trials = rows_with(views["search"], "rates")
+    assert trials[0] == {"trial": 0, "rates": "5e-5 5e-5 5e-5 5e-5 1e-3", "score": 0.72, "name": "baseline"}
+    assert trials[2] == {"trial": 2, "rates": "5e-6 5e-5 0 2e-9 1e-3", "state": "failed"}
+    (band,) = rows_with(views["search"], "low", "from")
+    assert (band["low"], band["high"]) == (0.6251, 0.7986)  # Wilson's interval of 72 of 100 texts
+    (line,) = rows_with(views["search"], "baseline")
+    assert line["baseline"] == 0.72
+    path = {row["stage"]: row["mean"] for row in rows_with(views["search"], "scheme") if row["scheme"] == "alf-1"}
+    assert path == {"search": 0.81, "confirmed": 0.755, "test": 0.76}
+
+
+def test_the_trials_are_one_row_each_and_so_are_their_curves(views) -> None:
+    assert rows_with(views["trials"], "rates") == rows_with(views["search"], "rates")
+    curves = rows_with(views["score_curves"], "values")
+    assert [row["trial"] for row in curves] == [0, 1, 3, 4, 5]
+    assert curves[0] == {"trial": 0, "values": [0.5, 0.565, 0.63, 0.694], "name": "baseline"}
+
+
+def test_the_rates_of_many_trials_take_little_room(paths) -> None:
+    results = load_results(paths)[0]
+    trials = [trial.model_copy(update={"number": n}) for n in range(1_000) for trial in results.search.trials[:1]]
+    many = replace(results, search=replace(results.search, trials=tuple(trials)))
+    sizes = [len(json.dumps(dict(view.picture.spec))) for view in study_views(many)]
+    assert sum(sizes) < 400_000
+
+
+def test_a_study_without_other_stages_has_the_pictures_of_its_search(paths) -> None:
+    alone = replace(load_results(paths)[0], lock=None, importance=None)
+    assert [view.name for view in study_views(alone)] == ["search", "trials", "score_curves", "loss_curves"]

@@ -6,23 +6,14 @@ from dataclasses import dataclass, field
 from finetune_alf.documents import Estimate
 from finetune_alf.error_analysis.document import ErrorsDocument
 from finetune_alf.figures.forest import ForestRow, forest
-from finetune_alf.figures.picture import Picture
 from finetune_alf.figures.strip import schedule_strip, strip_cells
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import PLAIN
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.movement import movements_of, schedule_rates
 from finetune_alf.report.search import words
-
-
-@dataclass(frozen=True)
-class View:
-    """A picture on the page: its name, which is that of its Vega view too, its title, and what it shows."""
-
-    name: str
-    title: str
-    caption: str
-    picture: Picture
+from finetune_alf.report.searched import searched_views
+from finetune_alf.report.view import View
 
 
 @dataclass(frozen=True)
@@ -52,6 +43,8 @@ def _views(results: StudyResults, transfers: TransferFindings, errors: ErrorsDoc
         yield from _strip(results, results.lock)
     if transfers.differences:
         yield _forest(results, transfers)
+    if results.search:
+        yield from searched_views(results, results.search, transfers.scores)
 
 
 def _strip(results: StudyResults, lock: LockDocument) -> Iterator[View]:

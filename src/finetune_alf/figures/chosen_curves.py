@@ -1,0 +1,84 @@
+"""Learning curves of the registered trials, and of those that are picked in another picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from finetune_alf.figures.palette import colors, shapes
+from finetune_alf.figures.picture import Picture
+from finetune_alf.figures.trial_table import PICKED
+
+Measure = Literal["score", "loss"]
+
+
+@dataclass(frozen=True)
+class TrialCurve:
+    """The epochs of a trial, None where a value was not measured; `name` is the schedule that has its rates, if any."""
+
+    number: int
+    scores: tuple[float | None, ...]
+    losses: tuple[float | None, ...]
+    name: str = ""
+
+
+def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, name: str) -> Picture:
+    """Draw a measure by epoch for the registered trials, and for those in the parameter `pick`.
+
+    `pick` is `{"trial": [numbers]}`; `title` is that of the measure and `name` that of the view.
+    """
+    import altair as alt
+
+    names = [curve.name for curve in curves if curve.name]
+    base = (
+        alt.Chart(alt.InlineData(values=[_row(curve, measure) for curve in curves]))
+        .transform_calculate(epoch="sequence(1, length(datum.values) + 1)")
+        .transform_flatten(["values", "epoch"], as_=["value", "epoch"])
+        .transform_calculate(label="isValid(datum.name) ? datum.name : 'trial ' + datum.trial")
+        .encode(
+            x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False), scale=alt.Scale(nice=False)),
+            y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
+            tooltip=["label:N", "trial:O", "epoch:O", alt.Tooltip("value:Q", title=title, format=".3f")],
+        )
+    )
+    registered = base.transform_filter("isValid(datum.name)")
+    look = alt.Scale(domain=names, range=colors(names))
+    shape = alt.Scale(domain=names, range=shapes(names))
+    legend = alt.Legend(title=None)
+    picked = base.transform_filter(f"!isValid(datum.name) && {PICKED}").encode(detail="trial:N")
+    chart = alt.layer(
+        registered.mark_line(strokeWidth=2).encode(color=alt.Color("name:N", scale=look, legend=legend)),
+        registered.mark_point(filled=True, size=45, opacity=1).encode(
+            color=alt.Color("name:N", scale=look, legend=legend), shape=alt.Shape("name:N", scale=shape, legend=legend)
+        ),
+        picked.mark_line(strokeWidth=1.5, strokeDash=[4, 2], color=PICKED_COLOR, point={"color": PICKED_COLOR}),
+        picked.transform_filter("datum.epoch == length(datum.values)")
+        .mark_text(align="right", dy=-8, fontSize=11)
+        .encode(text="label:N"),
+    ).add_params(alt.param(name="pick", value={"trial": []}))
+    return Picture.of(chart.properties(name=name, width=560, height=240), curves_in_words(curves, measure, title))
+
+
+PICKED_COLOR = "#8b95a1"
+
+
+def curves_in_words(curves: Sequence[TrialCurve], measure: Measure, title: str) -> str:
+    """Return the values of each registered trial by epoch."""
+    shown = " ".join(
+        f"{curve.name} (trial {curve.number}): {', '.join(_written(value) for value in _values(curve, measure))}."
+        for curve in curves
+        if curve.name
+    )
+    return f"{title} by epoch. {shown}".rstrip()
+
+
+def _row(curve: TrialCurve, measure: Measure) -> dict[str, Any]:
+    values = [None if value is None else round(value, 3) for value in _values(curve, measure)]
+    return {"trial": curve.number, "values": values, **({"name": curve.name} if curve.name else {})}
+
+
+def _values(curve: TrialCurve, measure: Measure) -> tuple[float | None, ...]:
+    return curve.scores if measure == "score" else curve.losses
+
+
+def _written(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
