@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +45,17 @@ class Picture:
         """Render it for a light page; equal pictures give equal bytes."""
         import vl_convert
 
-        return bytes(vl_convert.vegalite_to_png(self.themed(), scale=PNG_SCALE))
+        return bytes(vl_convert.svg_to_png(self._light_svg, scale=PNG_SCALE))
 
     def svg(self, *, is_dark: bool = False) -> str:
         """Render it as SVG."""
+        return self._drawn(is_dark=True) if is_dark else self._light_svg
+
+    @cached_property
+    def _light_svg(self) -> str:
+        return self._drawn(is_dark=False)
+
+    def _drawn(self, *, is_dark: bool) -> str:
         import vl_convert
 
         return str(vl_convert.vegalite_to_svg(self.themed(is_dark=is_dark)))

@@ -1,7 +1,9 @@
 """What to use now: the line of the summary that says which scheme the evidence recommends, and how to use it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from finetune_alf.comparison import ComparedDifference
 from finetune_alf.rates import HEAD
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import (
@@ -19,25 +21,62 @@ from finetune_alf.stats import MIN_SEEDS
 from finetune_alf.study.documents import StudyDocument
 
 
-def use_in_short(
+@dataclass(frozen=True)
+class Advice:
+    """What to use for a study: what is `named`, `why`, what was compared `where`, and `how` to use it.
+
+    Without a `difference` it is open. It is no verdict unless `settled`: `decider` is the setting that makes it one.
+    """
+
+    named: str
+    why: str
+    settled: bool = False
+    how: str = ""
+    snippet: str = ""
+    decider: str = ""
+    compared: str | None = None
+    difference: ComparedDifference | None = None
+    where: str = ""
+
+
+def advice(
     name: str, lock: LockDocument, tested: Mapping[str, SchemeDifferences], study: StudyDocument | None
-) -> str:
-    """Return what to use for a study now, why, and the recipe or the line of code for it.
+) -> Advice:
+    """Return what the evidence recommends for a study, in words.
 
     `study` has the recipe of plain fine-tuning; None where the study itself is not at hand.
     """
     found = recommend(lock, tested)
     if found.evidence == "none":
-        return f"**What to use now for `{name}` is open**: {_not_compared(name, lock)}"
-    how = _how(found, lock, study)
+        return Advice(PLAIN, _not_compared(name, lock))
+    return Advice(
+        named=_named(found.scheme, lock),
+        why=found.why,
+        settled=found.settled,
+        how=_how(found, lock, study),
+        snippet=_snippet(name, found, lock),
+        decider=f"{'transfer' if found.evidence == 'test' else 'register'}.n_seeds: {MIN_SEEDS}",
+        compared=found.compared,
+        difference=found.difference,
+        where=_where(found, len(tested), study),
+    )
+
+
+def use_in_short(
+    name: str, lock: LockDocument, tested: Mapping[str, SchemeDifferences], study: StudyDocument | None
+) -> str:
+    """Return what to use for a study now, why, and the recipe or the line of code for it; `study` as in `advice`."""
+    found = advice(name, lock, tested, study)
+    if found.difference is None:
+        return f"**What to use now for `{name}` is open**: {found.why}"
     if not found.settled:
-        setting = "transfer.n_seeds" if found.evidence == "test" else "register.n_seeds"
         return (
-            f"For `{name}`, {found.why} for a verdict: {PLAIN} is the simpler choice until `{setting}: {MIN_SEEDS}` "
-            f"decides. {how}"
+            f"For `{name}`, {found.why} for a verdict: {PLAIN} is the simpler choice until `{found.decider}` "
+            f"decides. {found.how}"
         )
-    evidence = _evidence(found, len(tested), study)
-    return f"**For `{name}`, use {_named(found.scheme, lock)}**: {found.why} ({evidence}). {how}"
+    shown = signed_estimate(found.difference.mean, found.difference.low, found.difference.high)
+    evidence = f"`{found.compared}` {shown} against {PLAIN} {found.where}"
+    return f"**For `{name}`, use {found.named}**: {found.why} ({evidence}). {found.how}"
 
 
 def _not_compared(name: str, lock: LockDocument) -> str:
@@ -54,20 +93,27 @@ def _named(scheme: str, lock: LockDocument) -> str:
     return f"`{scheme}`"
 
 
-def _evidence(found: Recommendation, n_tested: int, study: StudyDocument | None) -> str:
-    """Return the difference that decides, and where it was measured."""
-    difference = found.difference
-    if difference is None:
-        return "no difference"
-    shown = signed_estimate(difference.mean, difference.low, difference.high)
-    seeds = counted(difference.n_seeds, "seed")
+def _where(found: Recommendation, n_tested: int, study: StudyDocument | None) -> str:
+    """Return where the difference that decides was measured."""
+    if found.difference is None:
+        return ""
+    seeds = counted(found.difference.n_seeds, "seed")
     if found.evidence == "test":
         corrected = f", p corrected over {n_tested} schemes" if n_tested > 1 else ""
         sample = f"`{study.sample.name}`" if study else "the searched sample"
-        where = f"on the test texts of {sample}, {seeds}{corrected}"
-    else:
-        where = f"on the confirmation texts, {seeds}, less the luck of the best candidate"
-    return f"`{found.compared}` {shown} against {PLAIN} {where}"
+        return f"on the test texts of {sample}, {seeds}{corrected}"
+    return f"on the confirmation texts, {seeds}, less the luck of the best candidate"
+
+
+def _snippet(name: str, found: Recommendation, lock: LockDocument) -> str:
+    """Return lines to copy: a schedule in one's own training loop, else a classifier by the recommended scheme."""
+    if found.scheme in lock.schedules:
+        return (
+            "from finetune_alf import Schedule\n\n"
+            f'schedule = Schedule.pull("{lock.model}@{found.scheme}", "sqlite:///mlruns/mlflow.db")\n'
+            "optimizer = schedule.optimizer(model)"
+        )
+    return f"finetune-alf fit --study {name}\nfinetune-alf predict {name} texts.csv --out labelled.csv"
 
 
 def _how(found: Recommendation, lock: LockDocument, study: StudyDocument | None) -> str:

@@ -1,0 +1,221 @@
+"""What the page has, in its order: a part for each study, with its card and chapters, then those of the experiments."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from finetune_alf.register.recommend import SchemeDifferences
+from finetune_alf.report.blocks import Block, Caution, Figure, Heading, Items, Paragraph, Table
+from finetune_alf.report.html.card import Card, card
+from finetune_alf.report.html.inline import words_of
+from finetune_alf.report.importance import importance_section
+from finetune_alf.report.load import StudyResults
+from finetune_alf.report.numbers import score
+from finetune_alf.report.part import Part
+from finetune_alf.report.registered import registered_section
+from finetune_alf.report.search import history_section, settings_section
+from finetune_alf.report.section import Section
+from finetune_alf.report.views import View
+
+SEARCH, LAYERS = "search", "importance"
+"""The views beside which a study has sentences and tables."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A trial that can be picked."""
+
+    number: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A part of a study: what is shown at once, and what is folded below it."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...] = ()
+    folded: tuple[Block, ...] = ()
+    folded_title: str = "The numbers, and how to read them"
+    picks: tuple[Pick, ...] = ()
+
+
+@dataclass(frozen=True)
+class PagePart:
+    """A study, or a document of an experiment."""
+
+    id: str
+    title: str
+    name: str = ""
+    card: Card | None = None
+    blocks: tuple[Block, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
+    is_study: bool = False
+
+
+class Ids:
+    """Names for the elements of a page, each given once."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+
+    def new(self, text: str) -> str:
+        """Return a name made of the letters and digits of a text."""
+        stem = "-".join(re.findall("[a-z0-9]+", text.lower())) or "part"
+        name, n = stem, 1
+        while name in self._given:
+            n += 1
+            name = f"{stem}-{n}"
+        self._given.add(name)
+        return name
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The whole page; `folder` is where its numbers come from, `ids` the names that are given so far."""
+
+    title: str
+    folder: str
+    parts: tuple[PagePart, ...]
+    ids: Ids
+
+
+@dataclass(frozen=True)
+class _Maker:
+    ids: Ids = field(default_factory=Ids)
+
+    def study(
+        self, results: StudyResults, views: Sequence[View], tested: Mapping[str, SchemeDifferences]
+    ) -> PagePart:
+        title = f"Study `{results.name}`"
+        part_id = self.ids.new(f"study {results.name}")
+        return PagePart(
+            part_id,
+            title,
+            results.name,
+            card(results, results.lock, tested) if results.lock else None,
+            tuple(_missing(results)),
+            tuple(self._chapters(results, views)),
+            is_study=True,
+        )
+
+    def _chapters(self, results: StudyResults, views: Sequence[View]) -> Iterator[Chapter]:
+        shown, folded = _beside(results)
+        for title in dict.fromkeys(view.title for view in views):
+            own = [view for view in views if view.title == title]
+            yield Chapter(
+                self.ids.new(f"{results.name} {own[0].name}"),
+                title,
+                (*(_figure(results, view) for view in own), *(b for v in own for b in shown.get(v.name, ()))),
+                tuple(block for view in own for block in folded.get(view.name, ())),
+                picks=_picks(results) if any(view.name == SEARCH for view in own) else (),
+            )
+        if results.lock:
+            yield Chapter(
+                self.ids.new(f"{results.name} tables"),
+                "Comparisons and rates",
+                folded=_without_figures(registered_section(results, results.lock)),
+                folded_title="Tables of candidates, differences, rates and movements",
+            )
+        if results.search:
+            yield Chapter(
+                self.ids.new(f"{results.name} provenance"),
+                "Provenance",
+                folded=tuple(_provenance(results)),
+                folded_title="Settings, digests, versions and machines",
+            )
+
+    def experiment(self, part: Part) -> Iterator[PagePart]:
+        """Yield what is below each heading of the second level, with the lines of the summary that name it."""
+        lines = list(part.in_short)
+        documents = list(_split(part.section.blocks))
+        for place, (heading, blocks) in enumerate(documents):
+            names = re.findall("`([^`]+)`", heading.text)
+            is_last = place == len(documents) - 1
+            own = [line for line in lines if is_last or any(f"`{name}`" in line for name in names)]
+            lines = [line for line in lines if line not in own]
+            summary = (Items(tuple(own)),) if own else ()
+            yield PagePart(self.ids.new(words_of(heading.text)), heading.text, blocks=(*summary, *blocks))
+
+
+def outline(
+    title: str,
+    studies: Sequence[StudyResults],
+    parts: Sequence[Part],
+    views: Mapping[str, Sequence[View]],
+    folder: str = "results",
+) -> Outline:
+    """Return the page's outline; `views` has the pictures of each study."""
+    maker = _Maker()
+    tested = {study: schemes for part in parts for study, schemes in part.tested.items()}
+    of_studies = [maker.study(each, views.get(each.name, ()), tested.get(each.name, {})) for each in studies]
+    of_experiments = [page for part in parts for page in maker.experiment(part)]
+    return Outline(title, folder, (*of_studies, *of_experiments), maker.ids)
+
+
+def _figure(results: StudyResults, view: View) -> Figure:
+    return Figure(f"{results.name}-{view.name}.png", view.caption, view.picture)
+
+
+def _beside(results: StudyResults) -> tuple[dict[str, tuple[Block, ...]], dict[str, tuple[Block, ...]]]:
+    """Return what is shown beside the views of a study, and what is folded below them, by the view's name."""
+    shown: dict[str, tuple[Block, ...]] = {}
+    folded: dict[str, tuple[Block, ...]] = {}
+    if results.search:
+        shown[SEARCH] = _without_figures(history_section(results, results.search))
+    if results.importance:
+        blocks = _without_figures(importance_section(results, results.importance))
+        shown[LAYERS] = tuple(block for block in blocks if _is_finding(block))
+        folded[LAYERS] = tuple(block for block in blocks if not _is_finding(block))
+    return shown, folded
+
+
+def _is_finding(block: Block) -> bool:
+    return isinstance(block, Items | Caution) or (isinstance(block, Paragraph) and block.text.startswith("**"))
+
+
+def _without_figures(section: Section) -> tuple[Block, ...]:
+    return tuple(block for block in section.blocks if not isinstance(block, Figure))
+
+
+def _missing(results: StudyResults) -> Iterator[Block]:
+    """Yield what was not run yet, with the commands that run it."""
+    stages = {"study": results.search, "importance": results.importance, "register": results.lock}
+    commands = [f"`finetune-alf {stage} {results.name}`" for stage, found in stages.items() if found is None]
+    if commands:
+        yield Paragraph(f"Not run yet: {', '.join(commands)}.")
+
+
+def _picks(results: StudyResults) -> tuple[Pick, ...]:
+    trials = results.search.trials if results.search else ()
+    return tuple(
+        Pick(each.number, f"trial {each.number}: {score(each.score) if each.score is not None else each.state}")
+        for each in trials
+    )
+
+
+def _provenance(results: StudyResults) -> Iterator[Block]:
+    if results.search is None:
+        return
+    yield from settings_section(results.search).blocks
+    digests = [("study", f"`{results.search.settings.digest}`"), ("sample", f"`{results.search.settings.sample.digest}`")]
+    locked = results.lock.schedules if results.lock else {}
+    digests += [(f"schedule `{alias}`", f"`{each.digest}`") for alias, each in locked.items()]
+    yield Paragraph("**Digests**")
+    yield Table(("what", "digest"), digests)
+
+
+def _split(blocks: Sequence[Block]) -> Iterator[tuple[Heading, list[Block]]]:
+    """Yield each heading of the second level with the blocks below it; what comes before the first is below it too."""
+    heading, own = None, list[Block]()
+    for block in blocks:
+        if isinstance(block, Heading) and block.level <= 2:
+            if heading:
+                yield heading, own
+                own = []
+            heading = block
+        else:
+            own.append(block)
+    if heading or own:
+        yield heading or Heading(2, "Results"), own

@@ -1,0 +1,119 @@
+"""The outline as one HTML file: templates, styles, scripts and pictures in it, and a policy that lets nothing else in."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from finetune_alf import __version__
+from finetune_alf.figures.picture import Picture
+from finetune_alf.figures.runtime import vega_script
+from finetune_alf.figures.theme import theme
+from finetune_alf.report.blocks import Block, Paragraph, Table
+from finetune_alf.report.html.inline import inline, words_of
+from finetune_alf.report.html.outline import Outline
+from finetune_alf.report.markdown import has_words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+STILL = 120_000
+"""The most characters of a picture that is in the page a second time, for readers without scripts."""
+
+
+@dataclass(frozen=True)
+class TitledTable:
+    """A table with the line above it."""
+
+    title: str
+    table: Table
+
+
+def render(outline: Outline) -> str:
+    """Return the page."""
+    style, script, vega = _text("page.css"), _text("page.js"), vega_script()
+    policy = (
+        f"default-src 'none'; script-src {_hash(vega)} {_hash(script)}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    themes = {"light": theme(), "dark": theme(is_dark=True)}
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            page=outline,
+            ids=outline.ids,
+            policy=policy,
+            style=Markup(style),  # noqa: S704 - a file of the package
+            script=Markup(script),  # noqa: S704 - a file of the package
+            vega=Markup(vega),  # noqa: S704 - from vl-convert
+            themes=_json(themes),
+            version=__version__,
+        )
+    )
+
+
+def _environment() -> "Environment":
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    names = ("page.html", "card.html", "blocks.html")
+    made = Environment(
+        loader=DictLoader({name: _text(name) for name in names}), autoescape=True, undefined=StrictUndefined
+    )
+    made.filters |= {
+        "inline": inline,
+        "words": words_of,
+        "grouped": grouped,
+        "kind": lambda block: type(block).__name__,
+        "title": lambda table: f"Table by {table.header[0]}: {', '.join(table.header[1:])}",
+        "is_numeric": lambda table, column: not has_words(row[column] for row in table.rows),
+        "stem": lambda name: PurePath(name).stem,
+        "spec": lambda picture: _json(picture.spec),
+        "still": _still,
+        "data_url": lambda png: f"data:image/png;base64,{b64encode(png).decode()}",
+    }
+    made.tests["chart"] = lambda picture: isinstance(picture, Picture)
+    return made
+
+
+def grouped(blocks: Iterable[Block]) -> Iterator[Block | TitledTable]:
+    """Yield blocks, a table joined with the bold line above it."""
+    waiting: Paragraph | None = None
+    for block in blocks:
+        if isinstance(block, Table) and waiting:
+            yield TitledTable(waiting.text, block)
+            waiting = None
+            continue
+        if waiting:
+            yield waiting
+        waiting = block if isinstance(block, Paragraph) and block.text.startswith("**") else None
+        if not waiting:
+            yield block
+    if waiting:
+        yield waiting
+
+
+def _still(picture: Picture) -> Markup:
+    """Return the picture as it is without scripts; one that is large is described."""
+    svg = picture.svg()
+    return Markup(svg) if len(svg) <= STILL else Markup("<p>{}</p>").format(picture.text)  # noqa: S704 - Vega escapes
+
+
+def _json(value: Any) -> Markup:
+    """Return JSON that no text in it can end the script element of."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+
+
+def _text(name: str) -> str:
+    return (files("finetune_alf.report.html") / "templates" / name).read_text("utf-8")
