@@ -7,13 +7,15 @@ from finetune_alf.errors import InputError
 from finetune_alf.files import replace_folder
 from finetune_alf.paths import Paths
 from finetune_alf.report.blocks import FIGURES
+from finetune_alf.report.html.outline import outline
+from finetune_alf.report.html.render import render
 from finetune_alf.report.load import load_results
 from finetune_alf.report.page import page
 from finetune_alf.report.part import MakePart
 
 
 def write_report(paths: Paths, title: str = "Adaptive layer freezing", parts: Sequence[MakePart] = ()) -> Path:
-    """Write results/report/report.md with its figures beside it, and return the page's path.
+    """Write results/report/report.html, and report.md with its figures, and return the path of report.md.
 
     Raises InputError, and leaves an earlier report as it was, when no stage has run or a file of one is broken.
     """
@@ -30,4 +32,5 @@ def write_report(paths: Paths, title: str = "Adaptive layer freezing", parts: Se
         for name, png in whole.files().items():
             (folder / FIGURES / name).write_bytes(png)
         (folder / "report.md").write_text(whole.markdown + "\n", encoding="utf-8")
+        (folder / "report.html").write_text(render(outline(title, studies, made)), encoding="utf-8")
     return paths.report / "report.md"

@@ -9,13 +9,14 @@ from finetune_alf.running.context import Context
 
 
 def report(ctx: Context, parts: Sequence[MakePart] = ()) -> None:
-    """Write results/report/report.md and its figures, and the page of kept results.
+    """Write results/report/: report.html, report.md and its figures; and the page of kept results.
 
     `parts` make those of the experiments.
     """
     spec = ctx.params.report
     with ctx.lock("report"):
-        pages = [write_report(ctx.paths, spec.title, parts)]
+        written = write_report(ctx.paths, spec.title, parts)
+        pages = [written.with_suffix(".html"), written]
         if spec.kept is not None:
             pages.append(write_kept(ctx.paths.root, spec.kept, parts))
     for page in pages:

@@ -15,7 +15,7 @@ from finetune_alf.report.part import Part
 from finetune_alf.report.registered import registered_section
 from finetune_alf.report.search import history_section, settings_section
 from finetune_alf.report.section import Section
-from finetune_alf.report.views import View
+from finetune_alf.report.views import View, study_views
 
 SEARCH, LAYERS = "search", "importance"
 """The views beside which a study has sentences and tables."""
@@ -85,9 +85,7 @@ class Outline:
 class _Maker:
     ids: Ids = field(default_factory=Ids)
 
-    def study(
-        self, results: StudyResults, views: Sequence[View], tested: Mapping[str, SchemeDifferences]
-    ) -> PagePart:
+    def study(self, results: StudyResults, views: Sequence[View], tested: Mapping[str, SchemeDifferences]) -> PagePart:
         title = f"Study `{results.name}`"
         part_id = self.ids.new(f"study {results.name}")
         return PagePart(
@@ -101,16 +99,19 @@ class _Maker:
         )
 
     def _chapters(self, results: StudyResults, views: Sequence[View]) -> Iterator[Chapter]:
-        shown, folded = _beside(results)
+        beside = _beside(results)
         for title in dict.fromkeys(view.title for view in views):
             own = [view for view in views if view.title == title]
+            texts = [beside.pop(view.name, _Beside()) for view in own]
             yield Chapter(
                 self.ids.new(f"{results.name} {own[0].name}"),
                 title,
-                (*(_figure(results, view) for view in own), *(b for v in own for b in shown.get(v.name, ()))),
-                tuple(block for view in own for block in folded.get(view.name, ())),
+                (*(_figure(results, view) for view in own), *(block for text in texts for block in text.shown)),
+                tuple(block for text in texts for block in text.folded),
                 picks=_picks(results) if any(view.name == SEARCH for view in own) else (),
             )
+        for name, text in beside.items():
+            yield Chapter(self.ids.new(f"{results.name} {name}"), text.title, (*text.figures, *text.shown), text.folded)
         if results.lock:
             yield Chapter(
                 self.ids.new(f"{results.name} tables"),
@@ -140,16 +141,14 @@ class _Maker:
 
 
 def outline(
-    title: str,
-    studies: Sequence[StudyResults],
-    parts: Sequence[Part],
-    views: Mapping[str, Sequence[View]],
-    folder: str = "results",
+    title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = (), folder: str = "results"
 ) -> Outline:
-    """Return the page's outline; `views` has the pictures of each study."""
+    """Return the page's outline; `parts` are those of the experiments."""
     maker = _Maker()
+    findings = {study: found for part in parts for study, found in part.findings.items()}
+    views = {each.name: study_views(each, findings.get(each.name)) for each in studies}
     tested = {study: schemes for part in parts for study, schemes in part.tested.items()}
-    of_studies = [maker.study(each, views.get(each.name, ()), tested.get(each.name, {})) for each in studies]
+    of_studies = [maker.study(each, views[each.name], tested.get(each.name, {})) for each in studies]
     of_experiments = [page for part in parts for page in maker.experiment(part)]
     return Outline(title, folder, (*of_studies, *of_experiments), maker.ids)
 
@@ -158,21 +157,37 @@ def _figure(results: StudyResults, view: View) -> Figure:
     return Figure(f"{results.name}-{view.name}.png", view.caption, view.picture)
 
 
-def _beside(results: StudyResults) -> tuple[dict[str, tuple[Block, ...]], dict[str, tuple[Block, ...]]]:
-    """Return what is shown beside the views of a study, and what is folded below them, by the view's name."""
-    shown: dict[str, tuple[Block, ...]] = {}
-    folded: dict[str, tuple[Block, ...]] = {}
+@dataclass(frozen=True)
+class _Beside:
+    """What stands beside a view, and the title and figures where there is no such view."""
+
+    title: str = ""
+    figures: tuple[Block, ...] = ()
+    shown: tuple[Block, ...] = ()
+    folded: tuple[Block, ...] = ()
+
+
+def _beside(results: StudyResults) -> dict[str, _Beside]:
+    """Return what stands beside the views of a study, by the view's name."""
+    found: dict[str, _Beside] = {}
     if results.search:
-        shown[SEARCH] = _without_figures(history_section(results, results.search))
+        section = history_section(results, results.search)
+        found[SEARCH] = _Beside("The search", _figures(section), _without_figures(section))
     if results.importance:
-        blocks = _without_figures(importance_section(results, results.importance))
-        shown[LAYERS] = tuple(block for block in blocks if _is_finding(block))
-        folded[LAYERS] = tuple(block for block in blocks if not _is_finding(block))
-    return shown, folded
+        section = importance_section(results, results.importance)
+        blocks = _without_figures(section)
+        shown = tuple(block for block in blocks if _is_finding(block))
+        folded = tuple(block for block in blocks if not _is_finding(block))
+        found[LAYERS] = _Beside("Which layers matter", _figures(section), shown, folded)
+    return found
 
 
 def _is_finding(block: Block) -> bool:
     return isinstance(block, Items | Caution) or (isinstance(block, Paragraph) and block.text.startswith("**"))
+
+
+def _figures(section: Section) -> tuple[Block, ...]:
+    return tuple(block for block in section.blocks if isinstance(block, Figure))
 
 
 def _without_figures(section: Section) -> tuple[Block, ...]:
@@ -199,7 +214,10 @@ def _provenance(results: StudyResults) -> Iterator[Block]:
     if results.search is None:
         return
     yield from settings_section(results.search).blocks
-    digests = [("study", f"`{results.search.settings.digest}`"), ("sample", f"`{results.search.settings.sample.digest}`")]
+    digests = [
+        ("study", f"`{results.search.settings.digest}`"),
+        ("sample", f"`{results.search.settings.sample.digest}`"),
+    ]
     locked = results.lock.schedules if results.lock else {}
     digests += [(f"schedule `{alias}`", f"`{each.digest}`") for alias, each in locked.items()]
     yield Paragraph("**Digests**")

@@ -1,6 +1,7 @@
-"""The outline as one HTML file: templates, styles, scripts and pictures in it, and a policy that lets nothing else in."""
+"""The outline as one HTML file, with its styles, scripts and pictures, and a policy that lets nothing else in."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from finetune_alf.report.markdown import has_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+_NAMED = re.compile(r'\bid="([^"]+)"')
 
 STILL = 120_000
 """The most characters of a picture that is in the page a second time, for readers without scripts."""
@@ -99,10 +102,15 @@ def grouped(blocks: Iterable[Block]) -> Iterator[Block | TitledTable]:
         yield waiting
 
 
-def _still(picture: Picture) -> Markup:
+def _still(picture: Picture, name: str) -> Markup:
     """Return the picture as it is without scripts; one that is large is described."""
     svg = picture.svg()
-    return Markup(svg) if len(svg) <= STILL else Markup("<p>{}</p>").format(picture.text)  # noqa: S704 - Vega escapes
+    if len(svg) > STILL:
+        return Markup("<p>{}</p>").format(picture.text)
+    # Vega numbers the names in its drawings through the life of a process
+    for place, given in enumerate(dict.fromkeys(_NAMED.findall(svg))):
+        svg = re.sub(rf'(\bid="|url\(#|href="#){re.escape(given)}(?=["\)])', rf"\g<1>{name}-{place}", svg)
+    return Markup(svg)  # noqa: S704 - Vega escapes
 
 
 def _json(value: Any) -> Markup:

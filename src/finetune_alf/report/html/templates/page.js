@@ -6,7 +6,6 @@
   const main = document.getElementById("content");
   const charts = [];
   const NARROW = 600;
-  const TALL = { orient: "top", direction: "horizontal" };
   root.classList.add("js");
 
   /* Theme: the system's until the button is pressed. A browser may refuse to keep the choice for a file on disk. */
@@ -69,10 +68,7 @@
   /* Charts: each is drawn for the width and the colours of the page, and drawn again when they change. */
   const scaled = (spec, factor, narrow) => {
     const copy = { ...spec };
-    for (const side of ["width"]) {
-      if (typeof copy[side] === "number") copy[side] = Math.max(40, Math.round(copy[side] * factor));
-      else if (copy[side] && typeof copy[side].step === "number") copy[side] = { step: Math.max(2, copy[side].step * factor) };
-    }
+    if (typeof copy.width === "number") copy.width = Math.max(40, Math.round(copy.width * factor));
     if (narrow && copy.hconcat) {
       copy.vconcat = copy.hconcat;
       delete copy.hconcat;
@@ -89,6 +85,7 @@
     const turn = ++chart.turn;
     const space = Math.floor(chart.box.clientWidth || main.clientWidth - 96);
     const config = { ...themes[isDark() ? "dark" : "light"], background: "transparent", aria: false };
+    config.mark = { ...config.mark, aria: false };
     const narrow = space < NARROW;
     let factor = 1;
     for (let attempt = 0; attempt < 4; attempt++) {
@@ -134,26 +131,30 @@
 
   /* A trial that is picked in one chart or in the list is picked in all charts of its study. */
   const picks = new Map();
-  const holds = (view, name) => Object.hasOwn(view.getState({ data: () => false }).signals, name);
+  const names = (view) => Object.keys(view.getState({ signals: () => true, data: () => false }).signals);
+  const has = (view, name) => names(view).includes(name);
   const listen = (chart) => {
     const { view } = chart.result;
-    if (!holds(view, "pick")) return;
+    if (!has(view, "pick")) return;
     view.addSignalListener("pick", (_, value) => {
       const trial = value && typeof value === "object" ? value.trial?.[0] : value;
       if (!chart.isSetting) pick(chart.study, trial ?? null);
     });
   };
-  const show = (chart) => {
+  const show = async (chart) => {
     if (!chart.result || !picks.has(chart.study)) return;
     const { view } = chart.result;
+    if (!has(view, "pick")) return;
     const trial = picks.get(chart.study);
     chart.isSetting = true;
-    if (holds(view, "pick_tuple")) {
-      const fields = view.signal("pick_tuple_fields");
-      const unit = view.signal("pick_tuple")?.unit ?? chart.unit ?? "";
-      view.signal("pick_tuple", trial === null ? null : { unit, fields, values: [trial] });
-    } else if (holds(view, "pick")) view.signal("pick", trial);
-    view.runAsync().finally(() => (chart.isSetting = false));
+    try {
+      const stored = trial === null ? [] : [{ unit: "", fields: [{ type: "E", field: "trial" }], values: [trial] }];
+      view.data("pick_store", stored);
+    } catch {
+      view.signal("pick", trial); /* a parameter that is no selection has no store */
+    }
+    await view.runAsync();
+    chart.isSetting = false;
   };
   const pick = (study, trial) => {
     if (picks.get(study) === trial) return;

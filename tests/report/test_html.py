@@ -1,0 +1,160 @@
+"""The page as HTML: its numbers are those of the files, nothing from outside acts in it, nothing leaves it."""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from html_page import Page, parsed
+from report_tree import compared_lock, write_everything, write_lock, write_study
+
+from fake_comparisons import compared
+from fake_locks import too_few
+from finetune_alf.figures.picture import Picture
+from finetune_alf.files import read_json, read_jsonl, write_json, write_jsonl
+from finetune_alf.paths import Paths
+from finetune_alf.register.recommend import SchemeDifferences
+from finetune_alf.report.html.inline import inline
+from finetune_alf.report.html.outline import outline
+from finetune_alf.report.html.render import render
+from finetune_alf.report.load import load_results
+from finetune_alf.report.part import Part
+from finetune_alf.report.section import Section, plain
+from finetune_alf.report.write import write_report
+
+LIMIT = 3_000_000
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def source(page: Path) -> str:
+    return page.with_suffix(".html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def html(source: str) -> Page:
+    return parsed(source)
+
+
+def made(paths: Paths, *parts: Part) -> Page:
+    return parsed(render(outline("Title", load_results(paths), parts)))
+
+
+def test_it_is_one_file_of_at_most_3_mb_that_asks_for_nothing(source: str, html: Page) -> None:
+    assert len(source.encode()) <= LIMIT
+    assert not html.all("link")
+    assert not [each for each in html.all("script") if "src" in each.attributes]
+    assert not [each for each in html.elements if str(each.attributes.get("src", "data:")).split(":")[0] != "data"]
+    assert "url(" not in "".join(each.text for each in html.all("style"))
+
+
+def test_its_policy_lets_only_its_own_two_scripts_run(html: Page) -> None:
+    (policy,) = [each.attributes["content"] for each in html.all("meta", http_equiv="Content-Security-Policy")]
+    scripts = [each.text for each in html.all("script") if "type" not in each.attributes]
+    hashes = [b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+    assert len(scripts) == 2
+    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
+    assert policy == (
+        f"default-src 'none'; script-src {allowed}; "
+        "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_headings_are_in_order_and_each_name_is_given_once(html: Page) -> None:
+    levels = [int(each.tag[1]) for each in html.elements if re.fullmatch("h[1-6]", each.tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    names = [each.attributes["id"] for each in html.elements if "id" in each.attributes]
+    assert len(names) == len(set(names))
+
+
+def test_every_link_leads_somewhere(html: Page, page: Path) -> None:
+    names = {each.attributes.get("id") for each in html.elements}
+    for link in html.all("a"):
+        target = str(link.attributes["href"])
+        assert target[1:] in names if target.startswith("#") else (page.parent / target).exists()
+
+
+def test_the_card_has_the_difference_of_the_documents(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_study(paths)
+    write_lock(paths)
+    difference = compared(0.0123)
+    found = made(paths, Part((), Section(), {"minilm": {"alf-1": SchemeDifferences(difference)}}))
+    values = [float(str(each.attributes["value"])) for each in found.all("data")]
+    assert values == [difference.mean, difference.low, difference.high]
+    assert [each.text for each in found.all("p", **{"class": "verdict"})] == ["Use plain fine-tuning"]
+
+
+def test_a_schedule_that_is_better_is_named_with_lines_to_copy(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_study(paths)
+    write_lock(paths)
+    better = SchemeDifferences(compared(0.05, 0.001), compared(0.03, 0.01))
+    found = made(paths, Part((), Section(), {"minilm": {"alf-1": better}}))
+    assert [each.text for each in found.all("p", **{"class": "verdict"})] == ["Use alf-1"]
+    assert 'Schedule.pull("alf-minilm@alf-1"' in found.all("pre")[0].text
+
+
+def test_with_too_few_seeds_the_card_says_for_now(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    compared_lock(too_few(0.0)).write(paths.schedules("minilm"))
+    found = made(paths)
+    assert [each.text for each in found.all("p", **{"class": "verdict"})] == ["Use plain fine-tuning for now"]
+    assert "register.n_seeds: 5" in found.all("p", **{"class": "why"})[0].text
+
+
+def test_the_verdict_is_said_once(source: str) -> None:
+    assert len(re.findall("[Uu]se plain fine-tuning", source)) == 1
+
+
+def test_tables_have_the_cells_of_the_markdown(html: Page, text: str) -> None:
+    cells = {inline(cell.strip()).striptags() for cell in re.findall(r"(?<=\| )[^|\n]+(?= \|)", text)}
+    shown = {each.text for each in html.elements if each.tag in ("td", "th")}
+    assert {cell for cell in cells if re.search(r"\d", cell)} <= shown
+    assert all(each.attributes.get("scope") in ("col", "row") for each in html.all("th"))
+
+
+def test_what_comes_from_outside_is_text(tmp_path: Path) -> None:
+    paths = write_everything(tmp_path)
+    file = paths.study_results("minilm") / "study.json"
+    document = read_json(file)
+    document["sample"]["name"] = EVIL
+    document["sample"]["counts"] = {"train": {EVIL: 3}}
+    write_json(file, document)
+    trials = read_jsonl(file.parent / "trials.jsonl")
+    trials[2]["reason"] = EVIL
+    write_jsonl(file.parent / "trials.jsonl", trials)
+    section = Section()
+    section.heading(2, plain(EVIL))
+    section.text(EVIL, f"[link](javascript:alert(1)) ![](x) {plain(EVIL)}")
+    section.table((EVIL, "x"), [(plain(EVIL), EVIL)])
+    section.figure("x.png", plain(EVIL), Picture({"mark": "point", "data": {"values": [{"a": EVIL}]}}, EVIL))
+    page = write_report(paths, EVIL, [lambda _: Part((EVIL,), section)]).with_suffix(".html").read_text("utf-8")
+    assert "<script>alert" not in page.lower()
+    html = parsed(page)
+    assert len([each for each in html.all("script") if "type" not in each.attributes]) == 2
+    assert html.all("h1")[0].text == EVIL
+    assert not [each for each in html.all("a") if "javascript" in str(each.attributes["href"])]
+    assert {each["a"] for spec in html.specs().values() for each in spec["data"].get("values", [])} >= {EVIL}
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("**a** `<b>` *c*", "<strong>a</strong> <code>&lt;b&gt;</code> <em>c</em>"),
+        ("[-.016, +.050] & <i>", "[-.016, +.050] &amp; &lt;i&gt;"),
+        (r"a \| b \<c\> \*d\*", "a | b &lt;c&gt; *d*"),
+    ],
+)
+def test_a_line_of_markdown(line: str, shown: str) -> None:
+    assert inline(line) == shown
+
+
+def test_the_same_results_give_the_same_page(tmp_path: Path) -> None:
+    paths = write_everything(tmp_path)
+    first = write_report(paths).with_suffix(".html").read_bytes()
+    assert write_report(paths).with_suffix(".html").read_bytes() == first
