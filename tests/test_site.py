@@ -65,7 +65,7 @@ def test_a_key_has_its_type_its_default_and_its_sentence() -> None:
 
     pages = settings_pages()
     assert "| `n_trials` | integer from 1 |  | The number of trials; raise it" in pages["reference/settings-studies.md"]
-    assert "| `clip` | number above 0 | `1.0` | The largest" in pages["reference/settings-recipes.md"]
+    assert "| `clip` | number above 0 | `1` | The largest" in pages["reference/settings-recipes.md"]
     assert "[tpe](#tpesampler) or [random](#randomsampler)" in pages["reference/settings-studies.md"]
 
 

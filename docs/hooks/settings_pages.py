@@ -53,6 +53,9 @@ EVERYWHERE = {
 }
 """What keys do that many specs have, where nothing closer to them says it."""
 
+_KINDS = {"MixtureSpec": "mixture"}
+"""What specs without a kind are called, where they are one of several."""
+
 _EXPERIMENTS = {experiment.key: experiment.help.short for experiment in BUILT_IN}
 
 _INTRODUCTION = """Every key of `params.yaml`. `finetune-alf params check` reports what is wrong in a file, and
@@ -94,8 +97,8 @@ class Table:
     @property
     def kind(self) -> str | None:
         """Its kind, where it is one of several."""
-        kind: str | None = self.schema["properties"].get("kind", {}).get("const")
-        return kind
+        node = self.schema["properties"].get("kind", {})
+        return _KINDS.get(self.name) or node.get("const") or ", ".join(node.get("enum", ())) or None
 
 
 def settings_pages() -> dict[str, str]:
@@ -168,8 +171,8 @@ def _default(node: Schema) -> str:
     if "const" not in node and "default" not in node:
         return "empty"
     value = node.get("const", node.get("default"))
-    if isinstance(value, dict):
-        return f"`{value['kind']}`" if "kind" in value else "its defaults"
+    if isinstance(value, dict) and "kind" not in value:
+        return "its defaults"
     return "none" if value is None else f"`{_yaml(value)}`"
 
 
@@ -178,7 +181,9 @@ def _yaml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return f"[{', '.join(map(_yaml, value))}]"
-    return str(value)
+    if isinstance(value, dict):  # one of several kinds, with its defaults
+        return str(value["kind"])
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _type(node: Schema, tables: dict[str, Table], page: str) -> str:

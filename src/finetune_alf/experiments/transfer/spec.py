@@ -32,6 +32,7 @@ class TransferSpec(Spec):
     schemes: Schemes = DEFAULT_SCHEMES
     """What is compared: names, or maps with settings."""
     n_seeds: Annotated[int, Field(ge=1)] = MIN_SEEDS
+    """The seeds of each scheme on each sample; fewer than five have no verdict."""
     seed: int = 1
     decay: Annotated[None, BeforeValidator(_moved)] = Field(default=None, exclude=True)
     """No setting any more: the scheme `decayed` has it."""
