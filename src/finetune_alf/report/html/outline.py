@@ -15,7 +15,8 @@ from finetune_alf.report.part import Part
 from finetune_alf.report.registered import registered_section
 from finetune_alf.report.search import history_section, settings_section
 from finetune_alf.report.section import Section
-from finetune_alf.report.views import View, study_views
+from finetune_alf.report.view import View
+from finetune_alf.report.views import study_views
 
 SEARCH, LAYERS = "search", "importance"
 """The views beside which a study has sentences and tables."""

@@ -80,7 +80,7 @@
     if (copy.spec) copy.spec = scaled(copy.spec, factor, narrow);
     return copy;
   };
-  const options = { actions: false, renderer: "svg", ast: true, tooltip: { theme: "custom" } };
+  const options = { actions: false, renderer: "svg", ast: true, logLevel: 1, tooltip: { theme: "custom" } };
   const draw = async (chart) => {
     const turn = ++chart.turn;
     const space = Math.floor(chart.box.clientWidth || main.clientWidth - 96);
@@ -133,39 +133,36 @@
   const picks = new Map();
   const names = (view) => Object.keys(view.getState({ signals: () => true, data: () => false }).signals);
   const has = (view, name) => names(view).includes(name);
+  const hasData = (view, name) => name in view.getState({ signals: () => false, data: () => true }).data;
   const listen = (chart) => {
     const { view } = chart.result;
     if (!has(view, "pick")) return;
     view.addSignalListener("pick", (_, value) => {
-      const trial = value && typeof value === "object" ? value.trial?.[0] : value;
-      if (!chart.isSetting) pick(chart.study, trial ?? null);
+      if (!chart.isSetting) pick(chart.study, [...(value?.trial ?? [])]);
     });
   };
   const show = async (chart) => {
     if (!chart.result || !picks.has(chart.study)) return;
     const { view } = chart.result;
     if (!has(view, "pick")) return;
-    const trial = picks.get(chart.study);
+    const trials = picks.get(chart.study);
     chart.isSetting = true;
-    try {
-      const stored = trial === null ? [] : [{ unit: "", fields: [{ type: "E", field: "trial" }], values: [trial] }];
-      view.data("pick_store", stored);
-    } catch {
-      view.signal("pick", trial); /* a parameter that is no selection has no store */
-    }
+    if (has(view, "pick_tuple") || hasData(view, "pick_store")) {
+      view.data("pick_store", trials.map((trial) => ({ unit: "", fields: [{ type: "E", field: "trial" }], values: [trial] })));
+    } else view.signal("pick", { trial: trials });
     await view.runAsync();
     chart.isSetting = false;
   };
-  const pick = (study, trial) => {
-    if (picks.get(study) === trial) return;
-    picks.set(study, trial);
-    study.querySelectorAll("[data-pick]").forEach((select) => (select.value = trial === null ? "" : String(trial)));
+  const pick = (study, trials) => {
+    if (String(picks.get(study) ?? []) === String(trials)) return;
+    picks.set(study, trials);
+    study.querySelectorAll("[data-pick]").forEach((select) => (select.value = trials.length === 1 ? String(trials[0]) : ""));
     charts.filter((chart) => chart.study === study).forEach(show);
   };
   document.querySelectorAll("[data-pick]").forEach((select) => {
     select.closest(".pick").hidden = false;
     select.addEventListener("change", () =>
-      pick(select.closest("[data-study]"), select.value === "" ? null : Number(select.value)),
+      pick(select.closest("[data-study]"), select.value === "" ? [] : [Number(select.value)]),
     );
   });
 
