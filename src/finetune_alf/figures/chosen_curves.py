@@ -30,7 +30,7 @@ def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, na
 
     names = [curve.name for curve in curves if curve.name]
     base = (
-        alt.Chart(alt.InlineData(values=[_row(curve, measure) for curve in curves]))
+        alt.Chart(alt.NamedData("curves"))
         .transform_calculate(epoch="sequence(1, length(datum.values) + 1)")
         .transform_flatten(["values", "epoch"], as_=["value", "epoch"])
         .transform_calculate(label="isValid(datum.name) ? datum.name : 'trial ' + datum.trial")
@@ -55,7 +55,11 @@ def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, na
         .mark_text(align="right", dy=-8, fontSize=11)
         .encode(text="label:N"),
     ).add_params(alt.param(name="pick", value={"trial": []}))
-    return Picture.of(chart.properties(name=name, width=560, height=240), curves_in_words(curves, measure, title))
+    return Picture.of(
+        chart.properties(name=name, width=560, height=240),
+        curves_in_words(curves, measure, title),
+        {"curves": [_row(curve, measure) for curve in curves]},
+    )
 
 
 PICKED_COLOR = "#8b95a1"

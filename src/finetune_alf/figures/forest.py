@@ -35,7 +35,7 @@ def forest(rows: Sequence[ForestRow], reference: str, metric: str, name: str = "
 
     samples = list(dict.fromkeys(row.sample for row in rows))
     schemes = list(dict.fromkeys(row.scheme for row in rows))
-    base = alt.Chart(alt.InlineData(values=[_row(row) for row in rows])).encode(
+    base = alt.Chart(alt.NamedData("differences")).encode(
         y=alt.Y("sample:N", sort=samples, title=None, scale=alt.Scale(paddingInner=0.25, paddingOuter=0.1)),
         yOffset=alt.YOffset("scheme:N", sort=schemes),
         color=alt.Color("scheme:N", scale=alt.Scale(domain=schemes, range=colors(schemes)), legend=_legend(alt)),
@@ -49,7 +49,7 @@ def forest(rows: Sequence[ForestRow], reference: str, metric: str, name: str = "
             alt.Tooltip("verdict:N"),
         ],
     )
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
+    zero = alt.Chart(alt.NamedData("line")).mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
     title, axis = (
         f"{metric}: difference from {reference}",
         alt.Axis(format="+.2f", tickCount=alt.expr("max(3, width / 90)")),
@@ -62,7 +62,8 @@ def forest(rows: Sequence[ForestRow], reference: str, metric: str, name: str = "
             shape=alt.Shape("scheme:N", scale=alt.Scale(domain=schemes, range=shapes(schemes)), legend=_legend(alt)),
         ),
     ).properties(name=name, width=560, height=len(samples) * (ROW * len(schemes) + 12))
-    return Picture.of(chart, forest_in_words(rows, reference, metric))
+    data = {"differences": [_row(row) for row in rows], "line": [{"zero": 0}]}
+    return Picture.of(chart, forest_in_words(rows, reference, metric), data)
 
 
 def forest_in_words(rows: Sequence[ForestRow], reference: str, metric: str) -> str:

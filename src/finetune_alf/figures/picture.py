@@ -1,7 +1,7 @@
 """A chart that is defined once and shown everywhere: on a page, as a file, in MLflow and in a notebook."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,15 +27,19 @@ class Picture:
     text: str
 
     @classmethod
-    def of(cls, chart: "altair.TopLevelMixin", text: str) -> "Picture":
-        """Return the picture of an Altair chart.
+    def of(
+        cls, chart: "altair.TopLevelMixin", text: str, datasets: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+    ) -> "Picture":
+        """Return the picture of an Altair chart; `datasets` has the rows of its named data.
+
+        Altair checks and copies rows that are in the chart itself, which takes seconds for thousands of them.
 
         Give views and parameters names of their own: Altair numbers the others through the life of a process, so that
         equal records would not give equal pictures.
         """
         spec = chart.to_dict()
         spec.pop("config", None)
-        return cls(spec, text)
+        return cls(spec if datasets is None else {**spec, "datasets": dict(datasets)}, text)
 
     def themed(self, *, is_dark: bool = False) -> dict[str, Any]:
         """Return the spec with the configuration of a light or a dark page."""

@@ -54,7 +54,8 @@ def search_chart(info: SearchInfo, name: str = "search") -> Picture:
     import altair as alt
 
     layers = [*_reference(alt, info), *_trials(alt, info, name), *_paths(alt, info)]
-    return Picture.of(alt.layer(*layers).properties(name=name, width=560, height=300), search_in_words(info))
+    chart = alt.layer(*layers).properties(name=name, width=560, height=300)
+    return Picture.of(chart, search_in_words(info), _data(info))
 
 
 def search_in_words(info: SearchInfo) -> str:
@@ -91,18 +92,15 @@ def _reference(alt: Any, info: SearchInfo) -> Iterator[Any]:
     """Yield the noise band and the line of plain fine-tuning, as far as the trials go."""
     if info.baseline is None:
         return
-    ends = {"from": -0.5, "to": _n_numbers(info) - 0.5}
-    x = {"x": _x(alt, info, "from"), "x2": "to:Q"}
-    if info.low is not None and info.high is not None:
-        band = alt.Chart(alt.InlineData(values=[{**ends, "low": round(info.low, 4), "high": round(info.high, 4)}]))
-        yield band.mark_rect(color=GREY, opacity=0.16).encode(**x, y=_score(alt, info, "low"), y2="high:Q")
-    line = alt.Chart(alt.InlineData(values=[{**ends, "baseline": round(info.baseline, 4)}]))
-    yield line.mark_rule(color=GREY, strokeDash=[5, 3]).encode(**x, y=_score(alt, info, "baseline"))
+    base = alt.Chart(alt.NamedData("baseline")).encode(x=_x(alt, info, "from"), x2="to:Q")
+    if info.low is not None:
+        yield base.mark_rect(color=GREY, opacity=0.16).encode(y=_score(alt, info, "low"), y2="high:Q")
+    yield base.mark_rule(color=GREY, strokeDash=[5, 3]).encode(y=_score(alt, info, "baseline"))
 
 
 def _trials(alt: Any, info: SearchInfo, name: str) -> Iterator[Any]:
     """Yield the best score so far, the trials, the rings of the registered ones, and crosses without a score."""
-    base = alt.Chart(alt.InlineData(values=packed(info.trials)))
+    base = alt.Chart(alt.NamedData("trials"))
     shown = unpacked(base, info.addresses).encode(
         x=_x(alt, info, "trial"), tooltip=trial_tooltip(alt, info.addresses, info.metric)
     )
@@ -136,10 +134,9 @@ def _trials(alt: Any, info: SearchInfo, name: str) -> Iterator[Any]:
 
 def _paths(alt: Any, info: SearchInfo) -> Iterator[Any]:
     """Yield for each registered schedule the line from search to confirmation to test, with intervals."""
-    rows = [row for path in info.paths for row in _path_rows(info, path)]
-    if not rows:
+    if not info.paths:
         return
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    base = alt.Chart(alt.NamedData("paths")).encode(
         x=_x(alt, info, "at"),
         color=_color(alt, info, "scheme"),
         tooltip=["scheme:N", "stage:N", alt.Tooltip("shown:N", title=info.metric)],
@@ -157,9 +154,19 @@ def _paths(alt: Any, info: SearchInfo) -> Iterator[Any]:
         .mark_point(filled=True, size=80, opacity=1)
         .encode(
             y=_score(alt, info, "mean"),
-            shape=alt.Shape("scheme:N", scale=looks, legend=alt.Legend(title=None, symbolOpacity=1)),
+            shape=alt.Shape("scheme:N", scale=looks, legend=_legend(alt)),
         )
     )
+
+
+def _data(info: SearchInfo) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of the chart's data by name."""
+    data = {"trials": packed(info.trials), "paths": [row for path in info.paths for row in _path_rows(info, path)]}
+    if info.baseline is None:
+        return data
+    noise = {key: round(end, 4) for key, end in (("low", info.low), ("high", info.high)) if end is not None}
+    ends = {"from": -0.5, "to": _n_numbers(info) - 0.5}
+    return data | {"baseline": [{**ends, "baseline": round(info.baseline, 4), **noise}]}
 
 
 def _path_rows(info: SearchInfo, path: ScorePath) -> Iterator[dict[str, Any]]:
@@ -212,5 +219,9 @@ def _score(alt: Any, info: SearchInfo, field: str) -> Any:
 
 def _color(alt: Any, info: SearchInfo, field: str) -> Any:
     schemes = [path.scheme for path in info.paths] or sorted({trial.name for trial in info.trials if trial.name})
-    legend = alt.Legend(title=None, symbolOpacity=1)
+    legend = _legend(alt)
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=schemes, range=colors(schemes)), legend=legend)
+
+
+def _legend(alt: Any) -> Any:
+    return alt.Legend(title=None, symbolOpacity=1)

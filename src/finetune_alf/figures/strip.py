@@ -41,7 +41,7 @@ def schedule_strip(cells: Sequence[StripCell], name: str = "strip") -> Picture:
     addresses = sorted({cell.address for cell in cells}, key=address_order)
     schedules = list(dict.fromkeys(cell.schedule for cell in cells))
     rates, width = [cell.rate for cell in cells], f"bandwidth('{name}_x')"
-    base = alt.Chart(alt.InlineData(values=[_row(cell) for cell in cells])).encode(
+    base = alt.Chart(alt.NamedData("cells")).encode(
         x=alt.X("address:N", sort=addresses, title="address, from the input up", axis=address_axis(alt, width)),
         y=alt.Y("schedule:N", sort=schedules, title=None),
         tooltip=[
@@ -57,7 +57,7 @@ def schedule_strip(cells: Sequence[StripCell], name: str = "strip") -> Picture:
         base.transform_filter("datum.does == 'barely moves'").mark_rect(color=_stripes()),
         base.mark_text(fontSize=text_size, fontWeight=600).encode(text="shown:N", color=text_on(alt, rates)),
     ).properties(name=name, width=560, height=34 * len(schedules))
-    return Picture.of(chart, strip_in_words(cells))
+    return Picture.of(chart, strip_in_words(cells), {"cells": [_row(cell) for cell in cells]})
 
 
 def strip_in_words(cells: Sequence[StripCell]) -> str:

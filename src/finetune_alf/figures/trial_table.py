@@ -11,7 +11,7 @@ from finetune_alf.rates import rate_text
 
 PICKED = "indexof(pick.trial || [], datum.trial) >= 0"
 NONE_PICKED = "length(pick.trial || []) == 0"
-"""Expressions on the parameter `pick`, whose value is `{"trial": [numbers]}`. A page may set it elsewhere."""
+"""Expressions on the parameter `pick`, whose value is `{"trial": [numbers]}`, of this or another picture."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def packed(trials: Iterable[TrialRow]) -> list[dict[str, Any]]:
 
 
 def unpacked(chart: Any, addresses: Sequence[str]) -> Any:
-    """Return a chart of packed rows with the rate at each address as a text, in the fields r0, r1 and so on."""
+    """Return a chart of packed rows with the rate at each address as a text, in fields r0, r1 and so on."""
     fields = {f"r{index}": f"split(datum.rates, ' ')[{index}]" for index in range(len(addresses))}
     return chart.transform_calculate(**fields)
 

@@ -25,7 +25,7 @@ def trials_chart(trials: Sequence[TrialRow], addresses: Sequence[str], metric: s
     order = alt.param(name="order", value=ORDERS[0], bind=alt.binding_select(options=list(ORDERS), name="order by "))
     label = "datum.trial + ' · ' + (isValid(datum.score) ? format(datum.score, '.3f') : datum.state)"
     base = (
-        alt.Chart(alt.InlineData(values=packed(trials)))
+        alt.Chart(alt.NamedData("trials"))
         .transform_calculate(
             rate_list="split(datum.rates, ' ')",
             address_list=str(list(addresses)),
@@ -55,7 +55,7 @@ def trials_chart(trials: Sequence[TrialRow], addresses: Sequence[str], metric: s
     chosen = base.transform_filter(PICKED).mark_rect(filled=False, stroke="#ffffff", strokeWidth=2)
     chart = alt.layer(cells.add_params(pick(alt)).properties(name=f"{name}_cells"), chosen)
     chart = chart.add_params(order).properties(name=name, width=560, height=_height(len(trials)))
-    return Picture.of(chart, trials_in_words(trials, addresses, metric))
+    return Picture.of(chart, trials_in_words(trials, addresses, metric), {"trials": packed(trials)})
 
 
 def trials_in_words(trials: Sequence[TrialRow], addresses: Sequence[str], metric: str) -> str:
