@@ -29,14 +29,20 @@ def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, na
     import altair as alt
 
     names = [curve.name for curve in curves if curve.name]
+    n_epochs = max((len(_values(curve, measure)) for curve in curves), default=1)
+    low, high = _ends(curves, measure)
     base = (
         alt.Chart(alt.NamedData("curves"))
         .transform_calculate(epoch="sequence(1, length(datum.values) + 1)")
         .transform_flatten(["values", "epoch"], as_=["value", "epoch"])
         .transform_calculate(label="isValid(datum.name) ? datum.name : 'trial ' + datum.trial")
         .encode(
-            x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", grid=False), scale=alt.Scale(nice=False)),
-            y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
+            x=alt.X(
+                "epoch:Q",
+                axis=alt.Axis(tickMinStep=1, format="d", grid=False),
+                scale=alt.Scale(domain=[1, max(2, n_epochs)], nice=False),
+            ),
+            y=alt.Y("value:Q", title=title, scale=alt.Scale(domain=[low, high], zero=False)),
             tooltip=["label:N", "trial:O", "epoch:O", alt.Tooltip("value:Q", title=title, format=".3f")],
         )
     )
@@ -50,7 +56,9 @@ def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, na
         registered.mark_point(filled=True, size=45, opacity=1).encode(
             color=alt.Color("name:N", scale=look, legend=legend), shape=alt.Shape("name:N", scale=shape, legend=legend)
         ),
-        picked.mark_line(strokeWidth=1.5, strokeDash=[4, 2], color=PICKED_COLOR, point={"color": PICKED_COLOR}),
+        picked.mark_line(
+            strokeWidth=1.5, strokeDash=[4, 2], color=PICKED_COLOR, clip=True, point={"color": PICKED_COLOR}
+        ),
         picked.transform_filter("datum.epoch == length(datum.values)")
         .mark_text(align="right", dy=-8, fontSize=11)
         .encode(text="label:N"),
@@ -73,6 +81,18 @@ def curves_in_words(curves: Sequence[TrialCurve], measure: Measure, title: str) 
         if curve.name
     )
     return f"{title} by epoch. {shown}".rstrip()
+
+
+def _ends(curves: Sequence[TrialCurve], measure: Measure) -> tuple[float, float]:
+    """Return the ends of the axis: all values of the registered trials, and 99.5 % of the others'."""
+    values = sorted(value for curve in curves for value in _values(curve, measure) if value is not None)
+    named = [value for curve in curves if curve.name for value in _values(curve, measure) if value is not None]
+    if not values:
+        return 0.0, 1.0
+    cut = len(values) // 200
+    low, high = min(values[cut], *named, values[-1]), max(values[-1 - cut], *named, values[0])
+    margin = 0.05 * (high - low) or 0.01
+    return round(low - margin, 3), round(high + margin, 3)
 
 
 def _row(curve: TrialCurve, measure: Measure) -> dict[str, Any]:

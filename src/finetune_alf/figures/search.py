@@ -214,7 +214,18 @@ def _x(alt: Any, info: SearchInfo, field: str) -> Any:
 
 
 def _score(alt: Any, info: SearchInfo, field: str) -> Any:
-    return alt.Y(f"{field}:Q", title=info.metric, scale=alt.Scale(zero=False), axis=alt.Axis(format=".2f"))
+    scale = alt.Scale(domain=list(_ends(info)), zero=False)
+    return alt.Y(f"{field}:Q", title=info.metric, scale=scale, axis=alt.Axis(format=".2f"))
+
+
+def _ends(info: SearchInfo) -> tuple[float, float]:
+    """Return the ends of the axis of scores, so that all of them and all intervals are inside."""
+    scores = [trial.score for trial in info.trials] + [info.baseline, info.low, info.high]
+    for path in info.paths:
+        scores += [path.search, *(end for each in (path.confirmed, path.test) if each for end in (each.low, each.high))]
+    there = [score for score in scores if score is not None] or [0.0, 1.0]
+    margin = 0.06 * (max(there) - min(there)) or 0.01
+    return round(min(there) - 1.5 * margin, 3), round(max(there) + margin, 3)  # room for the crosses at the bottom
 
 
 def _color(alt: Any, info: SearchInfo, field: str) -> Any:

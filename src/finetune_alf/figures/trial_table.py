@@ -31,8 +31,12 @@ def packed(trials: Iterable[TrialRow]) -> list[dict[str, Any]]:
 
 
 def unpacked(chart: Any, addresses: Sequence[str]) -> Any:
-    """Return a chart of packed rows with the rate at each address as a text, in fields r0, r1 and so on."""
+    """Return a chart of packed rows with the rate at each address as a text, in fields r0, r1 and so on.
+
+    What rows leave out is in the fields `registered` and `ended`.
+    """
     fields = {f"r{index}": f"split(datum.rates, ' ')[{index}]" for index in range(len(addresses))}
+    fields |= {"registered": "datum.name || 'no'", "ended": "datum.state || 'complete'"}
     return chart.transform_calculate(**fields)
 
 
@@ -40,9 +44,9 @@ def trial_tooltip(alt: Any, addresses: Sequence[str], metric: str) -> list[Any]:
     """Return what hovering over an unpacked trial shows: number, score, state and all rates; `alt` is altair."""
     return [
         alt.Tooltip("trial:O"),
-        alt.Tooltip("name:N", title="registered as"),
+        alt.Tooltip("registered:N"),
         alt.Tooltip("score:Q", title=metric, format=".3f"),
-        alt.Tooltip("state:N"),
+        alt.Tooltip("ended:N", title="state"),
         *(alt.Tooltip(f"r{index}:N", title=address) for index, address in enumerate(addresses)),
     ]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from finetune_alf.figures.picture import Picture
 from finetune_alf.figures.rate_scale import address_axis, rate_color
-from finetune_alf.figures.trial_table import PICKED, TrialRow, packed, pick
+from finetune_alf.figures.trial_table import NONE_PICKED, PICKED, TrialRow, packed, pick
 from finetune_alf.rates import rate_text
 
 ORDERS = ("score", "number")
@@ -29,6 +29,7 @@ def trials_chart(trials: Sequence[TrialRow], addresses: Sequence[str], metric: s
         .transform_calculate(
             rate_list="split(datum.rates, ' ')",
             address_list=str(list(addresses)),
+            registered="datum.name || 'no'",
             label=f"{label} + (isValid(datum.name) ? ' · ' + datum.name : '')",
             place="order == 'number' ? datum.trial : isValid(datum.score) ? -datum.score : 1e9 + datum.trial",
         )
@@ -44,17 +45,18 @@ def trials_chart(trials: Sequence[TrialRow], addresses: Sequence[str], metric: s
             y=alt.Y("label:N", sort=alt.EncodingSortField("place", op="min"), title=None, axis=_rows(alt, len(trials))),
             tooltip=[
                 alt.Tooltip("trial:O"),
-                alt.Tooltip("name:N", title="registered as"),
+                alt.Tooltip("registered:N"),
                 alt.Tooltip("score:Q", title=metric, format=".3f"),
                 alt.Tooltip("address:N"),
                 alt.Tooltip("shown:N", title="rate"),
             ],
         )
     )
-    cells = base.mark_rect(cursor="pointer").encode(color=rate_color(alt, [r for t in trials for r in t.rates]))
-    chosen = base.transform_filter(PICKED).mark_rect(filled=False, stroke="#ffffff", strokeWidth=2)
-    chart = alt.layer(cells.add_params(pick(alt)).properties(name=f"{name}_cells"), chosen)
-    chart = chart.add_params(order).properties(name=name, width=560, height=_height(len(trials)))
+    cells = base.mark_rect(cursor="pointer").encode(
+        color=rate_color(alt, [rate for trial in trials for rate in trial.rates]),
+        opacity=alt.condition(f"{NONE_PICKED} || {PICKED}", alt.value(1), alt.value(0.3)),
+    )
+    chart = cells.add_params(order, pick(alt)).properties(name=name, width=560, height=_height(len(trials)))
     return Picture.of(chart, trials_in_words(trials, addresses, metric), {"trials": packed(trials)})
 
 
