@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune_alf.figures.style import styled_figure
+
 from finetune_alf.rates import Movement, addresses
 from finetune_alf.recipe import movements
 from finetune_alf.report.numbers import rate as written

@@ -16,7 +16,7 @@ from finetune_alf.cli.entry import group
 from finetune_alf.cli.extras import MODULES_OF_PIPELINE, missing_extra
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "mlflow", "transformers", "datasets", "optuna", "sklearn", "scipy", "matplotlib", "pyarrow", "numpy")
+HEAVY = ("torch", "mlflow", "transformers", "datasets", "optuna", "sklearn", "scipy", "altair", "pyarrow", "numpy")
 STILL_HEAVY_FOR_HELP = (*HEAVY, "pydantic", "ruamel.yaml", "tqdm")
 
 

@@ -175,9 +175,9 @@ def test_the_guide_runs_as_it_is_printed(done, encoder, tmp_path, monkeypatch, c
 
 def test_figures_show_in_a_cell_and_are_saved(done, tmp_path):
     for picture in (done.plot_rates(), done.plot_history(), done.plot_importance(), done.plot_curves()):
-        assert picture._repr_png_().startswith(PNG)
+        assert picture._repr_mimebundle_()["image/png"].startswith(PNG)
     picture.save(tmp_path / "curves.png")
-    assert (tmp_path / "curves.png").read_bytes() == picture.png
+    assert (tmp_path / "curves.png").read_bytes() == picture.png()
     assert "8 of 8" in done._repr_html_()
 
 

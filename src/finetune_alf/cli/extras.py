@@ -4,9 +4,9 @@ from finetune_alf.errors import InputError
 
 MODULES_OF_PIPELINE = frozenset(
     {
+        "altair",
         "datasets",
         "dvc",
-        "matplotlib",
         "mlflow",
         "optuna",
         "pandas",
@@ -17,6 +17,7 @@ MODULES_OF_PIPELINE = frozenset(
         "torch",
         "tqdm",
         "transformers",
+        "vl_convert",
     }
 )
 """Names as they are imported: scikit-learn is `sklearn`."""

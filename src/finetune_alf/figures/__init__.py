@@ -1,7 +1,8 @@
-"""Figures, drawn with matplotlib: a plain record in, the bytes of a PNG out.
+"""Figures, drawn with Vega-Altair: a plain record in, a `Picture` out.
 
 Each figure takes two steps, as in Optuna: `<figure>_info` computes what is shown, and the figure's own function draws
-it. Equal records give equal bytes. Matplotlib is imported when the first figure is drawn. No file is read or written.
+it. `lines`, `intervals`, `dots`, `bars` and `scatter` are kinds of charts that experiments share. Equal records give
+equal pictures. Altair is imported when the first figure is drawn. No file is read or written.
 """
 
 from finetune_alf.figures.curves import learning_curves

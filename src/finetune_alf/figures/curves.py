@@ -1,10 +1,12 @@
 """Learning curves: training loss, validation loss and validation score by epoch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.style import StyledFigure, color, marker, styled_figure
+from finetune_alf.figures.line_points import LinePoint, LinesLook
+from finetune_alf.figures.lines import lines
+from finetune_alf.figures.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -38,33 +40,25 @@ def curves_info(fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[st
 
 
 def learning_curves(
-    fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[str], metric: str = "accuracy"
-) -> bytes:
-    """Draw training and validation loss (left) and the validation score (right) of each fit."""
-    info = curves_info(fits, labels)
-    with styled_figure(9.0, 3.6, n_axes=2) as drawing:
-        for index, curve in enumerate(info):
-            _draw(drawing, index, curve)
-        loss, score = drawing.axes
-        loss.set(xlabel="epoch", ylabel="loss", title="training (solid), validation (dashed)")
-        score.set(xlabel="epoch", ylabel=f"validation {metric.replace('_', ' ')}", title="on the validation split")
-        for axes in drawing.axes:
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        drawing.figure.legend(*score.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-        return drawing.png()
+    fits: Sequence[Sequence[Mapping[str, Any]]], labels: Sequence[str], metric: str = "accuracy", name: str = "curves"
+) -> Picture:
+    """Draw training and validation loss, and the validation score of each fit; `name` is that of the view."""
+    score = f"validation {metric.replace('_', ' ')}"
+    points = [point for curve in curves_info(fits, labels) for point in _points(curve, score)]
+    look = LinesLook(x="epoch", y="value", shares_y=False, height=210)
+    return lines(points, look, name, f"Loss and {score} by epoch.")
 
 
-def _draw(drawing: StyledFigure, index: int, curve: Curve) -> None:
-    loss, score = drawing.axes
-    style = {"color": color(index), "marker": marker(index), "markersize": 4}
-    loss.plot(curve.epochs, _none_to_nan(curve.train_loss), **style)
-    loss.plot(curve.epochs, _none_to_nan(curve.validation_loss), **style, linestyle="--")
-    score.plot(curve.epochs, _none_to_nan(curve.validation_score), **style, label=curve.label)
+def _points(curve: Curve, score: str) -> Iterator[LinePoint]:
+    columns = (
+        ("loss", "training", curve.train_loss),
+        ("loss", "validation", curve.validation_loss),
+        (score, "validation", curve.validation_score),
+    )
+    for panel, stroke, values in columns:
+        for epoch, value in zip(curve.epochs, values, strict=True):
+            yield LinePoint(curve.label, epoch, value, panel=panel, stroke=stroke)
 
 
 def _has_score(epoch: Mapping[str, Any]) -> bool:
     return epoch.get("validation_score") is not None
-
-
-def _none_to_nan(values: tuple[float | None, ...]) -> list[float]:
-    return [float("nan") if value is None else value for value in values]

@@ -1,9 +1,15 @@
 """Optimisation history: the score of each trial, and the best score so far."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from finetune_alf.figures.style import GREY, color, styled_figure
+from finetune_alf.figures.layout import WIDTH, table
+from finetune_alf.figures.palette import GREY, ORANGE, PINK
+from finetune_alf.figures.picture import Picture
+
+KINDS = {"trial": (GREY, "circle"), "best so far": (ORANGE, "stroke"), "no score": (PINK, "cross")}
+"""Colour and shape of what the history shows; without a score are failed and pruned trials."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +32,54 @@ def history_info(scores: Mapping[int, float | None]) -> HistoryInfo:
     return HistoryInfo(tuple(scored), tuple(scored.values()), tuple(best), unscored)
 
 
-def optimisation_history(scores: Mapping[int, float | None], metric: str = "score") -> bytes:
-    """Draw score over trial number and the best score so far; crosses at the bottom are trials without a score."""
-    info = history_info(scores)
-    with styled_figure(6.5, 3.4) as drawing:
-        axes = drawing.axes[0]
-        axes.plot(info.numbers, info.scores, linestyle="none", marker="o", markersize=4, color=GREY, label="trial")
-        axes.step(info.numbers, info.best, where="post", color=color(1), linewidth=2, label="best so far")
-        if info.unscored:
-            bottom = [0.03] * len(info.unscored)
-            marks = {"linestyle": "none", "marker": "x", "color": "black", "transform": axes.get_xaxis_transform()}
-            axes.plot(info.unscored, bottom, **marks, label="no score (failed or pruned)")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set(xlabel="trial number", ylabel=f"validation {metric.replace('_', ' ')}")
-        drawing.figure.legend(loc="outside upper center", ncols=3)
-        return drawing.png()
+def optimisation_history(scores: Mapping[int, float | None], metric: str = "score", name: str = "history") -> Picture:
+    """Draw score over trial number and the best score so far; crosses at the bottom are trials without a score.
+
+    `name` is that of the view.
+    """
+    import altair as alt
+
+    info, title = history_info(scores), f"validation {metric.replace('_', ' ')}"
+    kinds = alt.Scale(domain=list(KINDS), range=[color for color, _ in KINDS.values()])
+    marks = alt.Scale(domain=list(KINDS), range=[mark for _, mark in KINDS.values()])
+    legend = alt.Legend(title=None, columns=len(KINDS), symbolSize=80, symbolOpacity=1)
+    axis = alt.Axis(tickMinStep=1, grid=False)
+    base = alt.Chart().encode(
+        x=alt.X("trial:Q", title="trial number", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=8)),
+        color=alt.Color("kind:N", scale=kinds, legend=legend),
+        tooltip=["trial:Q", "kind:N", *(alt.Tooltip(f"{key}:Q", title=key, format=".3f") for key in ("score", "best"))],
+    )
+    shape = alt.Shape("kind:N", scale=marks, legend=legend)
+    score = alt.Y("score:Q", title=title, scale=alt.Scale(zero=False))
+    chart = alt.layer(
+        base.transform_filter("datum.kind == 'best so far'")
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(y=alt.Y("best:Q", title=title, scale=alt.Scale(zero=False))),
+        base.transform_filter("datum.kind == 'trial'").mark_point(filled=True, size=45).encode(y=score, shape=shape),
+        base.transform_filter("datum.kind == 'no score'")
+        .mark_point(filled=True, size=55, yOffset=-7)
+        .encode(y=alt.value("height"), shape=shape),
+        data=table(alt, _rows(info)),
+    ).properties(name=name, width=WIDTH, height=230)
+    return Picture.of(chart, history_in_words(info, title))
+
+
+def history_in_words(info: HistoryInfo, title: str) -> str:
+    """Return the best score, its trial, the range of scores, and how many trials have none."""
+    without = f" {len(info.unscored)} without a score (failed or pruned)." if info.unscored else ""
+    if not info.scores:
+        return f"No trial has a score.{without}"
+    best = max(info.scores)
+    first = info.numbers[info.scores.index(best)]
+    return (
+        f"Score of {len(info.scores)} trials in the order of the search: {title} from {min(info.scores):.3f} to "
+        f"{best:.3f}, first reached by trial {first}.{without}"
+    )
+
+
+def _rows(info: HistoryInfo) -> Iterator[dict[str, Any]]:
+    for number, score, best in zip(info.numbers, info.scores, info.best, strict=True):
+        yield {"kind": "trial", "trial": number, "score": score, "best": best}
+        yield {"kind": "best so far", "trial": number, "best": best}
+    for number in info.unscored:
+        yield {"kind": "no score", "trial": number}

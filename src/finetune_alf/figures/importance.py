@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from finetune_alf.figures.style import GREY, color, styled_figure
+from finetune_alf.figures.bars import Bar, BarsLook, bars
+from finetune_alf.figures.layout import WIDTH, table
+from finetune_alf.figures.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -37,36 +39,33 @@ def importance_info(record: Mapping[str, Mapping[str, Mapping[str, float]]]) -> 
     return ImportanceInfo(addresses, tuple(bars))
 
 
-def importance_bars(record: Mapping[str, Mapping[str, Mapping[str, float]]]) -> bytes:
+def importance_bars(record: Mapping[str, Mapping[str, Mapping[str, float]]], name: str = "importance") -> Picture:
     """Draw the importance of each address's rate, one bar for each evaluator, with its range over subsamples.
 
     A mark shows the 95th percentile with shuffled scores. The figure of an empty record says that there is nothing.
+    `name` is that of the view.
     """
     info = importance_info(record)
-    with styled_figure(max(6.0, 1.1 + 0.75 * len(info.addresses)), 3.6) as drawing:
-        axes = drawing.axes[0]
-        if not info.bars:
-            axes.set_axis_off()
-            axes.text(0.5, 0.5, "no importance was estimated", ha="center", transform=axes.transAxes)
-            return drawing.png()
-        width = 0.8 / len(info.bars)
-        for index, bars in enumerate(info.bars):
-            middles = [at - 0.4 + width * (index + 0.5) for at in range(len(info.addresses))]
-            axes.bar(middles, bars.means, width * 0.92, color=color(index), label=bars.evaluator)
-            axes.errorbar(middles, bars.means, _error_bars(bars), fmt="none", ecolor="black", elinewidth=1, capsize=2)
-            axes.plot(middles, bars.shuffled, "_", color="white", markersize=11, markeredgewidth=4)  # seen on bars too
-            axes.plot(middles, bars.shuffled, "_", color=GREY, markersize=9, markeredgewidth=2)
-        axes.set_xticks(range(len(info.addresses)), info.addresses, rotation=30, ha="right", rotation_mode="anchor")
-        axes.set_ylim(bottom=0)
-        axes.grid(axis="x", visible=False)
-        axes.set(xlabel="address, from the input up", ylabel="share of importance")
-        title = "bars: mean; lines: 95 % of the subsamples; grey: 95th percentile with shuffled scores"
-        drawing.figure.legend(loc="outside upper center", ncols=4, title=title)
-        return drawing.png()
+    if not info.bars:
+        return _nothing(name)
+    rows = [
+        Bar(address, own.evaluator, *values)
+        for own in info.bars
+        for address, *values in zip(info.addresses, own.means, own.lows, own.highs, own.shuffled, strict=True)
+    ]
+    look = BarsLook(
+        x="share of importance",
+        note="line: 95 % of the subsamples; grey: 95th percentile with shuffled scores",
+        labels=tuple(reversed(info.addresses)),
+        mark="95th percentile with shuffled scores",
+    )
+    return bars(rows, look, name, "Share of each address's rate in the importance for the score, by evaluator.")
 
 
-def _error_bars(bars: Bars) -> list[list[float]]:
-    """Return the lengths of the error bars; none is negative, though a mean may be outside its range."""
-    below = [max(0.0, mean - low) for mean, low in zip(bars.means, bars.lows, strict=True)]
-    above = [max(0.0, high - mean) for mean, high in zip(bars.means, bars.highs, strict=True)]
-    return [below, above]
+def _nothing(name: str) -> Picture:
+    import altair as alt
+
+    words = "no importance was estimated"
+    data = table(alt, [{"text": words}])
+    chart = alt.Chart(data, name=name, width=WIDTH, height=90).mark_text(fontSize=13).encode(text="text:N")
+    return Picture.of(chart, f"{words.capitalize()}.")

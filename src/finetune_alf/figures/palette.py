@@ -14,6 +14,10 @@ BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, GREY = (
 """Distinct for colour-blind readers: Okabe and Ito 2008, "Color Universal Design"; their black is grey here, so that a
 dark page shows it."""
 
+_STAR = "M0,-1L0.25,-0.34L0.95,-0.31L0.4,0.13L0.59,0.81L0,0.42L-0.59,0.81L-0.4,0.13L-0.95,-0.31L-0.25,-0.34Z"
+_HEXAGON = "M-1,0L-0.5,-0.87L0.5,-0.87L1,0L0.5,0.87L-0.5,0.87Z"
+_X = "M-1,-0.5L-0.5,-1L0,-0.5L0.5,-1L1,-0.5L0.5,0L1,0.5L0.5,1L0,0.5L-0.5,1L-1,0.5L-0.5,0Z"
+
 SCHEMES = {
     "baseline": (GREY, "circle"),
     "alf-1": (BLUE, "square"),
@@ -23,12 +27,13 @@ SCHEMES = {
     "decayed": (YELLOW, "triangle-down"),
     "feature_extraction": (SKY, "triangle-right"),
     "probe": ("#8C6D31", "triangle-left"),
-    "tfidf": ("#B8860B", "stroke"),
-    "lora": ("#6A51A3", "wedge"),
-    "houlsby": ("#9E3D64", "arrow"),
+    "tfidf": ("#B8860B", _X),
+    "lora": ("#6A51A3", _HEXAGON),
+    "houlsby": ("#9E3D64", _STAR),
     "contrastive": ("#1B6B5F", "diamond"),
+    "published": (GREY, _X),
 }
-"""Colour and Vega shape of each scheme of the package."""
+"""Colour and shape of each scheme of the package, and of published numbers: a shape of Vega's, or an SVG path."""
 
 _OTHERS = (
     (BLUE, "circle"),
@@ -53,7 +58,13 @@ def shapes(names: Iterable[str]) -> list[str]:
 
 def _looks(names: Iterable[str]) -> list[tuple[str, str]]:
     listed = list(names)
-    taken = {SCHEMES[name] for name in listed if name in SCHEMES}
-    free = [look for look in _OTHERS if look[0] not in {color for color, _ in taken}] or list(_OTHERS)
+    taken = {part for name in listed for part in SCHEMES.get(_scheme(name), ())}
+    free = sorted(_OTHERS, key=lambda look: sum(part in taken for part in look))  # those without a common part first
+    free = [look for look in free if look[0] not in taken] or free
     rest = (free[index % len(free)] for index in range(len(listed)))
-    return [SCHEMES[name] if name in SCHEMES else next(rest) for name in listed]
+    return [SCHEMES.get(_scheme(name)) or next(rest) for name in listed]
+
+
+def _scheme(name: str) -> str:
+    """Return the scheme in a name such as `alf-1 (trial 7)`."""
+    return name.partition(" (")[0]

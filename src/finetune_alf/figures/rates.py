@@ -1,11 +1,14 @@
 """The learning rate at each address, for several schedules; frozen addresses are in a band of their own."""
 
+import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.style import GREY, color, marker, styled_figure
+from finetune_alf.figures.layout import WIDTH, color, shape, table
+from finetune_alf.figures.palette import GREY
+from finetune_alf.figures.picture import Picture
 from finetune_alf.rates import EMBEDDINGS, HEAD, Address
 
 Schedules = Mapping[str, Mapping[str, float] | Mapping[Address, float]]
@@ -13,11 +16,14 @@ Schedules = Mapping[str, Mapping[str, float] | Mapping[Address, float]]
 
 
 FACES: Mapping[str, dict[str, Any]] = {
-    "learns": {},
-    "barely moves": {"alpha": 0.35},
-    "frozen": {"markerfacecolor": "white"},
+    "learns": {"filled": True, "size": 60, "opacity": 1},
+    "barely moves": {"filled": True, "size": 60, "opacity": 0.35},
+    "frozen": {"filled": False, "size": 55, "opacity": 1, "strokeWidth": 1.5},
 }
-"""How the markers of each kind of address look."""
+"""How the marks of each kind of address look."""
+
+DODGE = 0.14
+"""How far schedules lie beside each other, in steps between addresses."""
 
 
 @dataclass(frozen=True)
@@ -48,39 +54,69 @@ def rates_info(schedules: Schedules, barely: Mapping[str, Collection[str]] | Non
     return RatesInfo(addresses, by_schedule, 10.0 ** (math.floor(math.log10(lowest)) - 1.5), barely or {})
 
 
-def rates_by_layer(schedules: Schedules, barely: Mapping[str, Collection[str]] | None = None) -> bytes:
-    """Draw learning rate (log scale) over address.
+def rates_by_layer(
+    schedules: Schedules, barely: Mapping[str, Collection[str]] | None = None, name: str = "rates"
+) -> Picture:
+    """Draw learning rate (log scale) over address; `name` is that of the view.
 
-    Hollow markers in the grey band are frozen (rate 0), pale ones are of the addresses that `barely` move.
+    Hollow marks in the grey band are frozen (rate 0), pale ones are of the addresses that `barely` move.
     """
+    import altair as alt
+
     info = rates_info(schedules, barely)
-    with styled_figure(max(6.0, 2.4 + 0.6 * len(info.addresses)), 3.6) as drawing:
-        axes = drawing.axes[0]
-        axes.set_yscale("log")
-        axes.axhspan(info.floor / 3, info.floor * 3, color="#eeeeee", zorder=0)
-        axes.text(1.01, info.floor, "frozen\n(rate 0)", transform=axes.get_yaxis_transform(), va="center", color=GREY)
-        for index, (name, rates) in enumerate(info.rates.items()):
-            _draw(axes, info, index, name, rates)
-        axes.set_xticks(range(len(info.addresses)), info.addresses, rotation=30, ha="right", rotation_mode="anchor")
-        axes.set_ylim(bottom=info.floor / 3)
-        axes.minorticks_off()
-        axes.set_yticks([tick for tick in axes.get_yticks() if tick > info.floor * 3 and tick <= _top(info)])
-        axes.grid(axis="x", visible=False)
-        axes.set(xlabel="address, from the input up", ylabel="learning rate (log scale)")
-        drawing.figure.legend(loc="outside upper center", ncols=4)
-        return drawing.png()
+    names = list(info.rates)
+    base = alt.Chart().encode(
+        x=_x(alt, info), y=_y(alt, info), color=color(alt, "schedule", names), tooltip=_tooltip(alt)
+    )
+    marks = base.encode(shape=shape(alt, "schedule", names))
+    band = table(alt, [{"low": info.floor / 3, "high": info.floor * 3}])
+    chart = alt.layer(
+        alt.Chart(band).mark_rect(opacity=0.14, color=GREY).encode(y=_y(alt, info, "low"), y2="high:Q"),
+        base.mark_line(strokeWidth=1, opacity=0.35),
+        *(marks.transform_filter(f"datum.does == '{kind}'").mark_point(**face) for kind, face in FACES.items()),
+        data=table(alt, _rows(info)),
+    ).properties(name=name, width=WIDTH, height=250)
+    return Picture.of(chart, rates_in_words(info))
 
 
-def _draw(axes: Any, info: RatesInfo, index: int, name: str, rates: tuple[float | None, ...]) -> None:
-    shift = 0.12 * (index - (len(info.rates) - 1) / 2)  # so that equal rates do not hide each other
-    points = [(at + shift, info.height(rate), rate) for at, rate in enumerate(rates) if rate is not None]
-    axes.plot([x for x, _, _ in points], [y for _, y, _ in points], color=color(index), alpha=0.35, linewidth=1)
-    kinds = {at: _kind(info, name, at, rate) for at, rate in enumerate(rates) if rate is not None}
-    for kind, face in FACES.items():
-        shown = [(at + shift, info.height(rates[at] or 0.0)) for at, own in kinds.items() if own == kind]
-        style = {"linestyle": "none", "marker": marker(index), "color": color(index), "markersize": 6}
-        label = {"label": name} if kind == "learns" else {}
-        axes.plot([x for x, _ in shown], [y for _, y in shown], **style, **face, **label)
+def rates_in_words(info: RatesInfo) -> str:
+    """Return the rates of each schedule by address, frozen ones by name."""
+    found = []
+    for name, rates in info.rates.items():
+        own = [(address, rate) for address, rate in zip(info.addresses, rates, strict=True) if rate is not None]
+        ends = sorted({rate for _, rate in own if rate})
+        moving = " to ".join(f"{rate:.3g}" for rate in dict.fromkeys((*ends[:1], *ends[-1:]))) or "nothing learns"
+        frozen = ", ".join(address for address, rate in own if not rate)
+        found.append(f"{name}: {moving}{f'; frozen: {frozen}' if frozen else ''}.")
+    return f"Learning rates of {len(info.addresses)} addresses, lowest to highest. {' '.join(found)}"
+
+
+def _rows(info: RatesInfo) -> Iterator[dict[str, Any]]:
+    for index, (name, rates) in enumerate(info.rates.items()):
+        shift = DODGE * (index - (len(info.rates) - 1) / 2)  # so that equal rates do not hide each other
+        for at, rate in enumerate(rates):
+            if rate is not None:
+                own = {"schedule": name, "address": info.addresses[at], "rate": f"{rate:.3g}"}
+                yield {**own, "at": at + shift, "height": info.height(rate), "does": _kind(info, name, at, rate)}
+
+
+def _x(alt: Any, info: RatesInfo) -> Any:
+    n = len(info.addresses)
+    labels = f"{json.dumps(info.addresses)}[datum.value]"
+    axis = alt.Axis(values=list(range(n)), labelExpr=labels, labelAngle=-30, grid=False)
+    return alt.X("at:Q", title="address, from the input up", axis=axis, scale=alt.Scale(domain=[-0.5, n - 0.5]))
+
+
+def _y(alt: Any, info: RatesInfo, field: str = "height") -> Any:
+    decades = range(math.ceil(math.log10(info.floor * 3)), math.ceil(math.log10(_top(info))) + 1)
+    labels = f"datum.value < {info.floor * 2} ? 'frozen' : format(datum.value, '.0e')"
+    axis = alt.Axis(values=[info.floor, *(10.0**decade for decade in decades)], labelExpr=labels)
+    scale = alt.Scale(type="log", domain=[info.floor / 3, 1.6 * _top(info)], nice=False)
+    return alt.Y(f"{field}:Q", title="learning rate (log scale)", axis=axis, scale=scale)
+
+
+def _tooltip(alt: Any) -> list[Any]:
+    return ["schedule:N", "address:N", alt.Tooltip("rate:N"), alt.Tooltip("does:N", title="the address")]
 
 
 def _kind(info: RatesInfo, name: str, at: int, rate: float) -> str:
@@ -90,7 +126,7 @@ def _kind(info: RatesInfo, name: str, at: int, rate: float) -> str:
 
 
 def _top(info: RatesInfo) -> float:
-    return 10 * max(info.height(rate) for rates in info.rates.values() for rate in rates if rate is not None)
+    return max(info.height(rate) for rates in info.rates.values() for rate in rates if rate is not None)
 
 
 def _position(address: str) -> tuple[int, int]:

@@ -5,8 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from finetune_alf.figures.picture import Picture
 from finetune_alf.notebook.console import NotebookConsole
-from finetune_alf.notebook.picture import Picture
 from finetune_alf.notebook.project import in_python, new_project, open_project
 from finetune_alf.notebook.search import Search, drawn_search
 from finetune_alf.running.bench import Bench, open_bench
@@ -226,8 +226,11 @@ class Study:
 
     def plot_importance(self) -> Picture:
         """Draw the importance of each address's rate."""
+        from finetune_alf.notebook.pictures import importance_picture
+        from finetune_alf.study.documents import LayerImportance
+
         self._search.check_finished()
-        return Picture(self._project.paths.importance(self.name).with_suffix(".png").read_bytes())
+        return importance_picture(LayerImportance.read(self._project.paths.importance(self.name)))
 
     def plot_curves(self) -> Picture:
         """Draw losses and scores of the best trial and of the baseline, where that is a trial, by epoch."""

@@ -21,7 +21,7 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
     section.figure(
         f"{results.name}-importance.png",
         f"Importance of each address's rate for the score of {results.name}, by evaluator, beside shuffled scores",
-        importance_bars(shares),
+        importance_bars(shares, f"{results.name}-importance"),
     )
     for evaluator, by_address in record.evaluators.items():
         section.table(

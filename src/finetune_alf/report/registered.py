@@ -90,7 +90,7 @@ def _rates(results: StudyResults, lock: LockDocument) -> Section:
     section.figure(
         f"{results.name}-rates.png",
         f"Learning rate by address of the schedules of {results.name}; hollow marks are frozen, pale ones barely move",
-        rates_by_layer(rates, barely),
+        rates_by_layer(rates, barely, f"{results.name}-rates"),
     )
     return section
 
@@ -108,5 +108,6 @@ def _curves(results: StudyResults, lock: LockDocument) -> Section:
         caption = (
             f"Learning curves of the registered trials of {results.name}: losses and validation {measure} by epoch"
         )
-        section.figure(f"{results.name}-curves.png", caption, learning_curves(fits, labels, measure))
+        name = f"{results.name}-curves"
+        section.figure(f"{name}.png", caption, learning_curves(fits, labels, measure, name))
     return section

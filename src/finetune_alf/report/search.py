@@ -41,7 +41,7 @@ def history_section(results: StudyResults, search: Searched) -> Section:
     section.figure(
         f"{results.name}-history.png",
         f"Optimisation history of {results.name}: validation {metric} by trial, and the best so far",
-        optimisation_history(scores, metric),
+        optimisation_history(scores, metric, f"{results.name}-history"),
     )
     best = search.best
     if best is None or best.score is None:

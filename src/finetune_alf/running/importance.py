@@ -1,7 +1,7 @@
 """Stage `importance`: how much each address's rate matters for the score."""
 
 from finetune_alf.figures import importance_bars
-from finetune_alf.files import write_bytes, write_json
+from finetune_alf.files import write_json
 from finetune_alf.running.context import Context
 from finetune_alf.running.dvc_files import importance_rows
 from finetune_alf.study.documents import LayerImportance, first_address
@@ -34,7 +34,8 @@ def importance(ctx: Context, name: str) -> None:
             on_resample=bar.advance,
         )
         path = ctx.paths.importance(name)
-        write_bytes(path.with_suffix(".png"), importance_bars(document.as_json()["evaluators"]))
+        picture = importance_bars(document.as_json()["evaluators"], f"{name}-importance")
+        picture.save(path.with_suffix(".png"))
         write_json(ctx.paths.plot("importance", name), list(importance_rows(document)))
         document.write(path)
     ctx.console.log(f"{name}: {_in_short(document)}")

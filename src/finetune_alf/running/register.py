@@ -155,4 +155,4 @@ def _attach_curves(runs: Runs, key: str, trials: Sequence[TrialRecord], measure:
         if run_id and trial.result:
             epochs = [record.model_dump() for record in trial.result.epochs]
             curves = learning_curves([epochs], [f"trial {trial.number}"], measure)
-            runs.tracker.log_artifact(run_id, "curves.png", curves)
+            runs.tracker.log_artifact(run_id, "curves.png", curves.png())

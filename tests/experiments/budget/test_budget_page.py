@@ -18,7 +18,7 @@ def test_the_page_of_a_budget_is_the_one_that_was_looked_at(tmp_path):
     part = part_of(tmp_path, lines(gain=0.1))
     text = "\n".join(part.in_short) + "\n\n" + part.section.markdown
     assert text == golden(Path(__file__).with_name("budget_page.md"), text)
-    assert all(png.startswith(b"\x89PNG") for png in part.section.pictures.values())
+    assert all(png.startswith(b"\x89PNG") for png in part.section.files().values())
     assert len(part.section.pictures) == 5
 
 

@@ -90,7 +90,7 @@ def test_without_a_grid_there_is_no_part(tmp_path):
 
 def test_the_same_document_gives_the_same_picture_and_another_document_another():
     document = grid_document("bert", grid_spec(), n_wrong)
-    png = decay_plot(document)
-    assert png.startswith(b"\x89PNG")
-    assert png == decay_plot(document)
-    assert png != decay_plot(grid_document("bert", grid_spec(), lambda rate, factor, index: 10))
+    picture = decay_plot(document)
+    assert picture.png().startswith(b"\x89PNG")
+    assert picture == decay_plot(document)
+    assert picture != decay_plot(grid_document("bert", grid_spec(), lambda rate, factor, index: 10))

@@ -99,7 +99,9 @@ def test_without_an_experiment_there_is_no_part(tmp_path):
 
 def test_the_same_document_gives_the_same_picture_and_another_document_another():
     document = forgetting_document("bert", forgetting_spec(), errors)
-    png = forgetting_plot(document)
-    assert png.startswith(b"\x89PNG")
-    assert png == forgetting_plot(document)
-    assert png != forgetting_plot(forgetting_document("bert", forgetting_spec(), lambda rate, index: (0.4, 0.3, 0.2)))
+    picture = forgetting_plot(document)
+    assert picture.png().startswith(b"\x89PNG")
+    assert picture == forgetting_plot(document)
+    assert picture != forgetting_plot(
+        forgetting_document("bert", forgetting_spec(), lambda rate, index: (0.4, 0.3, 0.2))
+    )

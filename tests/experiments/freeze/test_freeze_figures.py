@@ -1,4 +1,4 @@
-"""The figures of a sweep: levels in order, on an axis that all lines share; equal records give equal PNGs."""
+"""The figures of a sweep: levels in order, on an axis that all lines share; equal records give equal pictures."""
 
 import pytest
 from planted_sweeps import seeds_estimate
@@ -30,7 +30,7 @@ def test_levels_go_from_the_least_frozen_up_and_an_axis_has_those_of_all_its_lin
     assert (cola.levels, cola.lines[0][1][0]) == (("none", "6"), None)
 
 
-def test_equal_records_give_equal_pngs():
+def test_equal_records_give_equal_pictures():
     assert scores_by_level(SAMPLES) == scores_by_level(SAMPLES)
 
 
@@ -41,8 +41,7 @@ def test_equal_records_give_equal_pngs():
         lambda: score_against_seconds(POINTS, {"sst2": ("none", "6"), "cola": ()}),
         lambda: scores_by_level({}),
     ],
-    ids=["a panel a row", "a sample without points", "nothing"],
+    ids=["two panels", "a sample without points", "nothing"],
 )
-def test_all_records_can_be_drawn(draw, monkeypatch):
-    monkeypatch.setattr("finetune_alf.experiments.freeze.figure.N_COLUMNS", 1)
-    assert draw().startswith(b"\x89PNG")
+def test_all_records_can_be_drawn(draw):
+    assert draw().png().startswith(b"\x89PNG")

@@ -72,7 +72,7 @@ def test_without_an_experiment_there_is_no_part(tmp_path):
 
 
 def test_the_same_document_gives_the_same_picture_and_another_document_another(document):
-    png = labels_plot(document)
-    assert png.startswith(b"\x89PNG")
-    assert png == labels_plot(document)
-    assert png != labels_plot(labels_document("few", labels_spec(), lambda *_: 20))
+    picture = labels_plot(document)
+    assert picture.png().startswith(b"\x89PNG")
+    assert picture == labels_plot(document)
+    assert picture != labels_plot(labels_document("few", labels_spec(), lambda *_: 20))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fake_experiments import CELLS, DOCUMENTS, LINES, write_experiments
 
-from finetune_alf.experiments.multitask.figure import multitask_info, multitask_plot
+from finetune_alf.experiments.multitask.figure import epochs_plot, multitask_info, seconds_plot
 from finetune_alf.experiments.multitask.page import multitask_part
 from finetune_alf.experiments.multitask.page_alone import alone_section
 from finetune_alf.experiments.multitask.page_published import development_score
@@ -19,7 +19,9 @@ def test_the_page_is_what_the_documents_say(tmp_path):
     part = multitask_part(paths)
     page = "\n\n".join([*part.in_short, part.section.markdown])
     assert page == golden(Path(__file__).with_name("multitask_page.md"), page)
-    assert list(part.section.pictures) == ["alone-multitask.png", "shape-multitask.png", "void-multitask.png"]
+    assert list(part.section.pictures) == [
+        f"{name}-multitask{kind}.png" for name in ("alone", "shape", "void") for kind in ("", "-seconds")
+    ]
 
 
 def test_without_an_experiment_there_is_no_part(tmp_path):
@@ -48,6 +50,7 @@ def test_the_figure_has_means_over_the_seeds_up_to_the_last_epoch_of_all():
 
 
 def test_the_same_document_gives_the_same_picture():
-    png = multitask_plot(DOCUMENTS[1], LINES)
-    assert png.startswith(b"\x89PNG")
-    assert png == multitask_plot(DOCUMENTS[1], LINES)
+    for plot in (epochs_plot, seconds_plot):
+        picture = plot(DOCUMENTS[1], LINES)
+        assert picture.png().startswith(b"\x89PNG")
+        assert picture == plot(DOCUMENTS[1], LINES)

@@ -46,10 +46,10 @@ def test_the_figure_has_no_score_of_a_diverged_fit_and_no_published_accuracy_by_
 
 def test_the_same_document_gives_the_same_picture_and_another_document_another():
     small = fake_testbed("small", "accuracy", [table("sst2", 0.5, row("fixed"), row("head", None))])
-    png = schemes_plot(small)
-    assert png.startswith(b"\x89PNG")
-    assert png == schemes_plot(small)
-    assert png != schemes_plot(fake_testbed("small", "accuracy", [table("sst2", 0.5, row("head", None))]))
+    picture = schemes_plot(small)
+    assert picture.png().startswith(b"\x89PNG")
+    assert picture == schemes_plot(small)
+    assert picture != schemes_plot(fake_testbed("small", "accuracy", [table("sst2", 0.5, row("head", None))]))
 
 
 def test_published_gains_stand_beside_ours_for_each_schedule_of_the_thesis():

@@ -77,6 +77,6 @@ def test_the_figure_has_a_panel_for_each_sample_with_gaps_and_the_majority_basel
 
 
 def test_the_same_documents_give_the_same_picture():
-    png = transfer_plot(DOCUMENTS[:3], "accuracy")
-    assert png.startswith(b"\x89PNG")
-    assert png == transfer_plot(DOCUMENTS[:3], "accuracy")
+    picture = transfer_plot(DOCUMENTS[:3], "accuracy")
+    assert picture.png().startswith(b"\x89PNG")
+    assert picture == transfer_plot(DOCUMENTS[:3], "accuracy")

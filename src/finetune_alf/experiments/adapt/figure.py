@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finetune_alf.experiments.adapt.record import Losses, LossPoint
-from finetune_alf.figures.style import color, marker, styled_figure
+from finetune_alf.figures.line_points import LinePoint, LinesLook
+from finetune_alf.figures.lines import lines
+from finetune_alf.figures.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -24,20 +26,9 @@ def loss_info(points: Sequence[LossPoint], losses: Losses) -> LossInfo:
     return LossInfo(train, ((0.0, losses.before), (float(ends[-1]), losses.after)))
 
 
-def loss_plot(points: Sequence[LossPoint], losses: Losses) -> bytes:
-    """Draw the MLM loss against the steps."""
+def loss_plot(points: Sequence[LossPoint], losses: Losses, name: str = "adapt") -> Picture:
+    """Draw the MLM loss against the steps; `name` is that of the view."""
     info = loss_info(points, losses)
-    with styled_figure(6.5, 3.2) as drawing:
-        axes = drawing.axes[0]
-        axes.plot(*zip(*info.train, strict=True), color=color(0), marker=marker(0), markersize=4, label="training")
-        axes.plot(
-            *zip(*info.held_out, strict=True),
-            color=color(1),
-            marker=marker(1),
-            linestyle="--",
-            label="held-out texts",
-        )
-        axes.set_xlabel("step")
-        axes.set_ylabel("MLM loss, nats a token")
-        axes.legend()
-        return drawing.png()
+    shown = {"training": info.train, "held-out texts": info.held_out}
+    rows = [LinePoint(series, *point, stroke=series) for series, own in shown.items() for point in own]
+    return lines(rows, LinesLook(x="step", y="MLM loss, nats a token"), name, "Loss of further pre-training by step.")

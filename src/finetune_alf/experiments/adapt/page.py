@@ -98,7 +98,7 @@ def _adaptation(record: AdaptRecord) -> Section:
     section.figure(
         f"{record.name}-adapt.png",
         f"Training loss of {record.name} over the steps, and the loss on held-out texts before and after",
-        loss_plot(record.loss_curve, record.losses),
+        loss_plot(record.loss_curve, record.losses, f"{record.name}-adapt"),
     )
     return section
 

@@ -1,108 +1,99 @@
 """Figures of a budget: differences by sample, tuning curves, scores of replicates, optimism, variance components."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from math import sqrt
-from typing import Any
 
 from finetune_alf.experiments.budget.document import BudgetDocument, MeanOverReplicates
-from finetune_alf.figures.style import GREY, color, marker, styled_figure
+from finetune_alf.figures.bars import Bar, BarsLook, bars
+from finetune_alf.figures.dots import Dot, dots
+from finetune_alf.figures.intervals import Interval, IntervalsLook, intervals
+from finetune_alf.figures.line_points import LinePoint, LinesLook
+from finetune_alf.figures.lines import lines
+from finetune_alf.figures.picture import Picture
 
 POINTS = 100
 """Differences and deviations are drawn in hundredths of the metric."""
 
+ALL = "all"
+"""The row of what is over all samples."""
 
-def forest_plot(budget: BudgetDocument) -> bytes:
+SPLITS = ("validation, in the search", "confirmation", "test")
+
+
+def forest_plot(budget: BudgetDocument) -> Picture:
     """Draw each contrast by sample and over all, with 95 % intervals, and the margin as a band around 0."""
-    labels = [*(sample.name for sample in budget.samples if sample.n_replicates), "all"]
-    with styled_figure(9.5, 1.4 + 0.45 * len(labels), n_axes=len(budget.contrasts), share_y=True) as drawing:
-        for axes, (other, contrast) in zip(drawing.axes, budget.contrasts.items(), strict=True):
-            axes.axvspan(-POINTS * budget.margin, POINTS * budget.margin, color="#e8f1f8", zorder=0)
-            axes.axvline(0, color=GREY, linewidth=1)
-            for row, label in enumerate(labels):
-                found = contrast.pooled if label == "all" else contrast.by_sample[label]
-                _interval(axes, found, row, is_pooled=label == "all")
-            axes.set_title(f"minus {_words(other)}")
-            axes.grid(axis="y", visible=False)
-        drawing.axes[0].set_yticks(range(len(labels)), labels)
-        drawing.axes[0].set_ylim(len(labels) - 0.5, -0.5)
-        drawing.figure.supxlabel("search over layers minus the other, in points; shaded: within the margin")
-        return drawing.png()
+    labels = (*_samples(budget), ALL)
+    rows = [
+        _interval(contrast.pooled if label == ALL else contrast.by_sample[label], label, f"minus {_words(other)}")
+        for other, contrast in budget.contrasts.items()
+        for label in labels
+    ]
+    look = IntervalsLook(
+        x="difference, in points", labels=labels, has_zero=True, margin=POINTS * budget.margin, form="+.1f"
+    )
+    text = f"Test score of the search over layers minus others, in points; the margin is {POINTS * budget.margin:g}."
+    return intervals(rows, look, f"{budget.name}-forest", text)
 
 
-def tuning_plot(budget: BudgetDocument) -> bytes:
+def tuning_plot(budget: BudgetDocument) -> Picture:
     """Draw the test score of what each arm would have selected against its fits, with 95 % bands."""
-    with styled_figure(6.5, 4.0) as drawing:
-        (axes,) = drawing.axes
-        for index, (arm, points) in enumerate(budget.curves.items()):
-            x = [point.n_fits for point in points]
-            axes.plot(x, [point.mean for point in points], color=color(index), label=_words(arm))
-            if all(point.low is not None for point in points):
-                lows, highs = ([getattr(point, end) for point in points] for end in ("low", "high"))
-                axes.fill_between(x, lows, highs, color=color(index), alpha=0.12, linewidth=0)
-        axes.set(xlabel="fits", ylabel=f"test {_words(budget.metric)} of the selected rates")
-        drawing.figure.legend(loc="outside upper center", ncols=4)
-        return drawing.png()
+    points = [
+        LinePoint(_words(arm), point.n_fits, point.mean, point.low, point.high)
+        for arm, own in budget.curves.items()
+        for point in own
+    ]
+    look = LinesLook(x="fits", y=f"test {_words(budget.metric)} of the selected rates")
+    return lines(points, look, f"{budget.name}-curves", "Score of what each search would have selected, by its fits.")
 
 
-def replicates_plot(budget: BudgetDocument) -> bytes:
+def replicates_plot(budget: BudgetDocument) -> Picture:
     """Draw the test score of every replicate by arm and control, a panel for each sample, with the means."""
-    samples = [sample.name for sample in budget.samples if sample.n_replicates]
+    values = [
+        Dot(_words(name), score, sample)
+        for sample in _samples(budget)
+        for name, compared in budget.compared.items()
+        for score in compared.replicates[sample]
+    ]
     labels = [_words(name) for name in budget.compared]
-    with styled_figure(2.2 + 2.2 * len(samples), 3.8, n_axes=len(samples), share_y=True) as drawing:
-        for axes, sample in zip(drawing.axes, samples, strict=True):
-            for row, compared in enumerate(budget.compared.values()):
-                scores = compared.replicates[sample]
-                axes.plot(scores, [row] * len(scores), "o", color=color(0), alpha=0.5, markersize=4)
-                axes.plot([compared.by_sample[sample].mean], [row], "|", color="black", markersize=14)
-            axes.set_title(sample)
-            axes.grid(axis="y", visible=False)
-        drawing.axes[0].set_yticks(range(len(labels)), labels)
-        drawing.axes[0].set_ylim(len(labels) - 0.5, -0.5)
-        drawing.figure.supxlabel(f"test {_words(budget.metric)} of each replicate; bar: mean")
-        return drawing.png()
+    text = "Test scores of the replicates: mean, lowest and highest."
+    return dots(values, labels, f"test {_words(budget.metric)}", f"{budget.name}-replicates", text)
 
 
-def optimism_plot(budget: BudgetDocument) -> bytes:
+def optimism_plot(budget: BudgetDocument) -> Picture:
     """Draw the mean scores of each arm's winners on validation, confirmation and test."""
-    with styled_figure(6.0, 3.6) as drawing:
-        (axes,) = drawing.axes
-        for index, (arm, found) in enumerate(budget.optimism.items()):
-            scores = [found.search, found.confirmation, found.test]
-            axes.plot(range(3), scores, marker(index), linestyle="-", color=color(index), label=_words(arm))
-        axes.set_xticks(range(3), ["validation, in the search", "confirmation", "test"])
-        axes.set_ylabel(f"mean {_words(budget.metric)} of the winners")
-        drawing.figure.legend(loc="outside upper center", ncols=4)
-        return drawing.png()
+    points = [
+        LinePoint(_words(arm), split, score)
+        for arm, found in budget.optimism.items()
+        for split, score in zip(SPLITS, (found.search, found.confirmation, found.test), strict=True)
+    ]
+    look = LinesLook(
+        x="split", y=f"mean {_words(budget.metric)} of the winners", x_scale="names", x_ticks=SPLITS, height=230
+    )
+    return lines(points, look, f"{budget.name}-optimism", "What each search selected, from split to split.")
 
 
-def spread_plot(budget: BudgetDocument) -> bytes:
+def spread_plot(budget: BudgetDocument) -> Picture:
     """Draw the standard deviation of each source of variance, for the baseline, the arms and the contrasts."""
-    rows = {name: spread.as_json() for name, spread in budget.spreads.items()}
-    sources = ("draw", "search", "seed", "text")
-    with styled_figure(7.0, 1.5 + 0.5 * len(rows)) as drawing:
-        (axes,) = drawing.axes
-        for index, source in enumerate(sources):
-            _bars(axes, rows, source, index, len(sources))
-        axes.set_yticks(range(len(rows)), [_words(name) for name in rows])
-        axes.invert_yaxis()
-        axes.grid(axis="y", visible=False)
-        axes.set_xlabel("standard deviation, in points")
-        drawing.figure.legend(loc="outside upper center", ncols=4)
-        return drawing.png()
+    rows = list(_deviations(budget))
+    look = BarsLook("standard deviation, in points", tuple(map(_words, budget.spreads)), form=".1f")
+    return bars(rows, look, f"{budget.name}-spread", "Standard deviations by source, in points.")
 
 
-def _bars(axes: Any, rows: Mapping[str, Mapping[str, float | None]], source: str, index: int, n: int) -> None:
-    present = [(row, own[source]) for row, own in enumerate(rows.values()) if own[source] is not None]
-    heights = [row - 0.4 + 0.8 * (index + 0.5) / n for row, _ in present]
-    widths = [POINTS * sqrt(variance or 0.0) for _, variance in present]
-    axes.barh(heights, widths, 0.8 / n * 0.9, color=color(index), label=source)
+def _deviations(budget: BudgetDocument) -> Iterator[Bar]:
+    for name, spread in budget.spreads.items():
+        for source, variance in spread.as_json().items():
+            if variance is not None:
+                yield Bar(_words(name), source, POINTS * sqrt(variance))
 
 
-def _interval(axes: Any, found: MeanOverReplicates, row: int, *, is_pooled: bool) -> None:
-    own = color(1) if is_pooled else color(0)
-    if found.low is not None and found.high is not None:
-        axes.plot([POINTS * found.low, POINTS * found.high], [row, row], color=own, linewidth=2)
-    axes.plot([POINTS * found.mean], [row], "D" if is_pooled else "o", color=own, markersize=6)
+def _interval(found: MeanOverReplicates, label: str, panel: str) -> Interval:
+    low, high = (None if end is None else POINTS * end for end in (found.low, found.high))
+    series = "over all samples" if label == ALL else "one sample"
+    return Interval(label, series, POINTS * found.mean, low, high, panel)
+
+
+def _samples(budget: BudgetDocument) -> list[str]:
+    return [sample.name for sample in budget.samples if sample.n_replicates]
 
 
 def _words(name: str) -> str:

@@ -1,42 +1,43 @@
 """The test error against the decay factor: a line for each rate, with the published one where there is one."""
 
-from typing import Any
+from collections.abc import Iterator
 
 from finetune_alf.experiments.decay.document import DecayDocument, PairResult
-from finetune_alf.figures.style import color, marker, styled_figure
+from finetune_alf.figures.line_points import LinePoint, LinesLook
+from finetune_alf.figures.lines import lines
+from finetune_alf.figures.picture import Picture
 from finetune_alf.report.numbers import rate
 
+PUBLISHED = "published: BERT-base on IMDb"
 
-def decay_plot(document: DecayDocument) -> bytes:
+
+def decay_plot(document: DecayDocument) -> Picture:
     """Draw each rate's error with its 95 % intervals by factor (left), and the published errors (right)."""
-    has_published = any(pair.published_error is not None for pair in document.pairs)
     factors = sorted({pair.factor for pair in document.pairs}, reverse=True)
-    rates = list(dict.fromkeys(pair.rate for pair in document.pairs))
-    with styled_figure(9.0 if has_published else 5.5, 4.0, n_axes=2 if has_published else 1) as drawing:
-        for index, each in enumerate(rates):
-            pairs = sorted((pair for pair in document.pairs if pair.rate == each), key=lambda pair: -pair.factor)
-            style = {"color": color(index), "marker": marker(index), "label": rate(each)}
-            _draw_ours(drawing.axes[0], pairs, factors, 0.06 * (index - (len(rates) - 1) / 2), style)
-            if has_published:
-                _draw_published(drawing.axes[1], pairs, factors, style)
-        drawing.axes[0].set_title(f"{document.encoder.name} on {document.sample.name}, 95 % interval")
-        drawing.axes[0].set_ylabel("test error")
+    look = LinesLook(
+        x="decay factor from layer to layer",
+        y="test error, 95 % interval",
+        x_scale="names",
+        x_ticks=tuple(f"{factor:g}" for factor in factors),
+        intervals="bars",
+    )
+    text = "Test error by decay factor for each learning rate."
+    return lines(list(_points(document)), look, f"{document.name}-decay", text)
+
+
+def _points(document: DecayDocument) -> Iterator[LinePoint]:
+    has_published = any(pair.published_error is not None for pair in document.pairs)
+    own = f"{document.encoder.name} on {document.sample.name}"
+    for each in dict.fromkeys(pair.rate for pair in document.pairs):
+        pairs = sorted((pair for pair in document.pairs if pair.rate == each), key=lambda pair: -pair.factor)
+        yield from (_point(pair, own) for pair in pairs)
         if has_published:
-            drawing.axes[1].set_title("published: BERT-base on IMDb")
-        for axes in drawing.axes:
-            axes.set_xticks(range(len(factors)), [f"{factor:g}" for factor in factors])
-        drawing.figure.supxlabel("decay factor from layer to layer")
-        drawing.figure.legend(*drawing.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=6)
-        return drawing.png()
+            for pair in pairs:
+                yield LinePoint(rate(pair.rate), f"{pair.factor:g}", pair.published_error, panel=PUBLISHED)
 
 
-def _draw_ours(axes: Any, pairs: list[PairResult], factors: list[float], dodge: float, style: dict[str, str]) -> None:
-    shown = {factors.index(pair.factor) + dodge: pair.accuracy for pair in pairs if pair.accuracy}
-    axes.plot(list(shown), [1 - accuracy.mean for accuracy in shown.values()], markersize=5, **style)
-    lows, highs = [1 - each.high for each in shown.values()], [1 - each.low for each in shown.values()]
-    axes.vlines(list(shown), lows, highs, color=style["color"])
-
-
-def _draw_published(axes: Any, pairs: list[PairResult], factors: list[float], style: dict[str, str]) -> None:
-    shown = {factors.index(pair.factor): pair.published_error for pair in pairs if pair.published_error is not None}
-    axes.plot(list(shown), list(shown.values()), markersize=5, linestyle="--", **style)
+def _point(pair: PairResult, panel: str) -> LinePoint:
+    if pair.accuracy is None:
+        return LinePoint(rate(pair.rate), f"{pair.factor:g}", None, panel=panel)
+    mean, low, high = (1 - each for each in (pair.accuracy.mean, pair.accuracy.high, pair.accuracy.low))
+    return LinePoint(rate(pair.rate), f"{pair.factor:g}", mean, low, high, panel)

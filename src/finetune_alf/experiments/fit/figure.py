@@ -1,20 +1,21 @@
 """Reliability of a saved classifier: how often it is right against how sure it is, before and after calibration."""
 
 from finetune_alf.experiments.fit.document import FitDocument
-from finetune_alf.figures.style import GREY, color, marker, styled_figure
+from finetune_alf.figures.line_points import LinePoint, LinesLook
+from finetune_alf.figures.lines import lines
+from finetune_alf.figures.picture import Picture
 
 
-def reliability_plot(document: FitDocument) -> bytes:
+def reliability_plot(document: FitDocument) -> Picture:
     """Draw accuracy by confidence, a point for each bin that has predictions."""
     calibration = document.calibration
-    with styled_figure(5.0, 4.2) as drawing:
-        (axes,) = drawing.axes
-        axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
-        for index, (label, bins) in enumerate(
-            (("as trained", calibration.bins_before), ("calibrated", calibration.bins_after))
-        ):
-            style = {"color": color(index), "marker": marker(index), "label": label}
-            axes.plot([each.confidence for each in bins], [each.accuracy for each in bins], markersize=5, **style)
-        axes.set(xlabel="confidence", ylabel=f"share right, {calibration.measured_on} texts", title=document.name)
-        axes.legend()
-        return drawing.png()
+    bins = {"as trained": calibration.bins_before, "calibrated": calibration.bins_after}
+    points = [LinePoint(label, each.confidence, each.accuracy) for label, own in bins.items() for each in own]
+    look = LinesLook(
+        x="confidence", y=f"share right, {calibration.measured_on} texts", diagonal="as often right as sure", height=300
+    )
+    text = (
+        f"How often {document.name} is right by its confidence: calibration error {calibration.error_before:.3f} as "
+        f"trained, {calibration.error_after:.3f} calibrated."
+    )
+    return lines(points, look, f"{document.name}-reliability", text)

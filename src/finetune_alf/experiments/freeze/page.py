@@ -108,6 +108,6 @@ def _side_by_side(sweeps: Sequence[FreezeDocument], n_layers: int) -> Section:
     section.figure(
         f"freeze-{n_layers}-layers.png",
         f"Scores of encoders of {n_layers} layers minus those of their full models, by the number of frozen layers",
-        differences_by_level(lines),
+        differences_by_level(lines, f"freeze-{n_layers}-layers"),
     )
     return section

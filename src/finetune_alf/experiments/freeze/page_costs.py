@@ -18,6 +18,7 @@ def costs(sweep: FreezeDocument) -> Section:
         score_against_seconds(
             {table.title: _points(table) for table in tables.values()},
             {table.title: table.pareto_front for table in tables.values()},
+            f"{sweep.name}-seconds",
         ),
     )
     section.table(

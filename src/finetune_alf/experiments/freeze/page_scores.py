@@ -24,7 +24,8 @@ def scores_and_differences(sweep: FreezeDocument) -> Section:
             {
                 name: {words(metric): _scores(table, metric) for metric in table.sample.metrics}
                 for name, table in tables.items()
-            }
+            },
+            f"{sweep.name}-levels",
         ),
     )
     levels = list(dict.fromkeys(level for table in tables.values() for level in table.levels))
@@ -33,7 +34,10 @@ def scores_and_differences(sweep: FreezeDocument) -> Section:
     section.figure(
         f"{sweep.name}-differences.png",
         f"Scores of {sweep.name} minus the full model's, by the number of frozen layers",
-        differences_by_level({table.title: {sweep.encoder.name: differences(table)} for table in tables.values()}),
+        differences_by_level(
+            {table.title: {sweep.encoder.name: differences(table)} for table in tables.values()},
+            f"{sweep.name}-differences",
+        ),
     )
     frozen = [level for level in levels if level != FULL_MODEL]
     section.table(("sample", "metric", *map(_heading, frozen)), _difference_rows(sweep, frozen))

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.multitask.cells import MultitaskLine
 from finetune_alf.experiments.multitask.document import MultitaskDocument
-from finetune_alf.figures.style import COLORS, StyledFigure, color, marker, styled_figure
+from finetune_alf.figures.line_points import LinePoint, LinesLook
+from finetune_alf.figures.lines import lines
+from finetune_alf.figures.picture import Picture
+from finetune_alf.figures.scatter import ScatterLook, Spot, scatter
 
 
 @dataclass(frozen=True)
@@ -33,31 +35,27 @@ def multitask_info(document: MultitaskDocument, lines: Sequence[MultitaskLine]) 
     return tuple(map(series, document.cells))
 
 
-def multitask_plot(document: MultitaskDocument, lines: Sequence[MultitaskLine]) -> bytes:
-    """Draw validation scores by epoch (left), and the kept epoch's score with its interval against seconds (right)."""
-    info = multitask_info(document, lines)
-    with styled_figure(9.0, 3.8, n_axes=2) as drawing:
-        for index, series in enumerate(info):
-            _draw(drawing, index, series)
-        left, right = drawing.axes
-        left.set(xlabel="epoch", ylabel="overall score", title="validation")
-        left.xaxis.get_major_locator().set_params(integer=True)
-        right.set(xlabel="seconds of a fit", title=f"{document.score_on}, 95 % interval")
-        right.set_xlim(0, 1.1 * max(series.seconds or 0.0 for series in info) or 1.0)
-        drawing.figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-        return drawing.png()
+def epochs_plot(document: MultitaskDocument, records: Sequence[MultitaskLine]) -> Picture:
+    """Draw the validation score of each cell by epoch."""
+    points = [
+        LinePoint(series.name, epoch, score)
+        for series in multitask_info(document, records)
+        for epoch, score in enumerate(series.by_epoch, start=1)
+    ]
+    look = LinesLook(x="epoch", y="overall validation score")
+    return lines(points, look, f"{document.name}-epochs", "Overall validation score of each cell by epoch.")
 
 
-def _draw(drawing: StyledFigure, index: int, series: CellSeries) -> None:
-    left, right = drawing.axes
-    style: dict[str, Any] = {"color": color(index), "marker": marker(index), "markersize": 4}
-    if index >= len(COLORS):
-        style |= {"linestyle": "--", "fillstyle": "none"}  # colours and markers begin again
-    scores = [float("nan") if score is None else score for score in series.by_epoch]
-    left.plot(range(1, len(scores) + 1), scores, **style, label=series.name)
-    if series.score is not None and series.seconds is not None:
-        right.plot([series.seconds] * 2, [series.score.low, series.score.high], color=color(index), linewidth=2)
-        right.plot([series.seconds], [series.score.mean], **(style | {"markersize": 7}))
+def seconds_plot(document: MultitaskDocument, records: Sequence[MultitaskLine]) -> Picture:
+    """Draw the kept epoch's score of each cell with its interval against the seconds of a fit."""
+    spots = [
+        Spot(series.name, series.seconds, series.score.mean, series.score.low, series.score.high)
+        for series in multitask_info(document, records)
+        if series.score is not None and series.seconds is not None
+    ]
+    look = ScatterLook(x="seconds of a fit", y=f"overall {document.score_on} score, 95 % interval")
+    text = f"Overall {document.score_on} score of each cell against the seconds of a fit."
+    return scatter(spots, look, f"{document.name}-seconds", text)
 
 
 def _means(by_seed: Sequence[Sequence[float | None]]) -> tuple[float | None, ...]:

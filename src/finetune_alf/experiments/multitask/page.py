@@ -6,7 +6,7 @@ from typing import Any
 from finetune_alf.experiments.multitask.cells import OVERALL, MultitaskLine
 from finetune_alf.experiments.multitask.document import CellResult, MultitaskDocument
 from finetune_alf.experiments.multitask.family import DESCRIBED
-from finetune_alf.experiments.multitask.figure import multitask_plot
+from finetune_alf.experiments.multitask.figure import epochs_plot, seconds_plot
 from finetune_alf.experiments.multitask.page_alone import alone_section
 from finetune_alf.experiments.multitask.page_published import published_section
 from finetune_alf.paths import Paths
@@ -47,8 +47,13 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
     )
     section.figure(
         f"{document.name}-multitask.png",
-        f"Overall score of the cells of {document.name}, by epoch and against the seconds of a fit",
-        multitask_plot(document, lines),
+        f"Overall validation score of the cells of {document.name} by epoch",
+        epochs_plot(document, lines),
+    )
+    section.figure(
+        f"{document.name}-multitask-seconds.png",
+        f"Overall {document.score_on} score of the cells of {document.name} against the seconds of a fit",
+        seconds_plot(document, lines),
     )
     section.text(f"**Cost and score relative to `{document.baseline}`**")
     section.table(

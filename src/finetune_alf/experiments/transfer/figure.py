@@ -1,12 +1,12 @@
 """Each scheme's test score with its interval, a panel for each sample."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.transfer.document import TransferDocument
-from finetune_alf.figures.style import GREY, color, marker, styled_figure
+from finetune_alf.figures.intervals import Interval, IntervalsLook, Mark, intervals
+from finetune_alf.figures.picture import Picture
 from finetune_alf.metrics import PROBLEM_TYPES
 from finetune_alf.register.recommend import BASELINE
 
@@ -41,34 +41,31 @@ def transfer_info(documents: Sequence[TransferDocument]) -> TransferInfo:
     return TransferInfo(schemes, tuple(map(panel, documents)))
 
 
-def transfer_plot(documents: Sequence[TransferDocument], metric: str) -> bytes:
-    """Draw test scores by scheme, a panel for each sample: mean and 95 % interval.
+def transfer_plot(documents: Sequence[TransferDocument], metric: str, name: str = "transfer") -> Picture:
+    """Draw test scores by scheme, a panel for each sample: mean and 95 % interval; `name` is that of the view.
 
-    A dashed line is the baseline's mean, a dotted one the majority baseline.
+    A dashed line is the baseline's mean, a dotted one the majority baseline where it is not far below the scores.
     """
     info = transfer_info(documents)
-    width, height = max(6.5, 1.6 + 2.3 * len(info.panels)), 1.5 + 0.38 * len(info.schemes)
-    with styled_figure(width, height, n_axes=max(len(info.panels), 1), share_y=True) as drawing:
-        for axes, panel in zip(drawing.axes, info.panels, strict=False):
-            _draw(axes, info.schemes, panel)
-            axes.set_title(panel.sample)
-            axes.locator_params(axis="x", nbins=5)
-        drawing.axes[0].set_yticks(range(len(info.schemes)), info.schemes)
-        drawing.axes[0].invert_yaxis()
-        has_majority = any(panel.majority_baseline is not None for panel in info.panels)
-        dotted = "; dotted: the majority baseline" if has_majority else ""
-        drawing.figure.supxlabel(f"test {metric}, 95 % interval (dashed: the baseline's mean{dotted})")
-        return drawing.png()
+    rows = [
+        Interval(scheme, scheme, score.mean, score.low, score.high, panel.sample)
+        for panel in info.panels
+        for scheme, score in zip(info.schemes, panel.scores, strict=True)
+        if score is not None
+    ]
+    marks = [mark for panel in info.panels for mark in _marks(info.schemes, panel)]
+    dotted = "; dotted: one prediction for all" if any(mark.is_dotted for mark in marks) else ""
+    look = IntervalsLook(
+        x=f"test {metric}, 95 % interval", labels=info.schemes, note=f"dashed: the baseline{dotted}", shares_x=False
+    )
+    return intervals(rows, look, name, f"Test {metric} of each scheme with its 95 % interval, by sample.", marks)
 
 
-def _draw(axes: Any, schemes: Sequence[str], panel: Panel) -> None:
-    for row, (scheme, score) in enumerate(zip(schemes, panel.scores, strict=True)):
-        if score is None:
-            continue
-        axes.plot([score.low, score.high], [row, row], color=color(row), linewidth=2)
-        axes.plot([score.mean], [row], color=color(row), marker=marker(row), markersize=7)
-        if scheme == BASELINE:
-            axes.axvline(score.mean, color=GREY, linestyle="--", linewidth=1)
-    if panel.majority_baseline is not None:
-        axes.axvline(panel.majority_baseline, color=GREY, linestyle=":", linewidth=1.5)
-    axes.grid(axis="y", visible=False)
+def _marks(schemes: Sequence[str], panel: Panel) -> Iterator[Mark]:
+    scores = {scheme: score for scheme, score in zip(schemes, panel.scores, strict=True) if score is not None}
+    if BASELINE in scores:
+        yield Mark("mean of the baseline", scores[BASELINE].mean, panel.sample)
+    lowest = min((score.low for score in scores.values()), default=0.0)
+    highest = max((score.high for score in scores.values()), default=1.0)
+    if panel.majority_baseline is not None and panel.majority_baseline > lowest - (highest - lowest):
+        yield Mark("one prediction for all", panel.majority_baseline, panel.sample, is_dotted=True)

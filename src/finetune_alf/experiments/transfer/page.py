@@ -112,7 +112,7 @@ def _study_section(study: str, transfers: Transfers) -> Section:
     section.figure(
         f"{study}-transfer.png",
         f"Test {metric} of each scheme of {study} on each sample, with 95 % intervals",
-        transfer_plot([transfer.document for transfer in transfers], metric),
+        transfer_plot([transfer.document for transfer in transfers], metric, f"{study}-transfer"),
     )
     section.text(*_cautions(transfers))
     section.append(_differences(transfers, metric))

@@ -1,0 +1,149 @@
+"""Points with intervals: a row for each name on an axis that all share, in panels where there are some."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_alf.figures.layout import color, has_panels, in_panels, shape, shown
+from finetune_alf.figures.palette import GREY
+from finetune_alf.figures.picture import Picture
+
+ROW = 18
+"""The height of a row in pixels."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its interval, where it has one; a row has one point for each `series`."""
+
+    label: str
+    series: str
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    panel: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A vertical line at a value that the others are seen against."""
+
+    label: str
+    x: float
+    panel: str = ""
+    is_dotted: bool = False
+
+
+@dataclass(frozen=True)
+class IntervalsLook:
+    """How intervals are drawn: rows from the top down, a note below the title of the axis, a band within the margin."""
+
+    x: str
+    labels: tuple[str, ...]
+    note: str = ""
+    has_zero: bool = False
+    margin: float | None = None
+    shares_x: bool = True
+    form: str = ".3f"
+
+
+def intervals(
+    rows: Sequence[Interval], look: IntervalsLook, name: str, text: str, marks: Sequence[Mark] = ()
+) -> Picture:
+    """Draw a point with its interval for each row; `text` says what they are, `name` is that of the view."""
+    import altair as alt
+
+    series = list(dict.fromkeys(row.series for row in rows))
+    panels = list(dict.fromkeys(row.panel for row in rows)) or [""]
+    layers = [
+        *_grounds(alt, look),
+        _marks(alt),
+        *_points(alt, rows, look, series),
+    ]
+    n_in_row = max(Counter((row.panel, row.label) for row in rows).values(), default=1)
+    height = len(look.labels) * (8 + ROW * max(1.0, 0.6 * n_in_row))
+    data = [*(_row(row, look) for row in rows), *map(_mark_row, marks), *_ground_rows(look, panels)]
+    chart = in_panels(alt, layers, data, name, round(height), shares_x=look.shares_x)
+    return Picture.of(chart, f"{text} {intervals_in_words(rows, look, marks)}")
+
+
+def intervals_in_words(rows: Sequence[Interval], look: IntervalsLook, marks: Sequence[Mark] = ()) -> str:
+    """Return each mean with its interval, by panel."""
+    by_panel: dict[str, list[str]] = {}
+    for row in rows:
+        names = row.label if row.series == row.label else f"{row.label}, {row.series}"
+        by_panel.setdefault(row.panel, []).append(f"{names} {shown(row.mean, row.low, row.high, look.form)}")
+    for mark in marks:
+        by_panel.setdefault(mark.panel, []).append(f"{mark.label} {mark.x:{look.form}}")
+    found = [f"{panel}: {'; '.join(own)}." if panel else f"{'; '.join(own)}." for panel, own in by_panel.items()]
+    return " ".join(found) or "Nothing to show."
+
+
+def _points(alt: Any, rows: Sequence[Interval], look: IntervalsLook, series: Sequence[str]) -> list[Any]:
+    is_grouped = set(series) != {row.label for row in rows}
+    is_side_by_side = len({(row.panel, row.label) for row in rows}) < len(rows)
+    own_color, own_shape = (each(alt, "series", series, has_panels=has_panels(rows)) for each in (color, shape))
+    if not is_grouped:
+        own_color.legend = own_shape.legend = None
+    base = alt.Chart().transform_filter("datum.kind == 'interval'")
+    base = base.encode(
+        y=_y(alt, look),
+        color=own_color,
+        tooltip=[
+            *(["panel:N"] if has_panels(rows) else []),
+            alt.Tooltip("label:N", title="row"),
+            *(["series:N"] if is_grouped else []),
+            alt.Tooltip("shown:N", title=look.x),
+        ],
+        **({"yOffset": alt.YOffset("series:N", sort=list(series))} if is_side_by_side else {}),
+    )
+    bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
+    return [
+        bars.encode(x=_x(alt, look, "low"), x2="high:Q"),
+        base.mark_point(filled=True, size=70, opacity=1).encode(x=_x(alt, look, "mean"), shape=own_shape),
+    ]
+
+
+def _marks(alt: Any) -> Any:
+    base = alt.Chart().transform_filter("datum.kind == 'mark'").mark_rule()
+    dash = alt.condition("datum.is_dotted", alt.value([1, 3]), alt.value([5, 3]))
+    tooltip = [alt.Tooltip("label:N", title="line"), alt.Tooltip("shown:N", title="at")]
+    return base.encode(x="mean:Q", strokeDash=dash, tooltip=tooltip)
+
+
+def _grounds(alt: Any, look: IntervalsLook) -> list[Any]:
+    base = alt.Chart()
+    zero = base.transform_filter("datum.kind == 'zero'").mark_rule(strokeWidth=1.2).encode(x="mean:Q")
+    margin = base.transform_filter("datum.kind == 'margin'").mark_rect(opacity=0.14, color=GREY)
+    return [
+        *([margin.encode(x="low:Q", x2="high:Q")] if look.margin is not None else []),
+        *([zero] if look.has_zero else []),
+    ]
+
+
+def _ground_rows(look: IntervalsLook, panels: Sequence[str]) -> list[dict[str, Any]]:
+    margin = look.margin or 0.0
+    return [
+        *({"kind": "margin", "panel": panel, "low": -margin, "high": margin} for panel in panels if look.margin),
+        *({"kind": "zero", "panel": panel, "mean": 0.0} for panel in panels if look.has_zero),
+    ]
+
+
+def _row(row: Interval, look: IntervalsLook) -> dict[str, Any]:
+    return {"kind": "interval", **vars(row), "shown": shown(row.mean, row.low, row.high, look.form)}
+
+
+def _mark_row(mark: Mark) -> dict[str, Any]:
+    own = {"kind": "mark", "panel": mark.panel, "label": mark.label, "mean": mark.x, "is_dotted": mark.is_dotted}
+    return {**own, "shown": f"{mark.x:.3f}"}
+
+
+def _y(alt: Any, look: IntervalsLook) -> Any:
+    return alt.Y("label:N", title=None, scale=alt.Scale(domain=list(look.labels), paddingInner=0.25, paddingOuter=0.15))
+
+
+def _x(alt: Any, look: IntervalsLook, field: str) -> Any:
+    axis = alt.Axis(format="+f" if look.has_zero else "f", tickCount=5)
+    title = [look.x, look.note] if look.note else look.x
+    return alt.X(f"{field}:Q", title=title, axis=axis, scale=alt.Scale(zero=False, padding=8))
