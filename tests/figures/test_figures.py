@@ -63,7 +63,7 @@ def test_a_picture_says_the_numbers_that_matter() -> None:
     texts = {name: draw().text for name, draw in DRAWINGS.items()}
     assert "0.600 to 0.700, first reached by trial 2. 1 without a score" in texts["history"]
     assert texts["no score"] == "No trial has a score. 1 without a score (failed or pruned)."
-    assert "alf-1: 2e-10 to 2e-05; frozen: embeddings, layer.1." in texts["rates"]
+    assert "alf-1: 2e-10 to 2e-5; frozen: embeddings, layer.1." in texts["rates"]
     assert "none: nothing learns; frozen: embeddings, layer.0, head." in texts["all frozen"]
     assert "fanova: embeddings 0.300, layer.0 0.700." in texts["importance"]
     assert "loss, alf-1, training: from 0.700 at 0 to 0.500 at 1;" in texts["curves"]

@@ -7,6 +7,8 @@ MODULES_OF_PIPELINE = frozenset(
         "altair",
         "datasets",
         "dvc",
+        "jinja2",
+        "markdown_it",
         "mlflow",
         "optuna",
         "pandas",
@@ -20,7 +22,7 @@ MODULES_OF_PIPELINE = frozenset(
         "vl_convert",
     }
 )
-"""Names as they are imported: scikit-learn is `sklearn`."""
+"""Names as they are imported: scikit-learn is `sklearn`, vl-convert-python `vl_convert`."""
 
 
 def missing_extra(error: ModuleNotFoundError) -> InputError | None:

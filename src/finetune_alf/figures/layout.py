@@ -63,7 +63,7 @@ def in_panels(
 
 def table(alt: Any, rows: Iterable[Mapping[str, Any]]) -> Any:
     """Return rows as the data of a chart."""
-    return alt.Data(values=list(rows))
+    return alt.InlineData(values=list(rows))
 
 
 def panels_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from finetune_alf.figures.layout import WIDTH, color, shape, table
 from finetune_alf.figures.palette import GREY
 from finetune_alf.figures.picture import Picture
-from finetune_alf.rates import EMBEDDINGS, HEAD, Address
+from finetune_alf.rates import Address, address_order, rate_text
 
 Schedules = Mapping[str, Mapping[str, float] | Mapping[Address, float]]
 """Rates by schedule and address; LayerRates is such a mapping."""
@@ -47,7 +47,7 @@ class RatesInfo:
 def rates_info(schedules: Schedules, barely: Mapping[str, Collection[str]] | None = None) -> RatesInfo:
     """Sort `{schedule: {address: rate}}` by address; shallower schedules have gaps."""
     plain = {name: {str(a): float(rate) for a, rate in rates.items()} for name, rates in schedules.items()}
-    addresses = tuple(sorted({address for rates in plain.values() for address in rates}, key=_position))
+    addresses = tuple(sorted({address for rates in plain.values() for address in rates}, key=address_order))
     by_schedule = {name: tuple(rates.get(address) for address in addresses) for name, rates in plain.items()}
     positive = [rate for rates in by_schedule.values() for rate in rates if rate]
     lowest = min(positive, default=1e-5)
@@ -85,7 +85,7 @@ def rates_in_words(info: RatesInfo) -> str:
     for name, rates in info.rates.items():
         own = [(address, rate) for address, rate in zip(info.addresses, rates, strict=True) if rate is not None]
         ends = sorted({rate for _, rate in own if rate})
-        moving = " to ".join(f"{rate:.3g}" for rate in dict.fromkeys((*ends[:1], *ends[-1:]))) or "nothing learns"
+        moving = " to ".join(rate_text(rate) for rate in dict.fromkeys((*ends[:1], *ends[-1:]))) or "nothing learns"
         frozen = ", ".join(address for address, rate in own if not rate)
         found.append(f"{name}: {moving}{f'; frozen: {frozen}' if frozen else ''}.")
     return f"Learning rates of {len(info.addresses)} addresses, lowest to highest. {' '.join(found)}"
@@ -96,7 +96,7 @@ def _rows(info: RatesInfo) -> Iterator[dict[str, Any]]:
         shift = DODGE * (index - (len(info.rates) - 1) / 2)  # so that equal rates do not hide each other
         for at, rate in enumerate(rates):
             if rate is not None:
-                own = {"schedule": name, "address": info.addresses[at], "rate": f"{rate:.3g}"}
+                own = {"schedule": name, "address": info.addresses[at], "rate": rate_text(rate)}
                 yield {**own, "at": at + shift, "height": info.height(rate), "does": _kind(info, name, at, rate)}
 
 
@@ -127,8 +127,3 @@ def _kind(info: RatesInfo, name: str, at: int, rate: float) -> str:
 
 def _top(info: RatesInfo) -> float:
     return max(info.height(rate) for rates in info.rates.values() for rate in rates if rate is not None)
-
-
-def _position(address: str) -> tuple[int, int]:
-    kind, _, index = address.partition(".")
-    return {EMBEDDINGS: 0, HEAD: 2}.get(Address(kind), 1), int(index) if index.isdigit() else 0
