@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 from report_tree import ADDRESSES, write_everything
 
+from fake_findings import fake_errors
 from finetune_alf.documents import Estimate
+from finetune_alf.figures.confusion import Agreement
 from finetune_alf.figures.forest import ForestRow
 from finetune_alf.paths import Paths
 from finetune_alf.report.load import load_results
-from finetune_alf.report.views import TransferFindings, View, study_views
+from finetune_alf.report.mistakes import Mistakes, mistake_views
+from finetune_alf.report.view import View
+from finetune_alf.report.views import TransferFindings, importance_view, study_views
+from finetune_alf.study.documents import LayerImportance, RankCorrelation
 
 ROW = ForestRow("gadgets", "alf-1", 0.0212, -0.01, 0.0524, n_texts=72, n_seeds=5, p=0.0004, verdict="better")
 
@@ -89,6 +94,47 @@ def test_the_trials_are_one_row_each_and_so_are_their_curves(views) -> None:
     curves = rows_with(views["score_curves"], "values")
     assert [row["trial"] for row in curves] == [0, 1, 3, 4, 5]
     assert curves[0] == {"trial": 0, "values": [0.5, 0.565, 0.63, 0.694], "name": "baseline"}
+
+
+def test_the_importance_stands_beside_what_can_be_said_of_its_direction(paths, views) -> None:
+    shares, ways = rows_with(views["importance"], "chance"), rows_with(views["importance"], "sign")
+    assert shares[2] == {
+        "address": "layer.1", "evaluator": "fanova", "mean": 0.55, "low": 0.275, "high": 0.825, "chance": 0.4,
+    }  # fmt: skip
+    assert {way["sign"] for way in ways} == {"untested"}
+    record = load_results(paths)[0].importance
+    signs = (("layer.0", 0.1, 0.2), ("layer.1", 0.6, 0.001), ("layer.2", -0.6, 0.02), ("embeddings", None, None))
+    direction = {address: RankCorrelation(rho=rho, p_holm=p) for address, rho, p in signs}
+    tested = importance_view(record.model_copy(update={"direction": direction}))
+    assert [row["shown"] for row in rows_with(tested, "sign")] == ["· +0.10", "▲ +0.60", "▼ -0.60", "–"]
+    assert "layer.2: fanova 0.150 (0.075 to 0.225, chance 0.400)" in tested.picture.text
+    assert "lower rates score higher (-0.60)" in tested.picture.text
+
+
+def test_where_no_importance_was_estimated_the_picture_says_why() -> None:
+    view = importance_view(LayerImportance(study="minilm", n_trials=3, reason="it takes 8 trials, and there are 3"))
+    assert view.picture.text == "Too few to say: it takes 8 trials, and there are 3."
+    assert view.picture.png().startswith(b"\x89PNG")
+
+
+def test_the_classifier_in_use_has_its_confusion_with_counts_and_shares(paths) -> None:
+    views = by_name(study_views(load_results(paths)[0], None, fake_errors()))
+    cells = {
+        (row["true"], row["predicted"]): (row["texts"], row["share"]) for row in rows_with(views["confusion"], "true")
+    }
+    assert (cells["bad", "bad"], cells["bad", "fair"], cells["fair", "good"]) == ((1, 0.5), (1, 0.5), (0, 0))
+    assert views["confusion"].picture.text == "baseline: 4 of 5 right; 1 of bad taken for fair."
+
+
+def test_without_it_the_schemes_have_theirs_the_first_schedule_first(paths) -> None:
+    counts = {"baseline": ((4, 0), (2, 2)), "alf-1": ((2, 2), (0, 4))}
+    agreements = (Agreement(("baseline", "alf-1"), 0.2), Agreement(("alf-1", "alf-1"), None))
+    views = by_name(mistake_views(load_results(paths)[0], Mistakes(counts, agreements, 2, 4, 2), None))
+    assert views["confusion"].picture.text.startswith("alf-1: 6 of 8 right; 2 of class 0 taken for class 1.")
+    assert rows_with(views["agreement"], "kappa") == [
+        {"scheme": "baseline", "other": "alf-1", "kappa": 0.2},
+        {"scheme": "alf-1", "other": "baseline", "kappa": 0.2},
+    ]
 
 
 def test_the_rates_of_many_trials_take_little_room(paths) -> None:

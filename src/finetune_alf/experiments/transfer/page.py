@@ -45,7 +45,7 @@ def transfer_part(paths: Paths) -> Part | None:
         if transfers := tuple(_read(paths, folder)):
             section.append(_study_section(folder.name, transfers))
             summary += list(_summary(folder.name, transfers))
-            findings[folder.name] = findings_of([one.document for one in transfers])
+            findings[folder.name] = findings_of(paths, [one.document for one in transfers])
             searched = [one.document for one in transfers if one.document.sample.name == one.document.searched_on]
             tested |= {document.study: scheme_differences(document) for document in searched}
     return Part(tuple(summary), section, tested, findings) if section.blocks else None

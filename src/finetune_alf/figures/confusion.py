@@ -1,0 +1,128 @@
+"""Confusion matrices with counts and shares, and how far schemes agree."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_alf.figures.picture import Picture
+from finetune_alf.figures.rate_scale import DARK, LIGHT
+
+Counts = Sequence[Sequence[int]]
+"""Numbers of texts by true class, a row each, and by predicted class."""
+
+MOST_CONFUSED = 3
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Cohen's kappa of two schemes, or of two seeds of the same one; None where it is undefined."""
+
+    schemes: tuple[str, str]
+    kappa: float | None
+
+
+def confusion_matrix(matrices: Mapping[str, Counts], classes: Sequence[str], name: str = "confusion") -> Picture:
+    """Draw the matrix of a scheme: numbers of texts, and their shares of the true class; `name` is that of the view.
+
+    With several schemes the parameter `scheme` says whose; the first one at first.
+    """
+    import altair as alt
+
+    schemes = list(matrices)
+    chosen = alt.param(name="scheme", value=schemes[0], bind=alt.binding_select(options=schemes, name="scheme "))
+    cell = f"min(bandwidth('{name}_x'), bandwidth('{name}_y'))"
+    base = (
+        alt.Chart(alt.NamedData("cells"))
+        .transform_filter("datum.scheme == scheme")
+        .encode(
+            x=alt.X("predicted:N", sort=list(classes), title="predicted class", axis=_classes(alt, len(classes))),
+            y=alt.Y("true:N", sort=list(classes), title="true class"),
+            tooltip=["scheme:N", "true:N", "predicted:N", "texts:Q", alt.Tooltip("share:Q", format=".1%")],
+        )
+    )
+    is_light = "datum.share < 0.5"
+    text = base.encode(
+        color=alt.condition(is_light, alt.value(DARK), alt.value(LIGHT)),
+        opacity=alt.value(alt.expr(f"{cell} < 30 ? 0 : 1")),
+    )
+    chart = alt.layer(
+        base.mark_rect(stroke="#7a7a7a", strokeWidth=0.5).encode(
+            color=alt.Color("share:Q", scale=alt.Scale(domain=[0, 1], scheme="blues"), legend=None)
+        ),
+        text.mark_text(dy=-7, fontSize=14, fontWeight=600).encode(text=alt.Text("texts:Q", format=",")),
+        text.mark_text(dy=9, fontSize=11).encode(text=alt.Text("share:Q", format=".0%")),
+    ).add_params(chosen)
+    height = max(120, min(60 * len(classes), 520))
+    rows = [row for scheme, counts in matrices.items() for row in _cells(scheme, counts, classes)]
+    words = " ".join(confusion_in_words(scheme, counts, classes) for scheme, counts in matrices.items())
+    chart = chart.properties(name=name, title=alt.TitleParams(text=alt.expr("scheme")), width=560, height=height)
+    return Picture.of(chart, words, {"cells": rows})
+
+
+def confusion_in_words(scheme: str, counts: Counts, classes: Sequence[str]) -> str:
+    """Return how many texts of each class are right, and which classes are confused most."""
+    right = sum(row[index] for index, row in enumerate(counts))
+    wrong = sorted(
+        (
+            (n, classes[true], classes[predicted])
+            for true, row in enumerate(counts)
+            for predicted, n in enumerate(row)
+            if n and true != predicted
+        ),
+        key=lambda each: -each[0],
+    )
+    confused = "; ".join(f"{n} of {true} taken for {predicted}" for n, true, predicted in wrong[:MOST_CONFUSED])
+    return f"{scheme}: {right:,} of {sum(map(sum, counts)):,} right{f'; {confused}' if confused else ''}."
+
+
+def agreement_matrix(agreements: Sequence[Agreement], n_divided: int, n_texts: int, name: str = "agreement") -> Picture:
+    """Draw the agreement of each two schemes; `n_divided` is the number of texts with different answers."""
+    import altair as alt
+
+    schemes = list(dict.fromkeys(scheme for each in agreements for scheme in each.schemes))
+    base = alt.Chart(alt.NamedData("agreements")).encode(
+        x=alt.X("other:N", sort=schemes, title=None, axis=alt.Axis(labelAngle=-30, labelOverlap=False)),
+        y=alt.Y("scheme:N", sort=schemes, title=None),
+        tooltip=["scheme:N", "other:N", alt.Tooltip("kappa:Q", format=".3f")],
+    )
+    chart = alt.layer(
+        base.mark_rect(stroke="#7a7a7a", strokeWidth=0.5).encode(
+            color=alt.Color("kappa:Q", scale=alt.Scale(domain=[0, 1], scheme="blues", clamp=True), legend=None)
+        ),
+        base.mark_text(fontSize=12, fontWeight=600).encode(
+            text=alt.Text("kappa:Q", format=".2f"),
+            color=alt.condition("datum.kappa < 0.5", alt.value(DARK), alt.value(LIGHT)),
+        ),
+    ).properties(name=name, width=560, height=40 * len(schemes))
+    return Picture.of(
+        chart, agreement_in_words(agreements, n_divided, n_texts), {"agreements": list(_pairs(agreements))}
+    )
+
+
+def agreement_in_words(agreements: Sequence[Agreement], n_divided: int, n_texts: int) -> str:
+    """Return on how many texts schemes differ, and the agreement of each two of them."""
+    found = "; ".join(
+        f"{' and '.join(dict.fromkeys(each.schemes))} {each.kappa:.2f}" for each in agreements if each.kappa is not None
+    )
+    return f"Schemes have different answers for {n_divided:,} of {n_texts:,} texts. Cohen's kappa: {found}."
+
+
+def _cells(scheme: str, counts: Counts, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the cells of a matrix; of many classes those with texts alone."""
+    is_sparse = len(classes) > 12
+    for true, row in enumerate(counts):
+        for predicted, n in enumerate(row):
+            if n or not is_sparse:
+                cell = {"scheme": scheme, "true": classes[true], "predicted": classes[predicted], "texts": n}
+                yield {**cell, "share": round(n / sum(row), 3) if n else 0}
+
+
+def _pairs(agreements: Sequence[Agreement]) -> Iterator[dict[str, Any]]:
+    for each in agreements:
+        if each.kappa is not None:
+            for scheme, other in dict.fromkeys((each.schemes, each.schemes[::-1])):
+                yield {"scheme": scheme, "other": other, "kappa": round(each.kappa, 3)}
+
+
+def _classes(alt: Any, n: int) -> Any:
+    return alt.Axis(labelAngle=0, labelOverlap=False) if n <= 4 else alt.Axis(labelAngle=-45, labelOverlap=False)
