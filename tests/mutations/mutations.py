@@ -319,6 +319,13 @@ MUTATIONS = [
         "a run that has ended is written again",
     ),
     Mutation(
+        "tracking/mlflow.py",
+        "if opened is None or opened.epoch >= record.epoch:",
+        "if opened is None:",
+        ("tracking/test_tracker_contract.py",),
+        "a fit that begins anew has two points for each epoch in MLflow",
+    ),
+    Mutation(
         "tracking/locations.py",
         "if _is_gone(old) or _has_files(here)",
         "if _is_gone(old)",

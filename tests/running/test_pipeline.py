@@ -84,6 +84,44 @@ def test_mlflow_has_one_parent_and_one_run_a_trial_with_rates_and_a_point_an_epo
             assert [point.step for point in points] == list(range(4))
 
 
+def test_parent_runs_say_what_came_of_them_with_intervals_and_pictures(done):
+    client = open_tracker(done).client
+    (study_run,) = runs(done, "attributes.run_name = 'study tiny'")
+    assert study_run.data.metrics["study/n_trials"] == 12
+    assert "the best is" in study_run.data.tags["mlflow.note.content"]
+    (registration,) = runs(done, "attributes.run_name = 'register tiny'")
+    note, lock = registration.data.tags["mlflow.note.content"], read_lock(done.paths.schedules("tiny"))
+    assert "| alf-1 | " in note
+    assert f"registered {MODEL}@alf-1" in note
+    found = lock.candidate("alf-1").from_baseline
+    ends = {name: registration.data.metrics[f"difference/alf-1{name}"] for name in ("", ".low", ".high")}
+    assert ends == {"": found.mean, ".low": found.low, ".high": found.high}
+    pictures = {file.path for file in client.list_artifacts(study_run.info.run_id, "figures")}
+    assert pictures
+    assert pictures <= {f"figures/{file.name}" for file in (done.paths.report / "figures").iterdir()}
+    (transferred,) = runs(done, "attributes.run_name = 'transfer tiny travel'")
+    assert {"score/alf-1", "score/alf-1.low", "score/baseline.high"} <= transferred.data.metrics.keys()
+    (page,) = runs(done, "attributes.run_name = 'report'")
+    assert "report.md" in {file.path for file in client.list_artifacts(page.info.run_id)}
+
+
+def test_fits_name_their_sample_and_where_they_come_from(done):
+    run = runs(done, "tags.`alf.trial` = '0'")[0]
+    (used,) = run.inputs.dataset_inputs
+    digest = read_json(done.paths.sample("films") / "card.json")["digest"]
+    assert (used.dataset.name, used.dataset.digest) == ("films", digest[:16])
+    assert json.loads(used.dataset.profile) == {"digest": digest}
+    assert run.data.tags["mlflow.source.name"] == "finetune-alf"
+    assert run.data.tags["mlflow.user"]
+
+
+def test_a_version_says_in_mlflow_what_it_is_worth(done):
+    version = open_tracker(done).client.get_model_version_by_alias(MODEL, "alf-1")
+    assert {"confirmed", "difference", "verdict", "encoder"} <= version.tags.keys()
+    assert version.tags["encoder"] == "bert, 2 layers"
+    assert f'finetune_alf.pull("{MODEL}@alf-1")' in version.description
+
+
 def test_the_registered_trials_carry_a_picture_of_their_curves(done):
     lock = read_json(done.paths.schedules("tiny"))
     client = open_tracker(done).client

@@ -151,7 +151,7 @@ def test_on_trial_is_called_with_every_finished_trial_at_the_start_and_with_each
         tmp_path,
         study_spec(n_trials=5),
         on_trial=lambda record: numbers.append(record.number),
-        on_epoch=lambda number, epoch: epochs.append((number, epoch.epoch)),
+        on_epoch=lambda trial, epoch: epochs.append((trial.number, epoch.epoch)),
     )
     assert numbers == [0, 1, 2, *range(5)]
     assert epochs == [(number, epoch) for number in (3, 4) for epoch in range(N_EPOCHS)]

@@ -3,7 +3,7 @@ import time
 from collections.abc import Callable
 
 from finetune_alf.errors import TrackingError
-from finetune_alf.tracking import MemoryTracker, Mirror, MirrorFailure, RunRecord
+from finetune_alf.tracking import EpochRecord, MemoryTracker, Metric, Mirror, MirrorFailure, RunRecord
 
 
 def records(n: int) -> list[RunRecord]:
@@ -109,6 +109,36 @@ def test_closing_does_not_wait_for_a_store_that_hangs() -> None:
     assert [failure.key for failure in failures] == ["trial/0", "trial/1", "trial/2"]
     assert "no response within 0.2 s" in failures[0].reason
     released.set()
+
+
+def epochs(n: int) -> list[EpochRecord]:
+    return [EpochRecord("trial/0", "trial 0", 0, number, (Metric("loss", 0.5, number, 1),)) for number in range(n)]
+
+
+def test_epochs_are_written_while_the_fit_goes_on_and_not_after_it() -> None:
+    tracker = MemoryTracker()
+    mirror = Mirror(tracker)
+    parent = tracker.start_parent_run("study", "study", {})
+    first, *later = epochs(5)
+    mirror.put_epoch(parent, first)
+    while tracker.find_run("trial/0") is None:
+        time.sleep(0.001)
+    mirror.put(parent, records(1)[0])
+    for each in later:
+        mirror.put_epoch(parent, each)
+    assert mirror.close() == ()
+    (run,) = [run for run in tracker.runs.values() if run.parent_id]
+    assert (run.status, {metric.step for metric in run.metrics}) == ("FINISHED", {0})
+
+
+def test_epochs_that_a_store_refuses_are_no_failures_and_runs_without_a_record_end_as_killed() -> None:
+    tracker = MemoryTracker()
+    mirror = Mirror(tracker, retry_delay_s=0)
+    parent = tracker.start_parent_run("study", "study", {})
+    mirror.put_epoch("no such run", epochs(1)[0])
+    mirror.put_epoch(parent, epochs(1)[0])
+    assert mirror.close() == ()
+    assert [run.status for run in tracker.runs.values() if run.parent_id] == ["KILLED"]
 
 
 def test_writing_all_runs_again_changes_nothing() -> None:

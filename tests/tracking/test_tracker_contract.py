@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from finetune_alf.errors import TrackingError
-from finetune_alf.tracking import MemoryTracker, Metric, RunRecord, Tracker
+from finetune_alf.tracking import EpochRecord, MemoryTracker, Metric, RunRecord, Tracker
 from finetune_alf.tracking.mlflow import MlflowTracker
 
 RECORD = RunRecord(
@@ -153,6 +153,45 @@ def test_a_failed_trial_keeps_its_status(tracker: Tracker) -> None:
     assert read_run(tracker, tracker.log_run(parent, replace(RECORD, status="FAILED"))).status == "FAILED"
 
 
+def epoch(number: int, started_ms: int = 1_500, attempt: int = 0) -> EpochRecord:
+    """An epoch of the fit of RECORD, as it is reported while the fit goes on."""
+    point = RECORD.metrics[number]
+    metric = replace(point, timestamp_ms=point.timestamp_ms + attempt)
+    params = {"rates.head": RECORD.params["rates.head"]}
+    return EpochRecord(RECORD.key, RECORD.name, started_ms, number, (metric,), params, {"alf.trial": "3"})
+
+
+def test_the_epochs_of_a_fit_appear_while_it_goes_on_and_its_record_completes_them(tracker: Tracker) -> None:
+    parent = tracker.start_parent_run("study:abc", "minilm", {})
+    for number in range(2):
+        tracker.log_epoch(parent, epoch(number))
+        run = tracker.find_run(RECORD.key)
+        stored = read_run(tracker, run)
+        assert (stored.parent_id, stored.status, stored.ended_ms) == (parent, "RUNNING", None)
+        assert [step for _, _, step, _ in stored.points] == list(range(number + 1))
+        assert stored.params == {"rates.head": "2e-05"}
+    assert tracker.log_run(parent, RECORD) == run
+    stored = read_run(tracker, run)
+    assert stored.points == [(m.name, m.value, m.step, m.timestamp_ms) for m in RECORD.metrics]
+    assert (stored.status, stored.params, stored.tags["alf.trial"]) == ("FINISHED", RECORD.params, "3")
+    tracker.log_epoch(parent, epoch(0))
+    assert read_run(tracker, run) == stored
+
+
+def test_a_fit_that_begins_anew_leaves_nothing_of_its_first_attempt(tracker: Tracker) -> None:
+    parent = tracker.start_parent_run("study:abc", "minilm", {})
+    for number in range(3):
+        tracker.log_epoch(parent, epoch(number))
+    tracker.log_epoch(parent, epoch(0, 4_000, attempt=7))
+    run = tracker.find_run(RECORD.key)
+    assert [(step, at) for _, _, step, at in read_run(tracker, run).points] == [(0, 1_007)]
+    tracker.close_runs()
+    assert read_run(tracker, run).status == "KILLED"
+    after = tracker.log_run(parent, RECORD)
+    assert read_run(tracker, after).points == [(m.name, m.value, m.step, m.timestamp_ms) for m in RECORD.metrics]
+    assert n_runs(tracker) == 2
+
+
 @pytest.fixture
 def interrupted(root: Path) -> Callable[[str], MlflowTracker]:
     """Return a tracker whose store was interrupted at a given call while a run was logged."""
@@ -202,7 +241,9 @@ def test_a_half_written_batch_is_completed_without_duplicates(root: Path) -> Non
 def test_of_two_runs_with_one_key_the_older_is_kept(root: Path) -> None:
     tracker = MlflowTracker(root)
     parent = tracker.start_parent_run("study:abc", "minilm", {})
-    old, young = (tracker.client.create_run(tracker.experiment_id, start, {"alf.key": RECORD.key}) for start in (1, 2))
+    old, young = (
+        tracker.client.create_run(tracker.experiment_id, start, {"alf.key": RECORD.key}) for start in (1_000, 1_001)
+    )
     assert tracker.log_run(parent, RECORD) == old.info.run_id
     assert tracker.client.get_run(young.info.run_id).info.lifecycle_stage == "deleted"
     assert n_runs(tracker) == 2

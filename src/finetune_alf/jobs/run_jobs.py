@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from finetune_alf.compute import Environment
 from finetune_alf.errors import PartialError
 from finetune_alf.execute.attempts import MAX_ATTEMPTS, run_attempts
-from finetune_alf.execute.jobs import Executor, Work
+from finetune_alf.execute.jobs import Executor, OnReport, Work
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.job_attempts import JobAttempts
 from finetune_alf.jobs.ledger import Ledger
-from finetune_alf.train.result import FitResult, RecordedFit
+from finetune_alf.train.result import EpochMetrics, FitResult, RecordedFit
 
 OnResult = Callable[[FitJob, RecordedFit], None]
+OnEpoch = Callable[[FitJob, EpochMetrics], None]
 
 
 def run_jobs(
@@ -21,10 +22,12 @@ def run_jobs(
     ledger: Ledger,
     environment: Environment,
     on_result: OnResult,
+    on_epoch: OnEpoch | None = None,
 ) -> dict[str, RecordedFit]:
     """Run every job that is not in the ledger yet, in this environment. Returns all results by the jobs' keys.
 
-    `on_result` is called for each result, those from the ledger first. Jobs with fewer attempts run first, so that one
+    `on_result` is called for each result, those from the ledger first, `on_epoch` for each epoch of a fit that goes on.
+    Jobs with fewer attempts run first, so that one
     that gets the process killed keeps no other from its result. Raises PartialError, naming the reasons, after all
     other jobs have finished, when a job failed or is given up.
     """
@@ -41,7 +44,13 @@ def run_jobs(
             finish(job, previous)
         else:
             missing.append(job)
-    failures = _run_missing(missing, executor, work, ledger, environment, finish)
+
+    def report(job: FitJob, epoch: EpochMetrics) -> bool:
+        if on_epoch:
+            on_epoch(job, epoch)
+        return True
+
+    failures = _run_missing(missing, executor, work, ledger, environment, finish, report)
     if failures:
         raise PartialError(
             f"{len(failures)} of {len(jobs)} fits failed, the other results are saved: {'; '.join(failures)}. "
@@ -57,13 +66,14 @@ def _run_missing(
     ledger: Ledger,
     environment: Environment,
     finish: OnResult,
+    report: OnReport,
 ) -> list[str]:
     """Run the jobs, and return the failures. Attempts at a reported job count from 0 at the next start."""
     attempts = JobAttempts(ledger)
     given_up = [job for job in jobs if attempts.n_attempts(job) >= MAX_ATTEMPTS]
     waiting = sorted((job for job in jobs if job not in given_up), key=attempts.n_attempts)
     failures = [f"{job.key}: its process died in {MAX_ATTEMPTS} attempts, and it was left out" for job in given_up]
-    for outcome in run_attempts(executor, iter(waiting), work, attempts):
+    for outcome in run_attempts(executor, iter(waiting), work, attempts, report):
         if outcome.result is None:
             failures.append(f"{outcome.job.key}: {outcome.failure}")
         else:

@@ -25,12 +25,14 @@ RANDOM_PROJECT = "auto"
 class TrackingSpec(Spec):
     """The MLflow store: a server's http(s) URI or sqlite:///FILE; without one, `mlruns/mlflow.db` below the root.
 
-    Without a name, the experiment is `finetune_alf.<project>`.
+    Without a name, the experiment is `finetune_alf.<project>`. With `system_metrics` the parent run of each stage has
+    the use of processor, memory, disk, network and GPU, every ten seconds.
     """
 
     uri: str | None = None
     """The URI of a server, or of a SQLite file."""
     experiment: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    system_metrics: bool = False
     """The name of the experiment in MLflow."""
 
 

@@ -107,16 +107,18 @@ def register_schedules(
     schedules: Mapping[str, Schedule],
     tags: Mapping[str, Mapping[str, str]],
     run_id: str,
+    descriptions: Mapping[str, str] | None = None,
 ) -> dict[str, ScheduleVersion]:
     """Register schedules under their aliases, as artifacts of a run; return their versions by alias.
 
-    `tags` are those of the versions, by alias. An alias without a schedule is taken away from an earlier version.
+    `tags` and `descriptions` are those of the versions, by alias. An alias without a schedule is taken away from an
+    earlier version.
     """
     for alias in ALIASES:
         if alias not in schedules:
             registry.remove_alias(model, alias)
     return {
-        alias: registry.register(model, schedule, alias, run_id, tags.get(alias, {}))
+        alias: registry.register(model, schedule, alias, run_id, tags.get(alias, {}), (descriptions or {}).get(alias))
         for alias, schedule in schedules.items()
     }
 

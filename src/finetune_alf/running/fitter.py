@@ -16,10 +16,10 @@ from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.jobs.run_jobs import run_jobs
 from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.running.context import Context, ProgressBar
-from finetune_alf.running.nested_runs import fit_run
+from finetune_alf.running.nested_runs import epoch_of_fit, fit_run
 from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.tracking.record import RunRecord
-from finetune_alf.train.result import RecordedFit
+from finetune_alf.train.result import EpochMetrics, RecordedFit
 
 C = TypeVar("C")
 
@@ -93,13 +93,27 @@ class Fitter:
             note = fields.note or f"{score_note(result.score)}{'' if best is None else f', best {best:.3f}'}"
             self.bar.advance(f"{job.key} {note}")
 
-        return run_jobs(jobs, self.ctx.executor(), self.fit_runner, self.ledger, self.ctx.environment, on_result)
+        environment = self.ctx.environment
+        return run_jobs(
+            jobs, self.ctx.executor(), self.fit_runner, self.ledger, environment, on_result, self._report_epoch
+        )
+
+    def _report_epoch(self, job: FitJob, epoch: EpochMetrics) -> None:
+        tags, environment = {"alf.stage": self._stage_tag}, self.ctx.environment
+        self.runs.put_epoch(epoch_of_fit(self._key(job), job.key, job.recipe, self.n_layers, environment, epoch, tags))
+
+    @property
+    def _stage_tag(self) -> str:
+        return self.stage.partition("-")[0]
+
+    def _key(self, job: FitJob) -> str:
+        """Return the key of a fit's run."""
+        return f"{self.stage}/{self.ledger.identity(job)[:16]}/{job.key}"
 
     def _run(self, job: FitJob, result: RecordedFit, fields: LoggedFields) -> RunRecord:
-        key = f"{self.stage}/{self.ledger.identity(job)[:16]}/{job.key}"
         ran_in, scores = result.environment, fields.scores
-        tags = {"alf.stage": self.stage.partition("-")[0], **fields.tags}
-        return fit_run(key, job.key, job.recipe, self.n_layers, result, ran_in, scores=scores, tags=tags)
+        tags = {"alf.stage": self._stage_tag, **fields.tags}
+        return fit_run(self._key(job), job.key, job.recipe, self.n_layers, result, ran_in, scores=scores, tags=tags)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 MLflow's charts of metrics are grouped by what stands before the slash.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ from finetune_alf.recipe import AnyRecipe
 from finetune_alf.running.parent_run import commit_tag
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.study.records import TrialRecord
-from finetune_alf.tracking.record import Metric, RunRecord
+from finetune_alf.tracking.record import Dataset, EpochRecord, Metric, RunRecord
 from finetune_alf.train.result import EpochMetrics, FitResult
 
 _LOGGED_FIELDS = ("batch", "epochs", "max_tokens", "keep", "kind", "pooling", "longest_ngram", "n_folds")
@@ -59,12 +60,18 @@ def fit_run(
         ),
         tags={**tags, **commit_tag(environment.git_commit), "alf.stopped": result.stopped},
         artifacts={"recipe.json": canonical_json(recipe.model_dump(mode="json")).encode()},
+        datasets=datasets_of(tags),
     )
+
+
+def trial_name(number: int) -> str:
+    """Return the name of a trial's run."""
+    return f"trial {number}"
 
 
 def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str, tags: Mapping[str, str]) -> RunRecord:
     """Return the run of one trial; a trial that failed without a result has its rates and the reason."""
-    name, n_layers = f"trial {record.number}", record.rates.n_layers
+    name, n_layers = trial_name(record.number), record.rates.n_layers
     tags = {**tags, "alf.trial": str(record.number), "alf.state": record.state}
     if record.repeats is not None:
         tags["alf.repeats"] = str(record.repeats)
@@ -80,6 +87,7 @@ def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str,
         status="FAILED",
         params=_rate_params(record.rates),
         tags={**tags, **commit_tag(record.environment.git_commit), "alf.reason": record.reason or ""},
+        datasets=datasets_of(tags),
     )
 
 
@@ -90,6 +98,33 @@ def _params(recipe: AnyRecipe, n_layers: int, environment: Environment) -> dict[
     others = {name: getattr(recipe, name) for name in _LOGGED_IF_SET if name in defaults}
     fields |= {name: str(value) for name, value in others.items() if value != defaults[name]}
     return {**rates, **fields, "precision": environment.precision, "device": environment.device}
+
+
+def epoch_of_fit(
+    key: str,
+    name: str,
+    recipe: AnyRecipe,
+    n_layers: int,
+    environment: Environment,
+    epoch: EpochMetrics,
+    tags: Mapping[str, str],
+) -> EpochRecord:
+    """Return an epoch of a fit that goes on, for the run that `fit_run` completes."""
+    return EpochRecord(
+        key=key,
+        name=name,
+        started_ms=epoch.ended_ms - round(epoch.seconds * 1000),
+        epoch=epoch.epoch,
+        metrics=tuple(epoch_metrics(epoch)),
+        params=_params(recipe, n_layers, environment),
+        tags={**tags, **commit_tag(environment.git_commit)},
+    )
+
+
+def datasets_of(tags: Mapping[str, str]) -> tuple[Dataset, ...]:
+    """Return the sample that the tags of a run name."""
+    name, digest = tags.get("alf.sample"), tags.get("alf.sample.digest")
+    return (Dataset(name, digest, json.dumps({"sample": name, "digest": digest})),) if name and digest else ()
 
 
 def _rate_params(rates: Mapping[Address, float]) -> dict[str, str]:

@@ -10,23 +10,35 @@ from finetune_alf.params import Params
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Context, git_commit
 from finetune_alf.running.project import project_id
+from finetune_alf.running.summary import Summary
 from finetune_alf.tracking.mirror import Mirror
 from finetune_alf.tracking.mlflow import EXPERIMENT, MlflowTracker
-from finetune_alf.tracking.record import RunRecord, RunStatus
+from finetune_alf.tracking.record import EpochRecord, RunRecord, RunStatus
+from finetune_alf.tracking.system import system_metrics
 
 
 @dataclass
 class Runs:
-    """An open parent run; `metrics` are its summary, written as it ends."""
+    """An open parent run; `metrics` and `note`, its description, are written as it ends."""
 
     tracker: MlflowTracker
     parent_id: str
     mirror: Mirror
     metrics: dict[str, float] = field(default_factory=dict)
+    note: str = ""
+
+    def show(self, summary: Summary) -> None:
+        """Let the page of the run show this as well."""
+        self.metrics.update(summary.metrics)
+        self.note = "\n\n".join(filter(None, (self.note, summary.note)))
 
     def put(self, record: RunRecord) -> None:
         """Log a nested run in the background."""
         self.mirror.put(self.parent_id, record)
+
+    def put_epoch(self, record: EpochRecord) -> None:
+        """Log an epoch of a fit that goes on, in the background."""
+        self.mirror.put_epoch(self.parent_id, record)
 
 
 @contextmanager
@@ -41,7 +53,8 @@ def parent_run(ctx: Context, key: str, name: str, tags: Mapping[str, str]) -> It
     runs = Runs(tracker, tracker.start_parent_run(key, name, {**tags, **source}), Mirror(tracker))
     status: RunStatus = "FAILED"
     try:
-        yield runs
+        with system_metrics(tracker.uri, runs.parent_id, ctx.params.tracking.system_metrics):
+            yield runs
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"
@@ -79,6 +92,6 @@ def _close(ctx: Context, runs: Runs, status: RunStatus) -> None:
             "Run the same command again to write them."
         )
     try:
-        runs.tracker.end_parent_run(runs.parent_id, status, runs.metrics)
+        runs.tracker.end_parent_run(runs.parent_id, status, runs.metrics, runs.note)
     except TrackingError as error:
         ctx.console.log(f"The parent run could not be ended: {error}")

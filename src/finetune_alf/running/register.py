@@ -1,6 +1,6 @@
 """Stage `register`: confirm the top trials beside the baseline and the best single rate, register two in MLflow."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from finetune_alf.documents import Estimate
 from finetune_alf.figures import learning_curves
@@ -24,10 +24,13 @@ from finetune_alf.running.dvc_files import write_register_files
 from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.running.registration_fits import RegistrationFits
 from finetune_alf.running.study import study_key, trial_key
+from finetune_alf.running.summary import ScoreRow, Summary, scores_summary
 from finetune_alf.running.trial_schedule import trial_schedule
+from finetune_alf.running.version_page import page_tags, version_description
 from finetune_alf.schedules.names import model_name
 from finetune_alf.schedules.provenance import ConfirmedScore
-from finetune_alf.schedules.registry import Registry
+from finetune_alf.schedules.registry import Registry, ScheduleVersion
+from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.stats import optimism
 from finetune_alf.study.records import TrialRecord, read_study, read_trials
 
@@ -48,7 +51,7 @@ def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
         if from_lock:
             lock = read_lock(ctx.paths.schedules(name))
             schedules = {alias: each.schedule for alias, each in lock.schedules.items()}
-            register_schedules(registry, model, schedules, _tags(lock), runs.parent_id)
+            _register(registry, lock, model, schedules, runs)
         else:
             lock = _confirm_and_register(ctx, name, model, registry, runs)
             lock.write(ctx.paths.schedules(name))
@@ -67,11 +70,12 @@ def _confirm_and_register(ctx: Context, name: str, model: str, registry: Registr
         )
         for alias, candidate in found.accepted.items()
     }
-    versions = register_schedules(registry, model, schedules, _tags(found), runs.parent_id)
+    versions = _register(registry, found, model, schedules, runs)
     key = study_key(name, read_study(folder).digest)
     _attach_curves(runs, key, [trials[each.trial] for each in found.accepted.values()], bench.study.score_name)
-    runs.metrics.update(_summary(found))
-    return found.model_copy(update={"schedules": locked_schedules(schedules, versions)})
+    lock = found.model_copy(update={"schedules": locked_schedules(schedules, versions)})
+    runs.show(_summary(lock, model))
+    return lock
 
 
 def _confirmed(
@@ -103,22 +107,31 @@ def _confirmed(
     )
 
 
-def _tags(lock: LockDocument) -> dict[str, dict[str, str]]:
-    """Return the tags of the versions, by alias."""
-    aliases = lock.chosen or lock.schedules
-    return {alias: version_tags(lock.candidate(alias), lock.references, lock.single_rate) for alias in aliases}
+def _register(
+    registry: Registry, lock: LockDocument, model: str, schedules: Mapping[str, Schedule], runs: Runs
+) -> dict[str, ScheduleVersion]:
+    """Register schedules, each with its tags and its description."""
+    tags, descriptions = {}, {}
+    for alias, schedule in schedules.items():
+        candidate = lock.candidate(alias)
+        compared = version_tags(candidate, lock.references, lock.single_rate)
+        tags[alias] = {**compared, **page_tags(schedule, candidate)}
+        descriptions[alias] = version_description(schedule, f"{model}@{alias}", candidate)
+    return register_schedules(registry, model, schedules, tags, runs.parent_id, descriptions)
 
 
-def _summary(lock: LockDocument) -> dict[str, float]:
-    """Return the metrics of the parent run."""
-    chosen = {alias: candidate for alias in lock.chosen if (candidate := lock.candidate(alias))}
-    named: dict[str, Estimate | None] = {**chosen}
+def _summary(lock: LockDocument, model: str) -> Summary:
+    """Return the summary of the parent run: what was registered, and the confirmed scores."""
+    chosen = [(alias, candidate) for alias in lock.chosen if (candidate := lock.candidate(alias))]
+    references = [ScoreRow(name, found) for name, found in _references(lock) if found]
+    rows = [*references, *(ScoreRow(alias, candidate, candidate.from_baseline) for alias, candidate in chosen)]
+    measure = f"confirmed {lock.metric.replace('_', ' ')}"
+    return scores_summary("\n".join(f"* {line}" for line in _outcome(lock, model)), measure, rows)
+
+
+def _references(lock: LockDocument) -> Iterator[tuple[str, Estimate | None]]:
     if lock.references:
-        named |= {"baseline": lock.references.baseline, "single_rate": lock.references.single_rate}
-    return {
-        **{f"{name}.confirmed": each.mean for name, each in named.items() if each},
-        **{f"{alias}.difference": each.from_baseline.mean for alias, each in chosen.items() if each.from_baseline},
-    }
+        yield from (("baseline", lock.references.baseline), ("single_rate", lock.references.single_rate))
 
 
 def _outcome(lock: LockDocument, model: str) -> Iterator[str]:

@@ -52,12 +52,18 @@ class Registry:
         self._clients: dict[bool, Any] = {}
 
     def register(
-        self, model: str, schedule: Schedule, alias: str, run_id: str, tags: Mapping[str, str] | None = None
+        self,
+        model: str,
+        schedule: Schedule,
+        alias: str,
+        run_id: str,
+        tags: Mapping[str, str] | None = None,
+        description: str | None = None,
     ) -> ScheduleVersion:
         """Register a schedule as a version of `model` under an alias, with its file as an artifact of a run.
 
         An existing version with the same digest and a readable file is reused. A new version is created after the
-        upload was verified, so that an interrupted call leaves no version. `tags` are set on either.
+        upload was verified, so that an interrupted call leaves no version. `tags` and `description` are set on either.
         """
         check_names(model, alias)
         client = self._client(create=True)
@@ -72,6 +78,8 @@ class Registry:
                 )
             for key, value in (tags or {}).items():
                 client.set_model_version_tag(model, str(version.version), key, value)
+            if description:
+                client.update_model_version(model, str(version.version), description)
             client.set_registered_model_alias(model, alias, str(version.version))
             return _schedule_version(client.get_model_version(model, version.version))
 

@@ -42,7 +42,7 @@ LAYERWISE_DECAY = 0.95
 """Layer-wise decay of the enqueued `decayed` rates (Sun et al. 2019, section 5.3.3: the best of .85 to 1)."""
 
 OnTrial = Callable[[TrialRecord], None]
-OnEpoch = Callable[[int, EpochMetrics], None]
+OnEpoch = Callable[[PendingTrial, EpochMetrics], None]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def run_study(
     """Run or resume a study until it has `n_trials`, and write the results of these: its first `n_trials`.
 
     `on_trial` is called with every finished trial: first with those in the database, in the order of their numbers,
-    then with each new one after it is committed. `on_epoch` is called with a trial's number and each of its epochs.
+    then with each new one after it is committed. `on_epoch` is called with a trial that goes on and each of its epochs.
     Each attempt at a trial is committed with the `environment` that it begins in. Failed and pruned trials count. A
     trial fails when its fit has no finite score. When its fit ends for a reason of the machine's, such as lack of
     memory, it is pending; so is the trial of an interrupted run. Pending trials are finished under their own numbers,
@@ -208,9 +208,9 @@ class _Coordinator:
 
     def _report_epoch(self, job: FitJob, epoch: EpochMetrics) -> bool:
         """Report a trial's epoch; return whether the trial continues."""
-        number = self.attempts.trial(job).number
-        self.on_epoch(number, epoch)
-        return self.pruner is None or not self.pruner.should_prune(number, epoch)
+        trial = self.attempts.trial(job)
+        self.on_epoch(trial, epoch)
+        return self.pruner is None or not self.pruner.should_prune(trial.number, epoch)
 
     def _record(self, outcome: Outcome[FitJob, FitResult]) -> None:
         """Finish the trial of an attempt, or leave it pending."""

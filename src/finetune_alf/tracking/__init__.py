@@ -7,7 +7,7 @@ files and databases; MLflow has a copy. MLflow is imported when the first store 
 
 from finetune_alf.tracking.memory import MemoryTracker
 from finetune_alf.tracking.mirror import Mirror, MirrorFailure
-from finetune_alf.tracking.record import Metric, RunRecord, RunStatus
+from finetune_alf.tracking.record import EpochRecord, Metric, RunRecord, RunStatus
 from finetune_alf.tracking.tracker import Tracker
 
-__all__ = ["MemoryTracker", "Metric", "Mirror", "MirrorFailure", "RunRecord", "RunStatus", "Tracker"]
+__all__ = ["EpochRecord", "MemoryTracker", "Metric", "Mirror", "MirrorFailure", "RunRecord", "RunStatus", "Tracker"]

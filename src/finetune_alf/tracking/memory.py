@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from finetune_alf.errors import TrackingError
-from finetune_alf.tracking.record import Metric, RunRecord, RunStatus, check_artifact_path, check_key
+from finetune_alf.tracking.record import (
+    NOTE_TAG,
+    UNFINISHED,
+    EpochRecord,
+    Metric,
+    RunRecord,
+    RunStatus,
+    check_artifact_path,
+    check_key,
+)
 
 
 @dataclass
@@ -32,6 +41,7 @@ class MemoryTracker:
 
     def __init__(self) -> None:
         self.runs: dict[str, MemoryRun] = {}
+        self._open: dict[str, int] = {}
         self._ids = itertools.count()
 
     def start_parent_run(self, key: str, name: str, tags: Mapping[str, str]) -> str:
@@ -44,6 +54,8 @@ class MemoryTracker:
     def log_run(self, parent_id: str, record: RunRecord) -> str:
         """Write a nested run and return its id; a run that has ended with this status is left as it is."""
         self._get(parent_id)
+        if self._open.pop(record.key, None) is None:
+            self._drop_attempt(record.key, record.started_ms)
         run_id = self._find_or_create(record.key, record.name)
         run = self.runs[run_id]
         if run.status == record.status:
@@ -56,9 +68,32 @@ class MemoryTracker:
         run.artifacts.update(record.artifacts)
         return run_id
 
-    def end_parent_run(self, parent_id: str, status: RunStatus, metrics: Mapping[str, float]) -> None:
-        """Log the parent run's own metrics and end it with a status."""
+    def log_epoch(self, parent_id: str, record: EpochRecord) -> None:
+        """Write an epoch of a fit that goes on, as a nested run that `log_run` completes; one that has ended stays."""
+        self._get(parent_id)
+        if self._open.get(record.key, record.epoch) >= record.epoch:
+            self._drop_attempt(record.key, None)
+        run_id = self._find_or_create(record.key, record.name)
+        run = self.runs[run_id]
+        if run.status == "RUNNING":
+            self._open[record.key] = record.epoch
+            run.parent_id, run.started_ms = parent_id, run.started_ms or record.started_ms
+            run.params.update(record.params)
+            run.tags.update(record.tags)
+            run.metrics.update(record.metrics)
+
+    def close_runs(self) -> None:
+        """End the runs that `log_epoch` began and `log_run` did not complete, as KILLED."""
+        for key in self._open:
+            run_id = self.find_run(key)
+            if run_id is not None:
+                self.runs[run_id].status = "KILLED"
+        self._open.clear()
+
+    def end_parent_run(self, parent_id: str, status: RunStatus, metrics: Mapping[str, float], note: str = "") -> None:
+        """Log the parent run's own metrics and its description, if there is one, and end it with a status."""
         run = self._get(parent_id)
+        run.tags.update({NOTE_TAG: note} if note else {})
         run.status = status
         run.summary.update(metrics)
 
@@ -71,6 +106,12 @@ class MemoryTracker:
         """Return the id of the run with this key, or None."""
         check_key(key)
         return next((run_id for run_id, run in self.runs.items() if run.key == key), None)
+
+    def _drop_attempt(self, key: str, started_ms: int | None) -> None:
+        """Forget a run that did not end, unless it began at this time."""
+        run_id = self.find_run(key)
+        if run_id and self.runs[run_id].status in UNFINISHED and self.runs[run_id].started_ms not in (None, started_ms):
+            del self.runs[run_id]
 
     def _find_or_create(self, key: str, name: str) -> str:
         run_id = self.find_run(key)

@@ -4,6 +4,7 @@ A run that could not be written is not lost: the study's database has every resu
 again, which changes nothing for those that MLflow already has.
 """
 
+import contextlib
 import logging
 import queue
 import threading
@@ -11,7 +12,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from finetune_alf.tracking.record import RunRecord
+from finetune_alf.tracking.record import EpochRecord, RunRecord
 from finetune_alf.tracking.tracker import Tracker
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ class Mirror:
     def __init__(self, tracker: Tracker, retry_delay_s: float = 5.0) -> None:
         self._tracker = tracker
         self._retry_delay_s = retry_delay_s
-        self._queue: queue.SimpleQueue[tuple[str, RunRecord] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[str, RunRecord | EpochRecord] | None] = queue.SimpleQueue()
+        self._ended: set[str] = set()
         self._pending: deque[tuple[str, RunRecord]] = deque()
         self._reasons: dict[str, str] = {}
         self._retry_at = 0.0
@@ -45,6 +47,15 @@ class Mirror:
 
     def put(self, parent_id: str, record: RunRecord) -> None:
         """Queue a nested run; returns at once."""
+        self._ended.add(record.key)
+        self._queue.put((parent_id, record))
+
+    def put_epoch(self, parent_id: str, record: EpochRecord) -> None:
+        """Queue an epoch of a fit that goes on; returns at once.
+
+        It is written while the fit goes on or not at all: the fit's own record has it too. So a store that is slower
+        than the fits has no more to write for it.
+        """
         self._queue.put((parent_id, record))
 
     def close(self, timeout_s: float = 10.0) -> tuple[MirrorFailure, ...]:
@@ -62,16 +73,30 @@ class Mirror:
     def _queued(self) -> list[tuple[str, RunRecord]]:
         queued = []
         while not self._queue.empty():
-            if item := self._queue.get():
-                queued.append(item)
+            if (item := self._queue.get()) and isinstance(item[1], RunRecord):
+                queued.append((item[0], item[1]))
         return queued
 
     def _run(self) -> None:
         while item := self._queue.get():
-            self._pending.append(item)
+            parent_id, record = item
+            if isinstance(record, EpochRecord):
+                self._write_epoch(parent_id, record)
+                continue
+            self._pending.append((parent_id, record))
             if time.monotonic() >= self._retry_at:
                 self._write_pending(stop_at_failure=True)
         self._write_pending(stop_at_failure=False)
+        with contextlib.suppress(Exception):  # the parent run's end tells of a store that fails
+            self._tracker.close_runs()
+
+    def _write_epoch(self, parent_id: str, record: EpochRecord) -> None:
+        if record.key in self._ended or time.monotonic() < self._retry_at:
+            return
+        try:
+            self._tracker.log_epoch(parent_id, record)
+        except Exception as error:  # as in `_write_pending`
+            self._note_failure(record.key, str(error) or repr(error))
 
     def _write_pending(self, *, stop_at_failure: bool) -> None:
         for _ in range(len(self._pending)):
@@ -79,7 +104,7 @@ class Mirror:
             try:
                 self._tracker.log_run(parent_id, record)
             except Exception as error:  # an unexpected error must not end the thread and lose all later runs
-                self._note_failure(record, str(error) or repr(error))
+                self._note_failure(record.key, str(error) or repr(error))
                 self._pending.rotate(-1)  # a run that the store refuses must not block the others
                 if stop_at_failure:
                     return
@@ -87,8 +112,8 @@ class Mirror:
                 self._pending.popleft()
                 self._n_written += 1
 
-    def _note_failure(self, record: RunRecord, reason: str) -> None:
+    def _note_failure(self, key: str, reason: str) -> None:
         if not self._reasons:
             logger.warning("%s Training continues; missing runs are written at the end or at the next start.", reason)
-        self._reasons[record.key] = reason
+        self._reasons[key] = reason
         self._retry_at = time.monotonic() + self._retry_delay_s

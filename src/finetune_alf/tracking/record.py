@@ -9,6 +9,12 @@ from typing import Literal
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 """MLflow's final statuses of a run; KILLED means interrupted."""
 
+UNFINISHED = ("RUNNING", "KILLED")
+"""Statuses of a nested run whose fit has not ended."""
+
+NOTE_TAG = "mlflow.note.content"
+"""MLflow's tag for a description, in Markdown."""
+
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:@+=-]{0,249}")
 
 
@@ -20,6 +26,15 @@ class Metric:
     value: float
     step: int
     timestamp_ms: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Texts that a run used. `digest` is that of all of them, `source` says in JSON where they come from."""
+
+    name: str
+    digest: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -39,11 +54,31 @@ class RunRecord:
     metrics: tuple[Metric, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
+    datasets: tuple[Dataset, ...] = ()
 
     def __post_init__(self) -> None:
         check_key(self.key)
         for path in self.artifacts:
             check_artifact_path(path)
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """The metrics of one epoch of a fit that goes on; `params` and `tags` are those of its run.
+
+    The run has the key of the fit's RunRecord, which completes it.
+    """
+
+    key: str
+    name: str
+    started_ms: int
+    epoch: int
+    metrics: tuple[Metric, ...]
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_key(self.key)
 
 
 def check_key(key: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from finetune_alf.tracking.record import RunRecord, RunStatus
+from finetune_alf.tracking.record import EpochRecord, RunRecord, RunStatus
 
 
 class Tracker(Protocol):
@@ -22,8 +22,19 @@ class Tracker(Protocol):
         """Write a nested run and return its id. Repeated calls with the same key write the same run."""
         ...
 
-    def end_parent_run(self, parent_id: str, status: RunStatus, metrics: Mapping[str, float]) -> None:
-        """Log the parent run's own metrics and end it with a status."""
+    def log_epoch(self, parent_id: str, record: EpochRecord) -> None:
+        """Write an epoch of a fit that goes on, as a nested run that `log_run` completes; one that has ended stays.
+
+        What an earlier attempt at the fit has left goes away.
+        """
+        ...
+
+    def close_runs(self) -> None:
+        """End the runs that `log_epoch` began and `log_run` did not complete, as KILLED."""
+        ...
+
+    def end_parent_run(self, parent_id: str, status: RunStatus, metrics: Mapping[str, float], note: str = "") -> None:
+        """Log the parent run's own metrics and its description, if there is one, and end it with a status."""
         ...
 
     def log_artifact(self, run_id: str, path: str, content: bytes) -> None:

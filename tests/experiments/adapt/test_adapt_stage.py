@@ -171,10 +171,10 @@ def test_mlflow_has_the_adaptation_and_every_cell_below_one_parent(done: Path, d
         *(f"{variant}/seed-{index}" for variant in ("plain", "adapted") for index in range(2)),
     }
     trained = nested["further pre-training of tiny"]
-    assert trained.data.metrics["mlm.loss.after"] == pytest.approx(document.record.losses.after)
-    points = tracker.client.get_metric_history(trained.info.run_id, "mlm.train.loss")
+    assert trained.data.metrics["mlm/loss.after"] == pytest.approx(document.record.losses.after)
+    points = tracker.client.get_metric_history(trained.info.run_id, "mlm/train_loss")
     assert sorted(point.step for point in points) == [point.step for point in document.record.loss_curve]
-    assert parent.data.metrics["adapted.accuracy"] == pytest.approx(document.comparison.scores["adapted"].mean)
+    assert parent.data.metrics["score/adapted"] == pytest.approx(document.comparison.scores["adapted"].mean)
 
 
 def test_the_report_contains_the_adaptation_and_its_figure(done: Path) -> None:

@@ -191,7 +191,7 @@ def test_mlflow_has_a_nested_run_for_each_cell_with_each_tasks_score(done):
     search = tracker.client.search_runs
     (parent,) = search([tracker.experiment_id], "tags.`alf.multitask` = 'top'")
     assert parent.info.status == "FINISHED"
-    assert parent.data.metrics.keys() >= {"all.overall", "top-1.overall"}
+    assert parent.data.metrics.keys() >= {"score/all/overall", "score/top-1/overall", "score/all/overall.low"}
     nested = search([tracker.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     cells = {(cell.cell, str(cell.seed)): cell for cell in cells_of(done, "top")}
     assert {(run.data.tags["alf.cell"], run.data.tags["alf.seed"]) for run in nested} == set(cells)

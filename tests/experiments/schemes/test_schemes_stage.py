@@ -138,7 +138,7 @@ def test_mlflow_has_a_parent_run_and_a_nested_run_for_each_cell(done):
     rates = {name: value for name, value in lora.data.params.items() if name.startswith("rates.")}
     assert rates == {"rates.adapter.0": "0.2", "rates.adapter.1": "0.2", "rates.head": "0.05"}
     (parent,) = tracker.client.search_runs([tracker.experiment_id], "tags.`alf.schemes` = 'bed'")
-    assert parent.data.metrics["travel/differential.gradual/none/slanted_triangular"] == cells_of(done)[8].score
+    assert parent.data.metrics["score/travel/differential.gradual/none/slanted_triangular"] == cells_of(done)[8].score
     assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {parent.info.run_id}
 
 

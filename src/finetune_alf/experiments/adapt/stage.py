@@ -33,6 +33,7 @@ from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields
 from finetune_alf.running.parent_run import Runs, commit_tag, parent_run
+from finetune_alf.running.summary import ScoreRow, Summary, scores_summary
 from finetune_alf.tracking.record import Metric, RunRecord
 from finetune_alf.train.result import RecordedFit
 
@@ -58,8 +59,10 @@ def adapt(ctx: Context, name: str) -> None:
         if comparison is None:
             write_jsonl(ctx.paths.cells("adapt", name), [])
         AdaptDocument(record=record, comparison=comparison).write(ctx.paths.document("adapt", name))
-        runs.metrics.update(_summary(record, comparison))
-    ctx.console.log(f"{name}: {_in_short(record, comparison)}")
+        found = f"{name}: {_in_short(record, comparison)}"
+        runs.metrics.update({"mlm/loss.before": record.losses.before, "mlm/loss.after": record.losses.after})
+        runs.show(scores_summary(found, f"test {metric}", _rows(comparison)) if comparison else Summary(found, {}))
+    ctx.console.log(found)
     if record.note:
         ctx.console.log(f"{name}: {record.note}")
 
@@ -123,7 +126,7 @@ def adaptation_run(record: AdaptRecord, tags: Mapping[str, str]) -> RunRecord:
     ended_ms = record.started_ms + round(record.seconds * 1000)
     keys = ("rate", "batch", "max_tokens", "warmup_frac", "mask_frac", "whole_words")
     params = {key: str(record.training[key]) for key in keys}
-    finals = {"mlm.loss.before": record.losses.before, "mlm.loss.after": record.losses.after, "seconds": record.seconds}
+    losses = {"mlm/loss.before": record.losses.before, "mlm/loss.after": record.losses.after}
     return RunRecord(
         key=f"adapt-{record.name}/{record.inputs_digest[:16]}",
         name=f"further pre-training of {record.encoder['name']}",
@@ -131,8 +134,8 @@ def adaptation_run(record: AdaptRecord, tags: Mapping[str, str]) -> RunRecord:
         ended_ms=ended_ms,
         params={**params, "n_steps": str(record.n_steps), "precision": ran_in.precision, "device": ran_in.device},
         metrics=(
-            *(_at("mlm.train.loss", point, ended_ms) for point in record.loss_curve),
-            *(Metric(key, value, record.n_steps, ended_ms) for key, value in finals.items()),
+            *(_at("mlm/train_loss", point, ended_ms) for point in record.loss_curve),
+            *(Metric(key, value, 0, ended_ms) for key, value in {**losses, "cost/seconds": record.seconds}.items()),
         ),
         tags={**tags, **commit_tag(ran_in.git_commit), "alf.encoder": record.encoder["identity"], **note},
         artifacts={"adapt.json": canonical_json(record.model_dump(mode="json")).encode()},
@@ -143,11 +146,10 @@ def _at(name: str, point: LossPoint, ended_ms: int) -> Metric:
     return Metric(name, point.loss, point.step, ended_ms)
 
 
-def _summary(record: AdaptRecord, comparison: Comparison | None) -> dict[str, float]:
-    losses = {"mlm.loss.before": record.losses.before, "mlm.loss.after": record.losses.after}
-    if comparison is None:
-        return losses
-    return losses | {f"{variant}.{comparison.metric}": score.mean for variant, score in comparison.scores.items()}
+def _rows(comparison: Comparison) -> list[ScoreRow]:
+    """Return the score from either encoder; the difference stands beside the adapted one's."""
+    differences = {"adapted": comparison.difference}
+    return [ScoreRow(name, score, differences.get(name)) for name, score in comparison.scores.items()]
 
 
 def _in_short(record: AdaptRecord, comparison: Comparison | None) -> str:

@@ -1,13 +1,12 @@
 """Stage `decay`: fit with every rate and every factor of the grid, and score the test split."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finetune_alf.compute.environment import shares
 from finetune_alf.data.sample import Sample
 from finetune_alf.experiments.decay.cells import Cell, DecayLine, cell_job, cell_line, cells
 from finetune_alf.experiments.decay.compare import Fits, compare
-from finetune_alf.experiments.decay.document import DecayDocument, DecaySample, PairResult
+from finetune_alf.experiments.decay.document import DecayDocument, DecaySample
 from finetune_alf.experiments.decay.section import SECTION
 from finetune_alf.experiments.decay.spec import DecaySpec
 from finetune_alf.jobs.job import FitJob
@@ -16,6 +15,7 @@ from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
+from finetune_alf.running.summary import ScoreRow, scores_summary
 from finetune_alf.train.result import RecordedFit
 
 
@@ -36,9 +36,13 @@ def decay(ctx: Context, name: str) -> None:
             fits = fitter.fit(cells(spec), run.kind, ctx.paths.cells("decay", name))
             document = run.document(fits)
             document.write(ctx.paths.document("decay", name))
-            fitter.runs.metrics.update(_summary(document.pairs))
-    errors = ", ".join(f"{key} {error:.3f}" for key, error in _summary(document.pairs).items())
-    ctx.console.log(f"{name}, test error by rate and factor: {errors or 'every fit diverged'}")
+            rows = [
+                ScoreRow(f"{each.rate:g}/{each.factor:g}", each.accuracy, each.difference) for each in document.pairs
+            ]
+            errors = ", ".join(f"{row.name} {1 - row.score.mean:.3f}" for row in rows if row.score)
+            found = f"{name}, test error by rate and factor: {errors or 'every fit diverged'}"
+            fitter.runs.show(scores_summary(found, "test accuracy", rows))
+    ctx.console.log(found)
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,3 @@ class _Run:
             environments=shares(result.environment for _, result in fits),
             pairs=compare(sample.name, truth, fits),
         )
-
-
-def _summary(pairs: Sequence[PairResult]) -> dict[str, float]:
-    """Return each pair's mean error, as a metric of the parent run."""
-    return {f"{each.rate:g}/{each.factor:g}": 1 - each.accuracy.mean for each in pairs if each.accuracy}

@@ -28,6 +28,7 @@ from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.dvc_files import write_numbers
 from finetune_alf.running.fitter import Fitter, fitting
+from finetune_alf.running.summary import ScoreRow, scores_summary
 from finetune_alf.train.result import RecordedFit
 
 
@@ -62,8 +63,10 @@ def fit(ctx: Context, study: str, scheme: str | None = None) -> None:
         numbers = {"test": document.score.mean, "calibration_error": document.calibration.error_after}
         write_numbers(ctx.paths.summary("fit", run.name), numbers)
         document.write(ctx.paths.document("fit", run.name))
-        fitter.runs.metrics.update({f"test.{document.metric}": document.score.mean})
-    ctx.console.log(_outcome(document))
+        found = _outcome(document)
+        rows = [ScoreRow(document.scheme, document.score)]
+        fitter.runs.show(scores_summary(found, f"test {document.metric.replace('_', ' ')}", rows))
+    ctx.console.log(found)
 
 
 def _outcome(document: FitDocument) -> str:

@@ -1,13 +1,12 @@
 """Stage `forgetting`: fit at every rate, and score the validation split every so many steps."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finetune_alf.compute.environment import shares
 from finetune_alf.data.sample import Sample
 from finetune_alf.experiments.forgetting.cells import SCORED_ON, Cell, ForgettingLine, cell_job, cell_line, cells
 from finetune_alf.experiments.forgetting.compare import Fits, compare
-from finetune_alf.experiments.forgetting.document import ForgettingDocument, ForgettingSample, RateResult
+from finetune_alf.experiments.forgetting.document import ForgettingDocument, ForgettingSample
 from finetune_alf.experiments.forgetting.section import SECTION
 from finetune_alf.experiments.forgetting.spec import ForgettingSpec
 from finetune_alf.jobs.job import FitJob
@@ -16,6 +15,7 @@ from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
+from finetune_alf.running.summary import ScoreRow, scores_summary
 from finetune_alf.train.result import RecordedFit
 
 
@@ -36,9 +36,11 @@ def forgetting(ctx: Context, name: str) -> None:
             fits = fitter.fit(cells(spec), run.kind, ctx.paths.cells("forgetting", name))
             document = run.document(fits)
             document.write(ctx.paths.document("forgetting", name))
-            fitter.runs.metrics.update(_summary(document.rates))
-    at_end = ", ".join(f"{key} {error:.3f}" for key, error in _summary(document.rates).items())
-    ctx.console.log(f"{name}, error after {document.n_steps} steps: {at_end or 'every fit diverged'}")
+            rows = [ScoreRow(f"{each.rate:g}", each.accuracy, each.difference) for each in document.rates]
+            at_end = ", ".join(f"{row.name} {1 - row.score.mean:.3f}" for row in rows if row.score)
+            found = f"{name}, error after {document.n_steps} steps: {at_end or 'every fit diverged'}"
+            fitter.runs.show(scores_summary(found, "accuracy by rate", rows))
+    ctx.console.log(found)
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,3 @@ class _Run:
             environments=shares(result.environment for _, result in fits),
             rates=compare(truth, fits, spec.every_steps),
         )
-
-
-def _summary(rates: Sequence[RateResult]) -> dict[str, float]:
-    """Return each rate's mean error after the last step, as a metric of the parent run."""
-    return {f"{each.rate:g}": 1 - each.accuracy.mean for each in rates if each.accuracy}

@@ -21,6 +21,7 @@ from finetune_alf.planning.probe import engine_of, shape_of
 from finetune_alf.running.bench import encoder_identity_of, fit_tags, n_outputs
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields, fitting, score_note
+from finetune_alf.running.summary import ScoreRow, scores_summary
 from finetune_alf.train.result import RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]
@@ -48,9 +49,12 @@ def freeze(ctx: Context, name: str) -> None:
                 {sample.name: sweep.table(sample, searches[sample], fits) for sample in bench.samples}
             )
             sweep.document(tables, fits, ctx.params.compute.n_at_once).write(ctx.paths.document("freeze", name))
-            fitter.runs.metrics.update(_summary(tables))
-    for sample, table in tables.items():
-        ctx.console.log(f"{name}, {sample}: {in_short(spec, table, bench.encoder.n_layers)}")
+            found = [
+                f"{name}, {sample}: {in_short(spec, table, bench.encoder.n_layers)}" for sample, table in tables.items()
+            ]
+            fitter.runs.show(scores_summary("\n\n".join(found), "score", _rows(tables)))
+    for line in found:
+        ctx.console.log(line)
 
 
 @dataclass(frozen=True)
@@ -152,15 +156,14 @@ class _Sweep:
         }
 
 
-def _summary(tables: Mapping[str, SampleTable]) -> dict[str, float]:
+def _rows(tables: Mapping[str, SampleTable]) -> list[ScoreRow]:
     """Return each sample's scores by level, for the parent run."""
-    return {
-        f"{sample}.{metric}.frozen-{name}": score.mean
+    return [
+        ScoreRow(f"{sample}/{metric}/frozen-{name}", score, level.differences.get(metric))
         for sample, table in tables.items()
         for name, level in table.levels.items()
         for metric, score in level.scores.items()
-        if score
-    }
+    ]
 
 
 def in_short(spec: FreezeSpec, table: SampleTable, n_layers: int) -> str:

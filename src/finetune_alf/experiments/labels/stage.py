@@ -21,7 +21,7 @@ from finetune_alf.recipe import AnyRecipe
 from finetune_alf.running.bench import SamplesBench, fit_tags, samples_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.tracking.record import metric_name
+from finetune_alf.running.summary import ScoreRow, scores_summary
 from finetune_alf.train.result import RecordedFit
 
 NO_STUDY = ""
@@ -56,9 +56,10 @@ def labels(ctx: Context, name: str) -> None:
                 fits = fitter.fit(cells(drawn, recipes), run.kind, ctx.paths.cells("labels", name))
                 document = run.document(recipes, fits)
                 document.write(ctx.paths.document("labels", name))
-                fitter.runs.metrics.update(_summary(document))
-    for sample, table in document.samples.items():
-        ctx.console.log(f"{name}, {sample}: {_ends(document, table)}")
+                found = [f"{name}, {sample}: {_ends(document, table)}" for sample, table in document.samples.items()]
+                fitter.runs.show(scores_summary("\n\n".join(found), f"test {document.metric}", _rows(document)))
+    for line in found:
+        ctx.console.log(line)
 
 
 @dataclass(frozen=True)
@@ -126,15 +127,14 @@ class _Run:
         )
 
 
-def _summary(document: LabelsDocument) -> dict[str, float]:
-    """Return each score as a metric of the parent run."""
-    return {
-        metric_name(f"{sample}/{size.n_train}/{scheme}"): size.score.mean
+def _rows(document: LabelsDocument) -> list[ScoreRow]:
+    """Return each score for the parent run."""
+    return [
+        ScoreRow(f"{sample}/{size.n_train}/{scheme}", size.score, size.difference)
         for sample, table in document.samples.items()
         for scheme, sizes in table.schemes.items()
         for size in sizes
-        if size.score
-    }
+    ]
 
 
 def _ends(document: LabelsDocument, table: SampleTable) -> str:

@@ -22,9 +22,9 @@ from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
+from finetune_alf.running.summary import ScoreRow, scores_summary
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.reference import from_root
-from finetune_alf.tracking.record import metric_name
 from finetune_alf.train.result import RecordedFit
 
 
@@ -49,9 +49,10 @@ def schemes(ctx: Context, name: str) -> None:
             fits = fitter.fit(grid, testbed.kind, ctx.paths.cells("schemes", name))
             document = testbed.document(fits, ctx.params.compute.n_at_once)
             document.write(ctx.paths.document("schemes", name))
-            fitter.runs.metrics.update(_summary(document.samples))
-    for sample, table in document.samples.items():
-        ctx.console.log(f"{name}, {sample}: {_highest(table.combinations)}")
+            found = [f"{name}, {sample}: {_highest(table.combinations)}" for sample, table in document.samples.items()]
+            fitter.runs.show(scores_summary("\n\n".join(found), spec.metric.replace("_", " "), _rows(document.samples)))
+    for line in found:
+        ctx.console.log(line)
 
 
 def _open(ctx: Context, name: str, spec: SchemesSpec) -> SamplesBench:
@@ -154,14 +155,13 @@ class _Testbed:
         return self.bench.samples[cell.sample].card.digest
 
 
-def _summary(tables: Mapping[str, SampleTable]) -> dict[str, float]:
-    """Return each combination's score as a metric of the parent run."""
-    return {
-        metric_name(f"{sample}/{row.scheme}/{row.adapter}/{row.curve}"): row.score.mean
+def _rows(tables: Mapping[str, SampleTable]) -> list[ScoreRow]:
+    """Return each combination's score for the parent run."""
+    return [
+        ScoreRow(f"{sample}/{row.scheme}/{row.adapter}/{row.curve}", row.score, row.difference)
         for sample, table in tables.items()
         for row in table.combinations
-        if row.score
-    }
+    ]
 
 
 def _highest(rows: Sequence[CombinationResult]) -> str:

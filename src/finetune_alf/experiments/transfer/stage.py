@@ -24,7 +24,7 @@ from finetune_alf.recipe import AnyRecipe, Recipe
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
-from finetune_alf.tracking.record import metric_name
+from finetune_alf.running.summary import ScoreRow, scores_summary
 from finetune_alf.tracking.views import Columns
 from finetune_alf.train.result import RecordedFit
 
@@ -56,12 +56,15 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
         grid = cells(recipes, spec.n_seeds, spec.seed)
         fits = fitter.fit(grid, transfer_kind(bench), ctx.paths.cells("transfer", study, sample))
         document = _write(ctx, study, bench, fits)
-        scores = {scheme: result.score.mean for scheme, result in document.schemes.items()}
-        fitter.runs.metrics.update(
-            {metric_name(f"{scheme}.{document.metric}"): score for scheme, score in scores.items()}
-        )
-    by_scheme = ", ".join(f"{scheme} {score:.3f}" for scheme, score in scores.items())
-    ctx.console.log(f"{study} to {sample}, {document.metric.replace('_', ' ')}: {by_scheme}")
+        measure = document.metric.replace("_", " ")
+        by_scheme = ", ".join(f"{scheme} {result.score.mean:.3f}" for scheme, result in document.schemes.items())
+        found = f"{study} to {sample}, {measure}: {by_scheme}"
+        rows = [ScoreRow(scheme, result.score, result.difference) for scheme, result in document.schemes.items()]
+        fitter.runs.show(scores_summary(found, f"test {measure}", rows, _JUDGED_IN_REPORT))
+    ctx.console.log(found)
+
+
+_JUDGED_IN_REPORT = "Differences are from plain fine-tuning. The report has the verdicts, over all samples together."
 
 
 def _insert_adapters(bench: Bench, recipes: Iterable[AnyRecipe]) -> None:
