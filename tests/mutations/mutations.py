@@ -347,6 +347,13 @@ MUTATIONS = [
         "the line of the best score so far falls",
     ),
     Mutation(
+        "report/views.py",
+        "way.p_holm >= SIGNIFICANCE_LEVEL",
+        "way.p_holm < SIGNIFICANCE_LEVEL",
+        ("report/test_views.py",),
+        "the page shows a direction where there is no evidence of one",
+    ),
+    Mutation(
         "study/sampler.py",
         'child_seed(seed, "proposal", number)',
         'child_seed(seed, "proposal")',

@@ -101,4 +101,4 @@ def _difference(row: ForestRow) -> str:
 
 
 def _legend(alt: Any) -> Any:
-    return alt.Legend(title=None, columns=3, symbolSize=90)
+    return alt.Legend(title=None, columns=alt.expr("max(2, floor(width / 130))"), symbolSize=90)

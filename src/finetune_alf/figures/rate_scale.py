@@ -1,5 +1,6 @@
 """Learning rates in colour: a logarithmic scale, and a colour outside of it for a rate of 0, which is frozen."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,12 +31,19 @@ def rate_color(alt: Any, rates: Sequence[float], field: str = "rate") -> Any:
     legend = alt.Legend(
         title="learning rate (grey: frozen)",
         format=".0e",
+        values=_decades(rates),
         gradientLength=200,
         gradientThickness=10,
-        labelOverlap="greedy",
     )
     rate = alt.Color(f"{field}:Q", scale=scale, legend=legend)
     return alt.condition(f"datum.{field} > 0", rate, alt.value(FROZEN_COLOR))
+
+
+def _decades(rates: Sequence[float]) -> list[float]:
+    """Return the powers of ten in the domain, at most four, so that their labels do not meet."""
+    low, high = (math.log10(end) for end in rate_domain(rates))
+    decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+    return [10.0**decade for decade in decades[:: -max(1, -(-len(decades) // 4))]][::-1]
 
 
 def text_on(alt: Any, rates: Sequence[float], field: str = "rate") -> Any:

@@ -101,10 +101,12 @@ def _sign(way: RankCorrelation) -> Sign:
 
 def _forest(results: StudyResults, transfers: TransferFindings) -> View:
     metric = words(results.search.settings.metric) if results.search else "score"
+    searched = f" The schedules were searched on {results.search.settings.sample.name}." if results.search else ""
     return View(
         "forest",
         "Does it hold elsewhere?",
         f"Difference from {PLAIN} on the test texts of each sample, with 95 % intervals, on the same seeds and texts. "
-        "An interval that crosses the line at zero shows no difference.",
+        "An interval that crosses the line at zero shows no "
+        f"difference.{searched}",
         forest(transfers.differences, PLAIN, f"test {metric}"),
     )
