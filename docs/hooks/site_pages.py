@@ -8,6 +8,8 @@ from python_page import python_page
 from repository_links import PAGES, ROOT, for_site
 from settings_pages import settings_pages
 
+_ALONE = ("README.md", "tutorial.md", "concepts.md")
+
 
 def generated_pages() -> dict[str, str]:
     """Return the pages of the reference, Markdown by their paths from docs/."""
@@ -28,7 +30,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Rewrite the links of a page of docs/ that leave it."""
+    """Rewrite the links of a page of docs/ that leave it; a page without others beside it has no list of them."""
+    if page.file.src_uri in _ALONE:
+        page.meta["hide"] = ["navigation"]
     if page.file.generated_by:
         return markdown
     return for_site(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
