@@ -108,6 +108,10 @@ class Paths:
         """Return the cells beside a document, one a line."""
         return self.document(key, *names).with_suffix(".jsonl")
 
+    def artifacts(self, study: str) -> Path:
+        """Return the folder of a study's registered schedules, each a file by its alias."""
+        return self.results / "artifacts" / study
+
     def summary(self, stage: str, *names: str) -> Path:
         """Return the file with the numbers of a stage that DVC shows."""
         return self.results.joinpath("summary", stage, *names[:-1], f"{names[-1]}.json")

@@ -27,7 +27,8 @@ case $1 in
          for file in summary/study plots/history plots/curves; do put results/$file/$2.json; done ;;
   importance) put results/importance/$2.png
               for folder in importance plots/importance; do put results/$folder/$2.json; done ;;
-  register) for folder in schedules summary/register plots/schedules; do put results/$folder/$2.json; done ;;
+  register) put results/artifacts/$2/alf-1.json; put results/artifacts/$2/alf-2.json
+            for folder in schedules summary/register plots/schedules; do put results/$folder/$2.json; done ;;
   transfer) for end in jsonl predictions.json json; do put results/transfer/$2/$3.$end; done
             for folder in summary plots; do put results/$folder/transfer/$2/$3.json; done ;;
   freeze) put results/freeze/$2.jsonl; put results/freeze/$2.json ;;
@@ -167,7 +168,7 @@ def test_fewer_samples_of_a_transfer_make_the_report_again(project: Path) -> Non
     assert change(project, "samples: [films, restaurants, gadgets, travel]", "samples: [films]") == ["report"]
 
 
-def test_metrics_and_plots_are_few_and_schedules_are_an_artifact(project: Path) -> None:
+def test_metrics_and_plots_are_few_and_schedules_are_artifacts(project: Path) -> None:
     from dvc.repo import Repo
 
     with contextlib.chdir(project), warnings.catch_warnings():
@@ -183,7 +184,8 @@ def test_metrics_and_plots_are_few_and_schedules_are_an_artifact(project: Path) 
     ]
     assert {path.parts[2] for path in plots} == {"history", "curves", "importance", "schedules", "transfer"}
     assert all((ROOT / plot["template"]).exists() for plot in plots.values())
-    assert artifacts["alf-minilm"].path == "results/schedules/minilm.json"
+    assert sorted(artifacts) == ["minilm-alf-1", "minilm-alf-2"]
+    assert all((project / artifact.path).exists() for artifact in artifacts.values())
 
 
 def test_without_a_study_the_report_is_made_of_what_there_is(tmp_path: Path) -> None:

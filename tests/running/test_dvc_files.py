@@ -19,6 +19,7 @@ from finetune_alf.running.dvc_files import (
     write_register_files,
     write_study_files,
 )
+from finetune_alf.schedules import Schedule
 from finetune_alf.starting.dvc_text import plot_templates
 from finetune_alf.study.documents import ImportanceShare, LayerImportance
 from finetune_alf.study.records import TrialRecord
@@ -59,6 +60,14 @@ def test_numbers_are_few_flat_and_no_rates(tmp_path: Path) -> None:
     assert list(numbers) == ["alf-1", *(["baseline"] if LOCK.references else []), "difference", "low", "high"]
     assert numbers["alf-1"] == pytest.approx(0.85)
     assert numbers["difference"] == 0.05
+
+
+def test_each_registered_schedule_is_a_file_that_other_projects_read(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_register_files(paths, LOCK)
+    files = sorted(path.name for path in paths.artifacts("mine").iterdir())
+    assert files == [f"{alias}.json" for alias in LOCK.schedules]
+    assert Schedule.load(paths.artifacts("mine") / "alf-1.json") == LOCK.schedules["alf-1"].schedule
 
 
 def test_the_history_has_the_best_so_far_and_trials_without_a_score() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finetune_alf.files import write_json
+from finetune_alf.files import replace_folder, write_json, write_text
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
 from finetune_alf.register.lock import LockDocument
@@ -77,7 +77,10 @@ def importance_rows(document: LayerImportance) -> Iterator[Row]:
 
 
 def write_register_files(paths: Paths, lock: LockDocument) -> None:
-    """Write what DVC shows of a registration."""
+    """Write what DVC shows of a registration, and each registered schedule as a file of its own, an artifact of DVC."""
+    with replace_folder(paths.artifacts(lock.study)) as folder:
+        for alias, one in lock.schedules.items():
+            write_text(folder / f"{alias}.json", one.schedule.to_json())
     write_numbers(paths.summary("register", lock.study), register_numbers(lock))
     write_json(paths.plot("schedules", lock.study), list(schedule_rows(lock)))
 

@@ -81,6 +81,7 @@ stages:
       - register
     outs:
       - results/schedules/{study}.json
+      - results/artifacts/{study}
     metrics:
       - results/summary/register/{study}.json
     plots:
@@ -126,12 +127,19 @@ stages:
 {fit_results}    outs:
       - results/report
 
-# For `dvc artifacts get` in other projects: both schedules, with their confirmed scores.
+# For `dvc artifacts get` in other projects.
 artifacts:
-  alf-{study}:
-    path: results/schedules/{study}.json
-    type: schedules
-    desc: The schedules alf-1 and alf-2, with their digests and confirmed scores
+  {study}-alf-1:
+    path: results/artifacts/{study}/alf-1.json
+    type: schedule
+    desc: The schedule alf-1, with its confirmed score
+    labels:
+      - learning-rates
+      - layer-freezing
+  {study}-alf-2:
+    path: results/artifacts/{study}/alf-2.json
+    type: schedule
+    desc: The schedule alf-2, with its confirmed score
     labels:
       - learning-rates
       - layer-freezing

@@ -1,11 +1,11 @@
-"""What DVC shows of a transfer: the scores of alf-1 and the baseline, and a row for each scheme."""
+"""What DVC shows of a transfer: the difference of alf-1 from the baseline, and a row for each scheme."""
 
 from collections.abc import Iterator
 
 from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.files import write_json
 from finetune_alf.paths import Paths
-from finetune_alf.register.recommend import BASELINE, PRIMARY
+from finetune_alf.register.recommend import PRIMARY
 from finetune_alf.running.dvc_files import Row, write_numbers
 
 
@@ -17,13 +17,10 @@ def write_transfer_files(paths: Paths, document: TransferDocument) -> None:
 
 
 def transfer_numbers(document: TransferDocument) -> dict[str, float | None]:
-    """Return the scores of the first schedule and of the baseline, and their difference."""
-    results = {scheme: document.schemes.get(scheme) for scheme in (PRIMARY, BASELINE)}
-    first = results[PRIMARY]
-    return {
-        **{scheme: result.score.mean if result else None for scheme, result in results.items()},
-        "difference": first.difference.mean if first and first.difference else None,
-    }
+    """Return the difference of the first schedule from the baseline, under the sample's name: so no name is twice."""
+    first = document.schemes.get(PRIMARY)
+    found = first.difference if first else None
+    return {f"{document.sample.name}.difference": found.mean if found else None}
 
 
 def transfer_rows(document: TransferDocument) -> Iterator[Row]:
