@@ -411,6 +411,13 @@ MUTATIONS = [
     ),
     Mutation(
         "study/coordinator.py",
+        "if each.number < spec.n_trials",
+        "if each.number >= 0",
+        ("study/test_study.py::test_fewer_trials_are_no_other_than_a_search_for_so_many_finds",),
+        "a study's results have more trials than n_trials",
+    ),
+    Mutation(
+        "study/coordinator.py",
         "if self.spec.enqueue[number] == ",
         "if self.spec.enqueue[0] == ",
         ("study/test_study.py",),
