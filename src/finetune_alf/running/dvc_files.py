@@ -20,8 +20,8 @@ N_CURVES = 3
 
 
 def write_numbers(path: Path, numbers: Mapping[str, float | None]) -> None:
-    """Write the numbers that there are, as `dvc metrics` reads them."""
-    write_json(path, {name: number for name, number in numbers.items() if number is not None})
+    """Write the numbers that there are, as `dvc metrics` reads them; equal scores have no difference of 2e-17."""
+    write_json(path, {name: round(number, 12) for name, number in numbers.items() if number is not None})
 
 
 def write_study_files(paths: Paths, name: str, records: Sequence[TrialRecord], baseline: LayerRates) -> None:
