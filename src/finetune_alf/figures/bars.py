@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.layout import WIDTH, color, shown, table
+from finetune_alf.figures.layout import ROWS, WIDTH, color, shown
 from finetune_alf.figures.palette import GREY
 from finetune_alf.figures.picture import Picture
 
@@ -26,11 +26,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class BarsLook:
-    """How bars are drawn: title of the axis with a note below it, names from the top down, and what the mark is."""
+    """How bars are drawn: title of the axis with lines below it, names from the top down, and what the mark is."""
 
     x: str
     labels: tuple[str, ...]
-    note: str = ""
+    note: tuple[str, ...] = ()
     mark: str = ""
     form: str = ".3f"
 
@@ -40,12 +40,12 @@ def bars(rows: Sequence[Bar], look: BarsLook, name: str, text: str) -> Picture:
     import altair as alt
 
     series = list(dict.fromkeys(row.series for row in rows))
-    base = alt.Chart(table(alt, [_row(row, look) for row in rows])).encode(
+    base = alt.Chart(alt.NamedData(ROWS)).encode(
         y=alt.Y("label:N", title=None, sort=None, scale=alt.Scale(domain=list(look.labels), paddingInner=0.2)),
         yOffset=alt.YOffset("series:N", sort=series),
         tooltip=_tooltip(alt, look, series, rows),
     )
-    title = [look.x, look.note] if look.note else look.x
+    title = [look.x, *look.note]
     x = alt.X("value:Q", title=title, axis=alt.Axis(tickCount=6))
     own = color(alt, "series", series)
     if len(series) == 1:
@@ -59,7 +59,7 @@ def bars(rows: Sequence[Bar], look: BarsLook, name: str, text: str) -> Picture:
         layers.append(marks.encode(x=alt.X("mark:Q", title=title)))
     height = len(look.labels) * (6 + BAR * max(1, len(series)))
     chart = alt.layer(*layers).properties(name=name, width=WIDTH, height=height)
-    return Picture.of(chart, f"{text} {bars_in_words(rows, look)}")
+    return Picture.of(chart, f"{text} {bars_in_words(rows, look)}", {ROWS: [_row(row, look) for row in rows]})
 
 
 def bars_in_words(rows: Sequence[Bar], look: BarsLook) -> str:

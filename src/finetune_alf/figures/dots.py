@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from finetune_alf.figures.layout import in_panels
+from finetune_alf.figures.layout import ROWS, in_panels
 from finetune_alf.figures.palette import BLUE, ORANGE
 from finetune_alf.figures.picture import Picture
 
@@ -38,7 +38,8 @@ def dots(values: Sequence[Dot], labels: Sequence[str], x: str, name: str, text: 
         ),
     ]
     rows = [vars(value) for value in values]
-    return Picture.of(in_panels(alt, layers, rows, name, ROW * len(labels)), f"{text} {dots_in_words(values)}")
+    chart = in_panels(alt, layers, rows, name, ROW * len(labels))
+    return Picture.of(chart, f"{text} {dots_in_words(values)}", {ROWS: rows})
 
 
 def dots_in_words(values: Sequence[Dot]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.layout import WIDTH, table
+from finetune_alf.figures.layout import ROWS, WIDTH
 from finetune_alf.figures.palette import GREY, ORANGE, PINK
 from finetune_alf.figures.picture import Picture
 
@@ -40,28 +40,35 @@ def optimisation_history(scores: Mapping[int, float | None], metric: str = "scor
     import altair as alt
 
     info, title = history_info(scores), f"validation {metric.replace('_', ' ')}"
-    kinds = alt.Scale(domain=list(KINDS), range=[color for color, _ in KINDS.values()])
-    marks = alt.Scale(domain=list(KINDS), range=[mark for _, mark in KINDS.values()])
+    rows = list(_rows(info))
+    kinds = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
     legend = alt.Legend(title=None, columns=len(KINDS), symbolSize=80, symbolOpacity=1)
     axis = alt.Axis(tickMinStep=1, grid=False)
     base = alt.Chart().encode(
         x=alt.X("trial:Q", title="trial number", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=8)),
-        color=alt.Color("kind:N", scale=kinds, legend=legend),
-        tooltip=["trial:Q", "kind:N", *(alt.Tooltip(f"{key}:Q", title=key, format=".3f") for key in ("score", "best"))],
+        color=alt.Color(
+            "kind:N", scale=alt.Scale(domain=kinds, range=[KINDS[kind][0] for kind in kinds]), legend=legend
+        ),
     )
-    shape = alt.Shape("kind:N", scale=marks, legend=legend)
-    score = alt.Y("score:Q", title=title, scale=alt.Scale(zero=False))
+    points = base.encode(
+        shape=alt.Shape(
+            "kind:N", scale=alt.Scale(domain=kinds, range=[KINDS[kind][1] for kind in kinds]), legend=legend
+        )
+    )
+    best, score = (alt.Y(f"{key}:Q", title=title, scale=alt.Scale(zero=False)) for key in ("best", "score"))
     chart = alt.layer(
         base.transform_filter("datum.kind == 'best so far'")
         .mark_line(interpolate="step-after", strokeWidth=2)
-        .encode(y=alt.Y("best:Q", title=title, scale=alt.Scale(zero=False))),
-        base.transform_filter("datum.kind == 'trial'").mark_point(filled=True, size=45).encode(y=score, shape=shape),
-        base.transform_filter("datum.kind == 'no score'")
+        .encode(y=best, tooltip=["trial:Q", alt.Tooltip("best:Q", title="best so far", format=".3f")]),
+        points.transform_filter("datum.kind == 'trial'")
+        .mark_point(filled=True, size=45)
+        .encode(y=score, tooltip=["trial:Q", alt.Tooltip("score:Q", title=title, format=".3f")]),
+        points.transform_filter("datum.kind == 'no score'")
         .mark_point(filled=True, size=55, yOffset=-7)
-        .encode(y=alt.value("height"), shape=shape),
-        data=table(alt, _rows(info)),
+        .encode(y=alt.value("height"), tooltip=["trial:Q", alt.Tooltip("kind:N", title="result")]),
+        data=alt.NamedData(ROWS),
     ).properties(name=name, width=WIDTH, height=230)
-    return Picture.of(chart, history_in_words(info, title))
+    return Picture.of(chart, history_in_words(info, title), {ROWS: rows})
 
 
 def history_in_words(info: HistoryInfo, title: str) -> str:

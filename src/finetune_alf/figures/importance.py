@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from finetune_alf.figures.bars import Bar, BarsLook, bars
-from finetune_alf.figures.layout import WIDTH, table
+from finetune_alf.figures.layout import WIDTH
 from finetune_alf.figures.picture import Picture
 
 
@@ -55,7 +55,7 @@ def importance_bars(record: Mapping[str, Mapping[str, Mapping[str, float]]], nam
     ]
     look = BarsLook(
         x="share of importance",
-        note="line: 95 % of the subsamples; grey: 95th percentile with shuffled scores",
+        note=("line: 95 % of the subsamples", "grey: 95th percentile with shuffled scores"),
         labels=tuple(reversed(info.addresses)),
         mark="95th percentile with shuffled scores",
     )
@@ -66,6 +66,9 @@ def _nothing(name: str) -> Picture:
     import altair as alt
 
     words = "no importance was estimated"
-    data = table(alt, [{"text": words}])
-    chart = alt.Chart(data, name=name, width=WIDTH, height=90).mark_text(fontSize=13).encode(text="text:N")
+    chart = (
+        alt.Chart(alt.InlineData(values=[{"text": words}]), name=name, width=WIDTH, height=90)
+        .mark_text(fontSize=13)
+        .encode(text="text:N")
+    )
     return Picture.of(chart, f"{words.capitalize()}.")

@@ -1,11 +1,11 @@
 """Points with intervals: a row for each name on an axis that all share, in panels where there are some."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.layout import color, has_panels, in_panels, shape, shown
+from finetune_alf.figures.layout import ROWS, color, has_panels, in_panels, shape, shown
 from finetune_alf.figures.palette import GREY
 from finetune_alf.figures.picture import Picture
 
@@ -37,11 +37,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class IntervalsLook:
-    """How intervals are drawn: rows from the top down, a note below the title of the axis, a band within the margin."""
+    """How intervals are drawn: rows from the top down, lines below the title of the axis, a band within the margin."""
 
     x: str
     labels: tuple[str, ...]
-    note: str = ""
+    note: tuple[str, ...] = ()
     has_zero: bool = False
     margin: float | None = None
     shares_x: bool = True
@@ -63,9 +63,9 @@ def intervals(
     ]
     n_in_row = max(Counter((row.panel, row.label) for row in rows).values(), default=1)
     height = len(look.labels) * (8 + ROW * max(1.0, 0.6 * n_in_row))
-    data = [*(_row(row, look) for row in rows), *map(_mark_row, marks), *_ground_rows(look, panels)]
+    data = [*_rows(rows, look), *map(_mark_row, marks), *_ground_rows(look, panels)]
     chart = in_panels(alt, layers, data, name, round(height), shares_x=look.shares_x)
-    return Picture.of(chart, f"{text} {intervals_in_words(rows, look, marks)}")
+    return Picture.of(chart, f"{text} {intervals_in_words(rows, look, marks)}", {ROWS: data})
 
 
 def intervals_in_words(rows: Sequence[Interval], look: IntervalsLook, marks: Sequence[Mark] = ()) -> str:
@@ -96,7 +96,7 @@ def _points(alt: Any, rows: Sequence[Interval], look: IntervalsLook, series: Seq
             *(["series:N"] if is_grouped else []),
             alt.Tooltip("shown:N", title=look.x),
         ],
-        **({"yOffset": alt.YOffset("series:N", sort=list(series))} if is_side_by_side else {}),
+        **({"yOffset": alt.YOffset("place:Q", scale=alt.Scale(domain=[0, 1]))} if is_side_by_side else {}),
     )
     bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
     return [
@@ -130,8 +130,21 @@ def _ground_rows(look: IntervalsLook, panels: Sequence[str]) -> list[dict[str, A
     ]
 
 
-def _row(row: Interval, look: IntervalsLook) -> dict[str, Any]:
-    return {"kind": "interval", **vars(row), "shown": shown(row.mean, row.low, row.high, look.form)}
+def _rows(rows: Sequence[Interval], look: IntervalsLook) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the chart; `place` is from 0 to 1 within the row, so that one point alone is in its middle."""
+    totals = Counter((row.panel, row.label) for row in rows)
+    step = 1 / max(totals.values(), default=1)
+    done: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        key = (row.panel, row.label)
+        place = 0.5 + step * (done[key] - (totals[key] - 1) / 2)
+        done[key] += 1
+        yield {
+            "kind": "interval",
+            **vars(row),
+            "place": place,
+            "shown": shown(row.mean, row.low, row.high, look.form),
+        }
 
 
 def _mark_row(mark: Mark) -> dict[str, Any]:
@@ -145,5 +158,5 @@ def _y(alt: Any, look: IntervalsLook) -> Any:
 
 def _x(alt: Any, look: IntervalsLook, field: str) -> Any:
     axis = alt.Axis(format="+f" if look.has_zero else "f", tickCount=5)
-    title = [look.x, look.note] if look.note else look.x
+    title = [look.x, *look.note]
     return alt.X(f"{field}:Q", title=title, axis=axis, scale=alt.Scale(zero=False, padding=8))

@@ -1,12 +1,15 @@
 """What the kinds of charts share: colour and shape of a series, the legend, panels, and numbers in words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finetune_alf.figures.palette import colors, shapes
 
 WIDTH = 560
 """The width of a chart alone, in pixels; a page may set another."""
+
+ROWS = "rows"
+"""The name of the data of a chart, which `Picture.of` is given apart."""
 
 PANEL_WIDTH = 250
 N_COLUMNS = 2
@@ -49,7 +52,7 @@ def in_panels(
 ) -> Any:
     """Return the layers as one chart of this name, with panels where the rows have several."""
     panels = panels_of(rows)
-    data = table(alt, rows)
+    data = alt.NamedData(ROWS)
     if len(panels) < 2:
         chart = alt.layer(*layers, data=data).properties(name=name, width=WIDTH, height=height)
         return chart.properties(title=panels[0]) if panels else chart
@@ -59,11 +62,6 @@ def in_panels(
     chart = panel.facet(facet, columns=N_COLUMNS, data=data, spacing=18).resolve_scale(**resolved)
     chart = chart.resolve_axis(x="independent")  # a last row that is not full has its axis too
     return chart.properties(name=name)
-
-
-def table(alt: Any, rows: Iterable[Mapping[str, Any]]) -> Any:
-    """Return rows as the data of a chart."""
-    return alt.InlineData(values=list(rows))
 
 
 def panels_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from finetune_alf.figures.layout import DASHES, color, has_panels, in_panels, legend, shape
+from finetune_alf.figures.layout import DASHES, ROWS, color, has_panels, in_panels, legend, shape
 from finetune_alf.figures.line_points import MOST_MARKS, Level, LinePoint, LinesLook, chart_rows, lines_in_words
 from finetune_alf.figures.palette import GREY
 from finetune_alf.figures.picture import Picture
@@ -30,7 +30,7 @@ def lines(points: Sequence[LinePoint], look: LinesLook, name: str, text: str, le
         own.mark_point(size=200, opacity=0, filled=True),
     ]  # fmt: skip
     chart = in_panels(alt, layers, rows, name, look.height, shares_y=look.shares_y)
-    return Picture.of(chart, f"{text} {lines_in_words(points, look, levels)}")
+    return Picture.of(chart, f"{text} {lines_in_words(points, look, levels)}", {ROWS: rows})
 
 
 def _diagonal(alt: Any, look: LinesLook) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.layout import WIDTH, color, shape, table
+from finetune_alf.figures.layout import ROWS, WIDTH, color, shape
 from finetune_alf.figures.palette import GREY
 from finetune_alf.figures.picture import Picture
 from finetune_alf.rates import Address, address_order, rate_text
@@ -69,14 +69,14 @@ def rates_by_layer(
         x=_x(alt, info), y=_y(alt, info), color=color(alt, "schedule", names), tooltip=_tooltip(alt)
     )
     marks = base.encode(shape=shape(alt, "schedule", names))
-    band = table(alt, [{"low": info.floor / 3, "high": info.floor * 3}])
+    band = alt.InlineData(values=[{"low": info.floor / 3, "high": info.floor * 3}])
     chart = alt.layer(
         alt.Chart(band).mark_rect(opacity=0.14, color=GREY).encode(y=_y(alt, info, "low"), y2="high:Q"),
         base.mark_line(strokeWidth=1, opacity=0.35),
         *(marks.transform_filter(f"datum.does == '{kind}'").mark_point(**face) for kind, face in FACES.items()),
-        data=table(alt, _rows(info)),
+        data=alt.NamedData(ROWS),
     ).properties(name=name, width=WIDTH, height=250)
-    return Picture.of(chart, rates_in_words(info))
+    return Picture.of(chart, rates_in_words(info), {ROWS: list(_rows(info))})
 
 
 def rates_in_words(info: RatesInfo) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.layout import color, has_panels, in_panels, shape, shown
+from finetune_alf.figures.layout import ROWS, color, has_panels, in_panels, shape, shown
 from finetune_alf.figures.palette import BLUE
 from finetune_alf.figures.picture import Picture
 
@@ -63,7 +63,8 @@ def scatter(spots: Sequence[Spot], look: ScatterLook, name: str, text: str) -> P
         *([base.mark_text(align="left", dx=6, dy=-7).encode(text="label:N")] if look.has_names else []),
     ]  # fmt: skip
     rows = [{**vars(spot), "shown": shown(spot.y, spot.low, spot.high, look.form)} for spot in spots]
-    return Picture.of(in_panels(alt, layers, rows, name, look.height), f"{text} {scatter_in_words(spots, look)}")
+    chart = in_panels(alt, layers, rows, name, look.height)
+    return Picture.of(chart, f"{text} {scatter_in_words(spots, look)}", {ROWS: rows})
 
 
 def scatter_in_words(spots: Sequence[Spot], look: ScatterLook) -> str:

@@ -17,7 +17,7 @@ POINTS = 100
 ALL = "all"
 """The row of what is over all samples."""
 
-SPLITS = ("validation, in the search", "confirmation", "test")
+SPLITS = ("validation", "confirmation", "test")
 
 
 def forest_plot(budget: BudgetDocument) -> Picture:

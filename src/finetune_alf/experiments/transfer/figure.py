@@ -54,9 +54,9 @@ def transfer_plot(documents: Sequence[TransferDocument], metric: str, name: str 
         if score is not None
     ]
     marks = [mark for panel in info.panels for mark in _marks(info.schemes, panel)]
-    dotted = "; dotted: one prediction for all" if any(mark.is_dotted for mark in marks) else ""
+    dotted = ["dotted: one prediction for all"] if any(mark.is_dotted for mark in marks) else []
     look = IntervalsLook(
-        x=f"test {metric}, 95 % interval", labels=info.schemes, note=f"dashed: the baseline{dotted}", shares_x=False
+        x=f"test {metric}, 95 % interval", labels=info.schemes, note=("dashed: the baseline", *dotted), shares_x=False
     )
     return intervals(rows, look, name, f"Test {metric} of each scheme with its 95 % interval, by sample.", marks)
 
