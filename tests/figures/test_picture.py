@@ -1,13 +1,16 @@
 """Pictures: one definition, and equal ones in every form."""
 
+import io
 import json
 
 import altair as alt
 import pytest
+import vl_convert
+from PIL import Image
 
 from finetune_alf.errors import InputError
 from finetune_alf.figures.palette import SCHEMES, colors, shapes
-from finetune_alf.figures.picture import MIME, Picture
+from finetune_alf.figures.picture import MIME, PNG_SCALE, Picture
 
 
 def draw() -> Picture:
@@ -21,6 +24,13 @@ def test_equal_charts_are_equal_pictures_in_every_form() -> None:
     assert draw().png() == draw().png()
     assert draw().svg() == draw().svg()
     assert draw().svg() != draw().svg(is_dark=True)
+
+
+def test_a_png_is_the_same_picture_in_fewer_bytes() -> None:
+    written = bytes(vl_convert.svg_to_png(draw().svg(), scale=PNG_SCALE))
+    assert len(draw().png()) < 0.6 * len(written)
+    shown, expected = (Image.open(io.BytesIO(png)) for png in (draw().png(), written))
+    assert (shown.size, shown.tobytes()) == (expected.size, expected.tobytes())
 
 
 def test_a_file_has_the_form_of_its_ending(tmp_path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune_alf.errors import InputError
+from finetune_alf.figures.png import compressed
 from finetune_alf.figures.theme import theme
 from finetune_alf.files import write_bytes
 
@@ -49,7 +50,7 @@ class Picture:
         """Render it for a light page; equal pictures give equal bytes."""
         import vl_convert
 
-        return bytes(vl_convert.svg_to_png(self._light_svg, scale=PNG_SCALE))
+        return compressed(bytes(vl_convert.svg_to_png(self._light_svg, scale=PNG_SCALE)))
 
     def svg(self, *, is_dark: bool = False) -> str:
         """Render it as SVG."""
