@@ -36,8 +36,8 @@ tracking: {experiment: x}
 encoders: {plain: {kind: random}, further: {kind: adapted, adapt: more}}
 samples: {films: {n_train: 1}}
 studies:
-  one: {encoder: plain, sample: films, metric: accuracy}
-  two: {encoder: further, sample: films, metric: accuracy}
+  one: {encoder: plain, sample: films}
+  two: {encoder: further, sample: films}
 importance: {n: 1}
 register: {n: 1}
 transfer: {studies: [], samples: [], schemes: [], n_seeds: 1, seed: 1}
