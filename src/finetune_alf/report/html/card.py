@@ -10,8 +10,8 @@ from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, duration, signed, signed_estimate
 from finetune_alf.report.use import Advice, advice
 
-HALF = 160
-"""Half of the width of the drawn interval; zero is in its middle."""
+WIDTH, MARGIN = 320, 44
+"""Of the drawn interval, and how far its ends are from the border."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Interval:
-    """A difference with its interval: as numbers, in words, and where it lies in a drawing with zero in the middle."""
+    """A difference with its interval: as numbers, in words, and where it and zero lie in a drawing."""
 
     found: ComparedDifference
     words: str
@@ -74,9 +74,15 @@ class Interval:
         """The place of the upper end."""
         return self._place(self.high)
 
+    @property
+    def x_zero(self) -> float:
+        """The place of no difference."""
+        return self._place(0.0)
+
     def _place(self, value: float) -> float:
-        widest = max(abs(self.low), abs(self.high)) or 1.0
-        return round(HALF + value / widest * (HALF - 10), 1)
+        first, last = min(self.low, 0.0), max(self.high, 0.0)
+        share = (value - first) / (last - first) if last > first else 0.5
+        return round(MARGIN + share * (WIDTH - 2 * MARGIN), 1)
 
 
 @dataclass(frozen=True)

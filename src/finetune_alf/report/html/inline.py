@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def inline(text: str) -> Markup:
     """Return a line of the report's Markdown as HTML; tags, links and images in it stay text."""
-    return Markup(_parser().renderInline(text))  # noqa: S704 - the parser escapes what it does not know
+    return Markup(_parser().renderInline(text.replace(" %", "\u00a0%")))  # noqa: S704 - the parser escapes what it does not know
 
 
 def words_of(text: str) -> str:

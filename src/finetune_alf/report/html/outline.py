@@ -21,6 +21,9 @@ from finetune_alf.report.views import study_views
 SEARCH, LAYERS = "search", "importance"
 """The views beside which a study has sentences and tables."""
 
+CURVES = ("score_curves", "loss_curves")
+"""The views that stand side by side, after all others."""
+
 
 @dataclass(frozen=True)
 class Pick:
@@ -32,7 +35,7 @@ class Pick:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A part of a study: what is shown at once, and what is folded below it."""
+    """A part of a study or an experiment: what is shown at once, as a `pair` side by side, and what is folded below."""
 
     id: str
     title: str
@@ -40,6 +43,7 @@ class Chapter:
     folded: tuple[Block, ...] = ()
     folded_title: str = "The numbers, and how to read them"
     picks: tuple[Pick, ...] = ()
+    pair: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,18 +105,12 @@ class _Maker:
 
     def _chapters(self, results: StudyResults, views: Sequence[View]) -> Iterator[Chapter]:
         beside = _beside(results)
-        for title in dict.fromkeys(view.title for view in views):
-            own = [view for view in views if view.title == title]
-            texts = [beside.pop(view.name, _Beside()) for view in own]
-            yield Chapter(
-                self.ids.new(f"{results.name} {own[0].name}"),
-                title,
-                (*(_figure(results, view) for view in own), *(block for text in texts for block in text.shown)),
-                tuple(block for text in texts for block in text.folded),
-                picks=_picks(results) if any(view.name == SEARCH for view in own) else (),
-            )
+        for own in [(view,) for view in views if view.name not in CURVES]:
+            yield self._chapter(results, own, beside)
         for name, text in beside.items():
             yield Chapter(self.ids.new(f"{results.name} {name}"), text.title, (*text.figures, *text.shown), text.folded)
+        if curves := tuple(view for view in views if view.name in CURVES):
+            yield self._chapter(results, curves, {})
         if results.lock:
             yield Chapter(
                 self.ids.new(f"{results.name} tables"),
@@ -128,17 +126,38 @@ class _Maker:
                 folded_title="Settings, digests, versions and machines",
             )
 
+    def _chapter(self, results: StudyResults, views: Sequence[View], beside: dict[str, "_Beside"]) -> Chapter:
+        texts = [beside.pop(view.name, _Beside()) for view in views]
+        return Chapter(
+            self.ids.new(f"{results.name} {views[0].name}"),
+            views[0].title,
+            (*(_figure(results, view) for view in views), *(block for text in texts for block in text.shown)),
+            tuple(block for text in texts for block in text.folded),
+            picks=_picks(results) if {SEARCH, *CURVES} & {view.name for view in views} else (),
+            pair=len(views) > 1,
+        )
+
     def experiment(self, part: Part) -> Iterator[PagePart]:
         """Yield what is below each heading of the second level, with the lines of the summary that name it."""
         lines = list(part.in_short)
-        documents = list(_split(part.section.blocks))
+        documents = list(_split(part.section.blocks, 2))
         for place, (heading, blocks) in enumerate(documents):
-            names = re.findall("`([^`]+)`", heading.text)
+            title = heading.text if heading else "Results"
             is_last = place == len(documents) - 1
-            own = [line for line in lines if is_last or any(f"`{name}`" in line for name in names)]
+            own = [line for line in lines if is_last or any(name in line for name in re.findall("`[^`]+`", title))]
             lines = [line for line in lines if line not in own]
-            summary = (Items(tuple(own)),) if own else ()
-            yield PagePart(self.ids.new(words_of(heading.text)), heading.text, blocks=(*summary, *blocks))
+            yield self._document(title, own, blocks)
+
+    def _document(self, title: str, in_short: Sequence[str], blocks: Sequence[Block]) -> PagePart:
+        part_id, first, chapters = self.ids.new(words_of(title)), list[Block](), []
+        if in_short:
+            first.append(Items(tuple(in_short)))
+        for heading, own in _split(blocks, 3):
+            if heading:
+                chapters.append(Chapter(self.ids.new(f"{part_id} {words_of(heading.text)}"), heading.text, tuple(own)))
+            else:
+                first += own
+        return PagePart(part_id, title, blocks=tuple(first), chapters=tuple(chapters))
 
 
 def outline(
@@ -225,16 +244,15 @@ def _provenance(results: StudyResults) -> Iterator[Block]:
     yield Table(("what", "digest"), digests)
 
 
-def _split(blocks: Sequence[Block]) -> Iterator[tuple[Heading, list[Block]]]:
-    """Yield each heading of the second level with the blocks below it; what comes before the first is below it too."""
+def _split(blocks: Sequence[Block], level: int) -> Iterator[tuple[Heading | None, list[Block]]]:
+    """Yield each heading of a level with the blocks below it, after those that have none."""
     heading, own = None, list[Block]()
     for block in blocks:
-        if isinstance(block, Heading) and block.level <= 2:
-            if heading:
+        if isinstance(block, Heading) and block.level == level:
+            if heading or own:
                 yield heading, own
-                own = []
-            heading = block
+            heading, own = block, []
         else:
             own.append(block)
     if heading or own:
-        yield heading or Heading(2, "Results"), own
+        yield heading, own

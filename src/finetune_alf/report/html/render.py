@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _NAMED = re.compile(r'\bid="([^"]+)"')
 
+_SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
+
+LONG = 420
+"""The most characters of a paragraph of which all is shown at once."""
+
 STILL = 120_000
 """The most characters of a picture that is in the page a second time, for readers without scripts."""
 
@@ -36,6 +41,14 @@ class TitledTable:
 
     title: str
     table: Table
+
+
+@dataclass(frozen=True)
+class LongText:
+    """A long paragraph: its first sentence, and the rest."""
+
+    first: str
+    rest: str
 
 
 def render(outline: Outline) -> str:
@@ -85,8 +98,8 @@ def _environment() -> "Environment":
     return made
 
 
-def grouped(blocks: Iterable[Block]) -> Iterator[Block | TitledTable]:
-    """Yield blocks, a table joined with the bold line above it."""
+def grouped(blocks: Iterable[Block]) -> Iterator[Block | TitledTable | LongText]:
+    """Yield blocks, a table joined with the bold line above it, and a long paragraph cut after its first sentence."""
     waiting: Paragraph | None = None
     for block in blocks:
         if isinstance(block, Table) and waiting:
@@ -97,9 +110,16 @@ def grouped(blocks: Iterable[Block]) -> Iterator[Block | TitledTable]:
             yield waiting
         waiting = block if isinstance(block, Paragraph) and block.text.startswith("**") else None
         if not waiting:
-            yield block
+            yield _shortened(block)
     if waiting:
         yield waiting
+
+
+def _shortened(block: Block) -> Block | LongText:
+    if isinstance(block, Paragraph) and len(block.text) > LONG:
+        first, rest = _SENTENCE.split(block.text, maxsplit=1)
+        return LongText(first, rest)
+    return block
 
 
 def _still(picture: Picture, name: str) -> Markup:

@@ -211,12 +211,12 @@
   });
 
   /* On paper all is open. */
-  let closed = [];
+  const closed = [];
   window.addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not([open])")];
+    closed.push(...document.querySelectorAll("details:not([open])"));
     closed.forEach((each) => (each.open = true));
   });
-  window.addEventListener("afterprint", () => closed.forEach((each) => (each.open = false)));
+  window.addEventListener("afterprint", () => closed.splice(0).forEach((each) => (each.open = false)));
 
   document.querySelectorAll("[data-chart]").forEach((box) => {
     const spec = JSON.parse(document.querySelector(`[data-spec="${CSS.escape(box.dataset.chart)}"]`).textContent);
