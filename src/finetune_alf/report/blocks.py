@@ -56,7 +56,7 @@ class Figure:
 
     file_name: str
     caption: str
-    picture: Picture | bytes
+    picture: Picture
 
 
 Block = Heading | Paragraph | Caution | Items | Table | Figure

@@ -19,15 +19,13 @@ class Section:
         return markdown(self.blocks)
 
     @property
-    def pictures(self) -> dict[str, Picture | bytes]:
+    def pictures(self) -> dict[str, Picture]:
         """The pictures of all figures by file name."""
         return {block.file_name: block.picture for block in self.blocks if isinstance(block, Figure)}
 
     def files(self) -> dict[str, bytes]:
         """Return the PNG of each figure by file name."""
-        return {
-            name: picture if isinstance(picture, bytes) else picture.png() for name, picture in self.pictures.items()
-        }
+        return {name: picture.png() for name, picture in self.pictures.items()}
 
     def heading(self, level: int, text: str) -> None:
         """Add a heading; 2 is the level of a study or an experiment, 1 that of the page."""
@@ -47,7 +45,7 @@ class Section:
         """Add a list."""
         self.blocks.append(Items(tuple(lines)))
 
-    def figure(self, file_name: str, caption: str, picture: Picture | bytes) -> None:
+    def figure(self, file_name: str, caption: str, picture: Picture) -> None:
         """Add a picture with its caption."""
         self.blocks.append(Figure(file_name, caption, picture))
 

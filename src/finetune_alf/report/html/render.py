@@ -92,9 +92,7 @@ def _environment() -> "Environment":
         "stem": lambda name: PurePath(name).stem,
         "spec": lambda picture: _json(picture.spec),
         "still": _still,
-        "data_url": lambda png: f"data:image/png;base64,{b64encode(png).decode()}",
     }
-    made.tests["chart"] = lambda picture: isinstance(picture, Picture)
     return made
 
 
