@@ -627,6 +627,13 @@ MUTATIONS = [
         "the page calls intervals that overlap apart",
     ),
     Mutation(
+        "report/html/render.py",
+        'text.replace("<", "\\u003c")',
+        "text",
+        ("report/test_html.py",),
+        "a text of the results can end the script element that holds a chart",
+    ),
+    Mutation(
         "report/numbers.py",
         "if p < 0.001 else",
         "if p < 0.01 else",

@@ -87,7 +87,7 @@ def _environment() -> "Environment":
         "words": words_of,
         "grouped": grouped,
         "kind": lambda block: type(block).__name__,
-        "title": lambda table: f"Table by {table.header[0]}: {', '.join(table.header[1:])}",
+        "title": lambda table: f"Table: {', '.join(table.header)}",
         "is_numeric": lambda table, column: not has_words(row[column] for row in table.rows),
         "stem": lambda name: PurePath(name).stem,
         "spec": lambda picture: _json(picture.spec),
