@@ -1,6 +1,8 @@
 """Figures: the records that are drawn, equal pictures for equal records, and what they say in words."""
 
+import json
 import math
+import re
 import struct
 import subprocess
 import sys
@@ -52,6 +54,8 @@ DRAWINGS = {
 def test_equal_records_give_equal_pictures_of_a_readable_size(draw) -> None:
     picture = draw()
     assert picture == draw()
+    names = re.findall(r'"data": {"name": "(\S+)"}', json.dumps(picture.spec))
+    assert set(names) == set(picture.spec["datasets"])
     png = picture.png()
     assert png == draw().png()
     width, height = struct.unpack(">II", png[16:24])

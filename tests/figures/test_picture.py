@@ -58,3 +58,5 @@ def test_a_scheme_looks_the_same_whatever_is_beside_it() -> None:
 def test_names_of_no_scheme_take_the_colors_that_are_free() -> None:
     names = ["alf-1", *(f"trial {index}" for index in range(5))]
     assert len(set(colors(names))) == 6
+    many = [f"trial {index}" for index in range(20)]
+    assert len(set(zip(colors(many), shapes(many), strict=True))) == 20

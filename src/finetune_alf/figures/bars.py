@@ -43,7 +43,7 @@ def bars(rows: Sequence[Bar], look: BarsLook, name: str, text: str) -> Picture:
     base = alt.Chart(alt.NamedData(ROWS)).encode(
         y=alt.Y("label:N", title=None, sort=None, scale=alt.Scale(domain=list(look.labels), paddingInner=0.2)),
         yOffset=alt.YOffset("series:N", sort=series),
-        tooltip=_tooltip(alt, look, series, rows),
+        tooltip=_tooltip(alt, look, series),
     )
     title = [look.x, *look.note]
     x = alt.X("value:Q", title=title, axis=alt.Axis(tickCount=6))
@@ -70,7 +70,7 @@ def bars_in_words(rows: Sequence[Bar], look: BarsLook) -> str:
     return " ".join(f"{series}: {', '.join(own)}." for series, own in by_series.items()) or "Nothing to show."
 
 
-def _tooltip(alt: Any, look: BarsLook, series: Sequence[str], rows: Sequence[Bar]) -> list[Any]:
+def _tooltip(alt: Any, look: BarsLook, series: Sequence[str]) -> list[Any]:
     return [
         alt.Tooltip("label:N", title="of"),
         *(["series:N"] if len(series) > 1 else []),

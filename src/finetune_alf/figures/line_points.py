@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import floor
 from typing import Any, Literal
 
 from finetune_alf.figures.layout import shown
@@ -15,6 +16,10 @@ FEW_LINES = 4
 
 DODGE = {"linear": 0.0, "log": 0.016, "names": 0.09}
 """How far series lie beside each other, so that no interval hides another: in decades, or in steps between names."""
+
+
+ROOM = {"linear": 0.0, "log": 0.2, "names": 0.7}
+"""How much of that all series take at most."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Level:
 class LinesLook:
     """How lines are drawn: titles of the axes, the kind of the x axis with its ticks, and how intervals look.
 
-    Panels that do not share `y` have a quantity each, and say which. `diagonal` is the name of a line from 0 to 1.
+    Panels that do not share `y` have a quantity each, and say which. `diagonal` names a line of equal values.
     """
 
     x: str
@@ -102,7 +107,8 @@ def _at(point: LinePoint, look: LinesLook, has_intervals: bool) -> str:
 def chart_rows(points: Sequence[LinePoint], look: LinesLook, levels: Sequence[Level]) -> list[dict[str, Any]]:
     """Return the rows of a chart: points, of which some have marks, levels, and the ends of the diagonal."""
     series = list(dict.fromkeys(point.series for point in points))
-    ends = (0.0, 1.0) if look.diagonal else ()
+    start = min((floor(10 * float(point.x)) / 10 for point in points), default=0.0) if look.diagonal else 0.0
+    ends = (start, 1.0) if look.diagonal else ()
     return [
         *_point_rows(points, look, series),
         *map(_level_row, levels),
@@ -121,7 +127,7 @@ def _point_rows(points: Sequence[LinePoint], look: LinesLook, series: Sequence[s
 
 def _row(point: LinePoint, look: LinesLook, series: Sequence[str]) -> dict[str, Any]:
     steps = series.index(point.series) - (len(series) - 1) / 2
-    shift = steps * DODGE[look.x_scale] if look.intervals == "bars" else 0.0
+    shift = steps * min(DODGE[look.x_scale], ROOM[look.x_scale] / len(series)) if look.intervals == "bars" else 0.0
     at: float
     if look.x_scale == "names":
         at = look.names.index(str(point.x)) + shift
@@ -146,4 +152,6 @@ def _level_row(level: Level) -> dict[str, Any]:
 
 
 def _x_text(x: float | str) -> str:
-    return x if isinstance(x, str) else f"{x:,.10g}"
+    if isinstance(x, str):
+        return x
+    return f"{x:,.0f}" if float(x).is_integer() else f"{x:,.4g}"

@@ -1,6 +1,6 @@
 """Colours and shapes: a scheme has the same ones in every picture."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, GREY = (
     "#0072B2",
@@ -61,8 +61,14 @@ def _looks(names: Iterable[str]) -> list[tuple[str, str]]:
     taken = {part for name in listed for part in SCHEMES.get(_scheme(name), ())}
     free = sorted(_OTHERS, key=lambda look: sum(part in taken for part in look))  # those without a common part first
     free = [look for look in free if look[0] not in taken] or free
-    rest = (free[index % len(free)] for index in range(len(listed)))
+    rest = (_look(free, index) for index in range(len(listed)))
     return [SCHEMES.get(_scheme(name)) or next(rest) for name in listed]
+
+
+def _look(looks: Sequence[tuple[str, str]], index: int) -> tuple[str, str]:
+    """Return the look at an index; where colours begin again, they have other shapes."""
+    again, place = divmod(index, len(looks))
+    return looks[place][0], looks[(place + again) % len(looks)][1]
 
 
 def _scheme(name: str) -> str:

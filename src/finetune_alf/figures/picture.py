@@ -40,7 +40,7 @@ class Picture:
         """
         spec = chart.to_dict()
         spec.pop("config", None)
-        return cls(spec if datasets is None else {**spec, "datasets": dict(datasets)}, text)
+        return cls(spec if datasets is None else {**spec, "datasets": {**spec.get("datasets", {}), **datasets}}, text)
 
     def themed(self, *, is_dark: bool = False) -> dict[str, Any]:
         """Return the spec with the configuration of a light or a dark page."""

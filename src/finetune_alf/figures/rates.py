@@ -22,8 +22,14 @@ FACES: Mapping[str, dict[str, Any]] = {
 }
 """How the marks of each kind of address look."""
 
+BAND = "frozen"
+"""The data of the band in which frozen addresses are."""
+
 DODGE = 0.14
 """How far schedules lie beside each other, in steps between addresses."""
+
+ROOM = 0.8
+"""How much of such a step all schedules take at most."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +75,14 @@ def rates_by_layer(
         x=_x(alt, info), y=_y(alt, info), color=color(alt, "schedule", names), tooltip=_tooltip(alt)
     )
     marks = base.encode(shape=shape(alt, "schedule", names))
-    band = alt.InlineData(values=[{"low": info.floor / 3, "high": info.floor * 3}])
+    band = {BAND: [{"low": info.floor / 3, "high": info.floor * 3}]}
     chart = alt.layer(
-        alt.Chart(band).mark_rect(opacity=0.14, color=GREY).encode(y=_y(alt, info, "low"), y2="high:Q"),
+        alt.Chart(alt.NamedData(BAND)).mark_rect(opacity=0.14, color=GREY).encode(y=_y(alt, info, "low"), y2="high:Q"),
         base.mark_line(strokeWidth=1, opacity=0.35),
         *(marks.transform_filter(f"datum.does == '{kind}'").mark_point(**face) for kind, face in FACES.items()),
         data=alt.NamedData(ROWS),
     ).properties(name=name, width=WIDTH, height=250)
-    return Picture.of(chart, rates_in_words(info), {ROWS: list(_rows(info))})
+    return Picture.of(chart, rates_in_words(info), {ROWS: list(_rows(info)), **band})
 
 
 def rates_in_words(info: RatesInfo) -> str:
@@ -93,7 +99,9 @@ def rates_in_words(info: RatesInfo) -> str:
 
 def _rows(info: RatesInfo) -> Iterator[dict[str, Any]]:
     for index, (name, rates) in enumerate(info.rates.items()):
-        shift = DODGE * (index - (len(info.rates) - 1) / 2)  # so that equal rates do not hide each other
+        shift = min(DODGE, ROOM / len(info.rates)) * (
+            index - (len(info.rates) - 1) / 2
+        )  # so that equal rates do not hide each other
         for at, rate in enumerate(rates):
             if rate is not None:
                 own = {"schedule": name, "address": info.addresses[at], "rate": rate_text(rate)}

@@ -30,5 +30,5 @@ def loss_plot(points: Sequence[LossPoint], losses: Losses, name: str = "adapt") 
     """Draw the MLM loss against the steps; `name` is that of the view."""
     info = loss_info(points, losses)
     shown = {"training": info.train, "held-out texts": info.held_out}
-    rows = [LinePoint(series, *point, stroke=series) for series, own in shown.items() for point in own]
+    rows = [LinePoint(series, *point) for series, own in shown.items() for point in own]
     return lines(rows, LinesLook(x="step", y="MLM loss, nats a token"), name, "Loss of further pre-training by step.")
