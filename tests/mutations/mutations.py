@@ -628,7 +628,7 @@ MUTATIONS = [
     ),
     Mutation(
         "report/html/render.py",
-        'text.replace("<", "\\u003c")',
+        r'text.replace("<", "\\u003c")',
         "text",
         ("report/test_html.py",),
         "a text of the results can end the script element that holds a chart",
