@@ -32,8 +32,9 @@ class TrackingSpec(Spec):
     uri: str | None = None
     """The URI of a server, or of a SQLite file."""
     experiment: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    system_metrics: bool = False
     """The name of the experiment in MLflow."""
+    system_metrics: bool = False
+    """Whether the parent run of each stage has the use of processor, memory, disk, network and GPU."""
 
 
 class ReportSpec(Spec):
