@@ -10,8 +10,11 @@ from report_tree import ADDRESSES, write_everything
 
 from fake_findings import fake_errors
 from finetune_alf.documents import Estimate
+from finetune_alf.figures.chosen_curves import TrialCurve, chosen_curves
 from finetune_alf.figures.confusion import Agreement
 from finetune_alf.figures.forest import ForestRow
+from finetune_alf.figures.search import SearchInfo, search_chart
+from finetune_alf.figures.trial_table import TrialRow
 from finetune_alf.paths import Paths
 from finetune_alf.report.load import load_results
 from finetune_alf.report.mistakes import Mistakes, mistake_views
@@ -135,6 +138,14 @@ def test_without_it_the_schemes_have_theirs_the_first_schedule_first(paths) -> N
         {"scheme": "baseline", "other": "alf-1", "kappa": 0.2},
         {"scheme": "alf-1", "other": "baseline", "kappa": 0.2},
     ]
+
+
+def test_a_search_without_a_baseline_and_registered_trials_is_drawn_as_well() -> None:
+    trials = (TrialRow(0, (0.0, 1e-3), 0.8), TrialRow(1, (1e-5, 1e-3), None, "pruned"))
+    search = search_chart(SearchInfo("validation accuracy", ("embeddings", "head"), trials))
+    curves = chosen_curves([TrialCurve(0, (0.7, 0.8), (None, 0.5))], "score", "validation accuracy", "curves")
+    for picture in (search, curves):
+        assert "NaN" not in picture.svg()[:400]
 
 
 def test_the_rates_of_many_trials_take_little_room(paths) -> None:

@@ -1,6 +1,6 @@
 """Learning curves of the registered trials, and of those that are picked in another picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,6 +9,8 @@ from finetune_alf.figures.picture import Picture
 from finetune_alf.figures.trial_table import PICKED
 
 Measure = Literal["score", "loss"]
+
+PICKED_COLOR = "#8b95a1"
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,9 @@ def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, na
             tooltip=["label:N", "trial:O", "epoch:O", alt.Tooltip("value:Q", title=title, format=".3f")],
         )
     )
-    registered = base.transform_filter("isValid(datum.name)")
-    look = alt.Scale(domain=names, range=colors(names))
-    shape = alt.Scale(domain=names, range=shapes(names))
-    legend = alt.Legend(title=None)
     picked = base.transform_filter(f"!isValid(datum.name) && {PICKED}").encode(detail="trial:N")
     chart = alt.layer(
-        registered.mark_line(strokeWidth=2).encode(color=alt.Color("name:N", scale=look, legend=legend)),
-        registered.mark_point(filled=True, size=45, opacity=1).encode(
-            color=alt.Color("name:N", scale=look, legend=legend), shape=alt.Shape("name:N", scale=shape, legend=legend)
-        ),
+        *_registered(alt, base, names),
         picked.mark_line(
             strokeWidth=1.5, strokeDash=[4, 2], color=PICKED_COLOR, clip=True, point={"color": PICKED_COLOR}
         ),
@@ -70,7 +65,17 @@ def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, na
     )
 
 
-PICKED_COLOR = "#8b95a1"
+def _registered(alt: Any, base: Any, names: Sequence[str]) -> Iterator[Any]:
+    """Yield the layers of the registered trials; none without any, since an empty legend spoils the chart."""
+    if not names:
+        return
+    legend = alt.Legend(title=None)
+    shown = base.transform_filter("isValid(datum.name)").encode(
+        color=alt.Color("name:N", scale=alt.Scale(domain=list(names), range=colors(names)), legend=legend)
+    )
+    shape = alt.Shape("name:N", scale=alt.Scale(domain=list(names), range=shapes(names)), legend=legend)
+    yield shown.mark_line(strokeWidth=2)
+    yield shown.mark_point(filled=True, size=45, opacity=1).encode(shape=shape)
 
 
 def curves_in_words(curves: Sequence[TrialCurve], measure: Measure, title: str) -> str:

@@ -35,7 +35,7 @@ def confusion_matrix(matrices: Mapping[str, Counts], classes: Sequence[str], nam
         alt.Chart(alt.NamedData("cells"))
         .transform_filter("datum.scheme == scheme")
         .encode(
-            x=alt.X("predicted:N", sort=list(classes), title="predicted class", axis=_classes(alt, len(classes))),
+            x=alt.X("predicted:N", sort=list(classes), title="predicted class", axis=_classes(alt, len(classes), name)),
             y=alt.Y("true:N", sort=list(classes), title="true class"),
             tooltip=["scheme:N", "true:N", "predicted:N", "texts:Q", alt.Tooltip("share:Q", format=".1%")],
         )
@@ -124,5 +124,7 @@ def _pairs(agreements: Sequence[Agreement]) -> Iterator[dict[str, Any]]:
                 yield {"scheme": scheme, "other": other, "kappa": round(each.kappa, 3)}
 
 
-def _classes(alt: Any, n: int) -> Any:
-    return alt.Axis(labelAngle=0, labelOverlap=False) if n <= 4 else alt.Axis(labelAngle=-45, labelOverlap=False)
+def _classes(alt: Any, n: int, name: str) -> Any:
+    """Return the axis of predicted classes; without names where a column is too narrow, since rows have the same."""
+    shown = f"bandwidth('{name}_x') < 13 ? '' : datum.label"
+    return alt.Axis(labelAngle=0 if n <= 4 else -45, labelOverlap=False, labelExpr=shown)

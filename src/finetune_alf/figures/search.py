@@ -119,11 +119,9 @@ def _trials(alt: Any, info: SearchInfo, name: str) -> Iterator[Any]:
         .properties(name=f"{name}_trials")
     )
     yield scored.transform_filter(PICKED).mark_point(size=3 * size, color=TRIAL, strokeWidth=1.5)
-    yield (
-        scored.transform_filter("isValid(datum.name)")
-        .mark_point(size=170, strokeWidth=2.5, shape="circle")
-        .encode(color=_color(alt, info, "name"))
-    )
+    if any(trial.name for trial in info.trials):
+        rings = scored.transform_filter("isValid(datum.name)").encode(color=_color(alt, info, "name"))
+        yield rings.mark_point(size=170, strokeWidth=2.5, shape="circle")
     if any(trial.score is None for trial in info.trials):
         yield (
             shown.transform_filter("!isValid(datum.score)")
@@ -229,7 +227,8 @@ def _ends(info: SearchInfo) -> tuple[float, float]:
 
 
 def _color(alt: Any, info: SearchInfo, field: str) -> Any:
-    schemes = [path.scheme for path in info.paths] or sorted({trial.name for trial in info.trials if trial.name})
+    named = [trial.name for trial in info.trials if trial.name]
+    schemes = list(dict.fromkeys([*(path.scheme for path in info.paths), *named]))
     legend = _legend(alt)
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=schemes, range=colors(schemes)), legend=legend)
 

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any, Literal
 
 from finetune_alf.figures.palette import GREY, colors, shapes
 from finetune_alf.figures.picture import Picture
+
+N_CHARACTERS = 44
+"""The length of a line that fits a phone."""
 
 ROW = 13
 """The height of an evaluator's row in pixels."""
@@ -57,11 +61,10 @@ def signed_importance(
     import altair as alt
 
     if not shares:
-        chart = (
-            alt.Chart(alt.NamedData("reason")).mark_text(fontSize=13, limit=alt.expr("width")).encode(text="reason:N")
-        )
         words = f"Too few to say: {reason or 'no importance was estimated'}."
-        return Picture.of(chart.properties(name=name, width=560, height=60), words, {"reason": [{"reason": words}]})
+        lines = alt.Chart(alt.NamedData("reason")).mark_text(fontSize=13, lineHeight=18).encode(text="lines:N")
+        chart = lines.properties(name=name, width=560, height=80)
+        return Picture.of(chart, words, {"reason": [{"lines": wrap(words, N_CHARACTERS)}]})
     addresses = list(dict.fromkeys(share.address for share in shares))
     evaluators = list(dict.fromkeys(share.evaluator for share in shares))
     base = alt.Chart(alt.NamedData("shares")).encode(
