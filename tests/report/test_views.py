@@ -13,7 +13,8 @@ from finetune_alf.documents import Estimate
 from finetune_alf.figures.chosen_curves import TrialCurve, chosen_curves
 from finetune_alf.figures.confusion import Agreement
 from finetune_alf.figures.forest import ForestRow
-from finetune_alf.figures.search import SearchInfo, search_chart
+from finetune_alf.figures.search import search_chart
+from finetune_alf.figures.search_info import SearchInfo
 from finetune_alf.figures.trial_table import TrialRow
 from finetune_alf.paths import Paths
 from finetune_alf.report.load import load_results

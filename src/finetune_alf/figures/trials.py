@@ -23,8 +23,34 @@ def trials_chart(trials: Sequence[TrialRow], addresses: Sequence[str], metric: s
     import altair as alt
 
     order = alt.param(name="order", value=ORDERS[0], bind=alt.binding_select(options=list(ORDERS), name="order by "))
+    base = _cells(alt, addresses).encode(
+        x=alt.X(
+            "address:N",
+            sort=list(addresses),
+            title="address, from the input up",
+            axis=address_axis(alt, f"bandwidth('{name}_x')"),
+        ),
+        y=alt.Y("label:N", sort=alt.EncodingSortField("place", op="min"), title=None, axis=_rows(alt, len(trials))),
+        tooltip=[
+            alt.Tooltip("trial:O"),
+            alt.Tooltip("registered:N"),
+            alt.Tooltip("score:Q", title=metric, format=".3f"),
+            alt.Tooltip("address:N"),
+            alt.Tooltip("shown:N", title="rate"),
+        ],
+    )
+    cells = base.mark_rect(cursor="pointer").encode(
+        color=rate_color(alt, [rate for trial in trials for rate in trial.rates]),
+        opacity=alt.condition(f"{NONE_PICKED} || {PICKED}", alt.value(1), alt.value(0.3)),
+    )
+    chart = cells.add_params(order, pick(alt)).properties(name=name, width=560, height=_height(len(trials)))
+    return Picture.of(chart, trials_in_words(trials, addresses, metric), {"trials": packed(trials)})
+
+
+def _cells(alt: Any, addresses: Sequence[str]) -> Any:
+    """Return a chart with a row for each trial and address, its label, and its place in the order."""
     label = "datum.trial + ' · ' + (isValid(datum.score) ? format(datum.score, '.3f') : datum.state)"
-    base = (
+    return (
         alt.Chart(alt.NamedData("trials"))
         .transform_calculate(
             rate_list="split(datum.rates, ' ')",
@@ -35,29 +61,7 @@ def trials_chart(trials: Sequence[TrialRow], addresses: Sequence[str], metric: s
         )
         .transform_flatten(["rate_list", "address_list"], as_=["shown", "address"])
         .transform_calculate(rate="toNumber(datum.shown)")
-        .encode(
-            x=alt.X(
-                "address:N",
-                sort=list(addresses),
-                title="address, from the input up",
-                axis=address_axis(alt, f"bandwidth('{name}_x')"),
-            ),
-            y=alt.Y("label:N", sort=alt.EncodingSortField("place", op="min"), title=None, axis=_rows(alt, len(trials))),
-            tooltip=[
-                alt.Tooltip("trial:O"),
-                alt.Tooltip("registered:N"),
-                alt.Tooltip("score:Q", title=metric, format=".3f"),
-                alt.Tooltip("address:N"),
-                alt.Tooltip("shown:N", title="rate"),
-            ],
-        )
     )
-    cells = base.mark_rect(cursor="pointer").encode(
-        color=rate_color(alt, [rate for trial in trials for rate in trial.rates]),
-        opacity=alt.condition(f"{NONE_PICKED} || {PICKED}", alt.value(1), alt.value(0.3)),
-    )
-    chart = cells.add_params(order, pick(alt)).properties(name=name, width=560, height=_height(len(trials)))
-    return Picture.of(chart, trials_in_words(trials, addresses, metric), {"trials": packed(trials)})
 
 
 def trials_in_words(trials: Sequence[TrialRow], addresses: Sequence[str], metric: str) -> str:

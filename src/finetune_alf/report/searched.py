@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from finetune_alf.documents import Estimate
 from finetune_alf.figures.chosen_curves import TrialCurve, chosen_curves
-from finetune_alf.figures.search import ScorePath, SearchInfo, search_chart
+from finetune_alf.figures.search import search_chart
+from finetune_alf.figures.search_info import ScorePath, SearchInfo
 from finetune_alf.figures.trial_table import TrialRow
 from finetune_alf.figures.trials import trials_chart
 from finetune_alf.register.lock import LockDocument
