@@ -56,16 +56,22 @@ def ui(project):
 
 
 @pytest.fixture(scope="module")
-def page(ui):
+def browser(ui):
     playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1600, "height": 900})
-        page.set_default_timeout(60_000)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page of a reader who was not here before: MLflow remembers views in the browser."""
+    with browser.new_context(viewport={"width": 1600, "height": 900}) as context:
+        context.set_default_timeout(60_000)
+        yield context.new_page()
 
 
 def test_the_printed_link_opens_the_trials_by_score_with_their_rates(page, ui):
