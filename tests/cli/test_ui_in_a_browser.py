@@ -50,8 +50,8 @@ def ui(project):
     try:
         yield process, next(line.strip() for line in process.stdout if line.startswith("http"))
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # it ends its server
+        process.wait(60)
         process.stdout.close()
 
 
