@@ -31,7 +31,7 @@ help:
 repro: $(READY)
 	@$(IN_VENV) dvc repro
 	@echo
-	@echo "Results:  results/report/report.md"
+	@echo "Results:  results/report/report.html"
 	@echo "Runs:     .venv/bin/finetune-alf ui   (MLflow, in the browser)"
 
 test: $(READY)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from html_page import Page, parsed
-from report_tree import compared_lock, write_everything, write_lock, write_study
+from report_tree import compared_lock, trial, write_everything, write_lock, write_study
 
 from fake_comparisons import compared
 from fake_locks import too_few
@@ -158,3 +158,12 @@ def test_the_same_results_give_the_same_page(tmp_path: Path) -> None:
     paths = write_everything(tmp_path)
     first = write_report(paths).with_suffix(".html").read_bytes()
     assert write_report(paths).with_suffix(".html").read_bytes() == first
+
+
+@pytest.mark.long
+def test_the_page_of_1000_trials_stays_within_the_limit(tmp_path: Path) -> None:
+    paths = write_everything(tmp_path)
+    write_jsonl(paths.study_results("minilm") / "trials.jsonl", [trial(n, 0.5 + n % 40 / 100) for n in range(1000)])
+    html = write_report(paths).with_suffix(".html").read_text("utf-8")
+    assert len(html.encode()) <= LIMIT
+    assert html.count("<option value=") >= 1000

@@ -103,7 +103,7 @@ def register(name: str | None, from_lock: bool, root: Path) -> None:
 @quiet_option
 @root_option
 def report(root: Path) -> None:
-    """Write results/report/report.md: tables and figures of all that was run."""
+    """Write results/report/report.html and report.md: tables and figures of all that was run."""
     context = open_context(root)
     from finetune_alf.experiments.registry import registry
     from finetune_alf.running.report import report as run_stage

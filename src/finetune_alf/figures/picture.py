@@ -38,7 +38,7 @@ class Picture:
         Give views and parameters names of their own: Altair numbers the others through the life of a process, so that
         equal records would not give equal pictures.
         """
-        spec = chart.to_dict()
+        spec = chart.to_dict(validate=False)  # against the schema it takes half a second a chart
         spec.pop("config", None)
         return cls(spec if datasets is None else {**spec, "datasets": {**spec.get("datasets", {}), **datasets}}, text)
 
