@@ -400,5 +400,5 @@ def test_the_summary_has_the_scores_of_the_documents_and_says_what_to_use(done):
     lines = summary_lines(summary)
     assert lines[1].startswith("tiny: 12 trials, the best with .")
     assert len({line.index("against plain") for line in lines if "against plain" in line and "texts" in line}) == 1
-    assert lines[-2:] == ["", f"Report: {done.paths.report / 'report.md'}"]
-    assert (done.paths.report / "report.md").exists()
+    assert lines[-2:] == ["", f"Report: {done.paths.report / 'report.html'}"]
+    assert (done.paths.report / "report.html").exists()

@@ -61,7 +61,7 @@ class RunSummary(Document):
 def summary_of(ctx: Context) -> RunSummary:
     """Return the summary of what is in the results of this folder."""
     studies = tuple(study_summary(ctx, name) for name in ctx.params.studies)
-    return RunSummary(studies=studies, report=str(ctx.paths.report / "report.md"))
+    return RunSummary(studies=studies, report=str(ctx.paths.report / "report.html"))
 
 
 def study_summary(ctx: Context, name: str) -> StudySummary:
