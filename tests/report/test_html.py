@@ -16,9 +16,10 @@ from finetune_alf.figures.picture import Picture
 from finetune_alf.files import read_json, read_jsonl, write_json, write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.register.recommend import SchemeDifferences
+from finetune_alf.report.blocks import Paragraph
 from finetune_alf.report.html.inline import inline
 from finetune_alf.report.html.outline import outline
-from finetune_alf.report.html.render import render
+from finetune_alf.report.html.render import LONG, LongText, grouped, render
 from finetune_alf.report.load import load_results
 from finetune_alf.report.part import Part
 from finetune_alf.report.section import Section, plain
@@ -152,6 +153,13 @@ def test_what_comes_from_outside_is_text(tmp_path: Path) -> None:
 )
 def test_a_line_of_markdown(line: str, shown: str) -> None:
     assert inline(line) == shown
+
+
+def test_a_long_paragraph_folds_after_its_first_sentence_and_one_of_a_single_sentence_is_whole() -> None:
+    long, endless = Paragraph(f"Short. {'Word ' * LONG}."), Paragraph("word " * LONG)
+    (folded,) = grouped([long])
+    assert folded == LongText("Short.", f"{'Word ' * LONG}.")
+    assert list(grouped([endless])) == [endless]
 
 
 def test_the_same_results_give_the_same_page(tmp_path: Path) -> None:

@@ -114,9 +114,8 @@ def grouped(blocks: Iterable[Block]) -> Iterator[Block | TitledTable | LongText]
 
 
 def _shortened(block: Block) -> Block | LongText:
-    if isinstance(block, Paragraph) and len(block.text) > LONG:
-        first, rest = _SENTENCE.split(block.text, maxsplit=1)
-        return LongText(first, rest)
+    if isinstance(block, Paragraph) and len(block.text) > LONG and (end := _SENTENCE.search(block.text)):
+        return LongText(block.text[: end.start()], block.text[end.end() :])
     return block
 
 
