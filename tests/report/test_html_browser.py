@@ -115,6 +115,16 @@ def test_a_click_on_a_trial_picks_it_in_every_chart(opened: Opened) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("opened", EVERYWHERE, indirect=True)
+def test_a_click_on_a_point_of_the_search_picks_its_trial(opened: Opened) -> None:
+    points = opened.tab.locator("[data-chart='figure-minilm-search'] .search_trials_marks path")
+    trial = points.last.evaluate("point => point.__data__.datum.trial")
+    points.last.click()
+    assert opened.tab.locator("[data-pick]").first.input_value() == str(trial)
+    opened.assert_nothing_is_wrong()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("opened", EVERYWHERE, indirect=True)
 def test_tables_unfold_and_sort_by_keyboard(opened: Opened) -> None:
     table = opened.tab.locator("#minilm-importance ~ details.more")
     table.locator("summary").first.press("Enter")
