@@ -3,12 +3,15 @@
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 SLOWEST_FIRST = (
     "running/test_pipeline.py",
@@ -26,6 +29,18 @@ SLOWEST_FIRST = (
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     first = {config.rootpath / "tests" / file: rank for rank, file in enumerate(SLOWEST_FIRST)}
     items.sort(key=lambda item: first.get(item.path, len(first)))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium by Playwright; what it runs on would stand in the way of other tests' event loops if it lived longer."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser: {CHROMIUM} is not there, and CHROMIUM names no other")
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(autouse=True, scope="session")

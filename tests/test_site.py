@@ -20,7 +20,6 @@ from finetune_alf.params.schema import params_schema
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -122,26 +121,21 @@ def test_the_site_has_every_command_and_public_name_and_loads_nothing_from_elsew
 
 
 @pytest.mark.long
-def test_a_page_from_disk_searches_in_a_browser_without_errors_and_requests(site: Path) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser: {CHROMIUM} is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        requests: list[str] = []
-        errors: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto((site / "index.html").as_uri())
-        page.locator("input.md-search__input").first.click()
-        page.locator("input.md-search__input").first.press_sequentially("confirmation split")
-        found = page.locator(".md-search-result__item a").first
-        found.wait_for(timeout=30_000)
-        found.click()
-        page.wait_for_url("**/*.html?h=*")
-        assert "confirmation" in page.locator("article").inner_text()
-        browser.close()
+def test_a_page_from_disk_searches_in_a_browser_without_errors_and_requests(site: Path, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    requests: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((site / "index.html").as_uri())
+    page.locator("input.md-search__input").first.click()
+    page.locator("input.md-search__input").first.press_sequentially("confirmation split")
+    found = page.locator(".md-search-result__item a").first
+    found.wait_for(timeout=30_000)
+    found.click()
+    page.wait_for_url("**/*.html?h=*")
+    assert "confirmation" in page.locator("article").inner_text()
+    page.close()
     assert errors == []
     assert [url for url in requests if not url.startswith(("file:", "data:", "about:"))] == []
     index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))

@@ -18,7 +18,6 @@ from finetune_alf.running.register import register
 from finetune_alf.running.study import study
 from small_project import small_context
 
-CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = pytest.mark.long
 N_TRIALS = 4
 
@@ -53,17 +52,6 @@ def ui(project):
         process.terminate()  # it ends its server
         process.wait(60)
         process.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def browser(ui):
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

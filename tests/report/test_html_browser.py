@@ -1,7 +1,6 @@
 """The page in a real browser, from disk.
 
-Chromium is at $CHROMIUM or /usr/bin/chromium, axe-core at $AXE or in node_modules, where
-`npm install --no-save axe-core` puts it.
+axe-core is at $AXE or in node_modules, where `npm install --no-save axe-core` puts it.
 """
 
 import os
@@ -12,22 +11,10 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 AXE = Path(os.environ.get("AXE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
 SIZES = {390: 844, 1400: 900}
 EVERYWHERE = [(width, scheme) for width in SIZES for scheme in ("light", "dark")]
 CURVES = "document.querySelector('[data-chart=figure-minilm-score-curves] svg')"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser: {CHROMIUM} is not there")
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 class Opened:
