@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.pop("ALF_STUDY_STORE", None)
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
@@ -25,10 +26,24 @@ SLOWEST_FIRST = (
 )
 """Files that take long with few tests: begun last, one of them would run on while the other processes are idle."""
 
+LONG_TIMEOUT_S = 3600
+"""How long a test may take that is marked as long; the others have the timeout of pyproject.toml."""
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     first = {config.rootpath / "tests" / file: rank for rank, file in enumerate(SLOWEST_FIRST)}
     items.sort(key=lambda item: first.get(item.path, len(first)))
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no NVIDIA GPU: torch.cuda.is_available() is False")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +56,18 @@ def browser() -> Iterator[Any]:
         launched = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server of these tests, see postgres_server.py."""
+    from postgres_server import find_programs, running_server
+
+    pytest.importorskip("psycopg")
+    if (found := find_programs()) is None:
+        pytest.skip("no PostgreSQL: `postgres` is neither on PATH nor in /usr/lib/postgresql")
+    with running_server(found) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -84,5 +111,4 @@ def root(new_root: Callable[[], Path]) -> Path:
 @pytest.fixture
 def quick_probes(monkeypatch):
     """Time fewer steps than a plan needs to be right."""
-    monkeypatch.setattr("finetune_alf.planning.probe.N_ROUNDS", 2)
     monkeypatch.setattr("finetune_alf.planning.probe.PATIENCE_S", 0.0)

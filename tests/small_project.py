@@ -87,19 +87,19 @@ class RecordingConsole:
     """A console that keeps what was logged."""
 
     def __init__(self):
-        self.lines, self.notes, self.totals = [], [], {}
+        self.lines, self.notes, self.totals, self.new = [], [], {}, []
 
     def log(self, text):
         self.lines.append(text)
 
     def progress(self, label, total):
         self.totals[label] = total
-        return _Bar(self.notes)
+        return _Bar(self.notes, self.new)
 
 
 class _Bar:
-    def __init__(self, notes):
-        self.notes = notes
+    def __init__(self, notes, new):
+        self.notes, self.new = notes, new
 
     def __enter__(self):
         return self
@@ -107,8 +107,9 @@ class _Bar:
     def __exit__(self, *_):
         return None
 
-    def advance(self, note=""):
+    def advance(self, note="", *, is_new=True):
         self.notes.append(note)
+        self.new.append(is_new)
 
 
 def small_context(root, **changes):

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune_alf import errors
+from finetune_alf.checksums import canonical_json, digest
 from finetune_alf.errors import AlfError, InputError, LockedError, StorageError
-from finetune_alf.files import (
-    canonical_json,
-    digest,
-    hold_lock,
-    read_jsonl,
-    replace_folder,
-    write_bytes,
-    write_json,
-    write_jsonl,
-    write_once,
-)
+from finetune_alf.files import write_bytes, write_once, write_text
+from finetune_alf.json_files import read_json, read_jsonl, write_json, write_jsonl
+from finetune_alf.locks import hold_lock
 from finetune_alf.seeds import child_seed
 
 json_values = st.recursive(
@@ -51,7 +45,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     monkeypatch.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(StorageError, match=rf"^cannot write {path}: no space left on device\. Free space"):
         write_bytes(path, b"new")
-    assert json.loads(path.read_text()) == {"old": 1}
+    assert read_json(path) == {"old": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["kept.json"]
 
 
@@ -63,14 +57,25 @@ def test_the_first_writer_of_a_file_wins_and_nothing_else_is_left(tmp_path):
         write_once(path / "below", "")
 
 
-def test_a_folder_is_replaced_atomically(tmp_path):
-    folder = tmp_path / "out"
-    with replace_folder(folder) as new:
-        (new / "a").write_text("1")
-    with pytest.raises(FileNotFoundError), replace_folder(folder) as new:
-        (new / "no" / "b").write_text("2")
-    assert [file.name for file in folder.iterdir()] == ["a"]
-    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+def test_what_a_killed_writer_left_is_taken_over(tmp_path):
+    (tmp_path / ".kept.json.new").write_text("a longer half of a document")
+    write_json(tmp_path / "kept.json", {"a": 1})
+    assert read_json(tmp_path / "kept.json") == {"a": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["kept.json"]
+
+
+def test_several_writers_of_one_file_leave_one_whole_content_and_nothing_else(tmp_path):
+    path, texts = tmp_path / "shared.txt", [letter * (1 << 16) for letter in "abcd"]
+
+    def write_often(text):
+        for _ in range(20):
+            write_text(path, text)
+            assert path.read_text() in texts
+
+    with ThreadPoolExecutor(len(texts)) as pool:
+        list(pool.map(write_often, texts))
+    assert path.read_text() in texts
+    assert [file.name for file in tmp_path.iterdir()] == ["shared.txt"]
 
 
 def test_a_folder_that_cannot_be_made_is_named_with_the_reason(tmp_path):
@@ -93,34 +98,16 @@ def test_an_invalid_line_is_named_by_file_and_line(tmp_path):
 
 def test_lines_that_were_written_are_read_back_whatever_characters_they_hold(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    rows = ["one\u2028line", "one\u0085line\x1c", "two\nlines", ""]
+    rows = [{"text": text} for text in ("one\u2028line", "one\u0085line\x1c", "two\nlines", "")]
     write_jsonl(path, rows)
     assert read_jsonl(path) == rows
 
 
 def test_a_byte_that_is_no_utf8_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    path.write_bytes(b'"a"\n"\xff"\n')
+    path.write_bytes(b'{"a": 1}\n{"\xff": 1}\n')
     with pytest.raises(InputError, match=r"rows.jsonl:2: must be JSON"):
         read_jsonl(path)
-
-
-def test_a_folder_that_cannot_be_put_in_place_leaves_the_former_one(tmp_path: Path, monkeypatch) -> None:
-    folder = tmp_path / "folder"
-    with replace_folder(folder) as new:
-        (new / "file").write_text("former")
-    replace = os.replace
-
-    def refuse_the_new_one(source: Path, target: Path) -> None:
-        if Path(target) == folder and not str(source).endswith(".previous"):
-            raise PermissionError(13, "Permission denied")
-        replace(source, target)
-
-    monkeypatch.setattr("finetune_alf.files.os.replace", refuse_the_new_one)
-    with pytest.raises(StorageError), replace_folder(folder) as new:
-        (new / "file").write_text("later")
-    assert (folder / "file").read_text() == "former"
-    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_second_process_is_refused_by_the_name_of_the_owner(tmp_path):
@@ -133,7 +120,7 @@ def test_a_second_process_is_refused_by_the_name_of_the_owner(tmp_path):
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
     script = (
-        "import os, sys, pathlib\nfrom finetune_alf.files import hold_lock\n"
+        "import os, sys, pathlib\nfrom finetune_alf.locks import hold_lock\n"
         "with hold_lock(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "x.lock")], check=False)

@@ -3,7 +3,9 @@
 import re
 import runpy
 import shlex
+import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,14 +28,18 @@ from finetune_alf.schedules.published import published, published_accuracies
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "finetune_alf"
 README, CONTRIBUTING, DOCS = ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs"
-DOCUMENTS = [README, CONTRIBUTING, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+DOCUMENTS = [
+    *(README, CONTRIBUTING, ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md"),
+    *sorted(DOCS.rglob("*.md")),
+]
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 PAGES = {experiment.key: DOCS / "experiments" / f"{experiment.key}.md" for experiment in BUILT_IN}
-PLACES = (ROOT, PACKAGE, PACKAGE / "experiments" / "freeze")  # CONTRIBUTING.md names the modules of the last
+PLACES = (ROOT, PACKAGE, ROOT / "benchmarks", PACKAGE / "experiments" / "freeze")
+"""CONTRIBUTING.md names the modules of the last."""
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MAX_LINES = 200
-RUN_ELSEWHERE = DOCS / "how-to" / "notebook.md"
-"""Its Python needs a study that has run: tests/notebook has one."""
+RUN_ELSEWHERE = (DOCS / "how-to" / "notebook.md", DOCS / "experiments" / "fit.md")
+"""Their Python needs a study or a registered classifier: tests/notebook and tests/experiments/fit run it."""
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -49,7 +55,7 @@ def blocks(path: Path, language: str) -> list[str]:
 
 def blocks_of_all(language: str) -> list[object]:
     found = [(path, index, text) for path in DOCUMENTS for index, text in enumerate(blocks(path, language))]
-    shown = [each for each in found if (language, each[0]) != ("python", RUN_ELSEWHERE)]
+    shown = [each for each in found if not (language == "python" and each[0] in RUN_ELSEWHERE)]
     return [pytest.param(path, text, id=f"{path.relative_to(ROOT)}-{index}") for path, index, text in shown]
 
 
@@ -57,9 +63,13 @@ def inline(path: Path) -> list[str]:
     return INLINE.findall(BLOCK.sub("", path.read_text("utf-8")))
 
 
-def lines_of_shell(path: Path) -> list[str]:
-    lines = [line for block in blocks(path, "sh") for line in block.splitlines()] + inline(path)
+def lines_of_blocks(path: Path) -> list[str]:
+    lines = [line for block in blocks(path, "sh") for line in block.splitlines()]
     return [re.split(r"\s#\s", line)[0].strip() for line in lines]
+
+
+def lines_of_shell(path: Path) -> list[str]:
+    return lines_of_blocks(path) + inline(path)
 
 
 def commands(program: str, *paths: Path) -> list[list[str]]:
@@ -83,6 +93,29 @@ def parse(command: click.Command, words: list[str]) -> None:
 @pytest.mark.parametrize("words", commands("finetune-alf"), ids=" ".join)
 def test_a_command_in_a_document_exists_with_its_options(words: list[str]) -> None:
     parse(group, list(words))
+
+
+def test_commands_of_dvc_in_blocks_exist_with_their_options() -> None:
+    parser = pytest.importorskip("dvc.cli.parser").get_main_parser()
+    lines = [line for path in DOCUMENTS for line in lines_of_blocks(path) if line.startswith("dvc ")]
+    assert len(lines) > 10
+    for line in lines:
+        parser.parse_args(shlex.split(line)[1:])  # raises DvcParserError
+
+
+@pytest.mark.parametrize(("path", "block"), blocks_of_all("toml"))
+def test_toml_in_documents_is_valid(path: Path, block: str) -> None:
+    assert tomllib.loads(block)
+
+
+@pytest.mark.parametrize(("path", "block"), blocks_of_all("bash"))
+def test_scripts_in_documents_are_bash(path: Path, block: str) -> None:
+    subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+
+
+def test_every_block_of_code_is_of_a_language_that_is_tested() -> None:
+    named = {language for path in DOCUMENTS for language, _ in BLOCK.findall(path.read_text("utf-8"))}
+    assert named <= {"sh", "python", "yaml", "toml", "bash", "csv", "text"}
 
 
 def test_documents_name_every_command() -> None:
@@ -234,6 +267,21 @@ def test_python_in_documents_runs(path: Path, block: str, folder: Path, monkeypa
         assert not any(parameter.requires_grad for parameter in model.distilbert.transformer.layer[1].parameters())
     if "adapted" in names:
         assert "adapter.1" in names["adapted"].anatomy.addresses
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's call
+def test_the_loop_of_plain_torch_runs_with_adapters_of_peft() -> None:
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    config = transformers.DistilBertConfig(vocab_size=50, dim=8, hidden_dim=16, n_heads=2)
+    model = transformers.DistilBertForSequenceClassification(config)
+    lora = peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["q_lin", "v_lin"])
+    schedule = published("distilbert-alf-1")
+    names = {"model": peft.get_peft_model(model, lora), "schedule": schedule}
+    (loop,) = (block for block in blocks(DOCS / "how-to" / "schedules.md", "python") if "multiplier" in block)
+    exec(compile(loop, "schedules.md", "exec"), names)  # noqa: S102 - the documents' own
+    rates = {group["address"]: group["lr"] for group in names["optimizer"].param_groups}
+    assert rates["adapter.3"] == schedule.rates["layer.3"]
+    assert rates["head"] == schedule.rates["head"]
 
 
 @pytest.mark.long

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from new_environment import new_environment
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples" / "use").glob("*.py"))}
 SHOWN = {
@@ -38,17 +40,8 @@ def test_every_example_names_what_it_needs() -> None:
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of a new environment with the wheel and what the examples name."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    [wheel] = folder.glob("*.whl")
     named = {each for path in EXAMPLES.values() for each in named_by(path)} - {"finetune-alf"}
-    python = folder / "venv" / "bin" / "python"
-    done = subprocess.run([python, "-m", "pip", "install", "--quiet", wheel, *sorted(named)], capture_output=True)
-    if done.returncode:
-        pytest.skip(f"needs the package index: {done.stderr.decode()[-200:]}")
-    return python
+    return new_environment(tmp_path_factory.mktemp("elsewhere"), others=tuple(sorted(named)))
 
 
 @pytest.mark.long

@@ -65,7 +65,8 @@ def test_there_are_no_more_folds_than_texts_of_the_rarest_class():
 
 
 def test_words_of_the_training_texts_alone_count():
-    train, other = tfidf(["a warm day", "a cold day"], ["a warm night", "nothing known"], 2)
+    train, vectorizer = tfidf(["a warm day", "a cold day"], 2)
+    other = vectorizer.transform(["a warm night", "nothing known"])
     assert train.shape == (2, 8)  # a, warm, cold, day, and four pairs of neighbours
     assert other[0].nnz == 3  # a, warm, a warm
     assert other[1].nnz == 0

@@ -12,15 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
-from finetune_alf.metrics import (
-    PROBLEM_TYPES,
-    MetricName,
-    constant_predictions,
-    label_arrays,
-    majority_baseline,
-    metrics_for,
-    sample_metric,
-)
+from finetune_alf.metric_names import PROBLEM_TYPES, MetricName, metrics_for
+from finetune_alf.metrics import constant_predictions, label_arrays, majority_baseline, sample_metric
 
 answers = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40)
 many = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)

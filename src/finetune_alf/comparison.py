@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Generic, TypeVar
 
 from finetune_alf.documents import Document, Estimate
-from finetune_alf.metrics import Label, Metric, label_arrays
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import Metric, label_arrays
+from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.stats import (
-    MIN_SEEDS,
     TOO_FEW_SEEDS,
     Components,
     Scores,

@@ -12,7 +12,7 @@
     │   ├── StudyError               a study's database
     │   ├── TrackingError            MLflow
     │   └── LockedError              another process is writing
-    ├── WorkerError              4   worker processes cannot start
+    ├── WorkerError              4   workers cannot start, or are out of reach
     └── PartialError             5   some of the work was done, the rest failed
 
 The numbers are the exit codes of the command line. A message about a value reads
@@ -81,7 +81,7 @@ class LockedError(StorageError):
 
 
 class WorkerError(AlfError):
-    """Worker processes that cannot start."""
+    """Workers that cannot start, or a cluster that is out of reach."""
 
     exit_code = 4
 

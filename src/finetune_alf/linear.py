@@ -6,7 +6,7 @@ of correct predictions: among few rows, many strengths have equal counts.
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +26,14 @@ WORD = r"(?u)\b\w+\b"
 class LinearModel:
     """A fitted pipeline of scikit-learn: logistic regression, or with 0 classes ridge regression of scores.
 
-    Of rows with several classes each, the regression of each class by itself.
+    Of rows with several classes each, the regression of each class by itself. `vectorizer` makes its inputs of texts,
+    where they are TF-IDF.
     """
 
     pipeline: Any
     n_classes: int
     has_label_sets: bool = False
+    vectorizer: Any = None
 
     @property
     def weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -40,6 +42,14 @@ class LinearModel:
         each = linear.estimators_ if self.has_label_sets else [linear]
         parts = [(np.atleast_2d(one.coef_), np.atleast_1d(one.intercept_)) for one in each]
         return np.concatenate([weights for weights, _ in parts]), np.concatenate([bias for _, bias in parts])
+
+    @property
+    def logit_weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weights and intercepts of the logits of all classes; of two classes the first has logit 0."""
+        weights, bias = (part.astype(np.float64) for part in self.weights)
+        if len(weights) == 1 and not self.has_label_sets:
+            return np.vstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
+        return weights, bias
 
     @property
     def n_parameters(self) -> int:
@@ -192,9 +202,20 @@ def logistic(
     return LinearModel(pipeline.fit(inputs, labels), n_classes)
 
 
-def tfidf(texts: Sequence[str], other_texts: Sequence[str], longest_ngram: int) -> tuple[Any, Any]:
-    """Return the TF-IDF of texts, with up to so many words in a row, and of other texts by the same words."""
+def tfidf(texts: Sequence[str], longest_ngram: int) -> tuple[Any, Any]:
+    """Return the TF-IDF of texts, with up to so many words in a row, and the vectorizer that has learned it."""
+    vectorizer = _vectorizer(longest_ngram)
+    return vectorizer.fit_transform(texts), vectorizer
+
+
+def tfidf_vectorizer(words: Sequence[str], idf: NDArray[np.float64], longest_ngram: int) -> Any:
+    """Return a vectorizer of these words, in the order of its columns, and their inverse document frequencies."""
+    vectorizer = _vectorizer(longest_ngram, {word: column for column, word in enumerate(words)})
+    vectorizer.idf_ = idf
+    return vectorizer
+
+
+def _vectorizer(longest_ngram: int, vocabulary: Mapping[str, int] | None = None) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectors = TfidfVectorizer(ngram_range=(1, longest_ngram), token_pattern=WORD)
-    return vectors.fit_transform(texts), vectors.transform(other_texts)
+    return TfidfVectorizer(ngram_range=(1, longest_ngram), token_pattern=WORD, vocabulary=vocabulary)

@@ -8,37 +8,13 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from finetune_alf.metric_names import PROBLEM_TYPES, Label, ProblemType
 from finetune_alf.stats import weighted
-
-ProblemType = Literal["classification", "multi_label", "regression"]
-"""Whether a label is one class of several, a set of them, or a number; transformers' `problem_type`."""
-
-LABELS: Mapping[ProblemType, str] = {
-    "classification": "classes",
-    "multi_label": "sets of classes",
-    "regression": "scores",
-}
-"""What the labels of a problem type are, in words."""
-
-MetricName = Literal[
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "micro_f1",
-    "macro_f1",
-    "matthews",
-    "subset_accuracy",
-    "pearson",
-    "spearman",
-]
-
-Label = float | tuple[int, ...]
-"""A class, a score, or the classes of a text in order."""
 
 
 def accuracy(truth: Sequence[float], predicted: Sequence[float]) -> float:
@@ -152,19 +128,6 @@ class Metric:
         return "multi_label" if "multi_label" in own and isinstance(truth[0], tuple) else own[0]
 
 
-PROBLEM_TYPES: Mapping[str, tuple[ProblemType, ...]] = {
-    "accuracy": ("classification",),
-    "balanced_accuracy": ("classification",),
-    "f1": ("classification",),
-    "micro_f1": ("multi_label",),
-    "macro_f1": ("classification", "multi_label"),
-    "matthews": ("classification",),
-    "subset_accuracy": ("multi_label",),
-    "pearson": ("regression",),
-    "spearman": ("regression",),
-}
-"""The metrics that a study can maximise, by name, and the labels that each is for."""
-
 ACCURACY = Metric("accuracy", accuracy, weighted.accuracy, is_correct=np.equal)
 BALANCED_ACCURACY = Metric("balanced_accuracy", balanced_accuracy, weighted.balanced_accuracy)
 _BINARY_F1 = Metric("f1", binary_f1, weighted.binary_f1)
@@ -193,11 +156,6 @@ def sample_metric(name: str, n_classes: int) -> Metric:
     A split may show fewer classes than its sample has, so it does not follow from labels and predictions.
     """
     return _BINARY_F1 if name == "f1" and n_classes == 2 else _BY_NAME[name]
-
-
-def metrics_for(problem_type: ProblemType) -> tuple[str, ...]:
-    """Return the names of the metrics for a problem type."""
-    return tuple(name for name, its_types in PROBLEM_TYPES.items() if problem_type in its_types)
 
 
 def majority_baseline(metric: Metric, truth: Sequence[Label]) -> float:

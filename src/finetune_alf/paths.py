@@ -1,4 +1,4 @@
-"""Paths of the files and folders that stages read and write, below one root."""
+"""Paths of the files and folders that stages read and write, below one root, and which command writes a file."""
 
 import shlex
 from dataclasses import dataclass
@@ -7,7 +7,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+MAX_NAME = 64
+"""The most characters of a name."""
+
+NAME_PATTERN = rf"^[a-z0-9][a-z0-9_-]{{0,{MAX_NAME - 1}}}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """A name in params.yaml, used in folders, DVC stages and names of registered models."""
 
@@ -16,6 +19,41 @@ def command_in(root: Path, *words: str) -> str:
     """Return a command of finetune-alf for a root, as a shell takes it."""
     where = [] if root == Path() else ["--root", str(root)]
     return shlex.join(["finetune-alf", *words, *where])
+
+
+_WRITTEN_BY = {
+    ("data", "samples"): ("prepare", 1),
+    ("data", "encoders"): ("adapt", 1),
+    ("models",): ("fit --study", 1),
+    ("results", "schedules"): ("register", 1),
+    ("results", "artifacts"): ("register", 1),
+    ("results", "fit"): ("fit --study", 1),
+    ("results", "transfer"): ("transfer", 2),
+}
+"""The command that writes what lies in a folder, and how many names below it the command takes.
+
+The other folders of results have the name of their command, and take one.
+"""
+
+
+def way_out_of(path: Path) -> str:
+    """Return one sentence on how a damaged or missing file is made again, with the command where a stage writes it."""
+    command = _command_that_writes(path)
+    if command is None:
+        return "Run the stage that writes it again, or restore the file."
+    return f"Run `{command}`, which writes it."
+
+
+def _command_that_writes(path: Path) -> str | None:
+    for start in reversed(range(len(path.parts) - 1)):
+        root, below = Path(*path.parts[:start]), path.parts[start:]
+        known = next((key for key in _WRITTEN_BY if below[: len(key)] == key), below[:2])
+        words, n_names = _WRITTEN_BY.get(known, (below[1], 1))
+        names = [name.partition(".")[0] for name in below[len(known) : len(known) + n_names]]
+        is_ours = known in _WRITTEN_BY or below[0] == "results"
+        if is_ours and len(names) == n_names and Paths(root).params_in_force.exists():
+            return command_in(root, *words.split(), *names)
+    return None
 
 
 @dataclass(frozen=True)
@@ -74,6 +112,11 @@ class Paths:
         """The file with the project's id, where params.yaml names none."""
         return self.studies / "project.txt"
 
+    @property
+    def spools(self) -> Path:
+        """The folder of what waits to be written to MLflow."""
+        return self.studies / "spool"
+
     def ledger(self, stage: str) -> Path:
         """Return the ledger of a stage's finished fits."""
         return self.studies / f"{stage}.jobs.jsonl"
@@ -109,8 +152,12 @@ class Paths:
         return self.document(key, *names).with_suffix(".jsonl")
 
     def artifacts(self, study: str) -> Path:
-        """Return the folder of a study's registered schedules, each a file by its alias."""
+        """Return the folder of a study's schedules, each a file by its alias, with the fits of their registration."""
         return self.results / "artifacts" / study
+
+    def registration_fits(self, study: str) -> Path:
+        """Return the file with the fits of a study's registration, one a line."""
+        return self.artifacts(study) / "fits.jsonl"
 
     def summary(self, stage: str, *names: str) -> Path:
         """Return the file with the numbers of a stage that DVC shows."""

@@ -1,6 +1,13 @@
-"""Child seeds, derived from one seed and labels."""
+"""Child seeds, derived from one seed and labels, and how many seeds a verdict needs."""
 
 import hashlib
+
+MIN_SEEDS = 5
+"""The fewest seeds for a verdict: fewer do not show their own spread.
+
+Of families of three comparisons of equal schemes, simulated by `benchmarks/comparisons.py`, up to 9.8 % had a false
+call with three seeds, and at most 6.5 % with five.
+"""
 
 
 def child_seed(seed: int, *labels: str | int) -> int:

@@ -2,13 +2,29 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 Count = Annotated[int, Field(ge=1)]
 """A number of things of which there must be one."""
 
-Rate = Annotated[float, Field(ge=0)]
+MAX_RATE = 1.0
+"""The highest learning rate anywhere: no optimizer here trains at a higher one, so that it is a slip or hostile."""
+
+Rate = Annotated[float, Field(ge=0, le=MAX_RATE)]
 """A learning rate; 0 freezes."""
+
+MIN_RATE = 2.0**-126
+"""The lowest rate of a range: float32, in which weights are kept, has no smaller number of full precision."""
+
+
+def _not_below_float32(rate: float) -> float:
+    if rate < MIN_RATE:
+        raise ValueError(f"must be at least {MIN_RATE:.2g}, the smallest number of float32, but got {rate:g}")
+    return rate
+
+
+PositiveRate = Annotated[float, Field(gt=0, le=MAX_RATE), AfterValidator(_not_below_float32)]
+"""A learning rate at which something learns."""
 
 
 def _label_name(given: Any) -> Any:

@@ -1,0 +1,33 @@
+"""Processes that end with the one that started them, also when that is killed."""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+WATCH_EVERY_S = 0.5
+
+
+def signal_when_parent_ends(number: signal.Signals) -> None:
+    """Let Linux send this signal to this process when its parent ends; other systems have no such call."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+
+
+def end_with_parent(parent_pid: int) -> None:
+    """End this process when its parent ends; `parent_pid` is the parent's id, as the parent gave it."""
+    if sys.platform == "linux":
+        signal_when_parent_ends(signal.SIGKILL)
+    else:
+        threading.Thread(target=_watch, args=(parent_pid,), daemon=True).start()
+    if os.getppid() != parent_pid:  # the parent ended before the line above
+        os._exit(0)
+
+
+def _watch(parent_pid: int) -> None:
+    while os.getppid() == parent_pid:
+        time.sleep(WATCH_EVERY_S)
+    os._exit(0)
