@@ -63,6 +63,15 @@ def test_a_batch_saves_what_pytorch_saves_for_its_backward_pass(packed, precisio
     assert predicted == pytest.approx(sum(n_bytes for n_bytes, _ in kept.values()), rel=0.3)
 
 
+def test_attention_that_keeps_nothing_saves_what_heads_and_token_pairs_take():
+    """Of two layers, one is computed for all tokens: with one head, 3 numbers of 4 bytes for each pair of tokens."""
+    texts, all_trainable = lengths([9, 5], [1]), recipe(Rates("1111"), batch=2)
+    kept, none = (
+        fit_memory(SMALL, texts, all_trainable, replace(PACKED, keeps_attention=keeps)).batch for keeps in (True, False)
+    )
+    assert kept - none == 3 * 4 * (81 + 25)
+
+
 @given(st.lists(st.booleans(), min_size=3, max_size=3), st.integers(0, 2), st.booleans())
 def test_freezing_one_more_address_never_takes_more_memory_for_training(flags, index, packed):
     texts, engine = lengths([9] * 30, [9] * 20), PACKED if packed else PADDED

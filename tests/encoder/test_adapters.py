@@ -1,16 +1,23 @@
 """An encoder with adapters: equal outputs until they are trained, exact resets, saved without the encoder."""
 
-import json
 import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from finetune_alf.encoder.adapters.inject import with_adapter
-from finetune_alf.encoder.adapters.save import SPEC_FILE, TENSOR_FILE, load_adapter, save_adapter
+from finetune_alf.encoder.adapters.inject import merged, with_adapter
+from finetune_alf.encoder.adapters.save import (
+    SPEC_FILE,
+    TENSOR_FILE,
+    load_adapter,
+    load_bottlenecks,
+    save_adapter,
+    save_bottlenecks,
+)
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.errors import EncoderError
+from finetune_alf.json_files import read_json, write_json
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, adapter, layer
 from finetune_alf.recipe import HoulsbyAdapter, LoraAdapter
 
@@ -104,11 +111,11 @@ def test_lora_adapts_query_and_value_and_leaves_the_norms_frozen(bert):
 
 
 def test_an_adapter_has_its_layers_rate_and_the_body_is_frozen(bert, spec):
-    rates = with_adapter(bert, spec).anatomy.rates(LayerRates.of(1.0, [2.0, 0.0, 4.0], 5.0))
+    rates = with_adapter(bert, spec).anatomy.rates(LayerRates.of(0.1, [0.2, 0.0, 0.4], 0.5))
     assert {address: rate for address, rate in rates.items() if rate} == {
-        adapter(0): 2.0,
-        adapter(2): 4.0,
-        HEAD: 5.0,
+        adapter(0): 0.2,
+        adapter(2): 0.4,
+        HEAD: 0.5,
     }
 
 
@@ -175,6 +182,45 @@ def test_a_saved_adapter_loads_exactly(bert, spec, tmp_path):
     assert torch.equal(logits(adapted), logits(again))
 
 
+def test_merged_lora_computes_the_same_in_an_encoder_as_it_was(random_encoder, family):
+    if family in FUSED_QUERY:
+        pytest.skip("has no separate query and value")
+    encoder = load_encoder(random_encoder(family), n_labels=3)
+    adapted = with_adapter(encoder, LORA)
+    change_weights(adapted)
+    plain = merged(adapted)
+    assert plain.adapter is None
+    assert plain.anatomy == encoder.anatomy
+    assert {name: each.shape for name, each in weights(plain).items()} == {
+        name: each.shape for name, each in weights(encoder).items()
+    }
+    assert logits(plain) == pytest.approx(logits(adapted), abs=1e-5)
+    assert not torch.allclose(logits(plain), logits(encoder), atol=1e-2)
+    for each in (plain, encoder):
+        each.reset(5)
+    assert same(weights(plain), weights(encoder))
+
+
+def test_there_is_nothing_to_merge_without_lora(bert):
+    assert merged(bert) is bert
+    adapted = with_adapter(bert, HOULSBY)
+    assert merged(adapted) is adapted
+
+
+def test_bottlenecks_alone_are_saved_and_those_of_another_width_refused_before_they_are_made(bert, tmp_path):
+    adapted, file, generator = with_adapter(bert, HOULSBY), tmp_path / TENSOR_FILE, torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name in adapted.initial_weights.adapters:
+            parameter = adapted.model.get_parameter(name)
+            parameter.add_(torch.randn(parameter.shape, generator=generator))
+    save_bottlenecks(adapted, file)
+    assert set(load_file(file)) == set(adapted.initial_weights.adapters)
+    assert torch.equal(logits(load_bottlenecks(bert, HOULSBY, file)), logits(adapted))
+    assert not torch.allclose(logits(adapted), logits(bert))
+    with pytest.raises(EncoderError, match=r"must have adapters of width 1000000000000, but got 3\."):
+        load_bottlenecks(bert, HoulsbyAdapter(width=10**12), file)
+
+
 def test_the_files_contain_the_trained_parameters_only(random_encoder, spec, tmp_path):
     encoder = load_encoder(random_encoder("bert", vocab_size=5000, hidden_size=32), n_labels=2)
     adapted = with_adapter(encoder, spec)
@@ -227,8 +273,7 @@ def test_an_invalid_folder_is_refused(bert, tmp_path, harm, message):
 
 
 def rewrite(folder, **changes):
-    saved = json.loads((folder / SPEC_FILE).read_text())
-    (folder / SPEC_FILE).write_text(json.dumps(saved | changes))
+    write_json(folder / SPEC_FILE, read_json(folder / SPEC_FILE) | changes)
 
 
 def change(folder, harm):

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from finetune_alf.encoder import FolderEncoder, HubEncoder, PackageEncoder, RandomEncoder
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.errors import EncoderError
+from tiny import save_tiny
 
 MINILM = PackageEncoder(
     kind="package",
@@ -276,3 +277,13 @@ def test_an_unreachable_hub_is_an_error_that_names_the_encoder(cache, monkeypatc
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
     with pytest.raises(EncoderError, match=r"cannot download .*some-encoder@aaaa.*: no route"):
         load_encoder(HUB, 2)
+
+
+def test_a_tokenizer_whose_ids_lie_beyond_the_embeddings_is_refused_by_name(tmp_path):
+    spec = save_tiny(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    tokenizer = json.loads(file.read_text())
+    tokenizer["model"]["vocab"]["warm"] = 64  # as few words as before, with a gap
+    file.write_text(json.dumps(tokenizer))
+    with pytest.raises(EncoderError, match=r"must have at most 64 tokens, the number of embeddings, but got 65"):
+        load_encoder(spec, 2)

@@ -1,12 +1,14 @@
 """Models as people hold them: wrapped, inside modules of their own, with adapters, or refused by name."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from finetune_alf import param_groups, with_adapter
 from finetune_alf.encoder.anatomy import anatomy_of
-from finetune_alf.errors import EncoderError
+from finetune_alf.errors import EncoderError, RatesError
 from finetune_alf.rates import HEAD, LayerRates, UniformRates, addresses
 from finetune_alf.recipe import HoulsbyAdapter
 from tiny import TINY_BERT, load_tiny
@@ -106,13 +108,55 @@ def test_groups_of_a_wrapped_model_hold_its_own_parameters(wrap):
     assert [group["address"] for group in groups] == ["embeddings", "layer.1", "layer.2", "head"]
 
 
-def test_a_model_wrapped_for_several_processes_is_unwrapped(tmp_path):
+@pytest.fixture
+def one_process(tmp_path):
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'there'}", rank=0, world_size=1)
-    try:
-        model = nn.parallel.DistributedDataParallel(classifier())
-        assert anatomy_of(model).addresses == addresses(3)
-    finally:
-        torch.distributed.destroy_process_group()
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def take_two_steps(model, groups):
+    optimizer = torch.optim.SGD(groups)
+    for _ in range(2):
+        model(input_ids=torch.tensor([[1, 2, 3]]), labels=torch.tensor([1])).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def test_a_model_wrapped_for_several_processes_is_unwrapped_and_trained(one_process):
+    model = classifier()
+    groups = param_groups(model, RATES)
+    parallel = nn.parallel.DistributedDataParallel(model)
+    assert anatomy_of(parallel).addresses == addresses(3)
+    before = copy.deepcopy(model.state_dict())
+    take_two_steps(parallel, groups)
+    changed = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert any(name.startswith("bert.encoder.layer.1.") for name in changed)
+    assert not any(name.startswith("bert.encoder.layer.0.") for name in changed)
+    assert len(param_groups(parallel, RATES)) == len(groups)
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, lambda model: nn.ModuleDict({"own": model})])
+def test_freezing_after_wrapping_for_several_processes_is_refused(one_process, wrap):
+    parallel = nn.parallel.DistributedDataParallel(classifier())
+    with pytest.raises(RatesError, match=r"layer\.0\..*must be frozen.*Build the groups before wrapping"):
+        param_groups(wrap(parallel), RATES)
+    assert all(parameter.requires_grad for parameter in parallel.parameters())
+    take_two_steps(parallel, param_groups(parallel, LayerRates.of(1e-5, [1e-5] * 3, 1e-5)))
+
+
+@pytest.mark.parametrize("setting", ["find_unused_parameters", "static_graph"])
+def test_freezing_after_wrapping_works_where_unused_parameters_are_looked_for(one_process, setting):
+    parallel = nn.parallel.DistributedDataParallel(classifier(), **{setting: True})
+    take_two_steps(parallel, param_groups(parallel, RATES))
+
+
+def test_opening_after_wrapping_for_several_processes_is_refused(one_process):
+    model = classifier()
+    param_groups(model, RATES)
+    parallel = nn.parallel.DistributedDataParallel(model, find_unused_parameters=True)
+    with pytest.raises(RatesError, match=r"layer\.0\..*must be trained.*Build the groups before wrapping"):
+        param_groups(parallel, LayerRates.of(1e-5, [1e-5] * 3, 1e-5))
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's call
@@ -121,6 +165,7 @@ def test_what_lora_adds_learns_at_the_rate_of_its_layer(caplog):
     model = lora(task_type="SEQ_CLS", layers_to_transform=[0, 2])
     groups = param_groups(model, RATES)
     assert [(group["address"], group["lr"]) for group in groups] == [("adapter.2", 3e-5), ("head", 4e-5)]
+    assert [RATES[group["address"]] for group in groups] == [group["lr"] for group in groups]
     anatomy = anatomy_of(model)
     assert [len(anatomy.parameters[address]) for address in ("adapter.0", "adapter.2")] == [4, 4]
     assert "adapter.1" not in anatomy.parameters
@@ -167,13 +212,34 @@ def test_flattened_parameters_are_refused_with_the_way_out():
         anatomy_of(model)
 
 
-def test_a_decoder_is_refused_by_the_names_of_its_parameters():
-    from transformers import BartConfig, BartForSequenceClassification, GPT2Config, GPT2ForSequenceClassification
+TINY_DECODER = {
+    "vocab_size": 50,
+    "hidden_size": 8,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "head_dim": 4,
+    "intermediate_size": 16,
+    "max_position_embeddings": 16,
+}
 
-    gpt2 = GPT2ForSequenceClassification(GPT2Config(vocab_size=50, n_positions=16, n_embd=8, n_layer=2, n_head=2))
+
+@pytest.mark.parametrize("name", ["Llama", "Qwen2", "Mistral", "Gemma", "GPTNeoX", "GPT2"])
+def test_a_decoder_is_refused_by_its_type_although_its_layers_have_addresses(name):
+    import transformers
+
+    config = getattr(transformers, f"{name}Config")(**TINY_DECODER)
+    model = getattr(transformers, f"{name}ForSequenceClassification")(config)
+    for held in (model, Own(model.base_model), nn.DataParallel(model)):
+        with pytest.raises(EncoderError, match=rf"must be an encoder, but {config.model_type} is a decoder"):
+            param_groups(held, UniformRates(rate=1e-5).at(2))
+
+
+def test_an_encoder_with_a_decoder_is_refused_by_the_names_of_its_parameters():
+    from transformers import BartConfig, BartForSequenceClassification
+
     shape = {"vocab_size": 50, "d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "max_position_embeddings": 16}
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8}
     bart = BartForSequenceClassification(BartConfig(**shape, **heads))
-    for model, name in ((gpt2, r"transformer\.wpe\.weight \(none\)"), (bart, r"decoder\.")):
-        with pytest.raises(EncoderError, match=name):
-            param_groups(Own(model), UniformRates(rate=1e-5).at(2))
+    with pytest.raises(EncoderError, match=r"decoder\."):
+        param_groups(Own(bart), UniformRates(rate=1e-5).at(2))

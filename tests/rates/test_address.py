@@ -15,6 +15,18 @@ def test_adapters_and_task_heads_have_the_rate_of_layer_and_head():
     assert [rate_source(address) for address in addresses(3)] == list(addresses(3))
 
 
+def test_rates_know_those_of_adapters_and_task_heads_and_list_their_own_alone():
+    assert [RATES[address] for address in (adapter(1), task_head("sst5"))] == [3e-5, 4e-5]
+    assert list(RATES) == list(addresses(2))
+
+
+@pytest.mark.parametrize("address", ["adapter.2", "adapter.x", "pooler", "layer.2", "heads"])
+def test_an_address_without_a_rate_is_a_key_error(address):
+    assert address not in RATES
+    with pytest.raises(KeyError):
+        RATES[address]
+
+
 def test_each_task_head_has_the_rate_of_the_head():
     anatomy = Anatomy({**dict.fromkeys(addresses(2), ()), task_head("a"): (), task_head("b"): ()})
     assert anatomy.rates(RATES) == {**RATES, "head.a": 4e-5, "head.b": 4e-5}

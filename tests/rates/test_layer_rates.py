@@ -56,10 +56,16 @@ def test_rates_can_be_pickled_and_hashed(given_rates):
     assert hash(again) == hash(given_rates)
 
 
-@pytest.mark.parametrize("bad", [-1e-5, float("nan"), float("inf")])
+@pytest.mark.parametrize("bad", [-1e-5, 1.5, float("nan"), float("inf")])
 def test_an_invalid_rate_is_named(bad):
-    with pytest.raises(RatesError, match=r"rates.layer.1: must be a finite number of at least 0"):
+    with pytest.raises(RatesError, match=r"rates.layer.1: must be a number from 0 to 1"):
         LayerRates.of(0, [0, bad], 1e-3)
+
+
+@pytest.mark.parametrize("bad", [0, -1, True, 2.5, "4"])
+def test_a_depth_that_is_no_number_of_layers_is_named(bad):
+    with pytest.raises(RatesError, match=rf"n_layers: must be an integer of at least 1 .* to {bad!r}\."):
+        LayerRates.of(0, [1e-5], 1e-3).stretch(bad)
 
 
 def test_a_missing_layer_is_refused():

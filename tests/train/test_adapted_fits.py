@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from finetune_alf.compute import Compute
 from finetune_alf.data.prepare import prepare_sample
-from finetune_alf.data.spec import MiniSource, SampleSpec
+from finetune_alf.data.source_spec import MiniSource
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.errors import EncoderError
 from finetune_alf.jobs.job import FitJob

@@ -14,7 +14,7 @@ from test_exactness import own_inputs
 from finetune_alf.encoder.text_heads import no_head
 from finetune_alf.errors import DataError, InputError
 from finetune_alf.rates import HEAD, FrozenBelow, LayerRates
-from finetune_alf.recipe import Contrastive, Recipe, TasksSpec
+from finetune_alf.recipe import SGD, Contrastive, Recipe, TasksSpec
 from finetune_alf.recipe.classes import Classes
 from finetune_alf.recipe.task_plans import TaskInfo, task_plans
 from finetune_alf.train.batches import TokenizedSplit
@@ -153,8 +153,9 @@ def test_frozen_layers_are_computed_once_and_change_nothing():
 
 
 def test_a_contrastive_fit_that_diverges_is_told_as_such(loaded):
-    wild = LayerRates.of(0.0, [1e30, 0.0, 1e30], 0.0)
-    result = fit(loaded, task_splits(loaded), contrastive(epochs=2).with_rates(wild), seed=1)
+    rates = LayerRates.of(0.0, [1e-2, 0.0, 1e-2], 0.0)
+    recipe = contrastive(epochs=2, optimizer=SGD(weight_decay=1e38)).with_rates(rates)
+    result = fit(loaded, task_splits(loaded), recipe, seed=1)
     assert (result.stopped, result.score, result.movement) == ("diverged", None, None)
 
 

@@ -15,6 +15,7 @@ from finetune_alf.train.batches import shuffled_batches
 from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.attention import attention
 from finetune_alf.train.forward.dropout import DropoutMasks
+from finetune_alf.train.forward.pack import GROUP_COST
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.optimizer import LayerwiseOptimizer
@@ -93,7 +94,7 @@ def test_the_dropout_code_takes_the_same_step_where_no_element_is_dropped(family
 
 @pytest.mark.parametrize("family", PACKED)
 def test_many_groups_of_lengths_change_nothing(family, monkeypatch):
-    monkeypatch.setattr("finetune_alf.train.forward.pack.GROUP_COST", 20)
+    monkeypatch.setitem(GROUP_COST, "cpu", 20)
     encoder = tiny_encoder(family)
     table = table_of(encoder, [3, 22, 1, 9, 9, 8, 21, 2, 15, 22, 1])
     assert_same_step(*(step(encoder, kind(encoder.model), table) for kind in (PackedForward, PaddedForward)))

@@ -67,7 +67,8 @@ def test_each_fused_member_has_the_loss_and_gradients_of_transformers(family):
     table = table_of(encoder, [5, 1, 22, 9, 2, 9])
     named = dict(encoder.model.named_parameters())
     stacked = {name: torch.stack([each.detach()] * 2).requires_grad_() for name, each in named.items()}
-    outputs = FusedForward(encoder.model, 5).fused(stacked, table, range(6))  # (K, rows, classes)
+    forward = FusedForward(encoder.model, 5)
+    outputs = forward.fused(stacked, table, forward.prepare(table, [range(6)])[0])  # (K, rows, classes)
     own = MEAN_BINARY_CROSS_ENTROPY.losses(outputs.flatten(0, 1), torch.cat([membership()] * 2)).view(2, 6)
     (own.sum(1) / 6).sum().backward()
     expected, expected_gradients = transformers_step(encoder, table)

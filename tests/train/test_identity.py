@@ -277,7 +277,13 @@ def test_how_a_fit_is_run_changes_at_most_the_rounding(fits: Fits) -> None:
     other = FitJob("other", recipe({"rates": {"rate": 1e-3}}), tiny_spec(0.0), fits.sample, 1, "fp32", "test")
     fused = {one.job.key: one.result for one in fits.runner.run_fused([job, other], lambda job, metrics: True)}
     assert losses(fused["one"]) == pytest.approx(expected, rel=ROUNDED), "n_fused"  # type: ignore[arg-type]
-    assert set(ComputeSpec.model_fields) == {*ways, "n_fused", "n_workers", "job_timeout_s", "precision"}
+    where = {
+        "executor",
+        "n_workers",
+        "job_timeout_s",
+        *(name for name in ComputeSpec.model_fields if name[:4] == "ray_"),
+    }
+    assert set(ComputeSpec.model_fields) == {*ways, *where, "devices", "n_fused", "precision"}
 
 
 def test_under_dropout_a_micro_batch_is_like_another_seed_and_more_than_rounding(fits: Fits) -> None:
@@ -332,7 +338,8 @@ def table() -> str:
         (
             "`compute`",
             ["precision"],
-            "`n_workers`, `job_timeout_s`: nothing; `device`, `n_fused`, `n_threads`, `micro_batch`: rounding",
+            "`executor`, `n_workers`, `job_timeout_s`, `ray_…`: nothing; `device`, `devices`, `n_fused`, `n_threads`, "
+            "`micro_batch`: rounding",
         ),
     ]
     for spec, cases in CASES.items():

@@ -9,35 +9,36 @@ from hypothesis import strategies as st
 from finetune_alf.train.forward.pack import GROUP_COST, PAD_TO_MULTIPLE_OF, group_texts, pack, round_up
 from tiny_families import table_of, tiny_encoder
 
+COST = GROUP_COST["cpu"]
 falling = st.lists(st.integers(1, 512), min_size=1, max_size=80).map(lambda lengths: sorted(lengths, reverse=True))
 some_rows = st.lists(st.integers(0, 7), min_size=1, max_size=12)
 
 
 @given(falling)
 def test_groups_are_runs_that_hold_every_text_once_in_order(lengths):
-    groups = group_texts(lengths)
+    groups = group_texts(lengths, COST)
     assert [index for group in groups for index in range(len(lengths))[group]] == list(range(len(lengths)))
     assert all(group.start < group.stop for group in groups)
 
 
 @given(falling)
 def test_no_group_wastes_more_on_padding_than_a_group_costs(lengths):
-    for group in group_texts(lengths):
+    for group in group_texts(lengths, COST):
         longest, *_ = some = lengths[group]
-        assert sum(longest**2 - length**2 for length in some) <= GROUP_COST
+        assert sum(longest**2 - length**2 for length in some) <= COST
 
 
 @given(falling)
 def test_a_group_is_started_only_where_it_saves_its_cost(lengths):
-    groups = group_texts(lengths)
+    groups = group_texts(lengths, COST)
     for one, following in itertools.pairwise(groups):
         together = lengths[one.start : following.start + 1]
-        assert sum(together[0] ** 2 - length**2 for length in together) > GROUP_COST
+        assert sum(together[0] ** 2 - length**2 for length in together) > COST
 
 
 @given(st.integers(1, 512), st.integers(1, 80))
 def test_texts_of_one_length_are_one_group_without_padding(length, n_texts):
-    assert group_texts([length] * n_texts) == [slice(0, n_texts)]
+    assert group_texts([length] * n_texts, COST) == [slice(0, n_texts)]
 
 
 @given(some_rows, st.integers(1, 600))

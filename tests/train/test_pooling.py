@@ -135,7 +135,8 @@ def test_one_fused_forward_pass_gives_the_logits_of_each_member(family, training
     table = table_of(encoder, LENGTHS)
     weights = stacked(encoder, 2, [name for a in ("layer.1", "head") for name in encoder.anatomy.parameters[a]])
     torch.manual_seed(4)
-    fused = FusedForward(encoder.model, 5, "mean").fused(weights, table, range(7))
+    forward = FusedForward(encoder.model, 5, "mean")
+    fused = forward.fused(weights, table, forward.prepare(table, [range(7)])[0])
     for member in range(2):
         torch.manual_seed(4)
         own = {name: tensor[member] for name, tensor in weights.items()}

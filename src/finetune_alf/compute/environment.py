@@ -36,7 +36,7 @@ def environment_of(compute: Compute, git_commit: str | None) -> Environment:
     import torch
 
     return Environment(
-        device=compute.device,
+        device=", ".join(compute.devices) or compute.device,
         precision=compute.precision,
         n_threads=compute.n_threads or torch.get_num_threads(),
         micro_batch=compute.micro_batch,

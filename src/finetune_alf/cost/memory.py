@@ -59,8 +59,9 @@ def _training_batch(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, en
     """Return what a forward pass saves for the backward pass, from the lowest trainable layer up.
 
     Bytes a token, measured in PyTorch 2.13 with its hooks for saved tensors, with dropout, in numbers of e bytes: a
-    layer saves (16 + 6e)h + 2ei, and 3e for each head and token attended to; embeddings, and a top layer with outputs
-    for the first token only, (16 + 2e)h together. In bf16 a copy of each matrix is added.
+    layer saves (16 + 6e)h + 2ei, and 3e for each head and token attended to, unless attention keeps none;
+    embeddings, and a top layer with outputs for the first token only, (16 + 2e)h together. In bf16 a copy of each
+    matrix is added.
     """
     e, h = engine.bytes_per_number, shape.hidden_size
     texts = _longest(lengths.train, engine.micro_batch or recipe.batch, engine)
@@ -68,7 +69,7 @@ def _training_batch(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, en
     n_layers = shape.n_passes * _n_backward_layers(shape, recipe)
     n_full = max(n_layers - 1, 0) if engine.packed and recipe.pooling == "first" else n_layers
     layer_bytes = ((16 + 6 * e) * h + 2 * e * shape.intermediate_size) * n_tokens
-    layer_bytes += 3 * e * shape.n_heads * squared_lengths
+    layer_bytes += 3 * e * shape.n_heads * squared_lengths if engine.keeps_attention else 0
     copies = e * sum(shape.parameters[layer(index)] for index in range(shape.n_layers)) if e < FP32_BYTES else 0
     return n_full * layer_bytes + ((16 + 2 * e) * h * n_tokens if n_layers else 0) + copies
 

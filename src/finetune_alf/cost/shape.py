@@ -53,7 +53,7 @@ class Engine:
     """How fits run: packed or padded, the batch size of an evaluation, and the largest frozen features to cache.
 
     `bytes_per_number` is 2 for bf16 activations, 4 for fp32. With `micro_batch` at most so many texts are in a batch.
-    `pooling` is that of the recipe.
+    `pooling` is that of the recipe. `keeps_attention`: training keeps attention weights and their dropout masks.
     """
 
     packed: bool
@@ -62,6 +62,7 @@ class Engine:
     bytes_per_number: int = 4
     micro_batch: int | None = None
     pooling: Pooling = "first"
+    keeps_attention: bool = True
 
     @property
     def first_token_only(self) -> bool:

@@ -83,10 +83,11 @@ def anatomy_of(model: "nn.Module") -> Anatomy:
     """Assign the parameters of a transformers model, with a head or without, to addresses.
 
     The model may be wrapped (DataParallel, DistributedDataParallel, torch.compile, PEFT), or be inside a module of
-    another kind. A weight tied between body and head belongs to the body. Raises EncoderError when there is no stack of
-    layers, and when a parameter has no address or two of them in the body.
+    another kind. A weight tied between body and head belongs to the body. Raises EncoderError for a decoder, when there
+    is no stack of layers, and when a parameter has no address or two of them in the body.
     """
     body = find_body(model, _given_to("base_model"))
+    _refuse_decoder(body)
     stack, n_layers = _stack(body)
     _refuse_bottlenecks(body)
     found = _addresses_by_id(body, stack, n_layers)
@@ -171,6 +172,17 @@ def _adapted(places: Iterator[Address]) -> Collection[Address]:
         for place in places
         if place != EMBEDDINGS
     ]
+
+
+def _refuse_decoder(body: "nn.Module") -> None:
+    from transformers.models.auto import modeling_auto as auto
+
+    kind = getattr(getattr(body, "config", None), "model_type", None)
+    if kind in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise EncoderError(
+            f"{type(body).__name__}: must be an encoder, but {kind} is a decoder, whose tokens see only those before "
+            "them. Rates by layer are for encoders, which have been trained as masked language models."
+        )
 
 
 def _refuse_bottlenecks(body: "nn.Module") -> None:

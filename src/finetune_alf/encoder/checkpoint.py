@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune_alf.errors import EncoderError
+from finetune_alf.os_errors import check_regular
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -50,9 +51,9 @@ def check_checkpoint(folder: Path) -> dict[str, Any]:
         raise EncoderError(
             f"{folder}: must be a whole encoder, but got a PEFT adapter. Merge it into its encoder first."
         )
-    config = _read_config(folder / "config.json")
+    config = read_config(folder / "config.json")
     if (folder / "tokenizer_config.json").exists():
-        _read_config(folder / "tokenizer_config.json")
+        read_config(folder / "tokenizer_config.json")
     for file in weight_files(folder):
         _check_header(file)
     if not any((folder / name).exists() for name in TOKENIZER_FILES):
@@ -86,6 +87,13 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in names)
 
 
+def read_config(file: Path) -> dict[str, Any]:
+    """Return a config; raises EncoderError, naming the file, where it is missing or not one that is safe to use."""
+    config = _read_object(file)
+    check_config(config, str(file))
+    return config
+
+
 def check_config(config: dict[str, Any], source: str) -> None:
     """Raise EncoderError when a config, at any depth, loads code, kernels or weights of another format."""
     for key, value in _items(config):
@@ -104,13 +112,8 @@ def _items(value: object) -> Iterator[tuple[str, object]]:
         yield from _items(inner)
 
 
-def _read_config(file: Path) -> dict[str, Any]:
-    config = _read_object(file)
-    check_config(config, str(file))
-    return config
-
-
 def _read_object(file: Path) -> dict[str, Any]:
+    check_regular(file, EncoderError)
     if not file.is_file():
         raise EncoderError(f"cannot read {file}: no such file. Give a folder as save_pretrained writes it.")
     if file.stat().st_size > MAX_CONFIG_BYTES and file.name != INDEX_FILE:
@@ -156,6 +159,7 @@ def _check_header(file: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     try:
+        check_regular(file, EncoderError)
         with safe_open(file, "pt"):  # checks the header, and that the offsets end at the end of the file
             pass
     except (SafetensorError, OSError) as error:

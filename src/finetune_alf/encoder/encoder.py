@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.encoder.initial_weights import InitialWeights
-from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.encoder.spec import AnyEncoder
 from finetune_alf.encoder.tokens import Texts, Tokenizer, Tokens
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD
@@ -26,7 +26,7 @@ class Encoder:
     model: "PreTrainedModel"
     tokenizer: Tokenizer
     anatomy: Anatomy
-    spec: EncoderSpec
+    spec: AnyEncoder
     identity: str
     initial_weights: InitialWeights
     n_positions: int

@@ -22,7 +22,7 @@ from finetune_alf.encoder.pretrained import (
     quiet,
     vocab_size,
 )
-from finetune_alf.encoder.spec import EncoderSpec, RandomEncoder
+from finetune_alf.encoder.spec import AnyEncoder, RandomEncoder
 from finetune_alf.encoder.tokens import PretrainedTokenizer, Tokenizer
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Encoder", "load_encoder"]
 
 
-def load_encoder(spec: EncoderSpec, n_labels: int, device: str = "cpu") -> Encoder:
+def load_encoder(spec: AnyEncoder, n_labels: int, device: str = "cpu") -> Encoder:
     """Load an encoder with a classification head of `n_labels` outputs, its weights as `reset(0)` leaves them.
 
     Raises EncoderError for a checkpoint that is missing, unsafe, truncated, of an unknown architecture, or whose

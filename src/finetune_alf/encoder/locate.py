@@ -4,13 +4,22 @@ import importlib.util
 import logging
 from pathlib import Path
 
-from finetune_alf.encoder.checkpoint import CONFIG_AND_TOKENIZER, TOKENIZER_FILES, WEIGHTS_FILE, weight_files
+from finetune_alf.encoder.checkpoint import (
+    CONFIG_AND_TOKENIZER,
+    TOKENIZER_FILES,
+    WEIGHTS_FILE,
+    files_read,
+    weight_files,
+)
 from finetune_alf.encoder.spec import (
     AdaptedEncoder,
+    AnyEncoder,
+    EncoderCopy,
     EncoderSpec,
     FolderEncoder,
     HubEncoder,
     PackageEncoder,
+    RandomEncoder,
 )
 from finetune_alf.errors import EncoderError
 from finetune_alf.files import file_digest
@@ -27,7 +36,7 @@ def resolve_folder(root: Path, spec: EncoderSpec) -> EncoderSpec:
     return spec.model_copy(update={"path": str(root / spec.path)}) if isinstance(spec, FolderEncoder) else spec
 
 
-def locate(spec: HubEncoder | FolderEncoder | AdaptedEncoder | PackageEncoder) -> Path:
+def locate(spec: HubEncoder | FolderEncoder | AdaptedEncoder | PackageEncoder | EncoderCopy) -> Path:
     """Return the folder of an encoder; an encoder of the hub is downloaded if the cache does not have it.
 
     Raises EncoderError when it is missing, cannot be downloaded, or has another digest.
@@ -41,12 +50,22 @@ def locate(spec: HubEncoder | FolderEncoder | AdaptedEncoder | PackageEncoder) -
     return Path(spec.path)
 
 
-def _from_package(spec: PackageEncoder) -> Path:
-    spec.version()
-    # find_spec does not import the package, which may import heavy dependencies.
+def encoder_files(spec: AnyEncoder) -> dict[str, Path]:
+    """Return the files that an encoder is loaded from, by name; none where it is random. Raises as `locate` does."""
+    return {} if isinstance(spec, RandomEncoder) else {file.name: file for file in files_read(locate(spec))}
+
+
+def package_folder(spec: PackageEncoder) -> Path | None:
+    """Return the folder of an encoder in its package, which is not imported; None where there is no such package."""
     found = importlib.util.find_spec(spec.package)
     folders = list(found.submodule_search_locations or ()) if found else []
-    weights = Path(folders[0]) / spec.path / WEIGHTS_FILE if folders else None
+    return Path(folders[0]) / spec.path if folders else None
+
+
+def _from_package(spec: PackageEncoder) -> Path:
+    spec.version()
+    folder = package_folder(spec)
+    weights = folder / WEIGHTS_FILE if folder else None
     if weights is None or not weights.is_file():
         raise EncoderError(
             f"{spec.package}: must contain {spec.path}/{WEIGHTS_FILE}, but got no such file. "

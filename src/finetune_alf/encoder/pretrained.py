@@ -177,9 +177,10 @@ def _tokenizer(folder: Path, model: "PreTrainedModel") -> "PreTrainedTokenizerBa
         ) from error
     if tokenizer.pad_token_id is None:
         raise EncoderError(f"{folder}: the tokenizer must have a padding token, but has none. Set one and save it.")
-    if len(tokenizer) > vocab_size(model):
+    n_tokens = max([len(tokenizer) - 1, *tokenizer.get_vocab().values()]) + 1  # ids can have gaps
+    if n_tokens > vocab_size(model):
         raise EncoderError(
             f"{folder}: the tokenizer must have at most {vocab_size(model)} tokens, the number of embeddings, but got "
-            f"{len(tokenizer)}. Save the tokenizer that the encoder was trained with in the same folder."
+            f"{n_tokens}. Save the tokenizer that the encoder was trained with in the same folder."
         )
     return tokenizer

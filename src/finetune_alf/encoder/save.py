@@ -13,7 +13,7 @@ from finetune_alf.encoder.masked_lm import MaskedLanguageModel
 from finetune_alf.encoder.pretrained import load_checkpoint, quiet
 from finetune_alf.encoder.tokens import PretrainedTokenizer
 from finetune_alf.errors import EncoderError
-from finetune_alf.recipe import Truncation
+from finetune_alf.recipe import LoraAdapter, Truncation
 
 
 def save_body(masked_lm: MaskedLanguageModel, folder: Path) -> None:
@@ -41,20 +41,26 @@ def save_classifier(
     """Save body, head, tokenizer and the names of the classes, as transformers reads them.
 
     The tokenizer's limit is `max_tokens`, and it keeps the tail of a text if `truncation` says so. A tokenizer without
-    files is left out. `problem_type` is a word of transformers. Raises EncoderError for an encoder with an adapter,
-    which transformers would not load.
+    files is left out, and so are bottleneck adapters, which transformers does not know. `problem_type` is a word of
+    transformers. Raises EncoderError for a LoRA adapter that is not merged.
     """
     from safetensors.torch import save_file
 
-    if encoder.adapter is not None:
-        raise EncoderError(f"{encoder.identity}: must have no adapter to be saved whole, but got {encoder.adapter}.")
+    if isinstance(encoder.adapter, LoraAdapter):
+        raise EncoderError(
+            f"{encoder.identity}: must have no adapter to be saved, but got {encoder.adapter}. Merge it."
+        )
     config = copy.deepcopy(encoder.model.config)
     config.id2label = dict(enumerate(label_names))
     config.label2id = {name: index for index, name in enumerate(label_names)}
     config.problem_type = problem_type
     config.architectures = [type(encoder.model).__name__]
     config.save_pretrained(folder)
-    tensors = {name: each.detach().cpu().contiguous().clone() for name, each in encoder.model.named_parameters()}
+    tensors = {
+        name: each.detach().cpu().contiguous().clone()
+        for name, each in encoder.model.named_parameters()
+        if name not in encoder.initial_weights.adapters
+    }
     save_file(tensors, folder / WEIGHTS_FILE, {"format": "pt"})
     (folder / WEIGHTS_FILE).chmod(0o644)
     if isinstance(encoder.tokenizer, PretrainedTokenizer):

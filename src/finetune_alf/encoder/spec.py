@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from finetune_alf.checksums import digest
 from finetune_alf.encoder.checkpoint import WEIGHTS_FILE, files_read
 from finetune_alf.errors import EncoderError
-from finetune_alf.files import digest, file_digest
+from finetune_alf.files import file_digest
 from finetune_alf.paths import Name, Paths
 from finetune_alf.spec import Spec
 
@@ -137,6 +138,23 @@ class RandomEncoder(Spec):
         return f"random:{digest({'config': self.config, 'seed': self.seed})}"
 
 
+class EncoderCopy(Spec):
+    """An encoder that was brought to this machine, for a worker alone: params.yaml names none."""
+
+    kind: Literal["copy"] = "copy"
+    path: str
+    """The folder of its files."""
+    of: str
+    """The identity of the encoder that was copied."""
+
+    def identity(self) -> str:
+        """Return that of the encoder that was copied."""
+        return self.of
+
+
 EncoderSpec = Annotated[
     HubEncoder | FolderEncoder | AdaptedEncoder | PackageEncoder | RandomEncoder, Field(discriminator="kind")
 ]
+
+AnyEncoder = EncoderSpec | EncoderCopy
+"""An encoder as a job names it."""

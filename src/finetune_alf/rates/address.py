@@ -5,6 +5,7 @@ A module that is added to an encoder has its own address and takes the rate of a
 apart from the head is at `pooler`, and has no rate.
 """
 
+from functools import lru_cache
 from typing import NewType
 
 Address = NewType("Address", str)
@@ -37,10 +38,11 @@ def is_adapter(address: Address) -> bool:
 def rate_source(address: Address) -> Address:
     """Return the address whose rate and unfreezing epoch apply to this one; most often itself."""
     if is_adapter(address):
-        return layer(int(address.removeprefix("adapter.")))
+        return Address(f"layer.{address.removeprefix('adapter.')}")
     return HEAD if address == POOLER or address.startswith("head.") else address
 
 
+@lru_cache(maxsize=32)  # a study keeps them for each of its trials
 def addresses(n_layers: int) -> tuple[Address, ...]:
     """Return all addresses of an encoder of this depth, from the input up."""
     return (EMBEDDINGS, *(layer(index) for index in range(n_layers)), HEAD)

@@ -1,6 +1,5 @@
 """LayerRates: one learning rate for each address of an encoder."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -8,13 +7,15 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from finetune_alf.errors import RatesError
-from finetune_alf.rates.address import EMBEDDINGS, HEAD, Address, addresses
+from finetune_alf.rates.address import EMBEDDINGS, HEAD, POOLER, Address, addresses, rate_source
+from finetune_alf.spec import MAX_RATE
 
 
 class LayerRates(Mapping[Address, float]):
     """Learning rates by address, from the input up; a rate of 0 freezes the parameters at its address.
 
-    In a record it is a map from addresses to rates.
+    `adapter.i` has the rate of `layer.i`, and `head.<task>` that of `head`. In a record it is a map from addresses
+    to rates.
     """
 
     __slots__ = ("_rates",)
@@ -22,7 +23,7 @@ class LayerRates(Mapping[Address, float]):
     def __init__(self, rates: Mapping[str, float]) -> None:
         """Check and store one rate for each address.
 
-        Raises RatesError when an address is missing or unknown, or a rate is negative or not finite.
+        Raises RatesError when an address is missing or unknown, or a rate is not from 0 to MAX_RATE.
         """
         expected = addresses(len(rates) - 2)
         if set(rates) != set(expected):
@@ -30,8 +31,8 @@ class LayerRates(Mapping[Address, float]):
                 f"rates: must name {', '.join(expected) or 'embeddings and head'}, but got {', '.join(rates)}."
             )
         for address, rate in rates.items():
-            if not (math.isfinite(rate) and rate >= 0):
-                raise RatesError(f"rates.{address}: must be a finite number of at least 0, but got {rate}.")
+            if not 0 <= rate <= MAX_RATE:
+                raise RatesError(f"rates.{address}: must be a number from 0 to {MAX_RATE:g}, but got {rate}.")
         self._rates = {address: float(rates[address]) for address in expected}
 
     @classmethod
@@ -58,7 +59,7 @@ class LayerRates(Mapping[Address, float]):
         )
 
     def __getitem__(self, address: Address) -> float:
-        return self._rates[address]
+        return self._rates[address if address == POOLER else rate_source(address)]
 
     def __iter__(self) -> Iterator[Address]:
         return iter(self._rates)
@@ -91,10 +92,12 @@ class LayerRates(Mapping[Address, float]):
         """Return rates for another depth, by nearest-neighbour interpolation over the relative depth of the layers.
 
         No rate is averaged, so that a frozen layer stays frozen. Embeddings and head keep their rates. Raises
-        RatesError when either depth is 0.
+        RatesError when either depth is 0, or no integer.
         """
-        if n_layers < 1 or self.n_layers < 1:
-            raise RatesError(f"n_layers: must be at least 1 to stretch, but got {self.n_layers} to {n_layers}.")
+        if not isinstance(n_layers, int) or isinstance(n_layers, bool) or n_layers < 1 or self.n_layers < 1:
+            raise RatesError(
+                f"n_layers: must be an integer of at least 1 to stretch, but got {self.n_layers} to {n_layers!r}."
+            )
         layers = [self.layers[(2 * i + 1) * self.n_layers // (2 * n_layers)] for i in range(n_layers)]
         return LayerRates.of(self[EMBEDDINGS], layers, self[HEAD])
 

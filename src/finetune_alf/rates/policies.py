@@ -7,7 +7,7 @@ from pydantic import Field
 from finetune_alf.errors import RatesError
 from finetune_alf.rates.address import EMBEDDINGS, HEAD
 from finetune_alf.rates.layer_rates import LayerRates
-from finetune_alf.spec import Rate, Spec
+from finetune_alf.spec import PositiveRate, Rate, Spec
 
 
 class UniformRates(Spec):
@@ -54,8 +54,8 @@ class SpreadRates(Spec):
     """A geometric sequence from `low` at the embeddings to `high` at the top layer."""
 
     kind: Literal["spread"] = "spread"
-    low: Annotated[float, Field(gt=0)]
-    high: Annotated[float, Field(gt=0)]
+    low: PositiveRate
+    high: PositiveRate
     head: Rate | None = None
 
     def at(self, n_layers: int) -> LayerRates:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from finetune_alf.rates import TYPICAL_SIZE, Address, Movement, largest_movement
+from finetune_alf.rates import TYPICAL_SIZE, Address, Movement, is_adapter, largest_movement
 from finetune_alf.recipe.optimizer import AdamW
 from finetune_alf.recipe.recipe import Recipe
 
@@ -20,11 +20,13 @@ def movements(
     movement is known beforehand only under AdamW, where a step moves a weight by the rate at most, and without
     adapters, which start at almost 0.
     """
-    is_bounded = n_steps is not None and isinstance(recipe.optimizer, AdamW) and recipe.adapter is None
+    is_bounded = isinstance(recipe.optimizer, AdamW) and recipe.adapter is None
 
     def largest(address: Address, rate: float) -> float | None:
         size = (sizes or {}).get(address) or TYPICAL_SIZE
-        return largest_movement(rate, n_steps, size) if is_bounded and n_steps is not None else None
+        if n_steps is None or not is_bounded or is_adapter(address):
+            return None
+        return largest_movement(rate, n_steps, size)
 
     return {
         address: Movement(rate, largest(address, rate), (measured or {}).get(address))

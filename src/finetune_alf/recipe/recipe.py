@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from finetune_alf.rates import HEAD, Address, LayerRates, ListedRates, RatesPolicy
+from finetune_alf.rates import EMBEDDINGS, HEAD, Address, FrozenBelow, LayerRates, ListedRates, RatesPolicy
 from finetune_alf.rates import adapter as adapter_address
 from finetune_alf.recipe.adapter import Adapter
 from finetune_alf.recipe.classes import ClassSampling, ClassWeights
@@ -18,6 +18,9 @@ from finetune_alf.spec import ADDED_LATER, PERMISSION, Count, Spec
 
 FORGETTING_BOUND = 1e-4
 """The highest rate at which BERT showed no catastrophic forgetting (Sun et al. 2019, section 5.3.2)."""
+
+NOTHING_LEARNS = "rates must be above 0 at an address that learns from the first epoch on, but got 0 at all of them"
+"""The message that refuses rates at which no weight ever changes."""
 
 
 Pooling = Literal["first", "mean"]
@@ -99,6 +102,12 @@ class Recipe(Spec):
         return self
 
     @model_validator(mode="after")
+    def _check_something_learns(self) -> Self:
+        if not self.learns(_with_an_open_layer(self.rates)):
+            raise ValueError(NOTHING_LEARNS)
+        return self
+
+    @model_validator(mode="after")
     def _check_steps_per_epoch(self) -> Self:
         if self.steps_per_epoch and self.tasks and self.tasks.steps_per_epoch:
             raise ValueError(
@@ -137,6 +146,20 @@ class Recipe(Spec):
         exempt = self.allow_forgetting or self.adapter is not None
         return rate > FORGETTING_BOUND and isinstance(self.optimizer, AdamW) and not exempt
 
+    def learns(self, rates: LayerRates) -> bool:
+        """Return whether anything learns at these rates, from the first epoch on.
+
+        With an adapter the embeddings do not learn, under an objective the head does not.
+        """
+        never = {EMBEDDINGS} if self.adapter else {HEAD} if self.objective else set()
+        first = (address for address in rates if self.unfreezing.is_unfrozen(address, 0, rates.n_layers))
+        return any(rates[address] > 0 for address in first if address not in never)
+
+    @property
+    def trains_head(self) -> bool:
+        """Whether the head learns, so that something does where all else is frozen."""
+        return self.learns(LayerRates.of(0.0, [0.0], _with_an_open_layer(self.rates)[HEAD]))
+
     def rates_at(self, n_layers: int) -> dict[Address, float]:
         """Return the rates at this depth to log: with an adapter, those of the adapters instead of their layers."""
         rates = self.rates.at(n_layers)
@@ -147,6 +170,13 @@ class Recipe(Spec):
     def with_rates(self, rates: LayerRates) -> Self:
         """Return the same recipe with these rates written out."""
         return self.model_copy(update={"rates": ListedRates.from_rates(rates)})
+
+
+def _with_an_open_layer(rates: RatesPolicy) -> LayerRates:
+    """Return the rates at a depth at which something learns, if it does at any."""
+    if isinstance(rates, FrozenBelow) and rates.n_frozen != "all":
+        rates = rates.model_copy(update={"n_frozen": 0})
+    return rates.at(len(rates.layers) if isinstance(rates, ListedRates) else 1)
 
 
 def forgetting_message(where: str, rate: float) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from finetune_alf.errors import InputError
-from finetune_alf.metrics import LABELS, PROBLEM_TYPES, Metric, ProblemType, sample_metric
+from finetune_alf.metric_names import LABELS, PROBLEM_TYPES, ProblemType
+from finetune_alf.metrics import Metric, sample_metric
 from finetune_alf.recipe.classes import Classes
 from finetune_alf.recipe.linear import AnyRecipe
 from finetune_alf.recipe.recipe import Recipe

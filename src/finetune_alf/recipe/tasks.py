@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from finetune_alf.metrics import MetricName
+from finetune_alf.metric_names import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.spec import Count, Spec
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -50,6 +51,11 @@ class TokenizedSplit:
         if self.class_weights is None:
             return None
         return [self.class_weights[label] for label in self.labels.tolist()]
+
+    @cached_property
+    def kept_batches(self) -> dict[tuple[str, int], Any]:
+        """Batches prepared for evaluation, for later epochs and fits (`train/evaluate.py`)."""
+        return {}
 
     @property
     def lengths(self) -> torch.Tensor:

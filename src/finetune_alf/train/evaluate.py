@@ -1,5 +1,6 @@
 """Evaluation of a model on a split: its loss and its predictions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -7,14 +8,18 @@ import torch
 from finetune_alf.compute import Precision
 from finetune_alf.compute.autocast import autocast
 from finetune_alf.train.batches import TokenizedSplit, batches_by_length
+from finetune_alf.train.forward.device_copy import to_device
 from finetune_alf.train.forward.fused import FusedForward, Weights
 from finetune_alf.train.forward.packed import FrozenFeatures
-from finetune_alf.train.forward.protocol import Forward
+from finetune_alf.train.forward.protocol import Forward, Inputs
 from finetune_alf.train.objective import CROSS_ENTROPY, Objective
 from finetune_alf.train.result import Labels
 
 EVALUATION_BATCH = 64
 """Texts in a batch, unless there is a micro-batch, which is smaller: large enough to use the whole machine."""
+
+MAX_KEPT_TOKENS = 1 << 22
+"""Batches of a split of at most so many tokens are kept for later epochs and fits: some 100 MB."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,32 @@ def outputs_of(
     """Return the outputs for a split in its own order, (n, outputs), in fp32."""
     outputs = torch.empty(0)
     with autocast(split.labels.device, precision):  # around all batches, so that weights are cast to bf16 once
-        for rows in batches_by_length(split.lengths, batch):
-            batch_outputs = forward(split.table, split.table_rows(rows), features).float()  # (rows, outputs)
+        for rows, inputs in evaluation_batches(forward, split, batch):
+            batch_outputs = forward.logits(split.table, inputs, features).float()  # (rows, outputs)
             if not outputs.numel():
                 outputs = batch_outputs.new_empty(len(split), batch_outputs.shape[-1])
             outputs[rows] = batch_outputs
     return outputs
+
+
+def evaluation_batches(forward: Forward, split: TokenizedSplit, batch: int) -> Iterable[tuple[torch.Tensor, Inputs]]:
+    """Return batches of similar length: rows, (rows,) on the device, and prepared inputs.
+
+    Called in inference mode, so that what is kept is for evaluation alone.
+    """
+    if len(split.table.input_ids) > MAX_KEPT_TOKENS:
+        return (one for rows in batches_by_length(split.lengths, batch) for one in _prepared(forward, split, [rows]))
+    key = (forward.layout, batch)
+    if key not in split.kept_batches:
+        split.kept_batches[key] = _prepared(forward, split, batches_by_length(split.lengths, batch))
+    kept: list[tuple[torch.Tensor, Inputs]] = split.kept_batches[key]
+    return kept
+
+
+def _prepared(forward: Forward, split: TokenizedSplit, batches: list[list[int]]) -> list[tuple[torch.Tensor, Inputs]]:
+    inputs = forward.prepare(split.table, [split.table_rows(rows) for rows in batches])
+    index = to_device(torch.tensor([row for rows in batches for row in rows]), split.labels.device)
+    return list(zip(torch.split(index, [len(rows) for rows in batches]), inputs, strict=True))
 
 
 @torch.inference_mode()
@@ -69,12 +94,12 @@ def evaluate_fused(
 ) -> list[Evaluation]:
     """Evaluate every member on a split; the model must be in evaluation mode."""
     device = split.labels.device
-    batches = batches_by_length(split.lengths, batch)
-    batch_outputs = []
-    for rows in batches:
+    rows_of_batches, batch_outputs = [], []
+    for rows, inputs in evaluation_batches(forward, split, batch):
         with autocast(device, precision):
-            batch_outputs.append(forward.fused(weights, split.table, split.table_rows(rows), features).float())
-    order = torch.tensor([row for rows in batches for row in rows], device=device)
+            batch_outputs.append(forward.fused(weights, split.table, inputs, features).float())
+        rows_of_batches.append(rows)
+    order = torch.cat(rows_of_batches)
     outputs = torch.cat(batch_outputs, 1)[:, order.argsort()]  # (K, n, outputs)
     losses = member_losses(outputs, split.labels, split.objective).mean(1).tolist()
     labels, predictions = split.objective.labels_of(split.labels), split.objective.predict(outputs)

@@ -2,11 +2,11 @@
 
 import contextlib
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 import torch
 
+from finetune_alf.clock import Stopwatch
 from finetune_alf.compute import Precision
 from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.load import Encoder
@@ -22,6 +22,7 @@ from finetune_alf.train.forward.tasks import forwards_of
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
 from finetune_alf.train.optimizer import LayerwiseOptimizer
 from finetune_alf.train.parts import SINGLE_TASK, Parts, TaskSplits
+from finetune_alf.train.prepared import PreparedBatch, prepared_steps
 from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch
 from finetune_alf.train.training_state import Evaluations, FitSummary, TrainingState
@@ -47,7 +48,7 @@ def fit(
     Raises RatesError when the recipe's rates do not fit the encoder, and EncoderError when
     the encoder does not have the recipe's adapter.
     """
-    started = time.time()
+    stopwatch = Stopwatch()
     tasks = {SINGLE_TASK: tasks} if isinstance(tasks, TaskSplits) else tasks
     encoder.check_adapter(recipe.adapter)
     encoder = encoder.with_pooler(recipe.pooler)
@@ -65,7 +66,7 @@ def fit(
         loop.run(report)
         moved = movement(rates, start, dict(encoder.model.named_parameters()))
         scored = loop.score()
-    summary = FitSummary(started, loop.n_steps, n_trainable_parameters, moved)
+    summary = FitSummary(stopwatch, loop.n_steps, n_trainable_parameters, moved)
     return loop.state.result(scored, summary)
 
 
@@ -133,12 +134,12 @@ class _TrainingLoop:
         return {name: self._evaluate(name, task.scored) for name, task in self.tasks.items()}
 
     def _epoch(self, epoch: int) -> None:
-        started = time.time()
+        stopwatch = Stopwatch()
         train_loss = self._train(epoch)
         evaluations = None
         if math.isfinite(train_loss):
             evaluations = {name: self._evaluate(name, task.validation) for name, task in self.tasks.items()}
-        is_kept = self.state.add_epoch(started, train_loss, evaluations)
+        is_kept = self.state.add_epoch(stopwatch, train_loss, evaluations)
         if is_kept and self.recipe.keep == "best":
             self._kept_weights = [parameter.detach().clone() for parameter in self.optimizer.parameters()]
 
@@ -149,28 +150,27 @@ class _TrainingLoop:
         if self.recipe.frozen_dropout == "off":
             self.features.disable_dropout(self.model)
         total, weight = torch.zeros((), device=self.device), 0.0
-        for step in steps_of_epoch(self.recipe, self.orders, self.seed, epoch):
-            for task, rows in step:
-                own = self.tasks[task].train.total_weight(rows)
-                total += self._accumulate_gradients(task, rows) * own
-                weight += own
+        steps = steps_of_epoch(self.recipe, self.orders, self.seed, epoch)
+        for step in prepared_steps(steps, self.tasks, self.forwards, self.micro_batch):
+            for batch in step:
+                total += self._accumulate_gradients(batch) * batch.weight
+                weight += batch.weight
             self.optimizer.step(self.n_steps)
             self.n_steps += 1
         return total.item() / weight
 
-    def _accumulate_gradients(self, task: str, rows: list[int]) -> torch.Tensor:
-        """Add the gradients of the mean loss over these rows, one micro-batch at a time. Returns that loss."""
-        split, size = self.tasks[task].train, self.micro_batch or len(rows)
-        weight = split.total_weight(rows)
+    def _accumulate_gradients(self, batch: PreparedBatch) -> torch.Tensor:
+        """Add the gradients of the mean loss over a batch, one micro-batch at a time. Returns that loss."""
+        task, forward = self.tasks[batch.task], self.forwards[batch.task]
+        split = task.train
         features = self.features.of(split) if self.recipe.frozen_dropout == "off" else None
         total = torch.zeros((), device=self.device)
-        for start in range(0, len(rows), size):
-            chunk = rows[start : start + size]
+        for chunk in batch.chunks:
             with autocast(self.device, self.precision):
-                outputs = self.forwards[task](split.table, split.table_rows(chunk), features)  # (rows, outputs)
+                outputs = forward.logits(split.table, chunk.inputs, features)  # (rows, outputs)
             outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))  # fp64 stays fp64
-            losses = split.objective.losses(outputs, split.labels[chunk])
-            loss = losses.sum() / weight * self.tasks[task].weight
+            losses = split.objective.losses(outputs, chunk.labels)
+            loss = losses.sum() / batch.weight * task.weight
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total

@@ -4,13 +4,13 @@ Members share the initial weights, the batches and the dropout masks, which depe
 on its own. Exactness: the same mathematics as each member's own fit, in another rounding order.
 """
 
-import time
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 
+from finetune_alf.clock import Stopwatch
 from finetune_alf.compute import Precision
 from finetune_alf.compute.autocast import autocast
 from finetune_alf.encoder.load import Encoder
@@ -25,6 +25,7 @@ from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.fused import FusedForward, Weights
 from finetune_alf.train.frozen_features import FrozenFeaturesCache
 from finetune_alf.train.parts import SINGLE_TASK, TaskSplits
+from finetune_alf.train.prepared import PreparedBatch, prepared_steps
 from finetune_alf.train.result import EpochMetrics, FitResult
 from finetune_alf.train.stacked_optimizer import StackedOptimizer
 from finetune_alf.train.steps import n_steps_per_epoch, steps_of_epoch
@@ -61,7 +62,7 @@ def fit_fused(
     except for rounding; its seconds are wall time, shared with the other members. The encoder holds its initial weights
     afterwards. Nothing else may draw from torch's global generator between two results: the dropout of a head does.
     """
-    started, shared = time.time(), recipes[0]
+    stopwatch, shared = Stopwatch(), recipes[0]
     encoder = encoder.with_pooler(shared.pooler)
     encoder.reset(child_seed(seed, "head"))
     torch.manual_seed(child_seed(seed, "dropout"))
@@ -78,7 +79,7 @@ def fit_fused(
     with restrict_vocabulary(forward, [splits], shared, _highest(rates)):
         loop = _FusedTrainingLoop(encoder, forward, splits, shared, seed, members, rates, precision, micro_batch)
         for member, scored in loop.run(report):
-            summary = FitSummary(started, loop.n_steps, member.n_trainable_parameters, member.movement)
+            summary = FitSummary(stopwatch, loop.n_steps, member.n_trainable_parameters, member.movement)
             yield member.number, member.state.result({SINGLE_TASK: scored} if scored else None, summary)
 
 
@@ -152,11 +153,11 @@ class _FusedTrainingLoop:
             self.optimizer.select(remaining)
 
     def _epoch(self, epoch: int) -> None:
-        started = time.time()
+        stopwatch = Stopwatch()
         losses = self._train(epoch)
         evaluations = self._evaluate(self.optimizer.weights(), self.splits.validation)
         for index, member in enumerate(self.members):
-            is_kept = member.state.add_epoch(started, losses[index], {SINGLE_TASK: evaluations[index]})
+            is_kept = member.state.add_epoch(stopwatch, losses[index], {SINGLE_TASK: evaluations[index]})
             if is_kept and self.recipe.keep == "best" and self.splits.scored is not self.splits.validation:
                 member.best = {name: tensor.clone() for name, tensor in self.optimizer.weights_of(index).items()}
 
@@ -175,27 +176,25 @@ class _FusedTrainingLoop:
             self.features.disable_dropout(self.model)
         split = self.splits.train
         total, weight = torch.zeros(len(self.members), device=split.labels.device), 0.0
-        for ((_, rows),) in steps_of_epoch(self.recipe, self.orders, self.seed, epoch):
-            own = split.total_weight(rows)
-            total += self._accumulate_gradients(rows) * own
-            weight += own
+        steps = steps_of_epoch(self.recipe, self.orders, self.seed, epoch)
+        tasks, forwards = {SINGLE_TASK: self.splits}, {SINGLE_TASK: self.forward}
+        for (batch,) in prepared_steps(steps, tasks, forwards, self.micro_batch):
+            total += self._accumulate_gradients(batch) * batch.weight
+            weight += batch.weight
             self.optimizer.step(self.n_steps)
             self.n_steps += 1
         losses: list[float] = (total / weight).tolist()
         return losses
 
-    def _accumulate_gradients(self, rows: list[int]) -> torch.Tensor:
-        """Add all members' gradients of the mean loss over these rows. Returns each member's loss, (K,)."""
-        split, size = self.splits.train, self.micro_batch or len(rows)
-        weight = split.total_weight(rows)
+    def _accumulate_gradients(self, batch: PreparedBatch) -> torch.Tensor:
+        """Add all members' gradients of the mean loss over a batch. Returns each member's loss, (K,)."""
+        split = self.splits.train
         features = self.features.of(split) if self.recipe.frozen_dropout == "off" else None
         total = torch.zeros(len(self.members), device=split.labels.device)
-        for start in range(0, len(rows), size):
-            some = rows[start : start + size]
-            table_rows = split.table_rows(some)
+        for chunk in batch.chunks:
             with autocast(split.labels.device, self.precision):
-                logits = self.forward.fused(self.optimizer.weights(), split.table, table_rows, features)
-            losses = member_losses(logits, split.labels[some], split.objective).sum(1) / weight
+                logits = self.forward.fused(self.optimizer.weights(), split.table, chunk.inputs, features)
+            losses = member_losses(logits, chunk.labels, split.objective).sum(1) / batch.weight
             losses.sum().backward()  # type: ignore[no-untyped-call]
             total += losses.detach()
         return total

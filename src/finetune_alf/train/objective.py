@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
-from finetune_alf.metrics import Label
+from finetune_alf.metric_names import Label
 from finetune_alf.train.result import Labels
 
 

@@ -12,13 +12,11 @@ from finetune_alf.encoder.wrapped import is_replaced
 from finetune_alf.errors import RatesError
 from finetune_alf.rates import Address, LayerRates, rate_source
 from finetune_alf.recipe import AdamW, Optimizer, Recipe
+from finetune_alf.train.frozen import check_wrapped, frozen_by_user, mark_frozen
 
 log = logging.getLogger(__name__)
 
 ParamGroup = dict[str, Any]
-
-_FROZEN_HERE = "_frozen_by_rates"
-"""Marks the parameters that rates have frozen, which other rates may open again; what the user froze stays frozen."""
 
 
 class HasRates(Protocol):
@@ -40,13 +38,14 @@ def param_groups(
 
     An address with a rate of 0 gets `requires_grad=False` and no group, and so does a parameter that was frozen before,
     which a warning names. Biases and norms get no weight decay. Each group names its `address`. Raises EncoderError
-    when `anatomy_of` does, and RatesError when the rates have another depth, or freeze everything.
+    when `anatomy_of` does, and RatesError when the rates have another depth, when nothing is left to learn, and when
+    they freeze or open parameters of a DistributedDataParallel, which must be built after the groups.
     """
     module, anatomy = resolve(model, anatomy)
     by_address = anatomy.rates(rates if isinstance(rates, LayerRates) else rates.rates)
-    frozen = frozen_before(module)
+    frozen = frozen_by_user(module)
     groups = _groups(module, anatomy, by_address, weight_decay, frozen)
-    _mark(module, frozen)
+    mark_frozen(module, frozen)
     _warn_of_frozen(anatomy, by_address, frozen)
     return groups
 
@@ -56,19 +55,6 @@ def resolve(model: torch.nn.Module | Encoder, anatomy: Anatomy | None = None) ->
     if isinstance(model, Encoder):
         return model.model, anatomy or model.anatomy
     return model, anatomy or anatomy_of(model)
-
-
-def frozen_before(model: torch.nn.Module) -> set[str]:
-    """Return the names of the parameters that are frozen, but not by rates."""
-    return {name for name, p in model.named_parameters() if not (p.requires_grad or hasattr(p, _FROZEN_HERE))}
-
-
-def _mark(model: torch.nn.Module, frozen: Collection[str]) -> None:
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad and name not in frozen:
-            setattr(parameter, _FROZEN_HERE, True)
-        elif hasattr(parameter, _FROZEN_HERE):
-            delattr(parameter, _FROZEN_HERE)
 
 
 def _warn_of_frozen(anatomy: Anatomy, rates: Mapping[Address, float], frozen: Collection[str]) -> None:
@@ -97,16 +83,30 @@ def _groups(
     frozen: Collection[str] = (),
 ) -> list[ParamGroup]:
     by_name = dict(model.named_parameters())
-    groups: list[ParamGroup] = []
-    for address, rate in rates.items():
+    trained = {
+        address: [name for name in anatomy.parameters[address] if name not in frozen]
+        for address, rate in rates.items()
+        if rate > 0
+    }
+    _check_trained(trained)
+    check_wrapped(model, {name for names in trained.values() for name in names})
+    for address in rates:
         for name in anatomy.parameters[address]:
-            by_name[name].requires_grad_(rate > 0 and name not in frozen)
-        if rate > 0:
-            trained = [by_name[name] for name in anatomy.parameters[address] if name not in frozen]
-            groups += _split_by_decay(trained, address, rate, weight_decay)
-    if not groups:
-        raise RatesError("rates: must be above 0 for at least one address, but got 0 everywhere.")
+            by_name[name].requires_grad_(name in trained.get(address, ()))
+    groups: list[ParamGroup] = []
+    for address, names in trained.items():
+        groups += _split_by_decay([by_name[name] for name in names], address, rates[address], weight_decay)
     return groups
+
+
+def _check_trained(trained: Mapping[Address, Collection[str]]) -> None:
+    if not trained:
+        raise RatesError("rates: must be above 0 for at least one address, but got 0 everywhere.")
+    if not any(trained.values()):
+        raise RatesError(
+            f"rates: are above 0 for {', '.join(trained)}, but all parameters there were frozen before the rates were "
+            "applied. To train them, call model.requires_grad_(True) first."
+        )
 
 
 def _split_by_decay(
@@ -133,7 +133,8 @@ class LayerwiseOptimizer:
         n_steps: int,
     ) -> None:
         """Build the groups; `rates` are those of the recipe by the anatomy's own addresses."""
-        self._recipe, self._rates, self._n_steps, self._n_layers = recipe, rates, n_steps, anatomy.n_layers
+        self._model, self._recipe, self._rates = model, recipe, rates
+        self._n_steps, self._n_layers = n_steps, anatomy.n_layers
         groups = _groups(model, anatomy, rates, recipe.optimizer.weight_decay)
         self.optimizer = torch_optimizer(groups, recipe.optimizer)
 
@@ -146,6 +147,7 @@ class LayerwiseOptimizer:
                 trainable.add(group["address"])
             for parameter in group["params"]:
                 parameter.requires_grad_(is_unfrozen)
+        mark_frozen(self._model)
         return trainable
 
     def step(self, step: int) -> None:

@@ -27,6 +27,11 @@ class EpochMetrics(Spec):
     seconds: float
     ended_ms: int
 
+    @property
+    def score(self) -> float | None:
+        """The score by the fit's metric; records of earlier versions have the accuracy only."""
+        return self.validation_accuracy if self.validation_score is None else self.validation_score
+
 
 class TaskResult(Spec):
     """The result at one of several tasks."""
@@ -62,6 +67,25 @@ class FitResult(Spec):
     frozen_dropout: Literal["on", "off"] = "on"
     movement: dict[Address, float] | None = None
     started_ms: int
+
+
+class SmallerFit(FitResult):
+    """A fit that had to do with a smaller `micro_batch` than `compute` says, for lack of memory."""
+
+    micro_batch: int
+
+
+def ran_in(result: FitResult, environment: Environment) -> Environment:
+    """Return the environment that a fit ran in, which began in `environment`."""
+    if isinstance(result, SmallerFit):
+        return environment.model_copy(update={"micro_batch": result.micro_batch})
+    return environment
+
+
+def recorded(result: FitResult, environment: Environment) -> "RecordedFit":
+    """Return a result as a ledger keeps it."""
+    fields = {name: getattr(result, name) for name in FitResult.model_fields}
+    return RecordedFit(**fields, environment=ran_in(result, environment))
 
 
 class RecordedFit(FitResult):

@@ -11,6 +11,7 @@ from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.rates import Address, rate_source
 from finetune_alf.recipe import Recipe
 from finetune_alf.train.forward.fused import Weights
+from finetune_alf.train.frozen import mark_frozen
 from finetune_alf.train.stacked_step import OptimizerState, Row, take_step
 from finetune_alf.train.stacked_weights import StackedWeights
 
@@ -34,6 +35,7 @@ class StackedOptimizer:
         n_steps: int,
     ) -> None:
         self._model, self._anatomy, self._recipe, self._n_steps = model.requires_grad_(False), anatomy, recipe, n_steps
+        mark_frozen(model)
         self._rates = list(rates)
         self._stacks: dict[Address, StackedWeights] = {}
         self._states: dict[Address, OptimizerState] = {}

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from finetune_alf.metrics import Label, Metric
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import Metric
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.stats import Scores, combined_scores, scores_of
 from finetune_alf.train.result import FitResult

@@ -1,10 +1,10 @@
 """The state of a fit between its epochs: its metrics so far, the kept epoch, and whether it has stopped."""
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from finetune_alf.clock import Stopwatch
 from finetune_alf.metrics import Metric, accuracy, balanced_accuracy
 from finetune_alf.rates import Address
 from finetune_alf.recipe import Recipe
@@ -17,9 +17,9 @@ Evaluations = Mapping[str, Evaluation]
 
 @dataclass(frozen=True)
 class FitSummary:
-    """What a result contains besides its epochs and scores; `started` is the fit's first second, since the epoch."""
+    """What a result contains besides its epochs and scores; the stopwatch started with the fit."""
 
-    started: float
+    stopwatch: Stopwatch
     n_steps: int
     n_trainable_parameters: int
     movement: Mapping[Address, float]
@@ -37,9 +37,9 @@ class TrainingState:
         self.stopped: StopReason | None = None
         self._kept_score = -math.inf
 
-    def add_epoch(self, started: float, train_loss: float, evaluations: Evaluations | None) -> bool:
-        """Record an epoch that began at `started` (seconds). Returns whether it is the kept epoch so far."""
-        ended, epoch = time.time(), len(self.epochs)
+    def add_epoch(self, stopwatch: Stopwatch, train_loss: float, evaluations: Evaluations | None) -> bool:
+        """Record an epoch that began with the stopwatch. Returns whether it is the kept epoch so far."""
+        seconds, epoch = stopwatch.seconds, len(self.epochs)
         finite = evaluations if math.isfinite(train_loss) else None
         loss = _mean_loss(finite) if finite else math.nan
         scores = self._scores(finite) if finite and math.isfinite(loss) else {}
@@ -52,8 +52,8 @@ class TrainingState:
                 validation_accuracy=_classification_metric(accuracy, finite),
                 validation_score=score,
                 tasks=scores if scores and self._recipe.tasks else None,
-                seconds=ended - started,
-                ended_ms=round(ended * 1000),
+                seconds=seconds,
+                ended_ms=stopwatch.started_ms + round(seconds * 1000),
             )
         )
         if score is None or (self._recipe.keep == "best" and score <= self._kept_score):
@@ -87,12 +87,12 @@ class TrainingState:
             predictions=only.predictions if only else (),
             tasks=self._task_results(scored, scores) if scored and self._recipe.tasks else None,
             stopped=self.stopped or "epochs",
-            seconds=time.time() - summary.started,
+            seconds=summary.stopwatch.seconds,
             n_steps=summary.n_steps,
             n_trainable_parameters=summary.n_trainable_parameters,
             frozen_dropout=self._recipe.frozen_dropout,
             movement=dict(summary.movement) if scored else None,
-            started_ms=round(summary.started * 1000),
+            started_ms=summary.stopwatch.started_ms,
         )
 
     def _scores(self, evaluations: Evaluations) -> dict[str, float]:

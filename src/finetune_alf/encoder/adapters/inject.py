@@ -1,4 +1,4 @@
-"""Add adapters to a copy of an encoder."""
+"""Add adapters to a copy of an encoder, and merge those that can be."""
 
 import copy
 from collections.abc import Collection, Mapping, Sequence
@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from finetune_alf.encoder.adapters.houlsby import add_bottlenecks
-from finetune_alf.encoder.adapters.lora import add_lora, name_without_peft
-from finetune_alf.encoder.anatomy import Anatomy
+from finetune_alf.encoder.adapters.lora import add_lora, merge_lora, name_without_peft
+from finetune_alf.encoder.anatomy import Anatomy, anatomy_of
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.encoder.initial_weights import Initializer, InitialWeights
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD, Address, layer, rate_source
 from finetune_alf.rates import adapter as adapter_address
-from finetune_alf.recipe import Adapter, HoulsbyAdapter
+from finetune_alf.recipe import Adapter, HoulsbyAdapter, LoraAdapter
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,6 +45,21 @@ def with_adapter(encoder: Encoder, adapter: Adapter) -> Encoder:
     )
     adapted.reset(0)
     return adapted
+
+
+def merged(encoder: Encoder) -> Encoder:
+    """Return a copy of an encoder without its LoRA adapter, whose updates are added to the weights; another as it is.
+
+    Its outputs are the same but for rounding. `reset` restores the weights from before the adapter.
+    """
+    if not isinstance(encoder.adapter, LoraAdapter):
+        return encoder
+    model = copy.deepcopy(encoder.model)
+    merge_lora(model)
+    before = encoder.initial_weights
+    loaded = {name_without_peft(name): tensor for name, tensor in before.loaded.items()}
+    initial_weights = replace(before, loaded=loaded, adapters={})
+    return replace(encoder, model=model, anatomy=anatomy_of(model), initial_weights=initial_weights, adapter=None)
 
 
 def _norms(model: "nn.Module") -> set[str]:

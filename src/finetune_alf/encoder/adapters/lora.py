@@ -34,6 +34,16 @@ def add_lora(model: nn.Module, spec: LoraAdapter) -> list[dict[str, Initializer]
     return [{name: _initializer(name) for name in new if name.startswith(f"{path}.")} for path, _ in layers]
 
 
+def merge_lora(model: nn.Module) -> None:
+    """Add the low-rank updates to the weights of their projections, in place of PEFT's layers."""
+    from peft.tuners.lora import LoraLayer
+
+    for path, layer in [(path, module) for path, module in model.named_modules() if isinstance(module, LoraLayer)]:
+        layer.merge()
+        parent, _, name = path.rpartition(".")
+        setattr(model.get_submodule(parent), name, layer.get_base_layer())
+
+
 def name_without_peft(name: str) -> str:
     """Return the name of a parameter before PEFT wrapped it."""
     return name.replace(BASE_LAYER, ".")

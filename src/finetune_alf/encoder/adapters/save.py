@@ -1,20 +1,26 @@
 """Save and load adapters without the encoder: `adapter.json` names the encoder, `adapter.safetensors` has the tensors.
 
+The adapter of a classifier has tensors alone: its spec is in the classifier's record, the encoder in the same folder.
+
 Nothing in the files is a path or is executed.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
+from finetune_alf.checksums import parse_checked
 from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import EncoderError
-from finetune_alf.files import os_error_reason, write_bytes, write_json
+from finetune_alf.files import write_bytes
+from finetune_alf.json_files import write_json
+from finetune_alf.os_errors import check_regular, os_error_reason
 from finetune_alf.rates import HEAD, is_adapter, rate_source
-from finetune_alf.recipe import Adapter
+from finetune_alf.recipe import Adapter, HoulsbyAdapter
 from finetune_alf.spec import Spec, first_fault
 
 if TYPE_CHECKING:
@@ -38,14 +44,11 @@ def save_adapter(encoder: Encoder, folder: Path) -> None:
 
     Raises EncoderError for an encoder without an adapter.
     """
-    from safetensors.torch import save
-
     if encoder.adapter is None:
         raise EncoderError(
             f"{encoder.identity}: must have an adapter to save, but has none. Add one with with_adapter."
         )
-    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in _trained(encoder).items()}
-    write_bytes(folder / TENSOR_FILE, save(tensors))
+    _write_tensors(_trained(encoder), folder / TENSOR_FILE)
     saved = SavedAdapter(encoder=encoder.identity, adapter=encoder.adapter)
     write_json(folder / SPEC_FILE, saved.model_dump(mode="json"))
 
@@ -61,11 +64,48 @@ def load_adapter(encoder: Encoder, folder: Path) -> Encoder:
             f"{folder}: must be an adapter of {encoder.identity}, but got one of {saved.encoder}. Load that encoder."
         )
     adapted = with_adapter(encoder, saved.adapter)
-    parameters, tensors = _trained(adapted), _read_tensors(folder / TENSOR_FILE)
-    _check_tensors(folder / TENSOR_FILE, tensors, parameters)
+    _load_tensors(_trained(adapted), _read_tensors(folder / TENSOR_FILE), folder / TENSOR_FILE)
+    return adapted
+
+
+def save_bottlenecks(encoder: Encoder, file: Path) -> None:
+    """Save the tensors of an encoder's bottleneck adapters, without norms and head."""
+    _write_tensors(_own(encoder), file)
+
+
+def load_bottlenecks(encoder: Encoder, adapter: HoulsbyAdapter, file: Path) -> Encoder:
+    """Return a copy of an encoder with these adapters and their saved tensors.
+
+    Raises EncoderError for a file that is missing, invalid, or of another width or encoder.
+    """
+    tensors = _read_tensors(file)
+    widths = {len(tensor) for name, tensor in tensors.items() if name.endswith(".down.weight")}
+    if widths != {adapter.width}:  # before adapters of that width are made
+        raise EncoderError(
+            f"{file}: must have adapters of width {adapter.width}, but got {', '.join(map(str, widths)) or 'none'}. "
+            "Save it again."
+        )
+    adapted = with_adapter(encoder, adapter)
+    _load_tensors(_own(adapted), tensors, file)
+    return adapted
+
+
+def _own(encoder: Encoder) -> dict[str, "torch.nn.Parameter"]:
+    return {name: encoder.model.get_parameter(name) for name in encoder.initial_weights.adapters}
+
+
+def _write_tensors(parameters: Mapping[str, "torch.nn.Parameter"], file: Path) -> None:
+    from safetensors.torch import save
+
+    write_bytes(file, save({name: each.detach().cpu().contiguous() for name, each in parameters.items()}))
+
+
+def _load_tensors(
+    parameters: Mapping[str, "torch.nn.Parameter"], tensors: Mapping[str, "torch.Tensor"], file: Path
+) -> None:
+    _check_tensors(file, tensors, parameters)
     for name, parameter in parameters.items():
         parameter.data.copy_(tensors[name])
-    return adapted
 
 
 def _trained(encoder: Encoder) -> dict[str, "torch.nn.Parameter"]:
@@ -75,14 +115,16 @@ def _trained(encoder: Encoder) -> dict[str, "torch.nn.Parameter"]:
 
 
 def _read_spec(file: Path) -> SavedAdapter:
+    check_regular(file, EncoderError)
     try:
         with file.open("rb") as opened:
-            return SavedAdapter.model_validate_json(opened.read(MAX_SPEC_BYTES))
+            return SavedAdapter.model_validate_json(json.dumps(parse_checked(opened.read(MAX_SPEC_BYTES))))
     except OSError as error:
         raise EncoderError(f"cannot read {file}: {os_error_reason(error)}. Save the adapter again.") from None
-    except ValidationError as error:
+    except ValueError as error:
+        fault = first_fault(error) if isinstance(error, ValidationError) else error
         raise EncoderError(
-            f"{file}: must be as save_adapter writes it, but got {first_fault(error)}. Save the adapter again."
+            f"{file}: must be as save_adapter writes it, but got {fault}. Save the adapter again."
         ) from None
 
 

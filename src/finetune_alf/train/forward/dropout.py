@@ -24,7 +24,7 @@ class DropoutMasks:
     def draw(self, shape: torch.Size, p: float, like: torch.Tensor) -> torch.Tensor:
         """Return a mask of this shape, in the dtype and on the device of `like`."""
         if like.device.type != "cpu":
-            return torch.empty(shape, dtype=like.dtype, device=like.device).bernoulli_(1 - p).div_(1 - p)
+            return drawn_on_device(shape, p, like)
         bit_type = _BIT_TYPES[like.dtype]
         kept_bits = int(torch.tensor(1 / (1 - p), dtype=like.dtype).view(bit_type).item())
         n_bytes = shape.numel() * like.dtype.itemsize
@@ -33,3 +33,8 @@ class DropoutMasks:
         limits = torch.iinfo(bit_type)
         threshold = limits.min + round(p * (limits.max - limits.min))
         return mask.ge_(threshold).mul_(kept_bits).view(like.dtype).view(shape)
+
+
+def drawn_on_device(shape: torch.Size, p: float, like: torch.Tensor) -> torch.Tensor:
+    """Return a mask by torch's own generator of the device."""
+    return torch.empty(shape, dtype=like.dtype, device=like.device).bernoulli_(1 - p).div_(1 - p)

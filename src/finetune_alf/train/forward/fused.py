@@ -3,10 +3,11 @@
 Everything below the lowest address that differs is computed once for all members; above it, matrix products of stacked
 weights are batched (`torch.func.vmap`: one `baddbmm` instead of one product a member). Each dropout mask is drawn once,
 in the order of a member's own fit, so that each member gets the same masks as alone.
-Exactness: the same mathematics as PackedForward, member by member, in another rounding order.
+Exactness: the same mathematics as PackedForward, member by member, in another rounding order. On CUDA, where torch's
+attention draws its own masks in a single fit, a member has others: the same distribution.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -16,8 +17,8 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch.func import functional_call, vmap
 
 from finetune_alf.recipe import Pooling
-from finetune_alf.train.forward.attention import attention_vmap
-from finetune_alf.train.forward.pack import Group
+from finetune_alf.train.forward.block_attention import VmapBlockAttention
+from finetune_alf.train.forward.pack import PackedBatch
 from finetune_alf.train.forward.packed import FrozenFeatures, PackedForward
 from finetune_alf.train.forward.table import TokenTable
 
@@ -28,6 +29,8 @@ Weights = Mapping[str, torch.Tensor]
 class FusedForward(PackedForward):
     """The forward pass of one model for K members, each with its own values of some weights."""
 
+    attention_type = VmapBlockAttention
+
     def __init__(self, model: Any, seed: int = 0, pooling: Pooling = "first") -> None:
         """Wrap a model; the seed is for its dropout, `pooling` is what its head reads of a text."""
         super().__init__(model, seed, pooling)
@@ -35,14 +38,14 @@ class FusedForward(PackedForward):
         self._linear_parameters = {f"{path}.{name}" for path in linear for name in ("weight", "bias")}
 
     def fused(
-        self, weights: Weights, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None
+        self, weights: Weights, table: TokenTable, batch: PackedBatch, features: FrozenFeatures | None = None
     ) -> torch.Tensor:
-        """Return each member's logits of these texts, (K, rows, classes); other weights come from the model."""
+        """Return each member's logits of a batch, (K, rows, classes); other weights come from the model."""
         stacked = {f"model.{name}": self._cast(name, tensor) for name, tensor in weights.items()}
         module = _ForwardModule(self)
 
         def member_logits(own: dict[str, torch.Tensor]) -> torch.Tensor:
-            logits: torch.Tensor = functional_call(module, own, (table, rows, features), tie_weights=False)
+            logits: torch.Tensor = functional_call(module, own, (table, batch, features), tie_weights=False)
             return logits
 
         with _shared_dropout(self.model):
@@ -56,14 +59,6 @@ class FusedForward(PackedForward):
             return tensor
         return tensor.to(torch.get_autocast_dtype(device_type))
 
-    def _attention(
-        self, layer: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, group: Group
-    ) -> torch.Tensor:
-        """Attend without scaled_dot_product_attention, for which vmap has no batching rule on a CPU."""
-        bias = None if group.bias is None else group.bias.to(query.dtype)
-        dropout_mask = self._attention_mask(query, key) if layer.whole.training else None
-        return attention_vmap(query, key, value, bias, dropout_mask)
-
 
 class _ForwardModule(torch.nn.Module):
     """A forward pass as a module, which functional_call requires."""
@@ -73,8 +68,8 @@ class _ForwardModule(torch.nn.Module):
         self.model = packed.model
         self._packed = packed
 
-    def forward(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None) -> torch.Tensor:
-        return self._packed(table, rows, features)
+    def forward(self, table: TokenTable, batch: PackedBatch, features: FrozenFeatures | None) -> torch.Tensor:
+        return self._packed.logits(table, batch, features)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from finetune_alf.encoder.text_heads import Module
 from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.agreement import is_packed
 from finetune_alf.train.forward.layer import Layer
-from finetune_alf.train.forward.pack import PackedBatch, pack
+from finetune_alf.train.forward.pack import PackedBatch, pack_all
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.protocol import Forward, forward_of
 from finetune_alf.train.forward.table import TokenTable
@@ -25,12 +25,15 @@ CPU_TOKENS = 1024
 class InferenceForward(PackedForward):
     """The forward pass of one model, of a family in FAMILIES; `dtype` is that of its matrix products."""
 
+    layout = "packed by equal lengths"
+
     def __init__(self, model: Module, pooling: Pooling, dtype: torch.dtype) -> None:
         super().__init__(model, 0, pooling)
         self._joined = {id(layer): _joined(layer, self.scale, dtype) for layer in self.layers[:-1]}
 
-    def _pack(self, table: TokenTable, rows: Sequence[int]) -> PackedBatch:
-        return pack(table, rows, is_padded=False)
+    def prepare(self, table: TokenTable, batches: Sequence[Sequence[int]]) -> list[PackedBatch]:
+        """Pack batches of rows, with groups of texts of equal length."""
+        return pack_all(table, batches, is_padded=False)
 
     def _query_key_value(self, layer: Layer, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         joined = self._joined.get(id(layer))

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
 from finetune_alf.encoder.text_heads import Head, Module, head_of
 from finetune_alf.recipe import Pooling
-from finetune_alf.train.forward.attention import attention
+from finetune_alf.train.forward.block_attention import BlockAttention
 from finetune_alf.train.forward.dropout import DropoutMasks
 from finetune_alf.train.forward.families import FAMILIES
 from finetune_alf.train.forward.layer import Layer, layer_of
-from finetune_alf.train.forward.pack import Group, PackedBatch, pack
+from finetune_alf.train.forward.pack import Group, PackedBatch, pack, pack_all
 from finetune_alf.train.forward.table import TokenTable
 
 
@@ -32,7 +31,10 @@ class FrozenFeatures:
 
 
 class PackedForward:
-    """The forward pass of one model, of a family in FAMILIES."""
+    """The forward pass of one model, of a family in FAMILIES, on the device that it is on."""
+
+    layout = "packed"
+    attention_type = BlockAttention
 
     def __init__(self, model: Module, seed: int = 0, pooling: Pooling = "first", head: Head | None = None) -> None:
         """Wrap a model; the seed is for its dropout, `pooling` is what its own head, or another, reads of a text."""
@@ -42,22 +44,31 @@ class PackedForward:
         self.head = head or head_of(model)
         self.n_heads = int(getattr(config, self.family.n_heads))
         self.hidden_dropout = float(getattr(config, self.family.hidden_dropout))
-        self.attention_dropout = float(getattr(config, self.family.attention_dropout))
         self.scale = (config.hidden_size // self.n_heads) ** -0.5
         self.dropout_masks = DropoutMasks(seed)
+        attention_dropout = float(getattr(config, self.family.attention_dropout))
+        self.attention = self.attention_type(next(model.parameters()).device, attention_dropout, self.dropout_masks)
         self._row_of_word: torch.Tensor | None = None  # word id -> row of the restricted embedding table
         self.layers = [layer_of(module, self.family) for module in attrgetter(self.family.layers)(model.base_model)]
 
     def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
         """Return the logits of these texts, (rows, classes), from the tokens or from the split's frozen features."""
-        batch = self._pack(table, rows)
+        return self.logits(table, self.prepare(table, [rows])[0], features)
+
+    def prepare(self, table: TokenTable, batches: Sequence[Sequence[int]]) -> list[PackedBatch]:
+        """Pack batches of rows."""
+        return pack_all(table, batches)
+
+    def logits(self, table: TokenTable, batch: PackedBatch, features: FrozenFeatures | None = None) -> torch.Tensor:
+        """Return the logits of a packed batch, (rows, classes)."""
         if features and features.level == len(self.layers):
             texts = features.values[batch.rows]  # (B, H)
         else:
             x = features.values[batch.token_index] if features else self._embed(table, batch)  # (T, H)
-            for layer in self.layers[features.level if features else 0 : -1]:
-                x = self._all_tokens(layer, x, batch)
-            texts = self._pool(self.layers[-1], x, batch)
+            with self.attention.kernels():
+                for layer in self.layers[features.level if features else 0 : -1]:
+                    x = self._all_tokens(layer, x, batch)
+                texts = self._pool(self.layers[-1], x, batch)
         return self.head(self.model, texts[batch.inverse_order])
 
     @torch.no_grad()
@@ -70,9 +81,10 @@ class PackedForward:
         for rows in batches:
             batch = pack(table, rows)
             x = self._embed(table, batch)
-            for layer in self.layers[: level - at_top]:
-                x = self._all_tokens(layer, x, batch)
-            x = self._pool(self.layers[-1], x, batch) if at_top else x
+            with self.attention.kernels():
+                for layer in self.layers[: level - at_top]:
+                    x = self._all_tokens(layer, x, batch)
+                x = self._pool(self.layers[-1], x, batch) if at_top else x
             if values is None:
                 values = x.new_empty(len(table) if at_top else len(table.input_ids), x.shape[-1])
             target_rows = batch.rows if at_top else batch.token_index[: len(batch.token_index) - batch.n_filler]
@@ -85,8 +97,9 @@ class PackedForward:
         """Return the top layer's output for every token of a table, (T, H), all texts in one batch."""
         batch = pack(table, range(len(table)))
         x = self._embed(table, batch)
-        for layer in self.layers:
-            x = self._all_tokens(layer, x, batch)
+        with self.attention.kernels():
+            for layer in self.layers:
+                x = self._all_tokens(layer, x, batch)
         n_tokens = len(table.input_ids)
         return torch.empty_like(x[:n_tokens]).index_copy(0, batch.token_index[:n_tokens], x[:n_tokens])
 
@@ -134,9 +147,6 @@ class PackedForward:
         outputs = [self._attend_all(layer, *parts) for parts in zip(*split, batch.groups, strict=True)]
         outputs.append(x.new_zeros(batch.n_filler, x.shape[-1]))
         return self._feed_forward(layer, torch.cat(outputs), x)
-
-    def _pack(self, table: TokenTable, rows: Sequence[int]) -> PackedBatch:
-        return pack(table, rows)
 
     def _query_key_value(self, layer: Layer, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return layer.query(x) * self.scale, layer.key(x), layer.value(x)
@@ -187,16 +197,7 @@ class PackedForward:
     ) -> torch.Tensor:
         """Return the attention output, with dropout in training, (n, heads, queries, dim)."""
         bias = None if group.bias is None else group.bias.to(query.dtype)
-        if not layer.whole.training:
-            return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
-        return attention(query, key, value, bias, self._attention_mask(query, key))
-
-    def _attention_mask(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor | None:
-        """Draw a dropout mask for the attention weights, (n, heads, queries, keys)."""
-        if not self.attention_dropout:
-            return None
-        shape = torch.Size((*query.shape[:-1], key.shape[-2]))
-        return self.dropout_masks.draw(shape, self.attention_dropout, query)
+        return self.attention(query, key, value, bias, layer.whole.training)
 
     def _padded_block(self, x: torch.Tensor, group: Group) -> torch.Tensor:
         """Arrange a group's tokens as (n, heads, longest, dim), with zeros for padding."""

@@ -16,13 +16,24 @@ from finetune_alf.train.forward.table import TokenTable
 class PaddedForward:
     """The forward pass of any sequence classifier of transformers: its own, or the mean of the tokens and its head."""
 
+    layout = "padded"
+
     def __init__(self, model: Any, pooling: Pooling = "first", head: Head | None = None) -> None:
         """Wrap a model; EncoderError where the mean cannot be given to its head. Another head reads the mean."""
         self.model, self._head = model, None if pooling == "first" else head or head_of(model)
 
     def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
         """Return the logits of these texts, (rows, classes)."""
-        inputs = padded(table, rows)
+        return self.logits(table, padded(table, rows), features)
+
+    def prepare(self, table: TokenTable, batches: Sequence[Sequence[int]]) -> list[dict[str, torch.Tensor]]:
+        """Pad batches of rows, each to its longest text."""
+        return [padded(table, rows) for rows in batches]
+
+    def logits(
+        self, table: TokenTable, inputs: dict[str, torch.Tensor], features: FrozenFeatures | None = None
+    ) -> torch.Tensor:
+        """Return the logits of padded inputs, (rows, classes)."""
         if self._head is not None:
             return self._head(self.model, self._mean(inputs))
         logits: torch.Tensor = self.model(**inputs).logits

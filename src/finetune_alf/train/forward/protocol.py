@@ -13,12 +13,31 @@ from finetune_alf.train.forward.packed import FrozenFeatures, PackedForward
 from finetune_alf.train.forward.padded import PaddedForward
 from finetune_alf.train.forward.table import TokenTable
 
+Inputs = Any
+"""A batch as a forward pass has prepared it: a PackedBatch, or the padded inputs of transformers."""
+
 
 class Forward(Protocol):
-    """A model's forward pass over rows of a split, in training or evaluation mode as the model is."""
+    """A model's forward pass over rows of a split, in training or evaluation mode as the model is.
+
+    Those with the same `layout` can take each other's inputs.
+    """
+
+    @property
+    def layout(self) -> str:
+        """How batches are prepared."""
+        ...
+
+    def prepare(self, table: TokenTable, batches: Sequence[Sequence[int]]) -> Sequence[Inputs]:
+        """Return the inputs of batches of rows on the table's device, without waiting for its work."""
+        ...
+
+    def logits(self, table: TokenTable, inputs: Inputs, features: FrozenFeatures | None = None) -> torch.Tensor:
+        """Return the logits of a prepared batch, (rows, classes); start from the split's frozen features if given."""
+        ...
 
     def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
-        """Return the logits of these texts, (rows, classes); start from the split's frozen features if given."""
+        """Return the logits of these texts, (rows, classes): prepare one batch and compute it."""
         ...
 
     def last_hidden_state(self, table: TokenTable) -> torch.Tensor:

@@ -7,6 +7,7 @@ from functools import cached_property
 import torch
 
 from finetune_alf.encoder.tokens import Tokens
+from finetune_alf.train.forward.device_copy import to_device
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ class TokenTable:
         """Positions from 1 in each text, (T,); padding ids inside a text are 0 and are not counted (RoBERTa)."""
         is_counted = (self.input_ids != self.pad_token_id).long()
         cumulative = is_counted.cumsum(0)
-        before = (cumulative - is_counted)[self.starts.to(self.device)]  # (n,)
-        return (cumulative - before.repeat_interleave(self.lengths.to(self.device))) * is_counted
+        starts, lengths = (to_device(tensor, self.device) for tensor in (self.starts, self.lengths))
+        before = (cumulative - is_counted)[starts]  # (n,)
+        return (cumulative - before.repeat_interleave(lengths, output_size=len(is_counted))) * is_counted
 
     def __len__(self) -> int:
         return len(self.lengths)

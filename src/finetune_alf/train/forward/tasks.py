@@ -7,7 +7,7 @@ import torch
 
 from finetune_alf.encoder.heads import TaskHeads, task_heads_of
 from finetune_alf.train.forward.packed import FrozenFeatures
-from finetune_alf.train.forward.protocol import Forward
+from finetune_alf.train.forward.protocol import Forward, Inputs
 from finetune_alf.train.forward.table import TokenTable
 
 
@@ -17,10 +17,23 @@ class TaskForward:
     def __init__(self, forward: Forward, heads: TaskHeads, task: str) -> None:
         self._forward, self._heads, self._task = forward, heads, task
 
+    @property
+    def layout(self) -> str:
+        """How the wrapped forward pass prepares batches."""
+        return self._forward.layout
+
+    def prepare(self, table: TokenTable, batches: Sequence[Sequence[int]]) -> Sequence[Inputs]:
+        """Return the inputs of batches of rows, the same for every task."""
+        return self._forward.prepare(table, batches)
+
+    def logits(self, table: TokenTable, inputs: Inputs, features: FrozenFeatures | None = None) -> torch.Tensor:
+        """Return the task's outputs, (rows, outputs)."""
+        self._heads.task = self._task
+        return self._forward.logits(table, inputs, features)
+
     def __call__(self, table: TokenTable, rows: Sequence[int], features: FrozenFeatures | None = None) -> torch.Tensor:
         """Return the task's outputs, (rows, outputs); the texts of a pair encoded apart are two rows of the table."""
-        self._heads.task = self._task
-        return self._forward(table, rows, features)
+        return self.logits(table, self.prepare(table, [rows])[0], features)
 
     def last_hidden_state(self, table: TokenTable) -> torch.Tensor:
         """Return the top layer's output for every token of a table, the same for every task."""
