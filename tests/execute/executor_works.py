@@ -4,7 +4,7 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,30 @@ def count_up(job: int, report: Report) -> int:
     return job
 
 
+_late: list[Report] = []
+
+
+def report_late(job: int, report: Report) -> list[bool]:
+    """Report with the callback of the job before this one, if any, then with its own; return the answers."""
+    callbacks = [*_late, report]
+    _late[:] = [report]
+    return [callback(job) for callback in callbacks]
+
+
+def count_up_or_fail(job: int, report: Report) -> int:
+    if job < 0:
+        raise ValueError(f"{job} is negative")
+    return count_up(job, report)
+
+
+def die_hang_or_report_late(job: int | str, report: Report) -> list[bool]:
+    if job == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    while job == "hang":
+        time.sleep(60)
+    return report_late(int(job), report)
+
+
 def return_lambda(job: int, report: Report) -> Callable[[], None]:
     return lambda: None
 
@@ -71,6 +95,36 @@ def hang_in_c(job: int, report: Report) -> int:
     if job == 0:
         hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
     return job
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Says how much room its device has; with some, a worker takes so long that another one gets a job."""
+
+    workers_room: int
+
+    def __call__(self, job: int, report: Report) -> int:
+        time.sleep(0.5 if self.workers_room else 0.0)
+        return os.getpid()
+
+    def room(self) -> int:
+        return self.workers_room
+
+
+@dataclass(frozen=True)
+class ReadsFiles:
+    """Reads the file of its job's name, which is brought to it."""
+
+    folder: Path
+
+    def __call__(self, job: str, report: Report) -> str:
+        return Path(job).read_text()
+
+    def files_of(self, job: str) -> dict[str, dict[str, Path]]:
+        return {job: {"text": self.folder / job}}
+
+    def moved(self, job: str, folders: Mapping[str, Path]) -> str:
+        return str(folders[job] / "text")
 
 
 @dataclass(frozen=True)

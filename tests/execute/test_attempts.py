@@ -9,7 +9,15 @@ import executor_works as works
 import pytest
 
 from finetune_alf.errors import PartialError
-from finetune_alf.execute import MAX_ATTEMPTS, FusedExecutor, PoolExecutor, SerialExecutor, run_attempts
+from finetune_alf.execute import (
+    MAX_ATTEMPTS,
+    NOT_READY,
+    FusedExecutor,
+    Jobs,
+    PoolExecutor,
+    SerialExecutor,
+    run_attempts,
+)
 
 
 class CountedAttempts:
@@ -79,6 +87,35 @@ def test_the_last_attempt_is_made_alone_and_last() -> None:
     outcomes = list(run_attempts(FusedExecutor(2), iter([4, 5, 6, 7]), Recorded(work.work), log))
     assert groups == [[4, 6], [7]]
     assert [outcome.job for outcome in outcomes] == [4, 6, 7, 5]
+
+
+@pytest.mark.parametrize("n_deaths", [1, 99])
+def test_a_job_waits_for_one_whose_worker_died_until_its_last_attempt(tmp_path: Path, n_deaths: int) -> None:
+    work = works.DiesAtFirst(tmp_path, n_deaths=n_deaths, by_signal=True, jobs=(7,))
+    received: list[int] = []
+
+    def jobs() -> Jobs[int]:
+        yield 7
+        yield 8
+        while 7 not in received:
+            yield NOT_READY
+        yield 9
+
+    for outcome in run_attempts(PoolExecutor(2), jobs(), work, CountedAttempts()):
+        assert outcome.job not in received
+        received.append(outcome.job)
+    assert received == [8, 7, 9]
+    assert len(list(tmp_path.glob("7-*"))) == min(n_deaths + 1, MAX_ATTEMPTS)
+
+
+def test_a_job_that_waits_for_nothing_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="not ready"):
+        list(run_attempts(SerialExecutor(), iter([1, NOT_READY]), works.square, CountedAttempts()))
+
+
+def test_a_source_may_end_after_it_was_not_ready() -> None:
+    outcomes = run_attempts(PoolExecutor(2), iter([1, NOT_READY]), works.square, CountedAttempts())
+    assert [outcome.result for outcome in outcomes] == [1]
 
 
 def test_in_one_process_jobs_keep_their_order() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import executor_works as works
 import pytest
 
-from finetune_alf.execute import Executor, FusedExecutor, Outcome, PoolExecutor, SerialExecutor
+from finetune_alf.execute import NOT_READY, Executor, FusedExecutor, Jobs, Outcome, PoolExecutor, SerialExecutor
 
 
 class AlwaysFused(FusedExecutor):
@@ -18,23 +18,36 @@ class AlwaysFused(FusedExecutor):
         return super().run(jobs, works.FusedWorks(work), on_report)
 
 
+def on_ray(n_workers: int, job_timeout_s: float | None = None) -> Executor:
+    from finetune_alf.execute.ray import RayExecutor
+
+    return RayExecutor(n_workers, job_timeout_s)
+
+
 EXECUTORS: dict[str, Callable[..., Executor]] = {
     "serial": SerialExecutor,
     "pool of one": partial(PoolExecutor, 1),
     "pool of two": partial(PoolExecutor, 2),
     "fused": partial(AlwaysFused, 3),
     "fused, one at a time": partial(FusedExecutor, 3),
+    "ray": partial(on_ray, 2),
 }
+EACH = [pytest.param(name, marks=pytest.mark.long) if name == "ray" else name for name in EXECUTORS]
+"""A worker of Ray takes seconds to start: `test_ray_executor.py` runs the contract's main points in `make test`."""
 
 
-@pytest.fixture(params=EXECUTORS)
+@pytest.fixture(params=EACH)
 def executor(request: pytest.FixtureRequest) -> Executor:
+    if request.param == "ray":
+        request.getfixturevalue("ray_here")
     return EXECUTORS[request.param]()
 
 
-@pytest.fixture(params=EXECUTORS)
+@pytest.fixture(params=EACH)
 def limited(request: pytest.FixtureRequest) -> Executor:
     """An executor whose jobs may take half a second."""
+    if request.param == "ray":
+        request.getfixturevalue("ray_here")
     return EXECUTORS[request.param](job_timeout_s=0.5)
 
 
@@ -61,8 +74,40 @@ def test_a_job_is_taken_only_when_a_worker_is_idle_and_an_outcome_is_requested(e
     assert n_taken_jobs == 0
     for _ in run:
         n_outcomes += 1
-        assert n_taken_jobs <= n_outcomes - 1 + getattr(executor, "n_fused", executor.n_workers)
+        assert n_taken_jobs <= n_outcomes - 1 + executor.n_workers * executor.n_fused
     assert (n_outcomes, n_taken_jobs) == (5, 5)
+
+
+def test_a_job_that_is_not_ready_is_asked_for_again_after_an_outcome(executor: Executor) -> None:
+    received: list[int] = []
+
+    def jobs() -> Jobs[int]:
+        yield 0
+        while 0 not in received:
+            yield NOT_READY
+        yield 1
+        yield 2
+
+    for outcome in executor.run(jobs(), works.square):
+        assert outcome.job not in received
+        received.append(outcome.job)
+    assert received[0] == 0
+    assert sorted(received) == [0, 1, 2]
+
+
+def test_a_run_ends_when_no_job_is_ready_and_another_run_goes_on_with_the_same_source(executor: Executor) -> None:
+    is_ready = False
+
+    def jobs() -> Jobs[int]:
+        yield 0
+        while not is_ready:
+            yield NOT_READY
+        yield 1
+
+    source = jobs()
+    assert [outcome.job for outcome in executor.run(source, works.square)] == [0]
+    is_ready = True
+    assert [outcome.job for outcome in executor.run(source, works.square)] == [1]
 
 
 def test_an_exception_in_the_work_is_a_failed_outcome_and_the_next_job_runs(executor: Executor) -> None:
@@ -131,7 +176,7 @@ def test_an_executor_can_run_twice(executor: Executor) -> None:
 
 def test_alone_jobs_run_one_at_a_time(executor: Executor) -> None:
     alone = executor.alone()
-    assert alone.n_workers == getattr(alone, "n_fused", 1) == 1
+    assert alone.n_workers == alone.n_fused == 1
     assert alone.alone() is alone
     assert [outcome.result for outcome in alone.run(iter([2, 3]), works.square)] == [4, 9]
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import executor_works as works
 import pytest
@@ -44,6 +45,18 @@ def test_the_death_of_an_idle_worker_costs_no_job() -> None:
     assert second.result != pid
 
 
+def test_a_late_report_of_an_attempt_that_is_over_is_dropped_and_answered_with_a_stop() -> None:
+    heard: list[tuple[int, Any]] = []
+
+    def on_report(job: int, content: Any) -> bool:
+        heard.append((job, content))
+        return True
+
+    answers = [outcome.result for outcome in PoolExecutor(1).run(iter([1, 2]), works.report_late, on_report)]
+    assert answers == [[True], [False, True]]
+    assert heard == [(1, 1), (2, 2)]
+
+
 def test_a_worker_runs_many_jobs() -> None:
     assert len({outcome.result for outcome in PoolExecutor(1).run(iter(range(4)), works.process_of)}) == 1
 
@@ -61,7 +74,7 @@ def test_work_that_cannot_be_loaded_is_reported_once_with_its_cause() -> None:
 
 
 def test_workers_that_die_at_the_start_end_the_run() -> None:
-    with pytest.raises(WorkerError, match="3 worker processes in a row died before they were ready"):
+    with pytest.raises(WorkerError, match="3 workers in a row died before they began a job"):
         list(PoolExecutor(2).run(iter(range(9)), works.DiesLoading()))
     assert not multiprocessing.active_children()
 
@@ -105,9 +118,9 @@ def test_workers_die_with_the_coordinator(sent: signal.Signals) -> None:
         else:
             coordinator.send_signal(sent)
         coordinator.wait(10)
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 30
     while any(_is_alive(pid) for pid in workers):
-        assert time.monotonic() < deadline, "a worker outlived its coordinator by 2 s"
+        assert time.monotonic() < deadline, "a worker outlived its coordinator"
         time.sleep(0.02)
 
 

@@ -8,13 +8,14 @@ import pytest
 from finetune_alf.compute import Compute
 from finetune_alf.compute.environment import environment_of
 from finetune_alf.data.prepare import prepare_sample
-from finetune_alf.data.spec import MiniSource, SampleSpec
+from finetune_alf.data.source_spec import MiniSource
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.execute import FusedExecutor, SerialExecutor
-from finetune_alf.files import read_json
 from finetune_alf.jobs import fused_jobs
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.runner import FitRunner
+from finetune_alf.json_files import read_json
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.coordinator import run_study

@@ -2,6 +2,7 @@
 
 import pytest
 
+from damage import N_DAMAGES, damages
 from fake_results import fake_result
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.ledger import Ledger
@@ -34,6 +35,19 @@ DAMAGES = {
     "another document": lambda line: b"[1]",
     "nothing": lambda line: b"",
 }
+
+
+def test_a_bad_byte_or_a_lost_end_costs_fits_with_a_warning_and_gives_no_other_result(path, caplog):
+    content, results = path.read_bytes(), [Ledger(path).find(job) for job in JOBS]
+    n_warned = 0
+    for damaged in damages(content):
+        path.write_bytes(damaged)
+        caplog.clear()
+        read = [Ledger(path).find(job) for job in JOBS]
+        assert all(one in (None, result) for one, result in zip(read, results, strict=True)), damaged
+        n_warned += "is skipped, and its fit is done again" in caplog.text
+        assert len(damaged) < len(content) or None not in read or caplog.text
+    assert n_warned > N_DAMAGES * 0.9
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))

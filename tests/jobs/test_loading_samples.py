@@ -4,7 +4,9 @@ import pytest
 
 from finetune_alf.compute import Compute
 from finetune_alf.data.prepare import prepare_sample
-from finetune_alf.data.spec import MiniSource, SampleSpec
+from finetune_alf.data.source_spec import MiniSource
+from finetune_alf.data.spec import SampleSpec
+from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.runner import FitRunner
 from tiny import tiny_recipe, tiny_spec
@@ -42,3 +44,10 @@ def test_each_sample_is_fitted_on_its_own_texts_and_scored_on_the_split_of_the_j
     together = [loss(shared, *kind) for kind in kinds]
     assert together == [loss(FitRunner({kind[0]: folders[kind[0]]}, COMPUTE), *kind) for kind in kinds]
     assert len(set(together)) == 4
+
+
+def test_a_sample_that_was_drawn_again_is_named_with_both_digests(folders):
+    (films, folder), (travel, _) = folders.items()
+    job = FitJob("a", tiny_recipe(epochs=1), tiny_spec(), travel, seed=1, precision="fp32")
+    with pytest.raises(DataError, match=f"sample films: must have the digest {travel}, but got {films}"):
+        FitRunner({travel: folder}, COMPUTE)(job, lambda metrics: True)

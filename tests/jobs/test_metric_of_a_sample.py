@@ -6,9 +6,9 @@ from sklearn.metrics import f1_score
 from finetune_alf.compute import Compute
 from finetune_alf.data.mixture import Mixture, card_of
 from finetune_alf.data.sample import SPLITS, Card, Sample, Split, rows_digest, save_sample
-from finetune_alf.files import write_json
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.runner import FitRunner
+from finetune_alf.json_files import write_json
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import HeadsSpec, TaskSpec, TasksSpec
 from tiny import BAD, GOOD, tiny_recipe, tiny_spec

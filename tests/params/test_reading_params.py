@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import parse_yaml
 
 from finetune_alf.errors import ParamsError
 from finetune_alf.params.document import Document
@@ -129,3 +130,45 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         read_document(tmp_path / "params.yaml")
     with pytest.raises(ParamsError, match="must be a readable file, but got: Is a directory"):
         read_document(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["{a: " * 5000, "a: " + "[" * 5000, "a:\n  " + "- " * 5000, "".join(" " * n + "a:\n" for n in range(99))]
+)
+def test_nesting_ends_where_it_is_too_deep_before_the_rest_is_read(text: str) -> None:
+    with pytest.raises(ParamsError, match=r"params.yaml: must be nested at most 40 deep, but is deeper\."):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    [
+        "1_0",
+        "0x10",
+        "-0x1F",
+        "0o10",
+        "0b11",
+        "+5",
+        "1_000.5",
+        ".5",
+        "5.",
+        "1e3",
+        "1e-3",
+        "1E5",
+        "6_0e-3",
+        "0X10",
+        "0o8",
+        "1:30",
+        "yes",
+        "on",
+        "~",
+        "1e",
+        "_1",
+    ],
+)
+def test_a_plain_value_is_what_dvc_reads(scalar: str) -> None:
+    ours = parse_document(f"a: {scalar}", "params.yaml")
+    dvcs = parse_yaml(f"a: {scalar}", "params.yaml")
+    assert not ours.faults
+    assert ours.value == dvcs
+    assert type(ours.value["a"]) is type(dvcs["a"])

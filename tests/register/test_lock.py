@@ -1,9 +1,12 @@
 """A lock file is believed only while its schedules have the digests that they were registered with."""
 
+import json
+
 import pytest
 
 from fake_locks import fake_candidate, fake_lock
 from finetune_alf.errors import InputError
+from finetune_alf.json_files import read_json, write_json
 from finetune_alf.register.lock import locked_schedules, read_lock
 from finetune_alf.schedules.published import published
 from finetune_alf.schedules.registry import ScheduleVersion
@@ -29,7 +32,8 @@ def test_a_lock_file_holds_its_schedules_whole(path):
 
 def test_an_edited_lock_file_is_refused(path):
     epochs = f'"epochs": {SCHEDULES["alf-2"].recipe.epochs},'
-    assert epochs in path.read_text()
-    path.write_text(path.read_text().replace(epochs, '"epochs": 77,'))
+    document = json.dumps(read_json(path))
+    assert epochs in document
+    write_json(path, json.loads(document.replace(epochs, '"epochs": 77,')))
     with pytest.raises(InputError, match=r"alf-[12]: must have the digest .* the file was edited"):
         read_lock(path)

@@ -3,7 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from finetune_alf.metrics import metrics_for, sample_metric
+from finetune_alf.metric_names import metrics_for
+from finetune_alf.metrics import sample_metric
 
 CLASSES, SCORES = metrics_for("classification"), metrics_for("regression")
 METRICS = {name: sample_metric(name, 3) for name in (*CLASSES, *SCORES)}

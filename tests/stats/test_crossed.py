@@ -160,7 +160,7 @@ def test_a_clear_gain_is_found_by_any_metric(name):
     assert own.p < 0.001
 
 
-@pytest.mark.parametrize("name", ["f1", "matthews", "spearman"])
+@pytest.mark.parametrize("name", ["f1", "matthews", pytest.param("spearman", marks=pytest.mark.long)])
 def test_intervals_of_other_metrics_cover_the_mean_of_all_fits_at_about_their_level(name):
     rng = np.random.default_rng(7)
     fits = [drawn(name, rng, 1, sd_seeds=0.1) for _ in range(400)]
@@ -173,7 +173,7 @@ def test_intervals_of_other_metrics_cover_the_mean_of_all_fits_at_about_their_le
     assert 0.90 <= np.mean(hits) <= 0.99
 
 
-@pytest.mark.parametrize("name", ["f1", "matthews", "pearson"])
+@pytest.mark.parametrize("name", ["f1", "matthews", pytest.param("pearson", marks=pytest.mark.long)])
 def test_equal_schemes_are_rarely_called_different_by_other_metrics(name):
     rng, p = np.random.default_rng(11), []
     for _ in range(200):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from finetune_alf.comparison import difference, mean_score, seeds_scores
-from finetune_alf.metrics import label_arrays, metrics_for, sample_metric
+from finetune_alf.metric_names import metrics_for
+from finetune_alf.metrics import label_arrays, sample_metric
 
 NAMES = metrics_for("multi_label")
 sets = st.sets(st.integers(0, 3)).map(lambda classes: tuple(sorted(classes)))

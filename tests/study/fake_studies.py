@@ -1,7 +1,7 @@
 """Studies of fake fits: the coordinator, the database and the executors are real."""
 
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from fake_fits import N_EPOCHS, N_LAYERS, FakeFit, LightJob, epochs_up_to, fit_r
 from finetune_alf.compute import Environment
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import RandomEncoder
-from finetune_alf.execute import Executor, OnReport, Outcome, PoolExecutor, SerialExecutor, Work
+from finetune_alf.execute import Executor, Jobs, NotReady, OnReport, Outcome, PoolExecutor, SerialExecutor, Work
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.paths import Paths
 from finetune_alf.study.coordinator import StudyResult, run_study
@@ -76,23 +76,30 @@ def outcome_of(result: StudyResult) -> list[tuple[int, str, dict[str, float], fl
 class LightPool:
     """A pool that sends LightJobs to its workers, which start in a tenth of a second without torch."""
 
-    def __init__(self, n_workers: int) -> None:
-        self._pool = PoolExecutor(n_workers)
+    def __init__(self, n_workers: int, job_timeout_s: float | None = None) -> None:
+        self._pool = PoolExecutor(n_workers, job_timeout_s)
 
     @property
     def n_workers(self) -> int:
         return self._pool.n_workers
 
+    @property
+    def n_fused(self) -> int:
+        return self._pool.n_fused
+
     def alone(self) -> "LightPool":
-        return self if self.n_workers == 1 else LightPool(1)
+        return self if self.n_workers == 1 else LightPool(1, self._pool.job_timeout_s)
 
     def run(
-        self, jobs: Iterator[FitJob], work: Work[Any, FitResult], on_report: OnReport | None = None
+        self, jobs: Jobs[FitJob], work: Work[Any, FitResult], on_report: OnReport | None = None
     ) -> Generator[Outcome[FitJob, FitResult]]:
         sent: dict[str, FitJob] = {}
 
-        def light_jobs() -> Iterator[LightJob]:
+        def light_jobs() -> Jobs[LightJob]:
             for job in jobs:
+                if isinstance(job, NotReady):
+                    yield job
+                    continue
                 sent[job.key] = job
                 yield LightJob(job.key, job.recipe)
 

@@ -97,10 +97,17 @@ def test_first_is_counted_where_one_share_is_the_largest() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_subsample_is_half_of_the_trials_and_has_none_twice(seed: int) -> None:
     scores = np.arange(13.0)
-    half = PlacedTrials(scores[:, None], scores).half(np.random.default_rng(seed))
+    half = PlacedTrials(scores[:, None], scores).subsample(np.random.default_rng(seed))
     assert len(half.scores) == 6
     assert len(set(half.scores)) == 6
     assert (half.positions[:, 0] == half.scores).all()
+
+
+@pytest.mark.parametrize(("n_trials", "n_drawn"), [(500, 250), (502, 250), (10_000, 250)])
+def test_a_subsample_of_a_long_study_is_less_than_half_of_it(n_trials: int, n_drawn: int) -> None:
+    scores = np.arange(float(n_trials))
+    drawn = PlacedTrials(scores[:, None], scores).subsample(np.random.default_rng(0))
+    assert len(set(drawn.scores)) == n_drawn
 
 
 def test_shuffled_trials_have_the_same_rates_and_scores_in_another_order() -> None:

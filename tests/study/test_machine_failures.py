@@ -129,6 +129,7 @@ def test_a_pool_gives_up_a_trial_that_kills_its_workers_in_one_start(tmp_path: P
     assert [record.state for record in result.records] == ["complete"] * 3 + ["failed", "complete"]
 
 
+@pytest.mark.long
 def test_one_process_gets_past_a_trial_that_kills_it_at_every_start(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", "import killing; killing.count_starts()", str(tmp_path)]

@@ -11,7 +11,8 @@ from finetune_alf.data.sample import load_sample
 from finetune_alf.encoder import RandomEncoder
 from finetune_alf.errors import EncoderError, InputError
 from finetune_alf.jobs.splits import task_splits
-from finetune_alf.rates import LayerRates, UniformRates, addresses
+from finetune_alf.rates import LayerRates, addresses
+from finetune_alf.recipe import SGD
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.fit import fit
 from tiny import N_LAYERS, TINY_BERT, load_tiny, tiny_recipe, tiny_spec
@@ -75,7 +76,7 @@ def test_the_users_pruner_ends_trials_between_epochs(folder, encoder):
 
 
 def test_a_fit_that_diverges_fails_its_trial(folder, encoder):
-    recipe = tiny_recipe(rates=UniformRates(rate=1e-2, head=1e38))
+    recipe = tiny_recipe(optimizer=SGD(weight_decay=1e38))
     score = objective(folder, encoder, recipe, space=SPACE)
     assert math.isnan(score(FixedTrial(dict.fromkeys(PARAMS, 1e-2))))
 

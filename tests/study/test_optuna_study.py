@@ -50,9 +50,9 @@ def test_optunas_plots_show_the_metric_and_the_params(result: StudyResult) -> No
 
 
 def test_trials_added_to_it_do_not_reach_the_database(result: StudyResult) -> None:
-    before = result.database.read_bytes()
+    before = Path(result.database).read_bytes()
     in_memory(result.records).optimize(lambda trial: 0.0, n_trials=1)
-    assert result.database.read_bytes() == before
+    assert Path(result.database).read_bytes() == before
 
 
 def test_the_database_itself_has_the_metric_the_values_by_epoch_and_a_note(result: StudyResult) -> None:

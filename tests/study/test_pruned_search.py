@@ -13,7 +13,7 @@ from finetune_alf.jobs.job import FitJob
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.pruner import StudyPruner
 from finetune_alf.study.records import TrialRecord, best_trial
-from finetune_alf.study.sampler import Observation, PrunedObservation, sampler_observations, suggest
+from finetune_alf.study.sampler import Observation, PrunedObservation, observation_of, suggest
 from finetune_alf.study.space import ChoicesSpace
 from finetune_alf.study.spec import AnyPruner, MedianPruner, SuccessiveHalvingPruner, TpeSampler
 from finetune_alf.train.result import FitResult
@@ -24,12 +24,17 @@ N_EPOCHS = 6
 PRUNERS = [MedianPruner(), SuccessiveHalvingPruner()]
 
 
+def observed(records: list[TrialRecord]) -> list[Observation | PrunedObservation]:
+    """Return what a sampler sees of the trials."""
+    return [seen for record in records if (seen := observation_of(record, GRID)) is not None]
+
+
 def searched(pruner_spec: AnyPruner | None, seed: int, n_trials: int) -> list[TrialRecord]:
     """Return the trials of a search with planted epochs: each rises to the score of its rates."""
     pruner = StudyPruner(pruner_spec, N_EPOCHS, []) if pruner_spec else None
     records: list[TrialRecord] = []
     for number in range(n_trials):
-        params = suggest(SAMPLER, GRID, N_LAYERS, sampler_observations(records, GRID), seed, number)
+        params = suggest(SAMPLER, GRID, N_LAYERS, observed(records), seed, number)
         rates = GRID.layer_rates(params, N_LAYERS, 1e-3)
         epochs = epochs_up_to(score_of(rates), N_EPOCHS)
         pruned_at = next((n for n, e in enumerate(epochs, start=1) if pruner and pruner.should_prune(number, e)), None)
@@ -83,7 +88,7 @@ def test_tpe_suggests_what_stock_optuna_does_after_the_same_trials(pruner: AnyPr
             seed=child_seed(1, "proposal", number), n_startup_trials=5, multivariate=False, constant_liar=False
         )
         trial = study.ask(GRID.distributions(N_LAYERS))
-        suggested = suggest(SAMPLER, GRID, N_LAYERS, sampler_observations(records, GRID), 1, number)
+        suggested = suggest(SAMPLER, GRID, N_LAYERS, observed(records), 1, number)
         assert suggested == trial.params
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
@@ -91,7 +96,7 @@ def test_tpe_suggests_what_stock_optuna_does_after_the_same_trials(pruner: AnyPr
 def test_pruned_trials_are_observed_with_the_scores_of_their_epochs_and_failed_ones_are_not() -> None:
     records = searched(MedianPruner(n_startup_trials=2), seed=1, n_trials=8)
     failed = records[0].model_copy(update={"state": "failed", "score": None})
-    seen = sampler_observations([failed, *records[1:]], GRID)
+    seen = observed([failed, *records[1:]])
     assert [type(one) for one in seen] == [
         Observation if record.state == "complete" else PrunedObservation for record in records[1:]
     ]
@@ -125,12 +130,12 @@ class LockstepFits(FakeFit):
                     del running[key]
                     yield Outcome(job, fit_result(None, epochs[: epoch + 1], "pruned"), None)
         for job, epochs in running.values():
-            yield Outcome(job, fit_result(epochs[-1].validation_score, epochs), None)
+            yield Outcome(job, fit_result(score_of(job.recipe.rates.at(N_LAYERS)), epochs), None)
 
 
-@pytest.mark.parametrize("pruner", ["median", "successive_halving"])
-def test_a_fused_study_under_a_pruner_resumes_as_if_it_had_not_been_interrupted(tmp_path: Path, pruner: str) -> None:
-    spec = {"pruner": pruner, "sampler": {"kind": "tpe", "n_startup_trials": 4}}
+@pytest.mark.parametrize("pruner", [{"kind": "median", "n_startup_trials": 2}, "successive_halving"])
+def test_a_fused_study_under_a_pruner_resumes_as_if_it_had_not_been_interrupted(tmp_path: Path, pruner: object) -> None:
+    spec = {"pruner": pruner, "sampler": {"kind": "tpe", "n_startup_trials": 4, "lag": 3}}
     for n_trials in (6, 12):
         resumed = study(tmp_path / "a", study_spec(**spec, n_trials=n_trials), LockstepFits(), FusedExecutor(3))
     whole = study(tmp_path / "b", study_spec(**spec, n_trials=12), LockstepFits(), FusedExecutor(3))

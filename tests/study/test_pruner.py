@@ -77,7 +77,7 @@ def test_a_trial_that_starts_over_is_compared_from_its_first_epoch(spec: AnyPrun
 
 @pytest.mark.parametrize("spec", [MedianPruner(n_startup_trials=1), SuccessiveHalvingPruner()])
 def test_trials_that_run_beside_one_another_and_end_out_of_order_leave_the_same_pruner(spec: AnyPruner) -> None:
-    pruner = StudyPruner(spec, N_EPOCHS, [record(0, 0.5)])
+    pruner = StudyPruner(spec, N_EPOCHS, [record(0, 0.5)], lag=4)
     scores = {1: 0.3, 2: 0.7, 3: 0.6, 4: 0.55}
     ends: dict[int, int] = {}
     for epoch in range(N_EPOCHS):
@@ -91,7 +91,7 @@ def test_trials_that_run_beside_one_another_and_end_out_of_order_leave_the_same_
         for number in scores
     ]
     assert list(ends) != sorted(ends)
-    resumed = StudyPruner(spec, N_EPOCHS, [record(0, 0.5), *records])
+    resumed = StudyPruner(spec, N_EPOCHS, [record(0, 0.5), *records], lag=4)
     for number, score in enumerate((0.45, 0.65, 0.58, 0.9), start=5):
         assert run_trial(pruner, number, score) == run_trial(resumed, number, score)
 

@@ -150,10 +150,10 @@ def test_a_block_beyond_the_encoders_depth_is_refused() -> None:
         ({"kind": "choices", "rates": [0, 1], "blocks": [["head"]]}, "pattern"),
         ({"kind": "choices", "rates": [0, 1], "blocks": [[]]}, "at least 1"),
         ({"kind": "decayed", "rate": {"kind": "choices", "rates": [0, 1]}, "decays": [0.5, 1]}, "above 0 only"),
-        ({"kind": "decayed", "rate": {"kind": "log", "low": 1, "high": 2}, "decays": [1, 0.5]}, "must rise"),
-        ({"kind": "decayed", "rate": {"kind": "log", "low": 1, "high": 2}, "decays": [0.5, 2]}, "less than or equal"),
+        ({"kind": "decayed", "rate": {"kind": "log", "low": 0.1, "high": 1}, "decays": [1, 0.5]}, "must rise"),
+        ({"kind": "decayed", "rate": {"kind": "log", "low": 0.1, "high": 1}, "decays": [0.5, 2]}, "less than or equal"),
         (
-            {"kind": "decayed", "rate": {"kind": "log", "low": 1, "high": 2, "blocks": "all"}, "decays": [0.5, 1]},
+            {"kind": "decayed", "rate": {"kind": "log", "low": 0.1, "high": 1, "blocks": "all"}, "decays": [0.5, 1]},
             "must have no blocks",
         ),
     ],

@@ -24,8 +24,8 @@ from fake_studies import (
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.errors import InputError, PartialError
-from finetune_alf.files import read_json
 from finetune_alf.jobs.job import FitJob
+from finetune_alf.json_files import read_json
 from finetune_alf.rates import HEAD, DecayedRates, LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.records import read_study, read_trials
@@ -129,7 +129,7 @@ def test_the_results_are_written_as_files(tmp_path: Path) -> None:
     assert document.encoder == EncoderIdentity(name="tiny", identity="random:0", n_layers=N_LAYERS)
     assert document.sample == SampleIdentity(name="films", digest="5a" * 32)
     assert (document.n_trials, document.n_workers, document.seed) == (12, 1, 7)
-    assert result.database.stem == f"small-{document.digest[:8]}"
+    assert Path(result.database).stem == f"small-{document.digest[:8]}"
     assert document.environments == (EnvironmentShare(environment=ENVIRONMENT, n_fits=12),)
     assert document.seconds == result.seconds
 
@@ -141,6 +141,18 @@ def test_an_invalid_line_of_the_results_is_named(tmp_path: Path, line: str, reas
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(InputError, match=rf"trials\.jsonl:3: {reason}"):
         read_trials(path)
+
+
+def test_trials_of_an_earlier_start_are_told_apart_where_that_is_asked_for(tmp_path: Path) -> None:
+    numbers: dict[str, list[int]] = {"new": [], "earlier": []}
+    study(tmp_path, study_spec(n_trials=3))
+    study(
+        tmp_path,
+        study_spec(n_trials=5),
+        on_trial=lambda record: numbers["new"].append(record.number),
+        on_earlier=lambda record: numbers["earlier"].append(record.number),
+    )
+    assert numbers == {"new": [3, 4], "earlier": [0, 1, 2]}
 
 
 def test_on_trial_is_called_with_every_finished_trial_at_the_start_and_with_each_new_one(tmp_path: Path) -> None:
@@ -157,19 +169,27 @@ def test_on_trial_is_called_with_every_finished_trial_at_the_start_and_with_each
     assert epochs == [(number, epoch) for number in (3, 4) for epoch in range(N_EPOCHS)]
 
 
-@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, None])
-def test_a_score_that_is_not_finite_fails_its_trial_and_not_the_study(tmp_path: Path, score: float | None) -> None:
+@pytest.mark.parametrize(
+    ("score", "reason"),
+    [
+        (math.nan, "the score after 3 epochs is not a number"),
+        (math.inf, "the score after 3 epochs is infinite"),
+        (-math.inf, "the score after 3 epochs is infinite"),
+        (None, "diverged after 3 epochs: the loss was not a finite number"),
+    ],
+)
+def test_a_score_that_is_not_finite_fails_its_trial_and_not_the_study(
+    tmp_path: Path, score: float | None, reason: str
+) -> None:
     def fit(job: FitJob, report: Report) -> FitResult:
         if job.key.endswith("/2"):
-            result = fit_result(None, epochs_up_to(0.5)[:1], "diverged")
-            return result.model_copy(update={"score": score})
+            return fit_result(score, epochs_up_to(0.5), "diverged" if score is None else "epochs")
         return FakeFit()(job, report)
 
     result = study(tmp_path, work=fit)
     assert [record.number for record in result.records if record.state == "failed"] == [2]
     assert result.records[2].score is None
-    assert result.records[2].reason is not None
-    assert "diverged after 1 epochs" in result.records[2].reason
+    assert result.records[2].reason == reason
     assert len(result.records) == 12
     stored = optuna.load_study(study_name="small", storage=f"sqlite:///{result.database}").trials[2]
     assert (stored.state, stored.value) == (optuna.trial.TrialState.FAIL, None)
@@ -186,7 +206,7 @@ def test_a_failed_trial_counts_and_is_not_fitted_again(tmp_path: Path) -> None:
 
     study(tmp_path, study_spec(n_trials=3), work=fit)
     result = study(tmp_path, study_spec(n_trials=4), work=fit)
-    assert result.records[1].reason == "diverged after 1 epochs, with the score None"
+    assert result.records[1].reason == "diverged after 1 epoch: the loss was not a finite number"
     assert len(fitted) == len(set(fitted)) == 4
 
 
@@ -194,7 +214,7 @@ def test_a_study_without_a_complete_trial_gives_the_reason(tmp_path: Path) -> No
     def fit(job: FitJob, report: Report) -> FitResult:
         return fit_result(None, epochs_up_to(0.5)[:1], "diverged")
 
-    with pytest.raises(PartialError, match=r"no trial is complete.*diverged after 1 epochs"):
+    with pytest.raises(PartialError, match=r"no trial is complete.*diverged after 1 epoch: "):
         study(tmp_path, study_spec(n_trials=2), work=fit)
     assert not (tmp_path / "results").exists()
 
@@ -264,12 +284,12 @@ def test_another_identity_has_another_database_and_a_warning_names_the_change(
     warning: str,
 ) -> None:
     first = study(tmp_path, study_spec(n_trials=1))
-    before = first.database.read_bytes()
+    before = Path(first.database).read_bytes()
     with caplog.at_level(logging.WARNING):
         second = study(tmp_path, study_spec(**{"n_trials": 1, **changes}), **arguments)
     assert second.database != first.database
-    assert first.database.read_bytes() == before
-    assert first.database.name in caplog.text
+    assert Path(first.database).read_bytes() == before
+    assert Path(first.database).name in caplog.text
     assert warning in caplog.text
 
 
@@ -302,3 +322,24 @@ def test_a_first_study_and_a_resumed_one_give_no_warning(tmp_path: Path, caplog:
     for n_trials in (1, 2):
         study(tmp_path, study_spec(n_trials=n_trials))
     assert "Changed" not in caplog.text
+
+
+def test_a_study_whose_database_is_gone_begins_anew_and_says_what_its_results_had(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Path(study(tmp_path, study_spec(n_trials=3)).database)
+    study(tmp_path, study_spec(n_trials=3))
+    assert not caplog.messages
+    database.unlink()
+    study(tmp_path, study_spec(n_trials=3))
+    (warning,) = caplog.messages
+    assert str(database) in warning
+    assert "trials.jsonl has 3 trials of this study: it begins anew" in warning
+
+
+def test_other_results_beside_a_new_study_are_no_lost_database(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path(study(tmp_path, study_spec(n_trials=2)).database).unlink()
+    study(tmp_path, study_spec(n_trials=2, seed=8))
+    assert not caplog.messages

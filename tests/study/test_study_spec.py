@@ -7,7 +7,7 @@ import pytest
 from fake_studies import study_spec
 from pydantic import TypeAdapter, ValidationError
 
-from finetune_alf.metrics import PROBLEM_TYPES
+from finetune_alf.metric_names import PROBLEM_TYPES
 from finetune_alf.study.spec import UNSUPPORTED_PRUNERS, UNSUPPORTED_SAMPLERS, StudySpec, TpeSampler
 
 

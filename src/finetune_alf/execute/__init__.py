@@ -5,16 +5,19 @@ An executor does not know studies: what a job is, and what its result means, is 
 
 from finetune_alf.execute.attempts import MAX_ATTEMPTS, AttemptLog, run_attempts
 from finetune_alf.execute.fused import FusedExecutor
-from finetune_alf.execute.jobs import Executor, FusedWork, OnReport, Outcome, Report, Work
+from finetune_alf.execute.jobs import NOT_READY, Executor, FusedWork, Jobs, NotReady, OnReport, Outcome, Report, Work
 from finetune_alf.execute.pool import PoolExecutor
 from finetune_alf.execute.serial import SerialExecutor
 
 __all__ = [
     "MAX_ATTEMPTS",
+    "NOT_READY",
     "AttemptLog",
     "Executor",
     "FusedExecutor",
     "FusedWork",
+    "Jobs",
+    "NotReady",
     "OnReport",
     "Outcome",
     "PoolExecutor",

@@ -2,13 +2,13 @@
 
 import math
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Generic, Protocol
 
 from finetune_alf.errors import AlfError, PartialError
-from finetune_alf.execute.jobs import Executor, J, JobT, OnReport, Outcome, R, Work
+from finetune_alf.execute.jobs import Executor, J, Jobs, JobT, NotReady, OnReport, Outcome, R, Work
 
 MAX_ATTEMPTS = 3
 """A job is given up after this many attempts, counted over all starts of the program."""
@@ -32,7 +32,7 @@ class AttemptLog(Protocol[JobT]):
 
 def run_attempts(
     executor: Executor,
-    jobs: Iterator[J],
+    jobs: Jobs[J],
     work: Work[J, R],
     log: AttemptLog[J],
     on_report: OnReport | None = None,
@@ -41,8 +41,8 @@ def run_attempts(
     """Run jobs that have attempts left, and yield the outcome of the last attempt at each.
 
     An exception in a job waits for the next start, since its cause is most likely still there. A job whose worker died
-    is attempted again, after all others have had their turn. The last attempt at a job is made alone, so that nothing
-    beside it takes its memory.
+    is attempted again, after all others that are ready have had their turn. The last attempt at a job is made alone, so
+    that nothing beside it takes its memory.
 
     Raises PartialError after more than `max_failures_in_a_row`: their cause then lies in the machine and not in the
     jobs, so these attempts are withdrawn, except for a job that is given up. When the run ends by any exception, the
@@ -53,8 +53,11 @@ def run_attempts(
         yield from attempts.run(executor, jobs)
         while attempts.again:
             again, last = attempts.take_again()
-            yield from attempts.run(executor, again)
-            yield from attempts.run(executor.alone(), last)
+            yield from attempts.run(executor, iter(again))
+            yield from attempts.run(executor.alone(), iter(last))
+            yield from attempts.run(executor, jobs)  # those that depend on the jobs attempted again
+        if attempts.is_waiting:
+            raise RuntimeError("a job is not ready, and nothing runs that it could depend on")
     finally:
         attempts.withdraw()
 
@@ -65,11 +68,12 @@ class _Attempts(Generic[J, R]):
     log: AttemptLog[J]
     on_report: OnReport | None
     max_failures_in_a_row: float
-    running: list[J] = field(default_factory=list)  # to withdraw, if the run ends here
+    running: list[J] = field(default_factory=list)  # withdrawn if the run ends now
     again: list[J] = field(default_factory=list)
-    failed: list[Outcome[J, R]] = field(default_factory=list)  # those in a row
+    failed: list[Outcome[J, R]] = field(default_factory=list)  # in a row, up to now
+    is_waiting: bool = False  # whether the source of jobs yielded NOT_READY last
 
-    def run(self, executor: Executor, jobs: Iterable[J]) -> Generator[Outcome[J, R]]:
+    def run(self, executor: Executor, jobs: Jobs[J]) -> Generator[Outcome[J, R]]:
         """Attempt each job once, and yield the outcomes of those that are not attempted again."""
         is_alone = executor.alone() is executor
         with closing(executor.run(self._begin_each(jobs, is_alone), self.work, self.on_report)) as outcomes:
@@ -94,14 +98,19 @@ class _Attempts(Generic[J, R]):
     def _is_last(self, job: J) -> bool:
         return self.log.n_attempts(job) >= MAX_ATTEMPTS - 1
 
-    def _begin_each(self, jobs: Iterable[J], is_alone: bool) -> Iterator[J]:
+    def _begin_each(self, jobs: Jobs[J], is_alone: bool) -> Jobs[J]:
         for job in jobs:
+            self.is_waiting = isinstance(job, NotReady)
+            if isinstance(job, NotReady):
+                yield job
+                continue
             if self._is_last(job) and not is_alone:
                 self.again.append(job)
                 continue
             self.running.append(job)
             self.log.begin(job)
             yield job
+        self.is_waiting = False
 
     def _check_row(self, outcome: Outcome[J, R]) -> None:
         """Stop the run after too many failures in a row."""

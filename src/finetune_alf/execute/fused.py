@@ -3,9 +3,8 @@
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from itertools import islice
 
-from finetune_alf.execute.jobs import CallerReports, FusedWork, J, OnReport, Outcome, R, Work, reason
+from finetune_alf.execute.jobs import CallerReports, FusedWork, J, Jobs, OnReport, Outcome, R, Work, next_job, reason
 from finetune_alf.execute.serial import SerialExecutor
 from finetune_alf.execute.timeout import JobTimeout, JobTimer
 
@@ -16,8 +15,8 @@ class FusedExecutor:
     """Runs up to `n_fused` jobs at a time as one computation; work that cannot be fused runs one job at a time.
 
     The next jobs are taken once all of these have finished, since a proposal may depend on the outcomes before its
-    group. If a whole group fails (out of memory, for instance), its unfinished jobs run one at a time. A group has the
-    time limit of its jobs together.
+    group. If a whole group fails (out of memory, for instance), its unfinished jobs run one at a time. A group has
+    `job_timeout_s` seconds for each of its jobs; None is no limit. Raises ValueError for `n_fused` below 1.
     """
 
     def __init__(self, n_fused: int, job_timeout_s: float | None = None) -> None:
@@ -34,15 +33,21 @@ class FusedExecutor:
         """Return the executor that fuses nothing."""
         return SerialExecutor(self.job_timeout_s)
 
-    def run(self, jobs: Iterator[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
+    def run(self, jobs: Jobs[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
         """Yield one outcome a job, in the order in which the jobs of a group finish."""
         if not isinstance(work, FusedWork):
             yield from self.alone().run(jobs, work, on_report)
             return
-        remaining = iter(jobs)
-        while group := list(islice(remaining, self.n_fused)):
+        while group := self._next_group(jobs):
             unfinished = yield from self._run_group(group, work, on_report)
             yield from self.alone().run(iter(unfinished), work, on_report)
+
+    def _next_group(self, jobs: Jobs[J]) -> list[J]:
+        """Return the jobs of the next group, fewer than `n_fused` where no more are ready."""
+        group: list[J] = []
+        while len(group) < self.n_fused and (taken := next_job(jobs)):
+            group += taken
+        return group
 
     def _run_group(
         self, group: Sequence[J], work: FusedWork[J, R], on_report: OnReport | None

@@ -2,9 +2,11 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from finetune_alf.errors import AlfError
 from finetune_alf.execute.timeout import JobTimer
@@ -21,6 +23,25 @@ OnReport = Callable[[Any, Any], bool]
 """The caller's callback for a job and its report: True lets the job continue, False stops it early."""
 
 logger = logging.getLogger(__name__)
+
+
+class NotReady(Enum):
+    """What a source of jobs yields while its next job depends on outcomes that have not come."""
+
+    NOT_READY = auto()
+
+
+NOT_READY: Final = NotReady.NOT_READY
+
+Jobs = Iterator[J | NotReady]
+"""A source of jobs. After NOT_READY the next one is taken when an outcome has come."""
+
+
+def next_job(jobs: Jobs[J]) -> tuple[J] | None:
+    """Return the next job in a tuple of one, or None while there is none, also at the end."""
+    for job in jobs:
+        return None if isinstance(job, NotReady) else (job,)
+    return None
 
 
 class Work(Protocol[JobT, ResultT]):
@@ -56,24 +77,61 @@ class FusedWork(Work[J, R], Protocol[J, R]):
         ...
 
 
+@runtime_checkable
+class PlacedWork(Work[JobT, ResultT], Protocol[JobT, ResultT]):
+    """Work that each worker does on a device of its own."""
+
+    def placed(self, number: int) -> Work[JobT, ResultT]:
+        """Return the work as the worker of this number does it, from 0."""
+        ...
+
+
+@runtime_checkable
+class MeasuredWork(Work[JobT, ResultT], Protocol[JobT, ResultT]):
+    """Work that knows how much memory its jobs have taken on the device that its worker shares with others."""
+
+    def room(self) -> int | None:
+        """Return how many more workers the device has memory for, after a job; None where it does not count."""
+        ...
+
+
+@runtime_checkable
+class PortableWork(Work[J, ResultT], Protocol[J, ResultT]):
+    """Work whose jobs read files, which can be brought to a machine that does not have them."""
+
+    def files_of(self, job: J) -> Mapping[str, Mapping[str, Path]]:
+        """Return the files that a job reads: folders under keys of their own, in each the files by name."""
+        ...
+
+    def moved(self, job: J, folders: Mapping[str, Path]) -> J:
+        """Return the job as it is on a machine where these are the folders of its keys."""
+        ...
+
+
 class Executor(Protocol):
-    """Runs jobs, taking each from the iterator only once a worker is idle, and yields outcomes as they come."""
+    """Runs jobs, taking each from their source only once a worker is idle, and yields outcomes as they come."""
 
     @property
     def n_workers(self) -> int:
-        """The number of processes that run jobs at once; the fused executor's one process runs several jobs."""
+        """The number of processes that run jobs at once."""
+        ...
+
+    @property
+    def n_fused(self) -> int:
+        """The largest number of jobs that one process runs at once, as one computation; 1 where it fuses none."""
         ...
 
     def alone(self) -> "Executor":
         """Return the executor that runs one job at a time, with nothing beside it."""
         ...
 
-    def run(self, jobs: Iterator[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
+    def run(self, jobs: Jobs[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
         """Yield one outcome a job: each is attempted once, and `attempts.py` repeats what may be repeated.
 
         The next job is taken after the caller has received the outcome and requests another, so that a proposal can use
-        all outcomes so far. An Exception in `work` is a failed outcome; one in `jobs` or `on_report` is raised to the
-        caller, as KeyboardInterrupt is. However the run ends, no worker process is left.
+        all outcomes so far. `next_job` takes it: where no job is ready, a worker is idle until an outcome has come, and
+        the run ends when none works. An Exception in `work` is a failed outcome; one in `jobs` or `on_report` is raised
+        to the caller, as KeyboardInterrupt is. However the run ends, no worker process is left.
         """
         ...
 

@@ -1,9 +1,9 @@
 """SerialExecutor: jobs one after another, in the caller's own process."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from functools import partial
 
-from finetune_alf.execute.jobs import CallerReports, Executor, J, OnReport, Outcome, R, Work, attempt
+from finetune_alf.execute.jobs import CallerReports, Executor, J, Jobs, OnReport, Outcome, R, Work, attempt, next_job
 from finetune_alf.execute.timeout import JobTimeout, JobTimer
 
 
@@ -12,6 +12,8 @@ class SerialExecutor:
 
     A job that runs longer than `job_timeout_s` fails; `timeout.py` says where there is no limit.
     """
+
+    n_fused = 1
 
     def __init__(self, job_timeout_s: float | None = None) -> None:
         self.job_timeout_s = job_timeout_s
@@ -25,9 +27,10 @@ class SerialExecutor:
         """Return this executor."""
         return self
 
-    def run(self, jobs: Iterator[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
+    def run(self, jobs: Jobs[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
         """Yield one outcome a job, in the order of the jobs."""
-        for job in jobs:
+        while taken := next_job(jobs):
+            (job,) = taken
             timer = JobTimer(self.job_timeout_s)
             reports = CallerReports(on_report, timer)
             try:

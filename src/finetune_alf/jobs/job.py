@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finetune_alf.compute import Precision
-from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.encoder.spec import AnyEncoder
 from finetune_alf.recipe import AnyRecipe, Recipe
 
 ScoredSplit = Literal["validation", "confirmation", "test"]
@@ -20,7 +20,7 @@ class FitJob:
 
     key: str
     recipe: AnyRecipe
-    encoder: EncoderSpec
+    encoder: AnyEncoder
     sample: str
     seed: int
     precision: Precision

@@ -1,26 +1,38 @@
 """The ledger: a file of the results of finished jobs, so that an interrupted stage can resume."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from finetune_alf.files import digest, lines_of
+from finetune_alf.checksums import digest, parse_checked
+from finetune_alf.crashpoint import crashpoint
+from finetune_alf.errors import InputError
 from finetune_alf.identity import identity_of
 from finetune_alf.jobs.job import FitJob
+from finetune_alf.json_files import json_line, lines_of
+from finetune_alf.os_errors import check_regular
 from finetune_alf.train.result import RecordedFit
+
+logger = logging.getLogger(__name__)
 
 
 class Ledger:
-    """Results of FitJobs in a file, one a line, appended as the jobs finish."""
+    """Results of FitJobs in a file, one a line, appended as the jobs finish.
+
+    A line that is damaged is left out with a warning, so that its job is done again.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._results: dict[str, RecordedFit] = {}
         self._encoder_identities: dict[str, str] = {}
-        for line in lines_of(path.read_bytes()) if path.exists() else []:
-            self._read_line(line)
+        check_regular(path)
+        for number, line in enumerate(lines_of(path.read_bytes()) if path.exists() else [], start=1):
+            if line:
+                self._read_line(number, line)
 
     @property
     def results(self) -> tuple[RecordedFit, ...]:
@@ -31,15 +43,21 @@ class Ledger:
         """Return the result of an equal job, if one has finished."""
         return self._results.get(self.identity(job))
 
+    def holds(self, identity: str) -> bool:
+        """Whether a job with this identity has a result."""
+        return identity in self._results
+
     def add(self, job: FitJob, result: RecordedFit) -> None:
         """Append a result; it is on disk when this returns."""
         identity = self.identity(job)
-        line = json.dumps({"job": identity, "result": result.model_dump(mode="json")})
+        line = json_line({"job": identity, "result": result.model_dump(mode="json")})
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        crashpoint("ledger-line-before")
         with self.path.open("a", encoding="utf-8") as file:
             file.write("\n" + line)  # newline first: an incomplete last line does not corrupt this one
             file.flush()
             os.fsync(file.fileno())
+        crashpoint("ledger-line-after")
         self._results[identity] = result
 
     def forget(self, job: FitJob) -> None:
@@ -62,9 +80,10 @@ class Ledger:
         }
         return digest(identity_of(settings))
 
-    def _read_line(self, line: bytes) -> None:
+    def _read_line(self, number: int, line: bytes) -> None:
         try:
-            entry = json.loads(line)
+            entry = parse_checked(line)
             self._results[entry["job"]] = RecordedFit.model_validate_json(json.dumps(entry["result"]))
-        except (ValueError, KeyError, TypeError, ValidationError):
-            return  # empty, cut off by a kill, or damaged: the job runs again
+        except (ValueError, KeyError, TypeError, ValidationError, InputError) as error:
+            reason = str(error).split("\n")[0]
+            logger.warning("%s:%d is skipped, and its fit is done again: %s.", self.path, number, reason)

@@ -1,18 +1,20 @@
 """Fits without fine-tuning: a linear model on the encoder's features as pre-trained, or on TF-IDF."""
 
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from finetune_alf.clock import Stopwatch
 from finetune_alf.compute import Precision
 from finetune_alf.compute.autocast import autocast
 from finetune_alf.data.mixture import task_infos
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.encoder.tokens import Texts
 from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.loader import FitLoader
@@ -33,15 +35,17 @@ def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int)
     The seed determines the folds of the cross-validation. Raises what `FitLoader.load` does, and DataError where a
     class has a single text.
     """
-    started = time.time()
+    stopwatch = Stopwatch()
     drawn = loader.sample(job.sample)
     ((task, plan),) = task_plans(recipe, task_infos(drawn), job.metric).items()
     sample = drawn.tasks[task]
     kind, n_classes = sample.card.problem_type, sample.card.n_classes
     train, scored = sample.nonempty_split("train"), sample.nonempty_split(job.score_on)
     _check_classes(sample)
+    vectorizer = None
     if isinstance(recipe, TfidfRecipe):
-        inputs, scored_inputs = tfidf(_joined(train.texts), _joined(scored.texts), recipe.longest_ngram)
+        inputs, vectorizer = tfidf(joined_pairs(train.texts), recipe.longest_ngram)
+        scored_inputs = vectorizer.transform(joined_pairs(scored.texts))
     else:
         inputs, scored_inputs = _features(job, loader, recipe.pooling, batch)
     labels: Any = train.labels
@@ -60,12 +64,12 @@ def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int)
         loss=model.loss(scored_inputs, scored.labels),
         predictions=tuple(predictions),
         stopped="converged",
-        seconds=time.time() - started,
+        seconds=stopwatch.seconds,
         n_steps=0,
         n_trainable_parameters=model.n_parameters,
-        started_ms=round(started * 1000),
+        started_ms=stopwatch.started_ms,
     )
-    return model, result
+    return replace(model, vectorizer=vectorizer), result
 
 
 def _check_classes(sample: Sample) -> None:
@@ -117,5 +121,6 @@ def token_features(
     return features
 
 
-def _joined(texts: Any) -> list[str]:
+def joined_pairs(texts: Texts) -> list[str]:
+    """Return texts as they are, and the two texts of a pair as one."""
     return [text if isinstance(text, str) else " ".join(text) for text in texts]

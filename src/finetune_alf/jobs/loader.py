@@ -12,7 +12,7 @@ from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.encoder.heads import with_task_heads
 from finetune_alf.encoder.load import Encoder, load_encoder
-from finetune_alf.encoder.spec import EncoderSpec
+from finetune_alf.encoder.spec import AnyEncoder
 from finetune_alf.encoder.text_heads import head_of
 from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
@@ -53,14 +53,20 @@ class FitLoader:
         return encoder, {task: splits(task, plan) for task, plan in plans.items()}
 
     def sample(self, digest: str) -> AnySample:
-        """Return the sample or mixture of this digest; DataError when its folder is unknown."""
+        """Return the sample or mixture of this digest; DataError when its folder is unknown, or has another one."""
         if digest not in self._samples:
             if digest not in self._folders:
                 raise DataError(f"sample {digest[:8]}: no folder is known for it.")
-            self._samples[digest] = load_any_sample(self._folders[digest])
+            found = load_any_sample(self._folders[digest])
+            if found.card.digest != digest:
+                raise DataError(
+                    f"sample {found.name}: must have the digest {digest}, but got {found.card.digest}: it was drawn "
+                    "again after the stage began. Run the stage again."
+                )
+            self._samples[digest] = found
         return self._samples[digest]
 
-    def encoder(self, spec: EncoderSpec, n_labels: int, adapter: Adapter | None = None) -> Encoder:
+    def encoder(self, spec: AnyEncoder, n_labels: int, adapter: Adapter | None = None) -> Encoder:
         """Return the encoder with a head of this many outputs: one a class, or one for a score.
 
         With an adapter it is another encoder in memory, beside the one without.
@@ -74,7 +80,7 @@ class FitLoader:
             )
         return self._encoders[key]
 
-    def encoder_for(self, spec: EncoderSpec, recipe: Recipe, sample: AnySample, metric: str = "accuracy") -> Encoder:
+    def encoder_for(self, spec: AnyEncoder, recipe: Recipe, sample: AnySample, metric: str = "accuracy") -> Encoder:
         """Return the encoder that a recipe fine-tunes on a sample: with its adapter, and a head for each task.
 
         Raises EncoderError where the recipe does not suit it.
@@ -84,7 +90,7 @@ class FitLoader:
             head_of(encoder.model)
         return encoder
 
-    def _with_heads(self, spec: EncoderSpec, recipe: Recipe | ProbeRecipe, plans: Mapping[str, TaskPlan]) -> Encoder:
+    def _with_heads(self, spec: AnyEncoder, recipe: Recipe | ProbeRecipe, plans: Mapping[str, TaskPlan]) -> Encoder:
         if isinstance(recipe, ProbeRecipe) or recipe.tasks is None:
             (plan,) = plans.values()
             return self.encoder(spec, plan.shape.n_outputs, None if isinstance(recipe, ProbeRecipe) else recipe.adapter)

@@ -9,7 +9,7 @@ from finetune_alf.execute.jobs import Executor, OnReport, Work
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.job_attempts import JobAttempts
 from finetune_alf.jobs.ledger import Ledger
-from finetune_alf.train.result import EpochMetrics, FitResult, RecordedFit
+from finetune_alf.train.result import EpochMetrics, FitResult, RecordedFit, recorded
 
 OnResult = Callable[[FitJob, RecordedFit], None]
 OnEpoch = Callable[[FitJob, EpochMetrics], None]
@@ -77,9 +77,9 @@ def _run_missing(
         if outcome.result is None:
             failures.append(f"{outcome.job.key}: {outcome.failure}")
         else:
-            recorded = RecordedFit(**dict(outcome.result), environment=environment)
-            ledger.add(outcome.job, recorded)
-            finish(outcome.job, recorded)
+            result = recorded(outcome.result, environment)
+            ledger.add(outcome.job, result)
+            finish(outcome.job, result)
         attempts.clear(outcome.job)
     for job in given_up:
         attempts.clear(job)

@@ -7,14 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.data.spec import glue_problem_type
-from finetune_alf.metrics import LABELS, PROBLEM_TYPES, ProblemType, metrics_for
+from finetune_alf.data.source_spec import glue_problem_type
+from finetune_alf.metric_names import LABELS, PROBLEM_TYPES, ProblemType, metrics_for
 from finetune_alf.params.document import KeyPath
 from finetune_alf.params.nearest import did_you_mean
 from finetune_alf.recipe import Contrastive
 
 Disagreement = tuple[KeyPath, str]
 """Where in params.yaml, and what is wrong there."""
+
+
+UNNAMED_PROJECT = (
+    "must be a name where studies are on a server, which other projects may share; name it, as in `project: reviews`"
+)
 
 
 @dataclass(frozen=True)

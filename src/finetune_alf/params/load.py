@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,18 @@ def validate(document: Document, model: type[Params]) -> Params:
         if not any(path[: len(bad)] == bad for bad in unread if bad)
     ]
     if params is None or faults:
-        raise ParamsError("\n".join(dict.fromkeys(str(fault) for fault in sorted(faults, key=_position))))
+        raise _error_of(faults)
     return params
+
+
+def check_against(document: Document, found: Iterable[tuple[KeyPath, str]]) -> None:
+    """Raise ParamsError with what was found wrong with the values of a document, each with its place."""
+    if faults := [Fault(document.place(path), path, message) for path, message in found]:
+        raise _error_of(faults)
+
+
+def _error_of(faults: Iterable[Fault]) -> ParamsError:
+    return ParamsError("\n".join(dict.fromkeys(str(fault) for fault in sorted(faults, key=_position))))
 
 
 def _position(fault: Fault) -> tuple[str, int, int]:

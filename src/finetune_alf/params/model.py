@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
@@ -11,12 +11,12 @@ from finetune_alf.compute import ComputeSpec
 from finetune_alf.data.spec import AnySampleSpec
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
-from finetune_alf.params.checks import Disagreement, RawParams, check_study
+from finetune_alf.params.checks import UNNAMED_PROJECT, Disagreement, RawParams, check_study
 from finetune_alf.params.section import Section, field_of
 from finetune_alf.paths import Name
 from finetune_alf.register.spec import RegisterSpec
 from finetune_alf.spec import Spec
-from finetune_alf.study.spec import ImportanceSpec, StudySpec
+from finetune_alf.study.spec import ImportanceSpec, StudySpec, StudyStoreSpec
 
 RANDOM_PROJECT = "auto"
 """As the name of a project: a random one, kept in the project's folder."""
@@ -35,6 +35,10 @@ class TrackingSpec(Spec):
     """The name of the experiment in MLflow."""
     system_metrics: bool = False
     """Whether the parent run of each stage has the use of processor, memory, disk, network and GPU."""
+    on_failure: Literal["continue", "wait"] = "continue"
+    """While the store fails, stages continue, and what they have not written to it after ten seconds at their end waits
+    in `studies/spool/` for `finetune-alf sync`. With `wait` a stage does not start without the store, and does not end
+    before everything is written, as long as anything is."""
 
 
 class ReportSpec(Spec):
@@ -64,6 +68,8 @@ class Params(Spec):
     """How fits are run."""
     tracking: TrackingSpec = TrackingSpec()
     """Where runs are recorded."""
+    study_store: StudyStoreSpec = StudyStoreSpec()
+    """Where studies keep their trials."""
     encoders: Annotated[dict[Name, EncoderSpec], Field(min_length=1)]
     """The encoders by name."""
     samples: Annotated[dict[Name, AnySampleSpec], Field(min_length=1)]
@@ -108,6 +114,8 @@ def params_model(sections: tuple[Section[Any], ...]) -> type[Params]:
 def disagreements(raw: Mapping[str, Any], sections: Sequence[Section[Any]]) -> Iterator[Disagreement]:
     """Yield what does not fit together between sections of parameters as read, whatever else is wrong with them."""
     read = RawParams(raw)
+    if read.section("study_store").get("url") and raw.get("project", RANDOM_PROJECT) == RANDOM_PROJECT:
+        yield ("project",), UNNAMED_PROJECT
     for name, study in read.entries("studies"):
         yield from check_study(read, name, study)
     for section in sections:

@@ -8,28 +8,29 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from finetune_alf.errors import ParamsError
+from finetune_alf.errors import InputError, ParamsError
+from finetune_alf.os_errors import check_regular
 from finetune_alf.params.document import Document, Fault, KeyPath, Place
 from finetune_alf.paths import command_in
+from finetune_alf.yaml_depth import MAX_DEPTH, bounded_yaml
 
 MAX_BYTES = 1 << 20
-MAX_DEPTH = 40
 MAX_NODES = 50_000  # with every alias written out
 
 _TAG = "tag:yaml.org,2002:"
 
 
-def read_document(path: Path, source: str | None = None) -> Document:
+def read_document(path: Path) -> Document:
     """Read a params file; ParamsError when it is no YAML map at all. Lesser faults come with the document."""
-    return parse_document(read_source(path), source or str(path))
+    return parse_document(read_source(path), str(path))
 
 
 def read_source(path: Path) -> str:
     """Return a params file's text, without its byte order mark and with plain line ends."""
+    check_regular(path, ParamsError)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -48,7 +49,8 @@ def read_source(path: Path) -> str:
 def _way_out(path: Path) -> str:
     if path.exists():
         return "Check its permissions, and that it is a file."
-    return f"`{command_in(path.parent, 'params', 'use', 'default')}` writes the default one."
+    init, default = command_in(path.parent, "init", "TABLE"), command_in(path.parent, "params", "use", "default")
+    return f"`{init}` writes one for a table of texts and labels, `{default}` the default one."
 
 
 def parse_document(text: str, source: str) -> Document:
@@ -62,13 +64,13 @@ def parse_document(text: str, source: str) -> Document:
 def compose(text: str, source: str) -> MappingNode:
     """Return the nodes of a YAML map; ParamsError names the place where it breaks off."""
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        node = bounded_yaml().compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
         raise ParamsError(f"{place}: must be YAML, but {error.problem or error.context}.") from None
-    except RecursionError:
-        raise _too_deep(source) from None
+    except InputError as error:
+        raise ParamsError(f"{source}: {error}.") from None
     except (YAMLError, ValueError) as error:
         raise ParamsError(f"{source}: must be YAML, but got {' '.join(str(error).split())}.") from None
     if node is None:
@@ -176,17 +178,13 @@ class _Reader:
                 f"{self.source}: must hold at most {MAX_NODES} values, but holds more with its aliases written out."
             )
         if len(path) > MAX_DEPTH:
-            raise _too_deep(self.source)
+            raise ParamsError(f"{self.source}: must be nested at most {MAX_DEPTH} deep, but is deeper.")
 
     def _fault(self, node: Node, path: KeyPath, message: str) -> None:
         self.faults.append(Fault(self._place(node), path, message))
 
     def _place(self, node: Node) -> Place:
         return Place(self.source, node.start_mark.line + 1, node.start_mark.column + 1)
-
-
-def _too_deep(source: str) -> ParamsError:
-    return ParamsError(f"{source}: must be nested at most {MAX_DEPTH} deep, but is deeper.")
 
 
 def _kind(node: Node) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from finetune_alf.comparison import seeds_scores
 from finetune_alf.documents import Estimate
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.metrics import Label, Metric
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import Metric
 from finetune_alf.rates import LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats import Scores, estimate

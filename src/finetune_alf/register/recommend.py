@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import Field
+
 from finetune_alf.comparison import ComparedDifference, Family, judged
 from finetune_alf.documents import Document
 from finetune_alf.register.lock import LockDocument
@@ -35,6 +37,7 @@ class Recommendation(Document):
 
     `difference` is that of `compared` from the baseline, with its verdict: of the scheme itself, or of what was not
     better where the baseline is recommended. `settled` is false while its seeds are too few for a verdict.
+    `differences` has those of all schemes that were compared.
     """
 
     scheme: str
@@ -43,6 +46,7 @@ class Recommendation(Document):
     settled: bool
     compared: str | None = None
     difference: ComparedDifference | None = None
+    differences: dict[str, ComparedDifference] = Field(default_factory=dict)
 
 
 def recommend(lock: LockDocument, tested: Mapping[str, SchemeDifferences] | None = None) -> Recommendation:
@@ -67,6 +71,7 @@ def recommend(lock: LockDocument, tested: Mapping[str, SchemeDifferences] | None
         settled=found[compared].verdict != TOO_FEW_SEEDS,
         compared=compared,
         difference=found[compared],
+        differences=found,
     )
 
 
@@ -100,7 +105,8 @@ def _choice(found: Mapping[str, ComparedDifference], single: ComparedDifference 
     few = [each.n_seeds for each in found.values() if each.verdict == TOO_FEW_SEEDS]
     if (primary or max(found.values(), key=lambda each: each.mean)).verdict == TOO_FEW_SEEDS:
         return BASELINE, f"{min(few)} {'seeds are' if min(few) > 1 else 'seed is'} too few"
-    return BASELINE, "nothing is shown to be better"
+    neither = f", neither `{PRIMARY}` nor the best single rate" if {PRIMARY, UNIFORM} <= set(found) else ""
+    return BASELINE, f"nothing is shown to be better{neither}"
 
 
 def _schedule_or_single_rate(is_single_better: bool, single: ComparedDifference | None) -> tuple[str, str]:

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.spec import Count, Spec
-from finetune_alf.stats import MIN_SEEDS
 
 Requirement = Literal["none", "not_worse", "better"]
 """What a schedule must show to be registered."""

@@ -11,19 +11,10 @@ from finetune_alf.stats.intervals import Interval, wilson_ends
 from finetune_alf.stats.paired import sign_flip_p
 from finetune_alf.stats.power import Needed, needed, pooled
 from finetune_alf.stats.scores import ScoredMetric, Scores, combined_scores, scores_of
-from finetune_alf.stats.verdict import (
-    MIN_SEEDS,
-    NO_EVIDENCE,
-    SIGNIFICANCE_LEVEL,
-    TOO_FEW_SEEDS,
-    Verdict,
-    holm,
-    verdict,
-)
+from finetune_alf.stats.verdict import NO_EVIDENCE, SIGNIFICANCE_LEVEL, TOO_FEW_SEEDS, Verdict, holm, verdict
 from finetune_alf.stats.winner import optimism
 
 __all__ = [
-    "MIN_SEEDS",
     "NO_EVIDENCE",
     "SIGNIFICANCE_LEVEL",
     "TOO_FEW_SEEDS",

@@ -6,8 +6,9 @@ from statistics import fmean
 
 import numpy as np
 
+from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.stats.crossed import Components, satterthwaite
-from finetune_alf.stats.verdict import MIN_SEEDS, SIGNIFICANCE_LEVEL
+from finetune_alf.stats.verdict import SIGNIFICANCE_LEVEL
 
 POWER = 0.8
 """The probability with which the difference is to be found."""

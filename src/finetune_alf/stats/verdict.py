@@ -10,13 +10,6 @@ from finetune_alf.errors import InputError
 SIGNIFICANCE_LEVEL = 0.05
 """The family-wise error rate: the probability of any false positive among comparisons that are corrected together."""
 
-MIN_SEEDS = 5
-"""The fewest seeds for a verdict: fewer do not show their own spread.
-
-Of families of three comparisons of equal schemes, simulated by `benchmarks/comparisons.py`, up to 9.8 % had a false
-call with three seeds, and at most 6.5 % with five.
-"""
-
 Verdict = Literal["better", "worse", "no evidence of a difference", "too few seeds for a verdict"]
 NO_EVIDENCE: Verdict = "no evidence of a difference"
 TOO_FEW_SEEDS: Verdict = "too few seeds for a verdict"

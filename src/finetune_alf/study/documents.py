@@ -6,7 +6,7 @@ from pydantic import Field
 
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity, SampleIdentity
-from finetune_alf.rates import Address
+from finetune_alf.rates import Address, LayerRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.study.space import Space
 from finetune_alf.study.spec import Pruner, Sampler
@@ -15,9 +15,9 @@ from finetune_alf.study.spec import Pruner, Sampler
 class StudyDocument(Document):
     """The params of a study, and the environments in which its trials ran: study.json. `digest` is of its identity.
 
-    `n_fused` is the number of trials suggested at a time, `seconds` the time from the first trial to the last,
-    interruptions included. `mean_sizes` are the means of the weights' absolute values before a fit, by address; None in
-    documents of older versions.
+    `n_fused` is the largest number of trials that one process took as one fit, `seconds` the time from the first trial
+    to the last, interruptions included. `mean_sizes` are the means of the weights' absolute values before a fit, by
+    address; None in documents of older versions.
     """
 
     name: str
@@ -37,6 +37,11 @@ class StudyDocument(Document):
     environments: tuple[EnvironmentShare, ...]
     mean_sizes: dict[Address, float] | None = None
     seconds: float
+
+    @property
+    def baseline_rates(self) -> LayerRates:
+        """The rates of the recipe itself, at the depth of the encoder."""
+        return self.recipe.rates.at(self.encoder.n_layers)
 
 
 class RankCorrelation(Document):

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from finetune_alf.checksums import canonical_json, digest
 from finetune_alf.compute import Precision
-from finetune_alf.files import canonical_json, digest
 from finetune_alf.identity import identity_of
 from finetune_alf.study.spec import StudySpec
 
@@ -20,6 +20,11 @@ def study_identity(spec: StudySpec, sample_digest: str, encoder_identity: str, p
     """
     fields = {name: getattr(spec, name) for name in _SPEC_FIELDS}
     return identity_of({**fields, "sample": sample_digest, "encoder": encoder_identity, "precision": precision})
+
+
+def study_key(name: str, identity: str) -> str:
+    """Return the key of the parent run in MLflow of a study with this digest of its identity."""
+    return f"study/{name}/{identity[:16]}"
 
 
 def database_path(folder: Path, name: str, identity: Mapping[str, Any]) -> Path:

@@ -3,7 +3,9 @@
 A single importance value misleads: the trees of a forest are random, and so are the trials. So shares are computed over
 many subsamples, each of half of the trials, drawn without replacement (Politis & Romano 1994). Between halves a share
 varies as much as between studies of this size, to first order (Shao & Wu 1989), and no trial is counted twice, which
-would let a forest learn it by heart. Beside them are the shares with shuffled scores, where no address matters.
+would let a forest learn it by heart. Beside them are the shares with shuffled scores, where no address matters. Of a
+long study a subsample is less than half, so that the time does not grow with it: shares vary more between subsamples
+then, and the means over them are of all trials.
 """
 
 import warnings
@@ -32,6 +34,9 @@ from finetune_alf.study.spec import AnySampler
 MIN_TRIALS = 8
 """A forest cannot split the half of fewer trials."""
 
+MAX_PER_SUBSAMPLE = 250
+"""The most trials of a subsample, half of those of a study of 500. Forests take as many times longer for more."""
+
 N_TREES, MAX_DEPTH = 16, 8
 """The size of a forest; Optuna's 64 trees of any depth take many times as long, and their shares hardly differ.
 
@@ -52,6 +57,11 @@ EVALUATORS: Mapping[str, Callable[[int, int], BaseImportanceEvaluator]] = {  # (
 Array = NDArray[np.float64]
 
 
+def n_per_subsample(n_trials: int) -> int:
+    """Return how many of a study's trials a subsample has."""
+    return min(n_trials // 2, MAX_PER_SUBSAMPLE)
+
+
 @dataclass(frozen=True)
 class PlacedTrials:
     """Trials as a forest sees them: `positions` (n_trials, n_params) on the space's scale, and scores."""
@@ -59,10 +69,10 @@ class PlacedTrials:
     positions: Array
     scores: Array
 
-    def half(self, rng: np.random.Generator) -> "PlacedTrials":
-        """Draw half of the trials, again while all their scores are equal, which no forest can split."""
+    def subsample(self, rng: np.random.Generator) -> "PlacedTrials":
+        """Draw trials, again while all their scores are equal, which no forest can split."""
         while True:
-            drawn = rng.permutation(len(self.scores))[: len(self.scores) // 2]
+            drawn = rng.permutation(len(self.scores))[: n_per_subsample(len(self.scores))]
             if np.ptp(self.scores[drawn]) > 0:
                 return PlacedTrials(self.positions[drawn], self.scores[drawn])
 
@@ -100,7 +110,7 @@ def layer_importance(
         study=study,
         n_trials=len(observations),
         n_resamples=n_resamples,
-        n_per_resample=len(observations) // 2,
+        n_per_resample=n_per_subsample(len(observations)),
         n_trees=N_TREES,
         max_depth=MAX_DEPTH,
         evaluators=_importance(observations, space, names, seed, n_resamples, on_resample),
@@ -150,14 +160,14 @@ def resampled_shares(
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return each evaluator's share of each param in the subsample of this index, as it is and with shuffled scores."""
     rng = np.random.default_rng(child_seed(seed, "resample", index))
-    half = trials.half(rng)
-    shuffled = half.shuffled(rng)
+    drawn = trials.subsample(rng)
+    shuffled = drawn.shuffled(rng)
     scale = FloatDistribution(*space.position_range)
     shares, shuffled_shares = {}, {}
     for name, evaluator in EVALUATORS.items():
         forest_seed = child_seed(seed, name, "forest", index)
-        shares[name] = _shares(evaluator(forest_seed, len(half.scores)), half, scale, names)
-        shuffled_shares[name] = _shares(evaluator(forest_seed, len(half.scores)), shuffled, scale, names)
+        shares[name] = _shares(evaluator(forest_seed, len(drawn.scores)), drawn, scale, names)
+        shuffled_shares[name] = _shares(evaluator(forest_seed, len(drawn.scores)), shuffled, scale, names)
     return shares, shuffled_shares
 
 

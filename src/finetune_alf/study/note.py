@@ -1,5 +1,7 @@
 """The notes on a study and on its best trials in its database, as optuna-dashboard shows them."""
 
+import heapq
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,8 +30,8 @@ def study_note(name: str, spec: StudySpec, sample: SampleIdentity, encoder: Enco
 
 def trial_notes(records: Sequence[TrialRecord], metric: str) -> dict[int, str]:
     """Return notes on the best trials, by number: rank, score, and the addresses that are frozen."""
-    scored = [(record.score, record) for record in records if record.score is not None]
-    best = sorted(scored, key=lambda each: (-each[0], each[1].number))[:N_NOTED]
+    scored = ((record.score, record) for record in records if record.score is not None)
+    best = heapq.nsmallest(N_NOTED, scored, key=lambda each: (-each[0], each[1].number))
     return {
         record.number: f"{_RANK}{rank} of {len(records)}**: {metric} {score:.3f} on the validation split. "
         f"{_frozen(record)} It is the score of one fit: `finetune-alf register` confirms the best trials over seeds."
@@ -40,6 +42,12 @@ def trial_notes(records: Sequence[TrialRecord], metric: str) -> dict[int, str]:
 def dashboard_note(text: str) -> dict[str, Any]:
     """Return a note on a study as optuna-dashboard keeps it: a version, and the text."""
     return {"dashboard:note_ver": 1, "dashboard:note_str:0": text[:MAX_NOTE]} if text else {}
+
+
+def noted_trials(attributes: Mapping[str, Any]) -> set[int]:
+    """Return the ids of the trials that have a note among a study's attributes, or had one."""
+    found = (re.fullmatch(r"dashboard:(\d+):note_ver", key) for key in attributes)
+    return {int(match[1]) for match in found if match}
 
 
 def changed_trial_note(attributes: Mapping[str, Any], trial_id: int, text: str) -> dict[str, Any]:

@@ -1,28 +1,33 @@
 """Prune trials by the validation score of their epochs, Optuna's intermediate values.
 
-The state is a pure function of the finished trials: their epochs are reported again when a study is resumed, so that it
-prunes the same trials as a study that was not interrupted.
+A trial is compared with the finished ones that it sees, those up to its number minus the lag. Their epochs are reported
+again when a study is resumed, so that it prunes the same trials as a study that was not interrupted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from finetune_alf.study.records import TrialRecord
-from finetune_alf.study.sampler import in_memory_study
-from finetune_alf.study.spec import AnyPruner, MedianPruner
+from finetune_alf.study.sampler import silence_optuna
+from finetune_alf.study.spec import AnyPruner, MedianPruner, n_seen_by
 from finetune_alf.train.result import EpochMetrics
 
 
 class StudyPruner:
-    """An Optuna pruner with the intermediate values of a study's trials, of `n_epochs` each."""
+    """An Optuna pruner with the intermediate values of a study's trials, of `n_epochs` epochs each.
 
-    def __init__(self, spec: AnyPruner, n_epochs: int, finished: Iterable[TrialRecord]) -> None:
-        self._n_epochs = n_epochs
-        self._study = in_memory_study(pruner=_optuna_pruner(spec))
+    `finished` are the trials before this start; trial n is compared with trials up to n - `lag`.
+    """
+
+    def __init__(self, spec: AnyPruner, n_epochs: int, finished: Iterable[TrialRecord], lag: int = 1) -> None:
+        self._n_epochs, self._lag = n_epochs, lag
+        self._pruner, self._storage = _optuna_pruner(spec), optuna.storages.InMemoryStorage()
+        silence_optuna()
+        optuna.create_study(storage=self._storage, study_name=_NAME, direction="maximize")
         self._running: dict[int, Trial] = {}
-        self._answers: dict[int, dict[int, bool]] = {}  # trial -> epoch -> whether to prune
+        self._finished: dict[int, int] = {}  # number of a trial -> its number in the in-memory study
         for record in finished:
             for epoch in record.result.epochs if record.result else ():
                 self.should_prune(record.number, epoch)
@@ -34,14 +39,8 @@ class StudyPruner:
         A trial that starts over, because its worker died, gets the answers that it had. The answer after the last epoch
         is no: pruning would save nothing then, and cost the trial its score.
         """
-        answers = self._answers.setdefault(number, {})
-        if epoch.epoch not in answers:
-            answers[epoch.epoch] = self._answer(number, epoch)
-        return answers[epoch.epoch]
-
-    def _answer(self, number: int, epoch: EpochMetrics) -> bool:
-        if number not in self._running:
-            self._running[number] = self._study.ask()
+        if epoch.epoch == 0 or number not in self._running:
+            self._running[number] = self._study_seen_by(number).ask()
         if epoch.validation_score is None:
             return False
         trial, n_completed = self._running[number], epoch.epoch + 1
@@ -51,13 +50,35 @@ class StudyPruner:
     def tell(self, record: TrialRecord) -> None:
         """Finish a trial with its state and score."""
         trial = self._running.pop(record.number, None)
-        self._answers.pop(record.number, None)
         if trial is None:
             return
+        self._finished[record.number] = trial.number
         if record.state == "complete":
-            self._study.tell(trial, record.score)
+            trial.study.tell(trial, record.score)
         else:
-            self._study.tell(trial, state=TrialState.PRUNED if record.state == "pruned" else TrialState.FAIL)
+            trial.study.tell(trial, state=TrialState.PRUNED if record.state == "pruned" else TrialState.FAIL)
+
+    def _study_seen_by(self, number: int) -> "_SeenStudy":
+        n_seen = n_seen_by(number, self._lag)
+        seen = {ours for record, ours in self._finished.items() if record < n_seen}
+        return _SeenStudy(self._storage, self._pruner, seen)
+
+
+_NAME = "study"
+
+
+class _SeenStudy(optuna.Study):
+    """The in-memory study, with those of its trials alone that one trial sees."""
+
+    def __init__(
+        self, storage: optuna.storages.InMemoryStorage, pruner: optuna.pruners.BasePruner, numbers: Container[int]
+    ) -> None:
+        super().__init__(_NAME, storage, sampler=optuna.samplers.RandomSampler(), pruner=pruner)
+        self._numbers = numbers
+
+    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
+        """Return the trials that are seen, as a pruner asks for them."""
+        return [trial for trial in super().get_trials(deepcopy, states) if trial.number in self._numbers]
 
 
 def _optuna_pruner(spec: AnyPruner) -> optuna.pruners.BasePruner:

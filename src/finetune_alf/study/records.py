@@ -1,7 +1,7 @@
 """A study's trials as records, and the result files that hold them: trials.jsonl, best.json, study.json."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from finetune_alf.compute import Environment
 from finetune_alf.errors import InputError
-from finetune_alf.files import read_jsonl, write_json, write_jsonl
+from finetune_alf.json_files import read_jsonl, write_jsonl, write_plain_json
+from finetune_alf.paths import way_out_of
 from finetune_alf.rates import LayerRates
 from finetune_alf.spec import Spec
 from finetune_alf.study.documents import StudyDocument
@@ -41,8 +42,13 @@ class TrialRecord(Spec):
 
 def best_trial(records: Sequence[TrialRecord]) -> TrialRecord | None:
     """Return the complete trial with the highest score; of equal ones, the earliest."""
-    complete = [record for record in records if record.score is not None]
+    complete = (record for record in records if record.score is not None)
     return max(complete, key=lambda record: (record.score or 0.0, -record.number), default=None)
+
+
+def baseline_trial(records: Sequence[TrialRecord], baseline: LayerRates) -> TrialRecord | None:
+    """Return the first complete trial with the baseline's rates."""
+    return next((record for record in records if record.score is not None and record.rates == baseline), None)
 
 
 def elapsed_s(records: Sequence[TrialRecord]) -> float:
@@ -52,12 +58,21 @@ def elapsed_s(records: Sequence[TrialRecord]) -> float:
     return (max(record.ended_ms for record in records) - min(record.started_ms for record in records)) / 1000
 
 
+def busy_s(spans: Iterable[tuple[int, int]]) -> float:
+    """Return the seconds in at least one of these spans of milliseconds; pauses between them do not count."""
+    busy_ms, end_ms = 0.0, float("-inf")
+    for started_ms, ended_ms in sorted(spans):
+        busy_ms += max(0.0, ended_ms - max(started_ms, end_ms))
+        end_ms = max(end_ms, ended_ms)
+    return busy_ms / 1000
+
+
 def write_results(folder: Path, records: Sequence[TrialRecord], study: StudyDocument) -> None:
     """Write trials.jsonl, best.json and, last, study.json, each atomically."""
     best = best_trial(records)
-    write_jsonl(folder / "trials.jsonl", [record.model_dump(mode="json") for record in records])
+    write_jsonl(folder / "trials.jsonl", (record.model_dump(mode="json") for record in records))
     if best is not None:
-        write_json(folder / "best.json", {"number": best.number, "score": best.score, "rates": dict(best.rates)})
+        write_plain_json(folder / "best.json", {"number": best.number, "score": best.score, "rates": dict(best.rates)})
     study.write(folder / STUDY_FILE)
 
 
@@ -67,10 +82,9 @@ def read_trials(path: Path) -> list[TrialRecord]:
     for line, row in enumerate(read_jsonl(path), start=1):
         try:
             records.append(parse_trial(row))
-        except ValidationError as error:
-            raise InputError(
-                f"{path}:{line}: must be a trial, but got {error.errors()[0]['msg']}. Run the study again."
-            ) from None
+        except (ValidationError, InputError) as error:
+            fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise InputError(f"{path}:{line}: must be a trial, but got {fault}. {way_out_of(path)}") from None
     return records
 
 

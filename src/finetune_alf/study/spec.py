@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from finetune_alf.metrics import MetricName
+from finetune_alf.metric_names import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import forgetting_message
-from finetune_alf.spec import Count, Spec
+from finetune_alf.spec import ADDED_LATER, Count, Spec
+from finetune_alf.study.server import public_url
 from finetune_alf.study.space import Space
 
 _STATEFUL = "it keeps state between trials, which a resumed study cannot restore"
@@ -36,24 +37,43 @@ UNSUPPORTED_PRUNERS = {
 """Optuna's other pruners, and why they are not supported."""
 
 
+Lag = Annotated[Count, ADDED_LATER]
+"""Trial n sees trials up to n - lag."""
+
+
+def n_seen_by(number: int, lag: int) -> int:
+    """Return how many trials the trial of this number can see: those with numbers below this, up to number - lag."""
+    return max(number - lag + 1, 0)
+
+
 class TpeSampler(Spec):
     """Optuna's tree-structured Parzen estimator, univariate (`multivariate=False`), as in the thesis."""
 
     kind: Literal["tpe"] = "tpe"
     n_startup_trials: Annotated[int, Field(ge=0)] = 10
     """The random trials before the estimator proposes."""
+    lag: Lag = 1
+    """Trial n is proposed from the results of trials up to n - lag, and of no others. So any number of workers up to
+    `lag` finds the same trials, and more workers than that are idle. With 1 each proposal waits for the trial before
+    it."""
 
 
 class RandomSampler(Spec):
     """Optuna's random sampler: independent rates, best for importance."""
 
     kind: Literal["random"] = "random"
+    lag: Lag = 1
+    """No proposal waits for a result. Under a pruner, trial n is compared with trials up to n - lag, and waits for
+    them."""
 
 
 class QmcSampler(Spec):
     """A scrambled Sobol' sequence, whose point n is trial n: quasi-random, spread more evenly than random rates."""
 
     kind: Literal["qmc"] = "qmc"
+    lag: Lag = 1
+    """No proposal waits for a result. Under a pruner, trial n is compared with trials up to n - lag, and waits for
+    them."""
 
 
 class MedianPruner(Spec):
@@ -120,11 +140,17 @@ class StudySpec(Spec):
     sampler: Sampler = TpeSampler()
     """How Optuna proposes rates."""
     pruner: Pruner | None = None
-    """How Optuna ends trials early; without one, none is."""
+    """How Optuna ends trials early, by their scores after each epoch; `null`, the default, ends none."""
     seed: Annotated[int, Field(ge=0)] = 0
     recipe: Recipe
     n_trials: Count
     """The number of trials; raise it to continue the search."""
+    max_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """The hours of fitting, over all starts, after which no further trial begins; `null`, the default, is no limit.
+
+    Hours in which no trial was under way do not count. The trials under way are finished, and the later stages take the
+    trials that there are. Raise it to continue.
+    """
     enqueue: tuple[Enqueued, ...] = ()
 
     @property
@@ -132,11 +158,27 @@ class StudySpec(Spec):
         """The name of the score that is maximized: the metric, or `overall` for a recipe of several tasks."""
         return "overall" if self.recipe.tasks else self.metric
 
+    @property
+    def max_at_once(self) -> int | None:
+        """How many trials can run at once: `sampler.lag` where they depend on results of others, else any number."""
+        depends = isinstance(self.sampler, TpeSampler) or self.pruner is not None
+        return self.sampler.lag if depends else None
+
     @model_validator(mode="after")
     def _check_highest_rate(self) -> Self:
         if self.recipe.may_forget_at(self.space.highest):
             raise ValueError(forgetting_message("space", self.space.highest))
         return self
+
+
+class StudyStoreSpec(Spec):
+    """Where studies keep their trials: a database of a PostgreSQL server, or files in `studies/`."""
+
+    url: Annotated[str, AfterValidator(public_url)] | None = None
+    """The server, as `postgresql://USER@HOST/DATABASE`; without one, each study has a SQLite file in `studies/`.
+
+    The environment variable `ALF_STUDY_STORE` replaces it, for a URL with a password, which no file may have.
+    """
 
 
 class ImportanceSpec(Spec):

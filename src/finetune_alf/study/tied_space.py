@@ -1,6 +1,7 @@
 """Tied search spaces: a rate for each address, for each block of addresses, or a single rate (`blocks: all`)."""
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from finetune_alf.errors import RatesError
 from finetune_alf.rates import HEAD, Address, LayerRates, addresses
-from finetune_alf.spec import Rate, Spec
+from finetune_alf.spec import PositiveRate, Rate, Spec
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -55,7 +56,7 @@ class _TiedSpace(Spec, ABC):
         tied: dict[tuple[str, ...], list[Address]] = {}
         for address in searched:
             tied.setdefault(block_of.get(address, (address,)), []).append(address)
-        return {f"{PARAM_PREFIX}{block[0]}": tuple(block) for block in tied.values()}
+        return {sys.intern(f"{PARAM_PREFIX}{block[0]}"): tuple(block) for block in tied.values()}
 
     def layer_rates(self, params: Mapping[str, float], n_layers: int, head: float) -> LayerRates:
         """Return the rates that these params set, with `head` at the head."""
@@ -120,6 +121,11 @@ class ChoicesSpace(_TiedSpace):
         return rates
 
     @property
+    def lowest(self) -> float:
+        """The lowest rate that a trial may have."""
+        return self.rates[0]
+
+    @property
     def highest(self) -> float:
         """The highest rate that a trial may have."""
         return self.rates[-1]
@@ -166,14 +172,19 @@ class LogSpace(_TiedSpace):
     """Any rate from `low` to `high`, log-uniform; nothing is frozen."""
 
     kind: Literal["log"] = "log"
-    low: Annotated[float, Field(gt=0)]
-    high: Annotated[float, Field(gt=0)]
+    low: PositiveRate
+    high: PositiveRate
 
     @model_validator(mode="after")
     def _check_low_is_below_high(self) -> Self:
         if self.low >= self.high:
             raise ValueError(f"low must be below high, but got {self.low:g} and {self.high:g}")
         return self
+
+    @property
+    def lowest(self) -> float:
+        """The lowest rate that a trial may have."""
+        return self.low
 
     @property
     def highest(self) -> float:

@@ -1,16 +1,16 @@
 """The attempts at a study's trials: their numbers lie in the study's database, so that they outlive the process."""
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from finetune_alf.clock import now_ms
 from finetune_alf.compute import Environment
 from finetune_alf.execute import MAX_ATTEMPTS
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.study.records import TrialRecord, TrialState
 from finetune_alf.study.store import PendingTrial, StudyStore
-from finetune_alf.train.result import FitResult
+from finetune_alf.train.result import FitResult, ran_in
 
 
 class TrialAttempts:
@@ -50,6 +50,10 @@ class TrialAttempts:
         """Commit why the last attempt failed."""
         self._commit(job, n_attempts=self.n_attempts(job), failure=failure)
 
+    def forget(self, job: FitJob) -> None:
+        """Remove a job whose trial is finished."""
+        del self._trials[job.key], self._started_ms[job.key]
+
     def _commit(self, job: FitJob, **changes: object) -> None:
         self._trials[job.key] = replace(self._trials[job.key], **changes)  # type: ignore[arg-type]
         self._store.write_attempts(self._trials[job.key])
@@ -62,7 +66,7 @@ def finished_record(trial: PendingTrial, result: FitResult, started_ms: int) -> 
     reason = None
     if state == "complete" and (result.score is None or not math.isfinite(result.score)):
         state = "failed"
-        reason = f"{result.stopped} after {len(result.epochs)} epochs, with the score {result.score}"
+        reason = _without_score(result)
     return TrialRecord(
         number=trial.number,
         state=state,
@@ -71,9 +75,17 @@ def finished_record(trial: PendingTrial, result: FitResult, started_ms: int) -> 
         reason=reason,
         started_ms=started_ms,
         ended_ms=now_ms(),
-        environment=trial.environment,
+        environment=ran_in(result, trial.environment),
         result=None if reason and result.score is not None else result,  # JSON has no NaN
     )
+
+
+def _without_score(result: FitResult) -> str:
+    """Return why a fit has no finite score, in words."""
+    epochs = f"{len(result.epochs)} epoch{'' if len(result.epochs) == 1 else 's'}"
+    if result.stopped == "diverged" or result.score is None:
+        return f"diverged after {epochs}: the loss was not a finite number"
+    return f"the score after {epochs} is {'not a number' if math.isnan(result.score) else 'infinite'}"
 
 
 def given_up_record(trial: PendingTrial, started_ms: int) -> TrialRecord:
@@ -92,6 +104,21 @@ def given_up_record(trial: PendingTrial, started_ms: int) -> TrialRecord:
     )
 
 
+def untrained_record(trial: PendingTrial, environment: Environment, at_ms: int) -> TrialRecord:
+    """Return the failed trial of rates at which nothing learns, which is not fitted."""
+    return TrialRecord(
+        number=trial.number,
+        state="failed",
+        rates=trial.rates,
+        score=None,
+        reason="no fit, since nothing learns at its rates: all are 0 where something could learn from the first epoch",
+        started_ms=at_ms,
+        ended_ms=at_ms,
+        environment=environment,
+        result=None,
+    )
+
+
 def pending_message(pending: Sequence[PendingTrial], n_finished: int) -> str:
     """Return which trials are pending at the end of a start, by the reason, and the way out."""
     numbers: dict[str | None, list[str]] = {}
@@ -103,8 +130,3 @@ def pending_message(pending: Sequence[PendingTrial], n_finished: int) -> str:
         "kept. Remove the cause, then run the same command again: it takes the pending ones over under their own "
         f"numbers. A trial is given up after {MAX_ATTEMPTS} attempts."
     )
-
-
-def now_ms() -> int:
-    """Return the time in milliseconds since 1970."""
-    return round(time.time() * 1000)

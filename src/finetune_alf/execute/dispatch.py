@@ -1,0 +1,234 @@
+"""Dispatch: jobs for workers as they become idle, and their outcomes. `pool.py` and `ray/` start the workers."""
+
+import itertools
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from finetune_alf.errors import WorkerError
+from finetune_alf.execute.devices import SharedDevices
+from finetune_alf.execute.jobs import J, Jobs, OnReport, Outcome, next_job
+from finetune_alf.execute.messages import Done, LoadFailed, Message, Placed, Progress, Ready, Started, Task
+from finetune_alf.execute.timeout import timeout_message
+
+MAX_FAILED_STARTS = 3
+"""The run fails after this many workers in a row have died before they began a job."""
+
+START_TIMEOUT_S = 600.0
+"""How many seconds a worker may take to load its work."""
+
+logger = logging.getLogger(__name__)
+
+
+class WorkerDied(Exception):  # noqa: N818  (an event, not a fault of the caller's)
+    """A worker will send nothing more; the message says how it ended."""
+
+
+class Worker(Protocol):
+    """A worker as its coordinator sees it: a process of this machine, or an actor of a cluster."""
+
+    def send(self, message: Task | bool) -> None:
+        """Send a task or an answer; that the worker has died is noticed by `receive`."""
+        ...
+
+    def receive(self) -> Message:
+        """Return the next message; WorkerDied where there is none."""
+        ...
+
+    def has_message(self) -> bool:
+        """Whether `receive` returns at once."""
+        ...
+
+    def kill(self) -> None:
+        """End it now, whatever it does."""
+        ...
+
+    def close(self) -> None:
+        """Let an idle worker end; no more messages are sent or received."""
+        ...
+
+
+W = TypeVar("W", bound=Worker)
+
+
+class Workers(Protocol[W]):
+    """Starts workers and waits for their messages."""
+
+    start_timeout_s: float
+    """The seconds from the start of a worker to its first message, after which it is killed; infinity is no limit."""
+
+    def start(self, number: int) -> W:
+        """Start the worker of this number, from 0."""
+        ...
+
+    def wait(self, workers: Sequence[W], timeout_s: float | None) -> Sequence[W]:
+        """Wait for messages or deaths, and return the workers that have some; WorkerError where there can be none."""
+        ...
+
+    def join(self, workers: Sequence[W]) -> None:
+        """Wait until workers that were killed or closed have ended."""
+        ...
+
+
+@dataclass
+class _Slot(Generic[J, W]):
+    """A worker, the attempt that it was sent, and when its time is over."""
+
+    number: int
+    worker: W
+    due: float
+    is_ready: bool = False
+    task: Task | None = None
+    has_started: bool = False
+    is_overdue: bool = False
+
+    @property
+    def is_idle(self) -> bool:
+        return self.is_ready and self.task is None
+
+
+@dataclass
+class Dispatch(Generic[J, W]):
+    """One run of jobs by up to `n_workers`, each job with at most `job_timeout_s` seconds; None is no limit.
+
+    Workers start when jobs wait for them and their devices have room. A job that had not begun when its worker died is
+    sent to another worker before all other jobs. A message about an attempt that has ended is dropped; the answer to a
+    report tells the worker to stop that attempt.
+    """
+
+    jobs: Jobs[J]
+    workers: Workers[W]
+    n_workers: int
+    job_timeout_s: float | None
+    on_report: OnReport | None
+    devices: SharedDevices = field(default_factory=lambda: SharedDevices(None))
+    slots: list[_Slot[J, W]] = field(default_factory=list)
+    waiting: list[J] = field(default_factory=list)
+    attempts: Iterator[int] = field(default_factory=itertools.count)
+    n_failed_starts: int = 0
+
+    def outcomes(self) -> Iterator[Outcome[J, object]]:
+        """Yield each job's outcome as it comes; WorkerError when workers cannot start."""
+        self._fill()
+        while awaited := {id(slot.worker): slot for slot in self.slots if not slot.is_idle}:
+            if not self.waiting and not any(slot.task for slot in awaited.values()):
+                return  # the workers that still start have nothing to do
+            for worker in self.workers.wait([slot.worker for slot in awaited.values()], self._seconds_to_next_due()):
+                outcome = self._receive(awaited[id(worker)])
+                if outcome is not None:
+                    yield outcome
+            self._kill_overdue()
+            self._fill()
+
+    def close(self) -> None:
+        """Stop idle workers, kill the others, and wait for all."""
+        for slot in self.slots:
+            if slot.is_idle:
+                slot.worker.close()
+            else:
+                slot.worker.kill()
+        self.workers.join([slot.worker for slot in self.slots])
+
+    def _fill(self) -> None:
+        """Send jobs to idle workers, and start workers for the jobs that are left."""
+        n_busy, free = sum(slot.task is not None for slot in self.slots), self._free_numbers()
+        while n_busy + len(self.waiting) < len(self.slots) + len(free) and (taken := next_job(self.jobs)):
+            self.waiting += taken
+        for slot in [slot for slot in self.slots if slot.is_idle][: len(self.waiting)]:
+            self._send(slot, self.waiting.pop(0))
+        for number in free:
+            if len(self.waiting) > sum(not slot.is_ready for slot in self.slots):
+                due = time.monotonic() + self.workers.start_timeout_s
+                self.slots.append(_Slot(number, self.workers.start(number), due))
+
+    def _free_numbers(self) -> list[int]:
+        """Return the numbers of the workers that may start."""
+        taken, free = {slot.number for slot in self.slots}, []
+        for number in range(self.n_workers):
+            if number not in taken and self.devices.has_room(number, taken):
+                free.append(number)
+                taken.add(number)
+        return free
+
+    def _send(self, slot: _Slot[J, W], job: J) -> None:
+        slot.task, slot.has_started = Task(next(self.attempts), job), False
+        slot.due = time.monotonic() + (self.job_timeout_s or math.inf)
+        slot.worker.send(slot.task)
+
+    def _seconds_to_next_due(self) -> float | None:
+        due = min(slot.due for slot in self.slots)
+        return None if due == math.inf else max(due - time.monotonic(), 0.0)
+
+    def _kill_overdue(self) -> None:
+        """Kill workers that are past their time limit and have sent no message; `_receive` then sees their deaths."""
+        for slot in self.slots:
+            if not slot.is_idle and slot.due <= time.monotonic() and not slot.worker.has_message():
+                slot.is_overdue = True
+                slot.worker.kill()
+
+    def _receive(self, slot: _Slot[J, W]) -> Outcome[J, object] | None:
+        """Handle one message of a worker."""
+        try:
+            message = slot.worker.receive()
+        except WorkerDied as death:
+            return self._worker_died(slot, str(death))
+        match message:
+            case Placed():
+                slot.due = time.monotonic() + START_TIMEOUT_S
+            case Ready():
+                slot.is_ready, slot.due = True, math.inf
+            case LoadFailed(reason):
+                raise WorkerError(f"A worker cannot load its work: {reason}")
+            case Started() | Progress() | Done():
+                return self._handle(slot, message)
+        return None
+
+    def _handle(self, slot: _Slot[J, W], message: Started | Progress | Done) -> Outcome[J, object] | None:
+        """Handle a message about an attempt."""
+        if slot.task is None or message.attempt != slot.task.attempt:
+            logger.warning("A late message of attempt %d was dropped.", message.attempt)
+            if isinstance(message, Progress):
+                slot.worker.send(False)
+            return None
+        job: J = slot.task.job
+        match message:
+            case Started():
+                slot.has_started, self.n_failed_starts = True, 0
+            case Progress(_, content):
+                before = time.monotonic()
+                should_continue = self.on_report is None or self.on_report(job, content)
+                slot.due += time.monotonic() - before
+                slot.worker.send(should_continue)
+            case Done(_, result, failure, room):
+                self.devices.measured(slot.number, room)
+                slot.task, slot.due = None, math.inf
+                if failure is not None:  # its memory or its device may be unusable now
+                    self._remove(slot)
+                return Outcome(job, result, failure)
+        return None
+
+    def _worker_died(self, slot: _Slot[J, W], how: str) -> Outcome[J, object] | None:
+        """Return the outcome of a dead worker's job; a job that it had not begun goes to the next worker."""
+        self._remove(slot)
+        if slot.task is not None and slot.has_started:
+            job: J = slot.task.job
+            if slot.is_overdue:
+                return Outcome(job, None, timeout_message(self.job_timeout_s or 0.0))
+            return Outcome(job, None, f"its worker died ({how})", worker_died=True)
+        if slot.task is not None:
+            self.waiting.insert(0, slot.task.job)
+        self.n_failed_starts += 1
+        if self.n_failed_starts >= MAX_FAILED_STARTS:
+            raise WorkerError(
+                f"{self.n_failed_starts} workers in a row died before they began a job ({how}). See their output."
+            )
+        return None
+
+    def _remove(self, slot: _Slot[J, W]) -> None:
+        self.slots.remove(slot)
+        self.devices.left(slot.number)
+        slot.worker.kill()
+        self.workers.join([slot.worker])
