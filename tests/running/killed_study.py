@@ -1,6 +1,6 @@
-"""Kill a study of real fits in the middle, and start it again until it ends.
+"""Studies of real fits of a tiny encoder with MLflow's store, to be killed and started again.
 
-python -c "import killed_study; killed_study.main()" ROOT. It imports once and forks a child for each start.
+python -c "import killed_study; killed_study.main()" ROOT kills one after its first and third trial.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from kills import fork
 from small_project import small_context
 
 LONGER = {"n_trials: 12": "n_trials: 6", "epochs: 4": "epochs: 8"}
@@ -19,25 +20,35 @@ KILLED_AFTER = (1, 3)
 """The number of complete trials at each kill."""
 
 
-def run(root: Path) -> None:
-    from finetune_alf.running.study import study
-
-    study(small_context(root, **LONGER), "tiny")
-
-
-def main() -> None:
-    import mlflow  # noqa: F401 - once for all children, with those below
+def import_once() -> None:
+    """Import what all forks need."""
+    import mlflow  # noqa: F401
     import torch  # noqa: F401
     from transformers import BertForSequenceClassification  # noqa: F401
 
     import finetune_alf.running.study  # noqa: F401
 
+
+def prepare_project(root: Path, **changes: str) -> None:
+    """Make a project with its sample and an empty MLflow store."""
+    from finetune_alf.running.prepare import prepare
+    from finetune_alf.tracking.store import open_store, tracking_uri
+
+    prepare(small_context(root, **changes), "films")
+    open_store(tracking_uri(root))
+
+
+def run(root: Path, **changes: str) -> None:
+    from finetune_alf.running.study import study
+
+    study(small_context(root, **changes), "tiny")
+
+
+def main() -> None:
+    import_once()
     root = Path(sys.argv[1])
     for n_trials in (*KILLED_AFTER, None):
-        child = os.fork()
-        if child == 0:
-            run(root)
-            os._exit(0)
+        child = fork(lambda: run(root, **LONGER))
         if n_trials is not None:
             _wait_for_trials(root, n_trials, child)
             os.kill(child, signal.SIGKILL)

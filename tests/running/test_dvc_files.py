@@ -9,6 +9,7 @@ import pytest
 from fake_comparisons import compared
 from fake_locks import fake_candidate, fake_lock
 from fake_results import fake_result, fake_trial
+from finetune_alf.json_files import read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
 from finetune_alf.running.dvc_files import (
@@ -55,7 +56,7 @@ def test_numbers_are_few_flat_and_no_rates(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     write_study_files(paths, "mine", TRIALS, BASELINE)
     assert json.loads(paths.summary("study", "mine").read_text()) == {"trials": 4, "validation": 0.8}
-    write_register_files(paths, LOCK)
+    write_register_files(paths, LOCK, [])
     numbers = json.loads(paths.summary("register", "mine").read_text())
     assert list(numbers) == ["alf-1", *(["baseline"] if LOCK.references else []), "difference", "low", "high"]
     assert numbers["alf-1"] == pytest.approx(0.85)
@@ -64,9 +65,10 @@ def test_numbers_are_few_flat_and_no_rates(tmp_path: Path) -> None:
 
 def test_each_registered_schedule_is_a_file_that_other_projects_read(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
-    write_register_files(paths, LOCK)
+    write_register_files(paths, LOCK, [{"seed": 1}])
     files = sorted(path.name for path in paths.artifacts("mine").iterdir())
-    assert files == [f"{alias}.json" for alias in LOCK.schedules]
+    assert files == [*(f"{alias}.json" for alias in LOCK.schedules), "fits.jsonl"]
+    assert read_jsonl(paths.registration_fits("mine")) == [{"seed": 1}]
     assert Schedule.load(paths.artifacts("mine") / "alf-1.json") == LOCK.schedules["alf-1"].schedule
 
 

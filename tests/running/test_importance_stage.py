@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fake_results import ENVIRONMENT
-from finetune_alf.files import write_json, write_jsonl
+from finetune_alf.json_files import write_json, write_jsonl
 from finetune_alf.rates import LayerRates
 from finetune_alf.running.context import Context
 from finetune_alf.running.importance import importance

@@ -12,7 +12,7 @@ from finetune_alf.cli.entry import group
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.document import TransferDocument
-from finetune_alf.files import read_json, read_jsonl
+from finetune_alf.json_files import read_json, read_jsonl
 from finetune_alf.metrics import majority_baseline, sample_metric
 from finetune_alf.paths import Paths
 from finetune_alf.schedules.pull import pull

@@ -20,7 +20,7 @@ from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.document import TransferDocument
-from finetune_alf.files import read_json, read_jsonl
+from finetune_alf.json_files import read_json, read_jsonl
 from finetune_alf.metrics import majority_baseline, sample_metric
 from finetune_alf.paths import Paths
 from tiny import save_tiny
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.long  # every stage, for a metric of their own
 
 PARAMS = """
 project: small
-compute: {n_threads: 1}
+compute: {n_threads: 1, precision: fp32}
 encoders:
   tiny: {kind: folder, path: encoder}
 samples:

@@ -5,8 +5,8 @@ import json
 import zlib
 from pathlib import Path
 
+from finetune_alf.tracking.links import run_link, runs_link, server_address, version_link
 from finetune_alf.tracking.mlflow import MlflowTracker
-from finetune_alf.tracking.pages import runs_link
 from finetune_alf.tracking.views import VIEW_TAG, Columns, view_tags
 
 TWO = Columns(("embeddings", "layer.0", "head"), ("accuracy",), ("accuracy",))
@@ -50,3 +50,12 @@ def test_an_experiment_ships_three_views_of_all_its_studies(root: Path) -> None:
     assert state_of(views["transfer"])["orderByKey"] == "metrics.`score/test.accuracy`"
     assert runs_link("http://here", experiment).endswith("machine_learning&viewStateShareKey=trials")
     assert "viewStateShareKey" not in runs_link("http://here", tracker.client.get_experiment("0"))
+
+
+def test_addresses_are_those_of_a_servers_pages_without_its_credentials() -> None:
+    server = server_address("https://me:secret@here/mlflow/?token=x")
+    assert server == "https://here/mlflow"
+    assert run_link(server, "ab12") == "https://here/mlflow/#/runs/ab12"
+    assert version_link(server, "alf-my.study", 3) == "https://here/mlflow/#/models/alf-my.study/versions/3"
+    assert server_address("sqlite:///mlruns/mlflow.db") is None
+    assert server_address(None) is None

@@ -13,7 +13,7 @@ import pytest
 
 import finetune_alf
 from finetune_alf.errors import TrackingError
-from finetune_alf.files import hold_lock
+from finetune_alf.locks import hold_lock
 from finetune_alf.tracking import RunRecord
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.store import open_store, redact, redacted_uri, tracking_uri
@@ -176,7 +176,7 @@ def assert_opening_fails(uri: str, message: str, root: Path = Path("/nowhere")) 
     start = time.monotonic()
     with pytest.raises(TrackingError, match=message) as caught:
         MlflowTracker(root, uri)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30  # MLflow's own timeouts are minutes
     assert redacted_uri(uri) in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "someone" not in str(caught.value)

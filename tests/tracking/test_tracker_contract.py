@@ -105,6 +105,15 @@ def test_a_parent_run_is_found_by_its_key_and_started_again(tracker: Tracker) ->
     assert (stored.status, stored.tags["alf.try"]) == ("RUNNING", "2")
 
 
+def test_a_metric_of_a_parent_run_is_recorded_once_however_often_its_stage_is_started(tracker: Tracker) -> None:
+    run = tracker.start_parent_run("study:abc", "minilm", {})
+    for score in (0.75, 0.75, 0.75):
+        tracker.end_parent_run(run, "FINISHED", {"best.score": score, "n": 3.0})
+    assert sorted(point[:2] for point in read_run(tracker, run).points) == [("best.score", 0.75), ("n", 3.0)]
+    tracker.end_parent_run(run, "FINISHED", {"best.score": 0.8, "n": 3.0})
+    assert ("best.score", 0.8) in [point[:2] for point in read_run(tracker, run).points]
+
+
 def test_runs_are_found_by_key(tracker: Tracker) -> None:
     parent = tracker.start_parent_run("study:abc", "minilm", {})
     run = tracker.log_run(parent, RECORD)
@@ -192,6 +201,24 @@ def test_a_fit_that_begins_anew_leaves_nothing_of_its_first_attempt(tracker: Tra
     assert n_runs(tracker) == 2
 
 
+def test_a_parent_run_that_starts_again_ends_the_runs_that_a_killed_process_has_left(tracker: Tracker) -> None:
+    parent = tracker.start_parent_run("study:abc", "minilm", {})
+    tracker.log_epoch(parent, epoch(0))
+    run = tracker.find_run(RECORD.key)
+    assert read_run(tracker, run).status == "RUNNING"
+    tracker.start_parent_run("study:abc", "minilm", {})
+    assert read_run(tracker, run).status == "KILLED"
+
+
+def test_a_parent_run_has_the_times_that_it_is_given(tracker: Tracker) -> None:
+    parent = tracker.start_parent_run("study:abc", "minilm", {}, 1_000)
+    tracker.end_parent_run(parent, "FINISHED", {"best.score": 0.75}, at_ms=9_000)
+    if isinstance(tracker, MlflowTracker):
+        info = tracker.client.get_run(parent).info
+        assert (info.start_time, info.end_time) == (1_000, 9_000)
+        assert read_run(tracker, parent).points == [("best.score", 0.75, 0, 9_000)]
+
+
 @pytest.fixture
 def interrupted(root: Path) -> Callable[[str], MlflowTracker]:
     """Return a tracker whose store was interrupted at a given call while a run was logged."""
@@ -230,10 +257,12 @@ def test_a_half_written_batch_is_completed_without_duplicates(root: Path) -> Non
 
     tracker = MlflowTracker(root)
     parent = tracker.start_parent_run("study:abc", "minilm", {})
-    run = tracker.client.create_run(tracker.experiment_id, 1_000, {"alf.key": RECORD.key}, "trial 3").info.run_id
+    tags = {"alf.key": RECORD.key, "mlflow.parentRunId": parent}
+    run = tracker.client.create_run(tracker.experiment_id, 1_000, tags, "trial 3").info.run_id
     half = [MlflowMetric(m.name, m.value, m.timestamp_ms, m.step) for m in RECORD.metrics[::2]]
     tracker.client.log_batch(run, metrics=[*half, MlflowMetric("nan", math.nan, 5, 0)])
     extra = (*RECORD.metrics, Metric("nan", math.nan, 0, 5))
+    tracker.start_parent_run("study:abc", "minilm", {})
     assert tracker.log_run(parent, replace(RECORD, metrics=extra)) == run
     assert [len(tracker.client.get_metric_history(run, name)) for name in ("validation.accuracy", "nan")] == [5, 1]
 
@@ -242,7 +271,7 @@ def test_of_two_runs_with_one_key_the_older_is_kept(root: Path) -> None:
     tracker = MlflowTracker(root)
     parent = tracker.start_parent_run("study:abc", "minilm", {})
     old, young = (
-        tracker.client.create_run(tracker.experiment_id, start, {"alf.key": RECORD.key}) for start in (1_000, 1_001)
+        tracker.client.create_run(tracker.experiment_id, start, {"alf.key": RECORD.key}) for start in (500, 501)
     )
     assert tracker.log_run(parent, RECORD) == old.info.run_id
     assert tracker.client.get_run(young.info.run_id).info.lifecycle_stage == "deleted"

@@ -115,7 +115,12 @@ def samples_bench(
 
 def fit_tags(encoder: str, sample: AnySample) -> dict[str, str]:
     """Return the tags that the run of a fit has in every stage; `encoder` is the identity of one."""
-    return {"alf.encoder": encoder, "alf.sample": sample.name, "alf.sample.digest": sample.card.digest}
+    return identity_tags(encoder, sample.name, sample.card.digest)
+
+
+def identity_tags(encoder: str, sample: str, sample_digest: str) -> dict[str, str]:
+    """Return the `fit_tags` for the identity of an encoder, and the name and digest of a sample."""
+    return {"alf.encoder": encoder, "alf.sample": sample, "alf.sample.digest": sample_digest}
 
 
 def encoder_identity_of(name: str, encoder: Encoder) -> EncoderIdentity:

@@ -1,9 +1,6 @@
 """What every stage is given: parameters, paths, and a console for its log and progress."""
 
-import ctypes
 import os
-import platform
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,19 +14,24 @@ from finetune_alf.compute.environment import environment_of
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.execute.jobs import Executor
-from finetune_alf.files import hold_lock
+from finetune_alf.locks import hold_lock
 from finetune_alf.params import Params
 from finetune_alf.params.section import entry
 from finetune_alf.paths import Paths
 from finetune_alf.running.project import project_id
+from finetune_alf.running.study_server import study_server
+from finetune_alf.study.server import StudyServer
 from finetune_alf.study.spec import StudySpec
 
 
 class ProgressBar(Protocol):
     """A progress bar."""
 
-    def advance(self, note: str = "") -> None:
-        """Advance by one; the note is shown beside the bar."""
+    def advance(self, note: str = "", *, is_new: bool = True) -> None:
+        """Advance by one; the note is shown beside the bar.
+
+        A step that is not new was done by an earlier start: it says nothing about the time that is left.
+        """
         ...
 
 
@@ -58,7 +60,7 @@ class SilentConsole:
 
 
 class _SilentBar:
-    def advance(self, note: str = "") -> None:
+    def advance(self, note: str = "", *, is_new: bool = True) -> None:
         """Show nothing."""
 
 
@@ -69,23 +71,23 @@ class Context:
     params: Params
     paths: Paths
     console: Console = field(default_factory=SilentConsole)
+    _held: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @contextmanager
     def lock(self, stage: str) -> Iterator[None]:
-        """Hold a stage's lock; LockedError names the process that holds it."""
-        self.die_with_dvc()
-        with hold_lock(self.paths.studies / f"{stage}.lock"):
+        """Hold a stage's lock; LockedError names the process that holds it. Within it, the same lock is held again.
+
+        So a command takes it before it loads what the stage works with, and a stage that is called from Python too.
+        """
+        if stage in self._held:
             yield
-
-    @property
-    def is_dvc_stage(self) -> bool:
-        """Whether `dvc repro` or `dvc exp run` started this process."""
-        return "DVC_STAGE" in os.environ
-
-    def die_with_dvc(self) -> None:
-        """Ask Linux to end a DVC stage with its `dvc repro`: a killed one would leave it writing beside the next."""
-        if self.is_dvc_stage and platform.system() == "Linux":
-            ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+            return
+        with hold_lock(self.paths.studies / f"{stage}.lock"):
+            self._held.add(stage)
+            try:
+                yield
+            finally:
+                self._held.discard(stage)
 
     @cached_property
     def compute(self) -> Compute:
@@ -98,17 +100,15 @@ class Context:
         return environment_of(self.compute, git_commit(self.paths.root))
 
     def executor(self) -> Executor:
-        """Return the executor for `compute.n_workers`, `compute.n_fused` and `compute.job_timeout_s`."""
-        from finetune_alf.execute.fused import FusedExecutor
-        from finetune_alf.execute.pool import PoolExecutor
-        from finetune_alf.execute.serial import SerialExecutor
+        """Return the executor that `compute` describes; ParamsError where it needs what is not installed."""
+        from finetune_alf.running.executors import executor_of
 
-        compute = self.params.compute
-        if compute.n_fused > 1:
-            return FusedExecutor(compute.n_fused, compute.job_timeout_s)
-        if compute.n_workers > 1:
-            return PoolExecutor(compute.n_workers, compute.job_timeout_s)
-        return SerialExecutor(compute.job_timeout_s)
+        return executor_of(self.params.compute, self.compute)
+
+    @cached_property
+    def study_server(self) -> StudyServer | None:
+        """The server that holds the studies; None where they are files of this project."""
+        return study_server(self.params, os.environ)
 
     @property
     def project(self) -> str:

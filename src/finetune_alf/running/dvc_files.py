@@ -1,17 +1,20 @@
 """What DVC shows of a study: flat numbers for `dvc metrics`, and rows for `dvc plots`."""
 
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finetune_alf.files import replace_folder, write_json, write_text
+from finetune_alf.files import write_text
+from finetune_alf.folders import replace_folder
+from finetune_alf.json_files import write_jsonl, write_plain_json
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import BASELINE, PRIMARY
 from finetune_alf.report.numbers import rate as in_words
 from finetune_alf.study.documents import LayerImportance
-from finetune_alf.study.records import TrialRecord, best_trial
+from finetune_alf.study.records import TrialRecord, baseline_trial, best_trial
 
 Row = dict[str, Any]
 
@@ -21,15 +24,15 @@ N_CURVES = 3
 
 def write_numbers(path: Path, numbers: Mapping[str, float | None]) -> None:
     """Write the numbers that there are, as `dvc metrics` reads them; equal scores have no difference of 2e-17."""
-    write_json(path, {name: round(number, 12) for name, number in numbers.items() if number is not None})
+    write_plain_json(path, {name: round(number, 12) for name, number in numbers.items() if number is not None})
 
 
 def write_study_files(paths: Paths, name: str, records: Sequence[TrialRecord], baseline: LayerRates) -> None:
     """Write what DVC shows of a search."""
     best = best_trial(records)
     write_numbers(paths.summary("study", name), {"trials": len(records), "validation": best.score if best else None})
-    write_json(paths.plot("history", name), list(history_rows(records)))
-    write_json(paths.plot("curves", name), list(curve_rows(records, baseline)))
+    write_plain_json(paths.plot("history", name), list(history_rows(records)))
+    write_plain_json(paths.plot("curves", name), list(curve_rows(records, baseline)))
 
 
 def history_rows(records: Sequence[TrialRecord]) -> Iterator[Row]:
@@ -43,10 +46,10 @@ def history_rows(records: Sequence[TrialRecord]) -> Iterator[Row]:
 
 def curve_rows(records: Sequence[TrialRecord], baseline: LayerRates) -> Iterator[Row]:
     """Yield the epochs of the best trials, and of the first one with the baseline's rates."""
-    scored = [record for record in records if record.score is not None]
-    best = sorted(scored, key=lambda record: (-(record.score or 0.0), record.number))[:N_CURVES]
+    scored = (record for record in records if record.score is not None)
+    best = heapq.nsmallest(N_CURVES, scored, key=lambda record: (-(record.score or 0.0), record.number))
     shown = {f"rank {rank}": record for rank, record in enumerate(best, start=1)}
-    if plain := next((record for record in scored if record.rates == baseline), None):
+    if plain := baseline_trial(records, baseline):
         shown[BASELINE] = plain
     for fit, record in shown.items():
         for epoch in record.result.epochs if record.result else ():
@@ -56,7 +59,7 @@ def curve_rows(records: Sequence[TrialRecord], baseline: LayerRates) -> Iterator
                 "epoch": epoch.epoch + 1,
                 "train_loss": epoch.train_loss,
                 "validation_loss": epoch.validation_loss,
-                "validation_score": epoch.validation_score,
+                "validation_score": epoch.score,
             }
 
 
@@ -76,13 +79,17 @@ def importance_rows(document: LayerImportance) -> Iterator[Row]:
         yield {"evaluator": "not estimated", "address": "none", "share": None}
 
 
-def write_register_files(paths: Paths, lock: LockDocument) -> None:
-    """Write what DVC shows of a registration, and each registered schedule as a file of its own, an artifact of DVC."""
+def write_register_files(paths: Paths, lock: LockDocument, fits: Sequence[Row]) -> None:
+    """Write what DVC shows of a registration, and its folder: a file of each registered schedule, an artifact of DVC.
+
+    The lines of its fits lie there too, for the runs in MLflow of another machine.
+    """
     with replace_folder(paths.artifacts(lock.study)) as folder:
         for alias, one in lock.schedules.items():
             write_text(folder / f"{alias}.json", one.schedule.to_json())
+        write_jsonl(folder / paths.registration_fits(lock.study).name, fits)
     write_numbers(paths.summary("register", lock.study), register_numbers(lock))
-    write_json(paths.plot("schedules", lock.study), list(schedule_rows(lock)))
+    write_plain_json(paths.plot("schedules", lock.study), list(schedule_rows(lock)))
 
 
 def register_numbers(lock: LockDocument) -> dict[str, float | None]:

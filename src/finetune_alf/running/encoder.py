@@ -3,7 +3,7 @@
 Stages that fit depend on this small file: on an encoder's identity, not on how many others were trained further.
 """
 
-from finetune_alf.files import write_json
+from finetune_alf.json_files import write_plain_json
 from finetune_alf.running.bench import encoder_spec_of
 from finetune_alf.running.context import Context
 
@@ -13,5 +13,5 @@ def encoder(ctx: Context, name: str) -> None:
     kind = ctx.encoder(name).kind
     with ctx.lock(f"encoder-{name}"):
         identity = encoder_spec_of(ctx, name).identity()
-        write_json(ctx.paths.encoder_card(name), {"name": name, "kind": kind, "identity": identity})
+        write_plain_json(ctx.paths.encoder_card(name), {"name": name, "kind": kind, "identity": identity})
     ctx.console.log(f"{name}: {identity}")

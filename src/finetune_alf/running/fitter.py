@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from finetune_alf.documents import Document
-from finetune_alf.files import append_jsonl, write_jsonl, write_text
+from finetune_alf.files import write_text
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.jobs.run_jobs import run_jobs
 from finetune_alf.jobs.runner import FitRunner
+from finetune_alf.json_files import append_jsonl, write_jsonl
+from finetune_alf.running.cell_runs import RUN, CellRun
 from finetune_alf.running.context import Context, ProgressBar
 from finetune_alf.running.nested_runs import epoch_of_fit, fit_run
 from finetune_alf.running.parent_run import Runs, parent_run
@@ -70,20 +72,37 @@ class Fitter:
 
         def logged(job: FitJob, result: RecordedFit) -> LoggedFields:
             if path is not None:
-                append_jsonl(path, kind.line(by_key[job.key], result).as_json())
+                append_jsonl(path, self.line(by_key[job.key], result, kind))
             return kind.logged(by_key[job.key], result)
 
         results = self.fit_jobs([kind.job(cell) for cell in cells], logged)
         fits = [(cell, results[key]) for key, cell in by_key.items()]
         if path is not None:
-            write_jsonl(path, [kind.line(cell, result).as_json() for cell, result in fits])
+            write_jsonl(path, [self.line(cell, result, kind) for cell, result in fits])
         return fits
+
+    def line(self, cell: C, result: RecordedFit, kind: CellKind[C]) -> dict[str, Any]:
+        """Return a cell's line, with its run."""
+        job, fields = kind.job(cell), kind.logged(cell, result)
+        run = CellRun(
+            parent=self.runs.key,
+            key=self._key(job),
+            name=job.key,
+            n_layers=self.n_layers,
+            recipe=job.recipe.model_dump(mode="json"),
+            started_ms=result.started_ms,
+            movement={str(address): moved for address, moved in result.movement.items()} if result.movement else None,
+            scores=dict(fields.scores),
+            tags=self._tags(fields),
+        )
+        return {**kind.line(cell, result).as_json(), RUN: run.as_json()}
 
     def fit_jobs(
         self, jobs: Sequence[FitJob], logged: Callable[[FitJob, RecordedFit], LoggedFields]
     ) -> dict[str, RecordedFit]:
         """Do the jobs that are not done yet, and return all results by the jobs' keys; raises as `fit` does."""
         best: float | None = None
+        earlier = {job.key for job in jobs if self.ledger.find(job)}
 
         def on_result(job: FitJob, result: RecordedFit) -> None:
             nonlocal best
@@ -91,7 +110,7 @@ class Fitter:
             self.runs.put(self._run(job, result, fields))
             best = max((each for each in (best, result.score) if each is not None), default=None)
             note = fields.note or f"{score_note(result.score)}{'' if best is None else f', best {best:.3f}'}"
-            self.bar.advance(f"{job.key} {note}")
+            self.bar.advance(f"{job.key} {note}", is_new=job.key not in earlier)
 
         environment = self.ctx.environment
         return run_jobs(
@@ -99,7 +118,13 @@ class Fitter:
         )
 
     def _report_epoch(self, job: FitJob, epoch: EpochMetrics) -> None:
-        tags, environment = {"alf.stage": self._stage_tag}, self.ctx.environment
+        sample, environment = self.fit_runner.loader.sample(job.sample).name, self.ctx.environment
+        tags = {
+            "alf.stage": self._stage_tag,
+            "alf.sample": sample,
+            "alf.sample.digest": job.sample,
+            "alf.seed": str(job.seed),
+        }
         self.runs.put_epoch(epoch_of_fit(self._key(job), job.key, job.recipe, self.n_layers, environment, epoch, tags))
 
     @property
@@ -110,9 +135,12 @@ class Fitter:
         """Return the key of a fit's run."""
         return f"{self.stage}/{self.ledger.identity(job)[:16]}/{job.key}"
 
+    def _tags(self, fields: LoggedFields) -> dict[str, str]:
+        return {"alf.stage": self._stage_tag, **fields.tags}
+
     def _run(self, job: FitJob, result: RecordedFit, fields: LoggedFields) -> RunRecord:
         ran_in, scores = result.environment, fields.scores
-        tags = {"alf.stage": self._stage_tag, **fields.tags}
+        tags = self._tags(fields)
         return fit_run(self._key(job), job.key, job.recipe, self.n_layers, result, ran_in, scores=scores, tags=tags)
 
 
@@ -126,15 +154,16 @@ def fitting(
     n_fits: int,
     tags: Mapping[str, str],
     ledger: str | None = None,
+    needs_store: bool = False,
 ) -> Iterator[Fitter]:
     """Open the parent run of a stage for an entry of params.yaml, and yield a Fitter.
 
-    `tags` are those of the parent run. The finished fits are kept in a ledger of the same name, unless stages share
-    one.
+    `tags` are those of the parent run, which is there from the start where it `needs_store`. The finished fits are kept
+    in a ledger of the same name, unless stages share one.
     """
     own = "-".join((stage, *names))
     with (
-        parent_run(ctx, "/".join((stage, *names)), " ".join((stage, *names)), tags) as runs,
+        parent_run(ctx, "/".join((stage, *names)), " ".join((stage, *names)), tags, needs_store=needs_store) as runs,
         ctx.console.progress(" ".join((stage, *names)), n_fits) as bar,
     ):
         yield Fitter(ctx, own, Ledger(ctx.paths.ledger(ledger or own)), fit_runner, n_layers, runs, bar)

@@ -1,7 +1,7 @@
 """Stage `importance`: how much each address's rate matters for the score."""
 
-from finetune_alf.figures import importance_bars
-from finetune_alf.files import write_json
+from finetune_alf.json_files import write_plain_json
+from finetune_alf.report.views import importance_view
 from finetune_alf.running.context import Context
 from finetune_alf.running.dvc_files import importance_rows
 from finetune_alf.study.documents import LayerImportance, first_address
@@ -34,9 +34,8 @@ def importance(ctx: Context, name: str) -> None:
             on_resample=bar.advance,
         )
         path = ctx.paths.importance(name)
-        picture = importance_bars(document.as_json()["evaluators"], f"{name}-importance")
-        picture.save(path.with_suffix(".png"))
-        write_json(ctx.paths.plot("importance", name), list(importance_rows(document)))
+        importance_view(document).picture.save(path.with_suffix(".png"))
+        write_plain_json(ctx.paths.plot("importance", name), list(importance_rows(document)))
         document.write(path)
     ctx.console.log(f"{name}: {_in_short(document)}")
 

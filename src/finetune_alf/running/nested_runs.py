@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from finetune_alf.checksums import canonical_json
 from finetune_alf.compute import Environment
-from finetune_alf.files import canonical_json
 from finetune_alf.rates import Address
 from finetune_alf.recipe import AnyRecipe
 from finetune_alf.running.parent_run import commit_tag
@@ -69,13 +69,15 @@ def trial_name(number: int) -> str:
     return f"trial {number}"
 
 
-def trial_run(key: str, schedule: Schedule, record: TrialRecord, *, metric: str, tags: Mapping[str, str]) -> RunRecord:
-    """Return the run of one trial; a trial that failed without a result has its rates and the reason."""
+def trial_run(
+    key: str, schedule: Schedule | None, record: TrialRecord, *, metric: str, tags: Mapping[str, str]
+) -> RunRecord:
+    """Return the run of one trial; one that failed without a result has no schedule, but its rates and the reason."""
     name, n_layers = trial_name(record.number), record.rates.n_layers
     tags = {**tags, "alf.trial": str(record.number), "alf.state": record.state}
     if record.repeats is not None:
         tags["alf.repeats"] = str(record.repeats)
-    if record.result is not None:
+    if schedule is not None and record.result is not None:
         scores = {f"validation.{metric}": record.result.score}
         run = fit_run(key, name, schedule.recipe, n_layers, record.result, record.environment, scores=scores, tags=tags)
         return replace(run, artifacts={"schedule.json": schedule.to_json().encode()})

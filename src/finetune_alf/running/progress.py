@@ -9,8 +9,13 @@ class TqdmBar:
     def __init__(self, bar: Any) -> None:
         self._bar = bar
 
-    def advance(self, note: str = "") -> None:
-        """Advance by one."""
+    def advance(self, note: str = "", *, is_new: bool = True) -> None:
+        """Advance by one; the rate is that of the new steps."""
         if note:
             self._bar.set_postfix_str(note, refresh=False)
-        self._bar.update()
+        if is_new:
+            self._bar.update()
+            return
+        for counter in ("initial", "n", "last_print_n"):  # from the last two tqdm knows how many are new
+            setattr(self._bar, counter, getattr(self._bar, counter) + 1)
+        self._bar.refresh()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from finetune_alf.documents import Estimate
-from finetune_alf.figures import learning_curves
+from finetune_alf.figures.curves import learning_curves
 from finetune_alf.register.candidates import (
     Candidate,
     choose_schedules,
@@ -17,13 +17,14 @@ from finetune_alf.register.lock import LockDocument, locked_schedules, read_lock
 from finetune_alf.register.single_rate import uniform_rates
 from finetune_alf.register.version_tags import version_tags
 from finetune_alf.report.compared import required
+from finetune_alf.report.curves import curve_of
 from finetune_alf.report.numbers import rate, signed_estimate
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.dvc_files import write_register_files
 from finetune_alf.running.parent_run import Runs, parent_run
 from finetune_alf.running.registration_fits import RegistrationFits
-from finetune_alf.running.study import study_key, trial_key
+from finetune_alf.running.study import trial_key
 from finetune_alf.running.summary import ScoreRow, Summary, scores_summary
 from finetune_alf.running.trial_schedule import trial_schedule
 from finetune_alf.running.version_page import page_tags, version_description
@@ -32,6 +33,7 @@ from finetune_alf.schedules.provenance import ConfirmedScore
 from finetune_alf.schedules.registry import Registry, ScheduleVersion
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.stats import optimism
+from finetune_alf.study.identity import study_key
 from finetune_alf.study.records import TrialRecord, read_study, read_trials
 
 
@@ -45,47 +47,45 @@ def register(ctx: Context, name: str, *, from_lock: bool = False) -> None:
     model = model_name(ctx.project, name)
     with (
         ctx.lock(f"register-{name}"),
-        parent_run(ctx, f"register/{name}", f"register {name}", {"alf.study": name}) as runs,
+        parent_run(ctx, f"register/{name}", f"register {name}", {"alf.study": name}, needs_store=True) as runs,
     ):
-        registry = Registry(runs.tracker.uri)
+        registry = Registry(runs.uri)
         if from_lock:
             lock = read_lock(ctx.paths.schedules(name))
             schedules = {alias: each.schedule for alias, each in lock.schedules.items()}
             _register(registry, lock, model, schedules, runs)
         else:
-            lock = _confirm_and_register(ctx, name, model, registry, runs)
+            fits = RegistrationFits(ctx, name, open_bench(ctx, name), runs)
+            lock = _confirm_and_register(fits, model, registry)
             lock.write(ctx.paths.schedules(name))
-            write_register_files(ctx.paths, lock)
+            write_register_files(ctx.paths, lock, fits.lines)
     for line in _outcome(lock, model):
         ctx.console.log(f"{name}: {line}")
 
 
-def _confirm_and_register(ctx: Context, name: str, model: str, registry: Registry, runs: Runs) -> LockDocument:
-    bench, folder = open_bench(ctx, name), ctx.paths.study_results(name)
+def _confirm_and_register(fits: RegistrationFits, model: str, registry: Registry) -> LockDocument:
+    name, bench, runs = fits.name, fits.bench, fits.runs
+    folder = fits.ctx.paths.study_results(name)
     records = read_trials(folder / "trials.jsonl")
-    found, trials = _confirmed(ctx, name, model, bench, records, runs), {record.number: record for record in records}
+    found, trials = _confirmed(fits, model, records), {record.number: record for record in records}
     schedules = {
-        alias: trial_schedule(
-            name, f"{name}-{alias}", bench, trials[candidate.trial], _confirmed_score(bench, candidate)
-        )
+        alias: trial_schedule(name, alias, bench, trials[candidate.trial], _confirmed_score(bench, candidate))
         for alias, candidate in found.accepted.items()
     }
     versions = _register(registry, found, model, schedules, runs)
     key = study_key(name, read_study(folder).digest)
     _attach_curves(runs, key, [trials[each.trial] for each in found.accepted.values()], bench.study.score_name)
     lock = found.model_copy(update={"schedules": locked_schedules(schedules, versions)})
-    runs.show(_summary(lock, model))
+    runs.show(register_summary(lock, model))
     return lock
 
 
-def _confirmed(
-    ctx: Context, name: str, model: str, bench: Bench, records: Sequence[TrialRecord], runs: Runs
-) -> LockDocument:
+def _confirmed(fits: RegistrationFits, model: str, records: Sequence[TrialRecord]) -> LockDocument:
     """Return what the confirmation found, before any schedule is registered."""
-    spec, distance = ctx.params.register_, bench.study.space.grid_step_distance
+    name, bench, spec = fits.name, fits.bench, fits.ctx.params.register_
+    distance = bench.study.space.grid_step_distance
     baseline = bench.study.recipe.rates.at(bench.encoder.n_layers)
     picked = select_trials(records, baseline, spec.n_top, distance, spec.min_distance)
-    fits = RegistrationFits(ctx, name, bench, runs)
     single_rate = fits.search_single_rate(baseline, len(records))
     rates = {trial_name(record.number): record.rates for record in picked}
     rates |= {BASELINE: baseline, SINGLE_RATE: uniform_rates(single_rate.rate, baseline)}
@@ -120,7 +120,7 @@ def _register(
     return register_schedules(registry, model, schedules, tags, runs.parent_id, descriptions)
 
 
-def _summary(lock: LockDocument, model: str) -> Summary:
+def register_summary(lock: LockDocument, model: str) -> Summary:
     """Return the summary of the parent run: what was registered, and the confirmed scores."""
     chosen = [(alias, candidate) for alias in lock.chosen if (candidate := lock.candidate(alias))]
     references = [ScoreRow(name, found) for name, found in _references(lock) if found]
@@ -164,8 +164,6 @@ def _confirmed_score(bench: Bench, candidate: Candidate) -> ConfirmedScore:
 def _attach_curves(runs: Runs, key: str, trials: Sequence[TrialRecord], measure: str) -> None:
     """Log the learning curves of each registered trial as a picture in its run."""
     for trial in trials:
-        run_id = runs.tracker.find_run(trial_key(key, trial.number))
-        if run_id and trial.result:
-            epochs = [record.model_dump() for record in trial.result.epochs]
-            curves = learning_curves([epochs], [f"trial {trial.number}"], measure)
-            runs.tracker.log_artifact(run_id, "curves.png", curves.png())
+        if trial.result:
+            curves = learning_curves([curve_of(f"trial {trial.number}", trial.result)], measure)
+            runs.put_artifact(trial_key(key, trial.number), "curves.png", curves.png())

@@ -1,7 +1,8 @@
 """The fits of a registration: single rates, scored on the validation split, then the confirmations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from finetune_alf.data.mixture import task_infos
 from finetune_alf.jobs.job import FitJob
@@ -11,20 +12,25 @@ from finetune_alf.recipe.task_plans import task_plans
 from finetune_alf.register.confirm import Confirmation, confirmation_jobs, confirmations
 from finetune_alf.register.single_rate import SingleRate, best_single_rate, n_rounds, single_rate_jobs
 from finetune_alf.running.bench import Bench
+from finetune_alf.running.cell_runs import FitLine, fields_of
 from finetune_alf.running.context import Context
-from finetune_alf.running.fitter import Fitter, LoggedFields
+from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields
 from finetune_alf.running.parent_run import Runs
 from finetune_alf.train.result import RecordedFit
 
 
 @dataclass(frozen=True)
 class RegistrationFits:
-    """Does the fits for the registration of the study `name`; all of them are kept in one ledger."""
+    """Does the fits for the registration of the study `name`; all of them are kept in one ledger.
+
+    `lines` are those of the fits that are done, for the results.
+    """
 
     ctx: Context
     name: str
     bench: Bench
     runs: Runs
+    lines: list[dict[str, Any]] = field(default_factory=list)
 
     def search_single_rate(self, baseline: LayerRates, n_trials: int) -> SingleRate:
         """Return the best single rate of the study's grid, with the baseline's head, after as many fits as trials."""
@@ -51,6 +57,9 @@ class RegistrationFits:
     def _fit(self, label: str, jobs: Sequence[FitJob]) -> Mapping[str, RecordedFit]:
         bench, stage = self.bench, f"register-{self.name}"
 
+        def line(job: FitJob, result: RecordedFit) -> FitLine:
+            return FitLine(seed=job.seed, **fields_of(result))
+
         def logged(job: FitJob, result: RecordedFit) -> LoggedFields:
             scores = {f"{job.score_on}.{bench.study.score_name}": result.score}
             candidate = {"alf.candidate": job.key.partition("/")[0]} if job.score_on == "confirmation" else {}
@@ -58,4 +67,8 @@ class RegistrationFits:
 
         with self.ctx.console.progress(f"{label} {self.name}", len(jobs)) as bar:
             ledger, n_layers = Ledger(self.ctx.paths.ledger(stage)), bench.encoder.n_layers
-            return Fitter(self.ctx, stage, ledger, bench.fit_runner, n_layers, self.runs, bar).fit_jobs(jobs, logged)
+            fitter = Fitter(self.ctx, stage, ledger, bench.fit_runner, n_layers, self.runs, bar)
+            kind = CellKind[FitJob](lambda job: job, line, logged)
+            fits = fitter.fit(jobs, kind)
+        self.lines.extend(fitter.line(job, result, kind) for job, result in fits)
+        return {job.key: result for job, result in fits}

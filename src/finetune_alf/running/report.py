@@ -2,24 +2,28 @@
 
 from collections.abc import Sequence
 
+from finetune_alf.params.model import RANDOM_PROJECT
 from finetune_alf.report.kept import write_kept
 from finetune_alf.report.part import MakePart
 from finetune_alf.report.write import write_report
 from finetune_alf.running.context import Context
+from finetune_alf.running.parent_run import tracking_store
 from finetune_alf.running.report_artifacts import attach_report
+from finetune_alf.tracking.links import server_address
 
 
 def report(ctx: Context, parts: Sequence[MakePart] = ()) -> None:
     """Write results/report/: report.html, report.md and its figures; and the page of kept results.
 
-    `parts` make those of the experiments. MLflow gets copies.
+    The title has the project's name, where it was given one. `parts` make those of the experiments. MLflow gets copies.
     """
     spec = ctx.params.report
     with ctx.lock("report"):
-        written = write_report(ctx.paths, spec.title, parts)
-        pages = [written.with_suffix(".html"), written]
+        title = spec.title if ctx.params.project == RANDOM_PROJECT else f"{spec.title}: {ctx.params.project}"
+        written = write_report(ctx.paths, title, parts, server_address(tracking_store(ctx)))
+        pages = [written.with_suffix(".html")]
         if spec.kept is not None:
             pages.append(write_kept(ctx.paths.root, spec.kept, parts))
-        attach_report(ctx)
+        attach_report(ctx, parts)
     for page in pages:
         ctx.console.log(f"Report: {page}")

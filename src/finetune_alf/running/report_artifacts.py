@@ -1,54 +1,58 @@
 """The report and its pictures as artifacts of runs in MLflow, where there is a store."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
-from finetune_alf.errors import AlfError, TrackingError
+from finetune_alf.errors import TrackingError
+from finetune_alf.report.blocks import FIGURES
+from finetune_alf.report.load import load_results
+from finetune_alf.report.page import in_short
+from finetune_alf.report.part import MakePart, read_parts
+from finetune_alf.report.run_pictures import run_pictures
 from finetune_alf.running.context import Context
 from finetune_alf.running.parent_run import open_tracker, tracking_store
-from finetune_alf.running.study import study_key
-from finetune_alf.study.records import read_study
-from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.store import sqlite_path, tracking_uri
+
+PAGE = "report.html"
+MAX_NOTE = 5_000
+"""Characters of a description: MLflow refuses tags that are longer than 8,000."""
 
 _SHOWN = {".md", ".html", ".png", ".svg"}
 
 
-def attach_report(ctx: Context) -> None:
-    """Log the pages to the run `report`, and each study's pictures to the runs of the study and its registration.
+def attach_report(ctx: Context, parts: Sequence[MakePart] = ()) -> None:
+    """Log the pages to the run `report`, and to each parent run the page and the pictures of what it found.
 
-    A store that is not there, or fails, is no fault of the report.
+    A store that is not there, or fails, is no fault of the report. Raises InputError for a broken file of the results.
     """
+    folder = ctx.paths.report
     try:
         path = sqlite_path(tracking_uri(ctx.paths.root, tracking_store(ctx)))
         if path is not None and not path.exists():
             return
+        studies, made = load_results(ctx.paths), read_parts(ctx.paths, parts)
         tracker = open_tracker(ctx)
-        run_id = tracker.start_parent_run("report", "report", {})
-        for file in _files(ctx.paths.report):
-            tracker.log_artifact(run_id, file.relative_to(ctx.paths.report).as_posix(), file.read_bytes())
-        for study in ctx.params.studies:
-            _attach_pictures(ctx, tracker, study)
-        tracker.end_parent_run(run_id, "FINISHED", {})
+        report_id = tracker.start_parent_run("report", "report", {})
+        files = {report_id: _files(folder)}
+        for key, names in run_pictures(studies, made).items():
+            if run_id := tracker.find_run(key):
+                files[run_id] = [folder / PAGE, *(folder / FIGURES / name for name in names)]
+        for run_id, own in files.items():
+            for file in own:
+                if file.exists():  # an older report lacks what was found since
+                    tracker.log_artifact(run_id, file.relative_to(folder).as_posix(), file.read_bytes())
+        tracker.end_parent_run(report_id, "FINISHED", {}, _note(in_short(studies, made)))
     except TrackingError as error:
         ctx.console.log(f"The report is not in MLflow: {error}")
 
 
-def _attach_pictures(ctx: Context, tracker: MlflowTracker, study: str) -> None:
-    pictures = [file for file in _files(ctx.paths.report / "figures") if file.name.startswith(f"{study}-")]
-    for key in _keys(ctx, study):
-        if run_id := tracker.find_run(key):
-            for file in pictures:
-                tracker.log_artifact(run_id, f"figures/{file.name}", file.read_bytes())
-
-
-def _keys(ctx: Context, study: str) -> Iterator[str]:
-    """Yield the keys of a study's parent runs."""
-    yield f"register/{study}"
-    try:
-        yield study_key(study, read_study(ctx.paths.study_results(study)).digest)
-    except AlfError:
-        return
+def _note(lines: Sequence[str]) -> str:
+    """Return the lines as a list, as many of them as a description has room for."""
+    items = [f"- {line}\n" for line in lines]
+    n_shown = sum(length <= MAX_NOTE for length in accumulate(map(len, items)))
+    more = [f"\n{len(items) - n_shown} more are in {PAGE}."] if n_shown < len(items) else []
+    return "".join([*items[:n_shown], *more])
 
 
 def _files(folder: Path) -> list[Path]:

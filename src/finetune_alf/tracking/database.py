@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from finetune_alf.errors import LockedError, TrackingError
-from finetune_alf.files import hold_lock
+from finetune_alf.locks import hold_lock
 from finetune_alf.tracking.locations import ARTIFACTS
 
 PROBE_TIMEOUT_S = 5.0
@@ -53,8 +53,12 @@ def prepare_database(path: Path, mlflow: Any, create: bool) -> None:
             folder.mkdir(exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
+        for stale in path.parent.glob(f".{path.name}.new-*"):
+            stale.unlink()  # of a process that was killed: the lock is held
     if path.exists():
         revision = _schema_revision(path, create)
+        if revision is None and not create:
+            raise TrackingError(f"{path}: must be a store of MLflow, but has none of its tables. Check the path.")
         if revision not in (None, _newest_revision(mlflow)):
             _migrate(path, mlflow, create)
     else:
@@ -84,12 +88,15 @@ def _newest_revision(mlflow: Any) -> str | None:
 
 def _create(path: Path, mlflow: Any) -> None:
     """Create a database under a temporary name first, because one whose creation was interrupted is unusable."""
-    for stale in path.parent.glob(f".{path.name}.new-*"):
-        stale.unlink()
     temporary = path.with_name(f".{path.name}.new-{os.getpid()}-{time.time_ns()}")
     uri = f"sqlite:///{temporary}"
-    mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
-    os.replace(temporary, path)
+    try:
+        mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
+        os.replace(temporary, path)
+    except BaseException:
+        for half_made in path.parent.glob(f"{temporary.name}*"):
+            half_made.unlink()  # it would take space on a full disk
+        raise
 
 
 def _migrate(path: Path, mlflow: Any, create: bool) -> None:

@@ -15,6 +15,7 @@ from finetune_alf.tracking.record import (
     check_artifact_path,
     check_key,
 )
+from finetune_alf.tracking.views import Columns
 
 
 @dataclass
@@ -41,12 +42,19 @@ class MemoryTracker:
 
     def __init__(self) -> None:
         self.runs: dict[str, MemoryRun] = {}
+        self.columns = Columns()
         self._open: dict[str, int] = {}
         self._ids = itertools.count()
 
-    def start_parent_run(self, key: str, name: str, tags: Mapping[str, str]) -> str:
-        """Find the parent run with this key, or create it; set its status to RUNNING and return its id."""
+    def start_parent_run(self, key: str, name: str, tags: Mapping[str, str], at_ms: int | None = None) -> str:
+        """Find the parent run with this key, or create it; set its status to RUNNING and return its id.
+
+        Nested runs that were left RUNNING are KILLED.
+        """
         run_id = self._find_or_create(key, name)
+        for run in self.runs.values():
+            if run.parent_id == run_id and run.status == "RUNNING":
+                run.status = "KILLED"
         self.runs[run_id].status = "RUNNING"
         self.runs[run_id].tags.update(tags)
         return run_id
@@ -90,7 +98,9 @@ class MemoryTracker:
                 self.runs[run_id].status = "KILLED"
         self._open.clear()
 
-    def end_parent_run(self, parent_id: str, status: RunStatus, metrics: Mapping[str, float], note: str = "") -> None:
+    def end_parent_run(
+        self, parent_id: str, status: RunStatus, metrics: Mapping[str, float], note: str = "", at_ms: int | None = None
+    ) -> None:
         """Log the parent run's own metrics and its description, if there is one, and end it with a status."""
         run = self._get(parent_id)
         run.tags.update({NOTE_TAG: note} if note else {})
@@ -101,6 +111,10 @@ class MemoryTracker:
         """Write an artifact of a run."""
         check_artifact_path(path)
         self._get(run_id).artifacts[path] = content
+
+    def show_columns(self, columns: Columns) -> None:
+        """Keep the columns of the named views, with those of other studies."""
+        self.columns = self.columns.joined(columns)
 
     def find_run(self, key: str) -> str | None:
         """Return the id of the run with this key, or None."""

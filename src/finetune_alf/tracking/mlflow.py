@@ -5,20 +5,20 @@ It does not use MLflow's fluent API or its active run, so it works in any thread
 complete.
 """
 
-import getpass
+import contextlib
 import json
-import os
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import count, zip_longest
+from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
+from finetune_alf.clock import now_ms
+from finetune_alf.tracking.entities import dataset_inputs, log_batches
+from finetune_alf.tracking.known_runs import PARENT_TAG, KnownRuns
 from finetune_alf.tracking.record import (
     NOTE_TAG,
-    UNFINISHED,
     EpochRecord,
     Metric,
     RunRecord,
@@ -27,19 +27,11 @@ from finetune_alf.tracking.record import (
     check_key,
 )
 from finetune_alf.tracking.store import artifact_location, open_store, tracking_errors, tracking_uri
+from finetune_alf.tracking.system import start_monitor
 from finetune_alf.tracking.views import Columns, view_tags
 
-T = TypeVar("T")
-
 EXPERIMENT = "finetune_alf"
-KEY_TAG = "alf.key"
-PROJECT_TAG = "alf.project"
-PARENT_TAG = "mlflow.parentRunId"
-SOURCE_NAME = "finetune-alf"
-_SOURCE = {"mlflow.source.name": SOURCE_NAME, "mlflow.source.type": "LOCAL"}
-DIGEST_LENGTH = 16
 COLUMNS_TAG = "alf.columns"
-N_METRICS_PER_BATCH, N_PARAMS_PER_BATCH = 800, 100  # log_batch takes 100 params, 100 tags and 1,000 items in all
 
 
 @dataclass
@@ -60,86 +52,110 @@ class _OpenRun:
 class MlflowTracker:
     """A Tracker on the store below `root`, or on the one at `uri`, for the runs of one project.
 
-    Runs with equal keys of several projects are several runs. Raises TrackingError if the store cannot be opened.
+    Runs with equal keys of several projects are several runs. With `system_metrics` the use of the machine is logged to
+    a parent run until it ends. Raises TrackingError if the store cannot be opened.
     """
 
     def __init__(
-        self, root: Path, uri: str | None = None, experiment: str = EXPERIMENT, project: str | None = None
+        self,
+        root: Path,
+        uri: str | None = None,
+        experiment: str = EXPERIMENT,
+        project: str | None = None,
+        system_metrics: bool = False,
     ) -> None:
         self.project = project
         self.uri = tracking_uri(root, uri)
         self.client = open_store(self.uri)
         with tracking_errors(self.uri):
             self.experiment_id = self._experiment_id(experiment)
+            self._runs = KnownRuns(self.client, self.experiment_id, project)
         self._open: dict[str, _OpenRun] = {}
+        self._system_metrics = system_metrics
+        self._monitor: Any = None
 
-    def start_parent_run(self, key: str, name: str, tags: Mapping[str, str]) -> str:
+    def start_parent_run(self, key: str, name: str, tags: Mapping[str, str], at_ms: int | None = None) -> str:
         """Find the parent run with this key, or create it; set its status to RUNNING and return its id."""
-        from mlflow.entities import RunTag
-
         check_key(key)
         with tracking_errors(self.uri):
-            run = self._find(key) or self._create(key, name, _now_ms(), tags)
-            run_id = str(run.info.run_id)
+            run_id = (self._runs.find(key) or self._runs.create(key, name, at_ms or now_ms(), tags)).run_id
             self.client.update_run(run_id, status="RUNNING", name=name)
-            self.client.log_batch(run_id, tags=[RunTag(tag, value) for tag, value in tags.items()])
+            self._log(run_id, tags=tags)
+            self._runs.load(run_id)
+            if self._system_metrics and self._monitor is None:
+                self._monitor = start_monitor(self.uri, run_id)
         return run_id
 
     def log_run(self, parent_id: str, record: RunRecord) -> str:
         """Write a nested run and return its id; a run that has ended with this status is left as it is."""
-        with tracking_errors(self.uri):
+        with tracking_errors(self.uri), self._forget_on_failure(record.key):
             tags = {**record.tags, PARENT_TAG: parent_id}
             opened = self._open.pop(record.key, None)
             if opened is None:
-                self._drop_attempt(record.key, record.started_ms)
+                self._runs.drop_attempt(record.key, parent_id, record.started_ms)
             else:
                 record = opened.rest_of(record)
-            run = self._find(record.key) or self._create(record.key, record.name, record.started_ms, tags)
-            run_id = str(run.info.run_id)
-            if run.info.status != record.status:
+            run = self._runs.find(record.key, parent_id)
+            run = run or self._runs.create(record.key, record.name, record.started_ms, tags)
+            if run.status != record.status:
                 for path, content in record.artifacts.items():
-                    self.log_artifact(run_id, path, content)
-                self._log_batches(run_id, record, tags)
-                self._log_datasets(run_id, record)
-                self.client.set_terminated(run_id, record.status, record.ended_ms)
-        return run_id
+                    self.log_artifact(run.run_id, path, content)
+                self._log(run.run_id, record.metrics, record.params, tags)
+                if inputs := dataset_inputs(record.datasets):
+                    self.client.log_inputs(run.run_id, inputs)
+                self._runs.end(record.key, record.status, record.ended_ms)
+        return run.run_id
 
     def log_epoch(self, parent_id: str, record: EpochRecord) -> None:
         """Write an epoch of a fit that goes on, as a nested run that `log_run` completes; one that has ended stays."""
-        with tracking_errors(self.uri):
+        with tracking_errors(self.uri), self._forget_on_failure(record.key):
             opened = self._open.get(record.key)
             if opened is None or opened.epoch >= record.epoch:
-                self._drop_attempt(record.key, None)
-                if self._find(record.key):
+                self._runs.drop_attempt(record.key, parent_id, None)
+                if self._runs.find(record.key, parent_id):
                     return
                 tags = {**record.tags, PARENT_TAG: parent_id}
-                run = self._create(record.key, record.name, record.started_ms, tags)
-                opened = self._open[record.key] = _OpenRun(str(run.info.run_id))
+                run = self._runs.create(record.key, record.name, record.started_ms, tags)
+                opened = self._open[record.key] = _OpenRun(run.run_id)
             new = opened.rest_of(RunRecord(record.key, record.name, 0, 0, params=record.params, metrics=record.metrics))
-            self._log_batches(opened.run_id, new, {})
+            self._log(opened.run_id, new.metrics, new.params)
             opened.epoch = record.epoch
             opened.metrics.update(new.metrics)
             opened.params.update(new.params)
 
+    @contextlib.contextmanager
+    def _forget_on_failure(self, key: str) -> Iterator[None]:
+        """Forget this run after a failure in the block, so that the store is asked again: part of it may be there."""
+        try:
+            yield
+        except BaseException:
+            self._open.pop(key, None)
+            self._runs.forget(key)
+            raise
+
     def close_runs(self) -> None:
         """End the runs that `log_epoch` began and `log_run` did not complete, as KILLED."""
         with tracking_errors(self.uri):
-            while self._open:
-                _, opened = self._open.popitem()
-                self.client.set_terminated(opened.run_id, "KILLED")
+            for key in list(self._open):
+                self._runs.end(key, "KILLED")
+                del self._open[key]
 
-    def end_parent_run(self, parent_id: str, status: RunStatus, metrics: Mapping[str, float], note: str = "") -> None:
-        """Log the parent run's own metrics and its description, if there is one, and end it with a status."""
-        from mlflow.entities import Metric as MlflowMetric
-        from mlflow.entities import RunTag
+    def end_parent_run(
+        self, parent_id: str, status: RunStatus, metrics: Mapping[str, float], note: str = "", at_ms: int | None = None
+    ) -> None:
+        """Log the parent run's own metrics and its description, if there is one, and end it with a status.
 
+        A metric that has this value is not logged again: a stage that is started again would add a point.
+        """
         with tracking_errors(self.uri):
-            now = _now_ms()
-            values = [MlflowMetric(name, value, now, 0) for name, value in metrics.items()]
-            tags = [RunTag(NOTE_TAG, note)] if note else []
-            for batch in _batches(values, N_METRICS_PER_BATCH) or [()]:
-                self.client.log_batch(parent_id, metrics=batch, tags=tags)
-            self.client.set_terminated(parent_id, status, now)
+            if self._monitor is not None:
+                self._monitor.finish()
+                self._monitor = None
+            ended_ms = at_ms or now_ms()
+            before = self.client.get_run(parent_id).data.metrics
+            values = [Metric(name, value, 0, ended_ms) for name, value in metrics.items() if before.get(name) != value]
+            self._log(parent_id, values, tags={NOTE_TAG: note} if note else {})
+            self.client.set_terminated(parent_id, status, ended_ms)
 
     def log_artifact(self, run_id: str, path: str, content: bytes) -> None:
         """Write an artifact of a run."""
@@ -155,8 +171,15 @@ class MlflowTracker:
         """Return the id of the run with this key, or None."""
         check_key(key)
         with tracking_errors(self.uri):
-            run = self._find(key)
-        return str(run.info.run_id) if run else None
+            run = self._runs.find(key)
+        return run.run_id if run else None
+
+    def ended_runs(self, key: str) -> set[str] | None:
+        """Return the keys of the nested runs that have ended of the parent run with this key; None without a parent."""
+        check_key(key)
+        with tracking_errors(self.uri):
+            parent = self._runs.find(key)
+            return self._runs.ended(parent.run_id) if parent else None
 
     def show_columns(self, columns: Columns) -> None:
         """Let the named views of the experiment show these columns, with those of its other studies."""
@@ -166,7 +189,7 @@ class MlflowTracker:
             shown = Columns(**{name: tuple(each) for name, each in json.loads(before or "{}").items()}).joined(columns)
             after = json.dumps(asdict(shown))
             if after != before:
-                for key, value in {**view_tags(shown, _now_ms()), COLUMNS_TAG: after}.items():
+                for key, value in {**view_tags(shown, now_ms()), COLUMNS_TAG: after}.items():
                     self.client.set_experiment_tag(self.experiment_id, key, value)
 
     def _experiment_id(self, name: str) -> str:
@@ -190,80 +213,12 @@ class MlflowTracker:
                 return str(experiment.experiment_id)
         raise AssertionError("unreachable")
 
-    def _drop_attempt(self, key: str, started_ms: int | None) -> None:
-        """Delete a run that did not end, unless it began at this time: a fit is done again from its beginning."""
-        run = self._find(key)
-        if run and run.info.status in UNFINISHED and run.info.start_time != started_ms:
-            self.client.delete_run(run.info.run_id)
-
-    def _find(self, key: str) -> Any:
-        """Return the oldest run with this key. Delete younger ones, which are created when a response is lost."""
-        runs = self.client.search_runs(
-            [self.experiment_id],
-            filter_string=f"tags.`{KEY_TAG}` = '{self._identity(key)[KEY_TAG]}'",
-            order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
-        )
-        for duplicate in runs[1:]:
-            self.client.delete_run(duplicate.info.run_id)
-        return runs[0] if runs else None
-
-    def _create(self, key: str, name: str, started_ms: int, tags: Mapping[str, str]) -> Any:
-        run = self.client.create_run(
-            self.experiment_id,
-            start_time=started_ms,
-            tags={"mlflow.user": _user(), **_SOURCE, **tags, **self._identity(key)},
-            run_name=name,
-        )
-        return self._find(key) or run
-
-    def _identity(self, key: str) -> dict[str, str]:
-        """Return the tags that identify a run."""
-        return {KEY_TAG: f"{self.project}/{key}", PROJECT_TAG: self.project} if self.project else {KEY_TAG: key}
-
-    def _log_batches(self, run_id: str, record: RunRecord, tags: Mapping[str, str]) -> None:
-        from mlflow.entities import Metric as MlflowMetric
-        from mlflow.entities import Param, RunTag
-
-        batches = zip_longest(
-            _batches(
-                [MlflowMetric(m.name, m.value, m.timestamp_ms, m.step) for m in record.metrics], N_METRICS_PER_BATCH
-            ),
-            _batches([Param(name, value) for name, value in record.params.items()], N_PARAMS_PER_BATCH),
-            _batches([RunTag(name, value) for name, value in tags.items()], N_PARAMS_PER_BATCH),
-        )
-        for metrics_batch, params_batch, tags_batch in batches:
-            self.client.log_batch(run_id, metrics_batch or (), params_batch or (), tags_batch or ())
-
-    def _log_datasets(self, run_id: str, record: RunRecord) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        inputs = [
-            DatasetInput(
-                Dataset(each.name, each.digest[:DIGEST_LENGTH], SOURCE_NAME, each.source, None, _profile(each.digest)),
-                tags=[InputTag("mlflow.data.context", "training")],
-            )
-            for each in record.datasets
-        ]
-        if inputs:
-            self.client.log_inputs(run_id, inputs)
-
-
-def _profile(digest: str) -> str:
-    """Return the whole digest: MLflow's own field has no place for it."""
-    return json.dumps({"digest": digest})
-
-
-def _user() -> str:
-    """Return who runs this; a container may have a user without a name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
-
-
-def _batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    def _log(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        for batch in log_batches(metrics, params, tags):
+            self.client.log_batch(run_id, **batch)

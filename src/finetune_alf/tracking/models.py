@@ -51,8 +51,11 @@ def register_model(
     alias: str,
     model: FolderModel,
     tags: Mapping[str, str],
+    description: str,
 ) -> int:
     """Register a model of a run as a version of `name` under an alias, and return the version's number.
+
+    `description` is that of the version, in Markdown.
 
     A version with the same digest whose files are there is reused, and so is a model that was logged whole without
     being registered: an interrupted call leaves nothing twice. Raises TrackingError when the store fails.
@@ -63,6 +66,7 @@ def register_model(
         number = str(version.version)
         for key, value in tags.items():
             client.set_model_version_tag(name, number, key, value)
+        client.update_model_version(name, number, description)
         client.set_registered_model_alias(name, alias, number)
     return int(number)
 

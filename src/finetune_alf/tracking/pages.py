@@ -1,4 +1,4 @@
-"""MLflow's pages over a SQLite store: the server that shows them, and the link to an experiment's runs."""
+"""MLflow's pages over a SQLite store: the server that shows them."""
 
 import contextlib
 import http.client
@@ -10,12 +10,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 from finetune_alf.errors import InputError, TrackingError
 from finetune_alf.tracking.locations import artifacts_uri
 from finetune_alf.tracking.store import QUIET, redacted_uri, sqlite_path
-from finetune_alf.tracking.views import TRIALS, VIEW_TAG
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 120.0
@@ -25,16 +24,8 @@ _END_TIMEOUT_S = 1.0
 _SETTINGS = {
     **QUIET,
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # runners of scorers and the like, which take seconds to start
+    "MLFLOW_ENABLE_AI_GATEWAY": "false",  # connections to language models
 }
-
-
-def runs_link(server: str, experiment: Any) -> str:
-    """Return the address of an experiment's runs: by score where it has the view, else as MLflow lists them.
-
-    Without the type of the workflow MLflow shows its pages for language models' traces.
-    """
-    link = f"{server}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
-    return f"{link}&viewStateShareKey={TRIALS}" if f"{VIEW_TAG}{TRIALS}" in experiment.tags else link
 
 
 @contextlib.contextmanager
@@ -94,7 +85,7 @@ def _answers(port: int) -> bool:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """End the server and its workers; MLflow's own process waits for minutes where it is asked alone."""
+    """End the server and its workers; MLflow's own process waits for minutes where it alone gets the signal."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, number)

@@ -4,7 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Base64Bytes, PlainSerializer
 
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 """MLflow's final statuses of a run; KILLED means interrupted."""
@@ -23,7 +25,7 @@ class Metric:
     """One value of a metric. Its timestamp is the job's, so that writing it again gives the same value."""
 
     name: str
-    value: float
+    value: Annotated[float, PlainSerializer(str, when_used="json")]  # JSON has no NaN
     step: int
     timestamp_ms: int
 
@@ -53,7 +55,7 @@ class RunRecord:
     params: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
-    artifacts: Mapping[str, bytes] = field(default_factory=dict)
+    artifacts: Mapping[str, Base64Bytes] = field(default_factory=dict)
     datasets: tuple[Dataset, ...] = ()
 
     def __post_init__(self) -> None:

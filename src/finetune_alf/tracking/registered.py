@@ -20,11 +20,11 @@ def versions_of(client: Any, name: str) -> Iterator[Any]:
     yield from all_pages(lambda **page: client.search_model_versions(f"name = '{name}'", **page))
 
 
-def all_pages(search: Callable[..., Any]) -> Iterator[Any]:
+def all_pages(search: Callable[..., Any], n_per_page: int = 100) -> Iterator[Any]:
     """Yield what a search of MLflow finds, page by page."""
     token = None
     while True:
-        page = search(max_results=100, page_token=token)
+        page = search(max_results=n_per_page, page_token=token)
         yield from page
         token = page.token
         if not token:

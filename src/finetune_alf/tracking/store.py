@@ -43,11 +43,16 @@ def tracking_uri(root: Path, uri: str | None = None) -> str:
     if re.match(r"https?://[^/?#]*[^/?#@:\[\]]", uri):
         return uri.rstrip("/")
     if uri.startswith("sqlite:///") and not uri.removeprefix("sqlite:///").startswith((":memory:", "?")):
-        return f"sqlite:///{(root.absolute() / uri.removeprefix('sqlite:///'))}"
+        return f"sqlite:///{root.absolute() / uri.removeprefix('sqlite:///')}"
     raise TrackingError(
         f"tracking URI: must be sqlite:///PATH or a server's http(s)://HOST, but got {redacted_uri(uri)!r}. "
         "Use any other store through `mlflow server`."
     )
+
+
+def named_store(uri: str | None) -> str | None:
+    """Return this URI of a store, or that of the environment; None where neither names one."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or None
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -61,21 +66,26 @@ def artifact_location(uri: str) -> str | None:
     return None if path is None else artifacts_uri(path)
 
 
-def open_store(uri: str, *, create: bool = True) -> Any:
+def open_store(uri: str, *, create: bool = True, follow: bool = True) -> Any:
     """Return an MlflowClient of a store that responds; a SQLite file is created or migrated first.
 
     With `create=False` a missing SQLite file is an error, and nothing is written but the paths of a store that was
-    moved. Raises TrackingError, within about ten seconds, when the store cannot be read, or with `create` written.
+    moved, and without `follow` not those either. Raises TrackingError, within about ten seconds, when the store cannot
+    be read, or with `create` written.
     """
     mlflow = load_mlflow()
     path = sqlite_path(uri)
     if path and not create and not path.is_file():
         raise TrackingError(f"{redacted_uri(uri)}: no such file. Run a study first.")
-    with tracking_errors(uri), database_lock(path, create) if path else contextlib.nullcontext():
+    with (
+        tracking_errors(uri),
+        database_lock(path, create) if path and (create or follow) else contextlib.nullcontext(),
+    ):
         if path:
             _check_sqlalchemy(uri)
             prepare_database(path, mlflow, create)
-            follow_store(path)
+            if follow:
+                follow_store(path)
             _forget_locations()
         else:
             _probe_server(uri)
@@ -99,10 +109,15 @@ def _check_sqlalchemy(uri: str) -> None:
         )
 
 
-def load_mlflow() -> Any:
-    """Import MLflow without telemetry and logging. Raises TrackingError when it is not installed."""
+def quiet_environment() -> None:
+    """Set what MLflow reads from the environment as it is imported, where the user has not set it."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+
+
+def load_mlflow() -> Any:
+    """Import MLflow without telemetry and logging. Raises TrackingError when it is not installed."""
+    quiet_environment()
     try:
         mlflow = importlib.import_module("mlflow")
     except ModuleNotFoundError as error:
@@ -144,6 +159,12 @@ def redact(text: str, uri: str) -> str:
         if secret:
             text = text.replace(secret, "***")
     return re.sub(r"(?<=//)[^/@\s'\"]*@", "***@", text)
+
+
+def check_server(uri: str) -> None:
+    """Raise TrackingError, without loading MLflow and within about five seconds, when no server responds there."""
+    with tracking_errors(uri):
+        _probe_server(uri)
 
 
 def _probe_server(uri: str) -> None:

@@ -1,9 +1,10 @@
-"""The Tracker protocol, implemented by MlflowTracker and MemoryTracker; one contract test suite checks both."""
+"""The Tracker protocol, implemented by MlflowTracker, MemoryTracker and Spool; one contract test suite checks them."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from finetune_alf.tracking.record import EpochRecord, RunRecord, RunStatus
+from finetune_alf.tracking.views import Columns
 
 
 class Tracker(Protocol):
@@ -14,8 +15,11 @@ class Tracker(Protocol):
         """The store's location; for MLflow its tracking URI."""
         ...
 
-    def start_parent_run(self, key: str, name: str, tags: Mapping[str, str]) -> str:
-        """Find the parent run with this key, or create it; set its status to RUNNING and return its id."""
+    def start_parent_run(self, key: str, name: str, tags: Mapping[str, str], at_ms: int | None = None) -> str:
+        """Find the parent run with this key, or create it; set its status to RUNNING and return its id.
+
+        Nested runs that an earlier process has left RUNNING are KILLED. `at_ms` is when it started, now by default.
+        """
         ...
 
     def log_run(self, parent_id: str, record: RunRecord) -> str:
@@ -33,12 +37,21 @@ class Tracker(Protocol):
         """End the runs that `log_epoch` began and `log_run` did not complete, as KILLED."""
         ...
 
-    def end_parent_run(self, parent_id: str, status: RunStatus, metrics: Mapping[str, float], note: str = "") -> None:
-        """Log the parent run's own metrics and its description, if there is one, and end it with a status."""
+    def end_parent_run(
+        self, parent_id: str, status: RunStatus, metrics: Mapping[str, float], note: str = "", at_ms: int | None = None
+    ) -> None:
+        """Log the parent run's own metrics and its description, if there is one, and end it with a status.
+
+        `at_ms` is when it ended, now by default.
+        """
         ...
 
     def log_artifact(self, run_id: str, path: str, content: bytes) -> None:
         """Write an artifact of a run, in place of any earlier one at the same path."""
+        ...
+
+    def show_columns(self, columns: Columns) -> None:
+        """Let the named views of the experiment show these columns, with those of its other studies."""
         ...
 
     def find_run(self, key: str) -> str | None:

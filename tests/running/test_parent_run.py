@@ -1,0 +1,27 @@
+"""A parent run that cannot be opened leaves nothing behind."""
+
+import pytest
+
+from finetune_alf.errors import TrackingError
+from finetune_alf.running.parent_run import Runs, parent_run
+from finetune_alf.tracking.spool import spools
+from small_project import small_context
+
+
+def test_a_store_that_is_none_leaves_no_spool(root, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:///nowhere")
+    ctx = small_context(root)
+    with pytest.raises(TrackingError, match="must be sqlite"), parent_run(ctx, "study/tiny", "study tiny", {}):
+        pass
+    assert spools(ctx.paths.spools) == []
+
+
+def test_an_interrupted_start_leaves_no_spool(root, monkeypatch):
+    def interrupt(runs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Runs, "tracker", property(interrupt))
+    ctx = small_context(root)
+    with pytest.raises(KeyboardInterrupt), parent_run(ctx, "study/tiny", "study tiny", {}, needs_store=True):
+        pass
+    assert spools(ctx.paths.spools) == []
