@@ -1,6 +1,5 @@
 """Saved classifiers: weights and predictions as they were fitted, in our hands and in those of transformers."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -18,11 +17,14 @@ from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.folder import load_classifier, write_folder
 from finetune_alf.classifier.probe import probe_of
 from finetune_alf.classifier.record import PROBE_FILE, is_saved, read_record
+from finetune_alf.classifier.tfidf import TfidfClassifier, tfidf_of
+from finetune_alf.encoder.adapters.inject import with_adapter
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.errors import EncoderError
 from finetune_alf.jobs.linear import token_features
-from finetune_alf.linear import cross_validated
-from finetune_alf.recipe import ProbeRecipe
+from finetune_alf.json_files import read_json, write_json
+from finetune_alf.linear import cross_validated, cross_validated_sets, tfidf
+from finetune_alf.recipe import HoulsbyAdapter, LoraAdapter, ProbeRecipe, TfidfRecipe
 from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.table import TokenTable
@@ -124,8 +126,7 @@ def test_a_changed_tensor_or_another_fit_is_not_the_saved_one(fitted, tmp_path):
 
 
 def test_a_record_with_a_key_too_many_is_refused(fitted, tmp_path):
-    record = json.loads((fitted[2] / "classifier.json").read_text())
-    (tmp_path / "classifier.json").write_text(json.dumps({**record, "code": "x"}))
+    write_json(tmp_path / "classifier.json", {**read_json(fitted[2] / "classifier.json"), "code": "x"})
     with pytest.raises(EncoderError, match="code"):
         read_record(tmp_path)
 
@@ -146,6 +147,112 @@ def test_a_probe_predicts_as_its_linear_model_after_loading_too(tmp_path):
     assert not is_saved(tmp_path / "saved", "a")
     with pytest.raises(EncoderError, match="whole safetensors"):
         load_classifier(tmp_path / "saved")
+
+
+def bottlenecks_in(folder):
+    """The folder of a classifier with bottleneck adapters, and the classifier."""
+    recipe = tiny_recipe(adapter=HoulsbyAdapter(width=3))
+    encoder = with_adapter(load_encoder(save_tiny(folder / "encoder"), 2), recipe.adapter)
+    fit(encoder, task_splits(encoder), recipe, seed=3)
+    classifier = Classifier(encoder, NAMES, recipe.max_tokens, "first", "fp32")
+    write_folder(folder / "saved", classifier, **facts(classifier, recipe))
+    return folder / "saved", classifier
+
+
+def tfidf_in(folder, longest_ngram=2):
+    """The folder of a classifier by TF-IDF, the classifier, and what scikit-learn says of its texts."""
+    inputs, vectorizer = tfidf(TEXTS, longest_ngram)
+    model = replace(cross_validated(inputs, LABELS, 2, 2, 0), vectorizer=vectorizer)
+    classifier = TfidfClassifier(tfidf_of(model, longest_ngram), NAMES)
+    recipe = TfidfRecipe(longest_ngram=longest_ngram)
+    own = {"scheme": "tfidf", "recipe": recipe, "encoder": None, "sample": "0" * 64, "fit": "a"}
+    logits = classifier.logits(TEXTS)
+    write_folder(folder / "saved", classifier, calibration=calibration_of(1.5, logits, LABELS, "test"), **own)
+    return folder / "saved", classifier, model.pipeline.predict_proba(inputs)
+
+
+def test_bottlenecks_lie_beside_their_encoder_and_are_loaded_with_it(tmp_path):
+    folder, classifier = bottlenecks_in(tmp_path)
+    loaded, record = load_classifier(folder), read_record(folder)
+    assert np.array_equal(loaded.logits(TEXTS), classifier.logits(TEXTS))
+    assert set(record.digests) == {"encoder/model.safetensors", "adapter.safetensors"}
+    assert not record.is_pipeline
+    assert not (folder / "config.json").exists()
+
+
+def test_tfidf_predicts_as_its_linear_model_after_loading_too(tmp_path):
+    folder, classifier, expected = tfidf_in(tmp_path)
+    loaded, record = load_classifier(folder), read_record(folder)
+    assert softmax(loaded.logits(TEXTS)) == pytest.approx(expected, abs=1e-12)
+    assert np.array_equal(loaded.logits(TEXTS), classifier.logits(TEXTS))
+    assert loaded.temperature == 1.5
+    assert loaded.probabilities(()).shape == (0, 2)
+    assert loaded.logits([("a fine", "warm day")]) == pytest.approx(classifier.logits(["a fine warm day"]))
+    assert (record.kind, record.max_tokens, record.is_pipeline) == ("tfidf", None, False)
+    assert {file.name for file in folder.iterdir()} == {"classifier.json", "words.json", "tfidf.safetensors"}
+
+
+def test_tfidf_of_several_classes_gives_each_its_own_probability(tmp_path):
+    inputs, vectorizer = tfidf(TEXTS, 1)
+    sets = [(0,) if index % 2 else (0, 1) if index % 4 else (1,) for index in range(len(TEXTS))]
+    model = replace(cross_validated_sets(inputs, sets, 2, 2, 0), vectorizer=vectorizer)
+    classifier = TfidfClassifier(tfidf_of(model, 1), NAMES, problem_type="multi_label", label_separator=" + ")
+    own = {"scheme": "tfidf", "recipe": TfidfRecipe(), "encoder": None, "sample": "0" * 64, "fit": "a"}
+    calibration = calibration_of(1.0, classifier.logits(TEXTS), sets, "test", "multi_label")
+    write_folder(tmp_path / "saved", classifier, calibration=calibration, **own)
+    loaded = load_classifier(tmp_path / "saved")
+    assert loaded.probabilities(TEXTS) == pytest.approx(model.pipeline.predict_proba(inputs), abs=1e-12)
+    names = [" + ".join(NAMES[index] for index in each) for each in model.predict(inputs)]
+    assert loaded.names(loaded.probabilities(TEXTS)) == names
+
+
+def words_of(folder, change):
+    words = read_json(folder / "words.json")["words"]
+    write_json(folder / "words.json", {"words": change(words)})
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda folder: (folder / "words.json").write_text("{"), "must have words as"),
+        (lambda folder: (folder / "words.json").unlink(), r"cannot read .*words\.json"),
+        (lambda folder: words_of(folder, lambda words: words[1:]), "idf must be finite, of the shape"),
+        (lambda folder: words_of(folder, lambda words: [words[1], *words[1:]]), "each word once"),
+        (lambda folder: words_of(folder, lambda words: [1, *words[1:]]), "must have words as"),
+        (lambda folder: (folder / "tfidf.safetensors").write_bytes(b"torn"), "whole safetensors"),
+    ],
+)
+def test_damaged_words_or_numbers_are_refused_and_are_not_the_saved_ones(tmp_path, harm, message):
+    folder, _, _ = tfidf_in(tmp_path)
+    assert is_saved(folder, "a")
+    harm(folder)
+    assert not is_saved(folder, "a")
+    with pytest.raises(EncoderError, match=message):
+        load_classifier(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"digests": {"../encoder/model.safetensors": "0"}}, "digests"),
+        ({"kind": "fine-tuned"}, "unless its kind is tfidf"),
+        ({"max_tokens": 12, "pooling": "first", "encoder": "x"}, "unless its kind is tfidf"),
+    ],
+)
+def test_a_record_that_names_other_files_or_disagrees_with_its_kind_is_refused(tmp_path, changes, message):
+    folder, _, _ = tfidf_in(tmp_path)
+    write_json(folder / "classifier.json", {**read_json(folder / "classifier.json"), **changes})
+    with pytest.raises(EncoderError, match=message):
+        load_classifier(folder)
+
+
+def test_lora_that_is_not_merged_is_not_saved(tmp_path):
+    encoder = with_adapter(load_encoder(save_tiny(tmp_path / "encoder"), 2), LoraAdapter(rank=2))
+    classifier = Classifier(encoder, NAMES, 12, "first", "fp32")
+    recipe = tiny_recipe(adapter=LoraAdapter(rank=2))
+    with pytest.raises(EncoderError, match="Merge it"):
+        write_folder(tmp_path / "saved", classifier, **facts(classifier, recipe))
+    assert not (tmp_path / "saved").exists()
 
 
 def test_random_weights_are_not_saved_and_leave_no_folder(tmp_path):

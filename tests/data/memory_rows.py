@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from finetune_alf.checksums import digest
 from finetune_alf.data.rows import (
     SINGLE_CLASS,
     SourceRows,
@@ -12,8 +13,7 @@ from finetune_alf.data.rows import (
     label_score,
     ordered_names,
 )
-from finetune_alf.files import digest
-from finetune_alf.metrics import ProblemType
+from finetune_alf.metric_names import ProblemType
 
 
 @dataclass(frozen=True)

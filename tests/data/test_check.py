@@ -4,7 +4,8 @@ import pytest
 
 from finetune_alf.data.check import check_samples
 from finetune_alf.data.prepare import prepare_sample
-from finetune_alf.data.spec import FilesSource, HubSource, MiniSource, MixtureSpec, SampleSpec
+from finetune_alf.data.source_spec import FilesSource, HubSource, MiniSource
+from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.errors import DataError
 
 SIZES = {"n_train": 8, "n_validation": 4, "n_confirmation": 4, "n_test": 4}
@@ -32,3 +33,17 @@ def test_what_would_be_downloaded_is_not_read_and_a_missing_file_is_a_fault(tmp_
     here = SampleSpec(source=FilesSource(train="none.csv", text="t", label="l"), **SIZES)
     with pytest.raises(DataError, match=r"samples\.here: .*none\.csv"):
         check_samples({"here": here}, tmp_path)
+
+
+def test_samples_of_several_classes_a_text_are_drawn_as_the_stage_draws_them(tmp_path):
+    rows = [f"text {row},{('x;y', 'x', 'y', '')[row % 4]},{row % 2},{row // 2 % 2}" for row in range(24)]
+    (tmp_path / "t.csv").write_text("\n".join(["t,tags,a,b", *rows]))
+    cells = FilesSource(train="t.csv", text="t", label="tags", label_separator=";")
+    flags = FilesSource(train="t.csv", text="t", label=("a", "b"))
+    settings = {"problem_type": "multi_label", "max_train_frac": 1}
+    samples = {
+        name: SampleSpec(source=each, **settings, **SIZES) for name, each in (("cells", cells), ("flags", flags))
+    }
+    check_samples(samples, tmp_path)
+    with pytest.raises(DataError, match=r"samples\.cells: "):
+        check_samples({"cells": samples["cells"].model_copy(update={"n_test": 90})}, tmp_path)

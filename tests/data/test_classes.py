@@ -73,6 +73,9 @@ def test_a_fraction_as_label_names_regression(tmp_path: Path, name: str) -> None
         (("pos", "pos "), "in case or space", '{"pos ": "pos"}'),
         (("True", "TRUE"), "in case or space", '{"TRUE": "True"}'),
         (("\u00e9t\u00e9", "e\u0301te\u0301"), r"in the encoding of accents \(NFC and NFD\)", r'"e\\u0301te\\u0301"'),
+        (("pos", "pos\u200b"), "in characters that are not seen", r'"pos\u200b"'),
+        (("pos", "ｐｏｓ"), "in the form of characters (such as full-width letters)", '"ｐｏｓ"'),
+        (("pos", "pos\u00a0"), "in case or space", r'"pos\u00a0"'),
         (("0", "0.0"), "in how a number is written", '{"0.0": "0"}'),
     ],
 )

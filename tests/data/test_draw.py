@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finetune_alf.data.draw import DrawnSplit, draw_splits, even_quotas, proportional_quotas
-from finetune_alf.data.spec import MiniSource, SampleSpec
+from finetune_alf.data.source_spec import MiniSource
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import DataError
 
 Labels = dict[str, list[str]]

@@ -10,7 +10,8 @@ from finetune_alf.data.duplicates import drop_duplicates
 from finetune_alf.data.files_source import FileRows, source_paths
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.rows import SourceRows, check_labels
-from finetune_alf.data.spec import FilesSource, SampleSpec, text_columns_of
+from finetune_alf.data.source_spec import FilesSource, text_columns_of
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.data.text_columns import TextColumns, columns_of
 from finetune_alf.errors import DataError
 

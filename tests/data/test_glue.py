@@ -18,9 +18,10 @@ from finetune_alf.data.hub_source import HubData, HubRows
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.sample import load_sample
 from finetune_alf.data.source import open_source
-from finetune_alf.data.spec import GlueSource, HubSource, SampleSpec
+from finetune_alf.data.source_spec import GlueSource, HubSource
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import DataError
-from finetune_alf.metrics import PROBLEM_TYPES
+from finetune_alf.metric_names import PROBLEM_TYPES
 
 COUNTS = {"n_train": 8, "n_validation": 6, "n_confirmation": 4, "n_test": 4, "max_train_frac": 1}
 

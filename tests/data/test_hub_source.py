@@ -9,7 +9,7 @@ import pytest
 
 from finetune_alf.data.hub_source import HubData, HubRows, download
 from finetune_alf.data.rows import SourceRows
-from finetune_alf.data.spec import HubSource
+from finetune_alf.data.source_spec import HubSource
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import DataError
 

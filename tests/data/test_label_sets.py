@@ -15,7 +15,8 @@ from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.redraw import redraw
 from finetune_alf.data.rows import SourceRows
 from finetune_alf.data.sample import Sample, load_sample
-from finetune_alf.data.spec import AnySampleSpec, HubSource, MixtureSpec, SampleSpec
+from finetune_alf.data.source_spec import HubSource
+from finetune_alf.data.spec import AnySampleSpec, MixtureSpec, SampleSpec
 from finetune_alf.errors import DataError
 
 COUNTS = {"n_train": 20, "n_validation": 10, "n_confirmation": 5, "n_test": 5, "max_train_frac": 1}

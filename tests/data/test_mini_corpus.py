@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from finetune_alf.data.mini_source import MiniRows
-from finetune_alf.data.spec import MiniSource
+from finetune_alf.data.source_spec import MiniSource
 
 DOMAINS = ("films", "restaurants", "gadgets", "travel")
 RUN = 8

@@ -1,6 +1,5 @@
 """Mixtures on disk: the sample of every task and a card, written atomically and verified when read."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,10 @@ from pydantic import ValidationError
 from finetune_alf.data.mixture import Mixture, load_any_sample
 from finetune_alf.data.prepare import prepare_mixture, prepare_sample
 from finetune_alf.data.sample import Sample
-from finetune_alf.data.spec import FilesSource, MiniSource, MixtureSpec, SampleSpec
+from finetune_alf.data.source_spec import FilesSource, MiniSource
+from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.errors import DataError
+from finetune_alf.json_files import read_json, write_json
 
 COUNTS = {"n_train": 8, "n_validation": 6, "n_confirmation": 4, "n_test": 10}
 FILMS = SampleSpec(source=MiniSource(domain="films"), **COUNTS)
@@ -88,7 +89,7 @@ def test_a_changed_or_missing_task_is_found(tmp_path: Path) -> None:
 def test_an_invalid_card_is_named(tmp_path: Path) -> None:
     prepare_mixture("both", SPEC, tmp_path / "both")
     path = tmp_path / "both" / "card.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "tasks": ["films"]}))
+    write_json(path, {**read_json(path), "tasks": ["films"]})
     with pytest.raises(DataError, match=r"must be a mixture's card, but got tasks"):
         load_any_sample(tmp_path / "both")
     path.write_text("{")

@@ -150,7 +150,9 @@ def test_other_formats_are_refused_with_the_list_of_accepted_ones(tmp_path: Path
         values(written(tmp_path, name, "text,label\n"))
 
 
-@pytest.mark.parametrize("path", ["absent.csv", "https://example.org/a.csv"])
-def test_a_missing_file_is_named(path: str) -> None:
-    with pytest.raises(DataError, match=r"cannot read .*\.csv: no such file"):
+@pytest.mark.parametrize(
+    ("path", "fault"), [("absent.csv", "no such file"), ("https://example.org/a.csv", "it is a URL. Download the file")]
+)
+def test_a_missing_file_is_named(path: str, fault: str) -> None:
+    with pytest.raises(DataError, match=rf"cannot read .*\.csv: {fault}"):
         values(Path(path))

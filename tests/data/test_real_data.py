@@ -9,7 +9,8 @@ import pytest
 from finetune_alf.data.files_source import FileRows
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.sample import load_sample
-from finetune_alf.data.spec import FilesSource, SampleSpec
+from finetune_alf.data.source_spec import FilesSource
+from finetune_alf.data.spec import SampleSpec
 
 SETS = {
     "imdb": ("parquet", ("validation", "test"), "text"),

@@ -10,7 +10,8 @@ from memory_rows import MemoryRows
 from finetune_alf.data.prepare import draw_sample
 from finetune_alf.data.redraw import POOL, redraw
 from finetune_alf.data.sample import SPLITS, Sample, load_sample, save_sample
-from finetune_alf.data.spec import FilesSource, SampleSpec
+from finetune_alf.data.source_spec import FilesSource
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import DataError
 
 

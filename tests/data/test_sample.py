@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from finetune_alf.data.prepare import draw_sample, prepare_sample
 from finetune_alf.data.sample import SPLITS, load_card, load_sample, save_sample
-from finetune_alf.data.spec import FilesSource, MiniSource, SampleSpec
+from finetune_alf.data.source_spec import FilesSource, MiniSource
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import DataError
 from finetune_alf.files import file_digest
 
@@ -54,8 +55,8 @@ def test_samples_of_classes_have_the_recorded_digest_and_bytes(tmp_path: Path) -
     }
     cards = {name: file_digest(tmp_path / name / "card.json") for name in digests}
     assert cards == {
-        "films": "e563287823b7e8ca75efc7b17be45c4c139ee7fa88927886cb04611bca97fcbc",
-        "pairs": "b7fda02d736c320de89953e1a503a9dac62ee9e2732276b194c66b0395fe3ece",
+        "films": "0d7ee933461fa5c50156676e45db6054d919070d22ec920fdf308452b7458af9",
+        "pairs": "8f4a6e17d913a5ac0c6765d9dfab75563f83b816b2851f605837174edf6f1ced",
     }
     fields = [(field.name, str(field.type)) for field in pq.read_schema(tmp_path / "pairs" / "train.parquet")]
     assert fields == [("text", "string"), ("label", "string"), ("pair", "string")]
@@ -156,11 +157,11 @@ def test_a_missing_or_truncated_file_is_named(folder: Path, name: str) -> None:
     whole = (folder / name).read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"{}"):
         (folder / name).write_bytes(content)
-        with pytest.raises(DataError, match=rf"{name}: must be .* Run the prepare stage again"):
+        with pytest.raises(DataError, match=rf"{name}: must be .* Run the stage that writes it again"):
             load_sample(folder)
     (folder / name).unlink()
     missing = "the sample is not prepared" if name == "card.json" else f"cannot read .*{name}: no such file"
-    with pytest.raises(DataError, match=rf"{missing}.* Run .*prepare"):
+    with pytest.raises(DataError, match=rf"{missing}.* Run (the stage that writes it|`finetune-alf prepare)"):
         load_sample(folder)
 
 

@@ -16,7 +16,8 @@ from finetune_alf.data.hub_source import HubData, HubRows
 from finetune_alf.data.prepare import draw_sample, prepare_sample
 from finetune_alf.data.rows import label_score
 from finetune_alf.data.sample import Sample, load_sample, save_sample
-from finetune_alf.data.spec import FilesSource, HubSource, SampleSpec
+from finetune_alf.data.source_spec import FilesSource, HubSource
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import DataError
 
 COUNTS = {"n_train": 20, "n_validation": 10, "n_confirmation": 5, "n_test": 15}

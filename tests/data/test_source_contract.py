@@ -18,7 +18,7 @@ from finetune_alf.data.hub_source import HubData, HubRows
 from finetune_alf.data.mini_source import MiniRows
 from finetune_alf.data.rows import SOURCE_SPLITS
 from finetune_alf.data.source import Source, open_source
-from finetune_alf.data.spec import FilesSource, HubSource, MiniSource
+from finetune_alf.data.source_spec import FilesSource, HubSource, MiniSource
 
 Rows = list[tuple[str, str]]
 TRAIN: Rows = [("null", "negative"), ("good", "positive"), ("nan, 'so' \"so\"", "negative"), ("two\nlines", "positive")]

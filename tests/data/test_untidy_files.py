@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ from pydantic import ValidationError
 from finetune_alf.data.files_source import FileRows
 from finetune_alf.data.prepare import prepare_sample
 from finetune_alf.data.readers.table import read_table
-from finetune_alf.data.spec import FilesSource, SampleSpec
+from finetune_alf.data.source_spec import FilesSource
+from finetune_alf.data.spec import SampleSpec
+from finetune_alf.data.table import open_table
 from finetune_alf.data.unlabelled import read_texts
 from finetune_alf.errors import DataError
 
@@ -20,7 +24,9 @@ ROWS = [("good phone", "pos"), ("bad, and slow", "neg"), ("fine", "pos"), ("poor
 def rows_of(path: Path, content: str | bytes, **settings: object) -> list[tuple[object, str]]:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     given = {"train": path.name, "text": "text", "label": "label", **settings}
-    train = FileRows(FilesSource.model_validate_json(json.dumps(given)), path.parent).rows().splits["train"]
+    problem_type = given.pop("problem_type", "classification")
+    spec = FilesSource.model_validate_json(json.dumps(given))
+    train = FileRows(spec, path.parent, problem_type).rows().splits["train"]
     return list(zip(train.texts, train.labels, strict=True))
 
 
@@ -60,8 +66,31 @@ def test_a_first_row_that_was_named_as_columns_is_no_header(tmp_path: Path) -> N
         rows_of(tmp_path / "a.tsv", content, text="A phone that is good", label="pos")
 
 
-def test_a_column_named_as_one_of_its_classes_is_a_header(tmp_path: Path) -> None:
-    assert rows_of(tmp_path / "a.csv", "text,spam\na,spam\nb,ham\n", label="spam") == [("a", "spam"), ("b", "ham")]
+def test_a_first_row_of_few_words_that_was_named_as_columns_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.tsv").write_text(lines("\t", header=False))
+    assert len(rows_of(tmp_path / "a.tsv", lines("\t", header=False), text="good phone", label="pos")) == 3
+    assert len(list(open_table(tmp_path / "a.tsv", ("good phone",), "").rows())) == 3
+    for record in caplog.records:
+        message = record.getMessage()
+        assert "a.tsv:1: the first line names the columns, but 'pos' is also a value below" in message
+        assert "`columns: [text, label]`" in message
+    assert len(caplog.records) == 2
+
+
+def test_missing_columns_of_a_file_may_be_names_that_it_has_not(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"column 'text', 'label', .* If the file has no header line, set"):
+        rows_of(tmp_path / "a.tsv", "good phone\tfine\nslow\tpoor\n")
+
+
+@pytest.mark.parametrize("name", ["text", "Review Text", "review_text", "sentence1"])
+def test_a_column_named_as_one_of_its_classes_is_a_header(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    rows = rows_of(tmp_path / "a.csv", f"{name},spam\na,spam\nb,ham\n", text=name, label="spam")
+    assert rows == [("a", "spam"), ("b", "ham")]
+    assert not caplog.records
 
 
 def test_columns_of_a_file_with_a_header_are_refused(tmp_path: Path) -> None:
@@ -136,10 +165,14 @@ def test_bad_rows_of_all_files_are_named_at_once(tmp_path: Path) -> None:
     ]
 
 
-def stray(n_rows: int, begin: int, end: int) -> str:
+def pos_or_neg(row: int) -> str:
+    return "pos" if row % 2 else "neg"
+
+
+def stray(n_rows: int, begin: int, end: int, label: Callable[[int], str] = pos_or_neg) -> str:
     texts = [f"text {number}" for number in range(n_rows)]
     texts[begin], texts[end] = f'"{texts[begin]}', f'{texts[end]}"'
-    return "text\tlabel\n" + "".join(f"{text}\t{'pos' if at % 2 else 'neg'}\n" for at, text in enumerate(texts))
+    return "text\tlabel\n" + "".join(f"{text}\t{label(at)}\n" for at, text in enumerate(texts))
 
 
 def test_rows_that_a_stray_quote_would_swallow_are_named_by_first_and_last_line(tmp_path: Path) -> None:
@@ -151,10 +184,69 @@ def test_rows_that_a_stray_quote_would_swallow_are_named_by_first_and_last_line(
     assert rows[10] == ('"text 10', "neg")
 
 
+@pytest.mark.parametrize(
+    ("label", "settings"),
+    [
+        (lambda row: "rare" if row == 12 else pos_or_neg(row), {}),
+        (lambda row: f"a|b{row}" if row % 2 else "c", {"problem_type": "multi_label"}),
+        (lambda row: f"{row + 1}e-05", {"problem_type": "regression"}),
+    ],
+    ids=["a label of one row", "several classes", "numbers with exponents"],
+)
+def test_swallowed_rows_need_not_all_have_a_label_of_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, label: Callable[[int], str], settings: dict[str, str]
+) -> None:
+    with pytest.raises(DataError, match=r"a\.tsv:12: a quoted field runs over lines 12 to 19"):
+        rows_of(tmp_path / "a.tsv", stray(60, 10, 17, label), **settings)
+    assert not caplog.records
+
+
+def test_swallowed_rows_are_told_by_several_columns_of_labels(tmp_path: Path) -> None:
+    texts = [f"text {row}" for row in range(60)]
+    texts[10], texts[17] = f'"{texts[10]}', f'{texts[17]}"'
+    content = "a\tb\ttext\n" + "".join(f"{row % 2}\t1\t{text}\n" for row, text in enumerate(texts))
+    with pytest.raises(DataError, match=r"a\.tsv:12: a quoted field runs over lines 12 to 19"):
+        rows_of(tmp_path / "a.tsv", content, label=["a", "b"], problem_type="multi_label")
+
+
+UNSURE = r"a\.tsv:12: a quote joins lines 12 to 19, each of which looks like a row: 60 lines, 53 rows.*`quoting: none`"
+
+
+def test_swallowed_rows_without_a_label_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.tsv").write_text(stray(60, 10, 17))
+    assert len(read_texts("a.tsv", "text", tmp_path).texts) == 53
+    assert re.search(UNSURE, caplog.text)
+    caplog.clear()
+    assert len(list(open_table(tmp_path / "a.tsv", ("text",), "").rows())) == 53
+    assert len(caplog.records) == 1
+    assert re.search(UNSURE, caplog.text)
+
+
+def test_swallowed_rows_whose_labels_occur_once_each_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = stray(60, 10, 17, lambda row: f"a{row}|b{row}")
+    assert len(rows_of(tmp_path / "a.tsv", content, problem_type="multi_label")) == 53
+    assert re.search(UNSURE, caplog.text)
+
+
+def test_texts_of_several_lines_are_not_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    labelled = 'text,label\n"fine, I think\nso far",pos\n' + "".join(
+        f"text {row},{pos_or_neg(row)}\n" for row in range(9)
+    )
+    assert len(rows_of(tmp_path / "a.csv", labelled)) == 10
+    long = '"first, then\nanother\nand, well, more"\n'
+    (tmp_path / "b.csv").write_text("id,text\n" + f"1,{long}" * 3 + '2,"one\ntwo, three"\n')
+    assert len(list(open_table(tmp_path / "b.csv", ("text",), "").rows())) == 4
+    (tmp_path / "c.csv").write_text('text\n"one\ntwo"\n')
+    assert read_texts("c.csv", "text", tmp_path).texts == ("one\ntwo",)
+    assert not caplog.records
+
+
 def test_a_text_of_several_lines_with_delimiters_stays_one_row(tmp_path: Path) -> None:
     content = 'text,label\n"well, pos\nbad, neg\nso",pos\nshort,neg\n"label,pos\nlabel,neg\nend",neg\n'
     assert [label for _, label in rows_of(tmp_path / "a.csv", content)] == ["pos", "neg", "neg"]
-    assert list(read_table(tmp_path / "a.csv", ("text", "label"), label="label"))[2][0] == 6
+    assert list(read_table(tmp_path / "a.csv", ("text", "label"), labels=("label",)))[2][0] == 6
     first = 'label,text\npos,"one\ntwo, three"\nneg,"four\nfive"\nneg,six\npos,seven\n'
     assert len(rows_of(tmp_path / "b.csv", first)) == 4
 

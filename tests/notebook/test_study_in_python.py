@@ -13,8 +13,9 @@ import finetune_alf
 from finetune_alf import Study
 from finetune_alf.cli.entry import group
 from finetune_alf.errors import DataError, InputError, ParamsError
-from finetune_alf.files import read_json, read_jsonl
+from finetune_alf.json_files import read_json, read_jsonl
 from finetune_alf.notebook.console import NotebookConsole
+from finetune_alf.notebook.project import in_python
 from finetune_alf.rates import UniformRates
 from finetune_alf.running.parent_run import open_tracker
 from finetune_alf.study.tied_space import LogSpace
@@ -125,7 +126,7 @@ class _Interrupting:
     def __exit__(self, *_):
         return None
 
-    def advance(self, note=""):
+    def advance(self, note="", *, is_new=True):
         self.n_left -= 1
         if self.n_left == 0:
             raise KeyboardInterrupt
@@ -224,6 +225,28 @@ def test_columns_of_a_frame_are_joined_and_settings_of_uneven_and_long_texts_are
     assert (study.recipe.class_weights, study.recipe.truncation) == ("balanced", "tail")
     with pytest.raises(InputError, match=r"text: must be a column, two for pairs, or as in \{'join'"):
         make(tmp_path, frame, {"join": ["title"]})
+
+
+def test_labels_apply_before_sizes_and_balance_are_guessed(make, tmp_path):
+    frame = pd.DataFrame({"review": [f"{GOOD[row % 4]} {row}" for row in range(300)]})
+    labels = {"-1": [row % 3 - 1 for row in range(300)], "POS": [("pos", "POS", "neg")[row % 3] for row in range(300)]}
+    for name, labels_setting in (("-1", {"drop": [-1]}), ("POS", {"map": {"POS": "pos"}})):
+        study = make(tmp_path / name, frame.assign(verdict=labels[name]), labels=labels_setting)
+        assert study.sample.card.n_classes == 2
+    with pytest.raises(InputError, match="labels: must be as in a sample"):
+        make(tmp_path / "other", FRAME, labels={"skip": [1]})
+
+
+def test_the_labels_of_a_note_are_an_argument():
+    note = """run this again with --labels '{map: {"POS": "pos"}}' --force."""
+    assert in_python(note) == """run this again with labels={"map": {"POS": "pos"}}."""
+
+
+def test_columns_of_0_and_1_are_classes(make, tmp_path):
+    flags = FRAME.assign(a=[row % 2 for row in range(N_ROWS)], b=[row % 3 == 0 for row in range(N_ROWS)])
+    study = make(tmp_path, flags, label=["a", "b"], metric="micro_f1", schemes=["baseline"])
+    assert study.sample.card.label_names == ("a", "b")
+    assert make(tmp_path / "one", label=["verdict"]).sample.card.n_classes == 2
 
 
 def test_what_init_says_of_its_options_is_said_of_arguments(make, tmp_path):

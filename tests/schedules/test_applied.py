@@ -1,17 +1,21 @@
 """A schedule in another project's training: groups, freezing, tables, other depths, differences, files."""
 
+import copy
 import json
 from typing import Any
 
 import pytest
 import torch
 import yaml
-from transformers import BertConfig, BertForSequenceClassification
+from click.testing import CliRunner
+from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from finetune_alf import Schedule, param_groups
-from finetune_alf.errors import ScheduleError
+from finetune_alf.cli.entry import group as commands
+from finetune_alf.errors import RatesError, ScheduleError
 from finetune_alf.rates import LayerRates
 from finetune_alf.recipe import SGD, AdamW, LoraAdapter
+from finetune_alf.schedules.description import describe
 from finetune_alf.schedules.published import PUBLISHED_NAMES
 from tiny import TINY_BERT, load_tiny, tiny_schedule
 
@@ -63,7 +67,20 @@ def test_what_the_user_froze_stays_frozen_and_is_named(caplog: pytest.LogCapture
     assert id(model.bert.encoder.layer[1].output.dense.weight) not in held
     assert not model.bert.encoder.layer[1].output.dense.weight.requires_grad
     assert "bert.encoder.layer.1.output.dense.weight: frozen before" in caplog.text
-    assert [row.state for row in SCHEDULE.apply(model)][2] == "1,712 learn"
+    assert [row.state for row in SCHEDULE.apply(model)][2] == "learns (1,712 of 2,224)"
+
+
+@pytest.mark.parametrize("measured", [None, {**dict.fromkeys(RATES, 0.5), "layer.0": 1e-4}])
+def test_apply_and_show_have_one_word_for_what_a_rate_does(measured: dict[str, float] | None) -> None:
+    schedule = tiny_schedule(LayerRates.of(5e-9, [5e-5, 0, 5e-5], 1e-3))
+    known = schedule.provenance.model_copy(update={"n_steps": 56, "movement": measured})
+    schedule = schedule.model_copy(update={"provenance": known})
+    table = schedule.apply(bert())
+    shown = [line.split()[2:] for line in describe(schedule) if line.strip().startswith(tuple(RATES))]
+    assert len(shown) == len(table) == 5
+    assert all(" ".join(words).startswith(row.state) for words, row in zip(shown, table, strict=True))
+    assert "barely moves" in [row.state for row in table]
+    assert str(table).endswith("barely moves: by less than 0.002 of the weights' size in 56 steps")
 
 
 def test_what_one_schedule_froze_another_opens(caplog: pytest.LogCaptureFixture) -> None:
@@ -72,6 +89,45 @@ def test_what_one_schedule_froze_another_opens(caplog: pytest.LogCaptureFixture)
     other = tiny_schedule(LayerRates.of(0, [1e-5, 0, 0], 4e-5))
     assert [row.state for row in other.apply(model)] == ["frozen", "learns", "frozen", "frozen", "learns"]
     assert caplog.text == ""
+
+
+def test_a_copy_of_a_model_knows_what_a_schedule_froze_and_what_the_user_froze(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = bert()
+    model.classifier.bias.requires_grad_(False)
+    SCHEDULE.apply(model)
+    other = tiny_schedule(LayerRates.of(0, [1e-5, 0, 0], 4e-5))
+    caplog.clear()
+    table = other.apply(copy.deepcopy(model))
+    assert [row.state for row in table][:4] == ["frozen", "learns", "frozen", "frozen"]
+    assert caplog.text.count("frozen before") == 1
+    assert "classifier.bias: frozen before" in caplog.text
+
+
+def test_a_model_that_the_user_froze_as_a_whole_is_refused_with_the_way_out_and_not_changed() -> None:
+    model = bert().requires_grad_(False)
+    for refused in (SCHEDULE.apply, SCHEDULE.optimizer, lambda frozen: param_groups(frozen, RATES)):
+        with pytest.raises(
+            RatesError, match=r"above 0 for embeddings, layer\.1, layer\.2, head, but all.*requires_grad_\(True\) first"
+        ):
+            refused(model)
+    model.requires_grad_(True)
+    assert len(SCHEDULE.param_groups(model)) == 4
+
+
+def test_rates_of_0_everywhere_are_refused_before_anything_is_frozen() -> None:
+    model = bert()
+    with pytest.raises(RatesError, match="but got 0 everywhere"):
+        param_groups(model, LayerRates.of(0, [0, 0, 0], 0))
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_body_without_a_head_has_no_parameters_there() -> None:
+    body = BertModel(BertConfig(**TINY_BERT), add_pooling_layer=False)
+    table = SCHEDULE.apply(body)
+    assert [row.state for row in table] == ["learns", "frozen", "learns", "learns", "no parameters"]
+    assert "no parameters" in str(table)
 
 
 def test_the_optimizer_is_that_of_the_recipe() -> None:
@@ -122,6 +178,21 @@ def test_a_difference_has_the_fields_that_differ_rates_by_address() -> None:
     deeper = {row.field: row.first for row in one.diff(one.stretch(7))}
     assert deeper["rates.layer.6"] == "-"
     assert "rates.layer.3     2e-05" in str(one.diff(two))
+
+
+@pytest.mark.parametrize(("other", "kind"), [(RATES, "LayerRates"), ("distilbert-alf-2", "str")])
+def test_a_difference_from_something_else_is_refused_with_what_to_pass(other: Any, kind: str) -> None:
+    with pytest.raises(ScheduleError, match=rf"must get a Schedule, but got {kind}\..*Schedule\.pull"):
+        SCHEDULE.diff(other)
+
+
+@pytest.mark.parametrize("name", ["mine.YAML", "mine.Yml", "mine.JSON"])
+def test_files_in_capitals_are_what_their_names_say(name: str, tmp_path: Any) -> None:
+    out = tmp_path / name
+    done = CliRunner().invoke(commands, ["schedules", "pull", "distilbert-alf-1", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert out.read_text().startswith("{") == (name == "mine.JSON")
+    assert Schedule.load(out) == Schedule.pull(str(out)) == Schedule.published("distilbert-alf-1")
 
 
 @pytest.mark.parametrize("name", PUBLISHED_NAMES[:2])

@@ -102,4 +102,6 @@ def test_the_published_schema_is_that_of_the_record() -> None:
 def test_published_schedules_validate_against_the_schema() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     for name in PUBLISHED_NAMES:
-        jsonschema.validate(json.loads(published(name).to_json()), json_schema())
+        document = json.loads(published(name).to_json())
+        jsonschema.validate(document, json_schema())
+        jsonschema.validate({"$schema": json_schema()["$id"], **document}, json_schema())

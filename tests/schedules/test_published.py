@@ -102,7 +102,7 @@ def test_the_marks_do_not_change_the_digest() -> None:
     assert unmarked.digest == schedule.digest
 
 
-HEAVY = {"torch", "mlflow", "transformers", "sqlalchemy"}
+HEAVY = {"torch", "numpy", "mlflow", "transformers", "sqlalchemy"}
 
 
 def test_published_schedules_need_only_the_core_dependencies() -> None:

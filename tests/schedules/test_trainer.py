@@ -20,6 +20,7 @@ from finetune_alf.recipe import (
 )
 from finetune_alf.train.forward.padded import padded
 from finetune_alf.train.optimizer import LayerwiseOptimizer
+from finetune_alf.train.stacked_optimizer import StackedOptimizer
 from tiny import N_LAYERS, load_tiny, tiny_schedule, tokenized_split
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Trainer's own
@@ -117,6 +118,34 @@ def test_unfreezing_opens_one_more_address_each_epoch(encoder: Any, tmp_path: An
     assert watch.trained[:4] == [{"head"}] * 4
     assert watch.trained[4:8] == [{"head", "layer.2"}] * 4
     assert watch.trained[8:] == [{"head", "layer.1", "layer.2"}] * 4
+
+
+def test_what_an_unfinished_unfreezing_left_frozen_rates_open_again(
+    encoder: Any, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    schedule = tiny_schedule(RATES, epochs=3, unfreezing=GradualUnfreezing(start="head"))
+    train(encoder, schedule, tmp_path, max_steps=1)
+    assert not encoder.model.bert.encoder.layer[2].output.dense.weight.requires_grad
+    states = ["learns", "frozen", "learns", "learns", "learns"]
+    assert [row.state for row in schedule.apply(encoder.model)] == states
+    engine = LayerwiseOptimizer(encoder.model, encoder.anatomy, schedule.recipe, RATES, N_STEPS)
+    assert engine.start_epoch(0) == {"head"}
+    assert [row.state for row in schedule.apply(encoder.model)] == states
+    StackedOptimizer(encoder.model, encoder.anatomy, schedule.recipe, [RATES], N_STEPS)
+    assert [row.state for row in schedule.apply(encoder.model)] == states
+    assert "frozen before" not in caplog.text
+
+
+def test_what_the_user_froze_after_the_groups_were_made_stays_frozen(encoder: Any, tmp_path: Any) -> None:
+    encoder.reset(0)
+    schedule, weight = tiny_schedule(RATES), encoder.model.classifier.weight
+    optimizer = schedule.optimizer(encoder)
+    weight.requires_grad_(False)
+    for epoch in range(2):
+        state = TrainerState(epoch=epoch)
+        schedule.callback().on_epoch_begin(None, state, TrainerControl(), model=encoder.model, optimizer=optimizer)
+        assert not weight.requires_grad
+        assert encoder.model.classifier.bias.requires_grad
 
 
 def test_a_fit_whose_losses_do_not_fall_ends_as_the_recipe_says(encoder: Any, tmp_path: Any) -> None:

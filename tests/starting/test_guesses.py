@@ -3,7 +3,8 @@
 import pytest
 
 from finetune_alf.data.draw import draw_splits
-from finetune_alf.data.spec import FilesSource, SampleSpec
+from finetune_alf.data.source_spec import FilesSource
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import InputError
 from finetune_alf.starting.columns import guess_label, guess_task, guess_text
 from finetune_alf.starting.profile import MAX_COUNTED, profile_of
@@ -29,6 +30,17 @@ def test_a_profile_counts_what_a_column_holds() -> None:
     assert a.counts == {"1": 2, "2.5": 1, "True": 1}
     many = table(MAX_COUNTED + 1, id=str).columns["id"]
     assert (many.counts, many.n_different) == (None, MAX_COUNTED + 1)
+
+
+def test_a_usual_column_of_labels_with_empty_cells_is_not_passed_over_in_silence() -> None:
+    kinds = {"text": text, "product": lambda row: f"kind {row % 4}"}
+    with pytest.raises(
+        InputError, match=r"label: column 'label' has a usual name, and is empty in all 60 rows\. Fill it"
+    ):
+        guess_label(table(**kinds, label=lambda row: ""), "text")
+    some = guess_label(table(**kinds, label=lambda row: "" if row < 7 else f"class {row % 2}"), "text")
+    assert some.value == "product"
+    assert some.seen.endswith("; 'label' is empty in 7 rows: --label takes it")
 
 
 def test_the_text_is_the_column_of_most_words_or_one_of_the_usual_names() -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import shlex
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from finetune_alf.errors import InputError
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.planning.probe import Probe
+from finetune_alf.register.lock import ALIASES
 from finetune_alf.running.context import ProgressBar
 from finetune_alf.starting.encoders import find_encoder, name_of
 from tiny import BAD, GOOD, save_tiny
@@ -70,12 +72,25 @@ def test_the_files_of_a_project_and_every_guess_with_what_was_seen(tmp_path: Pat
     assert card["label_names"] == ["höflich", "no: bad"]
 
 
+def test_each_setting_that_a_user_may_want_to_change_is_explained_without_other_knowledge(
+    tmp_path: Path, tiny: str
+) -> None:
+    write_csv(tmp_path / "reviews.csv", reviews())
+    assert init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny).exit_code == 0
+    text = (tmp_path / "params.yaml").read_text()
+    assert "thesis" not in text
+    explained = {line.split(":")[0].strip() for line in text.splitlines() if "  #" in line or " # " in line}
+    assert {"n_train", "n_validation", "n_confirmation", "n_test", "max_train_frac", "space", "enqueue"} <= explained
+    assert {"studies", "register", "n_top", "transfer", "schemes", "n_seeds", "fit", "rates", "epochs"} <= explained
+
+
 def test_the_stages_of_dvc_are_those_of_a_run_and_name_what_there_is(tmp_path: Path, tiny: str) -> None:
     write_csv(tmp_path / "reviews.csv", reviews())
     (tmp_path / ".gitignore").write_text("mine.txt")
     assert init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny).exit_code == 0
     params = YAML(typ="safe").load((tmp_path / "params.yaml").read_text())
-    stages = YAML(typ="safe").load((tmp_path / "dvc.yaml").read_text())["stages"]
+    written = YAML(typ="safe").load((tmp_path / "dvc.yaml").read_text())
+    stages = written["stages"]
     study, paths = next(iter(params["studies"])), Paths(Path())
     assert list(stages) == ["prepare", "study", "importance", "register", "transfer", "fit", "report"]
     for stage in stages.values():
@@ -94,6 +109,9 @@ def test_the_stages_of_dvc_are_those_of_a_run_and_name_what_there_is(tmp_path: P
     plots = [each for stage in stages.values() for plot in stage.get("plots", []) for each in plot.values()]
     assert all((tmp_path / plot["template"]).exists() for plot in plots)
     assert stages["prepare"]["deps"] == ["reviews.csv"]
+    artifacts = {name: (Path(each["path"]), each["type"]) for name, each in written["artifacts"].items()}
+    registered = next(out for out in outs if Path(out) == paths.artifacts(study))
+    assert artifacts == {f"{study}-{alias}": (Path(registered) / f"{alias}.json", "schedule") for alias in ALIASES}
     ignored = (tmp_path / ".gitignore").read_text().splitlines()
     assert ignored == ["mine.txt", "/data/samples/", "/models/", "/results/", "/studies/", "/mlruns/", "/dvc_plots/"]
 
@@ -166,7 +184,7 @@ def test_a_budget_sizes_the_search_and_leaves_no_file_behind(tmp_path: Path, tin
     write_csv(tmp_path / "reviews.csv", reviews())
     told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, "--budget", "20h", "--json")
     assert told.exit_code == 0, told.stderr
-    assert "search: 120 trials, 5 seeds (predicted: " in told.stderr
+    assert "search: 120 trials, 5 seeds; predicted: " in told.stderr
     assert json.loads(told.stdout)["guesses"]["label"]["value"] == "verdict"
     assert [study.n_trials for study in load_params(tmp_path / "params.yaml").studies.values()] == [120]
     names = sorted(path.name for path in tmp_path.iterdir())
@@ -199,6 +217,39 @@ def test_classes_of_a_few_rows_are_left_out_and_likely_mistakes_named(tmp_path: 
     assert sorted(card["label_names"]) == ["Höflich", "höflich", "no: bad"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "kept", "balance"),
+    [(("-1", "0", "1"), {"0", "1"}, "even"), (("pos", "POS", "neg"), {"POS", "neg"}, "natural")],
+)
+def test_the_labels_that_a_note_names_apply_before_sizes_and_balance_are_guessed(
+    tmp_path: Path, tiny: str, labels: tuple[str, ...], kept: set[str], balance: str
+) -> None:
+    write_csv(tmp_path / "a.csv", [row | {"verdict": labels[at % 3]} for at, row in enumerate(reviews(300))])
+    words = [str(tmp_path / "a.csv"), "--encoder", tiny]
+    told = init(tmp_path, *words)
+    assert told.exit_code == 0, told.stderr
+    (note,) = (line for line in told.stdout.splitlines() if line.startswith("note: The class"))
+    again = init(tmp_path, *words, *shlex.split(note.partition("run this again with ")[2].rstrip(".")))
+    assert again.exit_code == 0, again.stderr
+    assert "note: " not in again.stdout
+    prepared = CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)])
+    assert prepared.exit_code == 0, prepared.stderr
+    assert load_params(tmp_path / "params.yaml").samples["a"].balance == balance
+    assert set(json.loads((tmp_path / "data/samples/a/card.json").read_text())["label_names"]) == kept
+
+
+def test_labels_that_no_sample_could_have_are_refused(tmp_path: Path, tiny: str) -> None:
+    write_csv(tmp_path / "a.csv", reviews())
+    for given, fault in (
+        ("{drop: [nobody]}", "labels.drop: must name labels of the source ('höflich', 'no: bad'), but got 'nobody'"),
+        ("{skip: [1]}", "labels: must be as in a sample, such as {drop: [-1]}"),
+        ("[-1]", "--labels"),
+    ):
+        told = init(tmp_path, str(tmp_path / "a.csv"), "--encoder", tiny, "--labels", given)
+        assert told.exit_code == 3
+        assert fault in told.stderr
+
+
 def test_uneven_classes_weigh_the_same_in_the_loss(tmp_path: Path, tiny: str) -> None:
     rows = [row for index, row in enumerate(reviews(240)) if index % 2 or index % 6 == 0]
     write_csv(tmp_path / "reviews.csv", rows)
@@ -208,6 +259,24 @@ def test_uneven_classes_weigh_the_same_in_the_loss(tmp_path: Path, tiny: str) ->
     (study,) = params.studies.values()
     assert (study.metric, study.recipe.class_weights) == ("balanced_accuracy", "balanced")
     assert params.samples["reviews"].balance == "natural"
+
+
+@pytest.mark.usefixtures("quick_probes")
+def test_what_a_budget_cuts_is_told_once_with_what_the_whole_takes(tmp_path: Path, tiny: str) -> None:
+    write_csv(tmp_path / "reviews.csv", reviews(400))
+    told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, "--budget", "1s")
+    assert told.exit_code == 0, told.stderr
+    names = [line.partition(":")[0] for line in told.stdout.splitlines()]
+    assert (names.count("sizes"), names.count("max_tokens"), names.count("cut")) == (1, 1, 1)
+    lines = dict(line.split(": ", 1) for line in told.stdout.splitlines())
+    assert lines["cut"].startswith(
+        "160 rows to train to 40, 24 trials to 8, 5 seeds to 2; the run without a budget is "
+    )
+    assert lines["sizes"].startswith("40 to train")
+    assert lines["sizes"].endswith("(cut to fit the budget; 400 different texts, 120 of them in no split)")
+    assert lines["search"].startswith("8 trials, 2 seeds (too few for a verdict, which takes 5); predicted: ")
+    assert "timing steps: 7/7" in told.stderr
+    assert names.index("budget") < names.index("cut")
 
 
 @pytest.mark.usefixtures("quick_probes")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finetune_alf.metrics import ProblemType
+from finetune_alf.metric_names import ProblemType
 from finetune_alf.spec import Spec
 
 N_BINS = 15

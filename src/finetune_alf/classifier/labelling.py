@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from finetune_alf.classifier.classifier import Classifier
+from finetune_alf.classifier.text_classifier import TextClassifier
 from finetune_alf.data.rows import Text
 from finetune_alf.data.table import Row, Table
 from finetune_alf.data.table_rows import read_text
@@ -37,7 +37,7 @@ def added_columns(columns: Sequence[str], label_names: Sequence[str]) -> list[st
 
 
 def labelled_chunks(
-    classifier: Classifier,
+    classifier: TextClassifier,
     table: Table,
     text: TextColumns,
     report: Callable[[int], None] = lambda position: None,
@@ -61,7 +61,7 @@ def _report_share(report: Callable[[int], None], start: int, end: int, done: flo
 
 
 def labelled(
-    classifier: Classifier,
+    classifier: TextClassifier,
     text: TextColumns,
     found: Sequence[tuple[str, Row]],
     at: Sequence[int],
@@ -73,10 +73,8 @@ def labelled(
         parts = [values[each] for each in at]
         if has_text(text, parts):
             texts[index] = read_text(text, parts, where)
-    tokens = classifier.tokens(list(texts.values()))
-    probabilities = classifier.probabilities_of(tokens, report=report)
+    probabilities, n_full = classifier.predicted(list(texts.values()), report)
     added: dict[int, Row] = dict(zip(texts, classifier.answers(probabilities), strict=True))
     nothing = (None,) * (2 + len(classifier.label_names))
     rows = [(*values, *added.get(index, nothing)) for index, (_, values) in enumerate(found)]
-    n_full = int((tokens.lengths >= classifier.max_tokens).sum())
     return LabelledChunk(rows, len(found) - len(texts), n_full)

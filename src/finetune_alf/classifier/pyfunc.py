@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune_alf.classifier.classifier import Classifier
 from finetune_alf.classifier.folder import load_classifier
 from finetune_alf.classifier.labelling import CHUNK, added_columns, labelled
 from finetune_alf.classifier.record import read_record
+from finetune_alf.classifier.text_classifier import TextClassifier
 from finetune_alf.compute.resolved import resolve_device
 from finetune_alf.data.text_columns import TextColumns, columns_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class LoadedClassifier:
     """A classifier as `mlflow.pyfunc` uses it; `text` says what the columns of its input are."""
 
-    classifier: Classifier
+    classifier: TextClassifier
     text: TextColumns = "text"
 
     def predict(self, model_input: "pd.DataFrame", params: Mapping[str, Any] | None = None) -> "pd.DataFrame":

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from finetune_alf import __version__
+from finetune_alf.checksums import digest
 from finetune_alf.classifier import pyfunc
 from finetune_alf.classifier.labelling import added_columns
 from finetune_alf.classifier.record import read_record
 from finetune_alf.data.text_columns import columns_of
-from finetune_alf.files import digest
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.models import FolderModel, register_model
 
@@ -40,11 +40,13 @@ def register_classifier(
     *,
     metrics: Mapping[str, float],
     tags: Mapping[str, str],
+    description: str,
 ) -> int:
     """Register the classifier of a folder as a version of `name`, unless it is one, and return the version's number.
 
     Its digest is that of all that it predicts by. The example of its input is no text of the sample, which may be
-    private. Raises EncoderError for a folder without a classifier, and TrackingError when the store fails.
+    private. `description` is that of the version, in Markdown. Raises EncoderError for a folder without a classifier,
+    and TrackingError when the store fails.
     """
     record = read_record(folder)
     outputs, n_inputs = added_columns((), record.label_names), len(columns_of(record.text or "text"))
@@ -59,4 +61,4 @@ def register_classifier(
         config={"device": "auto"},
         metrics=metrics,
     )
-    return register_model(tracker, run_id, name, alias, model, tags)
+    return register_model(tracker, run_id, name, alias, model, tags, description)

@@ -9,11 +9,12 @@ from pathlib import Path
 from finetune_alf.data.faults import Faults
 from finetune_alf.data.labels import whole_numbers
 from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, SplitRows, ordered_names
-from finetune_alf.data.spec import FilesSource, OnEmpty
+from finetune_alf.data.source_spec import FilesSource
+from finetune_alf.data.spec import OnEmpty
 from finetune_alf.data.table_rows import read_split
 from finetune_alf.errors import DataError
 from finetune_alf.files import file_digest
-from finetune_alf.metrics import ProblemType
+from finetune_alf.metric_names import ProblemType
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,14 @@ def splits_of(data: object) -> dict[str, Any]:
     """
     if not isinstance(data, Mapping):
         return {"train": data}
-    if "train" not in data or not set(data) <= set(SOURCE_SPLITS):
+    others = [str(name) for name in data if name not in SOURCE_SPLITS]
+    if "train" not in data or others:
+        way_out = "Pass a dictionary with these names, or one table, as pandas.DataFrame(data) makes it."
+        if "train" in data:
+            way_out = f"Leave out {' and '.join(others)}: pass a dictionary of the others."
         raise DataError(
             f"splits: must be train and, if there are more, validation and test, but got {', '.join(map(str, data))}. "
-            "Pass a dictionary with these names."
+            f"{way_out}"
         )
     return {name: data[name] for name in SOURCE_SPLITS if name in data}
 
@@ -62,19 +66,43 @@ def _arrow_table(frame: Any) -> "pa.Table":
         return pa.Table.from_pandas(frame, preserve_index=False)
     if _is_a(frame, "datasets", "Dataset"):
         return _with_class_names(frame.with_format("arrow")[:], frame.features)
-    if hasattr(frame, "__arrow_c_stream__"):  # polars, pyarrow and whatever else speaks Arrow
-        return pa.table(frame)
+    way_out = next((way_out for module, name, way_out in _NO_TABLES if _is_a(frame, module, name)), None)
+    if way_out is None and hasattr(frame, "__arrow_c_stream__"):  # polars, pyarrow and whatever else speaks Arrow
+        return _with_plain_strings(pa.table(frame))
     raise DataError(
         "data: must be a DataFrame of pandas or polars, a Dataset or DatasetDict of `datasets`, a pyarrow table or "
-        f"the path of a file, but got {type(frame).__module__}.{type(frame).__qualname__}. Convert it, as with "
-        "pandas.DataFrame(data)."
+        f"the path of a file, but got {type(frame).__module__}.{type(frame).__qualname__}. "
+        f"{way_out or 'Convert it, as with pandas.DataFrame(data).'}"
     )
+
+
+_NO_TABLES = (
+    ("polars", "LazyFrame", "Pass data.collect()."),
+    ("datasets", "IterableDataset", "Read its rows first: datasets.Dataset.from_list(list(data))."),
+    ("pandas", "Series", "Pass a table with the columns of text and label."),
+    ("polars", "Series", "Pass a table with the columns of text and label."),
+)
+"""What is often taken for a table, by module and class, and what to do."""
 
 
 def _is_a(frame: object, module: str, name: str) -> bool:
     """Say whether an object is of a library's class; one that was never imported has made none."""
     loaded = sys.modules.get(module)
     return loaded is not None and isinstance(frame, getattr(loaded, name, ()))
+
+
+def _with_plain_strings(table: "pa.Table") -> "pa.Table":
+    """Put strings in the place of categories, and of lists of them, as polars has them: Parquet cannot hold those."""
+    import pyarrow as pa
+    import pyarrow.types as types
+
+    for index, (column, kind) in enumerate(zip(table.column_names, table.schema.types, strict=True)):
+        is_list = types.is_list(kind) or types.is_large_list(kind)
+        own = kind.value_type if is_list else kind
+        if types.is_dictionary(own) and types.is_string_view(own.value_type):
+            plain = pa.list_(pa.string()) if is_list else pa.string()
+            table = table.set_column(index, column, pa.array(table.column(index).to_pylist(), plain))
+    return table
 
 
 def _with_class_names(table: "pa.Table", features: Mapping[str, Any]) -> "pa.Table":

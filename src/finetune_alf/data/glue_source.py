@@ -10,7 +10,8 @@ from finetune_alf.data.hub_source import HubRows
 from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.data.readers.table import READERS
 from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, SplitRows
-from finetune_alf.data.spec import FilesSource, GlueSource, HubSource, OnEmpty
+from finetune_alf.data.source_spec import FilesSource, GlueSource, HubSource
+from finetune_alf.data.spec import OnEmpty
 from finetune_alf.errors import DataError
 
 EXTENSIONS = (*READERS, ".txt", *(f"{extension}.gz" for extension in (*READERS, ".txt") if extension != ".parquet"))

@@ -18,10 +18,10 @@ from finetune_alf.data.rows import (
     label_set,
     ordered_names,
 )
-from finetune_alf.data.spec import HubSource
+from finetune_alf.data.source_spec import HubSource
 from finetune_alf.data.text_columns import TextColumns, columns_of, text_of
 from finetune_alf.errors import DataError
-from finetune_alf.metrics import ProblemType
+from finetune_alf.metric_names import ProblemType
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from finetune_alf.data.readers.numbers import number_of
 from finetune_alf.data.sample import Card
 
 RARE = 10
@@ -16,14 +17,21 @@ MANY_NUMBERS = 50
 MAX_LISTED = 10
 
 Counts = Mapping[str, int]
+WayOut = Callable[[str], str]
+"""What to do so that a value of `labels` applies, such as `{drop: [-1]}`."""
 
 
-def label_warnings(counts: Counts) -> Iterator[str]:
+def in_sample(labels: str) -> str:
+    """Return how to set `labels` of a sample that is drawn."""
+    return f"set `labels: {labels}` of the sample, or run `init` with --labels '{labels}', which sizes its splits"
+
+
+def label_warnings(counts: Counts, way_out: WayOut = in_sample) -> Iterator[str]:
     """Yield a text for each thing about the classes of a source that is likely to be a mistake, with a way out."""
-    yield from _variants(counts)
-    yield from _unlabelled(counts)
+    yield from _variants(counts, way_out)
+    yield from _unlabelled(counts, way_out)
     yield from _numbers(counts)
-    yield from _rare(counts)
+    yield from _rare(counts, way_out)
 
 
 def unlearnable_classes(card: Card) -> Iterator[str]:
@@ -37,48 +45,59 @@ def unlearnable_classes(card: Card) -> Iterator[str]:
         )
 
 
-def _variants(counts: Counts) -> Iterator[str]:
+def _variants(counts: Counts, way_out: WayOut) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     for name in counts:
         groups.setdefault(_key(name), []).append(name)
     alike = [sorted(names, key=lambda name: -counts[name]) for names in groups.values() if len(names) > 1]
     for names in alike[:MAX_LISTED]:
         joined = json.dumps(dict.fromkeys(names[1:], names[0]), ensure_ascii=_print_alike(names))
+        labels = f"{{map: {joined}}}".replace("'", "\\u0027")  # so that it can stand in quotes of a shell
         yield (
             f"The classes {_with_counts(names, counts)} differ {_difference(names)} alone. "
-            f"If they are one class, set `labels: {{map: {joined}}}` of the sample."
+            f"If they are one class, {way_out(labels)}."
         )
     if len(alike) > MAX_LISTED:
-        yield f"{len(alike) - MAX_LISTED} more groups of classes differ in case, space or accents alone."
+        yield f"{len(alike) - MAX_LISTED} more groups of classes differ in spelling alone."
 
 
 def _key(name: str) -> str:
-    """Return what two spellings of a class have in common: case, space, accents' encoding, 0 and 0.0."""
-    key = " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    """Return what spellings of a class have in common: case, space, forms of characters, those unseen, 0 and 0.0."""
+    key = " ".join(unicodedata.normalize("NFKC", _visible(name)).casefold().split())
     return str(float(key)) if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", key) else key
 
 
+def _visible(name: str) -> str:
+    """Return a name without the characters that nobody sees, such as a space of width zero."""
+    return "".join(character for character in name if unicodedata.category(character) != "Cf")
+
+
 def _difference(names: list[str]) -> str:
-    spaced = {" ".join(name.split()) for name in names}
     if len({unicodedata.normalize("NFC", name) for name in names}) == 1:
         return "in the encoding of accents (NFC and NFD)"
+    if len({unicodedata.normalize("NFC", _visible(name)) for name in names}) == 1:
+        return "in characters that are not seen"
+    spaced = {" ".join(name.split()) for name in names}
+    if len(spaced) > 1 and len({unicodedata.normalize("NFKC", name) for name in spaced}) == 1:
+        return "in the form of characters (such as full-width letters)"
     return "in how a number is written" if re.fullmatch(r"[-\d. ]+", "".join(spaced)) else "in case or space"
 
 
 def _print_alike(names: list[str]) -> bool:
-    return len({unicodedata.normalize("NFC", name) for name in names}) < len(names)
+    is_printable = all(name.isprintable() for name in names)
+    return not is_printable or len({unicodedata.normalize("NFC", name) for name in names}) < len(names)
 
 
-def _unlabelled(counts: Counts) -> Iterator[str]:
+def _unlabelled(counts: Counts, way_out: WayOut) -> Iterator[str]:
     if {"-1", "0", "1"} <= set(counts) and all(name.isdecimal() for name in counts if name != "-1"):
         yield (
             f"The class -1 ({counts['-1']} rows) stands beside 0 and 1: files mark rows without a label so. "
-            "If they have none, set `labels: {drop: [-1]}` of the sample."
+            f"If they have none, {way_out('{drop: [-1]}')}."
         )
 
 
 def _numbers(counts: Counts) -> Iterator[str]:
-    are_numbers = all(re.fullmatch(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", name, re.IGNORECASE) for name in counts)
+    are_numbers = all(number_of(name) is not None for name in counts)
     if are_numbers and len(counts) >= MANY_NUMBERS:
         yield (
             f"The labels are {len(counts)} different numbers, each of them a class. "
@@ -86,13 +105,13 @@ def _numbers(counts: Counts) -> Iterator[str]:
         )
 
 
-def _rare(counts: Counts) -> Iterator[str]:
+def _rare(counts: Counts, way_out: WayOut) -> Iterator[str]:
     rare = [name for name, n in counts.items() if n < RARE]
     if rare:
         are = "class has" if len(rare) == 1 else "classes have"
         yield (
-            f"{len(rare)} {are} fewer than {RARE} rows: {_with_counts(rare, counts)}. Leave them out with "
-            f"`labels: {{min_rows: {RARE}}}` of the sample, or join them to others with `labels: {{map: ...}}`."
+            f"{len(rare)} {are} fewer than {RARE} rows: {_with_counts(rare, counts)}. To leave them out, "
+            f"{way_out(f'{{min_rows: {RARE}}}')}; `map` in the place of `min_rows` joins them to others."
         )
 
 

@@ -4,7 +4,7 @@ import importlib.resources
 from dataclasses import dataclass
 
 from finetune_alf.data.rows import SourceRows, ordered_names
-from finetune_alf.data.spec import MiniSource
+from finetune_alf.data.source_spec import MiniSource
 from finetune_alf.data.table_rows import read_split
 from finetune_alf.files import file_digest
 

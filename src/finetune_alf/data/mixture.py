@@ -8,14 +8,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from finetune_alf.checksums import digest, parse_checked
 from finetune_alf.data.sample import SPLITS, Card, Sample, load_sample
 from finetune_alf.errors import DataError
-from finetune_alf.files import digest
+from finetune_alf.os_errors import check_regular
+from finetune_alf.paths import way_out_of
 from finetune_alf.recipe.classes import Classes
 from finetune_alf.recipe.task_plans import TaskInfo
 from finetune_alf.spec import Spec, first_fault
-
-_REPAIR = "Run the prepare stage again."
 
 
 class MixtureCard(Spec):
@@ -52,7 +52,8 @@ def load_any_sample(folder: Path) -> AnySample:
     found = card_of(card.name, {task: sample.card for task, sample in samples.items()})
     if found != card:
         raise DataError(
-            f"{folder}: the tasks must have the card's digest {card.digest}, but got {found.digest}. {_REPAIR}"
+            f"{folder}: the tasks must have the card's digest {card.digest}, but got {found.digest}. "
+            f"{way_out_of(folder)}"
         )
     return Mixture(card.name, card, samples)
 
@@ -87,13 +88,14 @@ def _n_rows(card: Card, split: str) -> int:
 
 def _read_card(path: Path) -> MixtureCard | None:
     """Read a mixture's card; None for any other file, which `load_sample` reads or refuses."""
+    check_regular(path, DataError)
     try:
-        document = json.loads(path.read_bytes())
+        document = parse_checked(path.read_bytes())
     except (OSError, ValueError):
         return None
-    if not isinstance(document, dict) or "tasks" not in document:
+    if "tasks" not in document:
         return None
     try:
         return MixtureCard.model_validate_json(json.dumps(document))
     except ValidationError as error:
-        raise DataError(f"{path}: must be a mixture's card, but got {first_fault(error)}. {_REPAIR}") from None
+        raise DataError(f"{path}: must be a mixture's card, but got {first_fault(error)}. {way_out_of(path)}") from None

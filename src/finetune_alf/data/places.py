@@ -7,7 +7,8 @@ from finetune_alf.data.glue_source import files_spec
 from finetune_alf.data.rows import SOURCE_SPLITS, Text
 from finetune_alf.data.sample import Sample
 from finetune_alf.data.source import open_source
-from finetune_alf.data.spec import FilesSource, GlueSource, SampleSpec
+from finetune_alf.data.source_spec import FilesSource, GlueSource
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import DataError
 
 

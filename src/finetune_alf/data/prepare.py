@@ -18,7 +18,8 @@ from finetune_alf.data.sample import Card, Sample, Split, rows_digest, save_samp
 from finetune_alf.data.source import open_source
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.errors import DataError
-from finetune_alf.files import replace_folder, write_json
+from finetune_alf.folders import replace_folder
+from finetune_alf.json_files import write_json
 from finetune_alf.spec import ADDED_LATER
 
 logger = logging.getLogger(__name__)

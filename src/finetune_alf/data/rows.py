@@ -114,6 +114,23 @@ def label_set(value: object, separator: str, location: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+FLAGS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+"""What a column says of its class."""
+
+
+def flagged(names: Sequence[str], values: Sequence[object], location: str) -> tuple[str, ...]:
+    """Return the classes whose column has a 1; raises RowError for a value that is neither 0 nor 1."""
+    flags = [FLAGS.get(str(value).strip().lower()) for value in values]
+    if None in flags:
+        index = flags.index(None)
+        raise RowError(
+            location,
+            f"{names[index]} must be 0 or 1, as one of several columns of labels, but got {values[index]!r}",
+            "Correct the row, or leave the column out of `label` of the source.",
+        )
+    return tuple(name for name, flag in zip(names, flags, strict=True) if flag)
+
+
 def label_score(value: object, location: str) -> float:
     """Return a label as a finite number; raises RowError for others."""
     try:

@@ -1,5 +1,6 @@
 """A sample, its card, and its folder: one Parquet file for each split and card.json, written atomically."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,15 +8,18 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
+from finetune_alf.checksums import digest, parse_checked
 from finetune_alf.data.rows import Text
 from finetune_alf.errors import DataError
-from finetune_alf.files import digest, os_error_reason, replace_folder, write_bytes, write_json
-from finetune_alf.metrics import Label, ProblemType
-from finetune_alf.paths import command_in
+from finetune_alf.files import write_bytes
+from finetune_alf.folders import replace_folder
+from finetune_alf.json_files import write_json
+from finetune_alf.metric_names import Label, ProblemType
+from finetune_alf.os_errors import check_regular, os_error_reason
+from finetune_alf.paths import command_in, way_out_of
 from finetune_alf.spec import Spec, first_fault
 
 SPLITS = ("train", "validation", "confirmation", "test")
-_REPAIR = "Run the prepare stage again."
 
 
 @dataclass(frozen=True)
@@ -117,21 +121,25 @@ def load_sample(folder: Path) -> Sample:
     splits = {name: _read_split(folder / f"{name}.parquet", card) for name in SPLITS}
     found = rows_digest(card.label_names, splits)
     if found != card.digest:
-        raise DataError(f"{folder}: the rows must have the card's digest {card.digest}, but got {found}. {_REPAIR}")
+        raise DataError(
+            f"{folder}: the rows must have the card's digest {card.digest}, but got {found}. {way_out_of(folder)}"
+        )
     return Sample(card.name, card, splits)
 
 
 def load_card(folder: Path) -> Card:
     """Read a sample's card only; raises DataError when it is missing or invalid."""
     path = folder / "card.json"
+    check_regular(path, DataError)
     try:
-        return Card.model_validate_json(path.read_bytes())
+        return Card.model_validate_json(json.dumps(parse_checked(path.read_bytes())))
     except FileNotFoundError as error:
         raise DataError(f"{folder}: the sample is not prepared. Run `{_prepare(folder)}` first.") from error
     except OSError as error:
-        raise DataError(f"cannot read {path}: {os_error_reason(error)}. {_REPAIR}") from error
-    except ValidationError as error:
-        raise DataError(f"{path}: must be a sample's card, but got {first_fault(error)}. {_REPAIR}") from error
+        raise DataError(f"cannot read {path}: {os_error_reason(error)}. {way_out_of(path)}") from error
+    except ValueError as error:
+        fault = first_fault(error) if isinstance(error, ValidationError) else error
+        raise DataError(f"{path}: must be a sample's card, but got {fault}. {way_out_of(path)}") from error
 
 
 def _prepare(folder: Path) -> str:
@@ -188,7 +196,7 @@ def _read_split(path: Path, card: Card) -> Split:
             texts = list(zip(texts, columns["pair"], strict=True))
         return Split(tuple(texts), _read_labels(columns["label"], card))
     except FileNotFoundError as error:
-        raise DataError(f"cannot read {path}: no such file. {_REPAIR}") from error
+        raise DataError(f"cannot read {path}: no such file. {way_out_of(path)}") from error
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise DataError(f"{path}: must be a split of a sample, but got: {reason}. {_REPAIR}") from error
+        raise DataError(f"{path}: must be a split of a sample, but got: {reason}. {way_out_of(path)}") from error

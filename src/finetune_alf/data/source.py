@@ -8,8 +8,9 @@ from finetune_alf.data.glue_source import GlueRows
 from finetune_alf.data.hub_source import HubRows
 from finetune_alf.data.mini_source import MiniRows
 from finetune_alf.data.rows import SourceRows
-from finetune_alf.data.spec import FilesSource, GlueSource, HubSource, OnEmpty, SourceSpec
-from finetune_alf.metrics import ProblemType
+from finetune_alf.data.source_spec import FilesSource, GlueSource, HubSource, SourceSpec
+from finetune_alf.data.spec import OnEmpty
+from finetune_alf.metric_names import ProblemType
 
 
 class Source(Protocol):

@@ -16,7 +16,7 @@ from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.json_lines import read_objects
 from finetune_alf.data.readers.names import column_names
 from finetune_alf.data.readers.parquet import read_any, shape_of
-from finetune_alf.data.readers.recognise import find_delimiter
+from finetune_alf.data.readers.recognise import check_header, find_delimiter
 from finetune_alf.data.readers.stream import Source, TextStream, file_stream
 from finetune_alf.data.readers.table import (
     DELIMITERS,
@@ -27,6 +27,7 @@ from finetune_alf.data.readers.table import (
     row_separator,
 )
 from finetune_alf.errors import InputError
+from finetune_alf.os_errors import check_regular
 
 Row = Sequence[object]
 WriteRows = Callable[[Sequence[Row]], None]
@@ -87,6 +88,8 @@ def open_table(given: Source, wanted: Sequence[str], way_out: str, form: FileFor
         form = form.model_copy(update={"delimiter": find_delimiter(source, wanted, form, DELIMITERS[suffix])})
     columns = column_names(source, form)
     check_columns(str(source), wanted, columns, way_out)
+    if form.separator is not None:
+        check_header(source, wanted, (), form, form.separator)
     return Table(source, columns, tuple(wanted), form, source.n_bytes)
 
 
@@ -117,6 +120,7 @@ def writing(out: Path | None, columns: Sequence[str], usual: str = ".csv") -> It
         yield _writer(sys.stdout.buffer, columns, usual)
         return
     suffix = check_suffix_written(out)
+    check_regular(out)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from finetune_alf.data.faults import Faults
-from finetune_alf.data.readers.format import LABEL_SEPARATOR, PLAIN, FileFormat
+from finetune_alf.data.readers.format import LABEL_SEPARATOR, PLAIN, FileFormat, label_columns
 from finetune_alf.data.readers.table import read_table, row_separator
-from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, is_empty, label_name, label_score, label_set
+from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, flagged, is_empty, label_name, label_score, label_set
 from finetune_alf.data.spec import OnEmpty
 from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of, has_text, text_of
 from finetune_alf.errors import DataError, RowError
-from finetune_alf.metrics import ProblemType
+from finetune_alf.metric_names import ProblemType
 
 EMPTY_WAY_OUT = "Fill the row or remove it from the file, or set `on_empty: drop` of the sample."
 
@@ -19,7 +19,7 @@ EMPTY_WAY_OUT = "Fill the row or remove it from the file, or set `on_empty: drop
 def read_split(
     path: Path,
     text: TextColumns,
-    label: str,
+    label: str | tuple[str, ...],
     problem_type: ProblemType = "classification",
     *,
     on_empty: OnEmpty = "error",
@@ -29,11 +29,12 @@ def read_split(
 ) -> SplitRows:
     """Read one split from one file; bad rows go to `faults`, without which they are a DataError.
 
-    `label_separator` stands between the classes of a row that can have several, where these are one string.
+    `label_separator` stands between the classes of a row that can have several, where these are one string. Several
+    columns of labels are a class each, with 0 or 1.
 
     Raises DataError for a file that cannot be read.
     """
-    columns, can_have_several = columns_of(text), problem_type == "multi_label"
+    columns, of_label, can_have_several = columns_of(text), label_columns(label), problem_type == "multi_label"
     read_label, separator = _READ_LABEL[problem_type], row_separator(path)
     found = faults or Faults()
     texts: list[Text] = []
@@ -42,21 +43,24 @@ def read_split(
     n_empty = 0
     for number, values in read_table(
         path,
-        (*columns, label),
-        (label,),
+        (*columns, *of_label),
+        of_label,
         form=form,
         faults=found,
-        label=label,
+        labels=of_label,
         can_have_several=can_have_several,
     ):
-        has_label = values[-1] is not None if can_have_several else not is_empty(values[-1])
-        if on_empty == "drop" and not (has_label and has_text(text, values[:-1])):
+        of_text, own = values[: len(columns)], values[len(columns) :]
+        has_label = own[0] is not None if can_have_several and len(own) == 1 else not any(map(is_empty, own))
+        if on_empty == "drop" and not (has_label and has_text(text, of_text)):
             n_empty += 1
             continue
         location = f"{path}{separator}{number}"
         with found.collecting():
-            whole = read_text(text, values[:-1], location)
-            labels.append(read_label(values[-1], location, label_separator))
+            whole = read_text(text, of_text, location)
+            labels.append(
+                read_label(own[0], location, label_separator) if len(own) == 1 else flagged(of_label, own, location)
+            )
             texts.append(whole)
             numbers.append(number)
     if faults is None:

@@ -11,6 +11,10 @@ from finetune_alf.stats.confident import confident_count
 
 By = Literal["classifier", "probe"]
 
+WEAK = 0.8
+"""A model that is right about a smaller share of labels is called weak. `benchmarks/label_errors.py` measures how many
+listed labels are wrong."""
+
 
 class SuspectLabel(FoundText):
     """A text whose label is likely wrong: the class that is likely right, with its probability.
@@ -27,16 +31,23 @@ class LabelErrors(Document):
     """The likely label errors of a split, the lowest margin first.
 
     `by` is what the probabilities are from: the saved classifier, or a probe that was cross-validated on the split.
-    `thresholds` are by class, without those that no text has. `joint` counts texts by label, a row each, and by likely
-    class; texts that reach no threshold are not in it.
+    `n_right` is how many texts have the label that it finds most probable. `thresholds` are by class, without those
+    that no text has. `joint` counts texts by label, a row each, and by likely class; texts that reach no threshold are
+    not in it.
     """
 
     split: str
     by: By
     n_texts: int
+    n_right: int
     thresholds: dict[str, float]
     joint: tuple[tuple[int, ...], ...]
     texts: tuple[SuspectLabel, ...]
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether the model is wrong so often that most of the list is likely its own errors."""
+        return self.n_right < WEAK * self.n_texts
 
 
 def label_errors(texts: LabelledTexts, probabilities: NDArray[np.float64], split: str, by: By) -> LabelErrors:
@@ -58,6 +69,7 @@ def label_errors(texts: LabelledTexts, probabilities: NDArray[np.float64], split
         split=split,
         by=by,
         n_texts=len(texts.labels),
+        n_right=int((probabilities.argmax(1) == np.asarray(texts.labels)).sum()),
         thresholds={name: float(t) for name, t in zip(names, count.thresholds, strict=True) if np.isfinite(t)},
         joint=tuple(tuple(row) for row in count.joint.tolist()),
         texts=found,

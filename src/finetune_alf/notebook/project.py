@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,21 +11,23 @@ from typing import Any
 from pydantic import ValidationError
 
 from finetune_alf.data.frames import splits_of, write_frame
+from finetune_alf.data.readers.format import label_columns
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import InputError, ParamsError
 from finetune_alf.experiments.registry import load_params, model_of
-from finetune_alf.notebook.settings import set_settings
+from finetune_alf.notebook.settings import plain, set_settings
 from finetune_alf.params.document import Document
 from finetune_alf.params.load import validate
 from finetune_alf.params.model import Params
 from finetune_alf.params.section import entry
 from finetune_alf.params.writing import write_params
 from finetune_alf.paths import Paths
-from finetune_alf.running.context import Console, Context
+from finetune_alf.running.context import Console, Context, ProgressBar
 from finetune_alf.spec import first_fault
-from finetune_alf.starting.columns import NamedText
+from finetune_alf.starting.columns import NamedText, named_label
 from finetune_alf.starting.encoders import name_of
-from finetune_alf.starting.init import Wishes, guess_start
+from finetune_alf.starting.init import InitOptions, guess_start
+from finetune_alf.starting.labels import labels_of
 from finetune_alf.starting.params_text import Start, start_params
 from finetune_alf.starting.sizes import MOST
 
@@ -66,7 +69,7 @@ class Project:
 def new_project(
     data: object,
     text: str | Sequence[str] | Mapping[str, Any] | None,
-    label: str | None,
+    label: str | Sequence[str] | None,
     encoder: str,
     name: str | None,
     root: Path | None,
@@ -87,18 +90,21 @@ def new_project(
         )
     named = _named(text)
     texts = named.join if isinstance(named, JoinedText) else named
-    columns = (*texts, label) if texts and label else ()
+    own_label = named_label(label)
+    columns = (*texts, *label_columns(own_label)) if texts and own_label else ()
     tables = {} if is_file else _written(data, paths, own, columns)
     train = Path(str(data)) if is_file else tables["train"].path
     on_empty = settings.get("on_empty", "error")
-    wishes = Wishes(train, paths.root, named, label, str(encoder), on_empty=on_empty)
-    start = replace(_guessed(wishes, console), project=own)
+    labels = labels_of(plain(settings.get("labels", {})))
+    options = InitOptions(train, paths.root, named, own_label, str(encoder), on_empty=on_empty, labels=labels)
+    start = replace(_guessed(options, console), project=own)
     params = start_params(start)
     for split in tables.keys() - {"train"}:
         params["samples"][own]["source"][split] = tables[split].path.relative_to(paths.root).as_posix()
     if "test" in tables:
         params["samples"][own]["n_test"] = MOST["test"] if tables["test"].n_rows > MOST["test"] else "all"
-    set_settings(params, own, start.encoder_name, settings)
+    others = {name: value for name, value in settings.items() if name != "labels"}
+    set_settings(params, own, start.encoder_name, others)
     return Project(paths, start.encoder_name, params, console, start)
 
 
@@ -146,12 +152,28 @@ def validated(params: dict[str, Any]) -> Params:
 
 def in_python(text: str) -> str:
     """Return what `init` says, with arguments of Study in the place of its options."""
+    text = re.sub(r"--labels '\{(\w+): ([^']*)\}' --force", r'labels={"\1": \2}', text)
     return re.sub(r"--(text|label|encoder)( COLUMN)?", r"\1=…", text)
 
 
-def _guessed(wishes: Wishes, console: Console) -> Start:
+@dataclass(frozen=True)
+class _InPython:
+    """A console for what `init` says, with arguments of Study in the place of its options."""
+
+    console: Console
+
+    def log(self, text: str) -> None:
+        """Log one line."""
+        self.console.log(in_python(text))
+
+    def progress(self, label: str, total: int) -> AbstractContextManager[ProgressBar]:
+        """Show progress towards a total."""
+        return self.console.progress(label, total)
+
+
+def _guessed(options: InitOptions, console: Console) -> Start:
     try:
-        return guess_start(wishes, model_of(), lambda line: console.log(in_python(line)))
+        return guess_start(options, model_of(), _InPython(console))
     except InputError as error:
         if type(error) is not InputError:  # it is about rows or a checkpoint, and names no option
             raise

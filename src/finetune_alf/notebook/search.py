@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from finetune_alf.checksums import digest
 from finetune_alf.data.mixture import load_any_sample
 from finetune_alf.errors import InputError
-from finetune_alf.files import digest
 from finetune_alf.notebook.project import Project
 from finetune_alf.running.bench import encoder_spec_of
-from finetune_alf.study.identity import database_path, study_identity
+from finetune_alf.study.identity import study_identity
 
 if TYPE_CHECKING:
     from finetune_alf.study.records import TrialRecord
@@ -25,13 +25,15 @@ class Search:
     @property
     def records(self) -> "list[TrialRecord]":
         """The finished trials in the study's database, of its first `n_trials`; none before the first run."""
+        from finetune_alf.study.databases import study_database
         from finetune_alf.study.store import closing_store
 
-        path = database_path(self.project.paths.studies, self.project.study, self._identity)
-        if not path.exists():
+        context, name = self.project.context, self.project.study
+        database = study_database(self.project.paths, name, self._identity, context.study_server)
+        if not database.exists():
             return []
-        n_trials = self.project.context.study(self.project.study).n_trials
-        with closing_store(path, self.project.study) as store:
+        n_trials = context.study(name).n_trials
+        with closing_store(database) as store:
             return [record for record in store.finished_trials() if record.number < n_trials]
 
     @property

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
-    from finetune_alf.classifier.classifier import Classifier
+    from finetune_alf.classifier.text_classifier import TextClassifier
     from finetune_alf.compute import Compute
     from finetune_alf.data.sample import Sample
     from finetune_alf.encoder.encoder import Encoder
@@ -33,8 +33,8 @@ class Study:
     `data` is a DataFrame of pandas or polars, a Dataset or DatasetDict of `datasets`, a pyarrow table, a dictionary of
     these by split (train, and perhaps validation and test), or the path of a CSV, TSV, JSON Lines or Parquet file.
     `text` names the column of texts, two for pairs, or with `{"join": [...]}` several that are joined, `label` that of
-    classes or scores; what is not named is guessed, as by `finetune-alf init`. `encoder` is a name of the presets, a
-    folder, or NAME@COMMIT of the hub.
+    classes or scores, or several of 0 and 1, each called as its class; what is not named is guessed, as by
+    `finetune-alf init`. `encoder` is a name of the presets, a folder, or NAME@COMMIT of the hub.
 
     A project is made in the folder `root`, by default `finetune-alf/<name>` below the working directory, where `name`
     is the file's, or `texts`. All that the commands write is there, and they work in that folder. The same call again
@@ -55,7 +55,7 @@ class Study:
         self,
         data: object,
         text: str | Sequence[str] | Mapping[str, Any] | None = None,
-        label: str | None = None,
+        label: str | Sequence[str] | None = None,
         encoder: str | Path = "minilm",
         *,
         name: str | None = None,
@@ -150,7 +150,7 @@ class Study:
         from finetune_alf.running.trial_schedule import trial_schedule
 
         best = self._search.best
-        return trial_schedule(self.name, f"{self.name}-trial-{best.number}", self._bench, best)
+        return trial_schedule(self.name, f"trial-{best.number}", self._bench, best)
 
     @property
     def importance(self) -> "pd.DataFrame":
@@ -188,7 +188,7 @@ class Study:
         self.transfer()
         return self._compared()
 
-    def fit(self, scheme: str = "recommended", train_on: str = "train") -> "Classifier":
+    def fit(self, scheme: str = "recommended", train_on: str = "train") -> "TextClassifier":
         """Fit the classifier for use, save it in `models/<study>`, and return it; its model card lies beside it.
 
         `scheme` is what the evidence recommends, after a registration, or the name of a scheme, such as baseline or
@@ -219,10 +219,11 @@ class Study:
         return rates_picture(self._search.best, self.recipe, self._project.paths.schedules(self.name))
 
     def plot_history(self) -> Picture:
-        """Draw the score of each trial, and the best so far."""
+        """Draw the score of each trial, the best so far, and what became of the registered ones on unseen texts."""
         from finetune_alf.notebook.pictures import history_picture
 
-        return history_picture(self._records, self._spec.score_name)
+        lock = self._project.paths.schedules(self.name)
+        return history_picture(self._records, self.recipe, self._spec.score_name, lock)
 
     def plot_importance(self) -> Picture:
         """Draw the importance of each address's rate."""

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import ScheduleError
-from finetune_alf.rates import HEAD, Address, LayerRates, is_adapter
+from finetune_alf.rates import BARELY, HEAD, Address, LayerRates, Movement, MovementWord, is_adapter
+from finetune_alf.recipe import movements
+from finetune_alf.schedules.description import counted, steps_of
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.train.optimizer import ParamGroup, param_groups, resolve
 
@@ -17,26 +19,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AppliedRate:
-    """What lies at an address: its parameters, its rate, and how many of the parameters learn."""
+    """What lies at an address: its parameters, its rate, and how many of the parameters are trained.
+
+    `word` says what the rate does, as `schedules show` does; None where that is not known before it is measured.
+    """
 
     address: Address
     n_parameters: int
     rate: float
     n_trained: int
+    word: MovementWord | None
 
     @property
     def state(self) -> str:
-        """Whether it learns."""
+        """Whether it is frozen, barely moves or learns; and how many parameters, where the others are frozen.
+
+        An address such as the head of a bare body may have no parameters.
+        """
+        if self.n_parameters == 0:
+            return "no parameters"
+        if self.n_trained == 0:
+            return "frozen"
+        word = self.word or "trained"
         if self.n_trained == self.n_parameters:
-            return "learns"
-        return "frozen" if self.n_trained == 0 else f"{self.n_trained:,} learn"
+            return word
+        return f"{word} ({self.n_trained:,} of {self.n_parameters:,})"
 
 
 @dataclass(frozen=True)
 class AppliedRates:
-    """A row for each address, from the input up; it prints as a table."""
+    """A row for each address, from the input up; it prints as a table. The words are over `n_steps` steps."""
 
     rows: tuple[AppliedRate, ...]
+    n_steps: int
 
     def __iter__(self) -> Iterator[AppliedRate]:
         return iter(self.rows)
@@ -48,8 +63,13 @@ class AppliedRates:
         total, trained = sum(row.n_parameters for row in self), sum(row.n_trained for row in self)
         cells = [("address", "parameters", "rate", "")]
         cells += [(row.address, f"{row.n_parameters:,}", f"{row.rate:g}", row.state) for row in self]
-        cells.append(("all", f"{total:,}", "", f"{trained / max(total, 1):.1%} learn"))
-        return "\n".join(f"{name:<12}{count:>14}{rate:>10}  {state}".rstrip() for name, count, rate, state in cells)
+        cells.append(("all", f"{total:,}", "", f"{trained / max(total, 1):.1%} are not frozen"))
+        lines = [f"{name:<12}{count:>14}{rate:>10}  {state}".rstrip() for name, count, rate, state in cells]
+        if any(row.word == "barely moves" for row in self):
+            lines.append(
+                f"barely moves: by less than {BARELY:.1g} of the weights' size in {counted(self.n_steps, 'step')}"
+            )
+        return "\n".join(lines)
 
     __repr__ = __str__
 
@@ -58,7 +78,9 @@ def apply(schedule: Schedule, model: "nn.Module | Encoder") -> AppliedRates:
     """Freeze as the schedule says, and return the table."""
     module, anatomy, rates = _placed(schedule, model)
     param_groups(module, rates, anatomy=anatomy)
-    return AppliedRates(tuple(_rows(module, anatomy, anatomy.rates(rates))))
+    n_steps, by_address = steps_of(schedule), anatomy.rates(rates)
+    found = movements(schedule.recipe, by_address, n_steps, measured=schedule.provenance.movement)
+    return AppliedRates(tuple(_rows(module, anatomy, found)), n_steps)
 
 
 def groups_of(schedule: Schedule, model: "nn.Module | Encoder", weight_decay: float | None = None) -> list[ParamGroup]:
@@ -83,9 +105,10 @@ def _placed(schedule: Schedule, model: "nn.Module | Encoder") -> tuple["nn.Modul
     return module, anatomy, rates
 
 
-def _rows(module: "nn.Module", anatomy: Anatomy, rates: Mapping[Address, float]) -> Iterator[AppliedRate]:
+def _rows(module: "nn.Module", anatomy: Anatomy, found: Mapping[Address, Movement]) -> Iterator[AppliedRate]:
     by_name = dict(module.named_parameters())
     for address, names in anatomy.parameters.items():
         parameters = [by_name[name] for name in names]
         trained = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
-        yield AppliedRate(address, sum(parameter.numel() for parameter in parameters), rates[address], trained)
+        n_parameters, movement = sum(parameter.numel() for parameter in parameters), found[address]
+        yield AppliedRate(address, n_parameters, movement.rate, trained, movement.word)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from finetune_alf.crashpoint import crashpoint
 from finetune_alf.errors import ScheduleError, TrackingError
 from finetune_alf.schedules.document import MAX_BYTES
 from finetune_alf.schedules.schedule import Schedule
@@ -24,7 +25,9 @@ def upload_schedule(client: Any, schedule: Schedule, run_id: str, uri: str) -> s
     with tempfile.TemporaryDirectory() as temporary:
         local = Path(temporary) / SCHEDULE_FILE
         local.write_text(schedule.to_json(), "utf-8")
+        crashpoint("upload-before")
         client.log_artifact(run_id, str(local), folder)
+        crashpoint("upload-after")
     source = f"{client.get_run(run_id).info.artifact_uri}/{folder}"
     stored = Schedule.from_json(download_schedule(source, uri), f"{redacted_uri(source)}/{SCHEDULE_FILE}")
     if stored.digest != schedule.digest:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from finetune_alf.recipe import movements
-from finetune_alf.schedules.description import DEFAULT_STEPS, counted, written
+from finetune_alf.schedules.description import counted, steps_of, written
+from finetune_alf.schedules.reference import is_file
 from finetune_alf.schedules.schedule import Schedule
 
 
@@ -31,7 +32,7 @@ def card(
 
     Largest movements are over `n_steps` steps, by default those of its own trial.
     """
-    n_steps = n_steps or schedule.provenance.n_steps or DEFAULT_STEPS
+    n_steps = n_steps or steps_of(schedule)
     parts = (
         [f"# {schedule.name}", ""],
         _facts(schedule, difference),
@@ -85,7 +86,7 @@ def _rates(schedule: Schedule, n_steps: int) -> Iterator[str]:
 
 
 def _uses(schedule: Schedule, ref: str) -> Iterator[str]:
-    get = f"Schedule.{'load' if ref.endswith(('.json', '.yaml', '.yml')) else 'pull'}({json.dumps(ref)})"
+    get = f"Schedule.{'load' if is_file(ref) else 'pull'}({json.dumps(ref)})"
     yield from ("Plain torch:", "", "```python", "from finetune_alf import Schedule", "")
     yield from (f"schedule = {get}", "print(schedule.apply(model))", "optimizer = schedule.optimizer(model)", "```", "")
     yield from ("Trainer of transformers:", "", "```python")

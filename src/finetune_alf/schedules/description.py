@@ -24,7 +24,7 @@ def describe(schedule: Schedule, n_steps: int | None = None) -> Iterator[str]:
             f"confirmed {kept.metric} {kept.mean:.3f} [{kept.low:.3f}, {kept.high:.3f}] over "
             f"{counted(kept.n_seeds, 'seed')} and {counted(kept.n_texts, 'text')}"
         )
-    yield from ("", *_recipe(schedule), "", *_rates(schedule, n_steps or provenance.n_steps or DEFAULT_STEPS))
+    yield from ("", *_recipe(schedule), "", *_rates(schedule, n_steps or steps_of(schedule)))
 
 
 def _recipe(schedule: Schedule) -> Iterator[str]:
@@ -54,6 +54,11 @@ def written(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}".replace("e-0", "e-")
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def steps_of(schedule: Schedule) -> int:
+    """Return over how many steps largest movements are given: those of the trial that found it, where it knows them."""
+    return schedule.provenance.n_steps or DEFAULT_STEPS
 
 
 def _rates(schedule: Schedule, n_steps: int) -> Iterator[str]:

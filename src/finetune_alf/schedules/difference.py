@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from finetune_alf.errors import ScheduleError
 from finetune_alf.schedules.schedule import Schedule
 
 MISSING = "-"
@@ -44,7 +45,15 @@ class ScheduleDifference:
 
 
 def difference(first: Schedule, second: Schedule) -> ScheduleDifference:
-    """Return the fields in which two schedules differ, rates first; their names are at the top of the table."""
+    """Return the fields in which two schedules differ, rates first; their names are at the top of the table.
+
+    Raises ScheduleError where the other one is no schedule.
+    """
+    if not isinstance(second, Schedule):
+        raise ScheduleError(
+            f"diff: must get a Schedule, but got {type(second).__name__}. Get one by name with Schedule.pull, "
+            "and compare rates alone as dictionaries."
+        )
     ours, theirs = dict(_fields(first)), dict(_fields(second))
     pairs = ((field, ours.get(field, MISSING), theirs.get(field, MISSING)) for field in {**ours, **theirs})
     different = tuple(FieldDifference(*each) for each in pairs if each[1] != each[2])

@@ -12,8 +12,8 @@ MAX_BYTES = 1 << 20
 _MAX_DIGITS = 20
 
 
-def parse_document(content: str | bytes, where: str) -> tuple[str, dict[str, Any]]:
-    """Return the text and the JSON object in it.
+def parse_document(content: str | bytes, where: str) -> dict[str, Any]:
+    """Return the JSON object in a text.
 
     Raises ScheduleError, which names `where`, for more than 1 MiB, invalid UTF-8, duplicate keys, NaN and infinities,
     integers of more than 20 digits, lone surrogates, and nesting beyond Python's recursion limit.
@@ -36,7 +36,7 @@ def parse_document(content: str | bytes, where: str) -> tuple[str, dict[str, Any
         raise ScheduleError(f"{where}: must be a schedule's JSON, but got {reason}. Pull or export it again.") from None
     if not isinstance(document, dict):
         raise ScheduleError(f"{where}: must be one JSON object, but got a {type(document).__name__}. Export it again.")
-    return text, document
+    return document
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

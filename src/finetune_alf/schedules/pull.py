@@ -1,13 +1,13 @@
 """Pull a schedule: one that the thesis published, a file, or a version in an MLflow registry."""
 
-import os
 from pathlib import Path
 
 from finetune_alf.errors import ScheduleError
+from finetune_alf.os_errors import check_regular
 from finetune_alf.recipe import FORGETTING_BOUND
 from finetune_alf.schedules.document import MAX_BYTES
 from finetune_alf.schedules.published import PUBLISHED_NAMES, published
-from finetune_alf.schedules.reference import YAML_SUFFIXES, is_file, is_registered
+from finetune_alf.schedules.reference import is_file, is_registered, is_yaml
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.schedules.yaml_text import json_of_yaml
 
@@ -24,18 +24,19 @@ def pull(ref: str, uri: str | None = None, *, allow_forgetting: bool = False) ->
     if schedule.recipe.allow_forgetting and highest > FORGETTING_BOUND and not allow_forgetting:
         raise ScheduleError(
             f"{ref}: must have rates of at most {FORGETTING_BOUND:g} for embeddings and layers, but got {highest:g}, "
-            "with `allow_forgetting: true` in its recipe. Pass allow_forgetting=True to accept it."
+            "with `allow_forgetting: true` in its recipe. "
+            "Pass allow_forgetting=True, or --allow-forgetting on the command line, to accept it."
         )
     return schedule
 
 
 def read_schedule(path: Path) -> Schedule:
     """Read a schedule from a JSON or YAML file of at most one megabyte. Raises ScheduleError with the path."""
+    check_regular(path, ScheduleError)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-        is_yaml = path.suffix in YAML_SUFFIXES
-        return Schedule.from_json(json_of_yaml(content, str(path)) if is_yaml else content, str(path))
+        return Schedule.from_json(json_of_yaml(content, str(path)) if is_yaml(path) else content, str(path))
     except (OSError, ValueError) as error:
         raise ScheduleError(f"{path}: must be a readable file, but got {error}.") from None
 
@@ -48,9 +49,9 @@ def _load(ref: str, uri: str | None) -> Schedule:
     if is_registered(ref):
         # The registry imports MLflow, which the core installation lacks.
         from finetune_alf.schedules.registry import Registry
-        from finetune_alf.tracking.store import tracking_uri
+        from finetune_alf.tracking.store import named_store, tracking_uri
 
-        store = tracking_uri(Path.cwd(), uri or os.environ.get("MLFLOW_TRACKING_URI") or None)
+        store = tracking_uri(Path.cwd(), named_store(uri))
         return Registry(store).pull(ref).schedule
     raise ScheduleError(
         f"schedule: must be one of {', '.join(PUBLISHED_NAMES)}, a path that ends in .json or .yaml, or model@alias, "

@@ -15,7 +15,12 @@ def is_reference(text: str) -> bool:
 
 def is_file(reference: str) -> bool:
     """Return whether a reference is the path of a file."""
-    return reference.endswith((".json", *YAML_SUFFIXES))
+    return reference.lower().endswith((".json", *YAML_SUFFIXES))
+
+
+def is_yaml(path: Path) -> bool:
+    """Return whether a path names a file of YAML."""
+    return path.suffix.lower() in YAML_SUFFIXES
 
 
 def is_registered(reference: str) -> bool:

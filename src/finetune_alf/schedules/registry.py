@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from finetune_alf.crashpoint import crashpoint
 from finetune_alf.errors import AlfError, ScheduleError
 from finetune_alf.schedules.artifact import download_schedule, upload_schedule
 from finetune_alf.schedules.names import MODEL, check_names, register_again
@@ -72,10 +73,12 @@ class Registry:
             version = self._find_version(client, model, schedule.digest)
             if version is None:
                 source = upload_schedule(client, schedule, run_id, self.uri)
+                crashpoint("version-before")
                 # The upload may have restored the lost file of an existing version.
                 version = self._find_version(client, model, schedule.digest) or client.create_model_version(
                     model, source, run_id, tags={DIGEST_TAG: schedule.digest, NAME_TAG: schedule.name}
                 )
+            crashpoint("version-after")
             for key, value in (tags or {}).items():
                 client.set_model_version_tag(model, str(version.version), key, value)
             if description:

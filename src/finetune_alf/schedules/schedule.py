@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import ValidationError, model_validator
 
+from finetune_alf.checksums import CHECKSUM, checksum_of, digest
 from finetune_alf.errors import InputError, ScheduleError
-from finetune_alf.files import digest
 from finetune_alf.identity import identity_of
 from finetune_alf.paths import Name
 from finetune_alf.rates import LayerRates, ListedRates, addresses
 from finetune_alf.recipe import Recipe
+from finetune_alf.recipe.recipe import NOTHING_LEARNS
 from finetune_alf.schedules.document import parse_document
 from finetune_alf.schedules.provenance import ConfirmedScore, Provenance
-from finetune_alf.schedules.schema import check_schema, error_list
+from finetune_alf.schedules.schema import check_checksum, check_schema, drop_schema_link, error_list
 from finetune_alf.spec import Spec
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from finetune_alf.schedules.applied import AppliedRates
     from finetune_alf.schedules.difference import ScheduleDifference
     from finetune_alf.train.optimizer import ParamGroup
-
-MAX_RATE = 1.0
-"""No optimizer trains at a higher rate: a schedule with one is broken or hostile."""
 
 
 class Schedule(Spec):
@@ -53,9 +51,8 @@ class Schedule(Spec):
             raise ValueError(
                 f"recipe.rates must list {self.provenance.n_layers} layers, as many as provenance.n_layers"
             )
-        highest = max(self.rates.values())
-        if not 0 < highest <= MAX_RATE:
-            raise ValueError(f"max(recipe.rates) must be above 0 and at most {MAX_RATE:g}, but got {highest:g}")
+        if not self.recipe.learns(self.rates):
+            raise ValueError(f"recipe.{NOTHING_LEARNS}")
         return self
 
     @property
@@ -186,22 +183,29 @@ class Schedule(Spec):
         return recipe.with_rates(rates).model_copy(update={**taken, "allow_forgetting": allowed})
 
     def to_json(self) -> str:
-        """Return the document as indented JSON."""
-        return json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+        """Return the document as indented JSON, with its checksum."""
+        return json.dumps(self._document(), indent=1, allow_nan=False) + "\n"
 
     def to_yaml(self) -> str:
-        """Return the document as YAML, which `load` reads."""
+        """Return the document as YAML, which `load` reads, with its checksum."""
         from finetune_alf.schedules.yaml_text import to_yaml
 
-        return to_yaml(self.model_dump(mode="json"))
+        return to_yaml(self._document())
+
+    def _document(self) -> dict[str, Any]:
+        """Return the document with its checksum, which is first: a YAML file that is cut off has it still."""
+        document = self.model_dump(mode="json")
+        return {CHECKSUM: checksum_of(document), **document}
 
     @classmethod
     def from_json(cls, content: str | bytes, where: str = "schedule") -> Self:
         """Read a document from an untrusted source. Raises only ScheduleError, which names `where`."""
-        text, document = parse_document(content, where)
+        document = parse_document(content, where)
+        drop_schema_link(document)
         check_schema(document, where)
+        check_checksum(document, where)
         try:
-            return cls.model_validate_json(text)
+            return cls.model_validate_json(json.dumps(document))
         except ValidationError as error:
             raise ScheduleError(f"{where}: must be a valid schedule, but got {error_list(error)}.") from None
         except InputError as error:

@@ -5,9 +5,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from finetune_alf.checksums import CHECKSUM, checksum_of
 from finetune_alf.errors import ScheduleError
 
 SCHEMA_VERSION = 2
+
+
+SCHEMA_LINK = "$schema"
+"""The key by which editors find the JSON schema of a document."""
+
+
+def drop_schema_link(document: dict[str, Any]) -> None:
+    """Take the link to the schema, which an editor may have written, out of a document."""
+    if isinstance(document.get(SCHEMA_LINK), str):
+        del document[SCHEMA_LINK]
 
 
 def check_schema(document: dict[str, Any], where: str) -> None:
@@ -30,6 +41,20 @@ def check_schema(document: dict[str, Any], where: str) -> None:
         raise ScheduleError(
             f"{where}: needs {needed}: this version reads schema_version {SCHEMA_VERSION}, not {version}. "
             "Upgrade finetune_alf."
+        )
+
+
+def check_checksum(document: dict[str, Any], where: str) -> None:
+    """Take the checksum out of a document; ScheduleError where the contents have another. Those by hand have none."""
+    stated = document.pop(CHECKSUM, None)
+    if stated is None:
+        return
+    found = checksum_of(document)
+    if stated != found:
+        raise ScheduleError(
+            f"{where}: must have the contents that it was written with, but their checksum is {found} in place of "
+            f"{str(stated)[:16]}: the file is damaged or was edited. Export it again, or delete the key {CHECKSUM} "
+            "after an edit."
         )
 
 

@@ -15,6 +15,7 @@ from finetune_alf.errors import ScheduleError
 from finetune_alf.rates import rate_source
 from finetune_alf.recipe import CosineCurve, Curve, LinearCurve
 from finetune_alf.schedules.schedule import Schedule
+from finetune_alf.train.frozen import frozen_by_user, mark_frozen
 
 log = logging.getLogger(__name__)
 
@@ -82,13 +83,16 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
     ) -> None:
-        """Open the addresses that learn from this epoch on."""
-        epoch = round(state.epoch or 0)
+        """Open the addresses that learn from this epoch on, but for what the user froze."""
+        model, epoch = objects["model"], round(state.epoch or 0)
+        frozen = frozen_by_user(model)
+        kept = {id(parameter) for name, parameter in model.named_parameters() if name in frozen}
         for group in objects["optimizer"].param_groups:
             address = rate_source(group["address"])
             is_unfrozen = self.recipe.unfreezing.is_unfrozen(address, epoch, self.schedule.rates.n_layers)
             for parameter in group["params"]:
-                parameter.requires_grad_(is_unfrozen)
+                parameter.requires_grad_(is_unfrozen and id(parameter) not in kept)
+        mark_frozen(model, frozen)
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
@@ -96,7 +100,7 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
         """Set the rates of this step."""
         factor = self.recipe.curve.at(state.global_step, state.max_steps, state.num_train_epochs)
         for group in objects["optimizer"].param_groups:
-            group["lr"] = self.schedule.rates[rate_source(group["address"])] * factor
+            group["lr"] = self.schedule.rates[group["address"]] * factor
             self._used[group["address"]] = group["lr"]
 
     def on_log(

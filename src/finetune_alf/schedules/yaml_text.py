@@ -4,7 +4,7 @@ import io
 import json
 from typing import Any
 
-from finetune_alf.errors import ScheduleError
+from finetune_alf.errors import InputError, ScheduleError
 from finetune_alf.schedules.document import MAX_BYTES
 
 _TRUE_OR_FALSE = ("on", "off", "yes", "no", "y", "n")
@@ -40,17 +40,18 @@ def to_yaml(document: dict[str, Any]) -> str:
 
 def json_of_yaml(content: bytes, where: str) -> str:
     """Return YAML of an untrusted source as JSON. Raises ScheduleError, also for anchors and tags."""
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
+
+    from finetune_alf.yaml_depth import bounded_yaml
 
     if len(content) > MAX_BYTES:
         raise ScheduleError(f"{where}: must be at most {MAX_BYTES} bytes, but got {len(content)}.")
     try:
         text = content.decode("utf-8-sig")
-        for event in YAML(typ="safe", pure=True).parse(text):
+        for event in bounded_yaml().parse(text):
             if getattr(event, "anchor", None) or getattr(event, "tag", None):
                 raise ValueError("an anchor, an alias or a tag")
-        return json.dumps(YAML(typ="safe", pure=True).load(text))
-    except (ValueError, TypeError, RecursionError, YAMLError) as error:
+        return json.dumps(bounded_yaml().load(text))
+    except (ValueError, TypeError, RecursionError, YAMLError, InputError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ScheduleError(f"{where}: must be a schedule's YAML, but got {reason}. Export it again.") from None

@@ -1,6 +1,7 @@
 """`--budget`: the largest search whose predicted time fits, by the cost model of `plan` and a short probe."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from finetune_alf.params.model import Params
 from finetune_alf.params.reading import parse_document
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import Predictors, named, plan
-from finetune_alf.running.context import Context
+from finetune_alf.running.context import Console, Context, ProgressBar, SilentConsole
 from finetune_alf.running.prepare import prepare
 from finetune_alf.starting.columns import Guess
 from finetune_alf.starting.params_text import Start, params_text
@@ -43,6 +44,18 @@ def sized(start: Start, budget_s: float, predicted_s: Callable[[Start], float]) 
     return found
 
 
+def described_cuts(start: Start, found: Start) -> str:
+    """Return in words what a budget has less of than the start without one; nothing where it has no less."""
+    before, after = start.sizes.value.n_train, found.sizes.value.n_train
+    pairs = (
+        ("rows to train", before, after),
+        ("tokens of a text", start.max_tokens.value, found.max_tokens.value),
+        ("trials", start.n_trials, found.n_trials),
+        ("seeds", start.n_seeds, found.n_seeds),
+    )
+    return ", ".join(f"{had} {what} to {has}" for what, had, has in pairs if has < had)
+
+
 def _efforts(start: Start, predicted_s: Callable[[Start], float]) -> Iterator[Sized]:
     for n_trials, n_seeds in EFFORTS:
         one = replace(start, n_trials=n_trials, n_seeds=n_seeds)
@@ -56,34 +69,51 @@ def _with_less_text(start: Start) -> Iterator[Start]:
         start = replace(start, max_tokens=Guess(tokens, "cut to fit the budget"))
         yield start
     while (n := start.sizes.value.n_train // 2) >= MIN_TRAIN:
-        start = replace(start, sizes=Guess(replace(start.sizes.value, n_train=n), "few, to fit the budget"))
+        sizes = replace(start.sizes.value, n_train=n)
+        start = replace(start, sizes=Guess(sizes, f"cut to fit the budget; {sizes.seen}"))
         yield start
+
+
+@dataclass(frozen=True)
+class _BarsOnly:
+    """A console that drops the lines of stages which only serve a prediction."""
+
+    console: Console
+
+    def log(self, text: str) -> None:
+        """Drop the line."""
+
+    def progress(self, label: str, total: int) -> AbstractContextManager[ProgressBar]:
+        """Show progress towards a total."""
+        return self.console.progress(label, total)
 
 
 @dataclass(frozen=True)
 class Prediction:
     """Predicts the seconds of a run on this machine; `folder` is for the samples, each size once.
 
-    Steps are timed once, at the first size: the speed is one by operations, and holds for shorter and fewer texts.
+    Steps are timed once, at the first size: the speed is one by operations, and holds for shorter and fewer texts. Of
+    the console the bars alone are shown.
     """
 
     table: Path
     root: Path
     model: type[Params]
     folder: Path
+    console: Console = field(default_factory=SilentConsole)
     _speeds: dict[str, Speed] = field(default_factory=dict, repr=False)
-    _predictors: dict[Path, Predictors] = field(default_factory=dict, repr=False)
+    _predictors: dict[int, Predictors] = field(default_factory=dict, repr=False)
 
     def __call__(self, start: Start) -> float:
         """Return the predicted seconds of all fits of a run, with the starts of its stages."""
-        own = self.folder / f"{start.sizes.value.n_train}-{start.max_tokens.value}"
-        ctx = Context(self._params(start), Paths(own))
-        if own not in self._predictors:
+        n_train = start.sizes.value.n_train
+        ctx = Context(self._params(start), Paths(self.folder / f"{n_train}"), _BarsOnly(self.console))
+        if n_train not in self._predictors:
             for sample in ctx.params.samples:
                 prepare(ctx, sample)
-            self._predictors[own] = Predictors(ctx, self._speeds)
+            self._predictors[n_train] = Predictors(ctx, self._speeds)
         planned = named(ctx.params, plannables(), None)
-        return sum(plan(ctx, each, name, self._predictors[own]).seconds for each, name in planned)
+        return sum(plan(ctx, each, name, self._predictors[n_train]).seconds for each, name in planned)
 
     def _params(self, start: Start) -> Params:
         """Return the start's parameters, with whole paths: the probe has a folder of its own."""

@@ -124,7 +124,9 @@ stages:
       - results/schedules/{study}.json
       - results/transfer/{study}/{sample}.jsonl
       - results/transfer/{study}/{sample}.json
-{fit_results}    outs:
+{fit_results}    params:
+      - project
+    outs:
       - results/report
 
 # For `dvc artifacts get` in other projects.

@@ -2,23 +2,36 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from finetune_alf.compute.load import busy_note, load_average
 from finetune_alf.data.label_warnings import label_warnings
-from finetune_alf.data.rows import Text
-from finetune_alf.data.spec import OnEmpty
+from finetune_alf.data.readers.format import LABEL_SEPARATOR, label_columns
+from finetune_alf.data.rows import SINGLE_CLASS, Text
+from finetune_alf.data.spec import Balance, LabelsSpec, OnEmpty
 from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
 from finetune_alf.errors import InputError
 from finetune_alf.files import write_text
+from finetune_alf.metric_names import ProblemType
 from finetune_alf.params.load import validate
 from finetune_alf.params.model import Params
 from finetune_alf.params.reading import parse_document
-from finetune_alf.starting.columns import NamedText
+from finetune_alf.running.context import Console
+from finetune_alf.seeds import MIN_SEEDS
+from finetune_alf.starting.columns import Guess, NamedLabel, NamedText
 from finetune_alf.starting.dvc_text import dvc_text, gitignore_text, plot_templates
 from finetune_alf.starting.encoders import find_encoder, name_of, path_from
+from finetune_alf.starting.labels import in_init
 from finetune_alf.starting.params_text import Start, params_text
-from finetune_alf.starting.sizes import guess_balance, guess_max_tokens, guess_metric, guess_sizes, rare_classes
+from finetune_alf.starting.sizes import (
+    guess_balance,
+    guess_max_tokens,
+    guess_metric,
+    guess_sizes,
+    rare_classes,
+    rare_in_sets,
+)
 from finetune_alf.starting.table import FoundTable, find_table
 
 MOST_TOKENS_ON_CPU = 64
@@ -31,16 +44,17 @@ Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Wishes:
+class InitOptions:
     """What the user named; the rest is guessed."""
 
     table: Path
     root: Path
     text: NamedText = ()
-    label: str | None = None
+    label: NamedLabel = None
     encoder: str = "minilm"
     budget_s: float | None = None
     on_empty: OnEmpty = "drop"
+    labels: LabelsSpec = field(default_factory=LabelsSpec)
 
 
 def check_room(root: Path, force: bool) -> None:
@@ -50,52 +64,74 @@ def check_room(root: Path, force: bool) -> None:
         raise InputError(f"{' and '.join(there)}: there already. Name another folder with --root, or pass --force.")
 
 
-def guess_start(wishes: Wishes, model: type[Params], log: Log) -> Start:
+def guess_start(options: InitOptions, model: type[Params], console: Console) -> Start:
     """Guess all that a project's files say, and log each guess with what it follows from.
 
     Raises DataError for a table that cannot be read, and InputError where there is nothing to guess from.
     """
-    table = find_table(wishes.table, wishes.text, wishes.label)
-    _log_table(wishes, table, log)
-    left_out = rare_classes(table.counts) if table.task.value == "classification" else ()
+    log = console.log
+    table = find_table(options.table, options.text, options.label, options.labels)
+    _log_table(options, table, log)
+    left_out = _left_out(table)
     if left_out:
         log(
             f"left out: {_counted({name: table.counts[name] for name in left_out})} (too few rows to learn and to test)"
         )
-    start = _sized(wishes, table.without(left_out), left_out, log)
-    start = _cut(start, wishes.root, model, table.texts, log)
-    return start if wishes.budget_s is None else _in_budget(start, wishes, wishes.budget_s, model, log)
+    start = _sized(options, table.without(left_out), left_out, log)
+    start = _cut(start, options.root, model, table.texts, log)
+    if options.budget_s is not None:
+        start = _in_budget(start, options, options.budget_s, model, console)
+    log(f"sizes: {start.sizes.value.described()} ({start.sizes.seen})")
+    log(f"max_tokens: {start.max_tokens.value} ({start.max_tokens.seen})")
+    return start
 
 
-def _log_table(wishes: Wishes, table: FoundTable, log: Log) -> None:
-    log(f"{wishes.table}: {table.profile.n_rows} rows; columns {', '.join(table.reading.columns)}")
+def _left_out(table: FoundTable) -> tuple[str, ...]:
+    if table.task.value == "multi_label":
+        n_rows = len(table.texts)
+        return rare_in_sets(table.counts, n_rows, guess_sizes({SINGLE_CLASS: n_rows}, "natural").value.n_train)
+    return rare_classes(table.counts) if table.task.value == "classification" else ()
+
+
+_TASKS: Mapping[ProblemType, str] = {
+    "classification": "classes",
+    "multi_label": "several classes a text",
+    "regression": "a score",
+}
+
+
+def _log_table(options: InitOptions, table: FoundTable, log: Log) -> None:
+    log(f"{options.table}: {table.profile.n_rows} rows; columns {', '.join(table.reading.columns)}")
     for setting, value in table.reading.settings().items():
         shown = ", ".join(value) if isinstance(value, list) else value
         log(f"{setting}: {shown} ({table.reading.seen[setting]})")
     log(f"text: {_shown(table.text.value)} ({table.text.seen})")
-    log(f"label: {_shown(table.label.value)} ({table.label.seen})")
-    log(f"task: {'classes' if table.task.value == 'classification' else 'a score'} ({table.task.seen})")
+    columns = label_columns(table.label.value)
+    log(f"label: column{'s' * (len(columns) > 1)} {', '.join(map(repr, columns))} ({table.label.seen})")
+    log(f"task: {_TASKS[table.task.value]} ({table.task.seen})")
     if table.n_empty:
-        how = "left out" if wishes.on_empty == "drop" else "an error"
+        how = "left out" if options.on_empty == "drop" else "an error"
         log(f"empty rows: {how} ({', '.join(f'{n} without {name}' for name, n in table.n_empty.items())})")
 
 
-def _sized(wishes: Wishes, table: FoundTable, left_out: tuple[str, ...], log: Log) -> Start:
+def _sized(options: InitOptions, table: FoundTable, left_out: tuple[str, ...], log: Log) -> Start:
     """Return the start with splits, metric and encoder; the length of texts is the largest that is not refused."""
-    balance = guess_balance(table.counts)
+    has_sets = table.task.value == "multi_label"
+    balance: Guess[Balance] = Guess("natural", "rows have several") if has_sets else guess_balance(table.counts)
+    if has_sets:
+        log(f"classes: {_counted(table.counts)}")
     if table.task.value == "classification":
         log(f"classes: {_counted(table.counts)}; {balance.value} ({balance.seen})")
-        for text_of_warning in label_warnings(table.counts):
+        for text_of_warning in label_warnings(table.counts, in_init):
             log(f"note: {text_of_warning}")
-    sizes = guess_sizes(table.counts, balance.value)
-    log(f"sizes: {sizes.value.described()} ({sizes.seen})")
+    sizes = guess_sizes({SINGLE_CLASS: len(table.texts)} if has_sets else table.counts, balance.value)
     metric = guess_metric(table.task.value, balance.value)
     log(f"metric: {metric.value} ({metric.seen})")
-    encoder_name, encoder = find_encoder(wishes.encoder, wishes.root)
+    encoder_name, encoder = find_encoder(options.encoder, options.root)
     return Start(
-        project=name_of(wishes.table.name.partition(".")[0]),
-        table=str(path_from(wishes.root, wishes.table)),
-        reading=table.reading.settings(),
+        project=name_of(options.table.name.partition(".")[0]),
+        table=str(path_from(options.root, options.table)),
+        reading={**table.reading.settings(), **_separator(table)},
         encoder_name=encoder_name,
         encoder=encoder,
         text=table.text,
@@ -104,9 +140,15 @@ def _sized(wishes: Wishes, table: FoundTable, left_out: tuple[str, ...], log: Lo
         sizes=sizes,
         metric=metric,
         left_out=left_out,
-        has_empty=bool(table.n_empty) and wishes.on_empty == "drop",
+        labels=options.labels,
+        has_empty=bool(table.n_empty) and options.on_empty == "drop",
         max_tokens=guess_max_tokens([MOST_TOKENS_ON_CPU], MOST_TOKENS_ON_CPU),
     )
+
+
+def _separator(table: FoundTable) -> dict[str, str]:
+    is_usual = table.label_separator == LABEL_SEPARATOR
+    return {} if is_usual else {"label_separator": table.label_separator}
 
 
 def _cut(start: Start, root: Path, model: type[Params], texts: Sequence[Text], log: Log) -> Start:
@@ -122,23 +164,28 @@ def _cut(start: Start, root: Path, model: type[Params], texts: Sequence[Text], l
     most = encoder.n_positions if torch.cuda.is_available() else min(encoder.n_positions, MOST_TOKENS_ON_CPU)
     some = texts[:: len(texts) // N_MEASURED or 1]
     max_tokens = guess_max_tokens([len(ids) for ids in encoder.tokenize(some, encoder.n_positions).input_ids], most)
-    log(f"max_tokens: {max_tokens.value} ({max_tokens.seen})")
     return replace(start, max_tokens=max_tokens)
 
 
-def _in_budget(start: Start, wishes: Wishes, budget_s: float, model: type[Params], log: Log) -> Start:
+def _in_budget(start: Start, options: InitOptions, budget_s: float, model: type[Params], console: Console) -> Start:
     """Return the start with the largest search that fits the budget; log its predicted time, and what was cut."""
-    from finetune_alf.starting.budget import Prediction, sized
+    from finetune_alf.starting.budget import Prediction, described_cuts, sized
 
+    if note := busy_note(load_average()):
+        console.log(f"note: {note}")
+    console.log("budget: timing steps and evaluations of this encoder, to predict how long a run takes")
     with tempfile.TemporaryDirectory(prefix="finetune-alf-") as folder:
-        found = sized(start, budget_s, Prediction(wishes.table, wishes.root, model, Path(folder)))
+        predicted_s = Prediction(options.table, options.root, model, Path(folder), console)
+        found = sized(start, budget_s, predicted_s)
+        cuts = described_cuts(start, found.start)
+        whole_s = predicted_s(start) if cuts else 0.0
+    if cuts:
+        console.log(f"cut: {cuts}; the run without a budget is predicted to take {whole_s / 60:.0f} min")
     chosen = found.start
-    if chosen.max_tokens != start.max_tokens:
-        log(f"max_tokens: {chosen.max_tokens.value} ({chosen.max_tokens.seen})")
-    if chosen.sizes != start.sizes:
-        log(f"sizes: {chosen.sizes.value.described()} ({chosen.sizes.seen})")
     fits = "" if found.seconds <= budget_s else ", the smallest search, which does not fit the budget"
-    log(f"search: {chosen.n_trials} trials, {chosen.n_seeds} seeds (predicted: {found.seconds / 60:.0f} min{fits})")
+    verdict = "" if chosen.n_seeds >= MIN_SEEDS else f" (too few for a verdict, which takes {MIN_SEEDS})"
+    searched = f"{chosen.n_trials} trials, {chosen.n_seeds} seeds{verdict}"
+    console.log(f"search: {searched}; predicted: {found.seconds / 60:.0f} min{fits}")
     return chosen
 
 

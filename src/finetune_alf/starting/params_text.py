@@ -12,15 +12,20 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.representer import RoundTripRepresenter
 
+from finetune_alf.data.readers.format import LabelColumns
+from finetune_alf.data.spec import LabelsSpec
 from finetune_alf.data.text_columns import JoinedText, TextColumns
-from finetune_alf.metrics import MetricName, ProblemType
+from finetune_alf.metric_names import MetricName, ProblemType
 from finetune_alf.params.load import read_overlay
+from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.starting.columns import Guess
 from finetune_alf.starting.sizes import Sizes
-from finetune_alf.stats import MIN_SEEDS
 
 _LINE = 90
 """Maps that are longer as JSON, or have maps of their own, are written over several lines."""
+
+_OVER_LINES = frozenset({"samples", "n_top"})
+"""Maps with these keys are written over several lines: each has a comment."""
 
 _COLUMN = 40
 """Where the reasons stand."""
@@ -29,6 +34,39 @@ _HEAD = """\
 # Written by `finetune-alf init`. `finetune-alf run` runs it, or resumes it; `finetune-alf plan` predicts its time, and
 # `finetune-alf params check` reports mistakes. Every other setting has its default.
 """
+
+_SECTION_COMMENTS = {
+    "encoders": "pre-trained models",
+    "samples": "rows of a table, drawn at random into four splits",
+    "studies": "searches for the best learning rate of each layer",
+    "register": "the best trials, fitted again under other seeds",
+    "transfer": "ways to train, compared on the test rows",
+    "fit": "a classifier for use, by the way to train that is recommended",
+}
+_SAMPLE_COMMENTS = {
+    "n_validation": "each trial is scored on them",
+    "n_confirmation": "the best trials are scored again on them",
+    "n_test": "ways to train are compared on them",
+    "balance": "classes are as frequent as in the table; even: equally many rows of each",
+    "max_train_frac": "the largest part of all rows that may be trained on; a tenth where it is not set",
+}
+_STUDY_COMMENTS = {
+    "space": "each trial draws one of these for each layer; 0 freezes the layer",
+    "sampler": "Optuna's; {kind: random} draws without looking at results",
+    "enqueue": "the first trial is the recipe as it stands: plain fine-tuning",
+    "n_trials": "raise it, and run again, to go on with the search",
+}
+_RECIPE_COMMENTS = {
+    "rates": "the baseline: one rate for all layers, another one for the new head",
+    "epochs": "passes over the training rows",
+    "class_weights": "classes are uneven: each counts the same in the loss, too",
+}
+_REGISTER_COMMENTS = {"n_top": "so many trials", "n_seeds": "so many fits of each"}
+_TRANSFER_COMMENTS = {
+    "schemes": "frozen encoder, plain, best trial, best single rate, linear model",
+    "n_seeds": f"fits of each; {MIN_SEEDS} and more have a verdict",
+}
+"""What stands beside the keys of params.yaml, besides the reasons of guesses."""
 
 SMALL_TRAIN = 150
 """With fewer training rows the default's small batches stay."""
@@ -47,13 +85,14 @@ class Start:
     encoder_name: str
     encoder: Mapping[str, Any]
     text: Guess[TextColumns]
-    label: Guess[str]
+    label: Guess[LabelColumns]
     task: Guess[ProblemType]
     sizes: Guess[Sizes]
     metric: Guess[MetricName]
     max_tokens: Guess[int]
     reading: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    labels: LabelsSpec = field(default_factory=LabelsSpec)
     has_empty: bool = False
     n_trials: int = N_TRIALS
     n_seeds: int = MIN_SEEDS
@@ -105,11 +144,12 @@ def start_params(start: Start) -> dict[str, Any]:
 def _sample(start: Start) -> dict[str, Any]:
     sizes = start.sizes.value
     text = list(start.text.value) if isinstance(start.text.value, tuple) else _as_json(start.text.value)
+    label = list(start.label.value) if isinstance(start.label.value, tuple) else start.label.value
     return {
-        "source": {"kind": "files", "train": start.table, "text": text, "label": start.label.value, **start.reading},
-        **({"problem_type": start.task.value} if start.task.value == "regression" else {}),
+        "source": {"kind": "files", "train": start.table, "text": text, "label": label, **start.reading},
+        **({"problem_type": start.task.value} if start.task.value != "classification" else {}),
         **({"on_empty": "drop"} if start.has_empty else {}),
-        **({"labels": {"drop": list(start.left_out)}} if start.left_out else {}),
+        **({"labels": labels} if (labels := _labels(start)) else {}),
         "n_train": sizes.n_train,
         "n_validation": sizes.n_validation,
         "n_confirmation": sizes.n_confirmation,
@@ -117,6 +157,12 @@ def _sample(start: Start) -> dict[str, Any]:
         **({"balance": sizes.balance} if sizes.balance != "even" else {}),
         "max_train_frac": 1,
     }
+
+
+def _labels(start: Start) -> dict[str, Any]:
+    """Return the user's own `labels`, with the classes that are left out beside those."""
+    own = {"map": start.labels.map, "drop": [*start.labels.drop, *start.left_out], "min_rows": start.labels.min_rows}
+    return {name: value for name, value in own.items() if value}
 
 
 def _as_json(value: Any) -> Any:
@@ -130,15 +176,16 @@ def params_text(start: Start) -> str:
     """Return params.yaml as text, with the reasons of the guesses as comments."""
     tree = _styled(start_params(start))
     sample, study = tree["samples"][start.sample], tree["studies"][start.encoder_name]
-    _comment(sample, "n_train", start.sizes.seen)
-    _comment(sample, "max_train_frac", "the most that may be trained on; a tenth in the thesis")
-    _comment(study, "metric", start.metric.seen)
-    _comment(study, "n_trials", "raise it to go on with the search")
-    _comment(study["recipe"], "rates", "the baseline")
-    _comment(study["recipe"], "max_tokens", start.max_tokens.seen)
-    _comment(study["recipe"], "class_weights", "classes are uneven: each counts the same in the loss, too")
-    _comment(tree["transfer"], "n_seeds", f"{MIN_SEEDS} and more have a verdict")
-    _comment(tree, "fit", "a classifier for use, by the scheme that is recommended")
+    for node, comments in (
+        (tree, _SECTION_COMMENTS),
+        (sample, _SAMPLE_COMMENTS | {"n_train": f"of {start.sizes.seen}"}),
+        (study, _STUDY_COMMENTS | {"metric": start.metric.seen}),
+        (study["recipe"], _RECIPE_COMMENTS | {"max_tokens": start.max_tokens.seen}),
+        (tree["register"], _REGISTER_COMMENTS),
+        (tree["transfer"], _TRANSFER_COMMENTS),
+    ):
+        for key, text in comments.items():
+            _comment(node, key, text)
     written = io.StringIO()
     _yaml().dump(tree, written)
     return _HEAD + re.sub(r"\n(?=[a-z])", "\n\n", written.getvalue().rstrip("\n")) + "\n"
@@ -151,7 +198,7 @@ def _styled(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     node = CommentedMap({name: _styled(each) for name, each in value.items()})
-    holds_more = any(isinstance(each, Mapping) for each in value.values()) or "samples" in value
+    holds_more = any(isinstance(each, Mapping) for each in value.values()) or not _OVER_LINES.isdisjoint(value)
     return node if holds_more or len(json.dumps(value)) > _LINE else _on_one_line(node)
 
 

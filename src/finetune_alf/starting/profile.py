@@ -1,9 +1,14 @@
 """The profile of a table: what each column holds, in numbers. One pass over the rows, in constant memory."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+from finetune_alf.data.readers.numbers import number_of
+from finetune_alf.data.rows import FLAGS
+
+MAX_CLASSES = 60
+"""More different values are no classes, unless their column is named."""
 
 MAX_COUNTED = 1000
 """The values of a column are counted up to so many different ones."""
@@ -17,7 +22,8 @@ class ColumnProfile:
     """One column: its rows, those without a value, and what the others are like.
 
     `counts` has the rows of each value as written, and is None for more than MAX_COUNTED values. `n_numbers` of the
-    values are finite numbers, `n_whole` of these are whole.
+    values are finite numbers, `n_whole` of these are whole. `n_lists` are lists; `items` has the rows of each item of
+    theirs, and is None for more than MAX_COUNTED items, or where a list has an item twice.
     """
 
     name: str
@@ -27,7 +33,9 @@ class ColumnProfile:
     n_whole: int = 0
     n_words: int = 0
     n_characters: int = 0
+    n_lists: int = 0
     counts: Counter[str] | None = field(default_factory=Counter)
+    items: Counter[str] | None = field(default_factory=Counter)
     _hashes: set[int] = field(default_factory=set, repr=False)
 
     def add(self, value: object) -> None:
@@ -37,6 +45,8 @@ class ColumnProfile:
         if not text:
             self.n_empty += 1
             return
+        if isinstance(value, list):
+            self._add_list(value)
         number = number_of(text)
         self.n_numbers += number is not None
         self.n_whole += number is not None and number.is_integer()
@@ -47,6 +57,21 @@ class ColumnProfile:
         if self.counts is not None:
             self.counts[text] += 1
             self.counts = self.counts if len(self.counts) <= MAX_COUNTED else None
+
+    def _add_list(self, value: list[object]) -> None:
+        self.n_lists += 1
+        names = [str(item).strip() for item in value]
+        if self.items is None or len(set(names)) < len(names):
+            self.items = None
+            return
+        self.items.update(names)
+        self.items = self.items if len(self.items) <= MAX_COUNTED else None
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether all values are 0 or 1, and both occur."""
+        known = None if self.counts is None or self.n_empty else {FLAGS.get(value.lower()) for value in self.counts}
+        return known == {False, True}
 
     @property
     def n_values(self) -> int:
@@ -90,12 +115,3 @@ def profile_of(names: Sequence[str], rows: Iterable[Sequence[object]]) -> TableP
         for column, value in zip(columns, row, strict=True):
             column.add(value)
     return TableProfile(n_rows, {column.name: column for column in columns})
-
-
-def number_of(text: str) -> float | None:
-    """Return text as a finite number; None for other text, and for what only Python calls a number, such as 1_0."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and "_" not in text else None

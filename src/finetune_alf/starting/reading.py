@@ -20,6 +20,7 @@ class Reading:
     form: FileFormat
     columns: tuple[str, ...]
     seen: Mapping[str, str]
+    is_delimited: bool = False
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the source in params.yaml that differ from the usual ones."""
@@ -37,6 +38,7 @@ class Reading:
             form,
             column_names(path, form),
             {**self.seen, "quoting": f"quotes are part of the texts; read as quotes, {fault}"},
+            self.is_delimited,
         )
 
 
@@ -48,9 +50,10 @@ def guess_reading(path: Path) -> Reading:
     if suffix != ".parquet" and (encoding := find_encoding(path)) != PLAIN.encoding:
         form = form.model_copy(update={"encoding": encoding})
         seen["encoding"] = _seen_of_encoding(path, encoding)
-    if suffix in DELIMITERS or (suffix == ".txt" and not is_fasttext(path, form.encoding)):
+    is_delimited = suffix in DELIMITERS or (suffix == ".txt" and not is_fasttext(path, form.encoding))
+    if is_delimited:
         form = _with_delimiter(path, form, DELIMITERS.get(suffix, "\t"), seen)
-    return Reading(form, column_names(path, form), seen)
+    return Reading(form, column_names(path, form), seen, is_delimited)
 
 
 def _with_delimiter(path: Path, form: FileFormat, usual: str, seen: dict[str, str]) -> FileFormat:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from finetune_alf.data.draw import even_quotas, proportional_quotas
 from finetune_alf.data.spec import Balance
 from finetune_alf.errors import InputError
-from finetune_alf.metrics import MetricName, ProblemType
+from finetune_alf.metric_names import MetricName, ProblemType
 from finetune_alf.starting.columns import Guess
 
 FRACTIONS: Mapping[str, float] = {"train": 0.4, "validation": 0.2, "confirmation": 0.2, "test": 0.2}
@@ -20,6 +20,9 @@ MIN_ROWS = 40
 MIN_ROWS_A_CLASS = 5
 """With fewer, some split would lack the class."""
 
+MIN_TRAIN_ROWS = 8
+"""Expected training rows with and without a class that rows are not drawn by: linear models need two of each."""
+
 EVEN = 1.5
 """Classes are even where the largest has at most so many times the rows of the smallest."""
 
@@ -30,13 +33,20 @@ COVERED = 0.9
 
 @dataclass(frozen=True)
 class Sizes:
-    """The number of rows of each split."""
+    """The number of rows of each split, out of `n_texts` different texts."""
 
     n_train: int
     n_validation: int
     n_confirmation: int
     n_test: int
     balance: Balance
+    n_texts: int
+
+    @property
+    def seen(self) -> str:
+        """The number of different texts in words, with how many of them are in no split."""
+        n_unused = self.n_texts - self.n_train - self.n_validation - self.n_confirmation - self.n_test
+        return f"{self.n_texts} different texts" + (f", {n_unused} of them in no split" if n_unused else "")
 
     def described(self) -> str:
         """Return the sizes in words."""
@@ -64,8 +74,8 @@ def guess_sizes(counts: Mapping[str, int], balance: Balance) -> Guess[Sizes]:
     n = {split: min(int(fraction * usable), MOST[split]) for split, fraction in FRACTIONS.items()}
     while not _fits(n, counts, balance):  # rounding may ask for a row more than a class has
         n = {split: number - 1 for split, number in n.items()}
-    sizes = Sizes(n["train"], n["validation"], n["confirmation"], n["test"], balance)
-    return Guess(sizes, f"{total} different texts")
+    sizes = Sizes(n["train"], n["validation"], n["confirmation"], n["test"], balance, total)
+    return Guess(sizes, sizes.seen)
 
 
 def _fits(n: Mapping[str, int], counts: Mapping[str, int], balance: Balance) -> bool:
@@ -88,8 +98,25 @@ def rare_classes(counts: Mapping[str, int]) -> tuple[str, ...]:
     return rare
 
 
+def rare_in_sets(counts: Mapping[str, int], n_rows: int, n_train: int) -> tuple[str, ...]:
+    """Return the classes to leave out where a row can have several: the training rows would hardly have or lack them.
+
+    InputError where fewer than two are left.
+    """
+    share = n_train / n_rows
+    rare = tuple(name for name, n in counts.items() if min(n, n_rows - n) * share < MIN_TRAIN_ROWS)
+    if len(counts) - len(rare) < 2:
+        raise InputError(
+            f"label: must have at least two classes of {MIN_TRAIN_ROWS / share:.0f} rows, but there are fewer rows of "
+            f"{', '.join(map(repr, rare[:10]))}. Add rows, or name another column with --label."
+        )
+    return rare
+
+
 def guess_metric(task: ProblemType, balance: Balance) -> Guess[MetricName]:
     """Return the metric that the search maximises."""
+    if task == "multi_label":
+        return Guess("micro_f1", "over all pairs of a text and a class")
     if task == "regression":
         return Guess("pearson", "labels are scores")
     if balance == "natural":

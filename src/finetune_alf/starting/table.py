@@ -1,20 +1,35 @@
 """What a table is found to hold: how it is read, its columns, what the labels are, and its rows."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finetune_alf.data.duplicates import drop_duplicates
 from finetune_alf.data.files_source import FileRows
+from finetune_alf.data.labels import apply_labels
+from finetune_alf.data.readers.format import LABEL_SEPARATOR, LabelColumns, label_columns
 from finetune_alf.data.readers.table import read_table
-from finetune_alf.data.rows import Text, check_labels
-from finetune_alf.data.spec import FilesSource
+from finetune_alf.data.rows import Text, flagged
+from finetune_alf.data.source_spec import FilesSource
+from finetune_alf.data.spec import LabelsSpec
 from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
 from finetune_alf.errors import DataError, InputError, RowError
-from finetune_alf.metrics import ProblemType
-from finetune_alf.starting.columns import Guess, NamedText, guess_label, guess_task, guess_text
+from finetune_alf.metric_names import ProblemType
+from finetune_alf.starting.columns import (
+    Guess,
+    NamedLabel,
+    NamedText,
+    guess_label,
+    guess_several,
+    guess_task,
+    guess_text,
+    has_usual_label,
+    named_flags,
+)
 from finetune_alf.starting.profile import TableProfile, profile_of
 from finetune_alf.starting.reading import Reading, guess_reading
+from finetune_alf.starting.several import SeveralClasses, flags_in, several_of_flags
 
 
 @dataclass(frozen=True)
@@ -27,16 +42,20 @@ class FoundTable:
     reading: Reading
     profile: TableProfile
     text: Guess[TextColumns]
-    label: Guess[str]
+    label: Guess[LabelColumns]
     task: Guess[ProblemType]
     texts: Sequence[Text]
     counts: Mapping[str, int]
+    label_separator: str = LABEL_SEPARATOR
 
     @property
     def n_empty(self) -> dict[str, int]:
         """The empty rows of the columns of text and label that have any; parts of a joined text may be empty."""
         text = () if isinstance(self.text.value, JoinedText) else columns_of(self.text.value)
-        columns = {name: self.profile.columns[name] for name in (self.label.value, *text)}
+        label = label_columns(self.label.value)
+        if self.task.value == "multi_label" and self.reading.is_delimited:
+            label = ()  # an empty cell is no class
+        columns = {name: self.profile.columns[name] for name in (*label, *text)}
         return {name: column.n_empty for name, column in columns.items() if column.n_empty}
 
     def without(self, names: Collection[str]) -> "FoundTable":
@@ -44,32 +63,66 @@ class FoundTable:
         return replace(self, counts={name: n for name, n in self.counts.items() if name not in names})
 
 
-def find_table(path: Path, text: NamedText = (), label: str | None = None) -> FoundTable:
+def find_table(
+    path: Path, text: NamedText = (), label: NamedLabel = None, labels: LabelsSpec | None = None
+) -> FoundTable:
     """Look at a table; `text` and `label` are the user's own columns. A file that only reads without quotes has none.
+
+    Classes are counted as `labels` join and leave them out.
 
     Raises DataError for a table that cannot be read, and InputError where there is nothing to guess from.
     """
     reading = guess_reading(path)
     try:
-        return _found(path, reading, text, label)
+        return _found(path, reading, text, label, labels or LabelsSpec())
     except DataError as error:
         unquoted = reading.without_quotes(path, _first_fault(error))
         if unquoted is None:
             raise
         try:
-            return _found(path, unquoted, text, label)
+            return _found(path, unquoted, text, label, labels or LabelsSpec())
         except InputError:
             raise error from None
 
 
-def _found(path: Path, reading: Reading, text: NamedText, label: str | None) -> FoundTable:
+def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, labels: LabelsSpec) -> FoundTable:
     names = reading.columns
-    profile = profile_of(names, (values for _, values in read_table(path, names, names, form=reading.form)))
+    rows = read_table(path, names, names, form=reading.form, labels=None)
+    profile = profile_of(names, (values for _, values in rows))
     text_guess = guess_text(profile, text, label)
-    label_guess = guess_label(profile, text_guess.value, label)
-    task = guess_task(profile.columns[label_guess.value])
-    texts, counts = _unique_rows(path, reading, text_guess.value, label_guess.value, task.value)
-    return FoundTable(reading, profile, text_guess, label_guess, task, texts, counts)
+    several: SeveralClasses | None
+    if isinstance(label, tuple):
+        several = named_flags(profile, text_guess.value, label)
+    else:
+        several = guess_several(profile, text_guess.value, label) or _flags(path, reading, profile, text_guess, label)
+    if several:
+        label_guess: Guess[LabelColumns] = Guess(several.label, several.seen)
+        task: Guess[ProblemType] = Guess("multi_label", "a text can have any number of them")
+    else:
+        one = guess_label(profile, text_guess.value, label if isinstance(label, str) else None)
+        label_guess, task = Guess(one.value, one.seen), guess_task(profile.columns[one.value])
+    separator = several.separator if several else LABEL_SEPARATOR
+    source = FilesSource(
+        train=str(path.resolve()),
+        text=text_guess.value,
+        label=label_guess.value,
+        label_separator=separator,
+        **reading.settings(),
+    )
+    texts, counts = _unique_rows(source, path.parent, task.value, labels)
+    return FoundTable(reading, profile, text_guess, label_guess, task, texts, counts, separator)
+
+
+def _flags(
+    path: Path, reading: Reading, profile: TableProfile, text: Guess[TextColumns], label: str | None
+) -> SeveralClasses | None:
+    """Return labels in columns of 0 and 1, unless a column is named, or has the usual name of a label."""
+    taken = columns_of(text.value)
+    names = flags_in([column for name, column in profile.columns.items() if name not in taken])
+    if not names or label is not None or has_usual_label(profile, text.value):
+        return None
+    rows = read_table(path, names, names, form=reading.form, labels=None)
+    return several_of_flags(names, Counter(len(flagged(names, values, str(path))) for _, values in rows))
 
 
 def _first_fault(error: DataError) -> str:
@@ -81,14 +134,13 @@ def _first_fault(error: DataError) -> str:
 
 
 def _unique_rows(
-    path: Path, reading: Reading, text: TextColumns, label: str, task: ProblemType
+    source: FilesSource, root: Path, task: ProblemType, labels: LabelsSpec
 ) -> tuple[Sequence[Text], Mapping[str, int]]:
     """Read the table as `prepare` does; return each text once, and the rows of each class, without empty rows."""
-    source = FilesSource(train=str(path.resolve()), text=text, label=label, **reading.settings())
-    rows = FileRows(source, path.parent, task, on_empty="drop").rows()
-    check_labels(rows)
+    rows = apply_labels(FileRows(source, root, task, on_empty="drop").rows(), labels).rows
     kept, train = drop_duplicates(rows, "drop").kept["train"], rows.splits["train"]
     counts = dict.fromkeys(rows.label_names, 0)
     for index in kept:
-        counts[train.labels[index]] += 1
+        for name in (train.labels[index],) if train.sets is None else train.sets[index]:
+            counts[name] += 1
     return [train.texts[index] for index in kept], counts

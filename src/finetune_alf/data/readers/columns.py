@@ -1,8 +1,14 @@
 """Checks of column names."""
 
+import re
 from collections.abc import Sequence
+from itertools import chain
 
 from finetune_alf.errors import DataError
+
+TEXT_NAMES = ("text", "review", "sentence", "content", "body", "comment", "message", "document", "description", "tweet")
+PAIRS = (("sentence1", "sentence2"), ("question1", "question2"), ("premise", "hypothesis"))
+"""Names that people give columns of texts."""
 
 OF_A_SOURCE = "Set `text` and `label` of this source to columns that exist."
 
@@ -21,3 +27,9 @@ def check_columns(location: str, wanted: Sequence[str], found: Sequence[str], wa
     missing = ", ".join(repr(name) for name in wanted if name not in found)
     if missing:
         raise DataError(f"{location}: must have the column {missing}, but got {listed}. {way_out}")
+
+
+def is_usual_name(name: str) -> bool:
+    """Say whether a word of a column's name is one that people give columns of texts, as in `review_text`."""
+    known = {re.sub(r"\d", "", one) for one in (*TEXT_NAMES, *chain.from_iterable(PAIRS))}
+    return any(word.removesuffix("s") in known for word in re.findall(r"[a-z]+", name.lower()))

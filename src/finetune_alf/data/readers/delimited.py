@@ -1,17 +1,21 @@
 """Delimited text, quoted as by the csv module or not at all; every row has as many fields as the header."""
 
 import csv
-import re
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from finetune_alf.data.faults import Faults, report
-from finetune_alf.data.readers.columns import check_columns
+from finetune_alf.data.readers.columns import OF_A_SOURCE, check_columns
 from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.data.readers.recognise import check_header, find_delimiter
+from finetune_alf.data.readers.strays import Record, Strays
 from finetune_alf.data.readers.stream import MAX_LINE_BYTES, Source, beginning_of
 from finetune_alf.errors import DataError, RowError
+
+logger = logging.getLogger(__name__)
+
+WITHOUT_HEADER = "If the file has no header line, set `columns` of the source to the names of its columns, in order."
 
 LONG_FIELD = 131_072
 """A field over several lines with more characters than this has a quote that is not closed."""
@@ -27,24 +31,25 @@ def read_delimited(
     delimiter: str,
     form: FileFormat = PLAIN,
     faults: Faults | None = None,
-    label: str | None = None,
+    labels: Sequence[str] | None = (),
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Yield the first line number of each row and its values, all strings; blank lines are skipped.
 
     A wrong number of fields, an invalid quote, and a quoted field that runs over rows go to `faults`, or are a
-    DataError without it. `label` names the column whose values distinguish rows from lines of a text.
+    DataError without it. `labels` are the columns whose values distinguish rows from lines of a text; where these
+    cannot tell, a warning names lines that may be rows. None is for a first look, without this check.
     """
     own = find_delimiter(path, columns, form, delimiter)
     records = _records(path, own, form, faults)
     if form.columns is None:
-        check_header(path, columns, label, form, own)
+        check_header(path, columns, labels, form, own)
         first = next(records, None)
         header = first.fields if first else []
     else:
         header = list(form.columns)
-    check_columns(str(path), columns, header)
+    check_columns(str(path), columns, header, OF_A_SOURCE if form.columns else f"{OF_A_SOURCE} {WITHOUT_HEADER}")
     indices = [header.index(column) for column in columns]
-    strays = _Strays(own, len(header), None if label is None else header.index(label))
+    strays = Strays(own, len(header), [header.index(label) for label in labels or ()])
     for record in records:
         where = f"{path}:{record.line}"
         if form.columns is not None and record.fields == header:
@@ -56,9 +61,19 @@ def read_delimited(
         else:
             strays.add(record)
             yield record.line, tuple(record.fields[index] for index in indices)
-    for record in strays.found():
-        problem = f"a quoted field runs over lines {record.line} to {record.last}, each of which looks like a row"
-        report(RowError(f"{path}:{record.line}", problem, f"Close the quote. {UNQUOTED}"), faults)
+    if labels is not None:
+        _report_strays(path, strays, faults)
+
+
+def _report_strays(path: Source, strays: Strays, faults: Faults | None) -> None:
+    for joined in strays.joined():
+        problem = f"a quoted field runs over lines {joined.line} to {joined.last}, each of which looks like a row"
+        report(RowError(f"{path}:{joined.line}", problem, f"Close the quote. {UNQUOTED}"), faults)
+    if (perhaps := strays.perhaps_joined()) is not None:
+        logger.warning(
+            f"{path}:{perhaps.line}: a quote joins lines {perhaps.line} to {perhaps.last}, each of which looks like a "
+            f"row: {strays.n_lines} lines, {strays.n_rows} rows. {UNQUOTED}"
+        )
 
 
 def header_of(path: Source, delimiter: str, form: FileFormat = PLAIN) -> tuple[str, ...]:
@@ -69,50 +84,7 @@ def header_of(path: Source, delimiter: str, form: FileFormat = PLAIN) -> tuple[s
     return tuple(header)
 
 
-@dataclass(frozen=True)
-class _Record:
-    """A row's fields, and its lines with their numbers."""
-
-    fields: list[str]
-    line: int
-    last: int
-    raw: tuple[str, ...]
-
-
-@dataclass
-class _Strays:
-    """Quoted fields over several lines, each of which has the fields of a row and a label of the other rows."""
-
-    delimiter: str
-    n_fields: int
-    label: int | None
-    labels: set[str] = field(default_factory=set)
-    suspects: list[tuple[_Record, set[str]]] = field(default_factory=list)
-
-    def add(self, record: _Record) -> None:
-        """Keep the label of a row on one line, or the labels of the lines of a longer one."""
-        if self.label is None:
-            return
-        if len(record.raw) == 1:
-            self.labels.add(record.fields[self.label])
-            return
-        parts = [line.rstrip("\r\n").split(self.delimiter) for line in record.raw if line.strip()]
-        if all(len(part) == self.n_fields for part in parts):
-            self.suspects.append((record, {part[self.label] for part in parts}))
-
-    def found(self) -> Iterator[_Record]:
-        """Yield the rows whose lines all have a label of the others; numbers are alike."""
-        are_numbers = bool(self.labels) and all(map(_is_number, self.labels))
-        for record, labels in self.suspects:
-            if all(one.strip('"') in self.labels or (are_numbers and _is_number(one)) for one in labels):
-                yield record
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?\d+(\.\d+)?", text.strip()) is not None
-
-
-def _records(path: Source, delimiter: str, form: FileFormat, faults: Faults | None) -> Iterator[_Record]:
+def _records(path: Source, delimiter: str, form: FileFormat, faults: Faults | None) -> Iterator[Record]:
     csv.field_size_limit(MAX_LINE_BYTES)
     raw: list[tuple[int, str]] = []
 
@@ -135,7 +107,7 @@ def _records(path: Source, delimiter: str, form: FileFormat, faults: Faults | No
         if last > first and max(map(len, fields), default=0) > LONG_FIELD:
             report(_unclosed(path, first, last), faults)
         elif fields:
-            yield _Record(fields, first, last, tuple(text for _, text in raw))
+            yield Record(fields, first, last, tuple(text for _, text in raw))
 
 
 def _quote_error(path: Source, numbers: Sequence[int], error: csv.Error) -> DataError:

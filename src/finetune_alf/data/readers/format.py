@@ -10,6 +10,9 @@ from finetune_alf.spec import ADDED_LATER, Spec
 
 Column = Annotated[str, Field(min_length=1)]
 
+LabelColumns = Column | Annotated[tuple[Column, ...], Field(strict=False, min_length=2)]
+"""The column of the label, or one of 0 and 1 for each class."""
+
 LABEL_SEPARATOR = "|"
 """Between the classes of a row that has several in one string."""
 
@@ -59,6 +62,11 @@ class FileFormat(Spec):
 
 
 PLAIN = FileFormat()
+
+
+def label_columns(label: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the columns of the label."""
+    return (label,) if isinstance(label, str) else label
 
 
 def table_suffix(path: Path) -> str:

@@ -39,12 +39,12 @@ def shape_of(path: Path) -> tuple[tuple[str, ...], int]:
 
 
 def readable_columns(path: Path) -> tuple[str, ...]:
-    """Return the names of the columns of strings, numbers and booleans; raises DataError as `read_parquet` does."""
+    """Return the names of the columns of strings, numbers, booleans or lists of these; DataError as `read_parquet`."""
     import pyarrow.parquet as pq
 
     with _named_errors(path), pq.ParquetFile(path) as file:
         check_columns(str(path), (), file.schema_arrow.names)
-        return tuple(field.name for field in file.schema_arrow if _is_readable(field.type, can_be_float=True))
+        return tuple(field.name for field in file.schema_arrow if _is_readable(_items(field.type), can_be_float=True))
 
 
 @contextmanager
@@ -78,16 +78,21 @@ def _rows(
 
 
 def _check_type(path: Path, column: str, kind: Any, can_be_float: bool) -> None:
-    import pyarrow.types as types
-
-    if can_be_float and (types.is_list(kind) or types.is_large_list(kind)):
-        kind = kind.value_type
+    if can_be_float:
+        kind = _items(kind)
     if not _is_readable(kind, can_be_float):
         wanted = "numbers" if can_be_float else "strings or integers"
         raise DataError(
             f"{path}: must have {wanted} in the column {column!r}, but got {kind}. "
             "Convert the column, or use another one."
         )
+
+
+def _items(kind: Any) -> Any:
+    """Return the type of the items of lists, and another type as it is."""
+    import pyarrow.types as types
+
+    return kind.value_type if types.is_list(kind) or types.is_large_list(kind) else kind
 
 
 def _is_readable(kind: Any, can_be_float: bool) -> bool:

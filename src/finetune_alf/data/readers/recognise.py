@@ -1,15 +1,19 @@
 """What a text file shows of itself: its encoding, its delimiter, and whether it has a header."""
 
 import csv
-import re
+import logging
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from finetune_alf.data.faults import Faults
+from finetune_alf.data.readers.columns import is_usual_name
 from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.data.readers.lines import numbered_lines
+from finetune_alf.data.readers.numbers import number_of
 from finetune_alf.data.readers.stream import Source, beginning_of
 from finetune_alf.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 DELIMITERS = (",", ";", "\t", "|")
 N_LINES = 50
@@ -46,11 +50,19 @@ def _fit(records: Records, wanted: Sequence[str], form: FileFormat) -> float:
     return float(bool(records) and set(wanted) <= set(records[0]))
 
 
-def check_header(path: Source, wanted: Sequence[str], label: str | None, form: FileFormat, delimiter: str) -> None:
-    """Raise DataError where the first line is a row: the file has no header."""
-    if set(wanted) <= set((first_records(path, form, delimiter) or [[]])[0]):
-        is_sentence = any(len(name.split()) > 3 for name in wanted if name != label)
-        if not is_sentence or label is None:
+def check_header(
+    path: Source, wanted: Sequence[str], labels: Sequence[str] | None, form: FileFormat, delimiter: str
+) -> None:
+    """Raise DataError where the first line is a row, so that the file has no header; warn where it may be one.
+
+    `labels` are those of the wanted columns that hold labels, None where the wanted ones are not the user's own.
+    """
+    own = first_records(path, form, delimiter)
+    if own and set(wanted) <= set(own[0]):
+        texts = [name for name in wanted if name not in (labels or ())]
+        if not labels or all(len(name.split()) <= 3 for name in texts):
+            if labels is not None:
+                _warn_of_row(path, own, texts)
             return
     splits = (first_records(path, form, one) for one in dict.fromkeys((delimiter, *DELIMITERS)))
     records = max(splits, key=_regularity)
@@ -62,6 +74,19 @@ def check_header(path: Source, wanted: Sequence[str], label: str | None, form: F
         f"{path}: must have a header line with the names of the columns, but the first line looks like a row: {first}. "
         f"Name the columns in `columns` of the source, such as `columns: [{listed}]` with `text: text, label: label`."
     )
+
+
+def _warn_of_row(path: Source, records: Records, texts: Sequence[str]) -> None:
+    """Warn where the name of a column is a value of it, too, and no column of texts is called as such columns are."""
+    first, *others = records
+    columns = list(zip(*(record for record in others if len(record) == len(first)), strict=True))
+    values = [name for name, column in zip(first, columns, strict=False) if name in column and name not in texts]
+    if values and not any(map(is_usual_name, texts)):
+        logger.warning(
+            f"{path}:1: the first line names the columns, but {values[0]!r} is also a value below. If the line is a "
+            f"row, set `columns` of the source, such as `columns: [{', '.join(_names(records))}]`, or put a line with "
+            "the names before it."
+        )
 
 
 def most_regular_delimiter(path: Source, form: FileFormat, usual: str) -> str:
@@ -89,7 +114,7 @@ def _looks_like_row(first: Sequence[str], others: Iterable[Sequence[str]]) -> bo
     """Say whether a field is a number, or occurs again below as classes do."""
     columns = list(zip(*(record for record in others if len(record) == len(first)), strict=True))
     repeated = any(field in column for field, column in zip(first, columns, strict=False) if field.strip())
-    return repeated or any(re.fullmatch(r"-?\d+(\.\d+)?", field.strip()) for field in first)
+    return repeated or any(number_of(field) is not None for field in first)
 
 
 def _names(records: Records) -> list[str]:

@@ -1,5 +1,6 @@
 """Read a table file by its extension."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,12 +12,16 @@ from finetune_alf.data.readers.json_lines import read_json_lines
 from finetune_alf.data.readers.parquet import read_parquet
 from finetune_alf.data.readers.stream import Source, TextStream
 from finetune_alf.errors import DataError
+from finetune_alf.os_errors import check_regular
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
 
 READERS = (*DELIMITERS, *JSON_LINES, ".parquet")
 """The extensions of tables; `.txt` is one where it has labels as fastText writes them, or delimited columns."""
+
+_URL = re.compile(r"(?:^|/)[A-Za-z][A-Za-z0-9+.-]+:/")
+"""A scheme of two letters or more, at the start or below a folder; one letter is a drive."""
 
 
 def read_table(
@@ -26,14 +31,14 @@ def read_table(
     *,
     form: FileFormat = PLAIN,
     faults: Faults | None = None,
-    label: str | None = None,
+    labels: Sequence[str] | None = (),
     can_have_several: bool = False,
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Return the rows of a file, each with its number; raises DataError, naming the file, when it cannot be read.
 
     Bad rows go to `faults`, or are a DataError without it. `float_columns` can have floating-point numbers where the
-    format has types. `label` is the column of the labels, if there is one; in text files as fastText takes them its
-    values are lists where rows can have several.
+    format has types. `labels` are the columns of the label, if there are any, and None for a first look, by which
+    quotes are not checked; in text files as fastText takes them its values are lists where rows can have several.
     """
     suffix = check_suffix(path)
     check_is_file(path)
@@ -46,7 +51,7 @@ def read_table(
         return read_json_lines(path, columns, form, faults)
     if is_text:
         return read_fasttext(path, columns, form, faults, can_have_several)
-    return read_delimited(path, columns, DELIMITERS.get(suffix, "\t"), form, faults, label)
+    return read_delimited(path, columns, DELIMITERS.get(suffix, "\t"), form, faults, labels)
 
 
 def check_suffix(path: Source) -> str:
@@ -64,8 +69,12 @@ def check_suffix(path: Source) -> str:
 
 def check_is_file(path: Source) -> None:
     """Raise DataError when there is no such file."""
+    if isinstance(path, Path):
+        check_regular(path, DataError)
     if isinstance(path, Path) and not path.is_file():
-        raise DataError(f"cannot read {path}: no such file. Check the path, and download the file if it is a URL.")
+        if _URL.search(str(path)):
+            raise DataError(f"cannot read {path}: it is a URL. Download the file, and name its path.")
+        raise DataError(f"cannot read {path}: no such file. Check the path.")
 
 
 def row_separator(path: Source) -> str:
