@@ -12,7 +12,7 @@ from finetune_alf.experiments.schemes.document import SchemesDocument
 from finetune_alf.experiments.schemes.stage import schemes
 from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.experiments.transfer.stage import transfer
-from finetune_alf.files import read_json
+from finetune_alf.json_files import read_json
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Context
 from small_project import PARAMS, RecordingConsole

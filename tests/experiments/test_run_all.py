@@ -36,6 +36,26 @@ def test_the_samples_of_a_run_are_those_that_it_reads(tmp_path: Path, overlay: s
     assert samples_read(params, BUILT_IN) == read
 
 
+def test_a_run_says_at_its_start_which_stages_follow_and_what_predicts_their_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("finetune_alf.experiments.run_all.prepare_all", stopped)
+    monkeypatch.setattr("finetune_alf.experiments.run_all.load_average", lambda: 99.0)
+    console, params = RecordingConsole(), load_params(DEFAULT, ["default"])
+    with pytest.raises(KeyboardInterrupt):
+        run_all(Context(params, Paths(tmp_path), console), BUILT_IN)
+    stages, busy = console.lines
+    assert stages.startswith(
+        "Stages: prepare films, restaurants, gadgets, travel; study minilm (16 trials), importance, register; "
+        "transfer minilm on films, restaurants, gadgets, travel; report. Each shows "
+    )
+    assert f"`finetune-alf plan --root {tmp_path}` predicts" in stages
+    assert busy.startswith("This machine is busy: the load average is 99.0 on ")
+
+
 def test_what_is_not_prepared_is_named(root: Path) -> None:
     (root / "over.yaml").write_text("studies: {minilm: ~}\ntransfer: {studies: []}")
     console = RecordingConsole()

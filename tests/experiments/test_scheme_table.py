@@ -173,3 +173,10 @@ def test_a_schedule_that_was_not_registered_is_left_out():
     schemes = read("baseline", "alf-1", "alf-2")
     assert list(scheme_recipes(schemes, inputs)) == ["baseline", "alf-1"]
     assert unregistered(schemes, inputs.schedules) == ["alf-2"]
+
+
+def test_a_scheme_by_which_nothing_learns_is_refused_before_it_is_fitted():
+    baseline = BASELINE.model_copy(update={"rates": UniformRates(rate=5e-5, head=0.0)})
+    assert recipe("baseline", baseline).rates.highest == 5e-5
+    with pytest.raises(InputError, match="scheme feature_extraction: rates must be above 0 at an address that learns"):
+        recipe("feature_extraction", baseline)

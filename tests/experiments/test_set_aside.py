@@ -9,6 +9,8 @@ from finetune_alf.running.context import Context
 
 NAMED = (
     "data/samples/films/card.json",
+    "data/encoders/further/adapt.json",
+    "data/encoders/mine/config.json",
     "results/study/minilm/trials.jsonl",
     "results/importance/minilm.png",
     "results/schedules/minilm.json",
@@ -20,6 +22,7 @@ NAMED = (
 )
 LEFT = (
     "data/samples/old/card.json",
+    "data/encoders/old/adapt.json",
     "results/study/old/trials.jsonl",
     "results/importance/old.json",
     "results/schedules/old.json",
@@ -31,12 +34,17 @@ LEFT = (
     "results/freeze/old.jsonl",
 )
 
+FEWER = """
+transfer: {samples: [films]}
+adapt: {further: {encoder: minilm, sample: films, n_steps: 1}}
+"""
+
 
 def test_what_params_does_not_name_is_moved_and_nothing_else(tmp_path: Path) -> None:
     for name in (*NAMED, *LEFT):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    (tmp_path / "fewer.yaml").write_text("transfer: {samples: [films]}\n")
+    (tmp_path / "fewer.yaml").write_text(FEWER)
     params = load_params(tmp_path / "params.yaml", ["default", str(tmp_path / "fewer.yaml")])
     context = Context(params, Paths(tmp_path))
     set_aside(context, registry())

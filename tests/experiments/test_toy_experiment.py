@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune_alf.files import read_json, read_jsonl
+from finetune_alf.json_files import read_json, read_jsonl
 from small_project import PARAMS as SMALL
 
 pytestmark = pytest.mark.long  # every stage, in processes that find the package

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from finetune_alf.figures.bars import Bar, BarsLook, bars
+from finetune_alf.figures.bars import Bar, BarsStyle, bars
 from finetune_alf.figures.dots import Dot, dots
-from finetune_alf.figures.intervals import Interval, IntervalsLook, Mark, intervals
-from finetune_alf.figures.line_points import Level, LinePoint, LinesLook
+from finetune_alf.figures.intervals import Interval, IntervalsStyle, Mark, intervals
+from finetune_alf.figures.line_points import Level, LinePoint, LinesStyle
 from finetune_alf.figures.lines import lines
-from finetune_alf.figures.scatter import ScatterLook, Spot, scatter
+from finetune_alf.figures.scatter import ScatterStyle, Spot, scatter
 
-BY_STEP = LinesLook(x="step", y="error")
-SCORES = IntervalsLook(x="score", labels=("fixed", "head"))
+BY_STEP = LinesStyle(x="step", y="error")
+SCORES = IntervalsStyle(x="score", labels=("fixed", "head"))
 
 
 def rows(picture, kind: str) -> list[dict]:
@@ -22,9 +22,9 @@ def rows(picture, kind: str) -> list[dict]:
 PICTURES = {
     "lines": lambda: lines([LinePoint("a", 1, 0.5), LinePoint("a", 2, 0.4)], BY_STEP, "view", "Error by step."),
     "intervals": lambda: intervals([Interval("fixed", "fixed", 0.8, 0.7, 0.9)], SCORES, "view", "Scores."),
-    "bars": lambda: bars([Bar("head", "mdi", 0.3)], BarsLook("share", ("head",)), "view", "Shares."),
+    "bars": lambda: bars([Bar("head", "mdi", 0.3)], BarsStyle("share", ("head",)), "view", "Shares."),
     "dots": lambda: dots([Dot("a", 0.5, "films"), Dot("a", 0.7, "films")], ["a"], "score", "view", "Scores."),
-    "scatter": lambda: scatter([Spot("a", 3.0, 0.5)], ScatterLook("seconds", "score"), "view", "Scores."),
+    "scatter": lambda: scatter([Spot("a", 3.0, 0.5)], ScatterStyle("seconds", "score"), "view", "Scores."),
 }
 
 
@@ -43,10 +43,17 @@ def test_a_line_has_marks_on_some_of_many_points_and_says_its_ends():
     assert picture.text == "Error by step. 2e-5: from 0.000 at 0 to 0.490 at 49."
 
 
+def test_a_name_of_several_parts_has_a_line_for_each():
+    style = IntervalsStyle(x="score", labels=("gradual, slanted triangular",))
+    found = intervals([Interval("gradual, slanted triangular", "none", 0.8)], style, "view", "").svg()
+    assert ">gradual<" in found
+    assert ">slanted triangular<" in found
+
+
 def test_intervals_of_lines_lie_side_by_side_and_hover_shows_the_true_place():
-    look = LinesLook(x="texts", y="score", x_scale="log", x_ticks=(32, 64), intervals="bars")
+    style = LinesStyle(x="texts", y="score", x_scale="log", x_ticks=(32, 64), intervals="bars")
     points = [LinePoint(series, n, 0.5, 0.4, 0.6) for series in ("a", "b") for n in (32, 64)]
-    drawn = rows(lines(points, look, "view", ""), "point")
+    drawn = rows(lines(points, style, "view", ""), "point")
     assert len({row["at"] for row in drawn}) == 4
     assert [row["x"] for row in drawn] == ["32", "64", "32", "64"]
     assert drawn[0]["shown"] == "0.500 [0.400, 0.600]"
@@ -76,6 +83,6 @@ def test_a_point_alone_is_in_the_middle_of_its_row_and_several_are_around_it():
 
 
 def test_a_margin_is_a_band_around_zero_in_each_panel():
-    look = IntervalsLook(x="points", labels=("all",), has_zero=True, margin=1.0)
-    found = intervals([Interval("all", "all", 0.5, panel=panel) for panel in "ab"], look, "view", "")
+    style = IntervalsStyle(x="points", labels=("all",), has_zero=True, margin=1.0)
+    found = intervals([Interval("all", "all", 0.5, panel=panel) for panel in "ab"], style, "view", "")
     assert [(row["panel"], row["low"], row["high"]) for row in rows(found, "margin")] == [("a", -1, 1), ("b", -1, 1)]

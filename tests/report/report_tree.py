@@ -6,7 +6,7 @@ from typing import Any
 from fake_comparisons import compared
 from fake_locks import fake_candidate, fake_lock, too_few
 from finetune_alf.comparison import ComparedDifference
-from finetune_alf.files import write_json, write_jsonl
+from finetune_alf.json_files import write_json, write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
 from finetune_alf.register.lock import LockDocument
@@ -119,7 +119,7 @@ def write_importance(
             for a, m, n in zip(ADDRESSES, means, counts, strict=True)
         }
 
-    ways = zip(ADDRESSES, (-0.4, 0.1, 0.6, 0.0), p_values, strict=True)
+    directions = zip(ADDRESSES, (-0.4, 0.1, 0.6, 0.0), p_values, strict=True)
     write_json(
         paths.importance(name),
         {
@@ -131,7 +131,7 @@ def write_importance(
             "max_depth": 8,
             "evaluators": {"fanova": shares(2), "mdi": shares(2), "ped_anova": shares(2 if agree else 0)},
             "n_tested": 4,
-            "direction": {a: {"rho": rho, "p_holm": p} for a, rho, p in ways},
+            "direction": {a: {"rho": rho, "p_holm": p} for a, rho, p in directions},
             "blocks": {"embeddings": ["embeddings", "layer.3"]},
         },
     )

@@ -13,15 +13,15 @@ from report_tree import compared_lock, trial, write_everything, write_lock, writ
 from fake_comparisons import compared
 from fake_locks import too_few
 from finetune_alf.figures.picture import Picture
-from finetune_alf.files import read_json, read_jsonl, write_json, write_jsonl
+from finetune_alf.json_files import read_json, read_jsonl, write_json, write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.register.recommend import SchemeDifferences
-from finetune_alf.report.blocks import Paragraph
+from finetune_alf.report.blocks import Figure, Items, Paragraph, Table
 from finetune_alf.report.html.inline import inline
 from finetune_alf.report.html.outline import outline
-from finetune_alf.report.html.render import LONG, LongText, grouped, render
+from finetune_alf.report.html.render import LONG, LongText, render, shortened
 from finetune_alf.report.load import load_results
-from finetune_alf.report.part import Part
+from finetune_alf.report.part import DocumentPart, Part
 from finetune_alf.report.section import Section, plain
 from finetune_alf.report.write import write_report
 
@@ -84,7 +84,7 @@ def test_the_card_has_the_difference_of_the_documents(tmp_path: Path) -> None:
     write_study(paths)
     write_lock(paths)
     difference = compared(0.0123)
-    found = made(paths, Part((), Section(), {"minilm": {"alf-1": SchemeDifferences(difference)}}))
+    found = made(paths, Part((), {"minilm": {"alf-1": SchemeDifferences(difference)}}))
     values = [float(str(each.attributes["value"])) for each in found.all("data")]
     assert values == [difference.mean, difference.low, difference.high]
     assert [each.text for each in found.all("p", **{"class": "verdict"})] == ["Use plain fine-tuning"]
@@ -95,7 +95,7 @@ def test_a_schedule_that_is_better_is_named_with_lines_to_copy(tmp_path: Path) -
     write_study(paths)
     write_lock(paths)
     better = SchemeDifferences(compared(0.05, 0.001), compared(0.03, 0.01))
-    found = made(paths, Part((), Section(), {"minilm": {"alf-1": better}}))
+    found = made(paths, Part((), {"minilm": {"alf-1": better}}))
     assert [each.text for each in found.all("p", **{"class": "verdict"})] == ["Use alf-1"]
     assert 'Schedule.pull("alf-minilm@alf-1"' in found.all("pre")[0].text
 
@@ -105,11 +105,77 @@ def test_with_too_few_seeds_the_card_says_for_now(tmp_path: Path) -> None:
     compared_lock(too_few(0.0)).write(paths.schedules("minilm"))
     found = made(paths)
     assert [each.text for each in found.all("p", **{"class": "verdict"})] == ["Use plain fine-tuning for now"]
-    assert "register.n_seeds: 5" in found.all("p", **{"class": "why"})[0].text
+    assert found.all("p", **{"class": "why"})[0].text == (
+        "2 seeds are too few for a verdict. With 5 seeds (register.n_seeds: 5) this comparison can decide."
+    )
+
+
+@pytest.mark.parametrize("lacks_study", [False, True])
+def test_runs_and_versions_are_links_where_a_server_has_them_and_named_where_none_does(
+    tmp_path: Path, lacks_study: bool
+) -> None:
+    paths = Paths(tmp_path)
+    write_lock(paths)
+    if not lacks_study:
+        write_study(paths)
+    lines = ["run r of the registration", "version 1 of alf-minilm, alf-1", "version 2 of alf-minilm, alf-2"]
+    page = write_report(paths, server="https://mlflow.example/team")
+    linked = parsed(page.with_suffix(".html").read_text("utf-8"))
+    assert {each.text: each.attributes["href"] for each in linked.all("a") if each.text in lines} == {
+        lines[0]: "https://mlflow.example/team/#/runs/r",
+        lines[1]: "https://mlflow.example/team/#/models/alf-minilm/versions/1",
+        lines[2]: "https://mlflow.example/team/#/models/alf-minilm/versions/2",
+    }
+    assert "[run `r` of the registration](https://mlflow.example/team/#/runs/r)" in page.read_text("utf-8")
+    named = parsed(write_report(paths).with_suffix(".html").read_text("utf-8"))
+    assert [each.text for each in named.all("li") if each.text in lines] == lines
+    assert not [each for each in named.all("a") if "http" in str(each.attributes["href"])]
+
+
+def test_a_document_names_its_runs_by_their_key_and_links_to_its_versions(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_study(paths)
+    found = Part((DocumentPart("Classifier", Section(), runs=("fit/minilm",), versions=(("clf-minilm", 3),)),))
+    page = write_report(paths, parts=[lambda _: found], server="https://mlflow.example")
+    html = parsed(page.with_suffix(".html").read_text("utf-8"))
+    (link,) = [each for each in html.all("a") if each.text == "version 3 of clf-minilm"]
+    assert link.attributes["href"] == "https://mlflow.example/#/models/clf-minilm/versions/3"
+    for run in ("fit/minilm", "study/minilm/0123456789abcccc"):
+        line = f"the run with tags.\"alf.key\" LIKE '%/{run}'"
+        assert line in [each.text for each in html.all("li")]
+    assert "`tags.\"alf.key\" LIKE '%/fit/minilm'`" in page.read_text("utf-8")
+
+
+def test_provenance_has_the_whole_digests(html: Page, page: Path) -> None:
+    results = page.parents[1]
+    lock, study = (
+        read_json(results / "schedules" / "minilm.json"),
+        read_json(results / "study" / "minilm" / "study.json"),
+    )
+    digests = [study["digest"], study["sample"]["digest"], *(one["digest"] for one in lock["schedules"].values())]
+    shown = [each.text for each in html.all("td")]
+    assert all(digest in shown for digest in digests)
 
 
 def test_the_verdict_is_said_once(source: str) -> None:
     assert len(re.findall("[Uu]se plain fine-tuning", source)) == 1
+
+
+def test_a_line_of_the_summary_stands_with_the_document_that_it_is_about(tmp_path: Path) -> None:
+    first, second = "Better than `second`.", "A line without a name."
+    part = Part((DocumentPart("`first`", Section(), (first,)), DocumentPart("`second`", Section(), (second,))))
+    document = outline("Title", load_results(write_everything(tmp_path)), [part])
+    assert [each.blocks for each in document.parts[1:]] == [(Items((first,)),), (Items((second,)),)]
+
+
+def test_findings_are_shown_and_the_rest_is_folded_below_its_title(tmp_path: Path) -> None:
+    (study,) = outline("Title", load_results(write_everything(tmp_path))).parts
+    importance = next(chapter for chapter in study.chapters if chapter.title == "Which layers matter")
+    assert [type(block) for block in importance.blocks] == [Figure, Items, Paragraph]
+    assert "disagree" in importance.blocks[2].text
+    assert {type(block) for block in importance.folded} == {Table, Paragraph}
+    tables = next(chapter for chapter in study.chapters if chapter.title == "Comparisons and rates")
+    assert "Differences from plain fine-tuning" in tables.folded[0].title
 
 
 def test_tables_have_the_cells_of_the_markdown(html: Page, text: str) -> None:
@@ -130,11 +196,14 @@ def test_what_comes_from_outside_is_text(tmp_path: Path) -> None:
     trials[2]["reason"] = EVIL
     write_jsonl(file.parent / "trials.jsonl", trials)
     section = Section()
-    section.heading(2, plain(EVIL))
     section.text(EVIL, f"[link](javascript:alert(1)) ![](x) {plain(EVIL)}")
     section.table((EVIL, "x"), [(plain(EVIL), EVIL)])
     section.figure("x.png", plain(EVIL), Picture({"mark": "point", "data": {"values": [{"a": EVIL}]}}, EVIL))
-    page = write_report(paths, EVIL, [lambda _: Part((EVIL,), section)]).with_suffix(".html").read_text("utf-8")
+    page = (
+        write_report(paths, EVIL, [lambda _: Part((DocumentPart(plain(EVIL), section, (EVIL,)),))])
+        .with_suffix(".html")
+        .read_text("utf-8")
+    )
     assert "<script>alert" not in page.lower()
     html = parsed(page)
     assert len([each for each in html.all("script") if "type" not in each.attributes]) == 2
@@ -157,9 +226,8 @@ def test_a_line_of_markdown(line: str, shown: str) -> None:
 
 def test_a_long_paragraph_folds_after_its_first_sentence_and_one_of_a_single_sentence_is_whole() -> None:
     long, endless = Paragraph(f"Short. {'Word ' * LONG}."), Paragraph("word " * LONG)
-    (folded,) = grouped([long])
-    assert folded == LongText("Short.", f"{'Word ' * LONG}.")
-    assert list(grouped([endless])) == [endless]
+    assert shortened(long) == LongText("Short.", f"{'Word ' * LONG}.")
+    assert shortened(endless) == endless
 
 
 def test_the_same_results_give_the_same_page(tmp_path: Path) -> None:

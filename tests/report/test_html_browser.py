@@ -9,37 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opened_page import EVERYWHERE, Opened
 
 ROOT = Path(__file__).parents[2]
 AXE = Path(os.environ.get("AXE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
-SIZES = {390: 844, 1400: 900}
-EVERYWHERE = [(width, scheme) for width in SIZES for scheme in ("light", "dark")]
+OFTEN = ((390, "light"), (1400, "dark"))
+"""Where the page is checked with every change: each width and each scheme once."""
 CURVES = "document.querySelector('[data-chart=figure-minilm-score-curves] svg')"
-
-
-class Opened:
-    """The page in a tab, with all that it logged and asked for."""
-
-    def __init__(self, browser: Any, file: Path, width: int, scheme: str) -> None:
-        self.tab = browser.new_page(viewport={"width": width, "height": SIZES[width]}, color_scheme=scheme)
-        self.messages: list[str] = []
-        self.tab.on("console", lambda message: self.messages.append(message.text))
-        self.tab.on("pageerror", lambda error: self.messages.append(str(error)))
-        self.tab.on("request", lambda request: self.messages.append(request.url))
-        self.tab.goto(file.as_uri())
-        self.messages.remove(file.as_uri())
-        self.wait_until_drawn()
-
-    def wait_until_drawn(self) -> None:
-        self.tab.wait_for_selector("html[data-drawn]", timeout=60_000)
-
-    def background(self) -> str:
-        return str(self.tab.evaluate("getComputedStyle(document.body).backgroundColor"))
-
-    def assert_nothing_is_wrong(self) -> None:
-        assert self.messages == []
-        across = self.tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert across == 0
 
 
 @pytest.fixture
@@ -158,8 +134,11 @@ def test_on_paper_all_is_open_and_light(opened: Opened) -> None:
     assert opened.tab.locator("details[open]").count() == 0
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("opened", EVERYWHERE, indirect=True)
+@pytest.mark.parametrize(
+    "opened",
+    [pytest.param(each, marks=() if each in OFTEN else pytest.mark.long) for each in EVERYWHERE],
+    indirect=True,
+)
 def test_axe_finds_no_serious_fault(opened: Opened) -> None:
     if not AXE.exists():
         pytest.skip(f"no axe-core: {AXE} is not there")

@@ -6,7 +6,7 @@ import pytest
 from report_tree import write_everything
 
 from finetune_alf.errors import InputError
-from finetune_alf.files import write_jsonl
+from finetune_alf.json_files import write_jsonl
 from finetune_alf.report.kept import RUNS, write_kept
 
 FOLDER = "docs/results"
@@ -27,8 +27,8 @@ def test_the_page_lies_beside_its_folder_with_its_figures(root: Path) -> None:
     text = page.read_text("utf-8")
     assert "files under `docs/results/`" in text
     assert "| `finetune-alf run --params mine.yaml` | 16 min 0 s | 2026-11-28 | 2 cores |" in text
-    assert "](figures/minilm-history.png)" in text
-    assert (root / "docs" / "figures" / "minilm-history.png").read_bytes().startswith(b"\x89PNG")
+    assert "](figures/minilm-search.png)" in text
+    assert (root / "docs" / "figures" / "minilm-search.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_same_results_give_the_same_page(root: Path) -> None:

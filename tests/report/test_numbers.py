@@ -5,10 +5,12 @@ import pytest
 from finetune_alf.documents import Estimate
 from finetune_alf.report.markdown import table
 from finetune_alf.report.numbers import (
+    apart,
     counted,
     duration,
     estimate,
     listed,
+    p_in_words,
     p_value,
     rate,
     score,
@@ -42,6 +44,11 @@ from finetune_alf.report.section import plain
         (p_value(0.009), ".009"),
         (p_value(0.032), ".032"),
         (p_value(1.0), "1.000"),
+        (p_in_words(0.0004), "p < .001"),
+        (p_in_words(0.034), "p = .034"),
+        (apart(0.017), ".017 higher"),
+        (apart(-0.023), ".023 lower"),
+        (apart(-0.0004), "the same"),
         (rate(0.0), "0"),
         (rate(2e-5), "2e-5"),
         (rate(4.75e-5), "4.75e-5"),

@@ -4,12 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from report_tree import trial, write_everything, write_importance, write_lock, write_study
+from report_tree import DIGEST, trial, write_everything, write_importance, write_lock, write_study
 
 from finetune_alf.errors import InputError
-from finetune_alf.files import read_json, read_jsonl, write_json, write_jsonl
+from finetune_alf.figures.picture import Picture
+from finetune_alf.json_files import read_json, read_jsonl, write_json, write_jsonl
 from finetune_alf.paths import Paths
-from finetune_alf.report.part import Part
+from finetune_alf.report.load import load_results
+from finetune_alf.report.part import DocumentPart, Part
+from finetune_alf.report.run_pictures import run_pictures
 from finetune_alf.report.section import Section
 from finetune_alf.report.write import write_report
 from golden import golden
@@ -66,6 +69,18 @@ def test_evaluators_that_agree_are_said_to(tmp_path: Path) -> None:
     assert "All 3 evaluators agree" in report(paths)
 
 
+def test_an_evaluator_that_ranks_no_address_first_agrees_with_none(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_importance(paths, agree=True)
+    document = read_json(paths.importance("minilm"))
+    for share in document["evaluators"]["ped_anova"].values():
+        share["n_first"] = 0
+    write_json(paths.importance("minilm"), document)
+    page = report(paths)
+    assert "ped_anova ranks no address above all others in any of 100 subsamples." in page
+    assert "The evaluators disagree on the first place" in page
+
+
 def test_a_direction_is_in_words_where_its_corrected_test_says_so(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     write_importance(paths, p_values=(0.049, 0.05, 0.0004, 1.0))
@@ -82,14 +97,14 @@ def test_without_a_corrected_p_below_the_level_there_is_no_direction(tmp_path: P
     write_importance(paths, p_values=(0.06, 0.5, 0.3, 1.0))
     page = report(paths)
     assert "no evidence of a direction for any address" in page
-    assert "score higher" not in page
+    assert not re.search("(higher|lower) rates score higher", page)
 
 
 def test_an_importance_that_could_not_be_estimated_has_its_reason_alone(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     write_json(paths.importance("minilm"), {"study": "minilm", "n_trials": 3, "reason": "there are 3 trials"})
     page = report(paths)
-    assert "Not estimated: there are 3 trials." in page
+    assert "Nothing can be said yet: there are 3 trials." in page
     assert "importance.png" not in page
 
 
@@ -152,16 +167,38 @@ def test_figures_exist_and_are_linked(page: Path, text: str) -> None:
     there = [str(file.relative_to(page.parent)) for file in page.parent.rglob("*.png")]
     assert sorted(linked) == sorted(there)
     assert sorted(there) == sorted(
-        f"figures/minilm-{kind}.png" for kind in ("history", "importance", "rates", "curves")
+        f"figures/minilm-{kind}.png"
+        for kind in ("search", "trials", "score_curves", "loss_curves", "importance", "strip")
     )
+
+
+def test_two_pictures_of_one_name_are_refused_and_one_twice_is_not() -> None:
+    section, first = Section(), Picture({"mark": "bar"}, "bars")
+    section.figure("minilm-curves.png", "Bars", first)
+    section.figure("minilm-curves.png", "Bars again", Picture({"mark": "bar"}, "bars"))
+    assert section.pictures == {"minilm-curves.png": first}
+    section.figure("minilm-curves.png", "A line", Picture({"mark": "line"}, "a line"))
+    with pytest.raises(InputError, match=r"minilm-curves\.png: must be one picture of the report, but got two"):
+        section.files()
+
+
+def test_a_run_has_the_pictures_of_its_own_section_whatever_names_begin_alike(tmp_path: Path) -> None:
+    paths, section = write_everything(tmp_path), Section()
+    write_study(paths, "minilm-imdb")
+    section.figure("minilm-transfer.png", "A forest", Picture({"mark": "point"}, "a forest"))
+    document = DocumentPart("Transfer", section, runs=("transfer/minilm/films", "transfer/minilm/travel"))
+    found = run_pictures(load_results(paths), [Part((document,))])
+    searched = ("search", "trials", "score_curves", "loss_curves")
+    both = tuple(f"minilm-{kind}.png" for kind in (*searched, "importance", "strip"))
+    assert found.pop(f"study/minilm-imdb/{DIGEST[:16]}") == tuple(f"minilm-imdb-{kind}.png" for kind in searched)
+    assert found.pop(f"study/minilm/{DIGEST[:16]}") == found.pop("register/minilm") == both
+    assert found == dict.fromkeys(document.runs, ("minilm-transfer.png",))
 
 
 def test_a_part_of_an_experiment_follows_the_studies_and_its_lines_stand_in_the_summary(tmp_path: Path) -> None:
     section = Section()
-    section.heading(2, "Another experiment")
-    page = write_report(
-        write_everything(tmp_path), parts=[lambda paths: Part(("A line.",), section), lambda paths: None]
-    )
+    part = Part((DocumentPart("Another experiment", section, ("A line.",)),))
+    page = write_report(write_everything(tmp_path), parts=[lambda paths: part, lambda paths: None])
     text = page.read_text("utf-8")
     assert text.index("- A line.") < text.index("## Study `minilm`") < text.index("## Another experiment")
 

@@ -10,7 +10,7 @@ from finetune_alf.register.compare import References
 from finetune_alf.register.recommend import SchemeDifferences
 from finetune_alf.report.load import load_results
 from finetune_alf.report.page import page
-from finetune_alf.report.part import Part
+from finetune_alf.report.part import DocumentPart, Part
 from finetune_alf.report.section import Section
 from finetune_alf.report.use import use_in_short
 
@@ -28,8 +28,8 @@ def test_with_too_few_seeds_there_is_no_strong_word(study):
     line = use_in_short("minilm", compared_lock(too_few(0.0)), {}, study)
     assert line.startswith(
         "For `minilm`, 2 seeds are too few for a verdict: plain fine-tuning is the simpler "
-        "choice until `register.n_seeds: 5` decides. Its recipe: rate 5e-5 for embeddings and layers, 1e-3 for the "
-        "head, adamw, batch 8, 4 epochs, constant curve, 48 tokens."
+        "choice until 5 seeds (`register.n_seeds: 5`) can decide. Its recipe: rate 5e-5 for embeddings and layers, "
+        "1e-3 for the head, adamw, batch 8, 4 epochs, constant curve, 48 tokens."
     )
     assert "**" not in line
 
@@ -47,7 +47,7 @@ def test_a_schedule_stands_with_the_line_that_loads_it(study):
     }
     line = use_in_short("minilm", compared_lock(too_few(0.0)), tested, study)
     assert "use `alf-1`**: it is better than plain fine-tuning, and than the best single rate (`alf-1` +.050" in line
-    assert "on the test texts of `films`, 5 seeds, p corrected over 2 schemes)" in line
+    assert "on the test texts of `films`, 5 seeds, p = .002 corrected over 2 schemes)" in line
     assert 'pull("alf-minilm@alf-1")' in line
 
 
@@ -55,6 +55,28 @@ def test_the_best_single_rate_stands_with_its_recipe(study):
     line = use_in_short("minilm", compared_lock(compared(0.05, verdict="better"), from_single_rate=-0.01), {}, study)
     assert "use one rate for all layers, 5e-6**" in line
     assert "rate 5e-6 for embeddings and layers, 1e-3 for the head" in line
+
+
+def test_the_best_single_rate_stands_beside_the_schedule_where_it_was_compared(study):
+    tested = {"alf-1": SchemeDifferences(compared(0.0)), "uniform": SchemeDifferences(compared(0.01))}
+    line = use_in_short("minilm", compared_lock(too_few(0.0)), tested, study)
+    assert "nothing is shown to be better, neither `alf-1` nor the best single rate (`alf-1` .000 [" in line
+    assert "corrected over 2 schemes; there one rate for all layers, 5e-6 +.010 [-.030, +.050]). Its recipe" in line
+
+
+def test_a_single_rate_that_is_the_baselines_own_does_not_stand_beside_it(study):
+    found = compared_lock(too_few(0.0))
+    baseline = found.references.baseline
+    same = found.model_copy(update={"references": References(baseline=baseline, single_rate=baseline)})
+    tested = {"alf-1": SchemeDifferences(compared(0.0)), "uniform": SchemeDifferences(compared(0.0))}
+    assert "; there" not in use_in_short("minilm", same, tested, study)
+
+
+def test_what_was_scored_on_other_texts_does_not_stand_beside_the_schedule(study):
+    confirmed = compared_lock(compared(0.1, verdict="better"), from_single_rate=0.1)
+    line = use_in_short("minilm", confirmed, {"uniform": SchemeDifferences(compared(-0.1, 0.001))}, study)
+    assert "use `alf-1`" in line
+    assert "; there" not in line
 
 
 def test_a_linear_model_has_no_recipe_of_fine_tuning(study):
@@ -74,7 +96,9 @@ def test_it_is_the_first_line_of_the_summary_and_takes_what_an_experiment_tested
     paths = Paths(tmp_path)
     write_study(paths)
     write_lock(paths)
-    part = Part(("A line.",), Section(), {"minilm": {"alf-1": SchemeDifferences(compared(0.0))}})
+    part = Part(
+        (DocumentPart("Another", Section(), ("A line.",)),), {"minilm": {"alf-1": SchemeDifferences(compared(0.0))}}
+    )
     written = page("Title", load_results(paths), [part]).markdown
     first = written.split("## In short\n\n")[1].splitlines()[0]
     assert first.startswith("- **For `minilm`, use plain fine-tuning**: nothing is shown to be better (`alf-1` .000")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from report_tree import ADDRESSES, write_everything
 
-from fake_findings import fake_errors
 from finetune_alf.documents import Estimate
 from finetune_alf.figures.chosen_curves import TrialCurve, chosen_curves
 from finetune_alf.figures.confusion import Agreement
@@ -101,11 +100,11 @@ def test_the_trials_are_one_row_each_and_so_are_their_curves(views) -> None:
 
 
 def test_the_importance_stands_beside_what_can_be_said_of_its_direction(paths, views) -> None:
-    shares, ways = rows_with(views["importance"], "chance"), rows_with(views["importance"], "sign")
+    shares, directions = rows_with(views["importance"], "chance"), rows_with(views["importance"], "sign")
     assert shares[2] == {
         "address": "layer.1", "evaluator": "fanova", "mean": 0.55, "low": 0.275, "high": 0.825, "chance": 0.4,
     }  # fmt: skip
-    assert {way["sign"] for way in ways} == {"untested"}
+    assert {direction["sign"] for direction in directions} == {"untested"}
     record = load_results(paths)[0].importance
     signs = (("layer.0", 0.1, 0.2), ("layer.1", 0.6, 0.001), ("layer.2", -0.6, 0.02), ("embeddings", None, None))
     direction = {address: RankCorrelation(rho=rho, p_holm=p) for address, rho, p in signs}
@@ -121,24 +120,18 @@ def test_where_no_importance_was_estimated_the_picture_says_why() -> None:
     assert view.picture.png().startswith(b"\x89PNG")
 
 
-def test_the_classifier_in_use_has_its_confusion_with_counts_and_shares(paths) -> None:
-    views = by_name(study_views(load_results(paths)[0], None, fake_errors()))
-    cells = {
-        (row["true"], row["predicted"]): (row["texts"], row["share"]) for row in rows_with(views["confusion"], "true")
-    }
-    assert (cells["bad", "bad"], cells["bad", "fair"], cells["fair", "good"]) == ((1, 0.5), (1, 0.5), (0, 0))
-    assert views["confusion"].picture.text == "baseline: 4 of 5 right; 1 of bad taken for fair."
-
-
-def test_without_it_the_schemes_have_theirs_the_first_schedule_first(paths) -> None:
+def test_each_scheme_has_its_confusion_the_first_schedule_first(paths) -> None:
     counts = {"baseline": ((4, 0), (2, 2)), "alf-1": ((2, 2), (0, 4))}
     agreements = (Agreement(("baseline", "alf-1"), 0.2), Agreement(("alf-1", "alf-1"), None))
-    views = by_name(mistake_views(load_results(paths)[0], Mistakes(counts, agreements, 2, 4, 2), None))
+    views = by_name(mistake_views(load_results(paths)[0], Mistakes(counts, agreements, 2, 4, 2)))
     assert views["confusion"].picture.text.startswith("alf-1: 6 of 8 right; 2 of class 0 taken for class 1.")
     assert rows_with(views["agreement"], "kappa") == [
         {"scheme": "baseline", "other": "alf-1", "kappa": 0.2},
         {"scheme": "alf-1", "other": "baseline", "kappa": 0.2},
+        {"scheme": "alf-1", "other": "alf-1", "kappa": None},
     ]
+    assert views["agreement"].picture.svg().count(">–<") == 1
+    assert views["agreement"].picture.text.endswith("Cohen's kappa: baseline and alf-1 0.20; alf-1 undefined.")
 
 
 def test_a_search_without_a_baseline_and_registered_trials_is_drawn_as_well() -> None:

@@ -92,8 +92,16 @@ class NamedExperiment:
         return spec.samples if hasattr(spec, "samples") else (spec.sample,)
 
     def run(self, ctx: "Context", *arguments: str) -> None:
-        """Do the fits of an entry that are not done yet, and write cells and document."""
-        self._beside("stage", self.key)(ctx, *arguments)
+        """Do the fits of an entry that are not done yet, and write cells and document.
+
+        The lock is taken before torch and MLflow are loaded.
+        """
+        with ctx.lock(self.lock(*arguments)):
+            self._beside("stage", self.key)(ctx, *arguments)
+
+    def lock(self, *arguments: str) -> str:
+        """Return the name of the lock for a run with these arguments."""
+        return "-".join((self.key, *arguments))
 
     def planned(self, ctx: "Context", name: str) -> "PlannedFits":
         """Return the fits of an entry."""

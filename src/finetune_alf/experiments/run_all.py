@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
+from finetune_alf.compute.load import busy_note, load_average
+from finetune_alf.compute.spec import check_installed
 from finetune_alf.experiments.experiment import Experiment
 from finetune_alf.running.context import Context
-from finetune_alf.running.importance import importance
+from finetune_alf.running.input_checks import check_encoders, check_stores
 from finetune_alf.running.prepare import prepare_all
-from finetune_alf.running.register import register
-from finetune_alf.running.report import report
-from finetune_alf.running.study import study
+from finetune_alf.running.stages import run_stage
 
 if TYPE_CHECKING:
     from finetune_alf.params import Params
@@ -21,17 +21,39 @@ def run_all(ctx: Context, experiments: Sequence[Experiment]) -> None:
 
     What an interrupted run has finished is not done again.
     """
+    check_installed(ctx.params.compute)
+    check_encoders(ctx.params, ctx.paths)
+    check_stores(ctx.params, ctx.paths)
     names = samples_read(ctx.params, experiments)
     if unread := [name for name in ctx.params.samples if name not in names]:
         ctx.console.log(f"Not prepared, because no study and no experiment reads it: {', '.join(unread)}.")
+    ctx.console.log(
+        f"Stages: {'; '.join(stages_of(ctx.params, experiments))}. Each shows the time that it has left, and "
+        f"`{ctx.paths.command('plan')}` predicts that of all, once samples are prepared."
+    )
+    if note := busy_note(load_average()):
+        ctx.console.log(note)
     prepare_all(ctx, names)
     _run(ctx, [experiment for experiment in experiments if experiment.before_studies])
     for name in ctx.params.studies:
-        study(ctx, name)
-        importance(ctx, name)
-        register(ctx, name)
+        for stage in ("study", "importance", "register"):
+            run_stage(ctx, stage, name)
     _run(ctx, [experiment for experiment in experiments if not experiment.before_studies])
-    report(ctx, [experiment.part for experiment in experiments])
+    run_stage(ctx, "report", parts=[experiment.part for experiment in experiments])
+
+
+def stages_of(params: "Params", experiments: Sequence[Experiment]) -> list[str]:
+    """Return the stages of a run in order, in words, with what they are about."""
+    before = [experiment for experiment in experiments if experiment.before_studies]
+    after = [experiment for experiment in experiments if not experiment.before_studies]
+    samples = ", ".join(samples_read(params, experiments))
+    studies = [f"study {name} ({spec.n_trials} trials), importance, register" for name, spec in params.studies.items()]
+    return [f"prepare {samples}", *_entries(params, before), *studies, *_entries(params, after), "report"]
+
+
+def _entries(params: "Params", experiments: Sequence[Experiment]) -> list[str]:
+    found = {experiment.key: experiment.choices(params) for experiment in experiments}
+    return [f"{key} {' on '.join(map(', '.join, choices))}" for key, choices in found.items() if all(choices)]
 
 
 def samples_read(params: "Params", experiments: Sequence[Experiment]) -> list[str]:

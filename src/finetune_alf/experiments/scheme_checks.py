@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pydantic import TypeAdapter, ValidationError
 
 from finetune_alf.experiments.scheme_spec import AnyScheme, Schemes, encoder_rate
-from finetune_alf.metrics import LABELS
+from finetune_alf.metric_names import LABELS
 from finetune_alf.params.checks import Disagreement, RawParams
 from finetune_alf.params.document import KeyPath
 from finetune_alf.recipe import Recipe

@@ -9,7 +9,7 @@ from finetune_alf.register.lock import pull_locked, read_lock
 from finetune_alf.running.context import Context
 from finetune_alf.schedules.names import model_name
 from finetune_alf.schedules.pull import pull
-from finetune_alf.schedules.reference import from_root
+from finetune_alf.schedules.reference import from_root, is_registered
 from finetune_alf.schedules.registry import Registry
 from finetune_alf.schedules.schedule import Schedule
 
@@ -34,6 +34,14 @@ def scheme_inputs(
             f"{alias} is left out: {study} registered no schedule that shows what register.require demands."
         )
     return SchemeInputs(baseline, n_layers, schedules, lock.single_rate.rate if lock.single_rate else None)
+
+
+def needs_registry(schemes: Sequence[AnyScheme]) -> bool:
+    """Return whether any of these schemes is in the registry."""
+    return any(
+        isinstance(scheme, RegisteredScheme) or (isinstance(scheme, ScheduleScheme) and is_registered(scheme.of))
+        for scheme in schemes
+    )
 
 
 def n_fitted(ctx: Context, study: str, schemes: Sequence[AnyScheme]) -> int:

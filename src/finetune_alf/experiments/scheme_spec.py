@@ -16,9 +16,7 @@ from finetune_alf.recipe import Contrastive, HoulsbyAdapter, LoraAdapter
 from finetune_alf.recipe.linear import Folds
 from finetune_alf.schedules.published import PUBLISHED_NAMES
 from finetune_alf.schedules.reference import is_file, is_reference
-from finetune_alf.spec import Count, Spec
-
-PositiveRate = Annotated[float, Field(gt=0)]
+from finetune_alf.spec import Count, PositiveRate, Spec
 
 
 class SchemeSpec(Spec):

@@ -30,7 +30,7 @@ from finetune_alf.recipe import (
     Recipe,
     TfidfRecipe,
 )
-from finetune_alf.recipe.recipe import forgetting_message
+from finetune_alf.recipe.recipe import NOTHING_LEARNS, forgetting_message
 from finetune_alf.schedules.schedule import Schedule
 
 
@@ -72,12 +72,16 @@ def scheme_recipes(schemes: Iterable[AnyScheme], inputs: SchemeInputs) -> dict[s
     """Return each scheme's recipe by its name in results; one whose schedule was not registered has none.
 
     Raises ScheduleError for a schedule of another depth that is not stretched, and InputError for a rate that the
-    baseline does not allow, or a single rate that was not searched.
+    baseline does not allow, a single rate that was not searched, or a scheme by which nothing learns.
     """
     listed = tuple(schemes)
     left_out = unregistered(listed, inputs.schedules)
     fitted = (scheme for scheme in listed if scheme.kind not in left_out)
-    return {scheme.label: SCHEME_TABLE[type(scheme)](scheme, inputs) for scheme in fitted}
+    recipes: dict[str, AnyRecipe] = {scheme.label: SCHEME_TABLE[type(scheme)](scheme, inputs) for scheme in fitted}
+    for label, recipe in recipes.items():
+        if isinstance(recipe, Recipe) and not recipe.learns(recipe.rates.at(inputs.n_layers)):
+            raise InputError(f"scheme {label}: {NOTHING_LEARNS}. Give the head a rate, or leave the scheme out.")
+    return recipes
 
 
 def _feature_extraction(scheme: FeatureExtractionScheme, given: SchemeInputs) -> Recipe:

@@ -1,7 +1,8 @@
 """Results of entries that params.yaml no longer names: moved out of the folders that stages of dvc.yaml depend on.
 
-A stage of dvc.yaml cannot name a list of files, so that the report depends on folders. DVC leaves the outputs of an
-entry that was removed where they are: they would be on the page, and in the lock as a dependency that no clone has.
+A stage of dvc.yaml cannot name a list of files, so that the report and the stage `encoder` depend on folders. DVC
+leaves the outputs of an entry that was removed where they are: they would be on the page, and in the lock as a
+dependency that no clone has.
 """
 
 import os
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
+from finetune_alf.encoder.spec import ADAPT_RECORD
 from finetune_alf.experiments.experiment import Experiment
 from finetune_alf.running.context import Context
 
@@ -29,7 +31,7 @@ def set_aside(ctx: Context, experiments: Sequence[Experiment]) -> list[Path]:
 
 
 def left_over(ctx: Context, experiments: Sequence[Experiment]) -> Iterator[Path]:
-    """Yield files and folders of samples, studies and experiments that params.yaml does not name."""
+    """Yield files and folders of samples, adapted encoders, studies and experiments that params.yaml does not name."""
     params, paths = ctx.params, ctx.paths
     yield from (path for path in _entries(paths.sample("x").parent) if path.name not in params.samples)
     yield from (path for path in _entries(paths.study_results("x").parent) if path.name not in params.studies)
@@ -38,6 +40,9 @@ def left_over(ctx: Context, experiments: Sequence[Experiment]) -> Iterator[Path]
     for experiment in experiments:
         named = set(product(*experiment.choices(params)))
         folder = paths.experiment(experiment.key)
+        if experiment.key == "adapt":
+            adapted = (path for path in _entries(paths.encoders) if (path / ADAPT_RECORD).exists())
+            yield from (path for path in adapted if (path.name,) not in named)
         for path in _files(folder):
             *parents, name = path.relative_to(folder).parts
             stem = name.partition(".")[0]

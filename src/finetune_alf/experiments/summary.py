@@ -130,7 +130,7 @@ def _estimate(found: Estimate) -> Estimate:
 
 
 def summary_lines(summary: RunSummary) -> list[str]:
-    """Return the summary as a table for a terminal."""
+    """Return the summary as a table for a terminal. The report is named by its stage, just above."""
     lines: list[str] = []
     for study in summary.studies:
         rows = [("scheme", "texts", study.metric.replace("_", " "), "against plain fine-tuning")]
@@ -143,7 +143,7 @@ def summary_lines(summary: RunSummary) -> list[str]:
             study.use.replace("**", "").replace("`", ""),
             *map(classifier_line, study.classifiers),
         ]
-    return [*lines, "", f"Report: {summary.report}"]
+    return lines
 
 
 def classifier_line(found: ClassifierSummary) -> str:

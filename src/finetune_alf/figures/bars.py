@@ -25,7 +25,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class BarsLook:
+class BarsStyle:
     """How bars are drawn: title of the axis with lines below it, names from the top down, and what the mark is."""
 
     x: str
@@ -35,17 +35,17 @@ class BarsLook:
     form: str = ".3f"
 
 
-def bars(rows: Sequence[Bar], look: BarsLook, name: str, text: str) -> Picture:
+def bars(rows: Sequence[Bar], style: BarsStyle, name: str, text: str) -> Picture:
     """Draw the bars of each name below each other; `text` says what they are, `name` is that of the view."""
     import altair as alt
 
     series = list(dict.fromkeys(row.series for row in rows))
     base = alt.Chart(alt.NamedData(ROWS)).encode(
-        y=alt.Y("label:N", title=None, sort=None, scale=alt.Scale(domain=list(look.labels), paddingInner=0.2)),
+        y=alt.Y("label:N", title=None, sort=None, scale=alt.Scale(domain=list(style.labels), paddingInner=0.2)),
         yOffset=alt.YOffset("series:N", sort=series),
-        tooltip=_tooltip(alt, look, series),
+        tooltip=_tooltip(alt, style, series),
     )
-    title = [look.x, *look.note]
+    title = [style.x, *style.note]
     x = alt.X("value:Q", title=title, axis=alt.Axis(tickCount=6))
     own = color(alt, "series", series)
     if len(series) == 1:
@@ -54,30 +54,30 @@ def bars(rows: Sequence[Bar], look: BarsLook, name: str, text: str) -> Picture:
     if any(row.low is not None for row in rows):
         ranges = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2.5)
         layers.append(ranges.encode(x=alt.X("low:Q", title=title), x2="high:Q", color=own))
-    if look.mark:
+    if style.mark:
         marks = base.transform_filter("isValid(datum.mark)").mark_tick(thickness=3, size=BAR - 1, color=GREY, opacity=1)
         layers.append(marks.encode(x=alt.X("mark:Q", title=title)))
-    height = len(look.labels) * (6 + BAR * max(1, len(series)))
+    height = len(style.labels) * (6 + BAR * max(1, len(series)))
     chart = alt.layer(*layers).properties(name=name, width=WIDTH, height=height)
-    return Picture.of(chart, f"{text} {bars_in_words(rows, look)}", {ROWS: [_row(row, look) for row in rows]})
+    return Picture.of(chart, f"{text} {bars_in_words(rows, style)}", {ROWS: [_row(row, style) for row in rows]})
 
 
-def bars_in_words(rows: Sequence[Bar], look: BarsLook) -> str:
+def bars_in_words(rows: Sequence[Bar], style: BarsStyle) -> str:
     """Return the value of each bar, by series."""
     by_series: dict[str, list[str]] = {}
     for row in rows:
-        by_series.setdefault(row.series, []).append(f"{row.label} {row.value:{look.form}}")
+        by_series.setdefault(row.series, []).append(f"{row.label} {row.value:{style.form}}")
     return " ".join(f"{series}: {', '.join(own)}." for series, own in by_series.items()) or "Nothing to show."
 
 
-def _tooltip(alt: Any, look: BarsLook, series: Sequence[str]) -> list[Any]:
+def _tooltip(alt: Any, style: BarsStyle, series: Sequence[str]) -> list[Any]:
     return [
         alt.Tooltip("label:N", title="of"),
         *(["series:N"] if len(series) > 1 else []),
-        alt.Tooltip("shown:N", title=look.x),
-        *([alt.Tooltip("mark:Q", title=look.mark, format=look.form)] if look.mark else []),
+        alt.Tooltip("shown:N", title=style.x),
+        *([alt.Tooltip("mark:Q", title=style.mark, format=style.form)] if style.mark else []),
     ]
 
 
-def _row(row: Bar, look: BarsLook) -> dict[str, Any]:
-    return {**vars(row), "shown": shown(row.value, row.low, row.high, look.form)}
+def _row(row: Bar, style: BarsStyle) -> dict[str, Any]:
+    return {**vars(row), "shown": shown(row.value, row.low, row.high, style.form)}

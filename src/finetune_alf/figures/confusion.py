@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finetune_alf.figures.palette import GREY
 from finetune_alf.figures.picture import Picture
 from finetune_alf.figures.rate_scale import DARK, LIGHT
 
@@ -11,6 +12,12 @@ Counts = Sequence[Sequence[int]]
 """Numbers of texts by true class, a row each, and by predicted class."""
 
 MOST_CONFUSED = 3
+
+WIDEST_CELL, LABELS = 140, 120
+"""The most pixels across of a cell on a page, and what is left for the names of the rows."""
+
+CONFUSION = "confusion"
+"""The name of the view with the matrix."""
 
 
 @dataclass(frozen=True)
@@ -21,21 +28,22 @@ class Agreement:
     kappa: float | None
 
 
-def confusion_matrix(matrices: Mapping[str, Counts], classes: Sequence[str], name: str = "confusion") -> Picture:
-    """Draw the matrix of a scheme: numbers of texts, and their shares of the true class; `name` is that of the view.
+def confusion_matrix(matrices: Mapping[str, Counts], classes: Sequence[str]) -> Picture:
+    """Draw the matrix of a scheme: numbers of texts, and their shares of the true class.
 
     With several schemes the parameter `scheme` says whose; the first one at first.
     """
     import altair as alt
 
     schemes = list(matrices)
-    chosen = alt.param(name="scheme", value=schemes[0], bind=alt.binding_select(options=schemes, name="scheme "))
-    cell = f"min(bandwidth('{name}_x'), bandwidth('{name}_y'))"
+    bind = alt.binding_select(options=schemes, name="scheme ") if len(schemes) > 1 else alt.Undefined
+    chosen = alt.param(name="scheme", value=schemes[0], bind=bind)
+    cell = f"min(bandwidth('{CONFUSION}_x'), bandwidth('{CONFUSION}_y'))"
     base = (
         alt.Chart(alt.NamedData("cells"))
         .transform_filter("datum.scheme == scheme")
         .encode(
-            x=alt.X("predicted:N", sort=list(classes), title="predicted class", axis=_classes(alt, len(classes), name)),
+            x=alt.X("predicted:N", sort=list(classes), title="predicted class", axis=_classes(alt, len(classes))),
             y=alt.Y("true:N", sort=list(classes), title="true class"),
             tooltip=["scheme:N", "true:N", "predicted:N", "texts:Q", alt.Tooltip("share:Q", format=".1%")],
         )
@@ -55,28 +63,34 @@ def confusion_matrix(matrices: Mapping[str, Counts], classes: Sequence[str], nam
     height = max(120, min(60 * len(classes), 520))
     rows = [row for scheme, counts in matrices.items() for row in _cells(scheme, counts, classes)]
     words = " ".join(confusion_in_words(scheme, counts, classes) for scheme, counts in matrices.items())
-    chart = chart.properties(name=name, title=alt.TitleParams(text=alt.expr("scheme")), width=560, height=height)
-    return Picture.of(chart, words, {"cells": rows})
+    chart = chart.properties(name=CONFUSION, title=alt.TitleParams(text=alt.expr("scheme")), width=560, height=height)
+    return Picture.of(chart, words, {"cells": rows}, widest=LABELS + WIDEST_CELL * len(classes))
 
 
 def confusion_in_words(scheme: str, counts: Counts, classes: Sequence[str]) -> str:
     """Return how many texts of each class are right, and which classes are confused most."""
     right = sum(row[index] for index, row in enumerate(counts))
-    wrong = sorted(
-        (
-            (n, classes[true], classes[predicted])
-            for true, row in enumerate(counts)
-            for predicted, n in enumerate(row)
-            if n and true != predicted
-        ),
-        key=lambda each: -each[0],
-    )
-    confused = "; ".join(f"{n} of {true} taken for {predicted}" for n, true, predicted in wrong[:MOST_CONFUSED])
+    wrong = most_confused(counts, classes)[:MOST_CONFUSED]
+    confused = "; ".join(f"{n} of {true} taken for {predicted}" for n, true, predicted in wrong)
     return f"{scheme}: {right:,} of {sum(map(sum, counts)):,} right{f'; {confused}' if confused else ''}."
 
 
-def agreement_matrix(agreements: Sequence[Agreement], n_divided: int, n_texts: int, name: str = "agreement") -> Picture:
-    """Draw the agreement of each two schemes; `n_divided` is the number of texts with different answers."""
+def most_confused(counts: Counts, classes: Sequence[str]) -> list[tuple[int, str, str]]:
+    """Return number of texts, true class and predicted class of each confusion, the most frequent first."""
+    wrong = (
+        (n, classes[true], classes[predicted])
+        for true, row in enumerate(counts)
+        for predicted, n in enumerate(row)
+        if n and true != predicted
+    )
+    return sorted(wrong, key=lambda each: -each[0])
+
+
+def agreement_matrix(agreements: Sequence[Agreement], n_divided: int, n_texts: int) -> Picture:
+    """Draw the agreement of each two schemes; `n_divided` is the number of texts with different answers.
+
+    Where it is undefined there is a dash.
+    """
     import altair as alt
 
     schemes = list(dict.fromkeys(scheme for each in agreements for scheme in each.schemes))
@@ -85,24 +99,27 @@ def agreement_matrix(agreements: Sequence[Agreement], n_divided: int, n_texts: i
         y=alt.Y("scheme:N", sort=schemes, title=None),
         tooltip=["scheme:N", "other:N", alt.Tooltip("kappa:Q", format=".3f")],
     )
+    defined, undefined = (base.transform_filter(f"{sign}isValid(datum.kappa)") for sign in ("", "!"))
     chart = alt.layer(
-        base.mark_rect(stroke="#7a7a7a", strokeWidth=0.5).encode(
+        undefined.mark_rect(stroke="#7a7a7a", strokeWidth=0.5, color=GREY, opacity=0.25),
+        undefined.mark_text(fontSize=12, text="–"),
+        defined.mark_rect(stroke="#7a7a7a", strokeWidth=0.5).encode(
             color=alt.Color("kappa:Q", scale=alt.Scale(domain=[0, 1], scheme="blues", clamp=True), legend=None)
         ),
-        base.mark_text(fontSize=12, fontWeight=600).encode(
+        defined.mark_text(fontSize=12, fontWeight=600).encode(
             text=alt.Text("kappa:Q", format=".2f"),
             color=alt.condition("datum.kappa < 0.5", alt.value(DARK), alt.value(LIGHT)),
         ),
-    ).properties(name=name, width=560, height=40 * len(schemes))
-    return Picture.of(
-        chart, agreement_in_words(agreements, n_divided, n_texts), {"agreements": list(_pairs(agreements))}
-    )
+    ).properties(name="agreement", width=560, height=40 * len(schemes))
+    words, rows = agreement_in_words(agreements, n_divided, n_texts), list(_pairs(agreements))
+    return Picture.of(chart, words, {"agreements": rows}, widest=LABELS + WIDEST_CELL * len(schemes))
 
 
 def agreement_in_words(agreements: Sequence[Agreement], n_divided: int, n_texts: int) -> str:
     """Return on how many texts schemes differ, and the agreement of each two of them."""
     found = "; ".join(
-        f"{' and '.join(dict.fromkeys(each.schemes))} {each.kappa:.2f}" for each in agreements if each.kappa is not None
+        f"{' and '.join(dict.fromkeys(each.schemes))} {'undefined' if each.kappa is None else f'{each.kappa:.2f}'}"
+        for each in agreements
     )
     return f"Schemes have different answers for {n_divided:,} of {n_texts:,} texts. Cohen's kappa: {found}."
 
@@ -119,12 +136,12 @@ def _cells(scheme: str, counts: Counts, classes: Sequence[str]) -> Iterator[dict
 
 def _pairs(agreements: Sequence[Agreement]) -> Iterator[dict[str, Any]]:
     for each in agreements:
-        if each.kappa is not None:
-            for scheme, other in dict.fromkeys((each.schemes, each.schemes[::-1])):
-                yield {"scheme": scheme, "other": other, "kappa": round(each.kappa, 3)}
+        kappa = None if each.kappa is None else round(each.kappa, 3)
+        for scheme, other in dict.fromkeys((each.schemes, each.schemes[::-1])):
+            yield {"scheme": scheme, "other": other, "kappa": kappa}
 
 
-def _classes(alt: Any, n: int, name: str) -> Any:
+def _classes(alt: Any, n: int) -> Any:
     """Return the axis of predicted classes; without names where a column is too narrow, since rows have the same."""
-    shown = f"bandwidth('{name}_x') < 13 ? '' : datum.label"
+    shown = f"bandwidth('{CONFUSION}_x') < 13 ? '' : datum.label"
     return alt.Axis(labelAngle=0 if n <= 4 else -45, labelOverlap=False, labelExpr=shown)

@@ -29,8 +29,8 @@ class ForestRow:
     verdict: str | None = None
 
 
-def forest(rows: Sequence[ForestRow], reference: str, metric: str, name: str = "forest") -> Picture:
-    """Draw a row for each sample and scheme, in the order given; `name` is that of the view."""
+def forest(rows: Sequence[ForestRow], reference: str, metric: str) -> Picture:
+    """Draw a row for each sample and scheme, in the order given."""
     import altair as alt
 
     samples = list(dict.fromkeys(row.sample for row in rows))
@@ -61,7 +61,7 @@ def forest(rows: Sequence[ForestRow], reference: str, metric: str, name: str = "
             x=alt.X("mean:Q", title=title, axis=axis),
             shape=alt.Shape("scheme:N", scale=alt.Scale(domain=schemes, range=shapes(schemes)), legend=_legend(alt)),
         ),
-    ).properties(name=name, width=560, height=len(samples) * (ROW * len(schemes) + 12))
+    ).properties(name="forest", width=560, height=len(samples) * (ROW * len(schemes) + 12))
     data = {"differences": [_row(row) for row in rows], "line": [{"zero": 0}]}
     return Picture.of(chart, forest_in_words(rows, reference, metric), data)
 

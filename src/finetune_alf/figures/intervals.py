@@ -12,6 +12,9 @@ from finetune_alf.figures.picture import Picture
 ROW = 18
 """The height of a row in pixels."""
 
+HALF_LINE = 7
+"""How far a name of two lines is moved up in pixels, so that it is beside its row."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -36,7 +39,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class IntervalsLook:
+class IntervalsStyle:
     """How intervals are drawn: rows from the top down, lines below the title of the axis, a band within the margin."""
 
     x: str
@@ -49,7 +52,7 @@ class IntervalsLook:
 
 
 def intervals(
-    rows: Sequence[Interval], look: IntervalsLook, name: str, text: str, marks: Sequence[Mark] = ()
+    rows: Sequence[Interval], style: IntervalsStyle, name: str, text: str, marks: Sequence[Mark] = ()
 ) -> Picture:
     """Draw a point with its interval for each row; `text` says what they are, `name` is that of the view."""
     import altair as alt
@@ -57,30 +60,30 @@ def intervals(
     series = list(dict.fromkeys(row.series for row in rows))
     panels = list(dict.fromkeys(row.panel for row in rows)) or [""]
     layers = [
-        *_grounds(alt, look),
+        *_grounds(alt, style),
         _marks(alt),
-        *_points(alt, rows, look, series),
+        *_points(alt, rows, style, series),
     ]
     n_in_row = max(Counter((row.panel, row.label) for row in rows).values(), default=1)
-    height = len(look.labels) * (8 + ROW * max(1.0, 0.6 * n_in_row))
-    data = [*_rows(rows, look), *map(_mark_row, marks), *_ground_rows(look, panels)]
-    chart = in_panels(alt, layers, data, name, round(height), shares_x=look.shares_x)
-    return Picture.of(chart, f"{text} {intervals_in_words(rows, look, marks)}", {ROWS: data})
+    height = len(style.labels) * (8 + ROW * max(1.0, 0.6 * n_in_row))
+    data = [*_rows(rows, style), *map(_mark_row, marks), *_ground_rows(style, panels)]
+    chart = in_panels(alt, layers, data, name, round(height), shares_x=style.shares_x)
+    return Picture.of(chart, f"{text} {intervals_in_words(rows, style, marks)}", {ROWS: data})
 
 
-def intervals_in_words(rows: Sequence[Interval], look: IntervalsLook, marks: Sequence[Mark] = ()) -> str:
+def intervals_in_words(rows: Sequence[Interval], style: IntervalsStyle, marks: Sequence[Mark] = ()) -> str:
     """Return each mean with its interval, by panel."""
     by_panel: dict[str, list[str]] = {}
     for row in rows:
         names = row.label if row.series == row.label else f"{row.label}, {row.series}"
-        by_panel.setdefault(row.panel, []).append(f"{names} {shown(row.mean, row.low, row.high, look.form)}")
+        by_panel.setdefault(row.panel, []).append(f"{names} {shown(row.mean, row.low, row.high, style.form)}")
     for mark in marks:
-        by_panel.setdefault(mark.panel, []).append(f"{mark.label} {mark.x:{look.form}}")
+        by_panel.setdefault(mark.panel, []).append(f"{mark.label} {mark.x:{style.form}}")
     found = [f"{panel}: {'; '.join(own)}." if panel else f"{'; '.join(own)}." for panel, own in by_panel.items()]
     return " ".join(found) or "Nothing to show."
 
 
-def _points(alt: Any, rows: Sequence[Interval], look: IntervalsLook, series: Sequence[str]) -> list[Any]:
+def _points(alt: Any, rows: Sequence[Interval], style: IntervalsStyle, series: Sequence[str]) -> list[Any]:
     is_grouped = set(series) != {row.label for row in rows}
     is_side_by_side = len({(row.panel, row.label) for row in rows}) < len(rows)
     own_color, own_shape = (each(alt, "series", series, has_panels=has_panels(rows)) for each in (color, shape))
@@ -88,20 +91,20 @@ def _points(alt: Any, rows: Sequence[Interval], look: IntervalsLook, series: Seq
         own_color.legend = own_shape.legend = None
     base = alt.Chart().transform_filter("datum.kind == 'interval'")
     base = base.encode(
-        y=_y(alt, look),
+        y=_y(alt, style),
         color=own_color,
         tooltip=[
             *(["panel:N"] if has_panels(rows) else []),
             alt.Tooltip("label:N", title="row"),
             *(["series:N"] if is_grouped else []),
-            alt.Tooltip("shown:N", title=look.x),
+            alt.Tooltip("shown:N", title=style.x),
         ],
         **({"yOffset": alt.YOffset("place:Q", scale=alt.Scale(domain=[0, 1]))} if is_side_by_side else {}),
     )
     bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
     return [
-        bars.encode(x=_x(alt, look, "low"), x2="high:Q"),
-        base.mark_point(filled=True, size=70, opacity=1).encode(x=_x(alt, look, "mean"), shape=own_shape),
+        bars.encode(x=_x(alt, style, "low"), x2="high:Q"),
+        base.mark_point(filled=True, size=70, opacity=1).encode(x=_x(alt, style, "mean"), shape=own_shape),
     ]
 
 
@@ -112,25 +115,25 @@ def _marks(alt: Any) -> Any:
     return base.encode(x="mean:Q", strokeDash=dash, tooltip=tooltip)
 
 
-def _grounds(alt: Any, look: IntervalsLook) -> list[Any]:
+def _grounds(alt: Any, style: IntervalsStyle) -> list[Any]:
     base = alt.Chart()
     zero = base.transform_filter("datum.kind == 'zero'").mark_rule(strokeWidth=1.2).encode(x="mean:Q")
     margin = base.transform_filter("datum.kind == 'margin'").mark_rect(opacity=0.14, color=GREY)
     return [
-        *([margin.encode(x="low:Q", x2="high:Q")] if look.margin is not None else []),
-        *([zero] if look.has_zero else []),
+        *([margin.encode(x="low:Q", x2="high:Q")] if style.margin is not None else []),
+        *([zero] if style.has_zero else []),
     ]
 
 
-def _ground_rows(look: IntervalsLook, panels: Sequence[str]) -> list[dict[str, Any]]:
-    margin = look.margin or 0.0
+def _ground_rows(style: IntervalsStyle, panels: Sequence[str]) -> list[dict[str, Any]]:
+    margin = style.margin or 0.0
     return [
-        *({"kind": "margin", "panel": panel, "low": -margin, "high": margin} for panel in panels if look.margin),
-        *({"kind": "zero", "panel": panel, "mean": 0.0} for panel in panels if look.has_zero),
+        *({"kind": "margin", "panel": panel, "low": -margin, "high": margin} for panel in panels if style.margin),
+        *({"kind": "zero", "panel": panel, "mean": 0.0} for panel in panels if style.has_zero),
     ]
 
 
-def _rows(rows: Sequence[Interval], look: IntervalsLook) -> Iterator[dict[str, Any]]:
+def _rows(rows: Sequence[Interval], style: IntervalsStyle) -> Iterator[dict[str, Any]]:
     """Yield the rows of the chart; `place` is from 0 to 1 within the row, so that one point alone is in its middle."""
     totals = Counter((row.panel, row.label) for row in rows)
     step = 1 / max(totals.values(), default=1)
@@ -143,7 +146,7 @@ def _rows(rows: Sequence[Interval], look: IntervalsLook) -> Iterator[dict[str, A
             "kind": "interval",
             **vars(row),
             "place": place,
-            "shown": shown(row.mean, row.low, row.high, look.form),
+            "shown": shown(row.mean, row.low, row.high, style.form),
         }
 
 
@@ -152,11 +155,14 @@ def _mark_row(mark: Mark) -> dict[str, Any]:
     return {**own, "shown": f"{mark.x:.3f}"}
 
 
-def _y(alt: Any, look: IntervalsLook) -> Any:
-    return alt.Y("label:N", title=None, scale=alt.Scale(domain=list(look.labels), paddingInner=0.25, paddingOuter=0.15))
+def _y(alt: Any, style: IntervalsStyle) -> Any:
+    scale = alt.Scale(domain=list(style.labels), paddingInner=0.25, paddingOuter=0.15)
+    second = {"test": "indexof(datum.value, ', ') > 0", "value": -HALF_LINE}
+    axis = alt.Axis(labelExpr="split(datum.label, ', ')", labelOffset={"condition": second, "value": 0})
+    return alt.Y("label:N", title=None, scale=scale, axis=axis)
 
 
-def _x(alt: Any, look: IntervalsLook, field: str) -> Any:
-    axis = alt.Axis(format="+f" if look.has_zero else "f", tickCount=5)
-    title = [look.x, *look.note]
+def _x(alt: Any, style: IntervalsStyle, field: str) -> Any:
+    axis = alt.Axis(format="+f" if style.has_zero else "f", tickCount=5)
+    title = [style.x, *style.note]
     return alt.X(f"{field}:Q", title=title, axis=axis, scale=alt.Scale(zero=False, padding=8))

@@ -48,27 +48,27 @@ _OTHERS = (
 
 def colors(names: Iterable[str]) -> list[str]:
     """Return a colour for each name: a scheme's own one, and for the rest the others in order."""
-    return [color for color, _ in _looks(names)]
+    return [color for color, _ in _styles(names)]
 
 
 def shapes(names: Iterable[str]) -> list[str]:
     """Return a Vega shape for each name, as `colors` does."""
-    return [shape for _, shape in _looks(names)]
+    return [shape for _, shape in _styles(names)]
 
 
-def _looks(names: Iterable[str]) -> list[tuple[str, str]]:
+def _styles(names: Iterable[str]) -> list[tuple[str, str]]:
     listed = list(names)
     taken = {part for name in listed for part in SCHEMES.get(_scheme(name), ())}
-    free = sorted(_OTHERS, key=lambda look: sum(part in taken for part in look))  # those without a common part first
-    free = [look for look in free if look[0] not in taken] or free
-    rest = (_look(free, index) for index in range(len(listed)))
+    free = sorted(_OTHERS, key=lambda style: sum(part in taken for part in style))  # those without a common part first
+    free = [style for style in free if style[0] not in taken] or free
+    rest = (_style(free, index) for index in range(len(listed)))
     return [SCHEMES.get(_scheme(name)) or next(rest) for name in listed]
 
 
-def _look(looks: Sequence[tuple[str, str]], index: int) -> tuple[str, str]:
+def _style(styles: Sequence[tuple[str, str]], index: int) -> tuple[str, str]:
     """Return the look at an index; where colours begin again, they have other shapes."""
-    again, place = divmod(index, len(looks))
-    return looks[place][0], looks[(place + again) % len(looks)][1]
+    again, place = divmod(index, len(styles))
+    return styles[place][0], styles[(place + again) % len(styles)][1]
 
 
 def _scheme(name: str) -> str:

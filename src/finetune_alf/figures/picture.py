@@ -29,9 +29,15 @@ class Picture:
 
     @classmethod
     def of(
-        cls, chart: "altair.TopLevelMixin", text: str, datasets: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+        cls,
+        chart: "altair.TopLevelMixin",
+        text: str,
+        datasets: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+        widest: int | None = None,
     ) -> "Picture":
         """Return the picture of an Altair chart; `datasets` has the rows of its named data.
+
+        A page draws it as wide as it has room, or `widest` pixels at most.
 
         Altair checks and copies rows that are in the chart itself, which takes seconds for thousands of them.
 
@@ -40,7 +46,11 @@ class Picture:
         """
         spec = chart.to_dict(validate=False)  # against the schema it takes half a second a chart
         spec.pop("config", None)
-        return cls(spec if datasets is None else {**spec, "datasets": {**spec.get("datasets", {}), **datasets}}, text)
+        if datasets is not None:
+            spec |= {"datasets": {**spec.get("datasets", {}), **datasets}}
+        if widest is not None:
+            spec |= {"usermeta": {"widest": widest}}
+        return cls(spec, text)
 
     def themed(self, *, is_dark: bool = False) -> dict[str, Any]:
         """Return the spec with the configuration of a light or a dark page."""

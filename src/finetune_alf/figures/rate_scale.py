@@ -25,8 +25,8 @@ def rate_domain(rates: Sequence[float]) -> tuple[float, float]:
     return (low, high) if low < high else (low / 10, high)
 
 
-def rate_color(alt: Any, rates: Sequence[float], field: str = "rate") -> Any:
-    """Return the encoding of a field with rates as colour; `alt` is altair."""
+def rate_color(alt: Any, rates: Sequence[float]) -> Any:
+    """Return the encoding of rates as colour; `alt` is altair."""
     scale = alt.Scale(type="log", domain=list(rate_domain(rates)), scheme=SCHEME, clamp=True)
     legend = alt.Legend(
         title="learning rate (grey: frozen)",
@@ -35,8 +35,8 @@ def rate_color(alt: Any, rates: Sequence[float], field: str = "rate") -> Any:
         gradientLength=200,
         gradientThickness=10,
     )
-    rate = alt.Color(f"{field}:Q", scale=scale, legend=legend)
-    return alt.condition(f"datum.{field} > 0", rate, alt.value(FROZEN_COLOR))
+    rate = alt.Color("rate:Q", scale=scale, legend=legend)
+    return alt.condition("datum.rate > 0", rate, alt.value(FROZEN_COLOR))
 
 
 def _decades(rates: Sequence[float]) -> list[float]:
@@ -46,11 +46,11 @@ def _decades(rates: Sequence[float]) -> list[float]:
     return [10.0**decade for decade in decades[:: -max(1, -(-len(decades) // 4))]][::-1]
 
 
-def text_on(alt: Any, rates: Sequence[float], field: str = "rate") -> Any:
+def text_on(alt: Any, rates: Sequence[float]) -> Any:
     """Return the colour of a text on the colour of a rate: dark on the light ones."""
     low, high = rate_domain(rates)
     middle = low ** (1 - 0.62) * high**0.62
-    is_light = f"datum.{field} == 0 || datum.{field} > {middle:.3g}"
+    is_light = f"datum.rate == 0 || datum.rate > {middle:.3g}"
     return alt.condition(is_light, alt.value(DARK), alt.value(LIGHT))
 
 

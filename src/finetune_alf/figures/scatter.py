@@ -23,7 +23,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class ScatterLook:
+class ScatterStyle:
     """How points are drawn: names beside them, or a colour and a shape for each; a line joins those that are filled."""
 
     x: str
@@ -34,7 +34,7 @@ class ScatterLook:
     form: str = ".3f"
 
 
-def scatter(spots: Sequence[Spot], look: ScatterLook, name: str, text: str) -> Picture:
+def scatter(spots: Sequence[Spot], style: ScatterStyle, name: str, text: str) -> Picture:
     """Draw the points; `text` says what they are, `name` is that of the view."""
     import altair as alt
 
@@ -43,53 +43,53 @@ def scatter(spots: Sequence[Spot], look: ScatterLook, name: str, text: str) -> P
     right = 1.12 * max((spot.x for spot in spots), default=1.0)
     base = alt.Chart().encode(
         x=alt.X(
-            "x:Q", title=look.x, scale=alt.Scale(domain=[0, right], nice=False), axis=alt.Axis(grid=False, tickCount=6)
+            "x:Q", title=style.x, scale=alt.Scale(domain=[0, right], nice=False), axis=alt.Axis(grid=False, tickCount=6)
         ),
-        y=alt.Y("y:Q", title=look.y, scale=alt.Scale(zero=False, padding=10)),
+        y=alt.Y("y:Q", title=style.y, scale=alt.Scale(zero=False, padding=10)),
         tooltip=[
             alt.Tooltip("label:N", title="of"),
-            alt.Tooltip("x:Q", title=look.x, format=",.4g"),
-            alt.Tooltip("shown:N", title=look.y),
+            alt.Tooltip("x:Q", title=style.x, format=",.4g"),
+            alt.Tooltip("shown:N", title=style.y),
         ],
     )
-    look_of = {} if look.has_names else _looks(alt, labels, several=several)
-    colors_of = {key: value for key, value in look_of.items() if key == "color"} or {"color": alt.value(BLUE)}
+    style_of = {} if style.has_names else _styles(alt, labels, several=several)
+    colors_of = {key: value for key, value in style_of.items() if key == "color"} or {"color": alt.value(BLUE)}
     layers = [
-        *_front(base, look),
-        *_intervals(alt, base, look, spots, colors_of),
+        *_front(base, style),
+        *_intervals(alt, base, style, spots, colors_of),
         base.mark_point(filled=True, size=70, opacity=1).transform_filter("datum.is_filled").encode(**colors_of, **{
-            key: value for key, value in look_of.items() if key == "shape"}),
+            key: value for key, value in style_of.items() if key == "shape"}),
         base.mark_point(filled=False, size=60).transform_filter("!datum.is_filled").encode(**colors_of),
-        *([base.mark_text(align="left", dx=6, dy=-7).encode(text="label:N")] if look.has_names else []),
+        *([base.mark_text(align="left", dx=6, dy=-7).encode(text="label:N")] if style.has_names else []),
     ]  # fmt: skip
-    rows = [{**vars(spot), "shown": shown(spot.y, spot.low, spot.high, look.form)} for spot in spots]
-    chart = in_panels(alt, layers, rows, name, look.height)
-    return Picture.of(chart, f"{text} {scatter_in_words(spots, look)}", {ROWS: rows})
+    rows = [{**vars(spot), "shown": shown(spot.y, spot.low, spot.high, style.form)} for spot in spots]
+    chart = in_panels(alt, layers, rows, name, style.height)
+    return Picture.of(chart, f"{text} {scatter_in_words(spots, style)}", {ROWS: rows})
 
 
-def scatter_in_words(spots: Sequence[Spot], look: ScatterLook) -> str:
+def scatter_in_words(spots: Sequence[Spot], style: ScatterStyle) -> str:
     """Return both values of each point, by panel."""
     by_panel: dict[str, list[str]] = {}
     for spot in spots:
-        value = shown(spot.y, spot.low, spot.high, look.form)
+        value = shown(spot.y, spot.low, spot.high, style.form)
         by_panel.setdefault(spot.panel, []).append(f"{spot.label} {value} at {spot.x:,.4g}")
     found = [f"{panel}: {'; '.join(own)}." if panel else f"{'; '.join(own)}." for panel, own in by_panel.items()]
     return " ".join(found) or "Nothing to show."
 
 
-def _looks(alt: Any, labels: Sequence[str], *, several: bool) -> dict[str, Any]:
+def _styles(alt: Any, labels: Sequence[str], *, several: bool) -> dict[str, Any]:
     kinds = {"color": color, "shape": shape}
     return {key: of(alt, "label", labels, has_panels=several) for key, of in kinds.items()}
 
 
-def _front(base: Any, look: ScatterLook) -> list[Any]:
-    if not look.has_front:
+def _front(base: Any, style: ScatterStyle) -> list[Any]:
+    if not style.has_front:
         return []
     return [base.transform_filter("datum.is_filled").mark_line(interpolate="step-after", strokeWidth=1, opacity=0.6)]
 
 
-def _intervals(alt: Any, base: Any, look: ScatterLook, spots: Sequence[Spot], colors_of: dict[str, Any]) -> list[Any]:
+def _intervals(alt: Any, base: Any, style: ScatterStyle, spots: Sequence[Spot], colors_of: dict[str, Any]) -> list[Any]:
     if all(spot.low is None for spot in spots):
         return []
     known = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
-    return [known.encode(y=alt.Y("low:Q", title=look.y), y2="high:Q", **colors_of)]
+    return [known.encode(y=alt.Y("low:Q", title=style.y), y2="high:Q", **colors_of)]

@@ -12,15 +12,15 @@ N_TICKS = 5
 TRIAL = "#8b95a1"
 
 
-def search_chart(info: SearchInfo, name: str = "search") -> Picture:
-    """Draw scores by trial number, then the paths of the registered schedules; `name` is that of the view.
+def search_chart(info: SearchInfo) -> Picture:
+    """Draw scores by trial number, then the paths of the registered schedules.
 
     A click on a trial sets the parameter `pick`.
     """
     import altair as alt
 
-    layers = [*_reference(alt, info), *_trials(alt, info, name), *_paths(alt, info)]
-    chart = alt.layer(*layers).properties(name=name, width=560, height=300)
+    layers = [*_reference(alt, info), *_trials(alt, info), *_paths(alt, info)]
+    chart = alt.layer(*layers).properties(name="search", width=560, height=300)
     return Picture.of(chart, search_in_words(info), search_rows(info))
 
 
@@ -34,7 +34,7 @@ def _reference(alt: Any, info: SearchInfo) -> Iterator[Any]:
     yield base.mark_rule(color=GREY, strokeDash=[5, 3]).encode(y=_score(alt, info, "baseline"))
 
 
-def _trials(alt: Any, info: SearchInfo, name: str) -> Iterator[Any]:
+def _trials(alt: Any, info: SearchInfo) -> Iterator[Any]:
     """Yield the best score so far, the trials, the rings of the registered ones, and crosses without a score."""
     base = alt.Chart(alt.NamedData("trials"))
     shown = unpacked(base, info.addresses).encode(
@@ -52,7 +52,7 @@ def _trials(alt: Any, info: SearchInfo, name: str) -> Iterator[Any]:
         scored.mark_point(filled=True, size=size, color=TRIAL, cursor="pointer")
         .encode(opacity=alt.condition(f"{NONE_PICKED} || {PICKED}", alt.value(0.95), alt.value(0.3)))
         .add_params(pick(alt))
-        .properties(name=f"{name}_trials")
+        .properties(name="search_trials")
     )
     yield scored.transform_filter(PICKED).mark_point(size=3 * size, color=TRIAL, strokeWidth=1.5)
     if any(trial.name for trial in info.trials):
@@ -82,13 +82,13 @@ def _paths(alt: Any, info: SearchInfo) -> Iterator[Any]:
         .encode(y=_score(alt, info, "low"), y2="high:Q")
     )
     schemes = [path.scheme for path in info.paths]
-    looks = alt.Scale(domain=schemes, range=shapes(schemes))
+    styles = alt.Scale(domain=schemes, range=shapes(schemes))
     yield (
         base.transform_filter("isValid(datum.low)")
         .mark_point(filled=True, size=80, opacity=1)
         .encode(
             y=_score(alt, info, "mean"),
-            shape=alt.Shape("scheme:N", scale=looks, legend=_legend(alt)),
+            shape=alt.Shape("scheme:N", scale=styles, legend=_legend(alt)),
         )
     )
 

@@ -43,7 +43,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Way:
+class Direction:
     """The direction of an address's rate; `rho` is its rank correlation with the score."""
 
     address: str
@@ -51,10 +51,8 @@ class Way:
     rho: float | None = None
 
 
-def signed_importance(
-    shares: Sequence[Share], ways: Sequence[Way], reason: str = "", name: str = "importance"
-) -> Picture:
-    """Draw the shares, and the direction of each address on the right; `name` is that of the view.
+def signed_importance(shares: Sequence[Share], directions: Sequence[Direction], reason: str = "") -> Picture:
+    """Draw the shares, and the direction of each address on the right.
 
     `reason` is why nothing was estimated.
     """
@@ -63,7 +61,7 @@ def signed_importance(
     if not shares:
         words = f"Too few to say: {reason or 'no importance was estimated'}."
         lines = alt.Chart(alt.NamedData("reason")).mark_text(fontSize=13, lineHeight=18).encode(text="lines:N")
-        chart = lines.properties(name=name, width=560, height=80)
+        chart = lines.properties(name="importance", width=560, height=80)
         return Picture.of(chart, words, {"reason": [{"lines": wrap(words, N_CHARACTERS)}]})
     addresses = list(dict.fromkeys(share.address for share in shares))
     evaluators = list(dict.fromkeys(share.evaluator for share in shares))
@@ -76,41 +74,48 @@ def signed_importance(
         tooltip=["address:N", "evaluator:N", alt.Tooltip("mean:Q", title="share"), "low:Q", "high:Q", "chance:Q"],
     )
     end = 1.35 * max(max(share.high, share.chance, share.mean) for share in shares)  # room for the directions
-    looks = alt.Scale(domain=evaluators, range=shapes(evaluators))
+    styles = alt.Scale(domain=evaluators, range=shapes(evaluators))
     chart = alt.layer(
         base.mark_tick(thickness=2.5, size=ROW - 2, opacity=0.9).encode(
             x=_share(alt, "chance", end), color=alt.value(GREY)
         ),
         base.mark_rule(strokeWidth=2).encode(x=_share(alt, "low", end), x2="high:Q"),
         base.mark_point(filled=True, size=55, opacity=1).encode(
-            x=_share(alt, "mean", end), shape=alt.Shape("evaluator:N", scale=looks, legend=_legend(alt))
+            x=_share(alt, "mean", end), shape=alt.Shape("evaluator:N", scale=styles, legend=_legend(alt))
         ),
         *_directions(alt, addresses),
-    ).properties(name=name, width=560, height=len(addresses) * (ROW * len(evaluators) + 10))
-    data = {"shares": [_share_row(share) for share in shares], "ways": [_way_row(way) for way in ways]}
-    return Picture.of(chart, importance_in_words(shares, ways), data)
+    ).properties(name="importance", width=560, height=len(addresses) * (ROW * len(evaluators) + 10))
+    data = {
+        "shares": [_share_row(share) for share in shares],
+        "directions": [_direction_row(direction) for direction in directions],
+    }
+    return Picture.of(chart, importance_in_words(shares, directions), data)
 
 
-def importance_in_words(shares: Sequence[Share], ways: Sequence[Way]) -> str:
+def importance_in_words(shares: Sequence[Share], directions: Sequence[Direction]) -> str:
     """Return each address's shares, whether they lie above chance, and its direction."""
-    return "Importance of each address's rate. " + " ".join(_sentences(shares, ways))
+    return "Importance of each address's rate. " + " ".join(_sentences(shares, directions))
 
 
-def _sentences(shares: Sequence[Share], ways: Sequence[Way]) -> Iterator[str]:
-    signs = {way.address: way for way in ways}
+def _sentences(shares: Sequence[Share], directions: Sequence[Direction]) -> Iterator[str]:
+    by_address = {direction.address: direction for direction in directions}
     for address in dict.fromkeys(share.address for share in shares):
         own = "; ".join(
             f"{share.evaluator} {share.mean:.3f} ({share.low:.3f} to {share.high:.3f}, chance {share.chance:.3f})"
             for share in shares
             if share.address == address
         )
-        way = signs.get(address)
-        words = f"; {SIGNS[way.sign][1]}{'' if way.rho is None else f' ({way.rho:+.2f})'}" if way else ""
-        yield f"{address}: {own}{words}."
+        yield f"{address}: {own}{_direction_in_words(by_address.get(address))}."
+
+
+def _direction_in_words(direction: Direction | None) -> str:
+    if direction is None:
+        return ""
+    return f"; {SIGNS[direction.sign][1]}{'' if direction.rho is None else f' ({direction.rho:+.2f})'}"
 
 
 def _directions(alt: Any, addresses: Sequence[str]) -> Iterator[Any]:
-    base = alt.Chart(alt.NamedData("ways")).encode(
+    base = alt.Chart(alt.NamedData("directions")).encode(
         y=_address(alt, addresses),
         x=alt.value(alt.expr("width - 4")),
         text="shown:N",
@@ -122,8 +127,8 @@ def _directions(alt: Any, addresses: Sequence[str]) -> Iterator[Any]:
     )
     for is_clear in (True, False):
         kept = base.transform_filter(f"{'' if is_clear else '!'}(datum.sign == 'higher' || datum.sign == 'lower')")
-        look: dict[str, Any] = {"fontWeight": 700} if is_clear else {"opacity": 0.75}
-        yield kept.mark_text(align="right", fontSize=12, **look)
+        style: dict[str, Any] = {"fontWeight": 700} if is_clear else {"opacity": 0.75}
+        yield kept.mark_text(align="right", fontSize=12, **style)
 
 
 def _address(alt: Any, addresses: Sequence[str]) -> Any:
@@ -141,11 +146,11 @@ def _share_row(share: Share) -> dict[str, Any]:
     return {"address": share.address, "evaluator": share.evaluator, **numbers}
 
 
-def _way_row(way: Way) -> dict[str, Any]:
-    mark, words = SIGNS[way.sign]
-    shown = mark if way.rho is None else f"{mark} {way.rho:+.2f}"
-    row = {"address": way.address, "sign": way.sign, "shown": shown, "words": words}
-    return row if way.rho is None else {**row, "rho": round(way.rho, 3)}
+def _direction_row(direction: Direction) -> dict[str, Any]:
+    mark, words = SIGNS[direction.sign]
+    shown = mark if direction.rho is None else f"{mark} {direction.rho:+.2f}"
+    row = {"address": direction.address, "sign": direction.sign, "shown": shown, "words": words}
+    return row if direction.rho is None else {**row, "rho": round(direction.rho, 3)}
 
 
 def _legend(alt: Any) -> Any:

@@ -34,13 +34,13 @@ def strip_cells(
     )
 
 
-def schedule_strip(cells: Sequence[StripCell], name: str = "strip") -> Picture:
-    """Draw a strip for each schedule, addresses from the input up; `name` is that of the view."""
+def schedule_strip(cells: Sequence[StripCell]) -> Picture:
+    """Draw a strip for each schedule, addresses from the input up."""
     import altair as alt
 
     addresses = sorted({cell.address for cell in cells}, key=address_order)
     schedules = list(dict.fromkeys(cell.schedule for cell in cells))
-    rates, width = [cell.rate for cell in cells], f"bandwidth('{name}_x')"
+    rates, width = [cell.rate for cell in cells], "bandwidth('strip_x')"
     base = alt.Chart(alt.NamedData("cells")).encode(
         x=alt.X("address:N", sort=addresses, title="address, from the input up", axis=address_axis(alt, width)),
         y=alt.Y("schedule:N", sort=schedules, title=None),
@@ -56,7 +56,7 @@ def schedule_strip(cells: Sequence[StripCell], name: str = "strip") -> Picture:
         base.mark_rect(stroke="#7a7a7a", strokeWidth=0.5).encode(color=rate_color(alt, rates)),
         base.transform_filter("datum.does == 'barely moves'").mark_rect(color=_stripes()),
         base.mark_text(fontSize=text_size, fontWeight=600).encode(text="shown:N", color=text_on(alt, rates)),
-    ).properties(name=name, width=560, height=34 * len(schedules))
+    ).properties(name="strip", width=560, height=34 * len(schedules))
     return Picture.of(chart, strip_in_words(cells), {"cells": [_row(cell) for cell in cells]})
 
 

@@ -9,26 +9,29 @@ from finetune_alf.figures.trial_table import NONE_PICKED, PICKED, TrialRow, pack
 from finetune_alf.rates import rate_text
 
 ORDERS = ("score", "number")
+"""What rows can be in the order of, besides the rate at each address, the highest first."""
+
 N_LABELLED = 60
 """With more trials than this rows are too low for a label each."""
 
 N_IN_WORDS = 5
 
 
-def trials_chart(trials: Sequence[TrialRow], addresses: Sequence[str], metric: str, name: str = "trials") -> Picture:
-    """Draw a row for each trial; `name` is that of the view.
+def trials_chart(trials: Sequence[TrialRow], addresses: Sequence[str], metric: str) -> Picture:
+    """Draw a row for each trial.
 
-    The parameter `order` is "score" or "number"; a click on a row sets the parameter `pick`.
+    The parameter `order` is "score", "number" or an address; a click on a row sets the parameter `pick`.
     """
     import altair as alt
 
-    order = alt.param(name="order", value=ORDERS[0], bind=alt.binding_select(options=list(ORDERS), name="order by "))
+    bind = alt.binding_select(options=[*ORDERS, *addresses], name="order by ")
+    order = alt.param(name="order", value=ORDERS[0], bind=bind)
     base = _cells(alt, addresses).encode(
         x=alt.X(
             "address:N",
             sort=list(addresses),
             title="address, from the input up",
-            axis=address_axis(alt, f"bandwidth('{name}_x')"),
+            axis=address_axis(alt, "bandwidth('trials_x')"),
         ),
         y=alt.Y("label:N", sort=alt.EncodingSortField("place", op="min"), title=None, axis=_rows(alt, len(trials))),
         tooltip=[
@@ -43,13 +46,15 @@ def trials_chart(trials: Sequence[TrialRow], addresses: Sequence[str], metric: s
         color=rate_color(alt, [rate for trial in trials for rate in trial.rates]),
         opacity=alt.condition(f"{NONE_PICKED} || {PICKED}", alt.value(1), alt.value(0.3)),
     )
-    chart = cells.add_params(order, pick(alt)).properties(name=name, width=560, height=_height(len(trials)))
+    chart = cells.add_params(order, pick(alt)).properties(name="trials", width=560, height=_height(len(trials)))
     return Picture.of(chart, trials_in_words(trials, addresses, metric), {"trials": packed(trials)})
 
 
 def _cells(alt: Any, addresses: Sequence[str]) -> Any:
     """Return a chart with a row for each trial and address, its label, and its place in the order."""
     label = "datum.trial + ' · ' + (isValid(datum.score) ? format(datum.score, '.3f') : datum.state)"
+    by_rate = f"-toNumber(split(datum.rates, ' ')[indexof({list(addresses)}, order)])"
+    by_score = "isValid(datum.score) ? -datum.score : 1e9 + datum.trial"
     return (
         alt.Chart(alt.NamedData("trials"))
         .transform_calculate(
@@ -57,7 +62,7 @@ def _cells(alt: Any, addresses: Sequence[str]) -> Any:
             address_list=str(list(addresses)),
             registered="datum.name || 'no'",
             label=f"{label} + (isValid(datum.name) ? ' · ' + datum.name : '')",
-            place="order == 'number' ? datum.trial : isValid(datum.score) ? -datum.score : 1e9 + datum.trial",
+            place=f"order == 'number' ? datum.trial : order == 'score' ? ({by_score}) : {by_rate}",
         )
         .transform_flatten(["rate_list", "address_list"], as_=["shown", "address"])
         .transform_calculate(rate="toNumber(datum.shown)")

@@ -1,4 +1,4 @@
-"""What a section of the page is made of: headings, paragraphs, cautions, lists, tables and figures.
+"""What a section of the page is made of: headings, paragraphs, cautions, lists, tables, figures and links.
 
 Texts are Markdown on one line: emphasis and code. What comes from outside is escaped where it is put in
 (`section.plain`, `section.code`).
@@ -23,9 +23,10 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Sentences that belong together."""
+    """Sentences that belong together; a finding is shown at once where a page folds the rest."""
 
     text: str
+    is_finding: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class Items:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells by row below a header; each row has a cell for each column."""
+    """Cells by row below a header, and a line above it; each row has a cell for each column."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,4 +61,19 @@ class Figure:
     picture: Picture
 
 
-Block = Heading | Paragraph | Caution | Items | Table | Figure
+@dataclass(frozen=True)
+class Link:
+    """A line that leads to an address of http or https, where there is one."""
+
+    text: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Links:
+    """A list of links."""
+
+    lines: tuple[Link, ...]
+
+
+Block = Heading | Paragraph | Caution | Items | Table | Figure | Links

@@ -60,10 +60,10 @@ def differences_section(lock: LockDocument) -> Section:
     section = Section()
     if lock.references is None:
         return section
-    section.text(f"**Differences from {PLAIN} and from the best single rate** (the same seeds and texts)")
     section.table(
         ("trial", f"from {PLAIN}", "p, corrected", "verdict", "from the best single rate"),
         [_row(candidate) for candidate in lock.candidates],
+        f"**Differences from {PLAIN} and from the best single rate** (the same seeds and texts)",
     )
     found = [each.from_baseline for each in lock.candidates if each.from_baseline]
     section.text(

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from finetune_alf.comparison import ComparedDifference
-from finetune_alf.metrics import PROBLEM_TYPES, MetricName
+from finetune_alf.metric_names import PROBLEM_TYPES, MetricName
 from finetune_alf.report.numbers import NONE, counted, p_value
-from finetune_alf.stats import MIN_SEEDS, NO_EVIDENCE, TOO_FEW_SEEDS, Components, Needed, needed, pooled
+from finetune_alf.seeds import MIN_SEEDS
+from finetune_alf.stats import NO_EVIDENCE, TOO_FEW_SEEDS, Components, Needed, needed, pooled
 from finetune_alf.stats.power import MOST_SEEDS, MOST_TEXTS
 
 POINTS = (1, 2, 3)

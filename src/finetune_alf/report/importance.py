@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from finetune_alf.figures import importance_bars
 from finetune_alf.report.importance_published import beside_the_thesis
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import NONE, counted, p_value, score, signed
@@ -12,17 +11,11 @@ from finetune_alf.study.documents import ImportanceShare, LayerImportance, RankC
 
 
 def importance_section(results: StudyResults, record: LayerImportance) -> Section:
-    """Return the importance bars, the tables behind them, and their limits."""
+    """Return the tables of importance and direction, and their limits."""
     section = Section()
     if record.reason:
-        section.text(f"Not estimated: {record.reason}.")
+        section.finding(f"Nothing can be said yet: {record.reason}.")
         return section
-    shares = {evaluator: {a: e.model_dump() for a, e in by.items()} for evaluator, by in record.evaluators.items()}
-    section.figure(
-        f"{results.name}-importance.png",
-        f"Importance of each address's rate for the score of {results.name}, by evaluator, beside shuffled scores",
-        importance_bars(shares, f"{results.name}-importance"),
-    )
     for evaluator, by_address in record.evaluators.items():
         section.table(
             (
@@ -37,11 +30,12 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
         )
     firsts = [first_place(record, evaluator) for evaluator in record.evaluators]
     section.items(firsts)
-    section.text(agreement(record))
+    add = section.text if _agree(record) else section.finding
+    add(agreement(record))
     section.text(_how_to_read(record))
     section.table(
         ("address", "rate against score (rank correlation)", "corrected p", "direction"),
-        [_direction_row(record, address, way) for address, way in record.direction.items()],
+        [_direction_row(record, address, direction) for address, direction in record.direction.items()],
     )
     section.text(_directions(record))
     section.text(_grounds(results, record))
@@ -55,6 +49,8 @@ def first_place(record: LayerImportance, evaluator: str) -> str:
     first = first_address(shares)
     rest = {address: share for address, share in shares.items() if address != first}
     own = shares[first]
+    if not own.n_first:
+        return f"{evaluator} ranks no address above all others in any of {record.n_resamples} subsamples."
     sentence = f"{evaluator} ranks `{first}` first in {own.n_first} of {record.n_resamples} subsamples"
     if rest and rest[first_address(rest)].n_first:
         sentence += f", `{first_address(rest)}` in {rest[first_address(rest)].n_first}"
@@ -63,12 +59,16 @@ def first_place(record: LayerImportance, evaluator: str) -> str:
 
 def agreement(record: LayerImportance) -> str | None:
     """Return whether the evaluators rank the same address first, as a sentence; None for a single evaluator."""
-    firsts = [first_address(shares) for shares in record.evaluators.values()]
-    if len(firsts) < 2:
+    if len(record.evaluators) < 2:
         return None
-    if len(set(firsts)) == 1:
-        return f"All {len(firsts)} evaluators agree on the first place."
+    if _agree(record):
+        return f"All {len(record.evaluators)} evaluators agree on the first place."
     return "**The evaluators disagree on the first place**: do not rely on one of them alone."
+
+
+def _agree(record: LayerImportance) -> bool:
+    firsts = {first_address(shares): shares for shares in record.evaluators.values()}
+    return len(firsts) < 2 and all(shares[first].n_first for first, shares in firsts.items())
 
 
 def direction_in_words(direction: RankCorrelation) -> str:
@@ -91,9 +91,9 @@ def _row(record: LayerImportance, address: str, share: ImportanceShare) -> list[
     ]
 
 
-def _direction_row(record: LayerImportance, address: str, way: RankCorrelation) -> list[str]:
-    p_holm = NONE if way.p_holm is None else p_value(way.p_holm)
-    return [_tied(record, address), signed(way.rho), p_holm, direction_in_words(way)]
+def _direction_row(record: LayerImportance, address: str, direction: RankCorrelation) -> list[str]:
+    p_holm = NONE if direction.p_holm is None else p_value(direction.p_holm)
+    return [_tied(record, address), signed(direction.rho), p_holm, direction_in_words(direction)]
 
 
 def _tied(record: LayerImportance, address: str) -> str:
@@ -102,7 +102,7 @@ def _tied(record: LayerImportance, address: str) -> str:
 
 def _how_to_read(record: LayerImportance) -> str:
     return (
-        f"Each of the {record.n_resamples} subsamples is half of the trials, {record.n_per_resample} of "
+        f"Each of the {record.n_resamples} subsamples is {_part(record)}, {record.n_per_resample} of "
         f"{record.n_trials}, and a share is the mean over them. The range that holds 95 % of the subsamples says how "
         "stable a share is; it is no confidence interval. With shuffled scores no address matters: a share below the "
         "95th percentile beside it is one that chance gives. To bound the time, forests (fanova, mdi) have "
@@ -110,14 +110,19 @@ def _how_to_read(record: LayerImportance) -> str:
     )
 
 
+def _part(record: LayerImportance) -> str:
+    is_half = record.n_per_resample == record.n_trials // 2
+    return "half of the trials" if is_half else "a part of the trials, which bounds the time"
+
+
 def _directions(record: LayerImportance) -> str:
-    if all(way.p_holm is None for way in record.direction.values()):
+    if all(direction.p_holm is None for direction in record.direction.values()):
         return (
             "Importance has no sign, and these correlations are no test: the sampler chooses rates by the scores so "
             "far, so that its trials crowd where scores are high, and rates without any effect are correlated with the "
             "score as well. A study with `sampler: random` shows directions."
         )
-    words = {address: direction_in_words(way) for address, way in record.direction.items()}
+    words = {address: direction_in_words(direction) for address, direction in record.direction.items()}
     clear = [f"`{address}`: {word}" for address, word in words.items() if word.endswith("score higher")]
     how = "by permutation tests, corrected over the addresses by Holm's method"
     if not clear:

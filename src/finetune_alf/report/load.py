@@ -9,7 +9,7 @@ from finetune_alf.documents import Document
 from finetune_alf.paths import Paths
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.study.documents import LayerImportance, StudyDocument
-from finetune_alf.study.records import TrialRecord, best_trial, read_trials
+from finetune_alf.study.records import TrialRecord, baseline_trial, best_trial, read_trials
 
 D = TypeVar("D", bound=Document)
 
@@ -35,6 +35,11 @@ class Searched:
     def best(self) -> TrialRecord | None:
         """The trial with the highest score."""
         return best_trial(self.trials)
+
+    @property
+    def baseline_trial(self) -> TrialRecord | None:
+        """The first trial with a score that has the baseline's rates."""
+        return baseline_trial(self.trials, self.settings.baseline_rates)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from finetune_alf.report.blocks import FIGURES, Block, Caution, Figure, Heading, Items, Paragraph, Table
+from finetune_alf.report.blocks import FIGURES, Block, Caution, Figure, Heading, Items, Links, Paragraph, Table
 
 _WORD = re.compile("[A-Za-z`]{2}")
 
@@ -17,16 +17,19 @@ def _block(block: Block) -> str:
     match block:
         case Heading(level, text):
             return f"{'#' * level} {text}"
-        case Paragraph(text):
+        case Paragraph(text, _):
             return text
         case Caution(text):
             return f"> {text}"
         case Items(lines):
             return "\n".join(f"- {line}" for line in lines)
-        case Table(header, rows):
-            return table(header, rows)
+        case Table(header, rows, title):
+            return "\n\n".join(filter(None, (title, table(header, rows))))
+        case Links(links):
+            return "\n".join(f"- [{link.text}]({link.url})" if link.url else f"- {link.text}" for link in links)
         case Figure(file_name, caption, _):
-            return f"![{caption}]({FIGURES}/{file_name})\n\n*{caption}.*"
+            first = caption.split(". ")[0].rstrip(".")
+            return f"![{first}]({FIGURES}/{file_name})\n\n*{caption.rstrip('.')}.*"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from finetune_alf.error_analysis.document import ErrorsDocument
 from finetune_alf.figures.confusion import Agreement, agreement_matrix, confusion_matrix
 from finetune_alf.register.recommend import BASELINE, PRIMARY
 from finetune_alf.report.load import StudyResults
@@ -13,10 +12,10 @@ from finetune_alf.report.view import View
 
 @dataclass(frozen=True)
 class Mistakes:
-    """What the schemes of a transfer predict for the test texts of the study's sample.
+    """What the schemes of a transfer predict for the test texts of a sample.
 
     `confusions` are numbers of texts by true and predicted class, summed over seeds, by scheme. `n_divided` is the
-    number of texts for which schemes have different answers.
+    number of texts for which schemes have different answers, `names` are the classes by index, where they are known.
     """
 
     confusions: Mapping[str, tuple[tuple[int, ...], ...]]
@@ -24,40 +23,33 @@ class Mistakes:
     n_divided: int
     n_texts: int
     n_seeds: int
+    names: tuple[str, ...] = ()
 
 
 _FIRST = {PRIMARY: 0, BASELINE: 1}
 """The schemes whose confusion matrix comes first."""
 
 
-def mistake_views(results: StudyResults, mistakes: Mistakes | None, errors: ErrorsDocument | None) -> Iterator[View]:
-    """Yield the confusion matrix of the classifier in use, else of the schemes, and the agreement of the schemes."""
-    if errors:
-        confusion = errors.confusion
-        yield View(
-            "confusion",
-            "What it gets wrong",
-            f"Texts of the {errors.split} split by true and predicted class, with their share of the true class, as "
-            f"the classifier by {errors.scheme} predicts them.",
-            confusion_matrix({errors.scheme: confusion.counts}, [each.name for each in confusion.classes]),
-        )
-    elif mistakes and mistakes.confusions:
+def mistake_views(results: StudyResults, mistakes: Mistakes) -> Iterator[View]:
+    """Yield the confusion matrix of the schemes, and how far they agree."""
+    if mistakes.confusions:
         schemes = sorted(mistakes.confusions, key=lambda scheme: _FIRST.get(scheme, len(_FIRST)))
         matrices = {scheme: mistakes.confusions[scheme] for scheme in schemes}
         yield View(
             "confusion",
-            "What it gets wrong",
+            "Right and wrong by class",
             "Test texts by true and predicted class, with their share of the true class, summed over "
             f"{counted(mistakes.n_seeds, 'seed')}.",
-            confusion_matrix(matrices, _class_names(results, len(matrices[schemes[0]]))),
+            confusion_matrix(matrices, mistakes.names or _class_names(results, len(matrices[schemes[0]]))),
         )
-    if mistakes and len({scheme for each in mistakes.agreements for scheme in each.schemes}) > 1:
+    if len({scheme for each in mistakes.agreements for scheme in each.schemes}) > 1:
         yield View(
             "agreement",
             "Where schemes disagree",
             "Cohen's kappa of two fits, one of each scheme: 1 is the same answers throughout, 0 what chance gives. On "
-            f"the diagonal are two seeds of one scheme. For {mistakes.n_divided:,} of {mistakes.n_texts:,} test texts "
-            "most seeds of one scheme have another answer than most of another one.",
+            "the diagonal are two seeds of one scheme. A dash: one seed, or all texts have one class in both. "
+            f"For {mistakes.n_divided:,} of {mistakes.n_texts:,} test texts most seeds of one scheme have "
+            "another answer than most of another one.",
             agreement_matrix(mistakes.agreements, mistakes.n_divided, mistakes.n_texts),
         )
 

@@ -20,8 +20,7 @@ def schedule_rates(results: StudyResults, lock: LockDocument) -> dict[str, Layer
     if results.search is None:
         return rates
     settings = results.search.settings
-    baseline = settings.recipe.rates.at(settings.encoder.n_layers)
-    return {"baseline": baseline, **rates} | published_rates(settings.encoder.identity)
+    return {"baseline": settings.baseline_rates, **rates} | published_rates(settings.encoder.identity)
 
 
 def movements_of(results: StudyResults, lock: LockDocument, rates: Mapping[str, LayerRates]) -> dict[str, ByAddress]:

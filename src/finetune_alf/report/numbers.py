@@ -61,6 +61,20 @@ def p_value(p: float) -> str:
     return "< .001" if p < 0.001 else score(p)
 
 
+def p_in_words(p: float) -> str:
+    """Write a p-value in a sentence: p = .034, p < .001."""
+    written = p_value(p)
+    return f"p {written}" if written.startswith("<") else f"p = {written}"
+
+
+def apart(difference: float) -> str:
+    """Write a difference in words: .017 higher, .023 lower, or the same."""
+    text = signed(difference)
+    if text == signed(0.0):
+        return "the same"
+    return f"{text[1:]} {'higher' if difference > 0 else 'lower'}"
+
+
 def rate(value: float) -> str:
     """Write a learning rate as params.yaml has it: 2e-5; 0 is frozen."""
     return rate_text(value)

@@ -5,61 +5,80 @@ from collections.abc import Iterator, Mapping, Sequence
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import PRIMARY, SchemeDifferences
 from finetune_alf.report.compared import differences_in_short, luck_in_short
-from finetune_alf.report.importance import agreement, first_place, importance_section
+from finetune_alf.report.importance import agreement, first_place
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, estimate, score
 from finetune_alf.report.part import Part
-from finetune_alf.report.registered import registered_section
-from finetune_alf.report.search import confirmed, history_section, settings_section, words
+from finetune_alf.report.provenance import document_provenance
+from finetune_alf.report.search import confirmed, words
 from finetune_alf.report.section import Section, plain
+from finetune_alf.report.study_sections import study_sections
 from finetune_alf.report.use import use_in_short
+from finetune_alf.report.views import study_views
 from finetune_alf.study.documents import LayerImportance
 
 Tested = Mapping[str, Mapping[str, SchemeDifferences]]
 """Study -> scheme -> its differences on the test texts of the study's own sample."""
 
 
-def page(title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = (), folder: str = "results") -> Section:
-    """Return the page: its Markdown and all of its pictures; `parts` are those of the experiments."""
+def page(
+    title: str,
+    studies: Sequence[StudyResults],
+    parts: Sequence[Part] = (),
+    folder: str = "results",
+    server: str | None = None,
+) -> Section:
+    """Return the page: its Markdown and all of its pictures.
+
+    `parts` are those of the experiments, `server` is the address of MLflow's pages, where there is one.
+    """
     section = Section()
     section.heading(1, f"{plain(title)}")
-    section.text(
-        "Learning rates by layer: searched, explained, confirmed and tried elsewhere. Every number comes from the "
-        f"files under `{folder}/`. Square brackets hold 95 % intervals."
-    )
+    section.text(lead(folder))
     section.heading(2, "In short")
+    section.items(in_short(studies, parts))
+    for results in studies:
+        section.append(study_part(results, parts, server))
+    for document in (document for part in parts for document in part.documents):
+        section.heading(2, document.title)
+        section.append(document.section)
+        if (provenance := document_provenance(document, server)).blocks:
+            section.heading(3, "Provenance")
+            section.append(provenance)
+    return section
+
+
+def lead(folder: str = "results", *, has_example: bool = True) -> str:
+    """Return the first lines of the page: what it is about, and how to read its numbers, with or without an example."""
+    example = (
+        ": +.017 [-.023, +.057] is .017 higher, and on other texts it may be anything from .023 lower to .057 higher"
+    )
+    return (
+        "How fast should each layer of a pre-trained encoder learn? Learning rates by layer: searched, explained, "
+        f"confirmed and tried elsewhere. Every number comes from the files under `{folder}/`. Square brackets hold "
+        f"95 % intervals{example if has_example else ''}."
+    )
+
+
+def in_short(studies: Sequence[StudyResults], parts: Sequence[Part]) -> list[str]:
+    """Return the lines of the summary: what to use, then what each study and each experiment found."""
     tested = {study: schemes for part in parts for study, schemes in part.tested.items()}
     lines = [_to_use(results, results.lock, tested) for results in studies if results.lock]
     lines += [line for results in studies for line in _in_short(results, tested)]
-    lines += [line for part in parts for line in part.in_short]
-    section.items(lines)
-    for results in studies:
-        section.append(_study(results))
-    for part in parts:
-        section.append(part.section)
-    return section
+    return lines + [line for part in parts for line in part.in_short]
 
 
-def _study(results: StudyResults) -> Section:
+def study_part(results: StudyResults, parts: Sequence[Part], server: str | None = None) -> Section:
+    """Return the part about a study, with what the experiments found of it."""
+    findings = {study: found for part in parts for study, found in part.findings.items()}
+    views = study_views(results, findings.get(results.name))
     section = Section()
     section.heading(2, f"Study `{results.name}`")
-    section.heading(3, "What was run")
-    section.append(settings_section(results.search) if results.search else _missing("study", results.name))
-    if results.search:
-        section.heading(3, "The search")
-        section.append(history_section(results, results.search))
-    section.heading(3, "Which layers matter")
-    section.append(
-        importance_section(results, results.importance) if results.importance else _missing("importance", results.name)
-    )
-    section.heading(3, "Registered schedules")
-    section.append(registered_section(results, results.lock) if results.lock else _missing("register", results.name))
-    return section
-
-
-def _missing(stage: str, arguments: str) -> Section:
-    section = Section()
-    section.text(f"Not run yet: `finetune-alf {stage} {arguments}`.")
+    for each in study_sections(results, views, server):
+        section.heading(3, each.title)
+        section.blocks += (view.figure(results.name) for view in each.views)
+        section.blocks += each.blocks
+        section.text(f"Not run yet: `{each.command}`." if each.command else None)
     return section
 
 

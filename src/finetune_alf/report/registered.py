@@ -1,6 +1,5 @@
-"""The confirmed candidates, the registered schedules with their rates, and how their trials learned."""
+"""The confirmed candidates, and the registered schedules with their rates."""
 
-from finetune_alf.figures import learning_curves, rates_by_layer
 from finetune_alf.register.candidates import Candidate
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.report.compared import differences_section, reference_rows, required
@@ -12,7 +11,7 @@ from finetune_alf.report.section import Section
 
 
 def registered_section(results: StudyResults, lock: LockDocument) -> Section:
-    """Return the candidates' confirmation, the rates of each schedule, and the registered trials' learning curves."""
+    """Return the candidates' confirmation and the rates of each schedule."""
     section = Section()
     section.append(differences_section(lock))
     section.table(
@@ -46,7 +45,6 @@ def registered_section(results: StudyResults, lock: LockDocument) -> Section:
             ],
         )
     section.append(_rates(results, lock))
-    section.append(_curves(results, lock))
     return section
 
 
@@ -84,30 +82,5 @@ def _rates(results: StudyResults, lock: LockDocument) -> Section:
         ("schedule", *(f"`{address}`" for address in addresses)),
         [(f"`{name}`", *(rate(own[a]) if a in own else NONE for a in addresses)) for name, own in rates.items()],
     )
-    found = movements_of(results, lock, rates)
-    section.append(movement_section(results, found))
-    barely = {name: {a for a, one in own.items() if one.word == "barely moves"} for name, own in found.items()}
-    section.figure(
-        f"{results.name}-rates.png",
-        f"Learning rate by address of the schedules of {results.name}; hollow marks are frozen, pale ones barely move",
-        rates_by_layer(rates, barely, f"{results.name}-rates"),
-    )
-    return section
-
-
-def _curves(results: StudyResults, lock: LockDocument) -> Section:
-    section, trials = Section(), {trial.number: trial for trial in results.search.trials} if results.search else {}
-    fits, labels = [], []
-    for alias, one in lock.schedules.items():
-        trial = None if one.trial is None else trials.get(one.trial)
-        if trial and trial.result:
-            fits.append([epoch.model_dump() for epoch in trial.result.epochs])
-            labels.append(f"{alias} (trial {trial.number})")
-    if fits:
-        measure = words(lock.metric)
-        caption = (
-            f"Learning curves of the registered trials of {results.name}: losses and validation {measure} by epoch"
-        )
-        name = f"{results.name}-curves"
-        section.figure(f"{name}.png", caption, learning_curves(fits, labels, measure, name))
+    section.append(movement_section(results, movements_of(results, lock, rates)))
     return section

@@ -1,10 +1,8 @@
-"""The settings of a study, its optimisation history, and how far its best score may be trusted."""
+"""The settings of a study, its best trial, and how far its best score may be trusted."""
 
 from collections import Counter
-from collections.abc import Mapping
 
-from finetune_alf.figures import optimisation_history
-from finetune_alf.rates import HEAD, Address
+from finetune_alf.rates import HEAD
 from finetune_alf.register.candidates import Candidate
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.load import Searched, StudyResults
@@ -23,37 +21,31 @@ def settings_section(search: Searched) -> Section:
     rows = [
         ("encoder", f"`{encoder.name}`: `{encoder.identity}`, {encoder.n_layers} layers"),
         ("sample", f"`{sample.name}`, {_sizes(search)}, digest `{sample.digest[:12]}`"),
-        ("space", f"{space_in_words(settings.space)}; head {rate(_baseline(settings)[HEAD])}"),
+        ("space", f"{space_in_words(settings.space)}; head {rate(settings.baseline_rates[HEAD])}"),
         ("sampler", f"{settings.sampler.kind}, {_pruner(settings)}, seed {settings.seed}"),
         ("recipe", _recipe(settings)),
         ("trials", f"{len(search.trials)}: {', '.join(f'{n} {state}' for state, n in states.items())}"),
         ("time", f"{duration(search.fit_seconds)} in fits, {counted(settings.n_workers, 'worker')}"),
         *environment_rows(settings.environments, "trial"),
     ]
-    section.table(("what", "value"), rows)
+    section.table(("what", "value"), rows, "**Settings**")
     return section
 
 
 def history_section(results: StudyResults, search: Searched) -> Section:
-    """Return the optimisation history, the best trial, and a caution about its score."""
+    """Return the best trial, and a caution about its score."""
     section, metric = Section(), search.settings.metric
-    scores = {trial.number: trial.score for trial in search.trials}
-    section.figure(
-        f"{results.name}-history.png",
-        f"Optimisation history of {results.name}: validation {metric} by trial, and the best so far",
-        optimisation_history(scores, metric, f"{results.name}-history"),
-    )
     best = search.best
     if best is None or best.score is None:
-        section.text("No trial ended with a score.")
+        section.finding("No trial ended with a score.")
     else:
-        section.text(
+        section.finding(
             f"The best of {counted(len(search.scored), 'scored trial')} is trial {best.number}: "
             f"**validation {words(metric)} {score(best.score)}**.",
             _baseline_trial(search),
         )
         section.caution(_caution(results, search, best.number, best.score))
-    section.text(_failures(search))
+    section.finding(_failures(search))
     return section
 
 
@@ -92,8 +84,7 @@ def _caution(results: StudyResults, search: Searched, number: int, best: float) 
 
 
 def _baseline_trial(search: Searched) -> str | None:
-    baseline = _baseline(search.settings)
-    same = next((trial for trial in search.scored if trial.rates == dict(baseline)), None)
+    same = search.baseline_trial
     if same is None:
         return None
     return f"The baseline's own rates, trial {same.number}, scored {score(same.score)} in the same search."
@@ -115,10 +106,6 @@ def _sizes(search: Searched) -> str:
 
 def _n_validation(search: Searched) -> int:
     return max((len(trial.result.predictions) for trial in search.trials if trial.result), default=0)
-
-
-def _baseline(settings: StudyDocument) -> Mapping[Address, float]:
-    return settings.recipe.rates.at(settings.encoder.n_layers)
 
 
 def space_in_words(space: AnySpace) -> str:

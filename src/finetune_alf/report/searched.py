@@ -1,6 +1,6 @@
 """The pictures of a search: its trials by score, all rates, and the learning curves of chosen trials."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from finetune_alf.documents import Estimate
 from finetune_alf.figures.chosen_curves import TrialCurve, chosen_curves
@@ -19,7 +19,7 @@ from finetune_alf.study.records import TrialRecord
 
 def searched_views(results: StudyResults, search: Searched, tested: Mapping[str, Estimate]) -> Iterator[View]:
     """Yield the pictures of a search; `tested` has the scores on test texts of the same sample, by scheme."""
-    info = search_info(results, search, tested)
+    info = search_info(search.trials, search.settings.metric, search.baseline_trial, results.lock, tested)
     noise = (
         "The band holds 95 % of the scores that it would have on other texts: higher trials inside of it may be luck. "
         if info.low is not None
@@ -30,54 +30,63 @@ def searched_views(results: StudyResults, search: Searched, tested: Mapping[str,
         "The search",
         f"Each point is a trial, crosses have no score. Dashed: plain fine-tuning. {noise}The step line is the best so "
         "far. Rings are registered trials; a line leads from a search score to the confirmed one and to that on test "
-        "texts, with 95 % intervals. Click a trial to pick it, with the shift key several.",
+        "texts, with 95 % intervals.",
         search_chart(info),
+        "Click a trial to pick it, with the shift key several.",
     )
     yield View(
         "trials",
         "Every trial",
-        "Learning rate at each address, a row for each trial. Grey is frozen. Click a row to pick its trial.",
+        "Learning rate at each address, a row for each trial, the best one first. Grey is frozen.",
         trials_chart(info.trials, info.addresses, info.metric),
+        "Click a row to pick its trial; the list below has other orders.",
     )
     if curves := trial_curves(results, search):
-        picks = "The registered trials, and those that are picked above."
+        picks = "Trials that are picked above are drawn, too."
         yield View(
             "score_curves",
             "How chosen trials learned",
-            picks,
+            f"The {info.metric} of the registered trials by epoch.",
             chosen_curves(curves, "score", info.metric, "score_curves"),
+            picks,
         )
         yield View(
             "loss_curves",
             "Their validation loss",
-            f"{picks} A loss that rises while the score holds is overconfidence.",
+            "The validation loss of the registered trials by epoch. A loss that rises while the score holds is "
+            "overconfidence.",
             chosen_curves(curves, "loss", "validation loss", "loss_curves"),
+            picks,
         )
 
 
-def search_info(results: StudyResults, search: Searched, tested: Mapping[str, Estimate]) -> SearchInfo:
-    """Return the record of the search chart."""
-    names = registered_names(results, search)
-    trials = tuple(
+def search_info(
+    trials: Sequence[TrialRecord],
+    metric: str,
+    same: TrialRecord | None,
+    lock: LockDocument | None = None,
+    tested: Mapping[str, Estimate] | None = None,
+) -> SearchInfo:
+    """Return the record of the search chart; `same` is the trial that has the baseline's rates."""
+    names = registered_names(same, lock)
+    rows = tuple(
         TrialRow(each.number, tuple(each.rates.values()), each.score, each.state, names.get(each.number, ""))
-        for each in search.trials
+        for each in trials
     )
-    same = _baseline_trial(search)
-    low, high = _noise(search, same)
+    low, high = _noise(metric, same)
     return SearchInfo(
-        metric=f"validation {words(search.settings.metric)}",
-        addresses=tuple(search.trials[0].rates) if search.trials else (),
-        trials=trials,
+        metric=f"validation {words(metric)}",
+        addresses=tuple(str(address) for address in trials[0].rates) if trials else (),
+        trials=rows,
         baseline=same.score if same else None,
         low=low,
         high=high,
-        paths=tuple(_paths(results.lock, same, tested)) if results.lock else (),
+        paths=tuple(_paths(lock, same, tested or {})) if lock else (),
     )
 
 
-def registered_names(results: StudyResults, search: Searched) -> dict[int, str]:
+def registered_names(same: TrialRecord | None, lock: LockDocument | None) -> dict[int, str]:
     """Return trial -> the scheme that has its rates: the baseline, and the registered schedules."""
-    same, lock = _baseline_trial(search), results.lock
     names = {same.number: BASELINE} if same else {}
     registered = lock.schedules.items() if lock else ()
     return names | {one.trial: alias for alias, one in registered if one.trial is not None}
@@ -85,15 +94,11 @@ def registered_names(results: StudyResults, search: Searched) -> dict[int, str]:
 
 def trial_curves(results: StudyResults, search: Searched) -> tuple[TrialCurve, ...]:
     """Return the curves of all trials that were fitted."""
-    names = registered_names(results, search)
+    names = registered_names(search.baseline_trial, results.lock)
     return tuple(
         TrialCurve(
             trial.number,
-            # Records of earlier versions have `validation_accuracy` only.
-            tuple(
-                epoch.validation_accuracy if epoch.validation_score is None else epoch.validation_score
-                for epoch in trial.result.epochs
-            ),
+            tuple(epoch.score for epoch in trial.result.epochs),
             tuple(epoch.validation_loss for epoch in trial.result.epochs),
             names.get(trial.number, ""),
         )
@@ -111,14 +116,9 @@ def _paths(lock: LockDocument, same: TrialRecord | None, tested: Mapping[str, Es
             yield ScorePath(alias, found.trial, found.search_score, found, tested.get(alias))
 
 
-def _baseline_trial(search: Searched) -> TrialRecord | None:
-    baseline = search.settings.recipe.rates.at(search.settings.encoder.n_layers)
-    return next((trial for trial in search.scored if trial.rates == baseline), None)
-
-
-def _noise(search: Searched, same: TrialRecord | None) -> tuple[float | None, float | None]:
+def _noise(metric: str, same: TrialRecord | None) -> tuple[float | None, float | None]:
     """Return the 95 % interval of the baseline's score over other texts, where the score is a share of texts."""
-    if search.settings.metric != "accuracy" or same is None or same.score is None or same.result is None:
+    if metric != "accuracy" or same is None or same.score is None or same.result is None:
         return None, None
     low, high = wilson_ends(same.score, len(same.result.predictions))
     return float(low), float(high)

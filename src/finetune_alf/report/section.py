@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
+from finetune_alf.errors import InputError
 from finetune_alf.figures.picture import Picture
-from finetune_alf.report.blocks import Block, Caution, Figure, Heading, Items, Paragraph, Table
+from finetune_alf.report.blocks import Block, Caution, Figure, Heading, Items, Link, Links, Paragraph, Table
 from finetune_alf.report.markdown import markdown
 
 
 class Section:
-    """Blocks in order; `markdown` writes them as Markdown, `report/html.py` as HTML."""
+    """Blocks in order; `markdown` writes them as Markdown, `report/html/` as HTML."""
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
@@ -20,8 +21,15 @@ class Section:
 
     @property
     def pictures(self) -> dict[str, Picture]:
-        """The pictures of all figures by file name."""
-        return {block.file_name: block.picture for block in self.blocks if isinstance(block, Figure)}
+        """The pictures of all figures by file name. Raises InputError where two of them would be one file."""
+        found: dict[str, Picture] = {}
+        for block in self.blocks:
+            if isinstance(block, Figure) and found.setdefault(block.file_name, block.picture) != block.picture:
+                raise InputError(
+                    f"{block.file_name}: must be one picture of the report, but got two. Give one of the entries of "
+                    "params.yaml that it is named after another name."
+                )
+        return found
 
     def files(self) -> dict[str, bytes]:
         """Return the PNG of each figure by file name."""
@@ -36,6 +44,11 @@ class Section:
         if text := _joined(sentences):
             self.blocks.append(Paragraph(text))
 
+    def finding(self, *sentences: str | None) -> None:
+        """Add a paragraph that is shown at once where a page folds the rest."""
+        if text := _joined(sentences):
+            self.blocks.append(Paragraph(text, is_finding=True))
+
     def caution(self, *sentences: str | None) -> None:
         """Add a paragraph that keeps a reader from a wrong conclusion."""
         if text := _joined(sentences):
@@ -49,9 +62,13 @@ class Section:
         """Add a picture with its caption."""
         self.blocks.append(Figure(file_name, caption, picture))
 
-    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Add a table."""
-        self.blocks.append(Table(tuple(header), tuple(tuple(row) for row in rows)))
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
+        """Add a table, with a title where its section has several."""
+        self.blocks.append(Table(tuple(header), tuple(tuple(row) for row in rows), title))
+
+    def links(self, lines: Iterable[Link]) -> None:
+        """Add a list of links."""
+        self.blocks.append(Links(tuple(lines)))
 
     def append(self, other: "Section") -> None:
         """Add all of another section."""

@@ -1,7 +1,7 @@
 """What to use now: the line of the summary that says which scheme the evidence recommends, and how to use it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from finetune_alf.comparison import ComparedDifference
 from finetune_alf.rates import HEAD
@@ -10,14 +10,15 @@ from finetune_alf.register.recommend import (
     BASELINE,
     LINEAR,
     PLAIN,
+    PRIMARY,
     UNIFORM,
     Recommendation,
     SchemeDifferences,
     recommend,
 )
-from finetune_alf.report.numbers import counted, rate, signed_estimate
+from finetune_alf.report.numbers import counted, p_in_words, rate, signed_estimate
 from finetune_alf.report.recipe_words import classes_in_words, tokens_in_words
-from finetune_alf.stats import MIN_SEEDS
+from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.study.documents import StudyDocument
 
 
@@ -25,7 +26,11 @@ from finetune_alf.study.documents import StudyDocument
 class Advice:
     """What to use for a study: what is `named`, `why`, what was compared `where`, and `how` to use it.
 
-    Without a `difference` it is open. It is no verdict unless `settled`: `decider` is the setting that makes it one.
+    `place` is `where` without p.
+
+    Without a `difference` it is open. It is no verdict unless `settled`: `decider` is what would make it one.
+    `differences` from plain fine-tuning are that of what was `compared` first, then those of `alf-1` and of the best
+    single rate on the same texts, each below what it is called; p are corrected over `n_corrected` schemes.
     """
 
     named: str
@@ -37,6 +42,9 @@ class Advice:
     compared: str | None = None
     difference: ComparedDifference | None = None
     where: str = ""
+    place: str = ""
+    differences: Mapping[str, ComparedDifference] = field(default_factory=dict)
+    n_corrected: int = 1
 
 
 def advice(
@@ -55,10 +63,13 @@ def advice(
         settled=found.settled,
         how=_how(found, lock, study),
         snippet=_snippet(name, found, lock),
-        decider=f"{'transfer' if found.evidence == 'test' else 'register'}.n_seeds: {MIN_SEEDS}",
+        decider=f"{MIN_SEEDS} seeds (`{'transfer' if found.evidence == 'test' else 'register'}.n_seeds: {MIN_SEEDS}`)",
         compared=found.compared,
         difference=found.difference,
-        where=_where(found, len(tested), study),
+        where=f"{_place(found, study)}{_p(found, len(tested))}",
+        place=_place(found, study),
+        differences=_differences(found, lock, tested),
+        n_corrected=max(1, len(tested)) if found.evidence == "test" else 1,
     )
 
 
@@ -71,11 +82,14 @@ def use_in_short(
         return f"**What to use now for `{name}` is open**: {found.why}"
     if not found.settled:
         return (
-            f"For `{name}`, {found.why} for a verdict: {PLAIN} is the simpler choice until `{found.decider}` "
-            f"decides. {found.how}"
+            f"For `{name}`, {found.why} for a verdict: {PLAIN} is the simpler choice until {found.decider} can decide. "
+            f"{found.how}"
         )
-    shown = signed_estimate(found.difference.mean, found.difference.low, found.difference.high)
-    evidence = f"`{found.compared}` {shown} against {PLAIN} {found.where}"
+    (first, *others) = [
+        f"{named} {signed_estimate(each.mean, each.low, each.high)}" for named, each in found.differences.items()
+    ]
+    beside = f"; there {', '.join(others)}" if others else ""
+    evidence = f"{first} against {PLAIN} {found.where}{beside}"
     return f"**For `{name}`, use {found.named}**: {found.why} ({evidence}). {found.how}"
 
 
@@ -93,16 +107,34 @@ def _named(scheme: str, lock: LockDocument) -> str:
     return f"`{scheme}`"
 
 
-def _where(found: Recommendation, n_tested: int, study: StudyDocument | None) -> str:
+def _place(found: Recommendation, study: StudyDocument | None) -> str:
     """Return where the difference that decides was measured."""
     if found.difference is None:
         return ""
     seeds = counted(found.difference.n_seeds, "seed")
     if found.evidence == "test":
-        corrected = f", p corrected over {n_tested} schemes" if n_tested > 1 else ""
         sample = f"`{study.sample.name}`" if study else "the searched sample"
-        return f"on the test texts of {sample}, {seeds}{corrected}"
+        return f"on the test texts of {sample}, {seeds}"
     return f"on the confirmation texts, {seeds}, less the luck of the best candidate"
+
+
+def _p(found: Recommendation, n_tested: int) -> str:
+    """Return the p of the difference that decides, and over how many schemes it is corrected."""
+    if found.evidence != "test" or found.difference is None or found.difference.p_holm is None:
+        return ""
+    corrected = f" corrected over {n_tested} schemes" if n_tested > 1 else ""
+    return f", {p_in_words(found.difference.p_holm)}{corrected}"
+
+
+def _differences(
+    found: Recommendation, lock: LockDocument, tested: Mapping[str, SchemeDifferences]
+) -> dict[str, ComparedDifference]:
+    """Return the differences to show, all on the same texts; that of a single rate which is the baseline's own is 0."""
+    names = dict.fromkeys((str(found.compared), PRIMARY, *(() if lock.single_rate_is_baseline else (UNIFORM,))))
+    there = [name for name in names if name in found.differences]
+    return {
+        _named(name, lock): found.differences[name] for name in there if (name in tested) == (found.compared in tested)
+    }
 
 
 def _snippet(name: str, found: Recommendation, lock: LockDocument) -> str:
@@ -133,7 +165,7 @@ def _how(found: Recommendation, lock: LockDocument, study: StudyDocument | None)
 
 def recipe_in_words(study: StudyDocument, single_rate: float | None = None) -> str:
     """Return the baseline's recipe as a reader types it; `single_rate` replaces the rates of embeddings and layers."""
-    recipe, rates = study.recipe, study.recipe.rates.at(study.encoder.n_layers)
+    recipe, rates = study.recipe, study.baseline_rates
     body = {own for address, own in rates.items() if address != HEAD} if single_rate is None else {single_rate}
     first = f"rate {rate(body.pop())} for embeddings and layers" if len(body) == 1 else "the rates of `baseline` below"
     parts = (

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from finetune_alf.documents import Estimate
-from finetune_alf.error_analysis.document import ErrorsDocument
 from finetune_alf.figures.forest import ForestRow, forest
-from finetune_alf.figures.signed_importance import Share, Sign, Way, signed_importance
+from finetune_alf.figures.signed_importance import Direction, Share, Sign, signed_importance
 from finetune_alf.figures.strip import schedule_strip, strip_cells
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import PLAIN
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.mistakes import Mistakes, mistake_views
 from finetune_alf.report.movement import movements_of, schedule_rates
+from finetune_alf.report.numbers import listed
 from finetune_alf.report.search import words
 from finetune_alf.report.searched import searched_views
 from finetune_alf.report.view import View
@@ -33,17 +33,15 @@ class TransferFindings:
     mistakes: Mistakes | None = None
 
 
-def study_views(
-    results: StudyResults, transfers: TransferFindings | None = None, errors: ErrorsDocument | None = None
-) -> Sequence[View]:
+def study_views(results: StudyResults, transfers: TransferFindings | None = None) -> Sequence[View]:
     """Return the pictures of a study in the order of the page; a stage that has not run has none.
 
     Charts in which a trial can be chosen have the parameter `pick`, on the field `trial`.
     """
-    return tuple(_views(results, transfers or TransferFindings(), errors))
+    return tuple(_views(results, transfers or TransferFindings()))
 
 
-def _views(results: StudyResults, transfers: TransferFindings, errors: ErrorsDocument | None) -> Iterator[View]:
+def _views(results: StudyResults, transfers: TransferFindings) -> Iterator[View]:
     if results.lock:
         yield from _strip(results, results.lock)
     if transfers.differences:
@@ -52,7 +50,8 @@ def _views(results: StudyResults, transfers: TransferFindings, errors: ErrorsDoc
         yield from searched_views(results, results.search, transfers.scores)
     if results.importance:
         yield importance_view(results.importance)
-    yield from mistake_views(results, transfers.mistakes, errors)
+    if transfers.mistakes:
+        yield from mistake_views(results, transfers.mistakes)
 
 
 def _strip(results: StudyResults, lock: LockDocument) -> Iterator[View]:
@@ -66,9 +65,18 @@ def _strip(results: StudyResults, lock: LockDocument) -> Iterator[View]:
     yield View(
         "strip",
         "The schedules",
-        "Learning rate at each address. Grey is frozen; hatched barely moves its weights.",
+        f"Learning rate at each address, from the input to the head. The baseline is {PLAIN}; {_of_search(lock)}. Grey "
+        "is frozen, at a rate of 0; hatched barely moves its weights.",
         schedule_strip(strip_cells(rates, does)),
     )
+
+
+def _of_search(lock: LockDocument) -> str:
+    """Say what the schedules are."""
+    names = [f"`{alias}`" for alias in lock.schedules]
+    if not names:
+        return "no schedule is registered"
+    return f"{listed(names)} {'are schedules' if len(names) > 1 else 'is a schedule'} that the search found"
 
 
 def importance_view(record: LayerImportance) -> View:
@@ -78,25 +86,27 @@ def importance_view(record: LayerImportance) -> View:
         for evaluator, by_address in record.evaluators.items()
         for address, each in by_address.items()
     ]
-    ways = [Way(address, _sign(way), way.rho) for address, way in record.direction.items()]
+    directions = [
+        Direction(address, _sign(direction), direction.rho) for address, direction in record.direction.items()
+    ]
     return View(
         "importance",
         "Which layers matter",
         "Share of each address's rate in the score, with the range of 95 % of the subsamples. The grey marks are what "
         "chance gives. On the right: whether higher (▲) or lower (▼) rates score higher, by rank correlation. "
         "A question mark: this could not be tested.",
-        signed_importance(shares, ways, record.reason or ""),
+        signed_importance(shares, directions, record.reason or ""),
     )
 
 
-def _sign(way: RankCorrelation) -> Sign:
-    if way.rho is None:
+def _sign(direction: RankCorrelation) -> Sign:
+    if direction.rho is None:
         return "constant"
-    if way.p_holm is None:
+    if direction.p_holm is None:
         return "untested"
-    if way.p_holm >= SIGNIFICANCE_LEVEL:
+    if direction.p_holm >= SIGNIFICANCE_LEVEL:
         return "none"
-    return "higher" if way.rho > 0 else "lower"
+    return "higher" if direction.rho > 0 else "lower"
 
 
 def _forest(results: StudyResults, transfers: TransferFindings) -> View:

@@ -15,9 +15,10 @@ from finetune_alf.experiments.adapt.document import AdaptDocument, AdaptLine
 from finetune_alf.experiments.adapt.page import adapt_part
 from finetune_alf.experiments.adapt.record import NEW_HEAD_NOTE
 from finetune_alf.experiments.registry import load_params
-from finetune_alf.files import file_digest, read_json
+from finetune_alf.files import file_digest
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.runner import FitRunner
+from finetune_alf.json_files import read_json
 from finetune_alf.paths import Paths
 from finetune_alf.tracking.mlflow import MlflowTracker
 

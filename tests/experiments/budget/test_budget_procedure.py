@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 from planted_budgets import SPEC, Response, document, line, lines
+from pydantic import ValidationError
 
 from finetune_alf.experiments.budget.arms import arms
 from finetune_alf.experiments.budget.line import Candidate, packed, unpacked
 from finetune_alf.experiments.budget.procedure import best, permuted, select
+from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.rates import UniformRates
 from finetune_alf.study.space import LogSpace
+from finetune_alf.study.spec import TpeSampler
 
 
 def requests(**more):
@@ -27,10 +30,32 @@ def test_arms_have_equal_budgets_and_rates_on_one_scale():
     assert single.n_fits == 6  # whole rounds
 
 
+def test_a_space_with_a_draw_by_which_nothing_learns_is_refused():
+    recipe = SPEC.recipe.model_copy(update={"rates": UniformRates(rate=1e-5, head=0.0)})
+    fields = {name: getattr(SPEC, name) for name in type(SPEC).model_fields} | {"recipe": recipe}
+    with pytest.raises(ValidationError, match="space must be above 0 where the head does not learn"):
+        BudgetSpec(**fields)
+    assert BudgetSpec(**fields | {"space": LogSpace(low=1e-6, high=1e-4)}).recipe == recipe
+
+
 def test_a_log_space_has_single_rates_in_half_decades():
     spec = SPEC.model_copy(update={"space": LogSpace(low=1e-6, high=1e-4)})
     assert len(arms(spec)[1].space.rates) == 5
     assert arms(spec)[2].space.rate == spec.space
+
+
+@pytest.mark.parametrize(("lag", "sizes"), [(1, [1] * 8), (3, [3, 3, 2])])
+def test_as_many_fits_of_a_search_run_at_once_as_its_lag(lag, sizes):
+    found = []
+
+    class Counted(Response):
+        def __call__(self, requests):
+            if requests[0].key.startswith("per_layer/") and requests[0].scored_on == "search":
+                found.append(len(requests))
+            return super().__call__(requests)
+
+    line("films", 0, Counted(), SPEC.model_copy(update={"sampler": TpeSampler(n_startup_trials=2, lag=lag)}))
+    assert found == sizes
 
 
 def test_seeds_are_shared_by_the_arms_and_differ_between_search_confirmation_and_test():

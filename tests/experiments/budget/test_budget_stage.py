@@ -4,6 +4,8 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from planted_budgets import document as planted_document
+from planted_budgets import lines as planted_lines
 
 from finetune_alf.data.redraw import redraw
 from finetune_alf.data.sample import load_sample
@@ -13,15 +15,17 @@ from finetune_alf.experiments.budget.document import BudgetDocument
 from finetune_alf.experiments.budget.experiment import BUDGET
 from finetune_alf.experiments.budget.kept import read_replicates
 from finetune_alf.experiments.budget.line import unpacked
-from finetune_alf.experiments.budget.page import budget_part
+from finetune_alf.experiments.budget.page import budget_part, in_short
 from finetune_alf.experiments.budget.replicates import replicates
-from finetune_alf.experiments.budget.stage import budget
+from finetune_alf.experiments.budget.stage import budget, summary_of
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
+from finetune_alf.report.numbers import estimate
 from finetune_alf.running.context import Context
 from finetune_alf.running.prepare import prepare
+from finetune_alf.tracking.store import open_store, tracking_uri
 from small_project import PARAMS, RecordingConsole
 
 BUDGETS = """
@@ -91,7 +95,7 @@ def test_a_replicate_has_all_arms_and_controls(done):
     lines = kept(done)
     assert [(line.sample, line.index) for line in lines] == [("films", 0)]
     for line in lines:
-        assert list(line.arms) == ["decayed", "per_layer", "random", "single_rate"]
+        assert sorted(line.arms) == ["decayed", "per_layer", "random", "single_rate"]
         for arm in line.arms.values():
             assert len(arm.search.validation) == len(arm.search.test) == 4
             assert arm.candidates[-1].rates == (1e-2, 1e-2, 1e-2)
@@ -100,6 +104,23 @@ def test_a_replicate_has_all_arms_and_controls(done):
         assert len(line.probe.scores) == 1
         assert line.n_fits <= N_FITS
         assert sum(share.n_fits for share in line.environments) == line.n_fits
+
+
+def test_the_parent_run_says_what_was_found(done):
+    store = open_store(tracking_uri(done.paths.root))
+    experiments = [each.experiment_id for each in store.search_experiments()]
+    (run,) = [each for each in store.search_runs(experiments) if each.info.run_name == "budget small"]
+    document = BudgetDocument.read(done.paths.document("budget", "small"))
+    assert run.data.tags["mlflow.note.content"] == in_short(document)  # one replicate has no intervals
+
+
+def test_with_intervals_the_description_has_the_score_of_each_arm_and_they_are_metrics():
+    compared = planted_document(planted_lines(gain=0.1))
+    found = summary_of(compared)
+    pooled = compared.compared["per_layer"].pooled
+    assert f"| per_layer | {estimate(pooled)} |" in found.note
+    assert found.metrics["score/per_layer.low"] == pooled.low
+    assert found.note.startswith(in_short(compared))
 
 
 def test_packed_predictions_have_the_score_of_their_fit(done):

@@ -1,13 +1,18 @@
 """Stage `decay` on the corpus of the package: cells, document, an interrupted grid, its prediction, refused params."""
 
+from collections import Counter
+from unittest import mock
+
 import pytest
 
+from finetune_alf.data.sample import load_sample
 from finetune_alf.errors import ParamsError
 from finetune_alf.experiments.decay.cells import DecayLine
 from finetune_alf.experiments.decay.document import DecayDocument
 from finetune_alf.experiments.decay.experiment import DECAY
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.planning.plan import plan
+from finetune_alf.running.parent_run import Runs
 from small_project import PARAMS, n_fitted_after_a_loss, project_after
 
 GRID = """
@@ -28,8 +33,27 @@ PAIRS = [(1e-4, 1.0), (1e-4, 0.5), (1e-5, 1.0), (1e-5, 0.5)]
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    return project_after(DECAY, "grid", tmp_path_factory.mktemp("grid"), PARAMS + GRID)
+def epochs():
+    """The epochs of the stage's fits, as they were logged while these went on."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, epochs):
+    def keep(runs, record):
+        epochs.append(record)
+
+    with mock.patch.object(Runs, "put_epoch", keep):
+        return project_after(DECAY, "grid", tmp_path_factory.mktemp("grid"), PARAMS + GRID)
+
+
+def test_a_fit_that_goes_on_is_tagged_with_its_sample_and_seed(done, epochs):
+    lines = DecayLine.read_lines(done.paths.cells("decay", "grid"))
+    assert Counter(record.epoch for record in epochs) == {0: len(lines), 1: len(lines)}
+    digest = load_sample(done.paths.sample("films")).card.digest
+    for record in epochs:
+        assert (record.tags["alf.sample"], record.tags["alf.sample.digest"]) == ("films", digest)
+    assert {record.tags["alf.seed"] for record in epochs} == {str(line.seed) for line in lines}
 
 
 def test_every_pair_is_fitted_under_every_seed_and_scored_on_the_test_split(done):

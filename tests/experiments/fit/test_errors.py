@@ -10,20 +10,25 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from finetune_alf.classifier import classifier
 from finetune_alf.classifier.record import RECORD_FILE
 from finetune_alf.cli.entry import group
 from finetune_alf.data.places import text_places
 from finetune_alf.data.prepare import prepare_mixture, prepare_sample
 from finetune_alf.data.sample import load_sample
-from finetune_alf.data.spec import FilesSource, MiniSource, MixtureSpec, SampleSpec
+from finetune_alf.data.source_spec import FilesSource, MiniSource
+from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.error_analysis.document import COLUMNS, ErrorsDocument
 from finetune_alf.errors import InputError
+from finetune_alf.experiments.fit import probabilities
+from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.experiments.fit.errors import find_errors
 from finetune_alf.experiments.fit.experiment import FIT
+from finetune_alf.experiments.fit.stage import fit
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.experiment import TRANSFER
 from finetune_alf.experiments.transfer.predictions import read_predictions
-from finetune_alf.files import read_json, write_json
+from finetune_alf.json_files import read_json, write_json
 from finetune_alf.paths import Paths
 from finetune_alf.running.prepare import prepare
 from small_project import PARAMS, context_of
@@ -121,6 +126,43 @@ def test_the_confusion_matrix_is_that_of_the_saved_classifiers_predictions(proje
     found, (line,) = project.document.confusion, TransferLine.read_lines(Paths(project.root).cells("fit", "tiny"))
     assert (found.n_texts, found.n_right / 60) == (60, pytest.approx(line.accuracy))
     assert len(project.document.wrong) == found.n_texts - found.n_right
+
+
+class _Negated:
+    """A forward pass whose logits have the other sign; it keeps the rows of each batch."""
+
+    def __init__(self, forward, batches):
+        self.forward, self.batches = forward, batches
+
+    def __call__(self, tokens, rows):
+        self.batches.append(tuple(rows))
+        return -self.forward(tokens, rows)
+
+
+def test_errors_counts_what_fit_has_counted_and_says_where_it_does_not(project, monkeypatch):
+    params, forward, batches = project.root / "params.yaml", classifier.inference_forward, []
+    params.write_text(PROJECT.replace("compute: {", "compute: {micro_batch: 7, "))
+    ctx = context_of(project.root)
+    with monkeypatch.context() as rounding:  # stands for what bf16 does to close calls
+        rounding.setattr(probabilities, "CHUNK", 16)
+        rounding.setattr(classifier, "inference_forward", lambda *args: _Negated(forward(*args), batches))
+        fit(ctx, "tiny", "baseline")
+        of_fit = list(batches)
+        batches.clear()
+        found = find_errors(ctx, "tiny", ctx.paths.model("tiny.baseline"))
+    fitted = FitDocument.read(ctx.paths.document("fit", "tiny.baseline"))
+    assert found.confusion == fitted.confusion
+    assert fitted.score.mean == found.confusion.n_right / 60
+    assert sum(each.n * each.accuracy for each in fitted.calibration.bins_after) == pytest.approx(
+        60 * fitted.score.mean
+    )
+    assert len(batches) == 9
+    assert set(batches) <= set(of_fit)
+    assert not [note for note in found.notes if "fit counted" in note]
+    elsewhere = find_errors(ctx, "tiny", ctx.paths.model("tiny.baseline"))
+    params.write_text(PROJECT)
+    assert elsewhere.confusion.n_right == 60 - found.confusion.n_right != 30
+    assert f"fit counted {found.confusion.n_right} of 60 test texts right." in elsewhere.notes[0]
 
 
 def test_schemes_disagree_where_the_predictions_that_the_transfer_kept_differ(project):

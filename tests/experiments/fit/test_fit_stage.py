@@ -1,13 +1,16 @@
-"""Stage `fit`: the weights of a transfer's cell, saved once, with a model card; and what leaves nothing to save."""
+"""Stage `fit`: the weights of a transfer's cell, saved once, with a model card, by every kind of scheme."""
 
 import re
 
+import mlflow
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
 from fake_comparisons import compared
 from fake_locks import fake_candidate, fake_lock
+from finetune_alf.classifier.calibration import softmax
 from finetune_alf.classifier.folder import load_classifier
 from finetune_alf.classifier.record import read_record
 from finetune_alf.cli.entry import group
@@ -19,6 +22,7 @@ from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.experiments.fit.experiment import FIT
 from finetune_alf.experiments.fit.scheme import check_can_be_fitted, chosen_scheme
 from finetune_alf.experiments.fit.spec import FitSpec
+from finetune_alf.experiments.fit.stage import fit
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.summary import classifier_line, classifiers_of
 from finetune_alf.experiments.transfer.cells import TransferLine, cells
@@ -26,13 +30,13 @@ from finetune_alf.experiments.transfer.document import SchemeResult, TransferDoc
 from finetune_alf.experiments.transfer.stage import transfer_kind
 from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.params.presets import find_source
+from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
 from finetune_alf.rates import LayerRates
-from finetune_alf.recipe import LoraAdapter, TfidfRecipe
 from finetune_alf.running.bench import open_bench
 from finetune_alf.running.prepare import prepare
 from finetune_alf.tracking.store import tracking_uri
-from fit_project import project
+from fit_project import PROJECT, project
 from small_project import context_of, small_context
 
 
@@ -96,6 +100,15 @@ def test_the_card_names_joined_columns_and_what_is_kept_of_long_texts(done):
     assert "the same for texts of at most 16 tokens: it cuts longer ones at their end" in card
 
 
+def test_card_and_help_say_what_transformers_does_not_compute(done):
+    document = FitDocument.read(done.paths.document("fit", "tiny"))
+    card = model_card(document.model_copy(update={"is_pipeline": False}))
+    assert "does not compute this classifier: it reads the first token, and this one the mean of all" in card
+    told = CliRunner().invoke(group, ["fit", "--help"]).output
+    for word in ("pipeline", "probe", "contrastive", "tfidf", "houlsby", "mean", "head_tail"):
+        assert word in told
+
+
 def test_its_part_of_the_report_shows_the_calibration(done):
     part = FIT.part(done.paths)
     assert "fitted by `baseline`" in part.in_short[0]
@@ -108,13 +121,34 @@ def test_its_part_of_the_report_shows_the_calibration(done):
     assert line.endswith(f"registered as clf-small.tiny version {version}.")
 
 
+def test_its_part_of_the_report_shows_the_confusion_of_the_score(done, tmp_path):
+    document = FitDocument.read(done.paths.document("fit", "tiny"))
+    found, section = document.confusion, FIT.part(done.paths).section
+    assert found.n_right / found.n_texts == document.score.mean
+    assert [each.name for each in found.classes] == ["negative", "positive"]
+    assert [each.n_true for each in found.classes] == [20, 20]
+    assert "### What the classifier gets wrong" in section.markdown
+    assert f"{40 - found.n_right} of 40 test texts are wrong. `finetune-alf errors tiny` lists them" in section.markdown
+    assert "tiny-errors.png" in section.pictures
+    earlier = Paths(tmp_path)
+    earlier.document("fit", "tiny").parent.mkdir(parents=True)
+    document.model_copy(update={"confusion": None}).write(earlier.document("fit", "tiny"))
+    assert "gets wrong" not in FIT.part(earlier).section.markdown
+
+
 def test_a_saved_classifier_is_not_fitted_again_and_one_that_is_damaged_is(done):
     before, saved = len(ledger_lines(done)), weights(done)
+    document = FitDocument.read(done.paths.document("fit", "tiny"))
     told = CliRunner().invoke(group, ["fit", "tiny", "--root", str(done.paths.root)])
-    assert (told.exit_code, told.output.count("registered as clf-small.tiny version ")) == (0, 1)
+    assert (told.exit_code, told.stdout.count("\n")) == (0, 1)
+    assert told.stdout.startswith("Up to date, nothing is fitted again: models/tiny: baseline, test accuracy ")
+    assert told.stdout.endswith(f"registered as clf-small.tiny version {document.version}\n")
+    assert FitDocument.read(done.paths.document("fit", "tiny")) == document
     assert len(ledger_lines(done)) == before
     (done.paths.model("tiny") / "model.safetensors").write_bytes(b"cut off")
-    FIT.run(context_of(done.paths.root), "tiny")
+    ctx = context_of(done.paths.root)
+    FIT.run(ctx, "tiny")
+    assert ctx.console.lines[-1].startswith("models/tiny: baseline, test accuracy ")
     assert len(ledger_lines(done)) > before
     assert all(torch.equal(own, saved[name]) for name, own in weights(done).items())
 
@@ -162,38 +196,88 @@ def test_the_scheme_that_the_report_recommends_is_fitted_unless_one_is_named(don
     found = chosen_scheme(ctx, "tiny", FitSpec())
     assert (found.scheme.label, found.why) == ("baseline", "nothing is compared with it yet")
     document = TransferDocument.read(done.paths.document("transfer", "tiny", "films"))
-    instead = "tfidf is recommended, but leaves no classifier to save; of the other schemes, "
-    for mean, why in ((0.01, instead), (-0.01, "")):
+    for mean, scheme in ((0.01, "tfidf"), (-0.01, "baseline")):
         planted = document.model_copy(update={"schemes": transfer_in_which(mean)})
         planted.write(ctx.paths.document("transfer", "tiny", "films"))
-        found = chosen_scheme(ctx, "tiny", FitSpec())
-        assert found.scheme.label == "baseline"
-        assert found.why.startswith(why)
-        assert ("tfidf" in found.why) == bool(why)
+        assert chosen_scheme(ctx, "tiny", FitSpec()).scheme.label == scheme
     assert chosen_scheme(ctx, "tiny", FitSpec(scheme="probe")).scheme.pooling == "first"
 
 
-@pytest.mark.parametrize(
-    ("scheme", "recipe", "message"),
-    [
-        ("tfidf", TfidfRecipe(), "has no encoder that could be saved"),
-        ("lora", LoraAdapter(rank=2, alpha=4), "puts an adapter into the encoder"),
-        ("alf-1", None, "alf-1 is not registered for tiny"),
-    ],
-)
-def test_a_scheme_that_leaves_nothing_to_save_is_refused_with_a_way_out(done, scheme, recipe, message):
-    if isinstance(recipe, LoraAdapter):
-        recipe = done.study("tiny").recipe.model_copy(update={"adapter": recipe})
-    with pytest.raises(InputError, match=rf"{message}.* Take another scheme"):
-        check_can_be_fitted("tiny", scheme, recipe)
+def test_a_scheme_without_a_recipe_is_refused_with_a_way_out():
+    with pytest.raises(InputError, match=r"alf-1 is not registered for tiny.* Take another scheme"):
+        check_can_be_fitted("tiny", "alf-1", None)
 
 
-def test_an_encoder_of_random_weights_is_refused_before_it_is_fitted(tmp_path):
+SAVED = {
+    "lora": {"model.safetensors", "config.json", "tokenizer.json"},
+    "houlsby": {"adapter.safetensors", "encoder/model.safetensors", "encoder/config.json", "encoder/tokenizer.json"},
+    "tfidf": {"words.json", "tfidf.safetensors"},
+}
+
+
+@pytest.fixture(scope="module")
+def saved(done):
+    """The documents of classifiers by these schemes."""
+    fast = "schemes: [{kind: lora, rate: 0.3}, {kind: houlsby, rate: 0.1}, "  # they learn something from 32 texts
+    ctx = project(done.paths.root, params=PROJECT.replace("schemes: [", fast, 1))
+    for scheme in SAVED:
+        fit(ctx, "tiny", scheme)
+    return {scheme: FitDocument.read(ctx.paths.document("fit", f"tiny.{scheme}")) for scheme in SAVED}
+
+
+@pytest.mark.parametrize("scheme", list(SAVED))
+def test_every_scheme_of_the_transfer_is_saved_and_answers_as_its_fit_did(done, saved, scheme, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(done.paths.root))
+    folder, document = done.paths.model(f"tiny.{scheme}"), saved[scheme]
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files >= SAVED[scheme] | {"classifier.json", "README.md"}
+    assert not {path.rpartition(".")[2] for path in files} - {"json", "safetensors", "md"}
+    classifier, test = load_classifier(folder), open_bench(done, "tiny").only.splits["test"]
+    probabilities = classifier.probabilities(test.texts)
+    fitted = dict(zip(SAVED, Ledger(done.paths.ledger("fit-tiny")).results[-len(SAVED) :], strict=True))[scheme]
+    assert probabilities.argmax(1).tolist() == list(fitted.predictions)
+    own = softmax(classifier.logits(test.texts))[range(len(test.labels)), test.labels]
+    assert -np.log(own).mean() == pytest.approx(fitted.loss, abs=1e-5)
+    assert document.calibration.temperature == classifier.temperature
+    registered = mlflow.pyfunc.load_model(f"models:/{document.model}@{scheme}")
+    found = registered.predict(list(test.texts))[["probability.negative", "probability.positive"]]
+    assert found.to_numpy() == pytest.approx(probabilities, abs=1e-9)
+
+
+def test_transformers_loads_merged_lora_and_refuses_what_it_cannot_compute(done, saved):
+    from transformers import pipeline
+
+    test = open_bench(done, "tiny").only.splits["test"]
+    assert saved["lora"].is_pipeline
+    folder = done.paths.model("tiny.lora")
+    found = pipeline("text-classification", str(folder))(list(test.texts), truncation=True)
+    classifier = load_classifier(folder)
+    assert [each["label"] for each in found] == list(classifier.names(classifier.probabilities(test.texts)))
+    for scheme in ("houlsby", "tfidf"):
+        assert not saved[scheme].is_pipeline
+        with pytest.raises((OSError, ValueError)):
+            pipeline("text-classification", str(done.paths.model(f"tiny.{scheme}")))
+        assert "refuses" in (done.paths.model(f"tiny.{scheme}") / "README.md").read_text()
+
+
+def test_the_cards_say_what_was_fitted(done, saved):
+    cards = {scheme: model_card(document) for scheme, document in saved.items()}
+    assert "LoRA of rank 8, merged into the weights" in cards["lora"]
+    assert "bottlenecks of width 64, in `adapter.safetensors`" in cards["houlsby"]
+    assert "logistic regression on TF-IDF of words, without an encoder" in cards["tfidf"]
+    assert "tokens of a text" not in cards["tfidf"]
+    assert "Longer texts are cut" not in cards["tfidf"]
+    assert "holds logistic regression on TF-IDF, fitted on" in FIT.part(done.paths).section.markdown
+
+
+def test_an_encoder_of_random_weights_is_refused_before_it_is_fitted_unless_none_is_saved(tmp_path):
     ctx = small_context(tmp_path)
     prepare(ctx, "films")
     with pytest.raises(EncoderError, match="tokenizer with files"):
-        FIT.run(ctx, "tiny")
+        fit(ctx, "tiny", "baseline")
     assert not ctx.paths.ledger("fit-tiny").exists()
+    fit(ctx, "tiny", "tfidf")
+    assert read_record(ctx.paths.model("tiny.tfidf")).encoder is None
 
 
 def test_it_is_planned_as_one_fit(done, quick_probes):
@@ -205,7 +289,7 @@ def test_it_is_planned_as_one_fit(done, quick_probes):
     ("old", "new", "message"),
     [
         ("fit: {}", "fit: {nobody: {}}", "fit.nobody: must be an entry of studies"),
-        ("fit: {}", "fit: {minilm: {scheme: tfidf}}", "fit.minilm.scheme"),
+        ("fit: {}", "fit: {minilm: {scheme: alf-2-}}", "fit.minilm.scheme"),
         ("n_test: 72", "n_test: 0", "samples.films.n_test"),
     ],
 )

@@ -1,5 +1,8 @@
 """Registered classifiers: once for each digest, with what they come from, and predicting as the saved ones do."""
 
+import re
+from pathlib import Path
+
 import mlflow
 import pandas as pd
 import pytest
@@ -13,6 +16,7 @@ from finetune_alf.encoder.load import load_encoder
 from finetune_alf.experiments.fit import stage
 from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.rates import LayerRates
+from finetune_alf.report.numbers import estimate
 from finetune_alf.running.bench import open_bench
 from finetune_alf.schedules.push import push
 from finetune_alf.schedules.registry import Registry
@@ -23,6 +27,7 @@ from small_project import context_of
 from tiny import save_tiny, tiny_schedule
 
 NAME = "clf-small.tiny"
+PAGE = Path(__file__).parents[3] / "docs" / "experiments" / "fit.md"
 
 
 @pytest.fixture
@@ -66,6 +71,17 @@ def test_mlflow_predicts_as_the_saved_classifier_does(done, store, scheme):
         assert found.iloc[-1].isna().all()  # white space alone
 
 
+def test_the_code_of_the_page_predicts(done, store, monkeypatch, capsys):
+    again(done)
+    stores = []
+    monkeypatch.setattr(mlflow, "set_tracking_uri", stores.append)  # the environment names the store already
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert "models:/clf-reviews.minilm@current" in code
+    exec(code.replace("clf-reviews.minilm", NAME), {})  # noqa: S102 - the document's own
+    assert stores == ["sqlite:///mlruns/mlflow.db"]
+    assert "probability.positive" in capsys.readouterr().out
+
+
 def test_the_model_is_data_with_a_signature_and_says_where_it_comes_from(done, store, tmp_path):
     document = again(done)
     (model,) = logged(store, document)
@@ -82,6 +98,9 @@ def test_the_model_is_data_with_a_signature_and_says_where_it_comes_from(done, s
         }.items()
     )
     assert not [tag for tag in version.tags.values() if str(done.paths.root.parent) in tag]
+    assert version.description.startswith("A classifier of `negative`, `positive`: `tiny`, fitted by `baseline` on ")
+    assert f"* test accuracy: {estimate(document.score)}, on {document.n_texts['test']} texts" in version.description
+    assert f'load_model("models:/{NAME}@{document.alias}")' in version.description
     run = store.get_run(version.run_id)
     assert run.info.run_name == "fit tiny"
     assert model.model_id in {each.model_id for each in run.outputs.model_outputs}

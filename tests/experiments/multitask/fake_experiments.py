@@ -6,7 +6,7 @@ from finetune_alf.comparison import SeedsScore
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.experiments.multitask.cells import MultitaskLine
 from finetune_alf.experiments.multitask.document import CellResult, CellScores, MultitaskDocument, TaskScore
-from finetune_alf.files import write_jsonl
+from finetune_alf.json_files import write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.rates import FrozenBelow
 from finetune_alf.recipe import Recipe, TasksSpec

@@ -12,7 +12,7 @@ from finetune_alf.experiments.multitask.page import multitask_part
 from finetune_alf.experiments.multitask.planned import SHARED_NOTE
 from finetune_alf.experiments.multitask.stage import multitask
 from finetune_alf.experiments.registry import load_params
-from finetune_alf.files import read_json, read_jsonl
+from finetune_alf.json_files import read_json, read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
 from finetune_alf.recipe import TasksSpec

@@ -219,7 +219,7 @@ def test_an_exponential_curve_needs_a_second_epoch_somewhere():
         ({"unfreezing": {"kind": "gradual"}}, {}, "recipe.unfreezing must be immediate"),
         ({"curve": {"kind": "cosine"}}, {}, "recipe.curve must be constant"),
         ({"adapter": {"kind": "lora"}}, {}, "recipe.adapter must be left out"),
-        ({"rates": {"kind": "uniform", "rate": 0}}, {}, "recipe.rates.rate must be above 0"),
+        ({"rates": {"kind": "uniform", "rate": 0, "head": 1e-3}}, {}, "recipe.rates.rate must be above 0"),
         (
             {},
             {"adapters": ["none"], "adapter_rate": 0.1},

@@ -21,6 +21,22 @@ def test_the_page_is_what_the_documents_say(tmp_path):
     assert list(part.section.pictures) == ["bed-schemes.png", "similarity-schemes.png", "thesis-schemes.png"]
 
 
+def test_a_reason_that_several_combinations_share_is_said_once(tmp_path):
+    paths = Paths(tmp_path)
+    left_out = {
+        "head/houlsby/constant": "all frozen",
+        "nesterov/none/constant": "no SGD",
+        "head/lora/constant": "all frozen",
+    }
+    path = paths.document("schemes", "many")
+    path.parent.mkdir(parents=True)
+    fake_testbed("many", "accuracy", (table("films", 0.5, row("fixed")),), left_out=left_out).write(path)
+    assert (
+        "Combinations left out: `head/houlsby/constant`, `head/lora/constant`: all frozen; `nesterov/none/constant`: "
+        "no SGD." in schemes_part(paths).section.markdown
+    )
+
+
 def test_without_a_testbed_there_is_no_part(tmp_path):
     assert schemes_part(Paths(tmp_path)) is None
 

@@ -13,7 +13,7 @@ from finetune_alf.experiments.schemes.document import SchemesDocument
 from finetune_alf.experiments.schemes.experiment import SCHEMES
 from finetune_alf.experiments.schemes.page import schemes_part
 from finetune_alf.experiments.schemes.stage import schemes
-from finetune_alf.files import write_jsonl
+from finetune_alf.json_files import write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import Predictors, plan
 from finetune_alf.planning.planned import ADAPTERS_NOTE
@@ -81,8 +81,8 @@ def done(prepared, tmp_path_factory):
     return ctx
 
 
-def cells_of(ctx):
-    return SchemesLine.read_lines(ctx.paths.cells("schemes", "bed"))
+def cells_of(ctx, *, is_whole=True):
+    return SchemesLine.read_lines(ctx.paths.cells("schemes", "bed"), is_whole=is_whole)
 
 
 def document_of(ctx):
@@ -153,7 +153,7 @@ class InterruptingConsole(RecordingConsole):
     def progress(self, label, total):
         yield self
 
-    def advance(self, note=""):
+    def advance(self, note="", *, is_new=True):
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
@@ -166,8 +166,9 @@ def test_an_interrupted_testbed_is_resumed_and_equals_one_that_was_not(done, pre
     ctx = context(root)
     with pytest.raises(KeyboardInterrupt):
         schemes(Context(ctx.params, ctx.paths, InterruptingConsole(after=3)), "bed")
-    assert len(cells_of(ctx)) == 3  # a line is written as soon as its fit is done
+    assert len(cells_of(ctx, is_whole=False)) == 3  # a line is written as soon as its fit is done
     schemes(ctx, "bed")
+    assert ctx.console.new == [False] * 3 + [True] * (2 * N_CELLS - 3)  # the time left is that of new fits
     finished = [line for line in ctx.paths.ledger("schemes-bed").read_text().split("\n") if line]
     assert len(finished) == 2 * N_CELLS  # nothing was fitted twice
     timeless = {"seconds": 0.0, "epochs": ()}

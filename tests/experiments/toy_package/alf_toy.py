@@ -18,7 +18,7 @@ from finetune_alf.planning.elapsed import elapsed_of, finished_cells
 from finetune_alf.planning.planned import PlannedFits
 from finetune_alf.planning.predict import FitGroup
 from finetune_alf.recipe import Recipe
-from finetune_alf.report.part import Part, documents
+from finetune_alf.report.part import DocumentPart, Part, part_of_each
 from finetune_alf.report.section import Section
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
@@ -119,14 +119,14 @@ class BatchesExperiment(NamedExperiment):
         return PlannedFits(f"batches {name}", spec.encoder, spec.recipe, (spec.sample,), stages)
 
     def part(self, paths: Paths) -> Part | None:
-        done = list(documents(paths.experiment(self.key), BatchesDocument))
-        if not done:
-            return None
-        section = Section()
-        for one in done:
-            section.heading(2, f"Batches `{one.name}`")
-            section.table(("batch", "accuracy"), [(size, f"{score:.3f}") for size, score in one.scores.items()])
-        return Part(tuple(f"Batches `{one.name}`: {len(one.scores)} sizes." for one in done), section)
+        return part_of_each(paths.experiment(self.key), BatchesDocument, _document_part)
+
+
+def _document_part(document: BatchesDocument) -> DocumentPart:
+    section = Section()
+    section.table(("batch", "accuracy"), [(size, f"{score:.3f}") for size, score in document.scores.items()])
+    line = f"Batches `{document.name}`: {len(document.scores)} sizes."
+    return DocumentPart(f"Batches `{document.name}`", section, (line,))
 
 
 BATCHES = BatchesExperiment()

@@ -6,7 +6,7 @@ from finetune_alf.comparison import SeedsScore
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument, TransferSample
-from finetune_alf.files import write_json, write_jsonl
+from finetune_alf.json_files import write_json, write_jsonl
 from finetune_alf.paths import Paths
 
 BERT = "google-bert/bert-base-uncased@86b5"

@@ -31,6 +31,21 @@ def test_a_best_single_rate_that_is_the_baselines_own_is_one_comparison(tmp_path
     assert "`uniform` is `baseline` once more" in part.section.markdown
 
 
+def test_a_verdict_that_several_samples_share_is_said_once_with_all_of_them(tmp_path):
+    paths = Paths(tmp_path)
+    write_transfers(paths)
+    (imdb,) = [each for each in DOCUMENTS if each.sample.name == "imdb-small"]
+    again = imdb.model_copy(update={"sample": imdb.sample.model_copy(update={"name": "again"})})
+    path = paths.document("transfer", "bert", "again")
+    again.write(path)
+    path.with_suffix(".jsonl").write_bytes(paths.cells("transfer", "bert", "imdb-small").read_bytes())
+    (line,) = [line for line in transfer_part(paths).in_short if "plain fine-tuning, by target" in line]
+    assert line == (
+        "`alf-1` of `bert` against plain fine-tuning, by target sample: better on `again` +.060 [+.020, +.100], "
+        "`imdb-small` +.060 [+.020, +.100]; no evidence of a difference on `yelp-small` +.060 [+.020, +.100]."
+    )
+
+
 def test_what_was_tested_on_the_sample_that_was_searched_decides_what_to_use(tmp_path):
     paths = Paths(tmp_path)
     write_transfers(paths)
@@ -39,6 +54,15 @@ def test_what_was_tested_on_the_sample_that_was_searched_decides_what_to_use(tmp
         "bert": {"feature_extraction", "alf-1", "alf-2"},
         "scores": {"feature_extraction", "alf-1", "alf-2", "decayed"},
     }
+
+
+def test_a_sample_on_which_no_scheme_beats_one_prediction_for_all_is_named_once(tmp_path):
+    paths = Paths(tmp_path)
+    write_transfers(paths)
+    path = paths.document("transfer", DOCUMENTS[0].study, DOCUMENTS[0].sample.name)
+    easy = DOCUMENTS[0].sample.model_copy(update={"majority_baseline": 0.9})
+    DOCUMENTS[0].model_copy(update={"sample": easy}).write(path)
+    assert f"all schemes on `{easy.name}` (.900)" in transfer_part(paths).section.markdown
 
 
 def test_without_a_transfer_there_is_no_part(tmp_path):

@@ -15,7 +15,8 @@ from finetune_alf.experiments.adapt.family import ADAPTED, FAMILY, PLAIN
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.cell_line import fields_of
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.metrics import Label, Metric, majority_baseline, metrics_for
+from finetune_alf.metric_names import Label, metrics_for
+from finetune_alf.metrics import Metric, majority_baseline
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.result import FitResult, RecordedFit

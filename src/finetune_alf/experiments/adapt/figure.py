@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finetune_alf.experiments.adapt.record import Losses, LossPoint
-from finetune_alf.figures.line_points import LinePoint, LinesLook
+from finetune_alf.figures.line_points import LinePoint, LinesStyle
 from finetune_alf.figures.lines import lines
 from finetune_alf.figures.picture import Picture
 
@@ -31,4 +31,4 @@ def loss_plot(points: Sequence[LossPoint], losses: Losses, name: str = "adapt") 
     info = loss_info(points, losses)
     shown = {"training": info.train, "held-out texts": info.held_out}
     rows = [LinePoint(series, *point) for series, own in shown.items() for point in own]
-    return lines(rows, LinesLook(x="step", y="MLM loss, nats a token"), name, "Loss of further pre-training by step.")
+    return lines(rows, LinesStyle(x="step", y="MLM loss, nats a token"), name, "Loss of further pre-training by step.")

@@ -12,6 +12,7 @@ from finetune_alf.encoder.masked_lm import MaskedLanguageModel
 from finetune_alf.encoder.text_heads import Head, Module
 from finetune_alf.experiments.adapt.batch import DECODER_CHUNK, MaskedBatch
 from finetune_alf.train.forward.agreement import is_packed
+from finetune_alf.train.forward.device_copy import to_device
 from finetune_alf.train.forward.packed import PackedForward
 from finetune_alf.train.forward.table import TokenTable
 
@@ -63,11 +64,6 @@ def mlm_forward_of(masked_lm: MaskedLanguageModel, seed: int) -> MlmForward:
     """Return the packed forward pass where it computes what transformers does; the seed is that of its dropout."""
     packed = is_packed(masked_lm.model, masked_lm.identity)
     return PackedMlmForward(masked_lm, seed) if packed else PaddedMlmForward(masked_lm)
-
-
-def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Copy a tensor to the device without waiting for the device's work."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def _distilbert(model: Module, hidden_state: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line, machine, versions
 from finetune_alf.report.evidence import few_seeds, how_judged, power_line, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, signed_estimate
-from finetune_alf.report.part import Part, documents
+from finetune_alf.report.part import DocumentPart, Part, documents
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, plain
 
@@ -21,7 +21,6 @@ def adapt_part(paths: Paths) -> Part | None:
     if not adaptations:
         return None
     section = Section()
-    section.heading(2, "Further pre-training")
     section.text(
         "Before fine-tuning, the encoder is trained further by masked language modelling (MLM), on unlabelled texts of "
         "the task (Sun et al. 2019). Texts that are also in the validation, confirmation or test split of the sample "
@@ -42,7 +41,8 @@ def adapt_part(paths: Paths) -> Part | None:
             [_comparison_row(name, comparison) for name, comparison in compared.items()],
         )
         section.text(*_how_compared(list(compared.values())))
-    return Part(tuple(_in_short(document) for document in adaptations), section)
+    runs = tuple(f"adapt/{document.record.name}" for document in adaptations)
+    return Part((DocumentPart("Further pre-training", section, tuple(map(_in_short, adaptations)), runs),))
 
 
 def _row(record: AdaptRecord) -> tuple[str, ...]:
@@ -87,6 +87,7 @@ def _adaptation(record: AdaptRecord) -> Section:
             ("machine", machine(record.environment)),
             ("versions", versions(record.environment)),
         ],
+        "**Settings**",
     )
     if record.warm_up:
         head = record.warm_up

@@ -18,7 +18,7 @@ from finetune_alf.experiments.adapt.document import AdaptDocument
 from finetune_alf.experiments.adapt.forward import mlm_forward_of
 from finetune_alf.experiments.adapt.masking import MaskingRule
 from finetune_alf.experiments.adapt.pieces import Pieces
-from finetune_alf.experiments.adapt.record import AdaptRecord
+from finetune_alf.experiments.adapt.record import read_adapt_record
 from finetune_alf.experiments.adapt.section import SECTION
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.adapt.texts import select_texts
@@ -26,8 +26,9 @@ from finetune_alf.experiments.adapt.train import EVALUATION_BATCH, Phase, train
 from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import FinishedFit, elapsed_of, finished_cells
 from finetune_alf.planning.planned import PlannedFits
-from finetune_alf.planning.predict import Cost, FitGroup, Predictor, StagePlan
-from finetune_alf.planning.probe import RATE, Probe
+from finetune_alf.planning.predict import Cost, FitGroup, Predictor
+from finetune_alf.planning.probe import RATE, Probe, n_texts
+from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
@@ -96,7 +97,7 @@ def _seconds_per_flop(
 ) -> float:
     """Train the same few steps twice, and time the second time; the first is for warming up."""
     assert probe is not None  # noqa: S101 - there is one where the sample is prepared
-    batch = probe.n_texts(spec.batch, spec.max_tokens)
+    batch = n_texts(spec.batch, probe.part)
     rows = torch.arange(0, len(pieces), max(len(pieces) // (N_STEPS * batch), 1))[: N_STEPS * batch]
     subset = replace(pieces, lengths=pieces.lengths[rows], starts=pieces.starts[rows])
     n_steps = math.ceil(len(subset) / batch)
@@ -115,7 +116,7 @@ def _finished_training(ctx: Context, name: str) -> list[FinishedFit]:
     if document.exists():
         record = AdaptDocument.read(document).record
     elif record_path.exists():
-        record = AdaptRecord.model_validate_json(record_path.read_bytes())
+        record = read_adapt_record(record_path)
     else:
         return []
     return [FinishedFit(kind=PRETRAINING, started=record.started_ms / 1000, seconds=record.seconds)]

@@ -1,12 +1,13 @@
 """One adaptation, from a checkpoint and texts to the folder of the adapted encoder."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
+from finetune_alf.checksums import digest
+from finetune_alf.clock import Stopwatch
 from finetune_alf.compute import Environment, Precision
 from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
@@ -19,8 +20,10 @@ from finetune_alf.experiments.adapt.record import NEW_HEAD_NOTE, AdaptRecord, He
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.adapt.texts import AdaptTexts
 from finetune_alf.experiments.adapt.train import OnPoint, Phase, check_finite, held_out_loss, train
-from finetune_alf.files import digest, file_digest, replace_folder, write_json
+from finetune_alf.files import file_digest
+from finetune_alf.folders import replace_folder
 from finetune_alf.identity import identity_of
+from finetune_alf.json_files import write_json
 from finetune_alf.seeds import child_seed
 
 
@@ -55,7 +58,7 @@ class FurtherPretraining:
 
         Raises ParamsError if training diverges; the folder then stays as it was.
         """
-        started = time.time()
+        stopwatch = Stopwatch()
         with _seeded(child_seed(self._spec.seed, "dropout"), self._masked_lm.device):
             warm_up = self._train_head(self._warm_up, on_point) if self._warm_up else None
             before = warm_up.losses.after if warm_up else self._loss()
@@ -63,7 +66,7 @@ class FurtherPretraining:
             after = check_finite(self._loss(), self._phase, "on held-out texts")
         with replace_folder(folder) as temporary:
             save_body(self._masked_lm, temporary)
-            record = self._record(warm_up, Losses(before=before, after=after), points, started, temporary)
+            record = self._record(warm_up, Losses(before=before, after=after), points, stopwatch, temporary)
             write_json(temporary / ADAPT_RECORD, record.model_dump(mode="json"))
         return record
 
@@ -89,7 +92,12 @@ class FurtherPretraining:
         return held_out_loss(self._forward, self._held_out, self._rule, self._precision, self._spec.seed)
 
     def _record(
-        self, warm_up: HeadWarmUp | None, losses: Losses, points: tuple[LossPoint, ...], started: float, folder: Path
+        self,
+        warm_up: HeadWarmUp | None,
+        losses: Losses,
+        points: tuple[LossPoint, ...],
+        stopwatch: Stopwatch,
+        folder: Path,
     ) -> AdaptRecord:
         return AdaptRecord(
             name=self._name,
@@ -111,8 +119,8 @@ class FurtherPretraining:
             n_steps=self._phase.n_steps,
             losses=losses,
             loss_curve=points,
-            seconds=time.time() - started,
-            started_ms=round(started * 1000),
+            seconds=stopwatch.seconds,
+            started_ms=stopwatch.started_ms,
             environment=self._environment,
             sha256=file_digest(folder / WEIGHTS_FILE),
         )

@@ -1,5 +1,7 @@
 """The record of an adaptation: adapt.json, beside the weights of the adapted encoder."""
 
+import json
+import logging
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,8 +10,13 @@ from pydantic import ValidationError
 from finetune_alf.compute import Environment
 from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
 from finetune_alf.encoder.spec import ADAPT_RECORD
+from finetune_alf.errors import InputError
 from finetune_alf.files import file_digest
-from finetune_alf.spec import Spec
+from finetune_alf.json_files import read_json
+from finetune_alf.paths import way_out_of
+from finetune_alf.spec import Spec, first_fault
+
+logger = logging.getLogger(__name__)
 
 NEW_HEAD_NOTE = (
     "The checkpoint has no masked language modelling head: a new one was trained first, with the encoder frozen. No "
@@ -80,9 +87,19 @@ class AdaptRecord(Spec):
 def read_finished(folder: Path, inputs_digest: str) -> AdaptRecord | None:
     """Return the record of an adaptation with these inputs, if the folder has it and its weights."""
     try:
-        record = AdaptRecord.model_validate_json((folder / ADAPT_RECORD).read_bytes())
+        record = read_adapt_record(folder / ADAPT_RECORD)
         if record.inputs_digest == inputs_digest and file_digest(folder / WEIGHTS_FILE) == record.sha256:
             return record
-    except (OSError, ValidationError):
-        pass
+    except (OSError, InputError) as error:
+        if (folder / ADAPT_RECORD).exists():
+            logger.warning("The encoder is trained again, because its folder is damaged: %s", error)
     return None
+
+
+def read_adapt_record(path: Path) -> AdaptRecord:
+    """Read the record of an adaptation. Raises InputError, naming the file, when it is missing or damaged."""
+    document = read_json(path)
+    try:
+        return AdaptRecord.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise InputError(f"{path}: must be an adaptation, but got {first_fault(error)}. {way_out_of(path)}") from None

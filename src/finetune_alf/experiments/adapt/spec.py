@@ -6,14 +6,11 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from finetune_alf.data.readers.format import FileFormat
-from finetune_alf.metrics import MetricName
+from finetune_alf.metric_names import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe
-from finetune_alf.spec import Spec
-from finetune_alf.stats import MIN_SEEDS
-
-Count = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0, le=1)]
+from finetune_alf.seeds import MIN_SEEDS
+from finetune_alf.spec import Count, PositiveRate, Spec
 
 _COMPARISON = {"recipe", "metric", "n_seeds"}
 _OF_LINES = {"encoding"}
@@ -25,7 +22,7 @@ class WarmUpHead(Spec):
 
     n_steps: Count = 200
     """The steps of the head alone."""
-    rate: Rate = 1e-3
+    rate: PositiveRate = 1e-3
     """The rate of the head in these steps."""
 
 
@@ -53,7 +50,7 @@ class AdaptSpec(FileFormat):
     n_steps: Count | None = None
     batch: Count = 32
     max_tokens: Annotated[int, Field(ge=3)] = 128
-    rate: Rate = 5e-5
+    rate: PositiveRate = 5e-5
     """The highest learning rate."""
     warmup_frac: Annotated[float, Field(ge=0, lt=1)] = 0.1
     mask_frac: Annotated[float, Field(gt=0, lt=1)] = 0.15

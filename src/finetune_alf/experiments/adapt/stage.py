@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from finetune_alf.checksums import canonical_json
 from finetune_alf.data.mixture import AnySample, load_any_sample
 from finetune_alf.encoder.spec import AdaptedEncoder, EncoderSpec
 from finetune_alf.experiments.adapt.compare import (
@@ -23,9 +24,9 @@ from finetune_alf.experiments.adapt.record import AdaptRecord, LossPoint, read_f
 from finetune_alf.experiments.adapt.section import SECTION
 from finetune_alf.experiments.adapt.spec import AdaptSpec
 from finetune_alf.experiments.adapt.texts import select_texts
-from finetune_alf.files import canonical_json, write_jsonl
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.ledger import Ledger
+from finetune_alf.json_files import write_jsonl
 from finetune_alf.metrics import sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.recipe import Recipe
@@ -84,7 +85,8 @@ class _Adaptation:
         texts = select_texts(self.name, self.spec, self.sample, self.ctx.paths.root)
         if n_threads := self.ctx.params.compute.n_threads:  # one process: no workers share the cores
             torch.set_num_threads(n_threads)
-        environment = self.ctx.environment.model_copy(update={"n_threads": torch.get_num_threads()})
+        own = {"n_threads": torch.get_num_threads(), "device": self.ctx.compute.device}
+        environment = self.ctx.environment.model_copy(update=own)
         record = read_finished(folder, inputs_digest_of(self.spec, plain.identity(), texts, environment.precision))
         if record is None:
             pretraining = FurtherPretraining(self.name, self.spec, plain, texts, environment)

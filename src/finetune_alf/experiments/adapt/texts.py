@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from finetune_alf.checksums import digest
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.unlabelled import read_texts
 from finetune_alf.errors import DataError
 from finetune_alf.experiments.adapt.spec import AdaptSpec
-from finetune_alf.files import digest
 from finetune_alf.seeds import child_seed
 
 SCORED_SPLITS = ("validation", "confirmation", "test")

@@ -14,12 +14,13 @@ from finetune_alf.compute import Precision
 from finetune_alf.compute.autocast import autocast
 from finetune_alf.errors import DataError, ParamsError
 from finetune_alf.experiments.adapt.batch import DECODER_CHUNK, IGNORE_INDEX, MaskedBatch, masked_batch
-from finetune_alf.experiments.adapt.forward import MlmForward, to_device
+from finetune_alf.experiments.adapt.forward import MlmForward
 from finetune_alf.experiments.adapt.masking import MaskingRule
 from finetune_alf.experiments.adapt.pieces import Pieces, batches, batches_by_length
 from finetune_alf.experiments.adapt.record import LossPoint
 from finetune_alf.recipe import LinearCurve
 from finetune_alf.seeds import child_seed
+from finetune_alf.train.forward.device_copy import to_device
 
 WEIGHT_DECAY = 0.01
 """Of matrices, not of biases and norms: Devlin et al. 2019, appendix A.2."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.study.sampler import Observation, suggest
 from finetune_alf.study.space import AnySpace, ChoicesSpace, DecayedSpace
-from finetune_alf.study.spec import AnySampler, RandomSampler
+from finetune_alf.study.spec import AnySampler, RandomSampler, TpeSampler
 
 PER_LAYER, SINGLE_RATE, DECAYED, RANDOM = "per_layer", "single_rate", "decayed", "random"
 
@@ -26,6 +26,11 @@ class Arm:
             return suggest(self.sampler, self.space, n_layers, observations, seed, number)
         (name,) = self.space.param_addresses(n_layers)
         return {name: self._grid[number % len(self._grid)]}
+
+    @property
+    def lag(self) -> int:
+        """Fit n depends on fits up to n - lag; where it depends on none, all fits can run at once."""
+        return self.sampler.lag if isinstance(self.sampler, TpeSampler) else self.n_fits
 
     def round(self, number: int) -> int:
         """Return in which round fit `number` is: the rates of a grid have another fit seed in each."""

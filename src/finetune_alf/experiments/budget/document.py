@@ -2,7 +2,7 @@
 
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity
-from finetune_alf.metrics import MetricName
+from finetune_alf.metric_names import MetricName
 from finetune_alf.recipe import Recipe
 from finetune_alf.stats.replicates import Decision
 from finetune_alf.study.space import TiedSpace

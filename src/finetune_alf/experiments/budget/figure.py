@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from math import sqrt
 
 from finetune_alf.experiments.budget.document import BudgetDocument, MeanOverReplicates
-from finetune_alf.figures.bars import Bar, BarsLook, bars
+from finetune_alf.figures.bars import Bar, BarsStyle, bars
 from finetune_alf.figures.dots import Dot, dots
-from finetune_alf.figures.intervals import Interval, IntervalsLook, intervals
-from finetune_alf.figures.line_points import LinePoint, LinesLook
+from finetune_alf.figures.intervals import Interval, IntervalsStyle, intervals
+from finetune_alf.figures.line_points import LinePoint, LinesStyle
 from finetune_alf.figures.lines import lines
 from finetune_alf.figures.picture import Picture
 
@@ -28,11 +28,11 @@ def forest_plot(budget: BudgetDocument) -> Picture:
         for other, contrast in budget.contrasts.items()
         for label in labels
     ]
-    look = IntervalsLook(
+    style = IntervalsStyle(
         x="difference, in points", labels=labels, has_zero=True, margin=POINTS * budget.margin, form="+.1f"
     )
     text = f"Test score of the search over layers minus others, in points; the margin is {POINTS * budget.margin:g}."
-    return intervals(rows, look, f"{budget.name}-forest", text)
+    return intervals(rows, style, f"{budget.name}-forest", text)
 
 
 def tuning_plot(budget: BudgetDocument) -> Picture:
@@ -42,8 +42,8 @@ def tuning_plot(budget: BudgetDocument) -> Picture:
         for arm, own in budget.curves.items()
         for point in own
     ]
-    look = LinesLook(x="fits", y=f"test {_words(budget.metric)} of the selected rates")
-    return lines(points, look, f"{budget.name}-curves", "Score of what each search would have selected, by its fits.")
+    style = LinesStyle(x="fits", y=f"test {_words(budget.metric)} of the selected rates")
+    return lines(points, style, f"{budget.name}-curves", "Score of what each search would have selected, by its fits.")
 
 
 def replicates_plot(budget: BudgetDocument) -> Picture:
@@ -66,17 +66,17 @@ def optimism_plot(budget: BudgetDocument) -> Picture:
         for arm, found in budget.optimism.items()
         for split, score in zip(SPLITS, (found.search, found.confirmation, found.test), strict=True)
     ]
-    look = LinesLook(
+    style = LinesStyle(
         x="split", y=f"mean {_words(budget.metric)} of the winners", x_scale="names", x_ticks=SPLITS, height=230
     )
-    return lines(points, look, f"{budget.name}-optimism", "What each search selected, from split to split.")
+    return lines(points, style, f"{budget.name}-optimism", "What each search selected, from split to split.")
 
 
 def spread_plot(budget: BudgetDocument) -> Picture:
     """Draw the standard deviation of each source of variance, for the baseline, the arms and the contrasts."""
     rows = list(_deviations(budget))
-    look = BarsLook("standard deviation, in points", tuple(map(_words, budget.spreads)), form=".1f")
-    return bars(rows, look, f"{budget.name}-spread", "Standard deviations by source, in points.")
+    style = BarsStyle("standard deviation, in points", tuple(map(_words, budget.spreads)), form=".1f")
+    return bars(rows, style, f"{budget.name}-spread", "Standard deviations by source, in points.")
 
 
 def _deviations(budget: BudgetDocument) -> Iterator[Bar]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from finetune_alf.experiments.budget.line import ReplicateLine
 from finetune_alf.experiments.budget.spec import BudgetSpec
-from finetune_alf.files import canonical_json, write_text
+from finetune_alf.json_files import read_jsonl, write_jsonl
 from finetune_alf.paths import Paths
 
 KEY = "budget"
@@ -35,8 +35,8 @@ def read_replicates(path: Path) -> dict[str, ReplicateLine]:
 
 def keep_replicate(path: Path, line: ReplicateLine) -> None:
     """Add a finished replicate to a file, which is written anew, so that a kill leaves no part of a line."""
-    before = path.read_text("utf-8") if path.exists() else ""
-    write_text(path, f"{before}{canonical_json(line.as_json())}\n")
+    before = read_jsonl(path) if path.exists() else []
+    write_jsonl(path, [*before, line.as_json()])
 
 
 def of_identities(found: dict[str, ReplicateLine], identities: Sequence[str]) -> list[ReplicateLine]:

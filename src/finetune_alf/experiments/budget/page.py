@@ -11,21 +11,24 @@ from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.numbers import counted, duration, rate, score
-from finetune_alf.report.part import Part, part_of_each
+from finetune_alf.report.part import DocumentPart, Part, part_of_each
 from finetune_alf.report.search import space_in_words, words
 from finetune_alf.report.section import Section
 
 
 def budget_part(paths: Paths) -> Part | None:
     """Return the budgets that have run, one after another."""
-    return part_of_each(paths.experiment("budget"), BudgetDocument, _budget_section, lambda budget: [_in_short(budget)])
+    return part_of_each(paths.experiment("budget"), BudgetDocument, _document_part)
+
+
+def _document_part(budget: BudgetDocument) -> DocumentPart:
+    return DocumentPart(f"Budget `{budget.name}`", _budget_section(budget), (in_short(budget),))
 
 
 def _budget_section(budget: BudgetDocument) -> Section:
     section = Section()
-    section.heading(2, f"Budget `{budget.name}`")
     section.text(*_method(budget))
-    section.table(("what", "value"), _settings(budget))
+    section.table(("what", "value"), _settings(budget), "**Settings**")
     section.append(contrasts_section(budget))
     section.append(scores_section(budget))
     return section
@@ -72,7 +75,8 @@ def _progress(budget: BudgetDocument) -> str:
     return f"{n_done} of {counted(budget.n_replicates * len(budget.samples), 'replicate')}"
 
 
-def _in_short(budget: BudgetDocument) -> str:
+def in_short(budget: BudgetDocument) -> str:
+    """Return the line of the summary: the score of the search over layers, and its differences from the others."""
     differences = "; ".join(
         f"minus {WHAT[other]} {difference_cell(contrast.pooled)}, {decision_cell(budget, contrast)}"
         for other, contrast in budget.contrasts.items()

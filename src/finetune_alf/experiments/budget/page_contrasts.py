@@ -19,7 +19,7 @@ def contrasts_section(budget: BudgetDocument) -> Section:
     """Return the contrasts as a figure and tables, how to read them, and the smallest difference shown."""
     section = Section()
     section.figure(
-        f"{budget.name}-forest.png",
+        f"{budget.name}-contrasts.png",
         f"How much higher the search over layers of {budget.name} scores, by sample and over all, with 95 % intervals",
         forest_plot(budget),
     )

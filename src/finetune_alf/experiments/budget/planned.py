@@ -13,7 +13,8 @@ from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import ElapsedTime
 from finetune_alf.planning.planned import PlannedFits
-from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan
+from finetune_alf.planning.predict import FitGroup, Predictor
+from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.rates import HEAD
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context

@@ -14,7 +14,7 @@ from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.rates import HEAD, LayerRates
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.sampler import Observation, suggest
-from finetune_alf.study.spec import RandomSampler
+from finetune_alf.study.spec import RandomSampler, n_seen_by
 
 N_DRAWS = 20
 """How often a permutation that changes nothing is drawn again."""
@@ -100,15 +100,16 @@ class Procedure:
         """Return the fits of an arm and their rates. Fits that do not depend on each other are scored at once."""
         params: list[dict[str, float]] = []
         scored: list[Scored] = []
-        is_fixed = arm.sampler is None or isinstance(arm.sampler, RandomSampler)
         while len(scored) < arm.n_fits:
-            seen = [
-                Observation(own, one.validation)
-                for own, one in zip(params, scored, strict=True)
-                if one.validation is not None
-            ]
-            numbers = range(len(scored), arm.n_fits if is_fixed else len(scored) + 1)
-            params += [arm.params(self.n_layers, seen, child_seed(self.seed, "study"), number) for number in numbers]
+            numbers = range(len(scored), min(arm.n_fits, len(scored) + arm.lag))
+            observed = list(zip(params, scored, strict=True))
+            for number in numbers:
+                seen = [
+                    Observation(own, one.validation)
+                    for own, one in observed[: n_seen_by(number, arm.lag)]
+                    if one.validation is not None
+                ]
+                params.append(arm.params(self.n_layers, seen, child_seed(self.seed, "study"), number))
             rates = [arm.space.layer_rates(own, self.n_layers, self._baseline[HEAD]) for own in params]
             scored += self.score([self._search_request(arm, number, rates[number]) for number in numbers])
         search = Search(

@@ -6,13 +6,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetune_alf.checksums import digest
 from finetune_alf.data.prepare import counts_of
 from finetune_alf.data.redraw import redraw
 from finetune_alf.data.sample import Sample, Split, rows_digest, save_sample
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.budget.arms import arms
 from finetune_alf.experiments.budget.spec import BudgetSpec
-from finetune_alf.files import digest
 from finetune_alf.seeds import child_seed
 
 LEDGER = "jobs.jsonl"

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.identity import identity_of
-from finetune_alf.metrics import MetricName
+from finetune_alf.metric_names import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import forgetting_message
@@ -77,6 +77,10 @@ class BudgetSpec(Spec):
             raise ValueError(forgetting_message("space", self.space.highest))
         if self.space.blocks == "all":
             raise ValueError("space.blocks must leave several rates to search, but got all")
+        if self.space.lowest == 0 and not self.recipe.trains_head:
+            raise ValueError(
+                "space must be above 0 where the head does not learn, since every draw is fitted, but got 0"
+            )
         n_rates = len(self.space.positive_grid)
         if not 2 <= n_rates <= self.n_fits:
             raise ValueError(

@@ -8,12 +8,13 @@ import numpy as np
 
 from finetune_alf.compute.environment import merged, shares
 from finetune_alf.data.redraw import POOL
-from finetune_alf.documents import EncoderIdentity
+from finetune_alf.documents import EncoderIdentity, Estimate
 from finetune_alf.experiments.budget.analysis import compared, contrast_results, optimism, pilot, tuning_curves
 from finetune_alf.experiments.budget.arms import arms
 from finetune_alf.experiments.budget.document import BudgetDocument, BudgetSample
 from finetune_alf.experiments.budget.kept import KEY, keep_replicate, of_identities, read_replicates, store
 from finetune_alf.experiments.budget.line import ReplicateLine, packed
+from finetune_alf.experiments.budget.page import in_short
 from finetune_alf.experiments.budget.procedure import Measured, Procedure, Request, Scored
 from finetune_alf.experiments.budget.replicates import (
     Replicate,
@@ -26,15 +27,16 @@ from finetune_alf.experiments.budget.replicates import (
 from finetune_alf.experiments.budget.section import SECTION
 from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.experiments.budget.spread import spreads
-from finetune_alf.files import write_jsonl
 from finetune_alf.jobs.job import FitJob, ScoredSplit
 from finetune_alf.jobs.ledger import Ledger
+from finetune_alf.json_files import write_jsonl
 from finetune_alf.metrics import Metric, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.recipe import AnyRecipe, ProbeRecipe
 from finetune_alf.running.bench import SamplesBench, fit_runner_of, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import Fitter, LoggedFields, fitting
+from finetune_alf.running.summary import ScoreRow, Summary, scores_summary
 from finetune_alf.train.result import RecordedFit
 
 _SPLITS: Mapping[str, ScoredSplit] = {"search": "test", "confirmation": "confirmation", "test": "test"}
@@ -55,7 +57,8 @@ def budget(ctx: Context, name: str) -> None:
                 keep_replicate(run.path, run.fit(fitter, replicate))
                 run.write()
                 ctx.console.log(f"{name}: replicate {replicate.key} is kept in {run.path}.")
-            run.write()
+            if document := run.write():
+                fitter.runs.show(summary_of(document))
     ctx.console.log(f"{name}: {len(run.lines)} of {len(run.replicates)} replicates.")
 
 
@@ -102,16 +105,17 @@ class _Run:
             measured = Procedure(self.spec, self.encoder.n_layers, replicate.seed, scorer).run()
             return self._line(replicate, drawn.card.digest, measured, ledger.results)
 
-    def write(self) -> None:
-        """Write the finished replicates and the document; the latter beside the kept replicates, too."""
+    def write(self) -> BudgetDocument | None:
+        """Write the finished replicates and the document, the latter beside the kept replicates, too; return it."""
         lines = self.lines
         if not lines:
-            return
+            return None
         document, paths = self._document(lines), self.ctx.paths
         write_jsonl(paths.cells(KEY, self.name), [line.as_json() for line in lines])
         document.write(paths.document(KEY, self.name))
         if self.spec.keep is not None:
             document.write(self.path.with_suffix(".json"))
+        return document
 
     def _document(self, lines: Sequence[ReplicateLine]) -> BudgetDocument:
         """Return what follows from finished replicates."""
@@ -221,6 +225,17 @@ class _Scorer:
             "alf.seed": str(job.seed),
         }
         return LoggedFields({f"{job.score_on}.{self.run.spec.metric}": result.score}, tags)
+
+
+def summary_of(document: BudgetDocument) -> Summary:
+    """Return the summary of the parent run: what was found, and the scores that have an interval."""
+    rows = [
+        ScoreRow(name, Estimate(mean=found.mean, low=found.low, high=found.high))
+        for name, each in document.compared.items()
+        if (found := each.pooled).low is not None and found.high is not None
+    ]
+    line = in_short(document)
+    return scores_summary(line, f"test {document.metric.replace('_', ' ')}", rows) if rows else Summary(line, {})
 
 
 def _open(ctx: Context, name: str, spec: BudgetSpec) -> _Run:

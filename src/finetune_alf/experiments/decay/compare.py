@@ -8,7 +8,8 @@ from finetune_alf.experiments.decay.cells import Cell
 from finetune_alf.experiments.decay.document import PairResult
 from finetune_alf.experiments.decay.family import Pair, decay_family
 from finetune_alf.experiments.decay.published import published_error
-from finetune_alf.metrics import ACCURACY, Label
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import ACCURACY
 from finetune_alf.train.result import RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from finetune_alf.experiments.decay.document import DecayDocument, PairResult
-from finetune_alf.figures.line_points import LinePoint, LinesLook
+from finetune_alf.figures.line_points import LinePoint, LinesStyle
 from finetune_alf.figures.lines import lines
 from finetune_alf.figures.picture import Picture
 from finetune_alf.report.numbers import rate
@@ -14,7 +14,7 @@ PUBLISHED = "published: BERT-base on IMDb"
 def decay_plot(document: DecayDocument) -> Picture:
     """Draw each rate's error with its 95 % intervals by factor (left), and the published errors (right)."""
     factors = sorted({pair.factor for pair in document.pairs}, reverse=True)
-    look = LinesLook(
+    style = LinesStyle(
         x="decay factor from layer to layer",
         y="test error, 95 % interval",
         x_scale="names",
@@ -22,7 +22,7 @@ def decay_plot(document: DecayDocument) -> Picture:
         intervals="bars",
     )
     text = "Test error by decay factor for each learning rate."
-    return lines(list(_points(document)), look, f"{document.name}-decay", text)
+    return lines(list(_points(document)), style, f"{document.name}-decay", text)
 
 
 def _points(document: DecayDocument) -> Iterator[LinePoint]:

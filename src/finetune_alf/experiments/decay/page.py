@@ -10,18 +10,21 @@ from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.evidence import few_seeds, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, error_estimate, rate, score, signed_estimate
-from finetune_alf.report.part import Part, part_of_each
+from finetune_alf.report.part import DocumentPart, Part, part_of_each
 from finetune_alf.report.section import Section
 
 
 def decay_part(paths: Paths) -> Part | None:
     """Return the grids that have run, one after another."""
-    return part_of_each(paths.experiment("decay"), DecayDocument, _section, lambda grid: [_summary(grid)])
+    return part_of_each(paths.experiment("decay"), DecayDocument, _document_part)
+
+
+def _document_part(grid: DecayDocument) -> DocumentPart:
+    return DocumentPart(f"Layer-wise decay `{grid.name}`", _section(grid), (_summary(grid),))
 
 
 def _section(grid: DecayDocument) -> Section:
     section, sample, recipe = Section(), grid.sample, grid.recipe
-    section.heading(2, f"Layer-wise decay `{grid.name}`")
     section.text(
         f"`{grid.encoder.name}` is fine-tuned on {sample.n_train:,} texts of `{sample.name}` for "
         f"{counted(recipe.epochs, 'epoch')} with batches of {recipe.batch}, under {counted(grid.n_seeds, 'seed')} for "

@@ -6,7 +6,8 @@ from finetune_alf.experiments.decay.section import SECTION
 from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import elapsed_of, finished_cells
 from finetune_alf.planning.planned import PlannedFits
-from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan
+from finetune_alf.planning.predict import FitGroup, Predictor
+from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.running.context import Context
 
 

@@ -10,8 +10,8 @@ from finetune_alf.paths import Name
 from finetune_alf.rates import DecayedRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import forgetting_message
-from finetune_alf.spec import Count, Spec
-from finetune_alf.stats import MIN_SEEDS
+from finetune_alf.seeds import MIN_SEEDS
+from finetune_alf.spec import Count, PositiveRate, Spec
 
 THESIS_RATES = (2.5e-5, 2.0e-5)
 THESIS_FACTORS = (1.0, 0.95, 0.9, 0.85)
@@ -29,7 +29,7 @@ class DecaySpec(Spec):
     encoder: Name
     sample: Name
     recipe: Recipe
-    rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = THESIS_RATES
+    rates: Annotated[tuple[PositiveRate, ...], Field(min_length=1)] = THESIS_RATES
     """The rates of the top layer that are tried."""
     factors: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = THESIS_FACTORS
     """The factors from each layer to the one below."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
 from finetune_alf.experiments.fit.document import FitDocument
-from finetune_alf.metrics import ProblemType
-from finetune_alf.recipe import Recipe
+from finetune_alf.metric_names import ProblemType
+from finetune_alf.recipe import LoraAdapter, Recipe, TfidfRecipe
 from finetune_alf.report.markdown import table
 from finetune_alf.report.numbers import counted, estimate, rate, score
 from finetune_alf.report.section import code
@@ -45,9 +45,10 @@ def _limits(document: FitDocument) -> str:
         else "It has seen the validation texts, so that its temperature is that of the same fit on the training split "
         "alone, found on them."
     )
+    cut = " Longer texts are cut." if document.max_tokens else ""
     return (
         "The texts that it saw are those of one sample, and its score is that of one fit on test texts from the same "
-        f"source: expect less on texts from elsewhere. {source} Longer texts are cut."
+        f"source: expect less on texts from elsewhere. {source}{cut}"
     )
 
 
@@ -58,13 +59,17 @@ def _facts(document: FitDocument) -> Iterator[str]:
     sample, recipe = document.sample, document.recipe
     counts = document.n_texts
     rows = {
-        "encoder": f"`{document.encoder.identity}`, {document.encoder.n_layers} layers",
+        **dict(_model(document)),
         "texts": f"{_training(document)}, {counts['validation']:,} for validation, {counts['test']:,} for the test, of "
         f"sample `{sample.name}` ({sample.digest[:12]})",
         **({"text": _columns(document.text)} if document.text else {}),
         "classes": f"{_CLASSES[document.problem_type]}{', '.join(map(code, document.label_names))}",
         "scheme": f"`{document.scheme}`" + (f": {document.why}" if document.why else ""),
-        "tokens of a text": f"at most {document.max_tokens}{_KEPT[document.truncation]}",
+        **(
+            {"tokens of a text": f"at most {document.max_tokens}{_KEPT[document.truncation]}"}
+            if document.max_tokens
+            else {}
+        ),
         "seed": str(document.seed),
     }
     if schedule := document.schedule:
@@ -75,6 +80,22 @@ def _facts(document: FitDocument) -> Iterator[str]:
         rows["recipe"] = f"{steps}, {recipe.optimizer.kind}, {recipe.curve.kind} curve"
         rows["learning rates"] = ", ".join(f"{address} {rate(each)}" for address, each in document.rates.items())
     yield table(("", ""), list(rows.items()))
+
+
+def _model(document: FitDocument) -> Iterator[tuple[str, str]]:
+    recipe = document.recipe
+    if isinstance(recipe, TfidfRecipe):
+        n = recipe.longest_ngram
+        yield (
+            "model",
+            f"{document.trained} of words{f' and of up to {n} in a row' if n > 1 else ''}, without an encoder",
+        )
+        return
+    yield "encoder", f"`{document.encoder.identity}`, {document.encoder.n_layers} layers"
+    if document.bottlenecks:
+        yield "adapters", f"bottlenecks of width {document.bottlenecks.width}, in `adapter.safetensors`"
+    elif isinstance(recipe, Recipe) and isinstance(recipe.adapter, LoraAdapter):
+        yield "adapters", f"LoRA of rank {recipe.adapter.rank}, merged into the weights"
 
 
 def _training(document: FitDocument) -> str:
@@ -135,7 +156,21 @@ def _use(document: FitDocument) -> Iterator[str]:
             "longer ones at their end, and keeps no tail."
         )
     else:
-        yield "transformers' own pipeline does not compute this classifier: it has no such head."
+        yield f"transformers' own pipeline does not compute this classifier: {_why_not(document)}"
+
+
+def _why_not(document: FitDocument) -> str:
+    """Return why transformers' pipeline is of no use."""
+    if document.kind == "tfidf":
+        return "it has no encoder, and the pipeline refuses its folder."
+    if document.bottlenecks:
+        return (
+            "it knows no bottleneck adapters, and refuses this folder. The encoder in `encoder/` by itself, which it "
+            "would load, is another classifier, with other answers."
+        )
+    if document.kind == "fine-tuned":
+        return "it reads the first token, and this one the mean of all."
+    return "it has no such head."
 
 
 def _python(*lines: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What a saved classifier gets wrong, where the schemes of a transfer disagree, and which labels are likely wrong."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -11,16 +12,17 @@ from finetune_alf.data.places import text_places
 from finetune_alf.data.sample import Sample
 from finetune_alf.data.spec import SampleSpec
 from finetune_alf.documents import SampleIdentity
-from finetune_alf.error_analysis.confusion import confusion
+from finetune_alf.error_analysis.confusion import Confusion, confusion
 from finetune_alf.error_analysis.document import ErrorsDocument
 from finetune_alf.error_analysis.label_errors import label_errors
 from finetune_alf.error_analysis.schemes import SchemesCompared, compare_schemes
 from finetune_alf.error_analysis.texts import LabelledTexts
 from finetune_alf.error_analysis.wrong import wrong_texts
 from finetune_alf.errors import InputError
+from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.experiments.fit.probabilities import classifier_probabilities, probe_probabilities
 from finetune_alf.experiments.transfer.predictions import read_predictions
-from finetune_alf.metrics import LABELS
+from finetune_alf.metric_names import LABELS
 from finetune_alf.running.context import Context
 
 HeldOut = Literal["validation", "test"]
@@ -40,6 +42,9 @@ def find_errors(ctx: Context, study: str, folder: Path, split: HeldOut = "test")
     if n_threads := ctx.compute.n_threads:
         torch.set_num_threads(n_threads)
     probabilities = classifier_probabilities(ctx, sample, split, folder)
+    found = confusion(texts[split].labels, probabilities.argmax(1).tolist(), sample.card.label_names)
+    if split == "test":
+        notes.extend(_counted_by_fit(ctx, folder, record, found))
     parts = [label_errors(texts[split], probabilities, split, "classifier")]
     schemes: SchemesCompared | None = None
     try:
@@ -56,7 +61,7 @@ def find_errors(ctx: Context, study: str, folder: Path, split: HeldOut = "test")
         split=split,
         folder=str(folder),
         scheme=record.scheme,
-        confusion=confusion(texts[split].labels, probabilities.argmax(1).tolist(), sample.card.label_names),
+        confusion=found,
         wrong=wrong_texts(texts[split], probabilities),
         schemes=schemes,
         label_errors=tuple(parts),
@@ -96,6 +101,17 @@ def _stale(record: ClassifierRecord, folder: Path, sample: Sample, split: str) -
         f"The classifier of {folder} was fitted to another sample, or to another draw of {sample.name}: it may have "
         f"learned from texts of the {split} split.",
     )
+
+
+def _counted_by_fit(ctx: Context, folder: Path, record: ClassifierRecord, found: Confusion) -> Iterator[str]:
+    """Yield a note where `fit` has counted otherwise, as on another device."""
+    path = ctx.paths.document("fit", folder.name)
+    kept = FitDocument.read(path) if path.exists() else None
+    if kept and kept.confusion and kept.fit == record.fit and kept.confusion.n_right != found.n_right:
+        yield (
+            f"fit counted {kept.confusion.n_right:,} of {kept.confusion.n_texts:,} test texts right. Another device, "
+            "precision or version rounds in another way, and some texts have two classes that are about as likely."
+        )
 
 
 def _texts_of(ctx: Context, study: str, sample: Sample) -> dict[str, LabelledTexts]:

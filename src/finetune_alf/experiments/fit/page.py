@@ -1,28 +1,39 @@
 """Saved classifiers on the page: scheme, test score and calibration of each."""
 
+from finetune_alf.error_analysis.confusion import Confusion
 from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.experiments.fit.figure import reliability_plot
+from finetune_alf.figures.confusion import confusion_matrix
 from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.numbers import estimate, score
-from finetune_alf.report.part import Part, part_of_each
-from finetune_alf.report.section import Section
+from finetune_alf.report.part import DocumentPart, Part, part_of_each
+from finetune_alf.report.section import Section, plain
 
 
 def fit_part(paths: Paths) -> Part | None:
     """Return the classifiers that were fitted, one after another."""
-    return part_of_each(paths.experiment("fit"), FitDocument, _section, lambda document: [_summary(document)])
+    return part_of_each(paths.experiment("fit"), FitDocument, _document_part)
+
+
+def _document_part(document: FitDocument) -> DocumentPart:
+    return DocumentPart(
+        f"Classifier `{document.name}`", _section(document), (_summary(document),), versions=_versions(document)
+    )
+
+
+def _versions(document: FitDocument) -> tuple[tuple[str, int], ...]:
+    return ((document.model, document.version),) if document.version else ()
 
 
 def _section(document: FitDocument) -> Section:
     section, calibration = Section(), document.calibration
     n_texts = document.n_texts
     why = f": {document.why}" if document.why else ", as `params.yaml` says"
-    section.heading(2, f"Classifier `{document.name}`")
     texts = f"{n_texts['train']:,} texts of `{document.sample.name}`{_which(document)}"
     calibrated = f"{n_texts['validation']:,} validation texts{_calibrated(document)}"
     section.text(
-        f"`{document.folder}` holds `{document.encoder.name}`, fitted on {texts} by `{document.scheme}`{why}. Its "
+        f"`{document.folder}` holds {document.trained}, fitted on {texts} by `{document.scheme}`{why}. Its "
         f"probabilities are calibrated on {calibrated}, and scored on {calibration.n_texts:,} "
         f"{calibration.measured_on} texts. The interval of the score is over other texts; other seeds of the same "
         f"scheme vary beside it.{_registered(document)}"
@@ -39,11 +50,39 @@ def _section(document: FitDocument) -> Section:
                 f"{calibration.temperature:.2f}",
             )
         ],
+        "**Score and calibration**",
     )
     section.figure(
         f"{document.name}-reliability.png",
-        f"How often the classifier {document.name} is right by how sure it is, before and after calibration",
+        f"How often the classifier {document.name} is right by how sure it is, before and after calibration; "
+        "dashed: as often right as sure",
         reliability_plot(document),
+    )
+    if document.confusion:
+        section.append(_errors(document, document.confusion))
+    return section
+
+
+def _errors(document: FitDocument, found: Confusion) -> Section:
+    section = Section()
+    section.heading(3, "What the classifier gets wrong")
+    of_model = "" if document.name == document.study else f" --model {document.name}"
+    section.text(
+        f"{found.n_texts - found.n_right:,} of {found.n_texts:,} test texts are wrong. `finetune-alf errors "
+        f"{document.study}{of_model}` lists them, and labels that are likely wrong."
+    )
+    section.figure(
+        f"{document.name}-errors.png",
+        f"Test texts by true and predicted class of the classifier {document.name}, with their share of the true class",
+        confusion_matrix({document.scheme: found.counts}, [each.name for each in found.classes]),
+    )
+    section.table(
+        ("class", "test texts", "predicted", "recall", "precision"),
+        [
+            (plain(each.name), f"{each.n_true:,}", f"{each.n_predicted:,}", score(each.recall), score(each.precision))
+            for each in found.classes
+        ],
+        "**By class**",
     )
     return section
 

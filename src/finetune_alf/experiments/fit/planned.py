@@ -11,7 +11,8 @@ from finetune_alf.experiments.scheme_spec import schemes_named
 from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import elapsed_of, finished_cells
 from finetune_alf.planning.planned import PlannedFits
-from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan
+from finetune_alf.planning.predict import FitGroup, Predictor
+from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.planning.study import recipes_of_space
 from finetune_alf.register.recommend import BASELINE
 from finetune_alf.running.context import Context

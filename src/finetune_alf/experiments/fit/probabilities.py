@@ -1,6 +1,7 @@
 """Probabilities of a sample's texts that are out of sample: by its saved classifier, and by a cross-validated probe."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from finetune_alf.classifier.folder import load_classifier
+from finetune_alf.classifier.text_classifier import Report
 from finetune_alf.data.rows import Text
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.load import load_encoder
@@ -28,11 +30,14 @@ CHUNK = 256
 def classifier_probabilities(ctx: Context, sample: Sample, split: str, folder: Path) -> NDArray[np.float64]:
     """Return the calibrated probabilities of a split that the classifier was not fitted to, (n, classes).
 
-    Their order is that of the sample's classes, which must be those of the classifier.
+    Their order is that of the sample's classes, which must be those of the classifier. The batches are those in which
+    `fit` has scored it: other batches round in another way.
     """
     classifier, texts = load_classifier(folder, ctx.compute.device), sample.nonempty_split(split).texts
     columns = [classifier.label_names.index(name) for name in sample.card.label_names]
-    return _in_chunks(ctx, f"{split} texts", texts, classifier.probabilities)[:, columns]
+    batch = ctx.compute.micro_batch or EVALUATION_BATCH
+    with _progress(ctx, f"{split} texts", len(texts)) as report:
+        return classifier.probabilities(texts, batch, report)[:, columns]
 
 
 def probe_probabilities(ctx: Context, study: str, sample: Sample) -> NDArray[np.float64]:
@@ -56,6 +61,24 @@ def probe_probabilities(ctx: Context, study: str, sample: Sample) -> NDArray[np.
 
     inputs = _in_chunks(ctx, "train texts", train.texts, features)
     return out_of_fold(inputs, train.classes, n_classes, recipe.n_folds, spec.seed)
+
+
+@contextmanager
+def _progress(ctx: Context, label: str, n_texts: int) -> Iterator[Report]:
+    """Yield what is given the part that is done; many texts have a bar."""
+    n_steps, n_shown = -(-n_texts // CHUNK), 0
+    if n_steps == 1:
+        yield lambda done: None
+        return
+    with ctx.console.progress(label, n_steps) as bar:
+
+        def report(done: float) -> None:
+            nonlocal n_shown
+            while n_shown < int(done * n_steps):
+                bar.advance()
+                n_shown += 1
+
+        yield report
 
 
 def _in_chunks(

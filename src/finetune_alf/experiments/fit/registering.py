@@ -7,6 +7,8 @@ from finetune_alf.experiments.fit.document import FitDocument, UsedSchedule
 from finetune_alf.experiments.scheme_spec import AnyScheme, RegisteredScheme, ScheduleScheme
 from finetune_alf.experiments.scheme_table import SchemeInputs
 from finetune_alf.register.lock import read_lock
+from finetune_alf.report.numbers import estimate, score
+from finetune_alf.report.section import code
 from finetune_alf.running.context import Context
 from finetune_alf.running.parent_run import Runs, commit_tag
 from finetune_alf.schedules.reference import is_registered
@@ -43,6 +45,27 @@ def register_fit(ctx: Context, document: FitDocument, runs: Runs) -> int:
         document.alias,
         metrics={f"test.{document.metric}": document.score.mean},
         tags=dict(_tags(document)),
+        description=version_description(document),
+    )
+
+
+def version_description(document: FitDocument) -> str:
+    """Return the description of a version, in Markdown: what it was fitted on, what it scores, how it is used."""
+    calibration, texts = document.calibration, document.n_texts
+    ref = f"models:/{document.model}@{document.alias}"
+    return "\n".join(
+        [
+            f"A classifier of {', '.join(map(code, document.label_names))}: {document.trained}, fitted by "
+            f"`{document.scheme}` on {texts['train']:,} texts of `{document.sample.name}`.",
+            "",
+            f"* test {document.metric.replace('_', ' ')}: {estimate(document.score)}, on {texts['test']:,} texts",
+            f"* one prediction for all: {score(document.majority_baseline)}",
+            f"* calibration error: {score(calibration.error_after)}, before calibration "
+            f"{score(calibration.error_before)}",
+            "",
+            f'`mlflow.pyfunc.load_model("{ref}").predict(["a text"])` applies it; `README.md` among its files is its '
+            "model card.",
+        ]
     )
 
 
@@ -50,7 +73,8 @@ def _tags(document: FitDocument) -> Iterator[tuple[str, str]]:
     """Yield the tags of a version; nothing in them depends on the machine's folders."""
     yield "alf.study", document.study
     yield "alf.scheme", document.scheme
-    yield "alf.encoder", document.encoder.identity
+    if document.kind != "tfidf":
+        yield "alf.encoder", document.encoder.identity
     yield "alf.sample", document.sample.name
     yield "alf.sample.digest", document.sample.digest
     yield "alf.train_on", document.train_on

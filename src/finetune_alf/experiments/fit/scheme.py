@@ -1,19 +1,18 @@
 """Which scheme a classifier is fitted by: one that is named, or the one that the evidence recommends."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from finetune_alf.errors import InputError
-from finetune_alf.experiments.fit.spec import NOT_SAVED, RECOMMENDED, FitSpec
+from finetune_alf.experiments.fit.spec import RECOMMENDED, FitSpec
 from finetune_alf.experiments.scheme_spec import NAMES, AnyScheme, schemes_named
 from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.experiments.transfer.family import scheme_differences
 from finetune_alf.experiments.transfer.section import SECTION as TRANSFER
 from finetune_alf.params import Params
-from finetune_alf.recipe import AnyRecipe, ProbeRecipe, Recipe
-from finetune_alf.register.lock import LockDocument, read_lock
+from finetune_alf.recipe import AnyRecipe
+from finetune_alf.register.lock import read_lock
 from finetune_alf.register.recommend import SchemeDifferences, recommend
 from finetune_alf.running.context import Context
 
@@ -44,19 +43,8 @@ def chosen_scheme(ctx: Context, study: str, spec: FitSpec, named: str | None = N
             f"Run `{ctx.paths.command('register', study)}` first, or name a scheme: "
             f"`{ctx.paths.command('fit', 'baseline', '--study', study)}`."
         )
-    return _recommended(ctx.params, read_lock(lock), _tested(ctx, study))
-
-
-def _recommended(params: Params, lock: LockDocument, tested: Mapping[str, SchemeDifferences]) -> Chosen:
-    """Return what the report recommends; where that leaves nothing to save, what it would without such schemes."""
-    found = recommend(lock, tested)
-    scheme = scheme_named(params, found.scheme)
-    if scheme.kind not in NOT_SAVED:
-        return Chosen(scheme, found.why)
-    saved = {label: each for label, each in tested.items() if scheme_named(params, label).kind not in NOT_SAVED}
-    rest = recommend(lock, saved)
-    why = f"{found.scheme} is recommended, but leaves no classifier to save; of the other schemes, {rest.why}"
-    return Chosen(scheme_named(params, rest.scheme), why)
+    found = recommend(read_lock(lock), _tested(ctx, study))
+    return Chosen(scheme_named(ctx.params, found.scheme), found.why)
 
 
 def scheme_named(params: Params, name: str) -> AnyScheme:
@@ -80,19 +68,12 @@ def is_scheme(params: Params, name: str) -> bool:
 
 
 def check_can_be_fitted(study: str, scheme: str, recipe: AnyRecipe | None) -> None:
-    """Raise InputError, with the way out, for a scheme without a recipe, or one that leaves no classifier to save."""
+    """Raise InputError, with the way out, for a scheme without a recipe."""
     if recipe is None:
-        fault = f"{scheme} is not registered for {study}, and cannot be fitted"
-    elif not isinstance(recipe, Recipe | ProbeRecipe):
-        fault = f"{scheme} has no encoder that could be saved for {study}"
-    elif isinstance(recipe, Recipe) and recipe.adapter is not None:
-        fault = f"{scheme} puts an adapter into the encoder of {study}, and transformers would not load such a folder"
-    else:
-        return
-    raise InputError(
-        f"{fault}. Take another scheme, baseline, uniform or probe: `finetune-alf fit baseline --study {study}`, or "
-        f"`fit.{study}.scheme` in params.yaml."
-    )
+        raise InputError(
+            f"{scheme} is not registered for {study}, and cannot be fitted. Take another scheme, baseline, uniform or "
+            f"probe: `finetune-alf fit baseline --study {study}`, or `fit.{study}.scheme` in params.yaml."
+        )
 
 
 def _tested(ctx: Context, study: str) -> dict[str, SchemeDifferences]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from finetune_alf.experiments.fit.spec import NOT_SAVED, RECOMMENDED, FitSpec
+from finetune_alf.experiments.fit.spec import RECOMMENDED, FitSpec
 from finetune_alf.experiments.scheme_checks import checked_schemes
 from finetune_alf.experiments.scheme_spec import NAMES
-from finetune_alf.metrics import LABELS
+from finetune_alf.metric_names import LABELS
 from finetune_alf.params.checks import Disagreement, RawParams, empty_splits, has_tasks, unknown
 from finetune_alf.params.section import named_section
 from finetune_alf.schedules.reference import is_reference
@@ -21,18 +21,17 @@ def _check(raw: RawParams, name: str, entry: dict[str, Any]) -> Iterator[Disagre
     if raw.problem_type(sample) == "regression":
         yield path, f"must have labels that are classes, but those of {sample} are {LABELS['regression']}"
     yield from empty_splits(raw, f"fit.{name}", str(sample), ("validation", "test"))
-    yield from _not_saved(raw, entry.get("scheme", RECOMMENDED), name)
+    yield from _no_scheme(raw, entry.get("scheme", RECOMMENDED), name)
 
 
-def _not_saved(raw: RawParams, scheme: object, name: str) -> Iterator[Disagreement]:
-    """Yield a scheme that is none, or leaves no whole encoder."""
-    listed = {each.label: each.kind for each in checked_schemes(raw.section("transfer").get("schemes"))}
-    kinds = {**{kind: kind for kind in NAMES}, **listed}
-    saved = [label for label, kind in kinds.items() if kind not in NOT_SAVED]
-    if isinstance(scheme, str) and scheme not in (RECOMMENDED, *saved) and not is_reference(scheme):
+def _no_scheme(raw: RawParams, scheme: object, name: str) -> Iterator[Disagreement]:
+    """Yield a scheme that is none."""
+    listed = (each.label for each in checked_schemes(raw.section("transfer").get("schemes")))
+    labels = dict.fromkeys((RECOMMENDED, *NAMES, *listed))
+    if isinstance(scheme, str) and scheme not in labels and not is_reference(scheme):
         yield (
             ("fit", name, "scheme"),
-            f"must be {RECOMMENDED}, {', '.join(saved)}, or a schedule, but got {scheme}",
+            f"must be {', '.join(labels)}, or a schedule, but got {scheme}",
         )
 
 

@@ -9,17 +9,13 @@ from finetune_alf.spec import ADDED_LATER, Spec
 
 RECOMMENDED = "recommended"
 
-NOT_SAVED = ("tfidf", "lora", "houlsby")
-"""Kinds of schemes that leave nothing to save: no encoder, or one with an adapter, which transformers does not load."""
-
 
 class FitSpec(Spec):
     """The scheme, by its settings in `transfer.schemes` where it is there, the texts, and the seed.
 
-    `recommended` is what the report says to use, of the schemes that can be saved. Other schemes are named as in
-    `transfer.schemes`: a kind, the name of one there, or a schedule. The fit is that of the first seed of a transfer
-    with this seed: its weights are the same. With `train_on: all` a second fit follows, on all labelled texts of the
-    source but the test texts.
+    `recommended` is what the report says to use. Other schemes are named as in `transfer.schemes`: a kind, the name of
+    one there, or a schedule. The fit is that of the first seed of a transfer with this seed: its weights are the same.
+    With `train_on: all` a second fit follows, on all labelled texts of the source but the test texts.
     """
 
     scheme: Annotated[str, Field(min_length=1)] = RECOMMENDED

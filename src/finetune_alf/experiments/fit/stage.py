@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finetune_alf.classifier.folder import check_can_be_saved
-from finetune_alf.classifier.record import is_saved, read_record
+from finetune_alf.classifier.record import is_saved, read_record, saved_fit
 from finetune_alf.classifier.registered import CURRENT, classifier_name, scheme_alias
 from finetune_alf.classifier.saving import OnAll, Saving, SavingRunner
 from finetune_alf.comparison import mean_score, seeds_scores
 from finetune_alf.compute.environment import shares
+from finetune_alf.error_analysis.confusion import Confusion, confusion
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.fit.all_texts import bench_on_all, recipe_on_all
 from finetune_alf.experiments.fit.card import CARD_FILE, model_card
@@ -35,14 +36,18 @@ from finetune_alf.train.result import RecordedFit
 def fit(ctx: Context, study: str, scheme: str | None = None) -> None:
     """Fit the classifier of a study that is not saved yet, and register it; write line, document and model card.
 
-    With a `scheme` it is a classifier beside that of the study, `<study>.<scheme>`. Raises InputError for a scheme that
-    leaves nothing to save and for a fit that diverged, and EncoderError for an encoder of random weights.
+    Where all of that has been done, nothing is fitted, and a line says so.
+
+    With a `scheme` it is a classifier beside that of the study, `<study>.<scheme>`. Raises InputError for a schedule
+    that is not registered and for a fit that diverged, and EncoderError for an encoder of random weights.
     """
     bench, spec = open_bench(ctx, study), SECTION.of(ctx.params).get(study, FitSpec())
-    check_can_be_saved(bench.encoder)
     if not bench.only.card.n_classes:
         raise InputError(f"The labels of {bench.sample.name} are scores, and a classifier needs classes.")
-    run = _Run(ctx, study, spec, bench, chosen_scheme(ctx, study, spec, scheme), is_beside=scheme is not None)
+    chosen = chosen_scheme(ctx, study, spec, scheme)
+    if chosen.scheme.kind != "tfidf":
+        check_can_be_saved(bench.encoder)
+    run = _Run(ctx, study, spec, bench, chosen, is_beside=scheme is not None)
     with (
         ctx.lock(f"fit-{study}"),
         fitting(
@@ -54,8 +59,10 @@ def fit(ctx: Context, study: str, scheme: str | None = None) -> None:
             n_fits=1 if spec.train_on == "train" else 2,
             tags={**bench.tags, "alf.study": study},
             ledger=f"fit-{study}",
+            needs_store=True,
         ) as fitter,
     ):
+        kept = run.kept if saved_fit(run.folder) else None  # a damaged classifier is fitted again
         document = run.document(run.fitted(fitter))
         write_text(run.folder / CARD_FILE, model_card(document))
         version = register_fit(ctx, document, fitter.runs)
@@ -66,7 +73,8 @@ def fit(ctx: Context, study: str, scheme: str | None = None) -> None:
         found = _outcome(document)
         rows = [ScoreRow(document.scheme, document.score)]
         fitter.runs.show(scores_summary(found, f"test {document.metric.replace('_', ' ')}", rows))
-    ctx.console.log(found)
+    is_kept = kept is not None and kept.as_json() == document.as_json()
+    ctx.console.log(f"Up to date, nothing is fitted again: {found}" if is_kept else found)
 
 
 def _outcome(document: FitDocument) -> str:
@@ -108,6 +116,14 @@ class _Run:
     def folder(self) -> Path:
         """The folder of the classifier."""
         return self.ctx.paths.model(self.name)
+
+    @property
+    def kept(self) -> FitDocument | None:
+        """The document of an earlier start; None where there is none, or a damaged one, which is written again."""
+        try:
+            return FitDocument.read(self.ctx.paths.document("fit", self.name))
+        except InputError:
+            return None
 
     def fitted(self, fitter: Fitter) -> _Fitted:
         """Return the fit whose classifier is saved; it is done again where the folder does not hold it."""
@@ -175,17 +191,26 @@ class _Run:
             score=mean_score(seeds_scores(metric, truth, {cell.seed: result.predictions})),
             majority_baseline=majority_baseline(metric, truth),
             calibration=record.calibration,
+            confusion=self._confusion(result),
             problem_type=record.problem_type,
             environments=shares([result.environment]),
             train_on=self.spec.train_on,
             schedule=fitted.schedule,
             model=classifier_name(ctx.project, self.study),
             alias=scheme_alias(cell.scheme) if self.is_beside else CURRENT,
+            fit=record.fit,
         )
+
+    def _confusion(self, result: RecordedFit) -> Confusion | None:
+        card, truth = self.bench.only.card, self.bench.only.splits["test"]
+        if card.problem_type != "classification":
+            return None
+        predicted = [int(label) for label in result.predictions if not isinstance(label, tuple)]
+        return confusion(truth.classes, predicted, card.label_names)
 
     def _cell(self, fitter: Fitter) -> tuple[Cell, UsedSchedule | None]:
         """Return the cell of the transfer to the study's own sample that this fit is, and the schedule in it."""
-        ctx, scheme, uri = self.ctx, self.chosen.scheme, fitter.runs.tracker.uri
+        ctx, scheme, uri = self.ctx, self.chosen.scheme, fitter.runs.uri
         inputs = scheme_inputs(ctx, self.study, (scheme,), self.bench.study.recipe, self.bench.encoder.n_layers, uri)
         recipes = scheme_recipes((scheme,), inputs)
         check_can_be_fitted(self.study, scheme.label, recipes.get(scheme.label))

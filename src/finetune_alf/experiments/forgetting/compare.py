@@ -7,7 +7,8 @@ from finetune_alf.comparison import differences_from, judged, mean_score, seeds_
 from finetune_alf.experiments.forgetting.cells import Cell
 from finetune_alf.experiments.forgetting.document import ErrorAt, RateResult
 from finetune_alf.experiments.forgetting.family import forgetting_family
-from finetune_alf.metrics import ACCURACY, Label
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import ACCURACY
 from finetune_alf.train.result import EpochMetrics, RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]

@@ -11,20 +11,21 @@ from finetune_alf.recipe.recipe import FORGETTING_BOUND
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.evidence import few_seeds, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, error_estimate, rate, score, signed_estimate
-from finetune_alf.report.part import Part, part_of_each
+from finetune_alf.report.part import DocumentPart, Part, part_of_each
 from finetune_alf.report.section import Section
 
 
 def forgetting_part(paths: Paths) -> Part | None:
     """Return the experiments that have run, one after another."""
-    return part_of_each(
-        paths.experiment("forgetting"), ForgettingDocument, _section, lambda document: [_summary(document)]
-    )
+    return part_of_each(paths.experiment("forgetting"), ForgettingDocument, _document_part)
+
+
+def _document_part(document: ForgettingDocument) -> DocumentPart:
+    return DocumentPart(f"Forgetting `{document.name}`", _section(document), (_summary(document),))
 
 
 def _section(document: ForgettingDocument) -> Section:
     section, sample, recipe = Section(), document.sample, document.recipe
-    section.heading(2, f"Forgetting `{document.name}`")
     section.text(
         f"`{document.encoder.name}` is fine-tuned on {sample.n_train:,} texts of `{sample.name}` for "
         f"{document.n_steps:,} steps of {counted(recipe.batch, 'text')}, at each rate under "

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 from finetune_alf.paths import Name
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
-from finetune_alf.spec import Count, Spec
-from finetune_alf.stats import MIN_SEEDS
+from finetune_alf.seeds import MIN_SEEDS
+from finetune_alf.spec import Count, PositiveRate, Spec
 
 THESIS_RATES = (2e-5, 5e-5, 1e-4, 4e-4)
 """The rates of figure 2.2."""
@@ -27,7 +27,7 @@ class ForgettingSpec(Spec):
     encoder: Name
     sample: Name
     recipe: Recipe
-    rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = THESIS_RATES
+    rates: Annotated[tuple[PositiveRate, ...], Field(min_length=1)] = THESIS_RATES
     """The rates that are tried."""
     every_steps: Count = 100
     n_seeds: Count = MIN_SEEDS

@@ -13,7 +13,7 @@ from finetune_alf.experiments.freeze.document import SweepSample
 from finetune_alf.experiments.freeze.levels import Level, levels
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.jobs.runner import FitRunner
-from finetune_alf.metrics import PROBLEM_TYPES, ProblemType, metrics_for
+from finetune_alf.metric_names import PROBLEM_TYPES, ProblemType, metrics_for
 from finetune_alf.running.bench import open_samples
 from finetune_alf.running.context import Context
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.freeze.levels import FULL_MODEL
-from finetune_alf.figures.line_points import Level, LinePoint, LinesLook
+from finetune_alf.figures.line_points import Level, LinePoint, LinesStyle
 from finetune_alf.figures.lines import lines
 from finetune_alf.figures.picture import Picture
-from finetune_alf.figures.scatter import ScatterLook, Spot, scatter
+from finetune_alf.figures.scatter import ScatterStyle, Spot, scatter
 
 Line = Mapping[str, Estimate | None]
 """Estimates by level; None where all fits diverged."""
@@ -42,17 +42,17 @@ def scores_by_level(samples: Mapping[str, Mapping[str, Line]], name: str = "leve
         for label, estimates in panel.lines
         if (own := dict(zip(panel.levels, estimates, strict=True)).get(FULL_MODEL))
     ]
-    look = _look(panels, "score, 95 % interval (dashed: full model)")
-    return lines(list(_points(panels)), look, name, "Score by the number of frozen layers.", full)
+    style = _style(panels, "score, 95 % interval (dashed: full model)")
+    return lines(list(_points(panels)), style, name, "Score by the number of frozen layers.", full)
 
 
 def differences_by_level(samples: Mapping[str, Mapping[str, Line]], name: str = "differences") -> Picture:
     """Draw each encoder's differences from its full model against the number of frozen layers."""
     panels = level_panels(samples)
-    look = _look(panels, "score minus the full model's, 95 % interval", form="+.3f")
+    style = _style(panels, "score minus the full model's, 95 % interval", form="+.3f")
     zero = [Level("the full model", 0.0, panel=panel.sample) for panel in panels]
     text = "Score minus the full model's by the number of frozen layers."
-    return lines(list(_points(panels)), look, name, text, zero)
+    return lines(list(_points(panels)), style, name, text, zero)
 
 
 def score_against_seconds(
@@ -66,8 +66,8 @@ def score_against_seconds(
         for sample, points in samples.items()
         for level, point in points.items()
     ]
-    look = ScatterLook(x="seconds of a fit (filled: Pareto-optimal)", y="score", has_names=True, has_front=True)
-    return scatter(spots, look, name, "Score against the seconds of a fit, by the number of frozen layers.")
+    style = ScatterStyle(x="seconds of a fit (filled: Pareto-optimal)", y="score", has_names=True, has_front=True)
+    return scatter(spots, style, name, "Score against the seconds of a fit, by the number of frozen layers.")
 
 
 def _points(panels: Sequence[LevelPanel]) -> Iterator[LinePoint]:
@@ -78,9 +78,9 @@ def _points(panels: Sequence[LevelPanel]) -> Iterator[LinePoint]:
                     yield LinePoint(label, level, estimate.mean, estimate.low, estimate.high, panel.sample)
 
 
-def _look(panels: Sequence[LevelPanel], measure: str, form: str = ".3f") -> LinesLook:
+def _style(panels: Sequence[LevelPanel], measure: str, form: str = ".3f") -> LinesStyle:
     levels = sorted({level for panel in panels for level in panel.levels}, key=_n_frozen)
-    return LinesLook(
+    return LinesStyle(
         x="frozen layers (with the embeddings)",
         y=measure,
         x_scale="names",

@@ -11,7 +11,7 @@ from finetune_alf.experiments.freeze.page_scores import differences, scores_and_
 from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.numbers import NONE, counted, rate, score
-from finetune_alf.report.part import Part, documents
+from finetune_alf.report.part import DocumentPart, Part, documents
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 
@@ -21,19 +21,11 @@ def freeze_part(paths: Paths) -> Part | None:
     sweeps = tuple(documents(paths.experiment("freeze"), FreezeDocument))
     if not sweeps:
         return None
-    section = Section()
-    for sweep in sweeps:
-        section.append(_sweep(sweep))
-    for n_layers in sorted({sweep.encoder.n_layers for sweep in sweeps}):
-        same_depth = [sweep for sweep in sweeps if sweep.encoder.n_layers == n_layers]
-        if len(same_depth) > 1:
-            section.append(_side_by_side(same_depth, n_layers))
-    return Part(tuple(f"Freeze sweep **`{sweep.name}`**: {kept_with(sweep)}" for sweep in sweeps), section)
+    return Part((*map(_sweep, sweeps), *_depths(sweeps)))
 
 
-def _sweep(sweep: FreezeDocument) -> Section:
+def _sweep(sweep: FreezeDocument) -> DocumentPart:
     section = Section()
-    section.heading(2, f"Freeze sweep `{sweep.name}`")
     section.append(_what_was_run(sweep))
     section.heading(3, "Scores by number of frozen layers")
     section.append(scores_and_differences(sweep))
@@ -41,7 +33,15 @@ def _sweep(sweep: FreezeDocument) -> Section:
     section.append(operating_points(sweep))
     section.heading(3, "Cost of each level")
     section.append(costs(sweep))
-    return section
+    line = f"Freeze sweep **`{sweep.name}`**: {kept_with(sweep)}"
+    return DocumentPart(f"Freeze sweep `{sweep.name}`", section, (line,), (f"freeze/{sweep.name}",))
+
+
+def _depths(sweeps: Sequence[FreezeDocument]) -> Iterator[DocumentPart]:
+    for n_layers in sorted({sweep.encoder.n_layers for sweep in sweeps}):
+        same_depth = [sweep for sweep in sweeps if sweep.encoder.n_layers == n_layers]
+        if len(same_depth) > 1:
+            yield DocumentPart(f"Encoders of {n_layers} layers side by side", _side_by_side(same_depth, n_layers))
 
 
 def _what_was_run(sweep: FreezeDocument) -> Section:
@@ -61,7 +61,7 @@ def _what_was_run(sweep: FreezeDocument) -> Section:
         ("seeds", f"{sweep.n_seeds} a level, {sweep.n_search_seeds} a rate of the line search"),
         *environment_rows(sweep.environments),
     ]
-    section.table(("what", "value"), rows)
+    section.table(("what", "value"), rows, "**Settings**")
     section.text(
         "The embeddings and the lowest layers are frozen; the other layers and the head are trained (Lee, Tang and Lin "
         "2019). The line search selects the rate at which the full model has the best mean validation score:"
@@ -100,7 +100,6 @@ def _search_cautions(sweep: FreezeDocument) -> Iterator[str]:
 def _side_by_side(sweeps: Sequence[FreezeDocument], n_layers: int) -> Section:
     """Return the encoders of one depth in one figure, each as differences from its own full model."""
     section = Section()
-    section.heading(2, f"Encoders of {n_layers} layers side by side")
     lines: dict[str, dict[str, Line]] = {}
     for sweep in sweeps:
         for table in sweep.samples.values():

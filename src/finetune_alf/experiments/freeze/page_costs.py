@@ -75,9 +75,13 @@ def _ratio(value: float | None, full: float | None) -> str:
     return NONE if value is None or not full else f"{value / full:.2f}"
 
 
+def _seconds(seconds: float) -> str:
+    return duration(seconds) if seconds >= 10 else f"{seconds:.3g} s"
+
+
 def _calibration(sweep: FreezeDocument) -> str | None:
     errors = [
-        f"`{name}` {fit.max_relative_error:.0%} (with {fit.teraflop_s:.3g} s for 10^12 FLOPs and "
+        f"`{name}` {fit.max_relative_error:.0%} (with {_seconds(fit.teraflop_s)} for 10^12 FLOPs and "
         f"{1000 * fit.layer_call_s:.2g} ms for a pass through a layer)"
         for name, table in sweep.samples.items()
         if (fit := table.calibration)

@@ -100,7 +100,6 @@ def _verdicts(sweep: FreezeDocument) -> Section:
         if (difference := result.differences[table.metric]) and difference.verdict
     ]
     if found:
-        section.text("**Verdicts**, against the full model")
         section.table(
             ("sample", "frozen", "difference", "SD of seeds", "p", "p, corrected", "verdict"),
             [
@@ -115,6 +114,7 @@ def _verdicts(sweep: FreezeDocument) -> Section:
                 )
                 for name, level, difference in found
             ],
+            "**Verdicts**, against the full model",
         )
     section.text(how_to_read(DESCRIBED, _all_differences(sweep), sweep.n_seeds))
     return section

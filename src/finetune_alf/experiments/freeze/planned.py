@@ -11,7 +11,8 @@ from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import FinishedFit, elapsed_of, finished_cells, finished_in_ledger
 from finetune_alf.planning.planned import PlannedFits
-from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan
+from finetune_alf.planning.predict import FitGroup, Predictor
+from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.running.context import Context
 
 

@@ -4,14 +4,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from finetune_alf.metrics import MetricName
+from finetune_alf.metric_names import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import ImmediateUnfreezing, Recipe
 from finetune_alf.recipe.recipe import forgetting_message
-from finetune_alf.spec import Count, Spec
-from finetune_alf.stats import MIN_SEEDS
+from finetune_alf.seeds import MIN_SEEDS
+from finetune_alf.spec import Count, PositiveRate, Spec
 
-Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+Rates = Annotated[tuple[PositiveRate, ...], Field(min_length=1)]
 FrozenCount = Literal["none", "all"] | Annotated[int, Field(ge=0)]
 Metrics = Annotated[tuple[MetricName, ...], Field(min_length=1)]
 

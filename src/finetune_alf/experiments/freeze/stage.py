@@ -14,7 +14,8 @@ from finetune_alf.experiments.freeze.section import SECTION
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.experiments.freeze.table import SampleFits, sample_table
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.metrics import Label, sample_metric
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.planning.lengths import fit_lengths
 from finetune_alf.planning.probe import engine_of, shape_of

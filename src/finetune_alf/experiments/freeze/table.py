@@ -19,7 +19,8 @@ from finetune_alf.experiments.freeze.document import (
 from finetune_alf.experiments.freeze.levels import FULL_MODEL, Level
 from finetune_alf.experiments.freeze.line_search import LineSearch
 from finetune_alf.experiments.freeze.operating import margin, operating_point
-from finetune_alf.metrics import Label, constant_predictions, majority_baseline, sample_metric
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import constant_predictions, majority_baseline, sample_metric
 from finetune_alf.stats import Scores
 from finetune_alf.train.result import FitResult
 

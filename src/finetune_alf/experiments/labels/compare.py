@@ -10,7 +10,8 @@ from finetune_alf.experiments.labels.cells import Cell
 from finetune_alf.experiments.labels.document import EquivalentTexts, SizeResult
 from finetune_alf.experiments.labels.family import Key, labels_family
 from finetune_alf.experiments.labels.spec import LabelsSpec
-from finetune_alf.metrics import Label, Metric
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import Metric
 from finetune_alf.stats import Scores, estimate
 from finetune_alf.stats.learning_curve import equivalent, gain
 from finetune_alf.train.result import RecordedFit

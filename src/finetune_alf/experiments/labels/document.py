@@ -5,7 +5,7 @@ from typing import Literal
 from finetune_alf.comparison import ComparedDifference, SeedsScore
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity, Estimate
-from finetune_alf.metrics import MetricName
+from finetune_alf.metric_names import MetricName
 from finetune_alf.recipe import AnyRecipe, Recipe
 
 

@@ -1,7 +1,7 @@
 """The test score against the number of labelled training texts: a line with intervals for each scheme."""
 
 from finetune_alf.experiments.labels.document import LabelsDocument
-from finetune_alf.figures.line_points import Level, LinePoint, LinesLook
+from finetune_alf.figures.line_points import Level, LinePoint, LinesStyle
 from finetune_alf.figures.lines import lines
 from finetune_alf.figures.picture import Picture
 
@@ -23,7 +23,7 @@ def labels_plot(document: LabelsDocument) -> Picture:
         Level("one prediction for all", table.sample.majority_baseline, panel=sample)
         for sample, table in document.samples.items()
     ]
-    look = LinesLook(
+    style = LinesStyle(
         x="labelled training texts",
         y=f"test {document.metric.replace('_', ' ')}, 95 % interval (dashed: one class)",
         x_scale="log",
@@ -31,4 +31,4 @@ def labels_plot(document: LabelsDocument) -> Picture:
         intervals="bars",
     )
     text = f"Test {document.metric.replace('_', ' ')} by the number of labelled training texts."
-    return lines(points, look, f"{document.name}-labels", text, one)
+    return lines(points, style, f"{document.name}-labels", text, one)

@@ -10,7 +10,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.evidence import constant_baseline, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, score, signed_estimate
-from finetune_alf.report.part import Part, part_of_each
+from finetune_alf.report.part import DocumentPart, Part, part_of_each
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, code
 
@@ -20,12 +20,15 @@ OVERLAP = 0.5
 
 def labels_part(paths: Paths) -> Part | None:
     """Return the experiments that have run, one after another."""
-    return part_of_each(paths.experiment("labels"), LabelsDocument, _section, _summary)
+    return part_of_each(paths.experiment("labels"), LabelsDocument, _document_part)
+
+
+def _document_part(document: LabelsDocument) -> DocumentPart:
+    return DocumentPart(f"Number of labelled texts `{document.name}`", _section(document), tuple(_summary(document)))
 
 
 def _section(document: LabelsDocument) -> Section:
     section = Section()
-    section.heading(2, f"Number of labelled texts `{document.name}`")
     section.text(_method(document))
     section.text(environment_line(document.environments))
     section.figure(
@@ -34,11 +37,11 @@ def _section(document: LabelsDocument) -> Section:
         labels_plot(document),
     )
     for name, table in document.samples.items():
-        section.text(
+        title = (
             f"**`{name}`**: {table.sample.n_test:,} test texts, draws from {table.sample.n_pool:,} texts; "
             f"{constant_baseline(document.metric)} scores {score(table.sample.majority_baseline)}."
         )
-        section.table(("scheme", *_sizes(document), "time of the largest fit"), _score_rows(table))
+        section.table(("scheme", *_sizes(document), "time of the largest fit"), _score_rows(table), title)
     section.text(*_cautions(document))
     section.append(_gains(document))
     section.append(_equivalents(document))
@@ -83,9 +86,9 @@ def _gains(document: LabelsDocument) -> Section:
     if len(document.n_train) < 2:
         return section
     steps = [f"{a:,} to {b:,}" for a, b in zip(document.n_train[:-1], document.n_train[1:], strict=True)]
-    section.text(f"**What {PER} more labelled texts add** (on the average between two numbers of texts)")
+    title = f"**What {PER} more labelled texts add** (on the average between two numbers of texts)"
     rows = [[*row[:2], *row[3:]] for row in _rows(document, _gain_cell)]
-    section.table(("sample", "scheme", *steps), rows)
+    section.table(("sample", "scheme", *steps), rows, title)
     return section
 
 
@@ -99,8 +102,8 @@ def _equivalents(document: LabelsDocument) -> Section:
     rows = list(_rows(document, lambda size: texts_cell(document, size.equivalent), others_only=True))
     if len(document.n_train) < 2 or not rows:
         return section
-    section.text(f"**With how many texts `{document.baseline}` scores the same**")
-    section.table(("sample", "scheme", *(f"as with {size}" for size in _sizes(document))), rows)
+    title = f"**With how many texts `{document.baseline}` scores the same**"
+    section.table(("sample", "scheme", *(f"as with {size}" for size in _sizes(document))), rows, title)
     section.text(
         f"A number above the column's is what labels for `{document.baseline}` would have to make up for. Between two "
         "numbers of texts its curve is taken as linear in their logarithm. In brackets are all numbers whose score "
@@ -134,7 +137,6 @@ def _differences(document: LabelsDocument) -> Section:
     ]
     if not found:
         return section
-    section.text(f"**Differences from `{document.baseline}`** with as many texts")
     section.table(
         ("sample", "scheme", "texts", "difference", "p, corrected", "verdict"),
         [
@@ -148,6 +150,7 @@ def _differences(document: LabelsDocument) -> Section:
             )
             for name, scheme, size, difference in found
         ],
+        f"**Differences from `{document.baseline}`** with as many texts",
     )
     section.text(how_to_read(DESCRIBED, [difference for *_, difference in found], document.n_seeds))
     return section

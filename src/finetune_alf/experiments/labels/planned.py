@@ -10,7 +10,8 @@ from finetune_alf.experiments.scheme_plan import planned_notes, planned_recipes
 from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import ElapsedTime, elapsed_of, finished_cells
 from finetune_alf.planning.planned import PlannedFits
-from finetune_alf.planning.predict import Predictor, StagePlan
+from finetune_alf.planning.predict import Predictor
+from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.running.context import Context
 
 

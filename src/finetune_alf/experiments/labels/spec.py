@@ -12,12 +12,12 @@ from finetune_alf.experiments.scheme_spec import (
     UniformScheme,
     encoder_rate,
 )
-from finetune_alf.metrics import MetricName
+from finetune_alf.metric_names import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import forgetting_message
+from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.spec import Count, Spec
-from finetune_alf.stats import MIN_SEEDS
 
 
 class LabelsSpec(Spec):

@@ -12,7 +12,7 @@ from finetune_alf.experiments.labels.document import LabelsDocument, LabelsSampl
 from finetune_alf.experiments.labels.draws import draws, folders_of
 from finetune_alf.experiments.labels.section import SECTION
 from finetune_alf.experiments.labels.spec import LabelsSpec
-from finetune_alf.experiments.scheme_inputs import scheme_inputs
+from finetune_alf.experiments.scheme_inputs import needs_registry, scheme_inputs
 from finetune_alf.experiments.scheme_table import scheme_recipes
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import Metric, majority_baseline, sample_metric
@@ -48,8 +48,9 @@ def labels(ctx: Context, name: str) -> None:
                 n_layers=n_layers,
                 n_fits=len(drawn) * len(spec.schemes),
                 tags={"alf.encoder": run.bench.encoder.identity},
+                needs_store=needs_registry(spec.schemes),
             ) as fitter:
-                uri = fitter.runs.tracker.uri
+                uri = fitter.runs.uri
                 recipes = scheme_recipes(
                     spec.schemes, scheme_inputs(ctx, NO_STUDY, spec.schemes, spec.recipe, n_layers, uri)
                 )

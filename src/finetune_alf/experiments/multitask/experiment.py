@@ -16,5 +16,9 @@ class MultitaskExperiment(NamedExperiment):
         example="unfreeze",
     )
 
+    def lock(self, *arguments: str) -> str:
+        """Return the lock of all entries: they share one ledger."""
+        return self.key
+
 
 MULTITASK = MultitaskExperiment()

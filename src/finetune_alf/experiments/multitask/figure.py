@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.multitask.cells import MultitaskLine
 from finetune_alf.experiments.multitask.document import MultitaskDocument
-from finetune_alf.figures.line_points import LinePoint, LinesLook
+from finetune_alf.figures.line_points import LinePoint, LinesStyle
 from finetune_alf.figures.lines import lines
 from finetune_alf.figures.picture import Picture
-from finetune_alf.figures.scatter import ScatterLook, Spot, scatter
+from finetune_alf.figures.scatter import ScatterStyle, Spot, scatter
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def epochs_plot(document: MultitaskDocument, records: Sequence[MultitaskLine]) -
         for series in multitask_info(document, records)
         for epoch, score in enumerate(series.by_epoch, start=1)
     ]
-    look = LinesLook(x="epoch", y="overall validation score")
-    return lines(points, look, f"{document.name}-epochs", "Overall validation score of each cell by epoch.")
+    style = LinesStyle(x="epoch", y="overall validation score")
+    return lines(points, style, f"{document.name}-epochs", "Overall validation score of each cell by epoch.")
 
 
 def seconds_plot(document: MultitaskDocument, records: Sequence[MultitaskLine]) -> Picture:
@@ -53,9 +53,9 @@ def seconds_plot(document: MultitaskDocument, records: Sequence[MultitaskLine]) 
         for series in multitask_info(document, records)
         if series.score is not None and series.seconds is not None
     ]
-    look = ScatterLook(x="seconds of a fit", y=f"overall {document.score_on} score, 95 % interval")
+    style = ScatterStyle(x="seconds of a fit", y=f"overall {document.score_on} score, 95 % interval")
     text = f"Overall {document.score_on} score of each cell against the seconds of a fit."
-    return scatter(spots, look, f"{document.name}-seconds", text)
+    return scatter(spots, style, f"{document.name}-seconds", text)
 
 
 def _means(by_seed: Sequence[Sequence[float | None]]) -> tuple[float | None, ...]:

@@ -15,7 +15,7 @@ from finetune_alf.recipe.tasks import TaskSampling
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.evidence import how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate, score, signed_estimate
-from finetune_alf.report.part import Part, documents
+from finetune_alf.report.part import DocumentPart, Part, documents
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 
@@ -28,22 +28,25 @@ def multitask_part(paths: Paths) -> Part | None:
     experiments = tuple(documents(paths.experiment("multitask"), MultitaskDocument))
     if not experiments:
         return None
-    section = Section()
-    for document in experiments:
-        lines = MultitaskLine.read_lines(paths.cells("multitask", document.name))
-        section.append(_experiment_section(document, lines))
-    section.append(alone_section(experiments))
-    return Part(tuple(map(_summary, experiments)), section)
+    parts = [_document_part(paths, document) for document in experiments]
+    parts[-1].section.append(alone_section(experiments))
+    return Part(tuple(parts))
+
+
+def _document_part(paths: Paths, document: MultitaskDocument) -> DocumentPart:
+    section = _experiment_section(document, MultitaskLine.read_lines(paths.cells("multitask", document.name)))
+    return DocumentPart(
+        f"Several tasks `{document.name}`", section, (_summary(document),), (f"multitask/{document.name}",)
+    )
 
 
 def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLine]) -> Section:
     section = Section()
-    section.heading(2, f"Several tasks `{document.name}`")
-    section.table(("what", "value"), _settings_rows(document))
-    section.text(f"**Scores on the {document.score_on} split**, {KEPT[document.recipe.keep]}")
+    section.table(("what", "value"), _settings_rows(document), "**Settings**")
     section.table(
         ("cell", OVERALL, *(f"{task}, {words(metric)}" for task, metric in document.metrics.items()), "validation"),
         [*(_score_row(document, name) for name in document.cells), _majority_row(document)],
+        f"**Scores on the {document.score_on} split**, {KEPT[document.recipe.keep]}",
     )
     section.figure(
         f"{document.name}-multitask.png",
@@ -55,7 +58,6 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
         f"Overall {document.score_on} score of the cells of {document.name} against the seconds of a fit",
         seconds_plot(document, lines),
     )
-    section.text(f"**Cost and score relative to `{document.baseline}`**")
     section.table(
         (
             "cell",
@@ -69,6 +71,7 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
             "trainable",
         ),
         [_cost_row(name, cell) for name, cell in document.cells.items()],
+        f"**Cost and score relative to `{document.baseline}`**",
     )
     differences = [cell.difference for cell in document.cells.values() if cell.difference]
     section.text(how_to_read(DESCRIBED, differences, document.n_seeds))

@@ -15,10 +15,10 @@ def published_section(document: MultitaskDocument, lines: Sequence[MultitaskLine
     section = Section()
     names = [name for name in document.cells if name in PUBLISHED]
     if names:
-        section.text(f"**Results of the paper** (minBERT multi-task, {TABLES}) beside ours on the validation split")
+        title = f"**Results of the paper** (minBERT multi-task, {TABLES}) beside ours on the validation split"
         columns = (f"{what}, {whose}" for what in (OVERALL, *document.metrics) for whose in ("paper", "ours"))
         rows = [list(_row(document, name, [line for line in lines if line.cell == name])) for name in names]
-        section.table(("cell", *columns, "parameters, paper"), rows)
+        section.table(("cell", *columns, "parameters, paper"), rows, title)
     if remarks := [REMARKS[name] for name in document.cells if name in REMARKS]:
         section.text(*remarks)
     if names or remarks:

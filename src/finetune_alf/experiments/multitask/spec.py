@@ -8,8 +8,8 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Recipe, TasksSpec
+from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.spec import Spec
-from finetune_alf.stats import MIN_SEEDS
 
 CellName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 

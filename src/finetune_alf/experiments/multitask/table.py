@@ -8,7 +8,8 @@ from finetune_alf.experiments.multitask.cells import OVERALL
 from finetune_alf.experiments.multitask.document import CellResult, CellScores, TaskScore
 from finetune_alf.experiments.multitask.family import multitask_family
 from finetune_alf.experiments.multitask.spec import MultitaskSpec
-from finetune_alf.metrics import Label, Metric, majority_baseline
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import Metric, majority_baseline
 from finetune_alf.recipe import TasksSpec
 from finetune_alf.stats import Scores
 from finetune_alf.train.result import FitResult

@@ -11,7 +11,8 @@ from finetune_alf.experiments.schemes.document import CombinationResult, MeanLos
 from finetune_alf.experiments.schemes.family import schemes_family
 from finetune_alf.experiments.schemes.published import published_scores
 from finetune_alf.experiments.schemes.spec import SchemesSpec
-from finetune_alf.metrics import Label, Metric
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import Metric
 from finetune_alf.train.result import RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]

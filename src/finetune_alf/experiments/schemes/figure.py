@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.schemes.combination import NO_ADAPTER
 from finetune_alf.experiments.schemes.document import CombinationResult, SchemesDocument
-from finetune_alf.figures.intervals import Interval, IntervalsLook, intervals
+from finetune_alf.figures.intervals import Interval, IntervalsStyle, intervals
 from finetune_alf.figures.picture import Picture
 
 PUBLISHED = "published"
@@ -53,9 +53,9 @@ def schemes_plot(testbed: SchemesDocument) -> Picture:
     info = schemes_info(testbed)
     measure = f"{testbed.score_on} {testbed.metric.replace('_', ' ')}"
     rows = sorted(_intervals(info), key=lambda row: (_order(info, row.series), info.rows.index(row.label)))
-    look = IntervalsLook(x=f"{measure}, 95 % interval", labels=info.rows, shares_x=False)
+    style = IntervalsStyle(x=f"{measure}, 95 % interval", labels=info.rows, shares_x=False)
     text = f"{measure.capitalize()} of each scheme, with and without adapters."
-    return intervals(rows, look, f"{testbed.name}-schemes", text)
+    return intervals(rows, style, f"{testbed.name}-schemes", text)
 
 
 def _intervals(info: SchemesInfo) -> Iterator[Interval]:

@@ -12,39 +12,48 @@ from finetune_alf.recipe import Adapter, Curve
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.evidence import constant_baseline, few_seeds, how_to_read, p_cell, verdict_cell
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate, score, signed_estimate
-from finetune_alf.report.part import Part, part_of_each
+from finetune_alf.report.part import DocumentPart, Part, part_of_each
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, code
 
 
 def schemes_part(paths: Paths) -> Part | None:
     """Return the testbeds that have run, one after another."""
-    return part_of_each(paths.experiment("schemes"), SchemesDocument, _testbed_section, _summary)
+    return part_of_each(paths.experiment("schemes"), SchemesDocument, _document_part)
+
+
+def _document_part(testbed: SchemesDocument) -> DocumentPart:
+    return DocumentPart(f"Schemes `{testbed.name}`", _testbed_section(testbed), tuple(_summary(testbed)))
 
 
 def _testbed_section(testbed: SchemesDocument) -> Section:
     section = Section()
-    section.heading(2, f"Schemes `{testbed.name}`")
     section.text(_method(testbed))
-    section.table(("what", "value"), _settings_rows(testbed))
+    section.table(("what", "value"), _settings_rows(testbed), "**Settings**")
     section.figure(
         f"{testbed.name}-schemes.png",
         f"{_measure(testbed).capitalize()} of each scheme of {testbed.name}, with 95 % intervals",
         schemes_plot(testbed),
     )
     for name, table in testbed.samples.items():
-        section.text(
+        title = (
             f"**`{name}`**: {table.sample.n_train:,} training texts, {counted(table.sample.epochs, 'epoch')}, "
             f"{table.sample.n_texts:,} {testbed.score_on} texts; {constant_baseline(testbed.metric)} scores "
             f"{score(table.sample.majority_baseline)}."
         )
-        section.table(_header(testbed, table), [_row(testbed, table, row) for row in table.combinations])
+        section.table(_header(testbed, table), [_row(testbed, table, row) for row in table.combinations], title)
     section.text(*_notes(testbed))
     section.append(thesis_section(testbed))
     if testbed.left_out:
-        reasons = "; ".join(f"{code(name)}: {reason}" for name, reason in testbed.left_out.items())
-        section.text(f"Combinations left out: {reasons}.")
+        section.text(f"Combinations left out: {'; '.join(_left_out(testbed))}.")
     return section
+
+
+def _left_out(testbed: SchemesDocument) -> Iterator[str]:
+    """Yield each reason once, after the combinations that have it."""
+    for reason in dict.fromkeys(testbed.left_out.values()):
+        names = (code(name) for name, own in testbed.left_out.items() if own == reason)
+        yield f"{', '.join(names)}: {reason}"
 
 
 def _method(testbed: SchemesDocument) -> str:

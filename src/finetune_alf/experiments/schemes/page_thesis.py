@@ -20,9 +20,10 @@ def thesis_section(testbed: SchemesDocument) -> Section:
     rows = [row for name, table in testbed.samples.items() for row in _rows(testbed, name, table)]
     section = Section()
     if any(row.scheme in PUBLISHED_NAMES for table in testbed.samples.values() for row in table.combinations):
-        section.text("**The thesis's schedules, published and here**")
         section.table(
-            ("sample", "scheme", "thesis", "its baseline", "its gain", "ours", "our difference", "verdict"), rows
+            ("sample", "scheme", "thesis", "its baseline", "its gain", "ours", "our difference", "verdict"),
+            rows,
+            "**The thesis's schedules, published and here**",
         )
         section.text(
             "Thesis: one run each, with the standard error over texts in parentheses; for a gain the two runs count "

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from finetune_alf.experiments.schemes.combination import Combination, reason_against, unknown_parts
 from finetune_alf.experiments.schemes.rules import FEATURE_EXTRACTION, FIXED, HEAD_ONLY, RULES, parts_of
-from finetune_alf.metrics import MetricName
+from finetune_alf.metric_names import MetricName
 from finetune_alf.paths import Name
 from finetune_alf.recipe import (
     ConstantCurve,
@@ -21,8 +21,8 @@ from finetune_alf.recipe import (
 )
 from finetune_alf.schedules.published import PUBLISHED_NAMES
 from finetune_alf.schedules.reference import is_reference
-from finetune_alf.spec import Count, Spec
-from finetune_alf.stats import MIN_SEEDS
+from finetune_alf.seeds import MIN_SEEDS
+from finetune_alf.spec import Count, PositiveRate, Spec
 
 DEFAULT_SCHEMES = (FIXED, *(name for name in RULES if name != FEATURE_EXTRACTION))
 CurveKind = Literal["constant", "linear", "cosine", "slanted_triangular", "exponential"]
@@ -85,7 +85,7 @@ class SchemesSpec(Spec):
     cells: Literal["all"] | Annotated[tuple[CellSpec, ...], Field(min_length=1)] = "all"
     recipe: Recipe
     epochs: dict[Name, Count] = Field(default_factory=dict)
-    adapter_rate: Annotated[float, Field(gt=0)] | None = None
+    adapter_rate: PositiveRate | None = None
     stretch: bool = False
     rescale: bool = False
     metric: MetricName = "accuracy"

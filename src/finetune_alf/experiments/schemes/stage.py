@@ -17,14 +17,15 @@ from finetune_alf.experiments.schemes.document import (
 from finetune_alf.experiments.schemes.section import SECTION
 from finetune_alf.experiments.schemes.spec import SchemesSpec
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.metrics import PROBLEM_TYPES, Metric, majority_baseline, sample_metric
+from finetune_alf.metric_names import PROBLEM_TYPES
+from finetune_alf.metrics import Metric, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.running.summary import ScoreRow, scores_summary
 from finetune_alf.schedules.pull import pull
-from finetune_alf.schedules.reference import from_root
+from finetune_alf.schedules.reference import from_root, is_registered
 from finetune_alf.train.result import RecordedFit
 
 
@@ -42,8 +43,9 @@ def schemes(ctx: Context, name: str) -> None:
             n_layers=encoder.n_layers,
             n_fits=len(spec.samples) * len(spec.combinations) * spec.n_seeds,
             tags={"alf.schemes": name, "alf.encoder": encoder.identity},
+            needs_store=any(map(is_registered, spec.schedules)),
         ) as fitter:
-            uri = fitter.runs.tracker.uri
+            uri = fitter.runs.uri
             schedules = {each: pull(from_root(ctx.paths.root, each), uri) for each in spec.schedules}
             grid = cells(spec, schedules, encoder.n_layers)
             fits = fitter.fit(grid, testbed.kind, ctx.paths.cells("schemes", name))

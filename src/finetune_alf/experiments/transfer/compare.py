@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from finetune_alf.comparison import Predictions, SeedsScore, differences_from, mean_score, seeds_scores
 from finetune_alf.experiments.transfer.document import SchemeResult
-from finetune_alf.metrics import ACCURACY, BALANCED_ACCURACY, Label, Metric
+from finetune_alf.metric_names import Label
+from finetune_alf.metrics import ACCURACY, BALANCED_ACCURACY, Metric
 from finetune_alf.register.recommend import BASELINE, PRIMARY, UNIFORM
 
 ACCURACIES = {"accuracy": ACCURACY, "balanced_accuracy": BALANCED_ACCURACY}

@@ -3,16 +3,20 @@
 from finetune_alf.comparison import ComparedDifference, SeedsScore
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity
-from finetune_alf.metrics import MetricName
+from finetune_alf.metric_names import MetricName
 
 
 class TransferSample(Document):
-    """The sample of a transfer; `majority_baseline` is what one prediction for all its test texts would score."""
+    """The sample of a transfer; `majority_baseline` is what one prediction for all its test texts would score.
+
+    `label_names` are its classes by index: none where labels are scores, and none in documents of earlier versions.
+    """
 
     name: str
     digest: str
     n_test: int
     majority_baseline: float
+    label_names: tuple[str, ...] = ()
 
 
 class SchemeResult(Document):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from finetune_alf.experiments.transfer.document import TransferDocument
-from finetune_alf.files import write_json
+from finetune_alf.json_files import write_plain_json
 from finetune_alf.paths import Paths
 from finetune_alf.register.recommend import PRIMARY
 from finetune_alf.running.dvc_files import Row, write_numbers
@@ -13,7 +13,7 @@ def write_transfer_files(paths: Paths, document: TransferDocument) -> None:
     """Write numbers and rows of the transfer of a study to a sample."""
     names = ("transfer", document.study, document.sample.name)
     write_numbers(paths.summary(*names), transfer_numbers(document))
-    write_json(paths.plot(*names), list(transfer_rows(document)))
+    write_plain_json(paths.plot(*names), list(transfer_rows(document)))
 
 
 def transfer_numbers(document: TransferDocument) -> dict[str, float | None]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from finetune_alf.documents import Estimate
 from finetune_alf.experiments.transfer.document import TransferDocument
-from finetune_alf.figures.intervals import Interval, IntervalsLook, Mark, intervals
+from finetune_alf.figures.intervals import Interval, IntervalsStyle, Mark, intervals
 from finetune_alf.figures.picture import Picture
-from finetune_alf.metrics import PROBLEM_TYPES
+from finetune_alf.metric_names import PROBLEM_TYPES
 from finetune_alf.register.recommend import BASELINE
 
 
@@ -55,10 +55,10 @@ def transfer_plot(documents: Sequence[TransferDocument], metric: str, name: str 
     ]
     marks = [mark for panel in info.panels for mark in _marks(info.schemes, panel)]
     dotted = ["dotted: one prediction for all"] if any(mark.is_dotted for mark in marks) else []
-    look = IntervalsLook(
+    style = IntervalsStyle(
         x=f"test {metric}, 95 % interval", labels=info.schemes, note=("dashed: the baseline", *dotted), shares_x=False
     )
-    return intervals(rows, look, name, f"Test {metric} of each scheme with its 95 % interval, by sample.", marks)
+    return intervals(rows, style, name, f"Test {metric} of each scheme with its 95 % interval, by sample.", marks)
 
 
 def _marks(schemes: Sequence[str], panel: Panel) -> Iterator[Mark]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from finetune_alf.experiments.scheme_checks import contrastive_on_scores, refused_rates
 from finetune_alf.experiments.transfer.spec import TransferSpec
-from finetune_alf.metrics import LABELS
+from finetune_alf.metric_names import LABELS
 from finetune_alf.params.checks import Disagreement, RawParams, metric_of, names_in, suits, unknown_each
 from finetune_alf.params.section import Section
 

@@ -6,8 +6,8 @@ from pydantic import BeforeValidator, Field
 
 from finetune_alf.experiments.scheme_spec import Schemes, schemes_named
 from finetune_alf.paths import Name
+from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.spec import Spec
-from finetune_alf.stats import MIN_SEEDS
 
 DEFAULT_SCHEMES = schemes_named("feature_extraction", "baseline", "alf-1", "alf-2", "decayed", "uniform", "probe")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from finetune_alf.compute.environment import shares
-from finetune_alf.experiments.scheme_inputs import n_fitted, scheme_inputs
+from finetune_alf.experiments.scheme_inputs import n_fitted, needs_registry, scheme_inputs
 from finetune_alf.experiments.scheme_table import scheme_recipes
 from finetune_alf.experiments.transfer.cells import (
     Cell,
@@ -17,8 +17,8 @@ from finetune_alf.experiments.transfer.compare import compare
 from finetune_alf.experiments.transfer.document import TransferDocument, TransferSample
 from finetune_alf.experiments.transfer.dvc_files import write_transfer_files
 from finetune_alf.experiments.transfer.section import SECTION
-from finetune_alf.files import write_json
 from finetune_alf.jobs.job import FitJob
+from finetune_alf.json_files import write_json
 from finetune_alf.metrics import majority_baseline, sample_metric
 from finetune_alf.recipe import AnyRecipe, Recipe
 from finetune_alf.running.bench import Bench, open_bench
@@ -46,10 +46,11 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
             n_layers=bench.encoder.n_layers,
             n_fits=n_fitted(ctx, study, spec.schemes) * spec.n_seeds,
             tags={**bench.tags, "alf.study": study},
+            needs_store=needs_registry(spec.schemes),
         ) as fitter,
     ):
-        n_layers, uri = bench.encoder.n_layers, fitter.runs.tracker.uri
-        fitter.runs.tracker.show_columns(Columns(transfer=(bench.study.metric,)))
+        n_layers, uri = bench.encoder.n_layers, fitter.runs.uri
+        fitter.runs.show_columns(Columns(transfer=(bench.study.metric,)))
         inputs = scheme_inputs(ctx, study, spec.schemes, bench.study.recipe, n_layers, uri)
         recipes = scheme_recipes(spec.schemes, inputs)
         _insert_adapters(bench, recipes.values())
@@ -108,6 +109,7 @@ def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocume
             digest=sample.card.digest,
             n_test=len(truth),
             majority_baseline=majority_baseline(metric, truth),
+            label_names=sample.card.label_names,
         ),
         environments=shares(result.environment for _, result in fits),
         schemes=compare(truth, predictions, metric),

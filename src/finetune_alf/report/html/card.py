@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from finetune_alf.comparison import ComparedDifference
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import PLAIN, SchemeDifferences
+from finetune_alf.report.html.card_interval import Interval, interval_ends
 from finetune_alf.report.load import StudyResults
-from finetune_alf.report.numbers import counted, duration, signed, signed_estimate
+from finetune_alf.report.numbers import NO_WIDTH, apart, counted, duration
+from finetune_alf.report.search import words
 from finetune_alf.report.use import Advice, advice
-
-WIDTH, MARGIN = 320, 44
-"""Of the drawn interval, and how far its ends are from the border."""
 
 
 @dataclass(frozen=True)
@@ -23,76 +22,17 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A difference with its interval: as numbers, in words, and where it and zero lie in a drawing."""
-
-    found: ComparedDifference
-    words: str
-
-    @property
-    def mean(self) -> float:
-        """The difference."""
-        return self.found.mean
-
-    @property
-    def low(self) -> float:
-        """The lower end."""
-        return self.found.low
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
-        return self.found.high
-
-    @property
-    def mean_text(self) -> str:
-        """The difference as the page writes it."""
-        return signed(self.mean)
-
-    @property
-    def low_text(self) -> str:
-        """The lower end as the page writes it."""
-        return signed(self.low)
-
-    @property
-    def high_text(self) -> str:
-        """The upper end as the page writes it."""
-        return signed(self.high)
-
-    @property
-    def x_mean(self) -> float:
-        """The place of the difference."""
-        return self._place(self.mean)
-
-    @property
-    def x_low(self) -> float:
-        """The place of the lower end."""
-        return self._place(self.low)
-
-    @property
-    def x_high(self) -> float:
-        """The place of the upper end."""
-        return self._place(self.high)
-
-    @property
-    def x_zero(self) -> float:
-        """The place of no difference."""
-        return self._place(0.0)
-
-    def _place(self, value: float) -> float:
-        first, last = min(self.low, 0.0), max(self.high, 0.0)
-        share = (value - first) / (last - first) if last > first else 0.5
-        return round(MARGIN + share * (WIDTH - 2 * MARGIN), 1)
-
-
-@dataclass(frozen=True)
 class Card:
-    """What the card says; texts are the report's Markdown, `snippet` is plain."""
+    """What the card says; texts are the report's Markdown, `snippet` is plain.
+
+    `intervals` are the differences from plain fine-tuning, that of the headline first; `reads` says it in words.
+    """
 
     headline: str
     why: str
     settled: bool
-    interval: Interval | None
+    intervals: tuple[Interval, ...]
+    reads: str
     where: str
     facts: tuple[Fact, ...]
     how: str
@@ -106,8 +46,9 @@ def card(results: StudyResults, lock: LockDocument, tested: Mapping[str, SchemeD
         headline=_headline(found),
         why=_sentence(found),
         settled=found.settled,
-        interval=_interval(found),
-        where=f"`{found.compared}` against {PLAIN} {found.where}." if found.difference else "",
+        intervals=_intervals(found),
+        reads=_reads(found),
+        where=_where(found, lock),
         facts=tuple(_facts(results, lock, found)),
         how=found.how,
         snippet=found.snippet,
@@ -124,22 +65,52 @@ def _sentence(found: Advice) -> str:
     why = found.why[0].upper() + found.why[1:]
     if found.difference is None:
         return why
-    return f"{why}." if found.settled else f"{why} for a verdict: `{found.decider}` decides."
+    return f"{why}." if found.settled else f"{why} for a verdict. With {found.decider} this comparison can decide."
 
 
-def _interval(found: Advice) -> Interval | None:
-    difference = found.difference
-    if difference is None:
-        return None
-    shown = signed_estimate(difference.mean, difference.low, difference.high)
-    return Interval(difference, f"{found.compared} less {PLAIN}: {shown}")
+def _intervals(found: Advice) -> tuple[Interval, ...]:
+    ends = interval_ends(found.differences.values())
+    return tuple(Interval(named, each, ends) for named, each in found.differences.items())
+
+
+def _reads(found: Advice) -> str:
+    """Return the first difference in words, for readers who do not know an interval."""
+    if found.difference is None:
+        return ""
+    named, difference = next(iter(found.differences.items()))
+    starts = named[0].upper() + named[1:] if found.settled else f"So far {named}"
+    same = apart(difference.mean) == "the same"
+    than = f"scores the same as {PLAIN}" if same else f"scores {apart(difference.mean)} than {PLAIN}"
+    return f"{starts} {than}{_range(difference)}."
+
+
+def _range(difference: ComparedDifference) -> str:
+    if difference.high - difference.low < NO_WIDTH:
+        return ", throughout"
+    others = "other texts" if difference.n_seeds == 1 else "other texts and seeds"
+    low, high = apart(difference.low), apart(difference.high)
+    ends = low if low == high else f"anything from {low} to {high}"
+    return f"; on {others} it may be {ends} (95 % interval)"
+
+
+def _where(found: Advice, lock: LockDocument) -> str:
+    """Return what the differences are, and over how many schemes their p are corrected."""
+    if found.difference is None:
+        return ""
+    which = "Difference" if len(found.differences) == 1 else "Differences"
+    corrected = (
+        f" The p are corrected over the {found.n_corrected} schemes that were compared."
+        if found.n_corrected > 1 and found.difference.p_holm is not None
+        else ""
+    )
+    return f"{which} in {words(lock.metric)} from {PLAIN} {found.place}.{corrected}"
 
 
 def _facts(results: StudyResults, lock: LockDocument, found: Advice) -> Iterator[Fact]:
     if found.difference:
-        yield Fact("Texts", f"{found.difference.variance.components.n_texts:,}")
-        yield Fact("Seeds", str(found.difference.n_seeds))
+        yield Fact("Texts it was scored on", f"{found.difference.variance.components.n_texts:,}")
+        yield Fact("Seeds for each scheme", str(found.difference.n_seeds))
     if results.search:
-        yield Fact("Search", counted(len(results.search.trials), "trial"))
-        yield Fact("Time in their fits", duration(results.search.fit_seconds))
-    yield Fact("Fits to confirm", f"{lock.n_fits:,}")
+        yield Fact("Searched", counted(len(results.search.trials), "trial"))
+        yield Fact("Time of these fits", duration(results.search.fit_seconds))
+    yield Fact("Confirmed by", counted(lock.n_fits, "fit"))

@@ -3,7 +3,6 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -16,10 +15,11 @@ from finetune_alf import __version__
 from finetune_alf.figures.picture import Picture
 from finetune_alf.figures.runtime import vega_script
 from finetune_alf.figures.theme import theme
-from finetune_alf.report.blocks import Block, Paragraph, Table
+from finetune_alf.report.blocks import Block, Paragraph
 from finetune_alf.report.html.inline import inline, words_of
-from finetune_alf.report.html.outline import Outline
+from finetune_alf.report.html.parts import Outline
 from finetune_alf.report.markdown import has_words
+from finetune_alf.report.page import lead
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,14 +33,6 @@ LONG = 420
 
 STILL = 120_000
 """The most characters of a picture that is in the page a second time, for readers without scripts."""
-
-
-@dataclass(frozen=True)
-class TitledTable:
-    """A table with the line above it."""
-
-    title: str
-    table: Table
 
 
 @dataclass(frozen=True)
@@ -64,6 +56,7 @@ def render(outline: Outline) -> str:
         .get_template("page.html")
         .render(
             page=outline,
+            lead=lead(has_example=not any(part.card and part.card.reads for part in outline.parts)),
             ids=outline.ids,
             policy=policy,
             style=Markup(style),  # noqa: S704 - a file of the package
@@ -85,9 +78,9 @@ def _environment() -> "Environment":
     made.filters |= {
         "inline": inline,
         "words": words_of,
-        "grouped": grouped,
+        "shortened": shortened,
         "kind": lambda block: type(block).__name__,
-        "title": lambda table: f"Table: {', '.join(table.header)}",
+        "title": lambda table: table.title or f"Table: {', '.join(table.header)}",
         "is_numeric": lambda table, column: not has_words(row[column] for row in table.rows),
         "stem": lambda name: PurePath(name).stem,
         "spec": lambda picture: _json(picture.spec),
@@ -96,24 +89,8 @@ def _environment() -> "Environment":
     return made
 
 
-def grouped(blocks: Iterable[Block]) -> Iterator[Block | TitledTable | LongText]:
-    """Yield blocks, a table joined with the bold line above it, and a long paragraph cut after its first sentence."""
-    waiting: Paragraph | None = None
-    for block in blocks:
-        if isinstance(block, Table) and waiting:
-            yield TitledTable(waiting.text, block)
-            waiting = None
-            continue
-        if waiting:
-            yield waiting
-        waiting = block if isinstance(block, Paragraph) and block.text.startswith("**") else None
-        if not waiting:
-            yield _shortened(block)
-    if waiting:
-        yield waiting
-
-
-def _shortened(block: Block) -> Block | LongText:
+def shortened(block: Block) -> Block | LongText:
+    """Return a long paragraph cut after its first sentence, and any other block as it is."""
     if isinstance(block, Paragraph) and len(block.text) > LONG and (end := _SENTENCE.search(block.text)):
         return LongText(block.text[: end.start()], block.text[end.end() :])
     return block

@@ -6,6 +6,7 @@
   const main = document.getElementById("content");
   const charts = [];
   const NARROW = 600;
+  const AXIS = 80;
   root.classList.add("js");
 
   /* Theme: the system's until the button is pressed. A browser may refuse to keep the choice for a file on disk. */
@@ -65,7 +66,8 @@
   );
   main.querySelectorAll("h2[id], h3[id]").forEach((heading) => watch.observe(heading));
 
-  /* Charts: each is drawn for the width and the colours of the page, and drawn again when they change. */
+  /* Charts: each is drawn for the width and the colours of the page, and drawn again when they change. The first try
+     leaves room for the axis; what is too wide after the last one is shrunk by the style. */
   const scaled = (spec, factor, narrow) => {
     const copy = { ...spec };
     if (typeof copy.width === "number") copy.width = Math.max(40, Math.round(copy.width * factor));
@@ -87,7 +89,9 @@
     const config = { ...themes[isDark() ? "dark" : "light"], background: "transparent", aria: false };
     config.mark = { ...config.mark, aria: false };
     const narrow = space < NARROW;
-    let factor = 1;
+    const plots = plotWidth(chart.spec, narrow);
+    const wanted = Math.min(space, chart.spec.usermeta?.widest ?? space);
+    let factor = plots ? Math.max(0.15, (wanted - AXIS) / plots) : 1;
     for (let attempt = 0; attempt < 4; attempt++) {
       const target = document.createElement("div");
       chart.result?.finalize();
@@ -96,11 +100,9 @@
       const result = await vegaEmbed(target, { ...scaled(chart.spec, factor, narrow), config }, options);
       if (turn !== chart.turn) return result.finalize();
       chart.result = result;
-      const plots = plotWidth(chart.spec, narrow) * factor;
       const whole = target.querySelector("svg").viewBox.baseVal.width;
-      const wanted = Math.min(space, 860);
-      if (!plots || Math.abs(whole - wanted) <= 2 || (whole < wanted && attempt)) break;
-      const next = (factor * (wanted - (whole - plots) - 1)) / plots;
+      if (!plots || Math.abs(whole - wanted) <= 2 || (whole < wanted && attempt > 1)) break;
+      const next = (wanted - (whole - plots * factor) - 1) / plots;
       if (!(next > 0.15) || Math.abs(next - factor) < 0.005) break;
       factor = next;
     }
@@ -108,8 +110,6 @@
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", chart.box.dataset.label);
     svg.setAttribute("aria-describedby", `${chart.id}-words`);
-    if (chart.box.scrollWidth > chart.box.clientWidth + 1 && chart.box.clientWidth) chart.box.tabIndex = 0;
-    else chart.box.removeAttribute("tabindex");
     listen(chart);
     show(chart);
   };

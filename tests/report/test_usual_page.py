@@ -1,0 +1,74 @@
+"""The page of a finished project: what its first screen says, and what its contents call the parts."""
+
+from pathlib import Path
+
+import pytest
+from html_page import Page, parsed
+from usual_project import write_usual_report
+
+
+def page_of(root: Path, **given) -> Page:
+    return parsed(write_usual_report(root, **given).with_suffix(".html").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory) -> Page:
+    return page_of(tmp_path_factory.mktemp("settled"))
+
+
+@pytest.fixture(scope="module")
+def unsettled(tmp_path_factory) -> Page:
+    return page_of(tmp_path_factory.mktemp("unsettled"), n_seeds=2, has_importance=False)
+
+
+def texts(page: Page, tag: str, of: str) -> list[str]:
+    return [" ".join(each.text.split()) for each in page.all(tag, **{"class": of})]
+
+
+def test_the_card_has_the_best_single_rate_beside_the_schedule(settled: Page) -> None:
+    assert texts(settled, "p", "why") == ["Nothing is shown to be better, neither alf-1 nor the best single rate."]
+    assert texts(settled, "p", "scheme") == ["alf-1", "one rate for all layers, 5e-6"]
+    assert texts(settled, "p", "difference") == ["+.017 [-.023, +.057]", "+.022 [-.018, +.062]"]
+
+
+def test_the_card_says_its_difference_in_words(settled: Page, unsettled: Page) -> None:
+    said = (
+        "alf-1 scores .017 higher than plain fine-tuning; on other texts and seeds it may be anything from .023 lower "
+        "to .057 higher (95 % interval)."
+    )
+    assert texts(settled, "p", "reads") == [said]
+    assert texts(unsettled, "p", "reads") == [f"So far {said}"]
+
+
+def test_each_corrected_p_stands_beside_its_verdict(settled: Page) -> None:
+    assert texts(settled, "p", "says") == ["no evidence of a difference, p = .080"] * 2
+    assert "The p are corrected over the 4 schemes that were compared." in texts(settled, "p", "where")[0]
+
+
+def test_with_too_few_seeds_the_card_speaks_of_no_p_and_says_what_can_decide(unsettled: Page) -> None:
+    assert texts(unsettled, "p", "why") == [
+        "2 seeds are too few for a verdict. With 5 seeds (transfer.n_seeds: 5) this comparison can decide."
+    ]
+    assert texts(unsettled, "p", "says") == ["too few seeds for a verdict"] * 2
+    assert texts(unsettled, "p", "where") == [
+        "Differences in accuracy from plain fine-tuning on the test texts of films, 2 seeds."
+    ]
+
+
+def test_no_two_lines_of_the_contents_are_alike(settled: Page) -> None:
+    contents = [each.text for each in settled.all("a") if "nav" in each.inside]
+    assert len(contents) > 10
+    assert sorted(set(contents)) == sorted(contents)
+
+
+def test_where_there_are_too_few_trials_the_importance_is_a_sentence_without_a_picture(unsettled: Page) -> None:
+    assert "figure-minilm-importance" not in unsettled.specs()
+    assert "minilm-importance" in [each.attributes.get("id") for each in unsettled.all("h3")]
+    sentence = "Nothing can be said yet: it takes 8 complete and different trials within the space, and there are 5."
+    assert sentence in [each.text for each in unsettled.all("p")]
+
+
+def test_the_provenance_of_each_document_is_folded_at_its_end(settled: Page) -> None:
+    (transfer, classifier) = settled.all("details", **{"class": "fold more provenance"})
+    assert "transfer/minilm/gadgets" in transfer.text
+    assert "version 3 of clf-demo.minilm" in classifier.text
