@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import socket
+import webbrowser
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,6 +17,7 @@ from finetune_alf.params.presets import find_source, preset_names
 from finetune_alf.rates import LayerRates
 from finetune_alf.schedules.published import published
 from finetune_alf.schedules.pull import read_schedule
+from finetune_alf.tracking import pages
 
 TINY = """
 encoders:
@@ -22,7 +25,7 @@ encoders:
     kind: random
     seed: 1
     config: {model_type: bert, vocab_size: 101, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2,
-             intermediate_size: 16, max_position_embeddings: 32}
+             intermediate_size: 16, max_position_embeddings: 64}
 studies: {minilm: {encoder: tiny, recipe: {rates: {kind: frozen_below, n_frozen: 1, rate: 5e-5, head: 1e-3}}}}
 """
 
@@ -196,6 +199,20 @@ def test_a_pulled_schedule_is_the_one_that_is_shown(root: Path) -> None:
     assert run(root, "schedules", "pull", "bert-alf-1", "--out", str(out), "--force").exit_code == 0
 
 
+def test_a_schedule_that_may_forget_is_shown_and_pulled_with_the_flag_that_its_refusal_names(root: Path) -> None:
+    schedule = json.loads(published("distilbert-alf-1").to_json())
+    del schedule["checksum"]
+    schedule["recipe"] |= {"allow_forgetting": True, "rates": schedule["recipe"]["rates"] | {"embeddings": 4e-4}}
+    file, out = root / "bold.json", root / "out.json"
+    file.write_text(json.dumps(schedule))
+    for words in (["show", str(file)], ["pull", str(file), "--out", str(out)]):
+        refused = run(root, "schedules", *words)
+        assert refused.exit_code == 3
+        assert "--allow-forgetting" in refused.stderr
+        assert run(root, "schedules", *words, "--allow-forgetting").exit_code == 0
+    assert read_schedule(out).rates["embeddings"] == 4e-4
+
+
 def test_a_schedule_is_shown_with_what_is_assumed_and_what_its_rates_do(root: Path) -> None:
     lines = run(root, "schedules", "show", "distilbert-alf-1").stdout.splitlines()
     table = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines if line.startswith("  ")}
@@ -226,6 +243,54 @@ def test_ui_says_where_the_runs_are(root: Path) -> None:
     assert told.exit_code == 0
     assert "http://tracking.example:5000" in told.stdout
     assert "secret" not in told.stdout
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is opened in the browser of a machine with a display."""
+    links: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(webbrowser, "open", links.append)
+    return links
+
+
+def test_ui_opens_the_runs_on_a_server_where_there_is_a_display(
+    root: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = root / "params.yaml"
+    path.write_text(path.read_text().replace("tracking: {}", "tracking: {uri: http://me:secret@127.0.0.1:9}"))
+    run(root, "ui", "--no-open")
+    assert opened == []
+    run(root, "ui")
+    assert opened == ["http://127.0.0.1:9"]
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    run(root, "ui")
+    assert len(opened) == 1
+
+
+def test_ui_starts_a_server_of_one_worker_and_opens_its_pages(
+    root: Path, empty_store: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Server:
+        """Stands in for the process of the server; Ctrl-C comes at once."""
+
+        commands: ClassVar[list[list[str]]] = []
+
+        def __init__(self, command: list[str], **_: object) -> None:
+            self.commands.append(command)
+
+        def wait(self) -> int:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pages.subprocess, "Popen", Server)
+    monkeypatch.setattr(pages, "_wait", lambda *_: None)
+    monkeypatch.setattr(pages, "_end", lambda _: None)
+    shutil.copytree(empty_store / "mlruns", root / "mlruns")
+    assert run(root, "ui", "--port", "5017").exit_code == 0
+    (command,) = Server.commands
+    assert command[command.index("--workers") + 1] == "1"
+    assert opened == ["http://127.0.0.1:5017"]
 
 
 def test_ui_refuses_a_port_that_is_taken(root: Path, empty_store: Path) -> None:

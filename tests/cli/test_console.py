@@ -1,6 +1,8 @@
 """Progress: a bar on a terminal, about ten plain lines anywhere else."""
 
 import io
+import os
+import pty
 from pathlib import Path
 
 import click
@@ -9,6 +11,7 @@ import pytest
 from finetune_alf.cli.console import TerminalConsole
 from finetune_alf.cli.entry import group
 from finetune_alf.cli.project import open_context
+from finetune_alf.running.progress import TqdmBar
 
 
 class Terminal(io.StringIO):
@@ -53,6 +56,20 @@ def test_a_terminal_gets_a_bar_with_the_note(
     assert capsys.readouterr().out == "one trial failed\n"
 
 
+def test_a_terminal_that_says_it_has_no_columns_gets_a_bar_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()  # 0 columns, as under `script` and in some containers
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("COLUMNS", raising=False)
+        with TerminalConsole().progress("study minilm", 3) as bar:
+            bar.advance("best 0.71")
+        shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "study minilm" in shown
+    assert "/3" in shown
+
+
 def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
@@ -78,12 +95,41 @@ def test_a_line_of_a_log_says_how_long_the_rest_takes(
     assert capsys.readouterr().err == "study: 1/4 best 0.5, 2 min 30 s left\nstudy: 2/4, 1 min 40 s left\n"
 
 
+def test_the_time_left_of_a_line_follows_from_the_steps_of_this_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 100.0])
+    monkeypatch.setattr("finetune_alf.cli.console.time.monotonic", lambda: next(clock))
+    with TerminalConsole().progress("study", 4) as bar:
+        bar.advance(is_new=False)
+        bar.advance(is_new=False)
+        bar.advance()
+    assert capsys.readouterr().err == "study: 1/4\nstudy: 2/4\nstudy: 3/4, 1 min 40 s left\n"
+
+
+def test_the_time_left_of_a_bar_follows_from_the_steps_of_this_start() -> None:
+    from tqdm import tqdm
+
+    shown = io.StringIO()
+    with tqdm(total=10, file=shown, mininterval=0) as plain:
+        bar = TqdmBar(plain)
+        for _ in range(6):
+            bar.advance("best 0.5", is_new=False)
+        assert (plain.n, plain.format_dict["rate"], plain.n - plain.format_dict["initial"]) == (6, None, 0)
+        plain.start_t -= 100
+        plain.last_print_t -= 100
+        bar.advance()
+        assert (plain.n, plain.n - plain.format_dict["initial"]) == (7, 1)
+        assert 0.009 < plain.format_dict["rate"] <= 0.01  # one new step in a hundred seconds
+    assert "7/10" in shown.getvalue()
+
+
 def test_a_terminal_shows_a_line_before_anything_slow_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr("finetune_alf.cli.output.sys.stderr", Terminal())
     monkeypatch.setattr("finetune_alf.cli.output.click.echo", lambda text, err=False: said.append(text))
-    monkeypatch.setattr("finetune_alf.experiments.registry.load_params", lambda *given: pytest.fail(said[0]))
+    monkeypatch.setattr("finetune_alf.params.load.read_merged", lambda *given: pytest.fail(said[0]))
     with click.Context(group).scope(), pytest.raises(pytest.fail.Exception, match=r"reading .*params.yaml"):
         open_context(tmp_path)

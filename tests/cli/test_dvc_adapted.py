@@ -105,3 +105,8 @@ def test_an_adapted_encoder_is_made_before_what_uses_it_and_only_that_runs_again
     again = repro(project)
     assert again[0] == "adapt more"
     assert sorted(again) == ["adapt more", "encoder further", "encoder plain", "study two"]
+    dropped = PARAMS.replace("further: {kind: adapted, adapt: more}", "").replace(
+        "two: {encoder: further,", "two: {encoder: plain,"
+    )
+    path.write_text(f"{dropped.partition('adapt:')[0]}adapt: {{}}\nreport: {{title: x}}\n")
+    assert "encoder plain" in repro(project)  # which moves what was trained for a removed entry out of its dependency

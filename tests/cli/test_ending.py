@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from finetune_alf.cli.guard import GuardedGroup
-from finetune_alf.errors import AlfError, LockedError, ParamsError, PartialError, TrackingError
+from finetune_alf.errors import AlfError, LockedError, ParamsError, PartialError, TrackingError, WorkerError
 
 
 def ended(body: Callable[[], None], *words: str) -> Result:
@@ -48,6 +48,11 @@ def raising(error: BaseException) -> Callable[[], None]:
 def test_an_error_of_ours_is_one_message_and_its_exit_code(error: AlfError, code: int) -> None:
     result = ended(raising(error))
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", "what is wrong\n")
+
+
+def test_where_workers_are_out_of_reach_the_command_that_resumes_is_printed() -> None:
+    result = ended(raising(WorkerError("The head is lost.")))
+    assert (result.exit_code, result.stderr) == (4, "The head is lost. To resume: finetune-alf work 'a b'\n")
 
 
 def test_debug_shows_the_traceback_too() -> None:
@@ -123,14 +128,32 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert done.returncode in (1, 141)
 
 
-def test_a_full_disk_behind_standard_output_is_named() -> None:
+@pytest.mark.parametrize("words", [("--help",), ("schedules", "list"), ("params", "schema")])
+def test_a_full_disk_behind_standard_output_is_named(words: tuple[str, ...]) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            finetune_alf("params", "schema"), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+            finetune_alf(*words), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
         )
     assert done.returncode == 4
-    assert "no space left on device" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("cannot write standard output: no space left on device. Free space on that disk")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk_behind_standard_error_ends_no_work() -> None:
+    """As `finetune-alf study 2> /dev/full`: what would be told is lost, and nothing else."""
+    work = (
+        "import logging; from finetune_alf.cli.streams import open_streams; open_streams();"
+        "from finetune_alf.cli.console import TerminalConsole; logging.basicConfig();"
+        "console = TerminalConsole()\n"
+        "with console.progress('study', 20) as bar:\n"
+        "    for trial in range(20): bar.advance(); logging.warning('a trial failed')\n"
+        "console.log('done')"
+    )
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", work], stdout=subprocess.PIPE, stderr=full, text=True, timeout=60, check=False
+        )
+    assert (done.returncode, done.stdout) == (0, "done\n")
 
 
 @pytest.mark.parametrize(

@@ -16,22 +16,26 @@ def test_the_tables_are_those_of_the_findings():
         == """\
 models/minilm, fitted by baseline: 4 of 5 test texts of films are right (.800)
 
+Recall: the share of a class's texts that are found. Precision: the share of its predictions that are right.
 class  texts  recall  precision  as bad  as fair  as good
 bad        2    .500      1.000       1        1        0
 fair       2   1.000       .667       0        2        0
 good       1   1.000      1.000       0        0        1
 
 Texts that are wrong, the surest first: 1
+Sure: the probability of the predicted class. Either the classifier is wrong here, or the label is.
 sure  true -> predicted  place     text
 .800  bad -> fair        in.csv:3  text 1
 
 Agreement of two fits beyond chance (Cohen's kappa): of two schemes, and of two seeds of the same one
+1 is full agreement, 0 that of chance. Schemes that agree about as seeds do differ no more than seeds.
 scheme  seeds  plain  probe  other
 plain       3   0.61
 probe       2   0.35   1.00
 other       1   0.61   0.41      –
 
 Texts on which schemes disagree, by how many do: 2
+Each scheme with its most frequent answer, and how many of its seeds gave that.
 labelled bad: plain bad 2/3, probe fair 2/2, other good 1/1
     in.csv:3  text 1
 labelled good: plain good 3/3, probe bad 2/2, other good 1/1
@@ -56,6 +60,19 @@ def test_so_many_texts_of_each_kind_are_shown_and_the_number_of_all():
     assert "Texts on which schemes disagree, by how many do: 1 of 2" in text
     assert "text 0" in text
     assert "text 2" not in text
+
+
+def test_likely_label_errors_by_a_weak_model_are_not_to_be_trusted():
+    labels, caution = [0] * 10 + [1] * 10, "Do not trust this list"
+    two = texts_of(labels, ("bad", "good"))
+    for n_wrong, is_trusted in ((4, True), (5, False)):  # of 20, on either side of WEAK
+        probabilities = np.array([[0.9, 0.1]] * (10 - n_wrong) + [[0.1, 0.9]] * (10 + n_wrong))
+        (part,) = fake_errors(two, None, probabilities).label_errors
+        assert (part.n_right, len(part.texts)) == (20 - n_wrong, n_wrong)
+        text = shown(fake_errors(two, None, probabilities), width=120)
+        assert "Read a text before you change its label." in text
+        assert (caution in text) != is_trusted
+    assert f"{caution}: the classifier predicts only .750 of these labels." in text
 
 
 def test_what_there_is_nothing_of_is_said():

@@ -7,11 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 import finetune_alf
+from finetune_alf.experiments.transfer.stage import transfer
 from finetune_alf.running.parent_run import open_tracker
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register
@@ -24,13 +26,15 @@ N_TRIALS = 4
 
 @pytest.fixture(scope="module")
 def project(empty_store, tmp_path_factory):
-    """A project after a study and its registration."""
+    """A project after a study, its registration and a transfer."""
     root = tmp_path_factory.mktemp("pages") / "project"
     shutil.copytree(empty_store, root)
-    ctx = small_context(root, **{"n_trials: 12": f"n_trials: {N_TRIALS}"})
+    fewer = {"n_trials: 12": f"n_trials: {N_TRIALS}", "alf-1, alf-2, decayed]": "alf-1]"}
+    ctx = small_context(root, **fewer)
     prepare(ctx, "films")
     study(ctx, "tiny")
     register(ctx, "tiny")
+    transfer(ctx, "tiny", "films")
     return ctx
 
 
@@ -88,6 +92,28 @@ def test_the_run_list_has_parents_with_their_trials_below_and_the_shipped_views(
         page.get_by_text(view, exact=True).first.wait_for()
 
 
+def test_the_view_of_the_confirmation_has_its_fits_by_candidate_and_seed(page, ui, project):
+    page.goto(ui[1].replace("=trials", "=confirmation"))
+    tracker = open_tracker(project)
+    fits = tracker.client.search_runs([tracker.experiment_id], "tags.`alf.candidate` != ''")
+    assert fits
+    for text in ("Confirmation", "alf.candidate", "alf.seed", "rates.head", *(run.info.run_name for run in fits)):
+        page.get_by_text(text, exact=True).first.wait_for()
+    assert "score/confirmation.accuracy" in page.get_by_test_id("sort-select-dropdown").inner_text()
+    assert page.get_by_text("trial 0", exact=True).count() == 0
+
+
+def test_the_view_of_transfers_has_their_fits_by_scheme_and_sample(page, ui, project):
+    page.goto(ui[1].replace("=trials", "=transfer"))
+    tracker = open_tracker(project)
+    fits = tracker.client.search_runs([tracker.experiment_id], "tags.`alf.stage` = 'transfer'")
+    assert len(fits) == 6
+    for text in ("Transfer", "alf.scheme", "alf.sample", "films", *(run.info.run_name for run in fits)):
+        page.get_by_text(text, exact=True).first.wait_for()
+    assert "score/test.accuracy" in page.get_by_test_id("sort-select-dropdown").inner_text()
+    assert page.get_by_text("trial 0", exact=True).count() == 0
+
+
 def test_three_trials_are_compared_by_the_logarithms_of_their_rates(page, ui, project):
     tracker = open_tracker(project)
     found = tracker.client.search_runs([tracker.experiment_id], "tags.`alf.trial` != ''", max_results=3)
@@ -102,6 +128,12 @@ def test_the_page_of_a_model_says_what_the_schedule_is_worth(page, ui):
     page.get_by_text("Learning rates for each layer of an encoder").wait_for()
     page.get_by_text("verdict:").first.wait_for()
     page.get_by_text("alf-1").first.wait_for()
+
+
+def test_the_server_offers_no_gateway_to_language_models(ui):
+    address = f"{ui[1].partition('/#')[0]}/ajax-api/3.0/mlflow/server-info"
+    with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - the command's own server
+        assert json.load(answer)["features_enabled"]["gateway"] is False
 
 
 def test_ctrl_c_ends_the_server_with_the_command(ui):

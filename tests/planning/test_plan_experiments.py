@@ -135,7 +135,7 @@ def test_without_a_name_all_experiments_are_planned_where_there_is_no_study(read
 def test_a_sample_that_is_not_prepared_is_named_with_its_command(ready):
     printed = run(ready.paths.root, "tops")
     assert printed.exit_code == 0
-    assert printed.stdout.startswith("freeze tops: random on cpu, fp32, 1 thread; probed in ")
+    assert printed.stdout.startswith("freeze tops: random on cpu, fp32, 1 thread; steps timed in ")
     command = f"finetune-alf prepare scores --root {ready.paths.root}"
     assert f"scores: not prepared, not in the total. Run `{command}` first." in printed.stdout
     assert "starting once" in printed.stdout
@@ -146,10 +146,8 @@ def test_where_no_sample_is_prepared_the_fits_are_counted_and_nothing_is_predict
     printed = run(ctx.paths.root, "mix")
     assert printed.exit_code == 3
     lines = printed.stdout.splitlines()
-    assert lines[0].endswith("not probed")
-    assert [line.split()[:3] for line in lines[2:5]] == [["all", "1", "?"], ["top", "1", "?"], ["apart", "1", "?"]]
-    command = f"finetune-alf prepare both --root {ctx.paths.root}"
-    assert lines[5:] == [f"all, top, apart: not prepared, not in the total. Run `{command}` first."]
+    assert lines[0].endswith("nothing timed")
+    assert [line.split() for line in lines[1:]] == [["fits"], ["all", "1"], ["top", "1"], ["apart", "1"]]
     assert printed.stderr.endswith(f"Run `finetune-alf prepare --root {ctx.paths.root}` first.\n")
 
 
@@ -158,7 +156,7 @@ def test_an_encoder_that_is_not_there_stops_only_its_own_plan(ready, tmp_path):
     overlay.write_text(FAR_AWAY)
     printed = run(ready.paths.root, "--params", str(overlay))
     assert printed.exit_code == 5
-    titles = [line.partition(":")[0] for line in printed.stdout.splitlines() if "probed in" in line]
+    titles = [line.partition(":")[0] for line in printed.stdout.splitlines() if "timed in" in line]
     assert titles == ["freeze tops", "schemes bed", "multitask mix"]
     assert "must be in the cache" in printed.stderr
     alone = run(ready.paths.root, "away", "--params", str(overlay))
@@ -179,7 +177,7 @@ def test_overlays_are_planned_before_they_are_used(tmp_path):
     (root / "mine.yaml").write_text(PARAMS)
     printed = run(root, "bed", "--params", str(root / "mine.yaml"))
     assert printed.exit_code == 3
-    assert "kinds: not prepared, not in the total.\n" in printed.stdout
+    assert [line.split() for line in printed.stdout.splitlines()[1:3]] == [["fits"], ["kinds", "3"]]
     commands = printed.stderr.splitlines()[-3:]
     assert commands == [
         f"  finetune-alf params use {root}/mine.yaml --root {root}",
@@ -211,7 +209,7 @@ def test_for_a_study_of_an_unused_preset_the_same_commands_are_printed(tmp_path)
     assert f"  finetune-alf params use default real-small --root {tmp_path}\n" in printed.stderr
 
 
-def test_all_samples_that_are_missing_are_named_and_without_any_prediction_the_exit_code_is_that_of_input(tmp_path):
+def test_without_any_prediction_the_exit_code_is_that_of_input_and_one_command_prepares_all_samples(tmp_path):
     root = write_project(
         tmp_path / "faults",
         PARAMS[: PARAMS.index("freeze:")]
@@ -228,20 +226,18 @@ studies:
     )
     printed = run(root)
     assert printed.exit_code == 3
-    assert [line for line in printed.stdout.splitlines() if "not prepared" in line] == [
-        f"study, register: not prepared, not in the total. Run `finetune-alf prepare {sample} --root {root}` first."
-        for sample in ("kinds", "scores")
-    ]
+    assert printed.stdout.count("nothing timed") == 2
+    assert printed.stderr.endswith(f"no fit can be timed. Run `finetune-alf prepare --root {root}` first.\n")
 
 
 def test_the_load_average_is_that_of_before_the_first_probe(ready, monkeypatch):
     loads = iter([(3.2, 0.0, 0.0), (0.9, 0.0, 0.0)])
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("finetune_alf.compute.load.usable_cores", lambda: 2)
     monkeypatch.setattr("os.getloadavg", lambda: next(loads))  # a second reading would see the first plan's probe
     made, _ = plans(ready, collect(ready, plannables()))
     assert len(made) == 3
-    assert all("load average was 3.2 on 2 cores" in planned.notes[0] for planned in made)
-    assert not any("cores" in note for note in plan(ready, SCHEMES, "bed").notes)
+    assert all("load average is 3.2 on 2 cores" in planned.notes[0] for planned in made)
+    assert not any("load average is 3.2" in note for note in plan(ready, SCHEMES, "bed").notes)
 
 
 def test_fused_fits_are_noted_since_the_probe_did_not_time_them(ready):

@@ -36,7 +36,7 @@ class TerminalConsole:
             return
         from tqdm import tqdm
 
-        with tqdm(desc=label, total=total, file=sys.stderr, dynamic_ncols=True) as bar:
+        with tqdm(desc=label, total=total, file=sys.stderr, **_size()) as bar:
             self._in_bar = True
             try:
                 yield TqdmBar(bar)
@@ -52,8 +52,17 @@ def position_bar(label: str, total: int | None, unit: str) -> Iterator[Callable[
         return
     from tqdm import tqdm
 
-    with tqdm(desc=label, total=total, unit=unit, unit_scale=True, file=sys.stderr, dynamic_ncols=True) as bar:
+    with tqdm(desc=label, total=total, unit=unit, unit_scale=True, file=sys.stderr, **_size()) as bar:
         yield lambda position: _move(bar, position)
+
+
+def _size() -> dict[str, Any]:
+    """Return the size of a bar for tqdm: the terminal's, as it is at each time, or 80 by 24 where it has none."""
+    try:
+        n_columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        n_columns = 0
+    return {"dynamic_ncols": True} if n_columns else {"ncols": 80, "nrows": 24}
 
 
 def _move(bar: Any, position: int) -> None:
@@ -68,18 +77,21 @@ class _Lines:
     """About ten lines in all, so that a log stays readable."""
 
     def __init__(self, label: str, total: int) -> None:
-        self._label, self._total, self._done = label, total, 0
+        self._label, self._total, self._done, self._n_new = label, total, 0, 0
         self._started = time.monotonic()
 
-    def advance(self, note: str = "") -> None:
-        """Advance by one."""
+    def advance(self, note: str = "", *, is_new: bool = True) -> None:
+        """Advance by one; the time left follows from the new steps."""
         self._done += 1
+        self._n_new += is_new
         if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
             line = f"{self._label}: {self._done}/{self._total} {note}".rstrip()
             click.echo(f"{line}{self._time_left()}", err=True)
 
     def _time_left(self) -> str:
-        seconds = (time.monotonic() - self._started) / self._done * (self._total - self._done)
+        if not self._n_new:
+            return ""
+        seconds = (time.monotonic() - self._started) / self._n_new * (self._total - self._done)
         return f", {duration(seconds)} left" if seconds >= 1 else ""
 
 

@@ -10,6 +10,7 @@ import click
 from finetune_alf import __version__
 from finetune_alf.cli import params_commands, schedule_commands, stage_commands
 from finetune_alf.cli.anatomy_command import anatomy
+from finetune_alf.cli.doctor_command import doctor
 from finetune_alf.cli.errors_command import errors
 from finetune_alf.cli.experiment_commands import command_of
 from finetune_alf.cli.fit_command import fit
@@ -17,6 +18,8 @@ from finetune_alf.cli.guard import GuardedGroup
 from finetune_alf.cli.init_command import init
 from finetune_alf.cli.plan_command import plan
 from finetune_alf.cli.predict_command import predict
+from finetune_alf.cli.streams import open_streams
+from finetune_alf.cli.sync_command import sync
 from finetune_alf.cli.ui_command import ui
 from finetune_alf.errors import AlfError
 from finetune_alf.experiments.registry import registry
@@ -41,7 +44,7 @@ _HEADINGS = {
     "Start here": ("init", "run", "plan", "report", "predict", "errors"),
     "Stages of a run": ("prepare", "encoder", "study", "importance", "register"),
     "Experiments": (),
-    "Look and change": ("params", "anatomy", "schedules", "ui"),
+    "Look and change": ("params", "anatomy", "schedules", "ui", "sync", "doctor"),
 }
 """The commands by heading; those that stand under none are experiments."""
 
@@ -112,18 +115,17 @@ for command in (
     anatomy,
     schedule_commands.schedules,
     ui,
+    sync,
+    doctor,
 ):
     group.add_command(command)
 
 
 def main() -> None:
     """Run the command line."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character shows another one, rather than ending the command.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    open_streams()
     try:
         group(prog_name="finetune-alf")
-    except AlfError as error:  # of an experiment that cannot be loaded, before any command runs
+    except AlfError as error:  # before any command runs: an experiment that cannot be loaded, a help on a full disk
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from finetune_alf.cli.output import json_option, print_json, quiet_option, say, wants_json
+from finetune_alf.cli.output import echo, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import open_context, root_option
 from finetune_alf.errors import InputError
 
@@ -69,9 +69,9 @@ def errors(
         from finetune_alf.cli.errors_tables import lines_of
 
         for line in lines_of(document, n):
-            say(line)
+            echo(line)
     if out is not None:
-        say(f"{out}: all {sum(1 for _ in document.findings()):,} findings")
+        echo(f"{out}: all {sum(1 for _ in document.findings()):,} findings")
 
 
 def _check_out(out: Path, context: "Context", study: str) -> None:

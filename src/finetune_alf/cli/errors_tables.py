@@ -41,7 +41,9 @@ def _confusion(found: Confusion, n: int, width: int) -> Iterator[str]:
     for name, each, counts in zip(names, found.classes, found.counts, strict=True):
         rows.append((name, f"{each.n_true:,}", score(each.recall), score(each.precision), *map(str, counts)))
     fits = len(_aligned(rows)[0]) <= width
-    yield from ("", *_aligned(rows if fits else [row[:4] for row in rows]))
+    yield ""
+    yield "Recall: the share of a class's texts that are found. Precision: the share of its predictions that are right."
+    yield from _aligned(rows if fits else [row[:4] for row in rows])
     confused = found.most_confused()
     if not fits and confused:
         rows = [("true -> predicted", "texts")]
@@ -58,6 +60,7 @@ def _wrong(document: ErrorsDocument, n: int, width: int) -> Iterator[str]:
         yield from ("", "No text is wrong.")
         return
     yield _heading("Texts that are wrong, the surest first", min(n, len(wrong)), len(wrong))
+    yield "Sure: the probability of the predicted class. Either the classifier is wrong here, or the label is."
     columns = [(score(each.probability), _arrow(each.label, each.predicted)) for each in wrong[:n]]
     yield from _with_texts(("sure", "true -> predicted"), columns, wrong[:n], width)
 
@@ -71,6 +74,7 @@ def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: in
     yield from (
         "",
         "Agreement of two fits beyond chance (Cohen's kappa): of two schemes, and of two seeds of the same one",
+        "1 is full agreement, 0 that of chance. Schemes that agree about as seeds do differ no more than seeds.",
     )
     rows: Rows = [("scheme", "seeds", *schemes)]
     for index, scheme in enumerate(schemes):
@@ -82,6 +86,7 @@ def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: in
         yield from ("", "The schemes agree on every text: the class that most seeds predict is the same.")
         return
     yield _heading("Texts on which schemes disagree, by how many do", min(n, len(texts)), len(texts))
+    yield "Each scheme with its most frequent answer, and how many of its seeds gave that."
     for each in texts[:n]:
         yield _one_line(f"labelled {each.label}: {document.answers_in_words(each)}")
         yield f"    {_place(each)}{shortened(each.text, width - 4 - len(_place(each)))}"
@@ -94,6 +99,11 @@ def _label_errors(part: LabelErrors, n: int, width: int) -> Iterator[str]:
         return
     title = f"Labels that are likely wrong among the {part.n_texts:,} {part.split} texts, by {by}"
     yield _heading(title, min(n, len(part.texts)), len(part.texts))
+    yield "Margin: the probability of the label minus the highest other one. Read a text before you change its label."
+    if part.is_weak:
+        share = score(part.n_right / part.n_texts)
+        caution = f"Do not trust this list: the {part.by} predicts only {share} of these labels."
+        yield f"{caution} Most of it is likely its errors."
     shown = part.texts[:n]
     columns = [(f"{each.margin:.3f}", _arrow(each.label, each.likely)) for each in shown]
     yield from _with_texts(("margin", "label -> likely"), columns, shown, width)

@@ -23,10 +23,12 @@ def fit(scheme: str | None, studies: tuple[str, ...], root: Path) -> None:
     """Fit the classifiers that the command line names."""
     context = open_context(root)
     from finetune_alf.experiments.fit.request import fit_request
-    from finetune_alf.experiments.fit.stage import fit as run_stage
     from finetune_alf.schedules.reference import is_file
 
     word = str(Path(scheme).absolute()) if scheme and is_file(scheme) else scheme
     request = fit_request(context, word, studies)
     for study in entries(None, request.studies):
-        run_stage(context, study, request.scheme)
+        with context.lock(FIT.lock(study)):
+            from finetune_alf.experiments.fit.stage import fit as run_stage
+
+            run_stage(context, study, request.scheme)

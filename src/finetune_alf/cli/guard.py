@@ -11,8 +11,7 @@ import click
 from finetune_alf.cli.extras import missing_extra
 from finetune_alf.cli.output import print_json_error
 from finetune_alf.cli.stops import Stopped, listening
-from finetune_alf.errors import AlfError, StorageError
-from finetune_alf.files import os_error_message
+from finetune_alf.errors import AlfError, StorageError, WorkerError
 
 _START_OVER = ("init", "plan", "predict", "errors")
 """Commands that keep nothing of what was stopped."""
@@ -38,7 +37,8 @@ class GuardedGroup(click.Group):
             with listening():
                 return super().invoke(ctx)
         except AlfError as error:
-            _print_error(ctx, error, str(error), error.exit_code)
+            resume = f" To resume: {_command(ctx)}" if isinstance(error, WorkerError) else ""
+            _print_error(ctx, error, f"{error}{resume}", error.exit_code)
             ctx.exit(error.exit_code)
         except click.ClickException as error:
             print_json_error(ctx, "UsageError", error.format_message(), error.exit_code)
@@ -52,15 +52,16 @@ class GuardedGroup(click.Group):
             ctx.exit(missing.exit_code)
         except KeyboardInterrupt as stop:
             name, code = (stop.name, stop.exit_code) if isinstance(stop, Stopped) else ("SIGINT", 130)
-            command = shlex.join(["finetune-alf", *ctx.meta["words"]])
             goal = "start over" if ctx.invoked_subcommand in _START_OVER else "resume"
-            _print_error(ctx, stop, f"Stopped by {name}. Run the same command again to {goal}: {command}", code)
+            _print_error(ctx, stop, f"Stopped by {name}. Run the same command again to {goal}: {_command(ctx)}", code)
             ctx.exit(code)
         except BrokenPipeError:
             # The reader is gone: drop what is still buffered.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(_BROKEN_PIPE)
         except OSError as error:
+            from finetune_alf.os_errors import os_error_message
+
             _print_error(ctx, error, os_error_message(error), StorageError.exit_code)
             ctx.exit(StorageError.exit_code)
         except click.exceptions.Exit:
@@ -68,6 +69,10 @@ class GuardedGroup(click.Group):
         except Exception as error:  # a fault of the program: its traceback follows
             print_json_error(ctx, type(error).__name__, str(error), 1)
             raise
+
+
+def _command(ctx: click.Context) -> str:
+    return shlex.join(["finetune-alf", *ctx.meta["words"]])
 
 
 def _print_error(ctx: click.Context, error: BaseException, message: str, exit_code: int) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from finetune_alf.cli.output import json_option, print_json, quiet_option, say, say_at_once, wants_json
+from finetune_alf.cli.output import console, echo, echo_at_once, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import root_option
 
 
@@ -15,7 +15,8 @@ from finetune_alf.cli.project import root_option
 @click.argument("table", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--text", multiple=True, metavar="COLUMN", help="The column of texts; twice for pairs of texts.")
 @click.option("--join", is_flag=True, help="Several columns of --text are one text, joined by a space, and no pair.")
-@click.option("--label", metavar="COLUMN", help="The column of labels.")
+@click.option("--label", multiple=True, metavar="COLUMN", help="The column of labels, or several of 0 and 1.")
+@click.option("--labels", metavar="SETTING", help="Classes that are joined or left out, as '{drop: [-1]}'.")
 @click.option(
     "--encoder",
     default="minilm",
@@ -26,7 +27,8 @@ from finetune_alf.cli.project import root_option
 @click.option(
     "--budget",
     metavar="TIME",
-    help="Size the search so that the run takes about so long on this machine, as 10m or 1h; timed in a short probe.",
+    help="Size the search so that the run takes about so long on this machine, as 10m or 1h. A few training steps are "
+    "timed for that, which takes up to a minute.",
 )
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 @json_option
@@ -36,7 +38,8 @@ def init(
     table: Path,
     text: tuple[str, ...],
     join: bool,
-    label: str | None,
+    label: tuple[str, ...],
+    labels: str | None,
     encoder: str,
     budget: str | None,
     force: bool,
@@ -51,11 +54,14 @@ def init(
         raise click.BadParameter("takes one column, or two for pairs, or more with --join", param_hint="--text")
     if join and len(text) < 2:
         raise click.BadParameter("takes two columns or more, as in --text title --text body", param_hint="--join")
-    say_at_once(f"reading {table}")
+    echo_at_once(f"reading {table}")
     from finetune_alf.data.text_columns import JoinedText
+    from finetune_alf.params.reading import parse_document
     from finetune_alf.paths import command_in
+    from finetune_alf.starting.columns import named_label
     from finetune_alf.starting.duration import seconds_of
-    from finetune_alf.starting.init import Wishes, check_room, guess_start, write_start
+    from finetune_alf.starting.init import InitOptions, check_room, guess_start, write_start
+    from finetune_alf.starting.labels import labels_of
 
     check_room(root, force)
     budget_s = None if budget is None else seconds_of(budget)
@@ -63,10 +69,19 @@ def init(
 
     model = model_of()
     columns = JoinedText(join=text) if join else text
-    start = guess_start(Wishes(table, root, columns, label, encoder, budget_s), model, say)
+    options = InitOptions(
+        table,
+        root,
+        columns,
+        named_label(label),
+        encoder,
+        budget_s,
+        labels=labels_of({} if labels is None else parse_document(labels, "--labels").value),
+    )
+    start = guess_start(options, model, console())
     written = [str(path) for path in write_start(start, root, model)]
     next_command = command_in(root, "run")
-    say(f"written: {', '.join(written)}")
-    say(f"Next: {next_command}")
+    echo(f"written: {', '.join(written)}")
+    echo(f"Next: {next_command}")
     if wants_json():
         print_json({"guesses": start.guesses(), "written": written, "next": next_command})

@@ -46,13 +46,13 @@ def is_quiet() -> bool:
     return bool(click.get_current_context().meta.get(_QUIET))
 
 
-def say(text: str) -> None:
+def echo(text: str) -> None:
     """Print a line for people: on standard error beside a JSON document, nowhere if quiet."""
     if not is_quiet():
         click.echo(text, err=wants_json())
 
 
-def say_at_once(text: str) -> None:
+def echo_at_once(text: str) -> None:
     """Print a line on a terminal before anything slow is loaded; a log does without it."""
     if sys.stderr.isatty() and not is_quiet():
         click.echo(text, err=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from finetune_alf.cli.output import json_option, print_json, say, wants_json
+from finetune_alf.cli.output import echo, json_option, print_json, wants_json
 from finetune_alf.cli.project import overlays_option, params_in_force, params_path, read_params, root_option
 
 
@@ -19,15 +19,27 @@ def params() -> None:
 @overlays_option
 @root_option
 def check(overlays: tuple[str, ...], root: Path) -> None:
-    """Check the parameters: print that they are valid, or all faults."""
-    checked = read_params(root, overlays)
+    """Check the parameters, and the files and servers that they name: print that they are valid, or all faults.
+
+    Configs of encoders are read, and tables of up to 64 MiB; of larger ones the first rows. Nothing is downloaded, and
+    no weights are read. A server of MLflow or of studies has a few seconds to respond.
+    """
+    checked = read_params(root, overlays, for_dvc=True)
+    from finetune_alf.paths import Paths
+    from finetune_alf.running.input_checks import check_inputs
+    from finetune_alf.running.server_checks import tracking_note
+
+    check_inputs(checked, Paths(root))
+    note = tracking_note(checked, Paths(root))
     names = {key: list(getattr(checked, key)) for key in checked.named_sections() if getattr(checked, key)}
     path = params_in_force(root, overlays)
     read = [*([str(path)] if path.exists() else []), *overlays]
     listed = [f"{key} {', '.join(own)}" for key, own in names.items()]
-    say(f"{' + '.join(read)}: valid; {'; '.join(listed)}")
+    echo(f"{' + '.join(read)}: valid; {'; '.join(listed)}")
+    if note:
+        echo(f"note: {note}")
     if wants_json():
-        print_json({"valid": True, "read": read, **names})
+        print_json({"valid": True, "read": read, "note": note, **names})
 
 
 @params.command(epilog="Example: finetune-alf params schema > params.schema.json")

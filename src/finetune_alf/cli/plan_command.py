@@ -13,7 +13,7 @@ from finetune_alf.errors import AlfError, DataError, InputError, PartialError
 
 if TYPE_CHECKING:
     from finetune_alf.planning.plan import Plan
-    from finetune_alf.planning.predict import StagePlan
+    from finetune_alf.planning.stage_plan import StagePlan
 
 _ELAPSED = ("done", "took", "took/predicted", "left")
 _HEADINGS = ("", "fits", "s a fit", "in all", "memory", *_ELAPSED)
@@ -58,9 +58,16 @@ def _print(plans: "list[Plan]", as_json: bool, *, with_commands: bool) -> None:
         return
     if not plans:
         click.echo("There is no study and no experiment to plan.")
+    is_timed, notes = any(map(_is_timed, plans)), dict[str, None]()
     for one in plans:
-        for line in _lines(one, with_commands):
+        missing = _missing(one, with_commands) if is_timed else []
+        for line in [*_table(one), *missing, *(note for note in one.notes if note not in notes)]:
             click.echo(line)
+        notes |= dict.fromkeys(one.notes)
+
+
+def _is_timed(plan: "Plan") -> bool:
+    return any(stage.seconds is not None for stage in plan.stages)
 
 
 def _lacks_a_sample(made: "list[Plan]", failed: list[AlfError]) -> bool:
@@ -85,7 +92,7 @@ def _raise_what_is_missing(made: "list[Plan]", failed: list[AlfError], way: Sequ
     """Raise the faults, each once, with the commands that resolve them; PartialError where something was predicted."""
     from finetune_alf.paths import command_in
 
-    predicted = any(stage.seconds is not None for one in made for stage in one.stages)
+    predicted = any(map(_is_timed, made))
     reasons = list(dict.fromkeys(map(str, failed)))
     if made and not predicted and not failed:
         out = "" if way else f" Run `{command_in(root, 'prepare')}` first."
@@ -103,14 +110,16 @@ def _record(plan: "Plan") -> dict[str, object]:
     return {**record, "stages": stages, "seconds": plan.seconds}
 
 
-def _lines(plan: "Plan", with_commands: bool) -> list[str]:
+def _table(plan: "Plan") -> list[str]:
+    """Return a heading, and the stages with the columns that are known of any."""
     device = f"{plan.device}, {plan.precision}, {plan.n_threads} thread{'' if plan.n_threads == 1 else 's'}"
     workers = f", {plan.n_workers} workers" if plan.n_workers > 1 else ""
-    probed = f"probed in {plan.probe_s:.0f} s" if plan.n_starts else "not probed"
-    head = f"{plan.title}: {plan.encoder.split(':')[0]} on {device}{workers}; {probed}"
+    timed = f"steps timed in {plan.probe_s:.0f} s" if plan.n_starts else "nothing timed"
+    head = f"{plan.title}: {plan.encoder.split(':')[0]} on {device}{workers}; {timed}"
     rows = [_HEADINGS, *(_row(stage) for stage in plan.stages), *_totals(plan)]
     shown = len(_HEADINGS) if any(stage.elapsed for stage in plan.stages) else len(_HEADINGS) - len(_ELAPSED)
-    return [head, *_aligned([row[:shown] for row in rows]), *_missing(plan, with_commands), *plan.notes]
+    columns = [column for column in list(zip(*rows, strict=True))[:shown] if any(column[1:])]
+    return [head, *_aligned(list(zip(*columns, strict=True)))]
 
 
 def _missing(plan: "Plan", with_commands: bool) -> list[str]:
@@ -134,7 +143,7 @@ def _totals(plan: "Plan") -> list[tuple[str, ...]]:
 
 
 def _row(stage: "StagePlan") -> tuple[str, ...]:
-    planned: tuple[str, ...] = (str(stage.n_fits), "?", "?", "?")
+    planned: tuple[str, ...] = (str(stage.n_fits), "", "", "")
     if stage.fit_s is not None and stage.seconds is not None and stage.memory_bytes is not None:
         planned = (str(stage.n_fits), f"{stage.fit_s:.2f}", duration(stage.seconds), _memory(stage.memory_bytes))
     elapsed: tuple[str, ...] = ("", "", "")
@@ -148,7 +157,7 @@ def _left(stages: "Sequence[StagePlan]") -> str:
     """Return the time predicted for what is left of stages."""
     if not any(stage.n_left for stage in stages):
         return "nothing"
-    return duration(sum(stage.left_s or 0.0 for stage in stages)) if any(stage.left_s for stage in stages) else "?"
+    return duration(sum(stage.left_s or 0.0 for stage in stages)) if any(stage.left_s for stage in stages) else ""
 
 
 def _memory(n_bytes: int) -> str:

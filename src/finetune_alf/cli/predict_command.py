@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from finetune_alf.cli.console import duration, position_bar
-from finetune_alf.cli.output import is_quiet, quiet_option, say_at_once
+from finetune_alf.cli.output import echo_at_once, is_quiet, quiet_option
 from finetune_alf.cli.project import root_option
 from finetune_alf.errors import InputError
 
 if TYPE_CHECKING:
-    from finetune_alf.classifier.classifier import Classifier
     from finetune_alf.classifier.labelling import LabelledChunk
+    from finetune_alf.classifier.text_classifier import TextClassifier
     from finetune_alf.data.readers.stream import Source
     from finetune_alf.data.table import Table
     from finetune_alf.data.text_columns import TextColumns
@@ -71,7 +71,7 @@ def predict(
     one. FILE is CSV, TSV, JSON Lines or Parquet, or - for CSV or JSON Lines on standard input. All of its columns are
     kept. Rows are read and written in chunks, so that a file of any length needs the same memory.
     """
-    say_at_once(f"Loading {model} ...")
+    echo_at_once(f"Loading {model} ...")
     from finetune_alf.classifier.labelling import added_columns, labelled_chunks
     from finetune_alf.classifier.record import read_record
     from finetune_alf.cli.classifier_folder import classifier_folder
@@ -105,7 +105,7 @@ class _Summary:
     """Counts of all rows, for the lines at the end."""
 
     column: str
-    max_tokens: int
+    max_tokens: int | None
     started: float = field(default_factory=time.monotonic)
     n_rows: int = 0
     n_empty: int = 0
@@ -163,7 +163,7 @@ def _text_columns(given: tuple[str, ...], trained_on: "TextColumns | None") -> "
     return given[0] if len(given) == 1 else (given[0], given[1])
 
 
-def _loaded(folder: Path, device: str) -> "Classifier":
+def _loaded(folder: Path, device: str) -> "TextClassifier":
     from finetune_alf.classifier.folder import load_classifier
     from finetune_alf.compute.resolved import resolve_device
 

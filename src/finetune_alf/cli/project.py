@@ -1,13 +1,12 @@
 """What commands share: the folder they work in, its parameters, its MLflow store."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from finetune_alf.cli.output import console, say, say_at_once
+from finetune_alf.cli.output import console, echo, echo_at_once
 
 if TYPE_CHECKING:
     from finetune_alf.params import Params
@@ -54,22 +53,37 @@ def params_in_force(root: Path, overlays: Sequence[str] = ()) -> Path:
     return Paths(root).params if overlays else Paths(root).params_in_force
 
 
-def read_params(root: Path, overlays: Sequence[str] = ()) -> "Params":
-    """Read a folder's parameters with overlays; ParamsError with every fault."""
-    from finetune_alf.experiments.registry import load_params
+def read_params(root: Path, overlays: Sequence[str] = (), *, for_dvc: bool = False) -> "Params":
+    """Read a folder's parameters with overlays; ParamsError with every fault, by the configs of encoders as well.
 
-    return load_params(params_in_force(root, overlays), overlays)
+    `for_dvc` asks for the keys that dvc.yaml names, which DVC knows no defaults of.
+    """
+    from finetune_alf.experiments.registry import model_of
+    from finetune_alf.params.dvc_keys import missing_for_dvc
+    from finetune_alf.params.load import check_against, read_merged, validate
+    from finetune_alf.running.input_checks import recipe_disagreements
+
+    document = read_merged(params_in_force(root, overlays), overlays)
+    params = validate(document, model_of())
+    found = list(recipe_disagreements(params, root))
+    if for_dvc and not overlays:
+        found += missing_for_dvc(root, document.value, params)
+    check_against(document, found)
+    return params
 
 
 def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
     """Return the context of stages in this folder."""
-    say_at_once(f"reading {' + '.join([str(params_in_force(root, overlays)), *overlays])}")
-    params = read_params(root, overlays)  # faults are found before anything heavy is loaded
+    from finetune_alf.running.dvc_process import end_with_dvc, is_dvc_stage
+
+    end_with_dvc()
+    echo_at_once(f"reading {' + '.join([str(params_in_force(root, overlays)), *overlays])}")
+    params = read_params(root, overlays, for_dvc=is_dvc_stage())  # before anything heavy is loaded
     from finetune_alf.paths import Paths
     from finetune_alf.running.context import Context
 
     context = Context(params, Paths(root), console())
-    if context.is_dvc_stage:
+    if is_dvc_stage():
         from finetune_alf.experiments.registry import registry
         from finetune_alf.experiments.set_aside import set_aside
 
@@ -79,11 +93,13 @@ def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
 
 def store_uri(root: Path, uri: str | None = None) -> str:
     """Return the MLflow store named here, in params.yaml or the environment, or else the folder's own."""
-    from finetune_alf.tracking.store import tracking_uri
+    from finetune_alf.tracking.store import named_store, tracking_uri
 
     if uri is None and _has_store(params_in_force(root)):
-        uri = read_params(root).tracking.uri
-    return tracking_uri(root, uri or os.environ.get("MLFLOW_TRACKING_URI") or None)
+        from finetune_alf.experiments.registry import load_params
+
+        uri = load_params(params_in_force(root)).tracking.uri
+    return tracking_uri(root, named_store(uri))
 
 
 def _has_store(path: Path) -> bool:
@@ -97,5 +113,5 @@ def entries(given: T | None, there: Iterable[T]) -> list[T]:
     """Return what was given, or everything there is; print a note where there is nothing."""
     found = list(there) if given is None else [given]
     if not found:
-        say(f"{click.get_current_context().info_name}: nothing to do, params.yaml names none.")
+        echo(f"{click.get_current_context().info_name}: nothing to do, params.yaml names none.")
     return found

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finetune_alf.cli.output import json_option, print_json, say, wants_json
+from finetune_alf.cli.output import echo, json_option, print_json, wants_json
 from finetune_alf.cli.project import root_option, store_uri
 from finetune_alf.errors import InputError
 
@@ -23,6 +23,23 @@ _steps_option = click.option(
     type=click.IntRange(min=1),
     show_default="those of the schedule's own trial, else 1000",
     help="The steps of a fit.",
+)
+
+
+_ALLOW_FORGETTING = f"{__name__}.allow_forgetting"
+
+
+def _allow_forgetting(ctx: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    ctx.meta[_ALLOW_FORGETTING] = value
+    return value
+
+
+_forgetting_option = click.option(
+    "--allow-forgetting",
+    is_flag=True,
+    expose_value=False,
+    callback=_allow_forgetting,
+    help="Accept a schedule whose rates for embeddings and layers are above 1e-4.",
 )
 
 
@@ -45,18 +62,18 @@ def list_all(uri: str | None, root: Path) -> None:
         for name, schedule in ((name, published(name)) for name in PUBLISHED_NAMES)
     ]
     for one in found:
-        say(f"{one['ref']:<28}{str(one['digest'])[:12]}  {one['n_layers']} layers, published")
+        echo(f"{one['ref']:<28}{str(one['digest'])[:12]}  {one['n_layers']} layers, published")
     store = store_uri(root, uri)
     path = sqlite_path(store)
     if path is not None and not path.exists():
-        say(f"{path}: nothing registered yet")
+        echo(f"{path}: nothing registered yet")
     else:
         from finetune_alf.schedules.registry import Registry
 
         for version in Registry(store).list():
             for ref in [f"{version.model}@{alias}" for alias in version.aliases] or [version.model]:
                 state = "cannot be read" if version.problem else f"run {version.run_id}"
-                say(f"{ref:<28}{version.digest[:12]}  version {version.version}, {state}")
+                echo(f"{ref:<28}{version.digest[:12]}  version {version.version}, {state}")
                 found.append(
                     {
                         "ref": ref,
@@ -67,7 +84,7 @@ def list_all(uri: str | None, root: Path) -> None:
                     }
                 )
             if version.problem:
-                say(f"  {version.problem}")
+                echo(f"  {version.problem}")
     if wants_json():
         print_json(found)
 
@@ -76,6 +93,7 @@ def list_all(uri: str | None, root: Path) -> None:
 @click.argument("ref")
 @_steps_option
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON document, as `pull` writes it.")
+@_forgetting_option
 @_uri_option
 @root_option
 def show(ref: str, steps: int | None, as_json: bool, uri: str | None, root: Path) -> None:
@@ -98,6 +116,7 @@ def show(ref: str, steps: int | None, as_json: bool, uri: str | None, root: Path
 @click.argument("ref")
 @_out_option
 @_force_option
+@_forgetting_option
 @_uri_option
 @root_option
 def pull(ref: str, out: Path, force: bool, uri: str | None, root: Path) -> None:
@@ -109,6 +128,7 @@ def pull(ref: str, out: Path, force: bool, uri: str | None, root: Path) -> None:
 @schedules.command(epilog="Example: finetune-alf schedules push alf-1.json alf-mine.minilm@alf-1")
 @click.argument("ref")
 @click.argument("name")
+@_forgetting_option
 @_uri_option
 @root_option
 def push(ref: str, name: str, uri: str | None, root: Path) -> None:
@@ -123,6 +143,7 @@ def push(ref: str, name: str, uri: str | None, root: Path) -> None:
 @schedules.command(epilog="Example: finetune-alf schedules diff distilbert-alf-1 distilbert-alf-2")
 @click.argument("ref")
 @click.argument("other")
+@_forgetting_option
 @_uri_option
 @root_option
 def diff(ref: str, other: str, uri: str | None, root: Path) -> None:
@@ -135,6 +156,7 @@ def diff(ref: str, other: str, uri: str | None, root: Path) -> None:
 @click.option("--layers", type=click.IntRange(min=1), required=True, help="The layers of the encoder to use it on.")
 @_out_option
 @_force_option
+@_forgetting_option
 @_uri_option
 @root_option
 def stretch(ref: str, layers: int, out: Path, force: bool, uri: str | None, root: Path) -> None:
@@ -149,6 +171,7 @@ def stretch(ref: str, layers: int, out: Path, force: bool, uri: str | None, root
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; printed unless named.")
 @_steps_option
 @_force_option
+@_forgetting_option
 @_uri_option
 @root_option
 def card(ref: str, out: Path | None, steps: int | None, force: bool, uri: str | None, root: Path) -> None:
@@ -186,9 +209,9 @@ def schema() -> None:
 def _write(out: Path, schedule: "Schedule", force: bool) -> None:
     _refuse_existing(out, force)
     from finetune_alf.files import write_text
-    from finetune_alf.schedules.reference import YAML_SUFFIXES
+    from finetune_alf.schedules.reference import is_yaml
 
-    write_text(out, schedule.to_yaml() if out.suffix in YAML_SUFFIXES else schedule.to_json())
+    write_text(out, schedule.to_yaml() if is_yaml(out) else schedule.to_json())
 
 
 def _refuse_existing(out: Path | None, force: bool) -> None:
@@ -199,4 +222,5 @@ def _refuse_existing(out: Path | None, force: bool) -> None:
 def _pulled(ref: str, uri: str | None, root: Path) -> "Schedule":
     from finetune_alf.schedules.pull import pull as pull_schedule
 
-    return pull_schedule(ref, store_uri(root, uri) if "@" in ref else None)
+    allow_forgetting = bool(click.get_current_context().meta.get(_ALLOW_FORGETTING))
+    return pull_schedule(ref, store_uri(root, uri) if "@" in ref else None, allow_forgetting=allow_forgetting)

@@ -1,13 +1,14 @@
 """One command a stage; each reads params.yaml alone, as DVC does. Those of experiments are made by their registry."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from finetune_alf.cli.console import duration
-from finetune_alf.cli.output import json_option, print_json, quiet_option, say, wants_json
+from finetune_alf.cli.output import echo, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import (
     entries,
     kept_params_path,
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
 def prepare(name: str | None, root: Path) -> None:
     """Draw sample NAME out of its source; without a name, all of them."""
     context = open_context(root)
+    if name is not None:
+        _run_each(context, "prepare", [name])
+        return
     from finetune_alf.running.prepare import prepare_all
 
-    prepare_all(context, entries(name, context.params.samples))
+    prepare_all(context, entries(None, context.params.samples))
 
 
 @click.command(short_help="Write the identity of an encoder.", epilog="Example: finetune-alf encoder minilm")
@@ -40,10 +44,7 @@ def prepare(name: str | None, root: Path) -> None:
 def encoder(name: str | None, root: Path) -> None:
     """Write the digest of encoder NAME to results/encoder, so that DVC sees when it changes; without a name, of all."""
     context = open_context(root)
-    from finetune_alf.running.encoder import encoder as run_stage
-
-    for one in entries(name, context.params.encoders):
-        run_stage(context, one)
+    _run_each(context, "encoder", entries(name, context.params.encoders))
 
 
 @click.command(short_help="Search for the rates that score best.", epilog="Example: finetune-alf study minilm")
@@ -56,10 +57,7 @@ def study(name: str | None, root: Path) -> None:
     Run the same command again to resume. For more trials, raise n_trials in params.yaml.
     """
     context = open_context(root)
-    from finetune_alf.running.study import study as run_stage
-
-    for one in entries(name, context.params.studies):
-        run_stage(context, one)
+    _run_each(context, "study", entries(name, context.params.studies))
 
 
 @click.command(
@@ -71,10 +69,7 @@ def study(name: str | None, root: Path) -> None:
 def importance(name: str | None, root: Path) -> None:
     """Estimate how much each layer's rate matters in study NAME, and in which direction; without a name, in all."""
     context = open_context(root)
-    from finetune_alf.running.importance import importance as run_stage
-
-    for one in entries(name, context.params.studies):
-        run_stage(context, one)
+    _run_each(context, "importance", entries(name, context.params.studies))
 
 
 @click.command(
@@ -93,10 +88,7 @@ def register(name: str | None, from_lock: bool, root: Path) -> None:
     both. Run the same command again to resume.
     """
     context = open_context(root)
-    from finetune_alf.running.register import register as run_stage
-
-    for one in entries(name, context.params.studies):
-        run_stage(context, one, from_lock=from_lock)
+    _run_each(context, "register", entries(name, context.params.studies), from_lock=from_lock)
 
 
 @click.command(short_help="Write the tables and figures.", epilog="Example: finetune-alf report")
@@ -106,9 +98,9 @@ def report(root: Path) -> None:
     """Write results/report/report.html and report.md: tables and figures of all that was run."""
     context = open_context(root)
     from finetune_alf.experiments.registry import registry
-    from finetune_alf.running.report import report as run_stage
+    from finetune_alf.running.stages import run_stage
 
-    run_stage(context, [experiment.part for experiment in registry()])
+    run_stage(context, "report", parts=[experiment.part for experiment in registry()])
 
 
 @click.command(
@@ -131,13 +123,21 @@ def run(overlays: tuple[str, ...], root: Path) -> None:
     from finetune_alf.params.writing import write_params
     from finetune_alf.paths import command_in
 
-    write_params(kept_params_path(root), context.params)
     started = time.monotonic()
-    run_all(context, registry())
+    with context.lock("run"):
+        write_params(kept_params_path(root), context.params)
+        run_all(context, registry())
     _print_summary(context, time.monotonic() - started)
     if overlays and params_path(root).exists():
         merge = command_in(root, "params", "use", *overlays)
-        say(f"The other commands read {params_path(root)}, without what --params added. To put it in: {merge}")
+        echo(f"The other commands read {params_path(root)}, without what --params added. To put it in: {merge}")
+
+
+def _run_each(context: "Context", stage: str, names: Sequence[str], **options: bool) -> None:
+    from finetune_alf.running.stages import run_stage
+
+    for name in names:
+        run_stage(context, stage, name, **options)
 
 
 def _print_summary(context: "Context", seconds: float) -> None:
@@ -148,4 +148,4 @@ def _print_summary(context: "Context", seconds: float) -> None:
         print_json({**summary.as_json(), "seconds": seconds})
         return
     for line in [*summary_lines(summary), f"Done in {duration(seconds)}."]:
-        say(line)
+        echo(line)

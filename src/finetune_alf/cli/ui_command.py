@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 @click.option("--no-open", is_flag=True, help="Print the link, and open no browser.")
 @root_option
 def ui(port: int, no_open: bool, root: Path) -> None:
-    """Open the runs in MLflow's pages, at http://127.0.0.1:PORT, until Ctrl-C.
+    """Open the runs in MLflow's pages, at http://127.0.0.1:PORT, until Ctrl-C, or on the server of params.yaml.
 
     The link opens the trials by score, with their rates. The experiment's other views, of confirmation and transfer,
     are in the page's list of views.
     """
     from finetune_alf.paths import Paths
-    from finetune_alf.tracking.pages import HOST, page_server, runs_link
+    from finetune_alf.tracking.links import runs_link
+    from finetune_alf.tracking.pages import HOST, page_server
     from finetune_alf.tracking.store import open_store, redacted_uri, sqlite_path
 
     uri, paths = store_uri(root), Paths(root)
@@ -34,7 +35,9 @@ def ui(port: int, no_open: bool, root: Path) -> None:
         click.echo(f"The study in Optuna's pages: optuna-dashboard sqlite:///{study}")
     if path is None:
         server = redacted_uri(uri)
-        click.echo(f"The runs are on a server: {_link_there(uri, server, root, paths)}")
+        link = _link_there(uri, server, root, paths)
+        click.echo(f"The runs are on a server: {link}")
+        _open(link, opened=not no_open)
         return
     if not path.exists():
         raise InputError(f"{path} does not exist yet. Run a study first.")
@@ -55,7 +58,7 @@ def ui(port: int, no_open: bool, root: Path) -> None:
 
 def _link_there(uri: str, server: str, root: Path, paths: "Paths") -> str:
     """Return the link to the runs on a server, or to the server itself where it does not answer or has none."""
-    from finetune_alf.tracking.pages import runs_link
+    from finetune_alf.tracking.links import runs_link
     from finetune_alf.tracking.store import open_store
 
     try:
@@ -75,8 +78,13 @@ def _experiment(client: Any, root: Path, paths: "Paths") -> Any:
 
 
 def _show(link: str, *, opened: bool) -> None:
-    """Print the link, and open it where there is a display."""
+    """Print the link to the pages of this process, and open it."""
     click.echo(f"{link}\nCtrl-C ends it.")
+    _open(link, opened=opened)
+
+
+def _open(link: str, *, opened: bool) -> None:
+    """Open a link in the browser, where that is wanted and there is a display."""
     sys.stdout.flush()
     if opened and _has_display():
         import webbrowser

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import Field
 
-from finetune_alf.files import read_jsonl
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.ledger import Ledger
+from finetune_alf.json_files import read_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.spec import Spec
@@ -67,7 +67,7 @@ def register_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
 
 def finished_cells(path: Path, kind_of: Callable[[Mapping[str, Any]], str | None]) -> list[FinishedFit]:
     """Return the fits of a file of cells, one a line; cells without a kind are left out."""
-    cells = [(kind_of(cell), cell) for cell in read_jsonl(path)] if path.exists() else []
+    cells = [(kind_of(cell), cell) for cell in read_jsonl(path, is_whole=False)] if path.exists() else []
     return [_finished(kind, cell) for kind, cell in cells if kind is not None]
 
 

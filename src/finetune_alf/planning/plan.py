@@ -1,20 +1,21 @@
 """Stage `plan`: predict time and memory of studies and experiments, beside the time that finished fits took."""
 
-import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 
+from finetune_alf.checksums import canonical_json
+from finetune_alf.compute.load import busy_note, load_average
 from finetune_alf.cost.speed import Speed
 from finetune_alf.data.mixture import AnySample, load_any_sample
 from finetune_alf.data.sample import Sample
 from finetune_alf.errors import AlfError, InputError
-from finetune_alf.files import canonical_json
 from finetune_alf.params import Params
 from finetune_alf.planning.planned import Plannable, PlannedFits
-from finetune_alf.planning.predict import Predictor, StagePlan, command_for, predictor_of
+from finetune_alf.planning.predict import Predictor, command_for, predictor_of
+from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.bench import encoder_spec_of, fit_runner_of, n_outputs
 from finetune_alf.running.context import Context
@@ -22,9 +23,6 @@ from finetune_alf.spec import Spec
 
 START_S = 8.0
 """Start-up of a stage: importing libraries, loading encoder and sample, opening MLflow's store. On a 2-core Xeon."""
-
-BUSY = 0.5
-"""The load average a core from which on a plan says that the machine was busy."""
 
 _PROBED = ("batch", "max_tokens", "optimizer", "clip")
 """The fields of a recipe on which a probe depends."""
@@ -121,7 +119,7 @@ def collect(ctx: Context, plannables: Sequence[Plannable], name: str | None = No
 
 def plans(ctx: Context, collected: Collected) -> tuple[list[Plan], list[AlfError]]:
     """Plan what was collected; return also the errors of what cannot be planned."""
-    predictors, load = Predictors(ctx), _load()  # later on, the probes themselves would add to the load
+    predictors, load = Predictors(ctx), load_average()  # later on, the probes themselves would add to the load
     planned, failed = collected.planned, list(collected.failed)
     made: list[Plan] = []
     for _, _, fits in planned:
@@ -151,7 +149,7 @@ def plan(ctx: Context, plannable: Plannable, name: str, predictors: Predictors |
 
     `predictors` that are given are used again. Raises EncoderError for the encoder.
     """
-    return _plan(ctx, plannable.key, name, plannable.planned(ctx, name), predictors or Predictors(ctx), _load())
+    return _plan(ctx, plannable.key, name, plannable.planned(ctx, name), predictors or Predictors(ctx), load_average())
 
 
 def _plan(ctx: Context, section: str, name: str, planned: PlannedFits, predictors: Predictors, load: float) -> Plan:
@@ -172,7 +170,7 @@ def _plan(ctx: Context, section: str, name: str, planned: PlannedFits, predictor
         start_s=START_S,
         n_starts=min(n_planned, 1) if planned.is_one_command else n_planned,
         stages=stages,
-        notes=(*(_notes(ctx, planned, load) if n_planned else ()), *planned.notes),
+        notes=(*(_notes(ctx, planned, load, predictor.cpu_share) if n_planned else ()), *planned.notes),
     )
 
 
@@ -183,21 +181,17 @@ def _n_outputs(samples: Sequence[AnySample], recipe: Recipe) -> int:
     return n_outputs(samples[0].card) if isinstance(samples[0], Sample) and recipe.tasks is None else 1
 
 
-def _load() -> float:
-    return os.getloadavg()[0]
-
-
-def _notes(ctx: Context, planned: PlannedFits, load: float) -> Iterable[str]:
+def _notes(ctx: Context, planned: PlannedFits, load: float, cpu_share: float | None) -> Iterable[str]:
     """Yield what the numbers do not include."""
-    compute, n_cores = ctx.params.compute, os.cpu_count() or 1
-    if load > BUSY * n_cores:
-        yield f"The load average was {load:.1f} on {n_cores} cores: fits take less time on an idle machine."
+    compute = ctx.params.compute
+    if note := busy_note(load, cpu_share):
+        yield note
     if planned.recipe.early_stopping is not None:
         yield "recipe.early_stopping may end fits earlier: these are upper bounds."
     if compute.n_workers > 1:
-        yield "The probe ran alone. Several workers slow each other down, which it does not measure."
+        yield "The timed steps ran alone. Several workers slow each other down, which it does not measure."
     if compute.n_fused > 1:
         yield (
-            "The probe ran fits one at a time: with compute.n_fused they may take less time, and up to "
+            "Fits were timed one at a time: with compute.n_fused they may take less time, and up to "
             f"{compute.n_fused} times the memory."
         )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from finetune_alf.params import Params
-from finetune_alf.planning.predict import Predictor, StagePlan
+from finetune_alf.planning.predict import Predictor
+from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.recipe import Recipe
 from finetune_alf.running.context import Context
 

@@ -1,6 +1,6 @@
 """Predicting fits: their operations by the formulas of `cost/`, at the speed that a probe measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -18,10 +18,10 @@ from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.planning.elapsed import ElapsedTime
 from finetune_alf.planning.lengths import TextLengths
-from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
+from finetune_alf.planning.probe import N_KINDS, Probe, engine_of, shape_of
+from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.recipe import AnyRecipe, LinearRecipe, Recipe, TfidfRecipe
 from finetune_alf.running.context import Context
-from finetune_alf.spec import Spec
 from finetune_alf.train.steps import n_steps_per_epoch
 
 BETWEEN_S = 0.05
@@ -29,44 +29,6 @@ BETWEEN_S = 0.05
 
 LIBRARIES_BYTES = 900 << 20
 """What a process holds besides its fits on a CPU: Python, PyTorch, transformers, MLflow. Seen at MiniLM's peak."""
-
-
-class StagePlan(Spec):
-    """Some fits: how many, a fit's useful floating-point operations and seconds, all seconds, bytes at its fullest.
-
-    Without its sample only the fits are counted, and `missing` is the command to run first. `elapsed` is the time of
-    finished fits, `elapsed_predicted_s` the prediction for just those.
-    """
-
-    stage: str
-    sample: str
-    n_fits: int
-    fit_flops: float | None = None
-    fit_s: float | None = None
-    seconds: float | None = None
-    memory_bytes: int | None = None
-    missing: str | None = None
-    elapsed: ElapsedTime | None = None
-    elapsed_predicted_s: float | None = None
-
-    @property
-    def ratio(self) -> float | None:
-        """The seconds that finished fits took over those predicted for them, the time between fits included."""
-        if self.elapsed is None or not self.elapsed_predicted_s:
-            return None
-        return self.elapsed.seconds / self.elapsed_predicted_s
-
-    @property
-    def left_s(self) -> float | None:
-        """The seconds predicted for the fits that are not finished."""
-        if self.seconds is None:
-            return None
-        return max(0.0, self.seconds - (self.elapsed_predicted_s or 0.0)) if self.n_left else 0.0
-
-    @property
-    def n_left(self) -> int:
-        """The number of fits that are not finished."""
-        return max(0, self.n_fits - (self.elapsed.n_fits if self.elapsed else 0))
 
 
 @dataclass(frozen=True)
@@ -104,11 +66,17 @@ class Predictor:
     probe: Probe | None
     lengths: TextLengths
     speeds: dict[str, Speed] = field(default_factory=dict)
+    _costs: dict[Hashable, Cost] = field(default_factory=dict, repr=False)
 
     @property
     def n_layers(self) -> int:
         """The encoder's depth."""
         return self.encoder.n_layers
+
+    @property
+    def cpu_share(self) -> float | None:
+        """The seconds of processor time for each second of the probe; None without one, or where a GPU computes."""
+        return self.probe.cpu_share if self.probe else None
 
     def stage(
         self,
@@ -117,8 +85,12 @@ class Predictor:
         groups: Sequence[FitGroup],
         scored: str | None = None,
         elapsed: ElapsedTime | None = None,
+        max_at_once: int | None = None,
     ) -> StagePlan:
-        """Plan fits on a sample; without `scored` they are scored on the validation split."""
+        """Plan fits on a sample, of which `max_at_once` can run side by side.
+
+        Without `scored` they are scored on the validation split.
+        """
         if sample not in self.samples:
             return self.unprepared(stage, sample, sum(group.n for group in groups), elapsed)
         loaded = self.samples[sample]
@@ -126,7 +98,8 @@ class Predictor:
             group.kind: [self.cost(loaded, recipe, group.scored or scored) for recipe in group.recipes]
             for group in groups
         }
-        return self.planned(stage, sample, {group.kind: group.n for group in groups}, costs, elapsed)
+        n_fits = {group.kind: group.n for group in groups}
+        return self.planned(stage, sample, n_fits, costs, elapsed, max_at_once=max_at_once)
 
     def unprepared(self, stage: str, sample: str, n_fits: int, elapsed: ElapsedTime | None = None) -> StagePlan:
         """Return the plan of fits on a sample that is not prepared: their number."""
@@ -142,6 +115,7 @@ class Predictor:
         costs: Mapping[str, Sequence[Cost]],
         elapsed: ElapsedTime | None = None,
         seconds: Mapping[str, float] | None = None,
+        max_at_once: int | None = None,
     ) -> StagePlan:
         """Plan `n_fits` of each kind on a prepared sample; a fit of a kind has one of its costs.
 
@@ -151,6 +125,7 @@ class Predictor:
             speed = self._speed_on(sample)
             seconds = {kind: fmean(speed.seconds(one.work) for one in some) for kind, some in costs.items()}
         n_workers = self.ctx.params.compute.n_workers
+        n_workers = min(n_workers, max_at_once or n_workers)
         whole = stage_time(_each(n_fits, seconds), n_workers=n_workers, between_s=BETWEEN_S)
         flops = {kind: fmean(one.work.flops for one in some) for kind, some in costs.items()}
         done = elapsed and (_each(elapsed.kinds, seconds, whole.fit_s) or [whole.fit_s] * elapsed.n_fits)
@@ -167,7 +142,13 @@ class Predictor:
         )
 
     def cost(self, sample: AnySample, recipe: AnyRecipe, scored: str | None) -> Cost:
-        """Return the cost of a fit on a sample that is at hand."""
+        """Return the cost of a fit on a sample that is at hand; that of equal fits is computed once."""
+        key = (sample.card.digest, recipe.model_dump_json(), scored)
+        if key not in self._costs:
+            self._costs[key] = self._cost(sample, recipe, scored)
+        return self._costs[key]
+
+    def _cost(self, sample: AnySample, recipe: AnyRecipe, scored: str | None) -> Cost:
         if not isinstance(recipe, Recipe):
             return self._linear_cost(sample, recipe, scored)
         shape, parts = self._shape_for(sample, recipe), self.lengths.parts(sample, recipe, scored)
@@ -205,7 +186,7 @@ class Predictor:
         """Return the speed of fits on a sample, measured at the first call."""
         assert self.probe is not None  # noqa: S101 - there is one as soon as any sample is prepared
         if not self.speeds:
-            with self.ctx.console.progress("probe", N_PROBES) as bar:
+            with self.ctx.console.progress("timing steps", N_KINDS) as bar:
                 self.speeds[""] = self.probe.speed(bar)
         if sample not in self.speeds:
             self.speeds[sample] = self.probe.speed_on(probed(self.samples[sample]), self.speeds[""])

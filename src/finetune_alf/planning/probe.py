@@ -3,6 +3,7 @@
 import random
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ import torch
 from finetune_alf.compute import Compute
 from finetune_alf.cost.shape import EncoderShape, Engine, FitLengths
 from finetune_alf.cost.speed import Speed, TimedWork, estimate_speed
-from finetune_alf.cost.work import Work, evaluation_work, fit_work
+from finetune_alf.cost.work import Work, fit_work
 from finetune_alf.data.sample import Sample, Split
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.rates import HEAD, POOLER, LayerRates, adapter
@@ -21,23 +22,18 @@ from finetune_alf.train.batches import TokenizedSplit
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.fit import fit
 from finetune_alf.train.forward.agreement import is_packed
+from finetune_alf.train.forward.block_attention import LIBRARY_ATTENTION
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.frozen_features import MAX_FEATURES_BYTES
 from finetune_alf.train.parts import TaskSplits
 from finetune_alf.train.result import EpochMetrics
 
-N_EPOCHS = 3
-"""Epochs of a probe, of one or two steps; the first is for warming up and fills the cache of frozen features."""
+N_EPOCHS = 6
+"""Epochs of a probe at most, of one step each. The first is for warming up: it fills the cache of frozen features, and
+a CPU's library of matrix products prepares itself for each new number of tokens, of which one step has a single one."""
 
-N_ROUNDS = 3
-"""Rounds over all kinds of probes, so that a busy moment of the machine does not hit one kind alone.
-
-The first round is for warming up: a CPU's library of matrix products prepares itself for each new number of tokens,
-which takes a fifth of a fit the first time, and the trials of a study have the same batches.
-"""
-
-N_PROBES = N_ROUNDS * 7
-"""Steps of the progress bar."""
+N_KINDS = 7
+"""Kinds of probes: the steps of the progress bar."""
 
 ENOUGH_TEXTS = 1000
 """About so many texts are tokenised to measure how long texts are."""
@@ -45,14 +41,14 @@ ENOUGH_TEXTS = 1000
 MIN_TOKENS = 8
 """No text is cut shorter: the special tokens of a pair take three."""
 
-PATIENCE_S = 2.0
+PATIENCE_S = 1.5
 """After this time a probe ends, once it has two epochs: one to warm up and one to time."""
 
-ENOUGH_S = 20.0
-"""After this time no further round begins, once there are two."""
+STEP_S = 1.0
+"""About so long a step takes at most: on a slow or busy CPU a probe has fewer texts than a fit's batch."""
 
-CPU_FLOPS = 3e11
-"""Operations of a probe's batch on a CPU at most: one or two seconds, enough to reach full speed."""
+LEAST = 0.25
+"""No fewer texts than this part of a batch: the time of a whole batch would be a guess."""
 
 RATE = 1e-7
 """The learning rate of open addresses: it does not change the speed, and this one cannot diverge."""
@@ -88,18 +84,25 @@ def engine_of(encoder: Encoder, compute: Compute) -> Engine:
     """Return how fits of an encoder are run."""
     packed = is_packed(encoder.model, encoder.identity)
     n_bytes = 2 if compute.precision == "bf16" else 4
-    return Engine(packed, EVALUATION_BATCH, MAX_FEATURES_BYTES, n_bytes, compute.micro_batch)
+    keeps_attention = torch.device(compute.device).type not in LIBRARY_ATTENTION
+    return Engine(
+        packed, EVALUATION_BATCH, MAX_FEATURES_BYTES, n_bytes, compute.micro_batch, keeps_attention=keeps_attention
+    )
+
+
+def n_texts(batch: int, part: float) -> int:
+    """Return the texts of a part of a batch, at least one."""
+    return max(1, round(part * batch))
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of probe: steps and evaluated texts of an epoch, tokens of a text at most, number of frozen layers.
+    """A kind of probe: tokens of a text at most, evaluated texts of an epoch and their tokens, number of frozen layers.
 
     Where layers are frozen, embeddings are too; `frozen_dropout` as in a Recipe.
     """
 
     max_tokens: int
-    n_steps: int
     n_evaluated: int
     evaluated_tokens: int
     n_frozen: int = 0
@@ -109,13 +112,13 @@ class _Kind:
 def _kinds(whole: int, half: int, quarter: int, n_layers: int) -> tuple[_Kind, ...]:
     """Return the kinds that separate steps from evaluations, and fixed costs from costs by operation."""
     return (
-        _Kind(whole, 2, 1, quarter),
-        _Kind(half, 2, 1, quarter),
-        _Kind(quarter, 2, 1, quarter),
-        _Kind(quarter, 1, EVALUATION_BATCH, whole),
-        _Kind(quarter, 1, EVALUATION_BATCH, quarter),
-        _Kind(whole, 1, 1, quarter, n_frozen=n_layers // 2),
-        _Kind(whole, 2, 1, quarter, n_frozen=n_layers, frozen_dropout="off"),
+        _Kind(whole, 1, quarter),
+        _Kind(half, 1, quarter),
+        _Kind(quarter, 1, quarter),
+        _Kind(quarter, EVALUATION_BATCH, whole),
+        _Kind(quarter, EVALUATION_BATCH, quarter),
+        _Kind(whole, 1, quarter, n_frozen=n_layers // 2),
+        _Kind(whole, 1, quarter, n_frozen=n_layers, frozen_dropout="off"),
     )
 
 
@@ -128,22 +131,22 @@ class Probe:
             torch.set_num_threads(compute.n_threads)
         self.encoder, self.recipe, self.sample, self.compute = encoder, recipe, sample, compute
         self.shape, self.engine = shape_of(encoder), engine_of(encoder, compute)
+        self.cpu_share: float | None = None
         self.fits_s: list[float] = []
 
     def speed(self, bar: ProgressBar) -> Speed:
-        """Time fits of a few steps on texts of the probe's own sample."""
+        """Time steps and evaluations of each kind on texts of the probe's own sample."""
         whole, texts = self.recipe.max_tokens, self.sample.splits["train"].texts
         some = texts[:: len(texts) // ENOUGH_TEXTS or 1]
         length = int(median(map(len, self.encoder.tokenize(some, whole).input_ids)))
         half, quarter = max(length // 2, MIN_TOKENS), max(length // 4, MIN_TOKENS)
-        timed, ends = [], time.monotonic() + ENOUGH_S
-        for turn in range(N_ROUNDS):
-            if turn > 1 and time.monotonic() > ends:
-                break
-            for kind in _kinds(whole, half, quarter, self.shape.n_layers):
-                one = self._time(kind, self.sample)
-                timed += [one] if turn else []
-                bar.advance()
+        started, had = time.monotonic(), time.process_time()
+        timed = []
+        for kind in _kinds(whole, half, quarter, self.shape.n_layers):
+            timed.append(self._time(kind, self.sample, self.part))
+            bar.advance()
+        if self.encoder.model.device.type == "cpu":
+            self.cpu_share = (time.process_time() - had) / (time.monotonic() - started)
         return estimate_speed(timed, median(self.fits_s))
 
     def speed_on(self, sample: Sample, speed: Speed) -> Speed:
@@ -151,16 +154,22 @@ class Probe:
         if sample.card.digest == self.sample.card.digest:
             return speed
         whole = self.recipe.max_tokens
-        kind = _Kind(whole, 2, EVALUATION_BATCH, whole)
-        _, timed = self._time(kind, sample), self._time(kind, sample)  # the first for warming up
+        timed = self._time(_Kind(whole, EVALUATION_BATCH, whole), sample, self.part)
         return speed.scaled(timed.seconds / (speed.seconds(timed.work) - speed.fit_s))
 
-    def _time(self, kind: _Kind, sample: Sample) -> TimedWork:
+    @cached_property
+    def part(self) -> float:
+        """The part of a batch whose step takes about STEP_S, at least LEAST; a GPU, which is fast, gets a whole one."""
+        if self.encoder.model.device.type != "cpu":
+            return 1.0
+        timed = self._time(_Kind(self.recipe.max_tokens, 1, MIN_TOKENS), self.sample, LEAST)
+        return min(max(LEAST, LEAST * STEP_S / timed.seconds), 1.0)
+
+    def _time(self, kind: _Kind, sample: Sample, part: float) -> TimedWork:
         """Run a fit of a few epochs on a few texts."""
-        batch = self.n_texts(self.recipe.batch, kind.max_tokens)
-        n_evaluated = self.n_texts(kind.n_evaluated, kind.evaluated_tokens)
+        batch, n_evaluated = n_texts(self.recipe.batch, part), n_texts(kind.n_evaluated, part)
         recipe = self._recipe(kind, batch)
-        train = self._draw(sample.splits["train"], kind.n_steps * batch, kind.max_tokens)
+        train = self._draw(sample.splits["train"], batch, kind.max_tokens)
         validation = self._draw(sample.splits["validation"], n_evaluated, kind.evaluated_tokens)
         records: list[EpochMetrics] = []
         ends = time.monotonic() + PATIENCE_S
@@ -207,16 +216,9 @@ class Probe:
         )
         return twice - once
 
-    def n_texts(self, wanted: int, max_tokens: int) -> int:
-        """Return the texts of a probe: at most `wanted`, fewer on a CPU where they would take long."""
-        if self.encoder.model.device.type != "cpu":
-            return wanted
-        text = evaluation_work(self.shape, [max_tokens], self.engine, 1).evaluation_flops
-        return max(1, min(wanted, int(CPU_FLOPS / (3 * text))))
-
-    def _draw(self, split: Split, n_texts: int, max_tokens: int) -> TokenizedSplit:
+    def _draw(self, split: Split, n: int, max_tokens: int) -> TokenizedSplit:
         """Draw texts, always the same ones. Labels do not change the speed: all are of the first class."""
         draw, device = random.Random(0), self.encoder.model.device  # noqa: S311 - no secret
-        n_texts = min(n_texts, len(split.texts))
-        table = TokenTable.of(self.encoder.tokenize(draw.sample(split.texts, n_texts), max_tokens), device)
-        return TokenizedSplit(table, torch.zeros(n_texts, dtype=torch.long, device=device))
+        n = min(n, len(split.texts))
+        table = TokenTable.of(self.encoder.tokenize(draw.sample(split.texts, n), max_tokens), device)
+        return TokenizedSplit(table, torch.zeros(n, dtype=torch.long, device=device))

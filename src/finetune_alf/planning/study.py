@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from finetune_alf.params import Params
 from finetune_alf.planning.elapsed import register_elapsed, study_elapsed
 from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
-from finetune_alf.planning.predict import FitGroup, Predictor, StagePlan
+from finetune_alf.planning.predict import FitGroup, Predictor
+from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.rates import HEAD, DecayedRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.single_rate import n_rounds, uniform_rates
 from finetune_alf.register.spec import RegisterSpec
 from finetune_alf.running.context import Context
 from finetune_alf.seeds import child_seed
-from finetune_alf.study.coordinator import LAYERWISE_DECAY
+from finetune_alf.study.proposals import LAYERWISE_DECAY
 from finetune_alf.study.spec import StudySpec
 
 N_DRAWS = 100
@@ -36,7 +37,8 @@ class StudyPlan:
         def stages(predictor: Predictor) -> Iterator[StagePlan]:
             searched, own = recipes_of_space(spec, predictor.n_layers), spec.sample
             trials = _trials(spec, predictor.n_layers, searched)
-            yield predictor.stage("study", own, trials, None, study_elapsed(paths, name))
+            elapsed = study_elapsed(paths, name)
+            yield predictor.stage("study", own, trials, None, elapsed, spec.max_at_once)
             fits = _registration(spec, ctx.params.register_, predictor.n_layers, searched)
             yield predictor.stage("register", own, fits, "confirmation", register_elapsed(paths, name))
 

@@ -1,0 +1,70 @@
+"""The probe of `plan`: few steps, no more texts than time allows, and how busy the machine was."""
+
+import pytest
+
+from finetune_alf.cost.speed import TimedWork
+from finetune_alf.cost.work import Work
+from finetune_alf.planning.plan import Predictors
+from finetune_alf.planning.probe import LEAST, N_KINDS, STEP_S, Probe, n_texts
+from finetune_alf.planning.study import StudyPlan
+from finetune_alf.running.prepare import prepare
+from small_project import small_context
+
+pytestmark = pytest.mark.usefixtures("quick_probes")
+
+
+class Bar:
+    """Counts its steps."""
+
+    n = 0
+
+    def advance(self, note="", *, is_new=True):
+        self.n += 1
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory):
+    ctx = small_context(tmp_path_factory.mktemp("probe") / "project")
+    prepare(ctx, "films")
+    return ctx
+
+
+@pytest.fixture
+def probe(ready):
+    return Predictors(ready).of(StudyPlan().planned(ready, "tiny")).probe
+
+
+def parts_of(probe, monkeypatch, seconds):
+    """Return the part of a batch that each fit of a probe has, where each epoch takes so long."""
+    parts, timed = [], TimedWork(Work(train_flops=1e9), seconds)
+    monkeypatch.setattr(Probe, "_time", lambda self, kind, sample, part: parts.append(part) or timed)
+    probe.fits_s.append(0.0)
+    probe.speed(Bar())
+    return parts
+
+
+def test_a_probe_times_each_kind_of_step_once_and_its_bar_ends_full(probe, monkeypatch):
+    n_fits, whole = [], Probe._time
+    monkeypatch.setattr(Probe, "_time", lambda *given: n_fits.append(1) or whole(*given))
+    bar = Bar()
+    probe.speed(bar)
+    assert (len(n_fits), bar.n) == (1 + N_KINDS, N_KINDS)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "part"),
+    [(LEAST * STEP_S / 100, 1), (LEAST * STEP_S, 1), (LEAST * STEP_S * 2, 0.5), (100 * STEP_S, LEAST)],
+)
+def test_on_a_slow_processor_all_kinds_have_equally_fewer_texts(probe, monkeypatch, seconds, part):
+    assert parts_of(probe, monkeypatch, seconds) == [LEAST, *[part] * N_KINDS]
+
+
+def test_a_part_of_a_batch_has_at_least_a_text():
+    assert [n_texts(8, part) for part in (1, 0.5, LEAST)] == [8, 4, 2]
+    assert n_texts(1, LEAST) == 1
+
+
+def test_the_processor_time_of_a_probe_is_kept(probe):
+    assert probe.cpu_share is None
+    probe.speed(Bar())
+    assert probe.cpu_share > 0
