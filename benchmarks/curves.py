@@ -26,7 +26,8 @@ from curves_table import table
 from engine_machine import cpu_name
 from transformers.utils import logging as transformers_log
 
-from finetune_alf.files import read_json, write_json, write_text
+from finetune_alf.files import write_text
+from finetune_alf.json_files import read_json, write_json
 from finetune_alf.seeds import child_seed
 
 N_SEEDS = {"full": 10, "tiny": 3}

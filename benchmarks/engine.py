@@ -28,7 +28,8 @@ from engine_summary import summarise
 from engine_table import table
 from engine_work import QUICK, WORKS, Work
 
-from finetune_alf.files import write_json, write_text
+from finetune_alf.files import write_text
+from finetune_alf.json_files import write_json
 
 HERE = Path(__file__).resolve().parent
 REPEATS = {"quick": 3, "full": 3, "tiny": 1}
@@ -217,8 +218,8 @@ class Benchmark:
     def _save(self) -> None:
         self.document["seconds"] = time.monotonic() - self.started
         self.document["summary"] = summarise(self.document)
-        if self.task.json:
-            write_json(self.task.json, self.document)
+        if self.args.json:
+            write_json(self.args.json, self.document)
 
     def _log(self, text: str) -> None:
         minutes, seconds = divmod(round(time.monotonic() - self.started), 60)

@@ -30,6 +30,7 @@ from finetune_alf.rates import LayerRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.coordinator import StudyResult, run_study
+from finetune_alf.study.databases import study_database
 from finetune_alf.study.identity import study_identity
 from finetune_alf.study.sampler import suggest
 from finetune_alf.study.space import ChoicesSpace
@@ -112,11 +113,11 @@ class _Bench:
         identity = study_identity(self.spec, self.task.texts.digest, encoder.identity, self.environment.precision)
         space, n_layers = self.spec.space, encoder.n_layers
         suggest(self.spec.sampler, space, n_layers, (), self.spec.seed, 0)  # the first call imports parts of Optuna
-        with open_store(self.paths.studies, self.work.name, identity) as store:
+        with open_store(study_database(self.paths, self.work.name, identity), identity) as store:
             started = time.perf_counter()
             for number, rates in enumerate(self.vectors):
                 suggest(self.spec.sampler, space, n_layers, (), self.spec.seed, number)
-                store.create_trial(space.params_of(rates) or {}, space.distributions(n_layers), rates)
+                store.create_trial(number, space.params_of(rates) or {}, space.distributions(n_layers), rates)
             return time.perf_counter() - started
 
     def _study(self, encoder: Encoder) -> tuple[StudyResult, float]:

@@ -13,7 +13,7 @@ from finetune_alf.encoder.load import Encoder, load_encoder
 from finetune_alf.encoder.locate import locate
 from finetune_alf.encoder.spec import FolderEncoder, PackageEncoder
 from finetune_alf.experiments.registry import load_params
-from finetune_alf.files import write_json
+from finetune_alf.json_files import write_json
 from finetune_alf.spec import Spec
 
 HERE = Path(__file__).resolve().parent.parent

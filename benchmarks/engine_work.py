@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from finetune_alf.data.spec import FilesSource, MiniSource, SampleSpec
+from finetune_alf.data.source_spec import FilesSource, MiniSource
+from finetune_alf.data.spec import SampleSpec
 from finetune_alf.rates import FrozenBelow, LayerRates, UniformRates
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.curve import LinearCurve

@@ -24,7 +24,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from finetune_alf.files import read_json, write_json, write_text
+from finetune_alf.files import write_text
+from finetune_alf.json_files import read_json, write_json
 
 HERE = Path(__file__).resolve().parent.parent
 TOLERANCE = 0.25
@@ -170,11 +171,11 @@ def _predict(bench: Any) -> tuple[dict[str, Any], dict[str, float]]:
     """Return the work of an epoch after the first by level, and its seconds by plan."""
     from finetune_alf.cost.work import fit_work
     from finetune_alf.planning.lengths import fit_lengths
-    from finetune_alf.planning.probe import N_PROBES, Probe, engine_of, shape_of
+    from finetune_alf.planning.probe import N_KINDS, Probe, engine_of, shape_of
     from finetune_alf.running.context import SilentConsole
 
     shape, engine = shape_of(bench.encoder), engine_of(bench.encoder, bench.fit_runner.compute)
-    with SilentConsole().progress("probe", N_PROBES) as bar:
+    with SilentConsole().progress("probe", N_KINDS) as bar:
         speed = Probe(bench.encoder, bench.study.recipe, bench.only, bench.fit_runner.compute).speed(bar)
     lengths = fit_lengths(bench.encoder, bench.only, bench.study.recipe.max_tokens, None)
     works = {

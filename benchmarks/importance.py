@@ -31,8 +31,10 @@ import numpy as np
 import optuna
 from scipy.stats import spearmanr
 
-from finetune_alf.files import read_json, write_json, write_text
+from finetune_alf.files import write_text
+from finetune_alf.json_files import read_json, write_json
 from finetune_alf.study import importance
+from finetune_alf.study.sampler import silence_optuna
 from finetune_alf.study.space import AnySpace, ChoicesSpace, LogSpace
 
 SPACES: Mapping[str, AnySpace] = {
@@ -187,5 +189,5 @@ def _stage(study: Planted, index: int) -> Array:
 WAYS: Mapping[str, Callable[[Planted, int], Array]] = {"full": _full, "ordered": _ordered, "stage": _stage}
 
 if __name__ == "__main__":
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    silence_optuna()
     sys.exit(main())

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from finetune_alf.data.mini_source import MiniRows
-from finetune_alf.data.spec import MiniSource
+from finetune_alf.data.source_spec import MiniSource
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import PackageEncoder
 from finetune_alf.jobs.linear import token_features

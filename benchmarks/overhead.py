@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from finetune_alf.experiments.registry import load_params
-from finetune_alf.files import read_json
+from finetune_alf.json_files import read_json
 from finetune_alf.paths import Paths
 from finetune_alf.study.records import TrialRecord, read_trials
 

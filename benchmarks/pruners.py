@@ -27,6 +27,7 @@ from finetune_alf.jobs.job import FitJob
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.coordinator import run_study
+from finetune_alf.study.sampler import silence_optuna
 from finetune_alf.study.spec import StudySpec
 from finetune_alf.train.result import EpochMetrics, FitResult
 
@@ -116,7 +117,7 @@ def stock(pruner: str, seed: int, n_trials: int) -> tuple[float, int]:
                 raise optuna.TrialPruned
         return scores[-1]
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    silence_optuna()
     sampler = optuna.samplers.TPESampler(
         seed=seed, n_startup_trials=N_STARTUP_TRIALS, multivariate=False, constant_liar=False
     )

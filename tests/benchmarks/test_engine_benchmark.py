@@ -1,5 +1,6 @@
 """The engine benchmark on a tiny encoder: peers do equal work, and the page shows the runs."""
 
+import argparse
 import importlib.util
 import json
 import statistics
@@ -13,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import RandomEncoder
-from finetune_alf.files import write_json
+from finetune_alf.json_files import write_json
 from finetune_alf.rates import LayerRates
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -180,6 +181,15 @@ def test_unequal_work_ends_the_benchmark():
     result = type("PeerResult", (), {"work": "mini", "peer": "ours", "counts": Shape(n_layers=1, hidden=1, inner=1)})
     with pytest.raises(SystemExit, match="the work differs"):
         bench._check_equal_work(result)
+
+
+def test_all_numbers_are_written_after_every_run(tmp_path):
+    bench = object.__new__(engine.Benchmark)
+    bench.document, bench.started = document_of([a_run("ours", 0, 1.0)]), 0.0
+    for file in (None, tmp_path / "engine.json"):
+        bench.args = argparse.Namespace(json=file)
+        bench._save()
+    assert json.loads((tmp_path / "engine.json").read_text())["runs"] == bench.document["runs"]
 
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)

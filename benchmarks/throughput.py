@@ -1,0 +1,144 @@
+"""Measure how many trials a study finishes in a second where fits take no processor, with MLflow on.
+
+    python benchmarks/throughput.py --workers 1 2 4 --trials 400 --seconds 0.2
+
+A planted fit sleeps for `--seconds` and reports three epochs, so that workers do not compete for cores, and what is
+measured is the coordinator, the database and the way to MLflow. Each number of workers has a new study with the random
+sampler, in a temporary folder with a SQLite store. Ideal is the number of workers over the seconds of a fit. The time
+is from the trial with which all workers are busy to the last one; the end of the stage, which waits for MLflow, stands
+beside it.
+"""
+
+import argparse
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune_alf.compute import Environment
+from finetune_alf.documents import EncoderIdentity, SampleIdentity
+from finetune_alf.execute import PoolExecutor, SerialExecutor
+from finetune_alf.experiments.registry import load_params
+from finetune_alf.paths import Paths
+from finetune_alf.running.context import Context
+from finetune_alf.running.nested_runs import epoch_of_fit, trial_run
+from finetune_alf.running.parent_run import parent_run
+from finetune_alf.schedules import Provenance, Schedule
+from finetune_alf.study.coordinator import run_study
+from finetune_alf.study.records import TrialRecord
+from finetune_alf.study.store import PendingTrial
+from finetune_alf.train.result import EpochMetrics, FitResult
+
+N_LAYERS, N_EPOCHS = 6, 3
+
+PARAMS = """
+encoders: {{tiny: {{kind: random, seed: 1, config: {{model_type: bert}}}}}}
+samples: {{films: {{source: {{kind: mini, domain: films}}, n_train: 8, n_validation: 8, n_confirmation: 8, n_test: 8}}}}
+studies:
+  tiny:
+    encoder: tiny
+    sample: films
+    space: {{kind: choices, rates: [0, 5e-9, 5e-8, 5e-7, 5e-6, 5e-5, 1e-4]}}
+    recipe: {{rates: {{kind: uniform, rate: 5e-5, head: 1e-3}}, epochs: 3, batch: 8, max_tokens: 48}}
+    sampler: random
+    n_trials: {n_trials}
+    seed: 7
+"""
+
+
+@dataclass(frozen=True)
+class PlantedFit:
+    """A fit that sleeps; its score follows from the rates alone."""
+
+    seconds: float
+
+    def __call__(self, job: Any, report: Callable[[EpochMetrics], bool]) -> FitResult:
+        """Sleep, and report epochs."""
+        started = time.time_ns() // 1_000_000
+        rates = job.recipe.rates.at(N_LAYERS)
+        score = 0.9 - 0.02 * sum(abs(math.log10(max(rate, 1e-9)) + 5) for rate in rates.values()) / len(rates)
+        epochs = []
+        for number in range(N_EPOCHS):
+            time.sleep(self.seconds / N_EPOCHS)
+            fields = {"epoch": number, "train_loss": 0.5, "validation_loss": 0.5, "validation_accuracy": score}
+            epochs.append(EpochMetrics(**fields, seconds=self.seconds, ended_ms=time.time_ns() // 1_000_000))
+            report(epochs[-1])
+        return FitResult(
+            epochs=tuple(epochs),
+            kept_epoch=2,
+            score=score,
+            accuracy=score,
+            balanced_accuracy=score,
+            loss=0.5,
+            predictions=(0, 1) * 20,
+            stopped="epochs",
+            seconds=self.seconds,
+            n_steps=24,
+            n_trainable_parameters=100,
+            started_ms=started,
+        )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--trials", type=int, default=400)
+    parser.add_argument("--seconds", type=float, default=0.2)
+    args = parser.parse_args()
+    print("| workers | trials/s | ideal | of ideal | end of the stage, s |\n|---|---|---|---|---|")
+    for n_workers in args.workers:
+        with tempfile.TemporaryDirectory() as folder:
+            per_s, end_s = measure(Path(folder), n_workers, args.trials, args.seconds)
+        ideal = n_workers / args.seconds
+        print(f"| {n_workers} | {per_s:.2f} | {ideal:.2f} | {100 * per_s / ideal:.0f} % | {end_s:.1f} |", flush=True)
+    return 0
+
+
+def measure(root: Path, n_workers: int, n_trials: int, seconds: float) -> tuple[float, float]:
+    """Return trials a second, and the seconds that the end of the stage takes."""
+    (root / "params.yaml").write_text(PARAMS.format(n_trials=n_trials))
+    ctx = Context(load_params(root / "params.yaml"), Paths(root))
+    spec, ended = ctx.params.studies["tiny"], list[float]()
+    versions = {"finetune_alf": "0"}
+    environment = Environment(device="cpu", precision="fp32", n_threads=1, git_commit=None, versions=versions)
+    tags = {"alf.sample": "films", "alf.sample.digest": "5a" * 32}
+    with parent_run(ctx, "study/tiny/0123", "study tiny", tags) as runs:
+
+        def on_trial(record: TrialRecord) -> None:
+            ended.append(time.monotonic())
+            provenance = Provenance(
+                study="tiny", encoder="random", architecture="bert", n_layers=N_LAYERS, sample_name="films"
+            )
+            schedule = Schedule(
+                name=f"trial-{record.number}", recipe=spec.recipe.with_rates(record.rates), provenance=provenance
+            )
+            runs.put(trial_run(f"study/tiny/0123/{record.number}", schedule, record, metric="accuracy", tags=tags))
+
+        def on_epoch(trial: PendingTrial, epoch: EpochMetrics) -> None:
+            key, recipe = f"study/tiny/0123/{trial.number}", spec.recipe.with_rates(trial.rates)
+            runs.put_epoch(epoch_of_fit(key, f"trial {trial.number}", recipe, N_LAYERS, environment, epoch, tags))
+
+        run_study(
+            "tiny",
+            spec,
+            sample=SampleIdentity(name="films", digest="5a" * 32),
+            encoder=EncoderIdentity(name="tiny", identity="random", n_layers=N_LAYERS),
+            encoder_spec=ctx.params.encoders["tiny"],
+            environment=environment,
+            executor=SerialExecutor() if n_workers == 1 else PoolExecutor(n_workers),
+            work=PlantedFit(seconds),
+            paths=ctx.paths,
+            on_trial=on_trial,
+            on_epoch=on_epoch,
+        )
+        done = time.monotonic()
+    first = 5 * n_workers  # by then all workers have started
+    return (len(ended) - 1 - first) / (ended[-1] - ended[first]), time.monotonic() - done
+
+
+if __name__ == "__main__":
+    sys.exit(main())
