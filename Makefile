@@ -2,13 +2,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-long check docs dist
+.PHONY: help repro test test-long check docs dist image
 
 PYTHON ?= python3
 # Test processes side by side; each takes one core.
 N_TESTERS ?= 2
 
 BIN := .venv/bin
+# Tests write thousands of small files, synced each and soon deleted: in memory, where it has room for them.
+TEST_FILES := $(shell [ "$$(df --output=avail --block-size=1G /dev/shm 2>/dev/null | tail -1)" -ge 4 ] 2>/dev/null && echo PYTEST_DEBUG_TEMPROOT=/dev/shm)
 # Stages and tests find the commands of this environment first.
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 READY := .venv/ready
@@ -26,7 +28,8 @@ help:
 	@echo "make check      check style, types and the imports between packages"
 	@echo "make docs       build the documents as a site: site/index.html"
 	@echo "make dist       build the wheel and the sdist in dist/"
-	@echo "Each sets up .venv first, once."
+	@echo "make image      build the image of the Dockerfile with buildah, and run a small search in it"
+	@echo "Each sets up .venv first, once; make image needs none."
 
 repro: $(READY)
 	@$(IN_VENV) dvc repro
@@ -35,10 +38,10 @@ repro: $(READY)
 	@echo "Runs:     .venv/bin/finetune-alf ui   (MLflow, in the browser)"
 
 test: $(READY)
-	@$(IN_VENV) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -n $(N_TESTERS) --dist loadfile --no-loadscope-reorder
+	@$(IN_VENV) $(TEST_FILES) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -n $(N_TESTERS) --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY)
-	@$(IN_VENV) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -m long --timeout 3600
+	@$(IN_VENV) $(TEST_FILES) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -m long
 
 check: $(READY)
 	@$(BIN)/ruff check .
@@ -53,6 +56,9 @@ docs: $(READY)
 dist: $(READY)
 	@rm -rf dist
 	@$(BIN)/hatchling build
+
+image:
+	@.ci/image
 
 # Set up again when the lock or pyproject.toml has changed. The stamp is written last, so a setup that was stopped is
 # finished the next time.
