@@ -25,7 +25,7 @@ def texts_of(labels, names=NAMES, pair=False, text="text"):
     """Texts with these labels; the place of the one in row 1 is known."""
     texts = [f"{text} {row}" for row in range(len(labels))]
     return LabelledTexts(
-        [(one, "and more") for one in texts] if pair else texts, labels, names, {f"{text} 1": "in.csv:3"}
+        [(one, "and more") for one in texts] if pair else texts, labels, names, {f"{text} 1": "in.csv line 3"}
     )
 
 

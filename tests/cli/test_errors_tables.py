@@ -24,8 +24,8 @@ good       1   1.000      1.000       0        0        1
 
 Texts that are wrong, the surest first: 1
 Sure: the probability of the predicted class. Either the classifier is wrong here, or the label is.
-sure  true -> predicted  place     text
-.800  bad -> fair        in.csv:3  text 1
+sure  true -> predicted  place          text
+.800  bad -> fair        in.csv line 3  text 1
 
 Agreement of two fits beyond chance (Cohen's kappa): of two schemes, and of two seeds of the same one
 1 is full agreement, 0 that of chance. Schemes that agree about as seeds do differ no more than seeds.
@@ -37,7 +37,7 @@ other       1   0.61   0.41      –
 Texts on which schemes disagree, by how many do: 2
 Each scheme with its most frequent answer, and how many of its seeds gave that.
 labelled bad: plain bad 2/3, probe fair 2/2, other good 1/1
-    in.csv:3  text 1
+    in.csv line 3  text 1
 labelled good: plain good 3/3, probe bad 2/2, other good 1/1
     text 3
 
@@ -88,5 +88,5 @@ def test_a_text_is_one_line_of_the_width_of_the_terminal_that_the_terminal_does_
     assert shortened("one\n two\x1b[31m", 20) == "one two?[31m"
     assert shortened("a" * 30, 10) == "aaaaaaa..."
     assert shortened(("first", "second"), 30) == "first | second"
-    lines = list(lines_of(fake_errors(texts_of(LABELS, text="long " * 50)), 20, 60))
-    assert max(len(line) for line in lines if "long" in line) == 60
+    lines = list(lines_of(fake_errors(texts_of(LABELS, text="long " * 50)), 20, 70))
+    assert max(len(line) for line in lines if "long" in line) == 70

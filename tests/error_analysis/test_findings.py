@@ -37,7 +37,7 @@ def test_the_surest_wrong_text_comes_first_and_equally_sure_ones_by_row():
     wrong = wrong_texts(texts_of([0, 1, 0, 2]), probabilities)
     assert [each.row for each in wrong] == [2, 1, 3]
     assert [each.predicted for each in wrong] == ["good", "bad", "bad"]
-    assert [each.place for each in wrong] == [None, "in.csv:3", None]
+    assert [each.place for each in wrong] == [None, "in.csv line 3", None]
     assert wrong[0].probability == pytest.approx(0.8)
 
 
@@ -81,11 +81,11 @@ def test_fewer_than_two_schemes_disagree_on_nothing(predictions):
 def test_the_table_has_a_row_for_each_finding():
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in fake_errors().findings()]
     assert [row["kind"] for row in rows] == ["wrong", "disagreement", "disagreement"]
-    assert [row["place"] for row in rows] == ["in.csv:3", "in.csv:3", None]
+    assert [row["place"] for row in rows] == ["in.csv line 3", "in.csv line 3", None]
     assert rows[0] | {"probability": 0.8} == {
         "kind": "wrong",
         "split": "test",
-        "place": "in.csv:3",
+        "place": "in.csv line 3",
         "text": "text 1",
         "pair": None,
         "label": "bad",

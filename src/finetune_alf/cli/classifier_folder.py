@@ -1,24 +1,50 @@
 """The folder of a saved classifier, as commands name it."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from finetune_alf.classifier.record import RECORD_FILE
 from finetune_alf.errors import InputError
+from finetune_alf.params.nearest import nearest
 from finetune_alf.paths import NAME_PATTERN, Paths
 
 
-def classifier_folder(model: str, paths: Paths) -> Path:
-    """Return a folder itself, or that of the classifier of a study, such as `minilm` or `minilm.probe`.
+def classifier_folder(model: str, paths: Paths, command: Sequence[str]) -> Path:
+    """Return a folder itself, or that of the classifier of a study, such as `minilm`, `minilm.probe`, or `probe` alone.
 
-    Raises InputError, with the command that makes it, where it is not there.
+    `command` is what the user gave, with {} for the classifier. Raises InputError where it is not there, with the
+    classifiers that are saved, and the commands that take or make one.
     """
-    folder = Path(model)
-    if folder.is_dir():
-        return folder
+    named = [paths.model(model)] if is_saved_name(model) else []
+    folders = [folder for folder in (Path(model), *named) if folder.is_dir()]
+    if folders:
+        return next((folder for folder in folders if (folder / RECORD_FILE).is_file()), folders[0])
+    saved = saved_classifiers(paths)
+    of_scheme = [name for name in saved if name.partition(".")[2] == model]
+    if len(of_scheme) == 1:
+        return paths.model(of_scheme[0])
+    raise InputError(f"{model}: there is no such classifier. {_way_out(model, paths, saved, of_scheme, command)}")
+
+
+def saved_classifiers(paths: Paths) -> list[str]:
+    """Return the names of all classifiers that `fit` has saved, such as `minilm` and `minilm.probe`."""
+    return sorted(file.parent.name for file in paths.model("").glob(f"*/{RECORD_FILE}"))
+
+
+def is_saved_name(model: str) -> bool:
+    """Say whether a word can be the name of a classifier: a study, or a study and a scheme with a dot between them."""
     study, _, scheme = model.partition(".")
-    is_name = re.match(NAME_PATTERN, study) is not None and re.search(r"[/\\]", scheme) is None
-    if is_name and paths.model(model).is_dir():
-        return paths.model(model)
+    return re.match(NAME_PATTERN, study) is not None and re.search(r"[/\\]", scheme) is None
+
+
+def _way_out(model: str, paths: Paths, saved: list[str], of_scheme: list[str], command: Sequence[str]) -> str:
+    study, _, scheme = model.partition(".")
     words = (scheme, "--study", study) if scheme else (study,)
-    way_out = f"Run `{paths.command('fit', *words)}` first, or name" if is_name else "Name"
-    raise InputError(f"{model}: there is no such folder of a classifier. {way_out} a folder that `fit` wrote.")
+    fit = paths.command("fit", *(words if is_saved_name(model) else ()))
+    if not saved:
+        return f"None is saved. Run `{fit}` first, or name a folder that `fit` wrote."
+    one = nearest(model, of_scheme or saved)
+    takes = paths.command(*(word.replace("{}", one) for word in command))
+    otherwise = f", or run `{fit}` first" if is_saved_name(model) and not of_scheme else ""
+    return f"Saved are: {', '.join(saved)}. Take one of them, as in `{takes}`{otherwise}."

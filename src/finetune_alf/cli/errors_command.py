@@ -7,10 +7,8 @@ import click
 
 from finetune_alf.cli.output import echo, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import open_context, root_option
-from finetune_alf.errors import InputError
 
 if TYPE_CHECKING:
-    from finetune_alf.params import Params
     from finetune_alf.running.context import Context
 
 
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     short_help="List what a classifier gets wrong, and likely label errors.",
     epilog="Example: finetune-alf errors minilm --out errors.csv",
 )
-@click.argument("study", required=False)
+@click.argument("words", nargs=-1, metavar="[STUDY] [SCHEME]")
 @click.option(
     "--split",
     type=click.Choice(["test", "validation"]),
@@ -39,23 +37,31 @@ if TYPE_CHECKING:
 @quiet_option
 @root_option
 def errors(
-    study: str | None, split: Literal["test", "validation"], model: str | None, n: int, out: Path | None, root: Path
+    words: tuple[str, ...],
+    split: Literal["test", "validation"],
+    model: str | None,
+    n: int,
+    out: Path | None,
+    root: Path,
 ) -> None:
     """List what the classifier of STUDY gets wrong; without a name, of the only study that params.yaml has.
+
+    A classifier that `fit` saved by a scheme of its own is named as `fit` prints it: minilm.probe, its folder
+    models/minilm.probe, or the two words minilm probe.
 
     The confusion matrix of the test texts, the texts that are wrong most surely, those on which the schemes of the
     transfer disagree, and labels that are likely wrong: of the test texts by the classifier, of the training texts by a
     probe that is cross-validated on them. Nothing is changed. --json and --out have all texts, whole.
     """
+    if len(words) > 2:
+        raise click.UsageError(f"takes a study and a scheme at most, but got {' '.join(words)}")
     context = open_context(root)
-    name = study or _only_study(context.params)
-    context.study(name)  # an unknown one is named before its classifier is missed
-    from finetune_alf.cli.classifier_folder import classifier_folder
+    from finetune_alf.cli.named_classifier import named_classifier
     from finetune_alf.data.table import writing
 
+    name, folder = named_classifier(context, words, model)
     if out is not None:
         _check_out(out, context, name)
-    folder = classifier_folder(model or name, context.paths)
     from finetune_alf.error_analysis.document import COLUMNS
     from finetune_alf.experiments.fit.errors import find_errors
 
@@ -83,11 +89,3 @@ def _check_out(out: Path, context: "Context", study: str) -> None:
     spec = context.sample(context.study(study).sample)
     for path in (None, *(own_files(spec, context.paths.root) if isinstance(spec, SampleSpec) else ())):
         check_destination(out, path)
-
-
-def _only_study(params: "Params") -> str:
-    names = list(params.studies)
-    if len(names) == 1:
-        return names[0]
-    several = f"several studies: {', '.join(names)}. Name one of them." if names else "no study. Add one."
-    raise InputError(f"params.yaml has {several}")

@@ -15,13 +15,17 @@ from finetune_alf.experiments.fit.experiment import FIT
     short_help=FIT.help.short,
     epilog=f"Example: finetune-alf {FIT.key} {FIT.help.example}",
 )
-@click.argument("scheme", required=False)
+@click.argument("words", nargs=-1, metavar="[STUDY] [SCHEME]")
 @click.option("--study", "studies", multiple=True, metavar="STUDY", help="The study to fit for. Repeatable.")
 @quiet_option
 @root_option
-def fit(scheme: str | None, studies: tuple[str, ...], root: Path) -> None:
+def fit(words: tuple[str, ...], studies: tuple[str, ...], root: Path) -> None:
     """Fit the classifiers that the command line names."""
+    if len(words) > 2 or (len(words) == 2 and studies):
+        raise click.UsageError(f"takes a study and a scheme at most, but got {' '.join((*studies, *words))}")
     context = open_context(root)
+    scheme = words[-1] if words else None
+    studies = words[:-1] or studies
     from finetune_alf.experiments.fit.request import fit_request
     from finetune_alf.schedules.reference import is_file
 

@@ -84,7 +84,7 @@ def predict(
     if out is not None:
         check_destination(out, None if file == "-" else Path(file))
     source = _source(file, encoding)
-    folder = classifier_folder(model, Paths(root))
+    folder = classifier_folder(model, Paths(root), ("predict", "{}", file))
     form = FileFormat(encoding=encoding, quoting=quoting)
     own = _text_columns(text, read_record(folder).text)
     table = open_table(source, columns_of(own), "Name the column of the text by --text.", form)

@@ -24,7 +24,9 @@ def own_files(spec: SampleSpec, root: Path) -> tuple[Path, ...]:
 
 
 def text_places(sample: Sample, spec: SampleSpec, root: Path) -> dict[Text, str]:
-    """Return the place of each text, such as `reviews.csv:12`, where its first row is.
+    """Return the place of each text, such as `reviews.csv line 12`, where its first row begins.
+
+    Lines are those of the file, from 1, the header's included; Parquet has no lines, but rows, from 1.
 
     A sample does not keep places: its files are read again. There are none where it is not from files, and where these
     are gone or have changed since it was drawn.
@@ -42,5 +44,5 @@ def text_places(sample: Sample, spec: SampleSpec, root: Path) -> dict[Text, str]
     for split in (rows.splits[name] for name in SOURCE_SPLITS if name in rows.splits):
         for index, text in enumerate(split.texts):
             if text in wanted:
-                places.setdefault(text, split.location(index))
+                places.setdefault(text, split.place(index))
     return places

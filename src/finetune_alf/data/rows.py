@@ -51,6 +51,10 @@ class SplitRows:
         """Return the location of a row, such as `file:line`."""
         return f"{self.origin}{self.separator}{self.row_numbers[index]}"
 
+    def place(self, index: int) -> str:
+        """Return the place of a row in words: `file line 3`, where it begins, or `file row 2` without lines."""
+        return f"{self.origin} {'line' if self.separator == ':' else 'row'} {self.row_numbers[index]}"
+
 
 @dataclass(frozen=True)
 class SourceRows:

@@ -78,7 +78,7 @@ def write_table(path):
             table.writerow([text, other if row in flipped else label])
             if row in flipped:
                 flipped[row] = text
-    return {f"{path}:{row + 2}": text for row, text in flipped.items()}
+    return {f"{path} line {row + 2}": text for row, text in flipped.items()}
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,35 @@ def test_the_command_prints_one_document_or_tables_and_writes_all_findings(proje
     assert "for the test split alone" in tables.stdout
 
 
+@pytest.fixture(scope="module")
+def of_scheme(project):
+    """A copy of the saved probe, in the folder of a classifier of the scheme probe."""
+    folder = project.root / "models" / "tiny.probe"
+    shutil.copytree(project.root / "models" / "tiny", folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("words", [("tiny.probe",), ("tiny", "probe"), ("probe",), ("models/tiny.probe",)])
+def test_a_classifier_is_named_as_fit_is_called_or_prints_it(project, of_scheme, monkeypatch, words):
+    monkeypatch.chdir(project.root)
+    found = CliRunner().invoke(group, ["errors", *words, "--json"])
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["folder"] == str(of_scheme.relative_to(project.root))
+
+
+def test_a_classifier_that_is_not_there_is_told_with_those_that_are_and_the_command(project, of_scheme):
+    at = f"--root {project.root}`"
+    for words, command in (("tiny.prob", "tiny.probe"), ("prob", "tiny.probe"), ("tiyn", "tiny")):
+        told = errors(project, words)
+        assert told.exit_code == 3
+        assert "Saved are: tiny, " in told.stderr
+        assert f"tiny.probe. Take one of them, as in `finetune-alf errors {command} {at}" in told.stderr
+    assert f"or run `finetune-alf fit prob --study tiny {at} first" in errors(project, "tiny", "prob").stderr
+    assert "beside tiny.probe" in errors(project, "tiny.probe", "--model", "tiny").stderr
+    assert errors(project, "tiny", "probe", "more").exit_code == 2
+
+
 def test_what_cannot_be_listed_is_refused_with_a_way_out(project, tmp_path):
     refused = errors(project, "--out", "errors.xlsx")
     assert (refused.exit_code, refused.stdout) == (3, "")
@@ -198,7 +227,7 @@ def test_what_cannot_be_listed_is_refused_with_a_way_out(project, tmp_path):
         assert fault in errors(project, "--out", str(out)).stderr
     missing = errors(project, "--model", "tiny.uniform", "--json")
     assert missing.exit_code == 3
-    assert "Run `finetune-alf fit uniform --study tiny" in json.loads(missing.stdout)["error"]["message"]
+    assert "run `finetune-alf fit uniform --study tiny" in json.loads(missing.stdout)["error"]["message"]
     folder = shutil.copytree(project.root / "models" / "tiny", tmp_path / "other")
     record = read_json(folder / RECORD_FILE)
     write_json(folder / RECORD_FILE, {**record, "label_names": ["left", "right"]})
@@ -223,7 +252,7 @@ def test_places_are_those_of_the_files_as_they_were_drawn(project, tmp_path):
     places = text_places(sample, spec, project.root)
     lines = (project.root / "meals.csv").read_text().splitlines()
     assert len(places) == 200
-    assert all(lines[int(place.rpartition(":")[2]) - 1].startswith(f"{text},") for text, place in places.items())
+    assert all(lines[int(place.rpartition(" line ")[2]) - 1].startswith(f"{text},") for text, place in places.items())
     assert text_places(sample, spec, tmp_path) == {}
     (tmp_path / "meals.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]))
     assert text_places(sample, spec, tmp_path) == {}
@@ -235,7 +264,9 @@ def test_a_study_must_be_named_where_there_are_several(project, tmp_path):
     result = errors(replace(project, root=tmp_path))
     assert result.exit_code == 3
     assert "several studies: tiny, other" in result.stderr
-    assert "must have an entry `nobody`, but got tiny" in errors(replace(project, root=tmp_path), "nobody").stderr
+    unknown = errors(replace(project, root=tmp_path), "nobody").stderr
+    assert "None is saved" in unknown
+    assert "Studies are: tiny, other." in unknown
 
 
 def test_scores_and_several_tasks_are_refused(project, tmp_path):

@@ -63,3 +63,13 @@ def test_an_unknown_word_is_told_with_the_schemes_and_the_studies(tmp_path):
     assert told.stderr.endswith("Studies are: tiny.\n")
     told = CliRunner().invoke(group, ["fit", "probe", "--study", "nobody", "--root", str(tmp_path)])
     assert (told.exit_code, "`nobody`, but got tiny" in told.stderr) == (3, True)
+
+
+def test_fit_takes_a_study_and_a_scheme_as_two_words(tmp_path):
+    context(tmp_path, "tiny", "other")
+    told = CliRunner().invoke(group, ["fit", "tiny", "basline", "--root", str(tmp_path)])
+    assert (told.exit_code, "basline" in told.stderr) == (3, True)
+    told = CliRunner().invoke(group, ["fit", "nobody", "probe", "--root", str(tmp_path)])
+    assert (told.exit_code, "`nobody`, but got tiny" in told.stderr) == (3, True)
+    for words in (["tiny", "probe", "more"], ["tiny", "probe", "--study", "other"]):
+        assert CliRunner().invoke(group, ["fit", *words, "--root", str(tmp_path)]).exit_code == 2

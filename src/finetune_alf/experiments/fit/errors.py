@@ -88,7 +88,7 @@ def _record_of(sample: Sample, folder: Path) -> ClassifierRecord:
     if set(record.label_names) != set(names):
         raise InputError(
             f"The classifier of {folder} has the classes {', '.join(record.label_names)}, and {sample.name} has "
-            f"{', '.join(names)}. Name a classifier of this sample by --model."
+            f"{', '.join(names)}. Name a classifier of this sample."
         )
     return record
 

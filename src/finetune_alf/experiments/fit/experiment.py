@@ -20,8 +20,8 @@ class FitExperiment(NamedExperiment):
         "texts, score it on the test texts, save it in models/STUDY, and register it in MLflow. The scheme is the one "
         "that the report recommends, or `fit.STUDY.scheme`. Where that classifier is saved already, nothing is "
         "fitted.\n\nWith SCHEME, such as baseline, uniform, probe, alf-1 or a schedule, it is a classifier beside that "
-        "one, in models/STUDY.SCHEME. Without --study, and without the name of a study in the place of SCHEME, it is "
-        "for all studies that params.yaml names under `fit`, or for the only one.\n\nFine-tuning and lora save a "
+        "one, in models/STUDY.SCHEME. Without STUDY, and without --study, it is for all studies that params.yaml names "
+        "under `fit`, or for the only one.\n\nFine-tuning and lora save a "
         "folder that transformers' pipeline loads, with the same answers; not so probe, contrastive, tfidf, houlsby, "
         "nor a recipe with `pooling: mean` or `truncation: head_tail`: `finetune-alf predict` takes them all.",
         example="probe --study minilm",
