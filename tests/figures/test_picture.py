@@ -9,7 +9,6 @@ import vl_convert
 from PIL import Image
 
 from finetune_alf.errors import InputError
-from finetune_alf.figures.palette import SCHEMES, colors, shapes
 from finetune_alf.figures.picture import MIME, PNG_SCALE, Picture
 
 
@@ -47,16 +46,3 @@ def test_a_notebook_gets_the_chart_and_a_png_where_it_cannot_draw() -> None:
     bundle = draw()._repr_mimebundle_()
     assert bundle[MIME]["encoding"] == draw().spec["encoding"]
     assert bundle["image/png"] == draw().png()
-
-
-def test_a_scheme_looks_the_same_whatever_is_beside_it() -> None:
-    assert colors(["baseline", "alf-1"]) == [colors(["x", "y", "baseline"])[2], colors(["alf-1"])[0]]
-    assert shapes(["alf-1"]) == [SCHEMES["alf-1"][1]]
-    assert len(set(SCHEMES.values())) == len(SCHEMES)
-
-
-def test_names_of_no_scheme_take_the_colors_that_are_free() -> None:
-    names = ["alf-1", *(f"trial {index}" for index in range(5))]
-    assert len(set(colors(names))) == 6
-    many = [f"trial {index}" for index in range(20)]
-    assert len(set(zip(colors(many), shapes(many), strict=True))) == 20

@@ -17,6 +17,7 @@ from finetune_alf.json_files import read_json, read_jsonl, write_json, write_jso
 from finetune_alf.paths import Paths
 from finetune_alf.register.recommend import SchemeDifferences
 from finetune_alf.report.blocks import Figure, Items, Paragraph, Table
+from finetune_alf.report.contents import contents_of
 from finetune_alf.report.html.inline import inline
 from finetune_alf.report.html.outline import outline
 from finetune_alf.report.html.render import LONG, LongText, render, shortened
@@ -40,7 +41,7 @@ def html(source: str) -> Page:
 
 
 def made(paths: Paths, *parts: Part) -> Page:
-    return parsed(render(outline("Title", load_results(paths), parts)))
+    return parsed(render(outline("Title", contents_of(load_results(paths), parts))))
 
 
 def test_it_is_one_file_of_at_most_3_mb_that_asks_for_nothing(source: str, html: Page) -> None:
@@ -164,12 +165,12 @@ def test_the_verdict_is_said_once(source: str) -> None:
 def test_a_line_of_the_summary_stands_with_the_document_that_it_is_about(tmp_path: Path) -> None:
     first, second = "Better than `second`.", "A line without a name."
     part = Part((DocumentPart("`first`", Section(), (first,)), DocumentPart("`second`", Section(), (second,))))
-    document = outline("Title", load_results(write_everything(tmp_path)), [part])
+    document = outline("Title", contents_of(load_results(write_everything(tmp_path)), [part]))
     assert [each.blocks for each in document.parts[1:]] == [(Items((first,)),), (Items((second,)),)]
 
 
 def test_findings_are_shown_and_the_rest_is_folded_below_its_title(tmp_path: Path) -> None:
-    (study,) = outline("Title", load_results(write_everything(tmp_path))).parts
+    (study,) = outline("Title", contents_of(load_results(write_everything(tmp_path)))).parts
     importance = next(chapter for chapter in study.chapters if chapter.title == "Which layers matter")
     assert [type(block) for block in importance.blocks] == [Figure, Items, Paragraph]
     assert "disagree" in importance.blocks[2].text

@@ -10,6 +10,7 @@ from finetune_alf.errors import InputError
 from finetune_alf.figures.picture import Picture
 from finetune_alf.json_files import read_json, read_jsonl, write_json, write_jsonl
 from finetune_alf.paths import Paths
+from finetune_alf.report.contents import contents_of
 from finetune_alf.report.load import load_results
 from finetune_alf.report.part import DocumentPart, Part
 from finetune_alf.report.run_pictures import run_pictures
@@ -187,7 +188,7 @@ def test_a_run_has_the_pictures_of_its_own_section_whatever_names_begin_alike(tm
     write_study(paths, "minilm-imdb")
     section.figure("minilm-transfer.png", "A forest", Picture({"mark": "point"}, "a forest"))
     document = DocumentPart("Transfer", section, runs=("transfer/minilm/films", "transfer/minilm/travel"))
-    found = run_pictures(load_results(paths), [Part((document,))])
+    found = run_pictures(contents_of(load_results(paths), [Part((document,))]))
     searched = ("search", "trials", "score_curves", "loss_curves")
     both = tuple(f"minilm-{kind}.png" for kind in (*searched, "importance", "strip"))
     assert found.pop(f"study/minilm-imdb/{DIGEST[:16]}") == tuple(f"minilm-imdb-{kind}.png" for kind in searched)

@@ -8,6 +8,7 @@ from fake_locks import too_few
 from finetune_alf.paths import Paths
 from finetune_alf.register.compare import References
 from finetune_alf.register.recommend import SchemeDifferences
+from finetune_alf.report.contents import contents_of
 from finetune_alf.report.load import load_results
 from finetune_alf.report.page import page
 from finetune_alf.report.part import DocumentPart, Part
@@ -99,7 +100,7 @@ def test_it_is_the_first_line_of_the_summary_and_takes_what_an_experiment_tested
     part = Part(
         (DocumentPart("Another", Section(), ("A line.",)),), {"minilm": {"alf-1": SchemeDifferences(compared(0.0))}}
     )
-    written = page("Title", load_results(paths), [part]).markdown
+    written = page("Title", contents_of(load_results(paths), [part])).markdown
     first = written.split("## In short\n\n")[1].splitlines()[0]
     assert first.startswith("- **For `minilm`, use plain fine-tuning**: nothing is shown to be better (`alf-1` .000")
     assert "Go by its test score below." in written

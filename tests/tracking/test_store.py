@@ -137,6 +137,19 @@ def test_other_kinds_of_stores_are_refused(given: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_the_same_files_are_uploaded_once(new_root: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = MlflowTracker(new_root())
+    run = tracker.start_parent_run("report", "report", {})
+    uploaded: list[str] = []
+    log_artifact = tracker.log_artifact
+    monkeypatch.setattr(tracker, "log_artifact", lambda *given: (uploaded.append(given[1]), log_artifact(*given)))
+    assert tracker.log_files(run, {"page.html": b"a", "figures/b.png": b"b"})
+    assert not tracker.log_files(run, {"page.html": b"a", "figures/b.png": b"b"})
+    assert uploaded == ["page.html", "figures/b.png"]
+    assert tracker.log_files(run, {"page.html": b"c", "figures/b.png": b"b"})
+    assert {each.path for each in tracker.client.list_artifacts(run)} == {"page.html", "figures"}
+
+
 @pytest.mark.parametrize("name", ["a folder", "großes Haus", "50%", "a#b", "a+b&c"])
 def test_a_store_works_in_a_folder_of_any_name(new_root: Callable[[], Path], tmp_path: Path, name: str) -> None:
     root = new_root().rename(tmp_path / name)

@@ -1,6 +1,9 @@
 """Colours and shapes: a scheme has the same ones in every picture."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
+from itertools import product
+from zlib import crc32
 
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, GREY = (
     "#0072B2",
@@ -9,16 +12,24 @@ BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, GREY = (
     "#CC79A7",
     "#E69F00",
     "#56B4E9",
-    "#7A7A7A",
+    "#6E6E6E",
 )
 """Distinct for colour-blind readers: Okabe and Ito 2008, "Color Universal Design"; their black is grey here, so that a
 dark page shows it."""
 
+BROWN, OLIVE, VIOLET, PURPLE, INDIGO, LAVENDER = "#704020", "#90B060", "#A010F0", "#901080", "#5030B0", "#9070F0"
+"""Those that lie farthest from the others, as colour-blind readers see them."""
+
 _STAR = "M0,-1L0.25,-0.34L0.95,-0.31L0.4,0.13L0.59,0.81L0,0.42L-0.59,0.81L-0.4,0.13L-0.95,-0.31L-0.25,-0.34Z"
 _HEXAGON = "M-1,0L-0.5,-0.87L0.5,-0.87L1,0L0.5,0.87L-0.5,0.87Z"
+_PENTAGON = "M0,-1L0.95,-0.31L0.59,0.81L-0.59,0.81L-0.95,-0.31Z"
 _X = "M-1,-0.5L-0.5,-1L0,-0.5L0.5,-1L1,-0.5L0.5,0L1,0.5L0.5,1L0,0.5L-0.5,1L-1,0.5L-0.5,0Z"
+_HOURGLASS = "M-0.9,-0.9L0.9,-0.9L0.15,0L0.9,0.9L-0.9,0.9L-0.15,0Z"
 
-SCHEMES = {
+Look = tuple[str, str]
+"""A colour, and a shape: one of Vega's, or an SVG path."""
+
+SCHEMES: dict[str, Look] = {
     "baseline": (GREY, "circle"),
     "alf-1": (BLUE, "square"),
     "alf-2": (ORANGE, "triangle-up"),
@@ -26,49 +37,53 @@ SCHEMES = {
     "uniform": (GREEN, "cross"),
     "decayed": (YELLOW, "triangle-down"),
     "feature_extraction": (SKY, "triangle-right"),
-    "probe": ("#8C6D31", "triangle-left"),
-    "tfidf": ("#B8860B", _X),
-    "lora": ("#6A51A3", _HEXAGON),
-    "houlsby": ("#9E3D64", _STAR),
-    "contrastive": ("#1B6B5F", "diamond"),
-    "published": (GREY, _X),
+    "probe": (BROWN, "triangle-left"),
+    "tfidf": (OLIVE, _X),
+    "lora": (VIOLET, _HEXAGON),
+    "houlsby": (PURPLE, _STAR),
+    "contrastive": (INDIGO, _PENTAGON),
+    "published": (LAVENDER, _HOURGLASS),
 }
-"""Colour and shape of each scheme of the package, and of published numbers: a shape of Vega's, or an SVG path."""
+"""The look of each scheme of the package, and of published numbers."""
 
-_OTHERS = (
-    (BLUE, "circle"),
-    (ORANGE, "square"),
-    (GREEN, "triangle-up"),
-    (PINK, "diamond"),
-    (YELLOW, "cross"),
-    (SKY, "triangle-down"),
-    (GREY, "triangle-right"),
-)
+_COLORS, _SHAPES = (tuple(each) for each in zip(*SCHEMES.values(), strict=True))
+_OTHERS: tuple[Look, ...] = tuple(look for look in product(_COLORS, _SHAPES) if look not in SCHEMES.values())
+"""The looks of other names."""
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """Return the look of each name; it depends on which names there are, and not on their order.
+
+    A scheme of the package has its own. Each of the others has one that no other name has, up to 156 of them, in a
+    colour that is as rare as can be.
+    """
+    schemes = {name: _scheme(name) for name in names}
+    found = {scheme: SCHEMES[scheme] for scheme in set(schemes.values()) & SCHEMES.keys()}
+    for scheme in sorted(set(schemes.values()) - SCHEMES.keys()):
+        found[scheme] = _free_look(scheme, list(found.values()))
+    return {name: found[scheme] for name, scheme in schemes.items()}
 
 
 def colors(names: Iterable[str]) -> list[str]:
-    """Return a colour for each name: a scheme's own one, and for the rest the others in order."""
-    return [color for color, _ in _styles(names)]
+    """Return a colour for each name."""
+    listed = list(names)
+    found = looks(listed)
+    return [found[name][0] for name in listed]
 
 
 def shapes(names: Iterable[str]) -> list[str]:
-    """Return a Vega shape for each name, as `colors` does."""
-    return [shape for _, shape in _styles(names)]
-
-
-def _styles(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return a shape for each name."""
     listed = list(names)
-    taken = {part for name in listed for part in SCHEMES.get(_scheme(name), ())}
-    free = sorted(_OTHERS, key=lambda style: sum(part in taken for part in style))  # those without a common part first
-    free = [style for style in free if style[0] not in taken] or free
-    rest = (_style(free, index) for index in range(len(listed)))
-    return [SCHEMES.get(_scheme(name)) or next(rest) for name in listed]
+    found = looks(listed)
+    return [found[name][1] for name in listed]
 
 
-def _style(styles: Sequence[tuple[str, str]], index: int) -> tuple[str, str]:
-    """Return the look at an index; where colours begin again, they have other shapes."""
-    again, place = divmod(index, len(styles))
-    return styles[place][0], styles[(place + again) % len(styles)][1]
+def _free_look(scheme: str, taken: list[Look]) -> Look:
+    """Return the least taken look of the least taken colour; of several, the name decides."""
+    n_color, n_look = Counter(color for color, _ in taken), Counter(taken)
+    start = crc32(scheme.encode())
+    ranked = (_OTHERS[(start + place) % len(_OTHERS)] for place in range(len(_OTHERS)))
+    return min(ranked, key=lambda look: (n_look[look], n_color[look[0]]))
 
 
 def _scheme(name: str) -> str:

@@ -7,10 +7,10 @@ from finetune_alf.documents import Document
 from finetune_alf.files import write_bytes, write_text
 from finetune_alf.paths import Paths
 from finetune_alf.report.blocks import FIGURES
-from finetune_alf.report.load import load_results
+from finetune_alf.report.contents import read_contents
 from finetune_alf.report.numbers import duration
 from finetune_alf.report.page import page
-from finetune_alf.report.part import MakePart, read_parts
+from finetune_alf.report.part import MakePart
 from finetune_alf.report.section import Section, code
 
 RUNS = "runs.jsonl"
@@ -42,7 +42,7 @@ def write_kept(root: Path, folder: str, parts: Sequence[MakePart]) -> Path:
 def kept_page(root: Path, folder: str, parts: Sequence[MakePart]) -> Section:
     """Return the page of the results in a folder: commands first, then the page as a report has it."""
     paths = Paths(root, folder)
-    section = page("Results", load_results(paths), read_parts(paths, parts), folder=folder)
+    section = page("Results", read_contents(paths, parts), folder=folder)
     section.blocks[2:2] = how_made(paths.results / RUNS).blocks
     return section
 

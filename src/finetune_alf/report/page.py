@@ -1,45 +1,38 @@
 """The whole page: a summary, a part for each study, and the parts of the experiments."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import PRIMARY, SchemeDifferences
 from finetune_alf.report.compared import differences_in_short, luck_in_short
+from finetune_alf.report.contents import Contents
 from finetune_alf.report.importance import agreement, first_place
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, estimate, score
-from finetune_alf.report.part import Part
 from finetune_alf.report.provenance import document_provenance
 from finetune_alf.report.search import confirmed, words
 from finetune_alf.report.section import Section, plain
 from finetune_alf.report.study_sections import study_sections
 from finetune_alf.report.use import use_in_short
-from finetune_alf.report.views import study_views
 from finetune_alf.study.documents import LayerImportance
 
 Tested = Mapping[str, Mapping[str, SchemeDifferences]]
 """Study -> scheme -> its differences on the test texts of the study's own sample."""
 
 
-def page(
-    title: str,
-    studies: Sequence[StudyResults],
-    parts: Sequence[Part] = (),
-    folder: str = "results",
-    server: str | None = None,
-) -> Section:
+def page(title: str, contents: Contents, folder: str = "results", server: str | None = None) -> Section:
     """Return the page: its Markdown and all of its pictures.
 
-    `parts` are those of the experiments, `server` is the address of MLflow's pages, where there is one.
+    `server` is the address of MLflow's pages, where there is one.
     """
     section = Section()
     section.heading(1, f"{plain(title)}")
     section.text(lead(folder))
     section.heading(2, "In short")
-    section.items(in_short(studies, parts))
-    for results in studies:
-        section.append(study_part(results, parts, server))
-    for document in (document for part in parts for document in part.documents):
+    section.items(in_short(contents))
+    for results in contents.studies:
+        section.append(study_part(results, contents, server))
+    for document in (document for part in contents.parts for document in part.documents):
         section.heading(2, document.title)
         section.append(document.section)
         if (provenance := document_provenance(document, server)).blocks:
@@ -60,21 +53,19 @@ def lead(folder: str = "results", *, has_example: bool = True) -> str:
     )
 
 
-def in_short(studies: Sequence[StudyResults], parts: Sequence[Part]) -> list[str]:
+def in_short(contents: Contents) -> list[str]:
     """Return the lines of the summary: what to use, then what each study and each experiment found."""
-    tested = {study: schemes for part in parts for study, schemes in part.tested.items()}
-    lines = [_to_use(results, results.lock, tested) for results in studies if results.lock]
-    lines += [line for results in studies for line in _in_short(results, tested)]
-    return lines + [line for part in parts for line in part.in_short]
+    tested = {study: schemes for part in contents.parts for study, schemes in part.tested.items()}
+    lines = [_to_use(results, results.lock, tested) for results in contents.studies if results.lock]
+    lines += [line for results in contents.studies for line in _in_short(results, tested)]
+    return lines + [line for part in contents.parts for line in part.in_short]
 
 
-def study_part(results: StudyResults, parts: Sequence[Part], server: str | None = None) -> Section:
+def study_part(results: StudyResults, contents: Contents, server: str | None = None) -> Section:
     """Return the part about a study, with what the experiments found of it."""
-    findings = {study: found for part in parts for study, found in part.findings.items()}
-    views = study_views(results, findings.get(results.name))
     section = Section()
     section.heading(2, f"Study `{results.name}`")
-    for each in study_sections(results, views, server):
+    for each in study_sections(results, contents.views[results.name], server):
         section.heading(3, each.title)
         section.blocks += (view.figure(results.name) for view in each.views)
         section.blocks += each.blocks

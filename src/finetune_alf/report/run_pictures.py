@@ -1,20 +1,20 @@
 """Which parent run of MLflow has which pictures of the page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from finetune_alf.report.contents import Contents
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.page import study_part
-from finetune_alf.report.part import Part
 from finetune_alf.study.identity import study_key
 
 
-def run_pictures(studies: Sequence[StudyResults], parts: Sequence[Part]) -> dict[str, tuple[str, ...]]:
+def run_pictures(contents: Contents) -> dict[str, tuple[str, ...]]:
     """Return the file names of pictures by the key of the run, without the project.
 
     A study's are those of its search and of its registration; a document's are those of its runs.
     """
-    sections = [(tuple(_runs_of(results)), study_part(results, parts)) for results in studies]
-    sections += [(document.runs, document.section) for part in parts for document in part.documents]
+    sections = [(tuple(_runs_of(results)), study_part(results, contents)) for results in contents.studies]
+    sections += [(document.runs, document.section) for part in contents.parts for document in part.documents]
     return {key: tuple(section.pictures) for keys, section in sections for key in keys}
 
 

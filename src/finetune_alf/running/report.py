@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from finetune_alf.params.model import RANDOM_PROJECT
+from finetune_alf.report.contents import read_contents
 from finetune_alf.report.kept import write_kept
 from finetune_alf.report.part import MakePart
-from finetune_alf.report.write import write_report
+from finetune_alf.report.write import write_contents
 from finetune_alf.running.context import Context
 from finetune_alf.running.parent_run import tracking_store
 from finetune_alf.running.report_artifacts import attach_report
@@ -20,10 +21,11 @@ def report(ctx: Context, parts: Sequence[MakePart] = ()) -> None:
     spec = ctx.params.report
     with ctx.lock("report"):
         title = spec.title if ctx.params.project == RANDOM_PROJECT else f"{spec.title}: {ctx.params.project}"
-        written = write_report(ctx.paths, title, parts, server_address(tracking_store(ctx)))
+        contents = read_contents(ctx.paths, parts)
+        written = write_contents(ctx.paths, title, contents, server_address(tracking_store(ctx)))
         pages = [written.with_suffix(".html")]
         if spec.kept is not None:
             pages.append(write_kept(ctx.paths.root, spec.kept, parts))
-        attach_report(ctx, parts)
+        attach_report(ctx, contents)
     for page in pages:
         ctx.console.log(f"Report: {page}")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from finetune_alf.errors import TrackingError
 from finetune_alf.report.blocks import FIGURES
-from finetune_alf.report.load import load_results
+from finetune_alf.report.contents import Contents
 from finetune_alf.report.page import in_short
-from finetune_alf.report.part import MakePart, read_parts
 from finetune_alf.report.run_pictures import run_pictures
 from finetune_alf.running.context import Context
 from finetune_alf.running.parent_run import open_tracker, tracking_store
@@ -21,28 +20,26 @@ MAX_NOTE = 5_000
 _SHOWN = {".md", ".html", ".png", ".svg"}
 
 
-def attach_report(ctx: Context, parts: Sequence[MakePart] = ()) -> None:
+def attach_report(ctx: Context, contents: Contents) -> None:
     """Log the pages to the run `report`, and to each parent run the page and the pictures of what it found.
 
-    A store that is not there, or fails, is no fault of the report. Raises InputError for a broken file of the results.
+    A run that has them already gets nothing. A store that is not there, or fails, is no fault of the report.
     """
     folder = ctx.paths.report
     try:
         path = sqlite_path(tracking_uri(ctx.paths.root, tracking_store(ctx)))
         if path is not None and not path.exists():
             return
-        studies, made = load_results(ctx.paths), read_parts(ctx.paths, parts)
         tracker = open_tracker(ctx)
         report_id = tracker.start_parent_run("report", "report", {})
         files = {report_id: _files(folder)}
-        for key, names in run_pictures(studies, made).items():
+        for key, names in run_pictures(contents).items():
             if run_id := tracker.find_run(key):
                 files[run_id] = [folder / PAGE, *(folder / FIGURES / name for name in names)]
         for run_id, own in files.items():
-            for file in own:
-                if file.exists():  # an older report lacks what was found since
-                    tracker.log_artifact(run_id, file.relative_to(folder).as_posix(), file.read_bytes())
-        tracker.end_parent_run(report_id, "FINISHED", {}, _note(in_short(studies, made)))
+            there = [file for file in own if file.exists()]  # an older report lacks what was found since
+            tracker.log_files(run_id, {file.relative_to(folder).as_posix(): file.read_bytes() for file in there})
+        tracker.end_parent_run(report_id, "FINISHED", {}, _note(in_short(contents)))
     except TrackingError as error:
         ctx.console.log(f"The report is not in MLflow: {error}")
 

@@ -9,6 +9,7 @@ from finetune_alf.checksums import digest
 from finetune_alf.errors import AlfError, InputError, PartialError, TrackingError
 from finetune_alf.json_files import read_jsonl
 from finetune_alf.register.lock import read_lock
+from finetune_alf.report.contents import read_contents
 from finetune_alf.report.part import MakePart
 from finetune_alf.running.bench import identity_tags, open_bench
 from finetune_alf.running.cell_runs import RUN, CellRun, run_of_line
@@ -43,7 +44,7 @@ def sync(ctx: Context, parts: Sequence[MakePart] = ()) -> None:
     left += [f"{parent_of(path)} still runs, and writes its own." for path in sorted(running)]
     if ctx.paths.report.exists():
         try:
-            attach_report(ctx, parts)
+            attach_report(ctx, read_contents(ctx.paths, parts))
         except InputError as error:
             left.append(str(error))
     if left:

@@ -10,10 +10,12 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from finetune_alf.checksums import digest
 from finetune_alf.clock import now_ms
 from finetune_alf.tracking.entities import dataset_inputs, log_batches
 from finetune_alf.tracking.known_runs import PARENT_TAG, KnownRuns
@@ -32,6 +34,7 @@ from finetune_alf.tracking.views import Columns, view_tags
 
 EXPERIMENT = "finetune_alf"
 COLUMNS_TAG = "alf.columns"
+FILES_TAG = "alf.files"
 
 
 @dataclass
@@ -166,6 +169,20 @@ class MlflowTracker:
             local = Path(temporary) / target.name
             local.write_bytes(content)
             self.client.log_artifact(run_id, str(local), folder)
+
+    def log_files(self, run_id: str, files: Mapping[str, bytes]) -> bool:
+        """Write artifacts of a run, and return whether it lacked them.
+
+        Their digest is the run's tag `alf.files`: the same files are not uploaded twice.
+        """
+        found = digest({path: sha256(content).hexdigest() for path, content in files.items()})
+        with tracking_errors(self.uri):
+            if self.client.get_run(run_id).data.tags.get(FILES_TAG) == found:
+                return False
+            for path, content in files.items():
+                self.log_artifact(run_id, path, content)
+            self.client.set_tag(run_id, FILES_TAG, found)
+        return True
 
     def find_run(self, key: str) -> str | None:
         """Return the id of the run with this key, or None."""

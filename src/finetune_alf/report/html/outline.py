@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 
 from finetune_alf.register.recommend import SchemeDifferences
 from finetune_alf.report.blocks import Block, Heading, Items, Paragraph
+from finetune_alf.report.contents import Contents
 from finetune_alf.report.html.card import card
 from finetune_alf.report.html.inline import words_of
 from finetune_alf.report.html.parts import Chapter, Ids, Outline, PagePart, Pick
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import score
-from finetune_alf.report.part import DocumentPart, Part
+from finetune_alf.report.part import DocumentPart
 from finetune_alf.report.provenance import document_provenance
 from finetune_alf.report.study_sections import StudySection, study_sections
 from finetune_alf.report.view import View
-from finetune_alf.report.views import study_views
 
 CURVES = ("score_curves", "loss_curves")
 """The views that stand side by side, after all others."""
@@ -91,16 +91,13 @@ class _Maker:
         return PagePart(part_id, document.title, blocks=tuple(first), chapters=tuple(chapters), provenance=provenance)
 
 
-def outline(
-    title: str, studies: Sequence[StudyResults], parts: Sequence[Part] = (), server: str | None = None
-) -> Outline:
-    """Return the page's outline; `parts` are those of the experiments, `server` the address of MLflow's pages."""
+def outline(title: str, contents: Contents, server: str | None = None) -> Outline:
+    """Return the page's outline; `server` is the address of MLflow's pages."""
     maker = _Maker(server)
-    findings = {study: found for part in parts for study, found in part.findings.items()}
-    views = {each.name: study_views(each, findings.get(each.name)) for each in studies}
-    tested = {study: schemes for part in parts for study, schemes in part.tested.items()}
-    of_studies = [maker.study(each, views[each.name], tested.get(each.name, {})) for each in studies]
-    of_experiments = [maker.document(document) for part in parts for document in part.documents]
+    views = contents.views
+    tested = {study: schemes for part in contents.parts for study, schemes in part.tested.items()}
+    of_studies = [maker.study(each, views[each.name], tested.get(each.name, {})) for each in contents.studies]
+    of_experiments = [maker.document(document) for part in contents.parts for document in part.documents]
     return Outline(title, (*of_studies, *of_experiments), maker.ids)
 
 
