@@ -26,7 +26,7 @@ def scores(by_text):
     return Scores(tuple(range(N_SEEDS)), by_text.mean(axis=1), (by_text,), (-np.inf, np.inf))
 
 
-@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("n", [2, pytest.param(3, marks=pytest.mark.long), 5])
 @pytest.mark.parametrize("sd_means", [0.0, 0.01])
 def test_it_is_what_the_winner_loses_on_other_seeds_and_texts(n, sd_means):
     rng = np.random.default_rng(n)

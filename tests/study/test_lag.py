@@ -66,7 +66,15 @@ def by_one_worker(root: Path) -> dict[str, str]:
     return {name: digest_by(root / f"one-{n}", spec, SerialExecutor()) for n, (name, spec) in enumerate(SPECS.items())}
 
 
-@pytest.mark.parametrize(("name", "n_workers"), [("tpe", 2), *((name, 4) for name in SPECS)])
+@pytest.mark.parametrize(
+    ("name", "n_workers"),
+    [
+        ("tpe", 4),
+        ("tpe, halving", 4),
+        ("qmc", 4),
+        *(pytest.param(*each, marks=pytest.mark.long) for each in [("tpe", 2), ("random, median", 4), ("random", 4)]),
+    ],
+)
 def test_trials_are_those_of_one_worker_in_whatever_order_fits_end(
     name: str, n_workers: int, by_one_worker: dict[str, str], tmp_path: Path
 ) -> None:

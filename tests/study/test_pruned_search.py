@@ -133,7 +133,10 @@ class LockstepFits(FakeFit):
             yield Outcome(job, fit_result(score_of(job.recipe.rates.at(N_LAYERS)), epochs), None)
 
 
-@pytest.mark.parametrize("pruner", [{"kind": "median", "n_startup_trials": 2}, "successive_halving"])
+@pytest.mark.parametrize(
+    "pruner",
+    ["successive_halving", pytest.param({"kind": "median", "n_startup_trials": 2}, marks=pytest.mark.long)],
+)
 def test_a_fused_study_under_a_pruner_resumes_as_if_it_had_not_been_interrupted(tmp_path: Path, pruner: object) -> None:
     spec = {"pruner": pruner, "sampler": {"kind": "tpe", "n_startup_trials": 4, "lag": 3}}
     for n_trials in (6, 12):

@@ -174,7 +174,7 @@ def test_on_trial_is_called_with_every_finished_trial_at_the_start_and_with_each
     [
         (math.nan, "the score after 3 epochs is not a number"),
         (math.inf, "the score after 3 epochs is infinite"),
-        (-math.inf, "the score after 3 epochs is infinite"),
+        pytest.param(-math.inf, "the score after 3 epochs is infinite", marks=pytest.mark.long),
         (None, "diverged after 3 epochs: the loss was not a finite number"),
     ],
 )

@@ -38,7 +38,9 @@ def same_batches(encoder):
 
 
 @pytest.mark.filterwarnings("ignore")  # Trainer's own
-@pytest.mark.parametrize("curve", [ConstantCurve(), LinearCurve(warmup_frac=0.25)])
+@pytest.mark.parametrize(
+    "curve", [LinearCurve(warmup_frac=0.25), pytest.param(ConstantCurve(), marks=pytest.mark.long)]
+)
 def test_losses_and_weights_agree_step_by_step(loaded_without_dropout, curve, tmp_path):
     encoder = loaded_without_dropout
     recipe = tiny_recipe(

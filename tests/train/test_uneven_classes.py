@@ -71,7 +71,9 @@ def test_weights_of_1_change_no_bit(recipe):
     assert all(torch.equal(plain[name], weighted[name]) for name in plain)
 
 
-@pytest.mark.parametrize(("weights", "sampling"), [((0.25, 3.0), "natural"), (None, "balanced")])
+@pytest.mark.parametrize(
+    ("weights", "sampling"), [((0.25, 3.0), "natural"), pytest.param(None, "balanced", marks=pytest.mark.long)]
+)
 def test_fused_fits_are_those_of_each_member_alone(weights, sampling):
     splits = uneven(wide(), weights, sampling)
     assert_same_results(*both(wide(), splits, tiny_recipe(), [HIGH, TOP, RAGGED], micro_batch=3), rounded=1e-4)
