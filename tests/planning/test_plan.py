@@ -167,6 +167,11 @@ def test_the_cost_of_equal_fits_is_computed_once(ready, monkeypatch):
     again = plan_one(ready, StudyPlan(), "tiny", predictors)
     assert [stage.seconds for stage in again.stages] == [stage.seconds for stage in first.stages]
     assert len(asked) == n_asked == len({(recipe.model_dump_json(), scored) for recipe, scored in asked}) > 0
+    trained = [
+        (frozenset(address for address, rate in recipe.rates.at(2).items() if rate > 0), scored)
+        for recipe, scored in asked
+    ]
+    assert len(set(trained)) == n_asked  # rates that are not 0 cost the same, whatever they are
 
 
 def test_a_plan_leaves_no_trace(ready):

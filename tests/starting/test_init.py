@@ -14,6 +14,7 @@ from finetune_alf.cli.entry import group
 from finetune_alf.cost.speed import Speed
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.registry import load_params
+from finetune_alf.jobs import loader
 from finetune_alf.paths import Paths
 from finetune_alf.planning.probe import Probe
 from finetune_alf.register.lock import ALIASES
@@ -280,11 +281,11 @@ def test_what_a_budget_cuts_is_told_once_with_what_the_whole_takes(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("quick_probes")
-def test_a_budget_times_steps_once_however_many_sizes_it_tries(
+def test_a_budget_loads_the_encoder_and_times_steps_once_however_many_sizes_it_tries(
     tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    n_timed = 0
-    timed = Probe.speed
+    n_timed, loaded = 0, []
+    timed, loads = Probe.speed, loader.load_encoder
 
     def counted(self: Probe, bar: ProgressBar) -> Speed:
         nonlocal n_timed
@@ -292,9 +293,10 @@ def test_a_budget_times_steps_once_however_many_sizes_it_tries(
         return timed(self, bar)
 
     monkeypatch.setattr(Probe, "speed", counted)
+    monkeypatch.setattr(loader, "load_encoder", lambda *given: loaded.append(given) or loads(*given))
     write_csv(tmp_path / "reviews.csv", reviews(400))
     told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, "--budget", "1s")
     assert told.exit_code == 0, told.stderr
     assert "sizes: 40 to train" in told.stdout
     assert "the smallest search, which does not fit the budget" in told.stdout
-    assert n_timed == 1
+    assert n_timed == len(loaded) == 1

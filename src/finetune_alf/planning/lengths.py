@@ -1,6 +1,6 @@
 """Token counts of the texts of a fit, for the formulas of `cost/`."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from finetune_alf.cost.mixture import TaskLengths
@@ -9,6 +9,9 @@ from finetune_alf.data.mixture import AnySample
 from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.recipe import ProbeRecipe, Recipe
+
+Pairs = Mapping[str, str]
+"""How each task reads pairs of texts: together or apart."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +24,25 @@ class _TokenCounts:
 
 @dataclass
 class TextLengths:
-    """Token counts of texts under one encoder's tokenizer; every split is tokenised once."""
+    """Token counts of texts under one encoder's tokenizer; every split is tokenised once, and counted once."""
 
     encoder: Encoder
     _known: dict[Hashable, _TokenCounts] = field(default_factory=dict, repr=False)
+    _parts: dict[Hashable, dict[str, TaskLengths]] = field(default_factory=dict, repr=False)
 
     def parts(self, drawn: AnySample, recipe: Recipe | ProbeRecipe, scored: str | None) -> dict[str, TaskLengths]:
         """Return the token counts of each task of a fit; without a split to score, the validation split is scored."""
         tasks = recipe.tasks if isinstance(recipe, Recipe) else None
-        pairs = {task: tasks.of(task).pairs if tasks else "together" for task in drawn.tasks}
+        pairs: Pairs = {task: tasks.of(task).pairs if tasks else "together" for task in drawn.tasks}
+        key = (drawn.card.digest, recipe.max_tokens, scored, *pairs.items())
+        if key not in self._parts:
+            self._parts[key] = self._counted(drawn, recipe.max_tokens, pairs, scored)
+        return self._parts[key]
+
+    def _counted(self, drawn: AnySample, max_tokens: int, pairs: Pairs, scored: str | None) -> dict[str, TaskLengths]:
         read = {
             task: {
-                split: self._split(sample, split, recipe.max_tokens, pairs[task] == "apart")
+                split: self._split(sample, split, max_tokens, pairs[task] == "apart")
                 for split in ("train", "validation", *([scored] if scored and sample.splits[scored].texts else []))
             }
             for task, sample in drawn.tasks.items()

@@ -12,6 +12,7 @@ from finetune_alf.cost.speed import Speed
 from finetune_alf.data.mixture import AnySample, load_any_sample
 from finetune_alf.data.sample import Sample
 from finetune_alf.errors import AlfError, InputError
+from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.params import Params
 from finetune_alf.planning.planned import Plannable, PlannedFits
 from finetune_alf.planning.predict import Predictor, command_for, predictor_of
@@ -56,13 +57,15 @@ class Plan(Spec):
 
 @dataclass
 class Predictors:
-    """Predictors by encoder and recipe, each loaded once, with the samples of all that it will plan.
+    """Predictors by encoder and recipe, with the samples of all that they will plan; each encoder is loaded once.
 
-    `speeds` are those of another plan of the same encoder and recipe, by sample; what is in it is not timed again.
+    `speeds` and `fit_runner` are those of another plan of the same encoder and recipe: what is in them is neither timed
+    nor loaded again.
     """
 
     ctx: Context
     speeds: dict[str, Speed] | None = None
+    fit_runner: FitRunner | None = None
     _samples: dict[str, dict[str, None]] = field(default_factory=dict)
     _predictors: dict[str, Predictor] = field(default_factory=dict)
 
@@ -81,9 +84,10 @@ class Predictors:
         ctx = self.ctx
         folders = {name: ctx.paths.sample(name) for name in names if command_for(ctx, name) is None}
         samples = {name: load_any_sample(folder) for name, folder in folders.items()}
-        fit_runner = fit_runner_of(ctx, {sample.card.digest: folders[name] for name, sample in samples.items()})
+        self.fit_runner = self.fit_runner or fit_runner_of(ctx, {})
+        self.fit_runner.folders.update({sample.card.digest: folders[name] for name, sample in samples.items()})
         n = _n_outputs(list(samples.values()), planned.recipe)
-        found = predictor_of(ctx, encoder_spec_of(ctx, planned.encoder), fit_runner, samples, n, planned.recipe)
+        found = predictor_of(ctx, encoder_spec_of(ctx, planned.encoder), self.fit_runner, samples, n, planned.recipe)
         return found if self.speeds is None else replace(found, speeds=self.speeds)
 
 

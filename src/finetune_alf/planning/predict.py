@@ -67,6 +67,7 @@ class Predictor:
     lengths: TextLengths
     speeds: dict[str, Speed] = field(default_factory=dict)
     _costs: dict[Hashable, Cost] = field(default_factory=dict, repr=False)
+    _shapes: dict[Hashable, EncoderShape] = field(default_factory=dict, repr=False)
 
     @property
     def n_layers(self) -> int:
@@ -142,8 +143,8 @@ class Predictor:
         )
 
     def cost(self, sample: AnySample, recipe: AnyRecipe, scored: str | None) -> Cost:
-        """Return the cost of a fit on a sample that is at hand; that of equal fits is computed once."""
-        key = (sample.card.digest, recipe.model_dump_json(), scored)
+        """Return the cost of a fit on a sample that is at hand; that of fits which cost the same is computed once."""
+        key = (sample.card.digest, _cost_key(recipe, self.n_layers), scored)
         if key not in self._costs:
             self._costs[key] = self._cost(sample, recipe, scored)
         return self._costs[key]
@@ -176,11 +177,13 @@ class Predictor:
     def _shape_for(self, sample: AnySample, recipe: Recipe) -> EncoderShape:
         """Return the encoder's sizes as a recipe has it: with an adapter, a frozen pooler, heads for several tasks."""
         if recipe.tasks is not None:
-            encoder = self.fit_runner.loader.encoder_for(self.spec, recipe, sample)
-        else:
+            return shape_of(self.fit_runner.loader.encoder_for(self.spec, recipe, sample).with_pooler(recipe.pooler))
+        key = (recipe.adapter, recipe.pooler)
+        if key not in self._shapes:
             n_outputs = int(self.encoder.model.config.num_labels)  # adapters go into the encoder that is loaded already
             encoder = self.fit_runner.loader.encoder(self.spec, n_outputs, recipe.adapter)
-        return shape_of(encoder.with_pooler(recipe.pooler))
+            self._shapes[key] = shape_of(encoder.with_pooler(recipe.pooler))
+        return self._shapes[key]
 
     def _speed_on(self, sample: str) -> Speed:
         """Return the speed of fits on a sample, measured at the first call."""
@@ -196,6 +199,14 @@ class Predictor:
         """Return what all workers hold: of a GPU's memory the fits alone, else with each process's libraries."""
         libraries = 0 if self.encoder.model.device.type == "cuda" else LIBRARIES_BYTES
         return self.ctx.params.compute.n_workers * (fit_bytes + libraries)
+
+
+def _cost_key(recipe: AnyRecipe, n_layers: int) -> Hashable:
+    """Return what the cost of a fit follows from: of the rates only which are 0."""
+    if not isinstance(recipe, Recipe):
+        return recipe.model_dump_json()
+    trained = frozenset(address for address, rate in recipe.rates.at(n_layers).items() if rate > 0)
+    return (trained, recipe.model_dump_json(exclude={"rates"}))
 
 
 def predictor_of(

@@ -92,8 +92,8 @@ class _BarsOnly:
 class Prediction:
     """Predicts the seconds of a run on this machine; `folder` is for the samples, each size once.
 
-    Steps are timed once, at the first size: the speed is one by operations, and holds for shorter and fewer texts. Of
-    the console the bars alone are shown.
+    The encoder is loaded and its steps are timed once, at the first size: the speed is one by operations, and holds for
+    shorter and fewer texts. Of the console the bars alone are shown.
     """
 
     table: Path
@@ -111,7 +111,8 @@ class Prediction:
         if n_train not in self._predictors:
             for sample in ctx.params.samples:
                 prepare(ctx, sample)
-            self._predictors[n_train] = Predictors(ctx, self._speeds)
+            loaded = next((other.fit_runner for other in self._predictors.values()), None)
+            self._predictors[n_train] = Predictors(ctx, self._speeds, loaded)
         planned = named(ctx.params, plannables(), None)
         return sum(plan(ctx, each, name, self._predictors[n_train]).seconds for each, name in planned)
 
