@@ -2,6 +2,13 @@
 
 import io
 import json
+import shlex
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
 
 import altair as alt
 import pytest
@@ -10,6 +17,7 @@ from PIL import Image
 
 from finetune_alf.errors import InputError
 from finetune_alf.figures.picture import MIME, PNG_SCALE, Picture
+from finetune_alf.figures.theme import FONT
 
 
 def draw() -> Picture:
@@ -46,3 +54,42 @@ def test_a_notebook_gets_the_chart_and_a_png_where_it_cannot_draw() -> None:
     bundle = draw()._repr_mimebundle_()
     assert bundle[MIME]["encoding"] == draw().spec["encoding"]
     assert bundle["image/png"] == draw().png()
+
+
+def test_the_font_of_pictures_lies_in_the_package_with_its_licence() -> None:
+    fonts = files("finetune_alf.figures") / "fonts"
+    assert draw().themed()["config"]["font"].startswith(f"'{FONT}'")
+    assert {each.name for each in fonts.iterdir()} == {"AlfSans-Regular.ttf", "AlfSans-Bold.ttf", "OFL.txt"}
+    assert all(FONT.encode("utf-16-be") in (fonts / f"AlfSans-{face}.ttf").read_bytes() for face in ("Regular", "Bold"))
+    assert "SIL OPEN FONT LICENSE" in (fonts / "OFL.txt").read_text("utf-8")
+
+
+DIGEST_OF_PNG = f"""
+import sys
+from hashlib import sha256
+sys.path.append({str(Path(__file__).parent)!r})
+from test_picture import draw
+print(sha256(draw().png()).hexdigest())
+"""
+
+
+def digest_of_png(*before: str) -> str:
+    """Return the digest of a picture with text that another process draws after these commands of a shell."""
+    command = " && ".join([*before, f"{shlex.quote(sys.executable)} -c {shlex.quote(DIGEST_OF_PNG)}"])
+    shell = ["unshare", "--map-root-user", "--mount", "sh", "-c", command] if before else ["sh", "-c", command]
+    return subprocess.run(shell, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_two_conversions_are_equal_also_in_another_process() -> None:
+    assert digest_of_png() == sha256(draw().png()).hexdigest()
+
+
+def test_a_machine_without_fonts_gives_the_same_png() -> None:
+    hidden = [f"mount -t tmpfs none {each}" for each in ("/usr/share/fonts", "/etc/fonts") if Path(each).is_dir()]
+    if shutil.which("unshare") is None or not hidden:
+        pytest.skip("no fonts can be hidden: there is no `unshare`, or no folder of fonts")
+    try:
+        found = digest_of_png(*hidden)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no fonts can be hidden: {error.stderr}")
+    assert found == sha256(draw().png()).hexdigest()

@@ -141,7 +141,7 @@ def test_the_search_leads_to_the_confirmed_and_the_test_scores(charts, paths) ->
     lock, transfer = read_json(paths.schedules("minilm")), transfers_of(paths)["films"]["schemes"]
     candidates = {alias: next(c for c in lock["candidates"] if c["trial"] == n) for alias, n in lock["chosen"].items()}
     confirmed = {"baseline": lock["references"]["baseline"], **candidates}
-    shown = {(row["scheme"], row["stage"]): row for row in rows_of(charts, "search", "stage")}
+    shown = {(row["scheme"], row["stage"]): row for row in rows_of(charts, "search", "shown")}
     for stage, scores in (("confirmed", confirmed), ("test", {name: each["score"] for name, each in transfer.items()})):
         for scheme, score in scores.items():
             row = shown.pop((scheme, stage))

@@ -1,10 +1,14 @@
 """The page of a finished project: what its first screen says, and what its contents call the parts."""
 
+import json
 from pathlib import Path
 
 import pytest
 from html_page import Page, parsed
 from usual_project import write_usual_report
+
+from finetune_alf.json_files import read_json, read_jsonl
+from finetune_alf.paths import Paths
 
 
 def page_of(root: Path, **given) -> Page:
@@ -29,6 +33,29 @@ def test_the_card_has_the_best_single_rate_beside_the_schedule(settled: Page) ->
     assert texts(settled, "p", "why") == ["Nothing is shown to be better, neither alf-1 nor the best single rate."]
     assert texts(settled, "p", "scheme") == ["alf-1", "one rate for all layers, 5e-6"]
     assert texts(settled, "p", "difference") == ["+.017 [-.023, +.057]", "+.022 [-.018, +.062]"]
+
+
+def test_the_facts_of_the_card_are_those_of_the_files(tmp_path: Path) -> None:
+    page, paths = page_of(tmp_path), Paths(tmp_path)
+    tested = read_json(paths.document("transfer", "minilm", "films"))["schemes"]["alf-1"]
+    trials = read_jsonl(paths.study_results("minilm") / "trials.jsonl")
+    lock = read_json(paths.schedules("minilm"))
+    references = [each for each in lock["references"].values() if each]
+    fits = {json.dumps(each["rates"]): len(each["scores"]) for each in (*lock["candidates"], *references)}
+    n_fits = sum(fits.values()) + lock["single_rate"]["n_fits"]
+    seconds = sum(trial["result"]["seconds"] for trial in trials if trial["result"])
+    names, values = ([each.text for each in page.all(tag) if "dl" in each.inside] for tag in ("dt", "dd"))
+    assert dict(zip(names, values, strict=True)) == {
+        "Texts it was scored on": f"{tested['difference']['variance']['n_texts']:,}",
+        "Seeds for each scheme": str(tested["n_seeds"]),
+        "Searched": f"{len(trials)} trials",
+        "Time of these fits": f"{seconds // 60:.0f} min {seconds % 60:.0f} s",
+        "Confirmed by": f"{n_fits} fits",
+    }
+    ends = tested["difference"]
+    assert [float(str(each.attributes["value"])) for each in page.all("data")[:3]] == [
+        ends["mean"], ends["low"], ends["high"]
+    ]  # fmt: skip
 
 
 def test_the_card_says_its_difference_in_words(settled: Page, unsettled: Page) -> None:

@@ -1,8 +1,10 @@
 """The pictures of a study: the numbers of its documents, and equal pictures for equal documents."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from math import atan2, degrees
 from typing import Any
 
 import pytest
@@ -88,8 +90,43 @@ def test_the_search_has_trials_band_and_the_way_of_each_registered_schedule(view
     assert trials[2] == {"trial": 2, "rates": "5e-6 5e-5 0 2e-9 1e-3", "state": "failed"}
     (line,) = rows_with(views["search"], "baseline")
     assert (line["baseline"], line["low"], line["high"]) == (0.72, 0.6251, 0.7986)  # Wilson's interval for 100 texts
-    path = {row["stage"]: row["mean"] for row in rows_with(views["search"], "scheme") if row["scheme"] == "alf-1"}
+    path = {row["stage"]: row["mean"] for row in rows_with(views["search"], "shown") if row["scheme"] == "alf-1"}
     assert path == {"search": 0.81, "confirmed": 0.755, "test": 0.76}
+
+
+def test_an_arrow_leads_from_the_search_score_to_the_confirmed_one_and_on_to_the_test_score(views) -> None:
+    search = views["search"].picture
+    (heads,) = (layer for layer in search.spec["layer"] if layer["data"] == {"name": "heads"})
+    assert heads["mark"]["shape"].startswith("M0,-1L")
+    own = [row for row in rows_with(views["search"], "run") if row["scheme"] == "alf-1"]
+    assert [(row["stage"], row["mean"]) for row in own] == [("confirmed", 0.7825), ("test", 0.7575)]
+    assert [(row["run"] > 0, row["rise"] > 0) for row in own] == [(True, False), (True, True)]
+
+
+def test_the_head_of_an_arrow_points_along_its_line(views) -> None:
+    picture = views["search"].picture
+    turned = [float(angle) for angle in re.findall(r"rotate\(([\d.]+)\)\" d=\"M0,", picture.svg())]
+    width, height = (picture.spec[side] for side in ("width", "height"))
+    rows = rows_with(views["search"], "run")
+    assert turned == pytest.approx(
+        [90 + degrees(atan2(-row["rise"] * height, row["run"] * width)) for row in rows], abs=0.01
+    )
+
+
+def test_the_search_says_why_a_score_other_than_accuracy_has_no_band(paths) -> None:
+    results = load_results(paths)[0]
+    settings = results.search.settings.model_copy(update={"metric": "f1"})
+    view = by_name(study_views(replace(results, search=replace(results.search, settings=settings))))["search"]
+    (line,) = rows_with(view, "baseline")
+    assert "low" not in line
+    assert "It has no band of chance, since the spread of a single fit over other texts" in view.caption
+
+
+def test_a_search_without_the_baseline_says_nothing_of_its_line(paths) -> None:
+    results = load_results(paths)[0]
+    trials = tuple(trial for trial in results.search.trials if trial.number != results.search.baseline_trial.number)
+    view = by_name(study_views(replace(results, search=replace(results.search, trials=trials))))["search"]
+    assert "Dashed" not in view.caption
 
 
 def test_the_trials_are_one_row_each_and_so_are_their_curves(views) -> None:

@@ -104,7 +104,7 @@ def test_parent_runs_say_what_came_of_them_with_intervals_and_pictures(done):
     of_study = {f"figures/tiny-{kind}.png" for kind in SHOWN}
     of_transfer = {"figures/tiny-transfer.png"}
     for run, pictures in ((study_run, of_study), (registration, of_study), (transferred, of_transfer)):
-        assert "report.html" in {file.path for file in client.list_artifacts(run.info.run_id)}
+        assert {"report.html", "report.md"} <= {file.path for file in client.list_artifacts(run.info.run_id)}
         assert {file.path for file in client.list_artifacts(run.info.run_id, "figures")} == pictures
     (page,) = runs(done, "attributes.run_name = 'report'")
     assert {"report.html", "report.md"} <= {file.path for file in client.list_artifacts(page.info.run_id)}

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 MIME = "application/vnd.vegalite.v6+json"
 PNG_SCALE = 2
 """Pixels of a PNG per unit of the chart, so that it is sharp on dense screens."""
+
+
+@cache
+def _converter() -> Any:
+    """Return vl-convert, which knows the font of the pictures."""
+    import vl_convert
+
+    vl_convert.register_font_directory(str(files("finetune_alf.figures") / "fonts"))
+    return vl_convert
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,8 @@ class Picture:
         return {**self.spec, "config": theme(is_dark=is_dark)}
 
     def png(self) -> bytes:
-        """Render it for a light page; equal pictures give equal bytes."""
-        import vl_convert
-
-        return compressed(bytes(vl_convert.svg_to_png(self._light_svg, scale=PNG_SCALE)))
+        """Render it for a light page; equal pictures give equal bytes, also on other machines."""
+        return compressed(bytes(_converter().svg_to_png(self._light_svg, scale=PNG_SCALE)))
 
     def svg(self, *, is_dark: bool = False) -> str:
         """Render it as SVG."""
@@ -71,9 +79,7 @@ class Picture:
         return self._drawn(is_dark=False)
 
     def _drawn(self, *, is_dark: bool) -> str:
-        import vl_convert
-
-        return str(vl_convert.vegalite_to_svg(self.themed(is_dark=is_dark)))
+        return str(_converter().vegalite_to_svg(self.themed(is_dark=is_dark)))
 
     def save(self, path: str | Path) -> None:
         """Write it to a file: .png, .svg, or .json with the spec."""

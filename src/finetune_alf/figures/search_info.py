@@ -1,7 +1,8 @@
 """The records of the search: trials, noise, and the way of registered schedules; its words and its rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from finetune_alf.documents import Estimate
@@ -73,7 +74,9 @@ def _written(score: Estimate | None) -> str | None:
 
 def search_rows(info: SearchInfo) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of the chart's data by name."""
-    data = {"trials": packed(info.trials), "paths": [row for path in info.paths for row in _path_rows(info, path)]}
+    ways = [list(_path_rows(info, path)) for path in info.paths]
+    heads = [_head_row(info, *pair) for way in ways for pair in pairwise(way)]
+    data = {"trials": packed(info.trials), "paths": [row for way in ways for row in way], "heads": heads}
     if info.baseline is None:
         return data
     noise = {key: round(end, 4) for key, end in (("low", info.low), ("high", info.high)) if end is not None}
@@ -94,11 +97,27 @@ def _path_rows(info: SearchInfo, path: ScorePath) -> Iterator[dict[str, Any]]:
             yield row | {key: round(getattr(score, key), 4) for key in ("mean", "low", "high")}
 
 
+def _head_row(info: SearchInfo, start: Mapping[str, Any], end: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the head of an arrow in the middle of its line; `run` and `rise` are shares of the chart's sides."""
+    (left, right), (low, high) = trial_ends(info), score_ends(info)
+    middle = {key: round((start[key] + end[key]) / 2, 4) for key in ("at", "mean")}
+    run, rise = (end["at"] - start["at"]) / (right - left), (end["mean"] - start["mean"]) / (high - low)
+    return {"scheme": end["scheme"], "stage": end["stage"], **middle, "run": round(run, 4), "rise": round(rise, 4)}
+
+
 def columns(info: SearchInfo) -> tuple[float, float]:
     """Return where confirmed and test scores stand, to the right of the last trial."""
     n = n_numbers(info)
     step = max(2.0, 0.17 * n)
     return n - 1 + step, n - 1 + 2 * step
+
+
+def trial_ends(info: SearchInfo) -> tuple[float, float]:
+    """Return the ends of the axis of trials, with room for confirmed and test scores where there are some."""
+    if not info.paths:
+        return -0.5, n_numbers(info) - 0.5
+    confirmed_at, test_at = columns(info)
+    return -0.5, test_at + 0.45 * (test_at - confirmed_at)
 
 
 def n_numbers(info: SearchInfo) -> int:

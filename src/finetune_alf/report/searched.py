@@ -20,16 +20,11 @@ from finetune_alf.study.records import TrialRecord
 def searched_views(results: StudyResults, search: Searched, tested: Mapping[str, Estimate]) -> Iterator[View]:
     """Yield the pictures of a search; `tested` has the scores on test texts of the same sample, by scheme."""
     info = search_info(search.trials, search.settings.metric, search.baseline_trial, results.lock, tested)
-    noise = (
-        "The band holds 95 % of the scores that it would have on other texts: higher trials inside of it may be luck. "
-        if info.low is not None
-        else ""
-    )
     yield View(
         "search",
         "The search",
-        f"Each point is a trial, crosses have no score. Dashed: plain fine-tuning. {noise}The step line is the best so "
-        "far. Rings are registered trials; a line leads from a search score to the confirmed one and to that on test "
+        f"Each point is a trial, crosses have no score. {_noise_in_words(info)}The step line is the best so far. "
+        "Rings are registered trials; arrows lead from a search score to the confirmed one and on to that on test "
         "texts, with 95 % intervals.",
         search_chart(info),
         "Click a trial to pick it, with the shift key several.",
@@ -114,6 +109,20 @@ def _paths(lock: LockDocument, same: TrialRecord | None, tested: Mapping[str, Es
     for alias in lock.schedules:
         if found := lock.candidate(alias):
             yield ScorePath(alias, found.trial, found.search_score, found, tested.get(alias))
+
+
+def _noise_in_words(info: SearchInfo) -> str:
+    if info.baseline is None:
+        return ""
+    if info.low is None:
+        return (
+            "Dashed: plain fine-tuning. It has no band of chance, since the spread of a single fit over other texts is "
+            "estimated for accuracy alone; the confirmed scores have intervals. "
+        )
+    return (
+        "Dashed: plain fine-tuning. The band holds 95 % of the scores that it would have on other texts: higher trials "
+        "inside of it may be luck. "
+    )
 
 
 def _noise(metric: str, same: TrialRecord | None) -> tuple[float | None, float | None]:

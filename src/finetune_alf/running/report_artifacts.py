@@ -14,6 +14,9 @@ from finetune_alf.running.parent_run import open_tracker, tracking_store
 from finetune_alf.tracking.store import sqlite_path, tracking_uri
 
 PAGE = "report.html"
+TEXT = "report.md"
+"""The page links to it."""
+
 MAX_NOTE = 5_000
 """Characters of a description: MLflow refuses tags that are longer than 8,000."""
 
@@ -21,7 +24,7 @@ _SHOWN = {".md", ".html", ".png", ".svg"}
 
 
 def attach_report(ctx: Context, contents: Contents) -> None:
-    """Log the pages to the run `report`, and to each parent run the page and the pictures of what it found.
+    """Log the pages to the run `report`, and to each parent run the pages and the pictures of what it found.
 
     A run that has them already gets nothing. A store that is not there, or fails, is no fault of the report.
     """
@@ -35,7 +38,7 @@ def attach_report(ctx: Context, contents: Contents) -> None:
         files = {report_id: _files(folder)}
         for key, names in run_pictures(contents).items():
             if run_id := tracker.find_run(key):
-                files[run_id] = [folder / PAGE, *(folder / FIGURES / name for name in names)]
+                files[run_id] = [folder / PAGE, folder / TEXT, *(folder / FIGURES / name for name in names)]
         for run_id, own in files.items():
             there = [file for file in own if file.exists()]  # an older report lacks what was found since
             tracker.log_files(run_id, {file.relative_to(folder).as_posix(): file.read_bytes() for file in there})

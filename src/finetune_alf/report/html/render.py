@@ -14,7 +14,7 @@ from markupsafe import Markup
 from finetune_alf import __version__
 from finetune_alf.figures.picture import Picture
 from finetune_alf.figures.runtime import vega_script
-from finetune_alf.figures.theme import theme
+from finetune_alf.figures.theme import page_theme
 from finetune_alf.report.blocks import Block, Paragraph
 from finetune_alf.report.html.inline import inline, words_of
 from finetune_alf.report.html.parts import Outline
@@ -50,7 +50,6 @@ def render(outline: Outline) -> str:
         f"default-src 'none'; script-src {_hash(vega)} {_hash(script)}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    themes = {"light": theme(), "dark": theme(is_dark=True)}
     return (
         _environment()
         .get_template("page.html")
@@ -62,7 +61,7 @@ def render(outline: Outline) -> str:
             style=Markup(style),  # noqa: S704 - a file of the package
             script=Markup(script),  # noqa: S704 - a file of the package
             vega=Markup(vega),  # noqa: S704 - from vl-convert
-            themes=_json(themes),
+            theme=_json(page_theme()),
             version=__version__,
         )
     )

@@ -2,14 +2,14 @@
 (() => {
   const root = document.documentElement;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const themes = JSON.parse(document.getElementById("themes").textContent);
+  const theme = JSON.parse(document.getElementById("theme").textContent);
   const main = document.getElementById("content");
   const charts = [];
   const NARROW = 600;
   const AXIS = 80;
   root.classList.add("js");
 
-  /* Theme: the system's until the button is pressed. A browser may refuse to keep the choice for a file on disk. */
+  /* Colours: the system's until the button is pressed. A browser may refuse to keep the choice for a file on disk. */
   const kept = (value) => {
     try {
       if (value) localStorage.setItem("theme", value);
@@ -30,12 +30,8 @@
     root.dataset.theme = isDark() ? "light" : "dark";
     kept(root.dataset.theme);
     showTheme();
-    drawAll();
   });
-  dark.addEventListener("change", () => {
-    showTheme();
-    drawAll();
-  });
+  dark.addEventListener("change", showTheme);
   showTheme();
 
   /* Contents: a menu on a small screen. */
@@ -66,7 +62,7 @@
   );
   main.querySelectorAll("h2[id], h3[id]").forEach((heading) => watch.observe(heading));
 
-  /* Charts: each is drawn for the width and the colours of the page, and drawn again when they change. The first try
+  /* Charts: each is drawn for the width of the page, and drawn again when it changes. The style has its colours. The first try
      leaves room for the axis; what is too wide after the last one is shrunk by the style. */
   const scaled = (spec, factor, narrow) => {
     const copy = { ...spec };
@@ -86,7 +82,7 @@
   const draw = async (chart) => {
     const turn = ++chart.turn;
     const space = Math.floor(chart.box.clientWidth || main.clientWidth - 96);
-    const config = { ...themes[isDark() ? "dark" : "light"], background: "transparent", aria: false };
+    const config = { ...theme, aria: false };
     config.mark = { ...config.mark, aria: false };
     const narrow = space < NARROW;
     const plots = plotWidth(chart.spec, narrow);
