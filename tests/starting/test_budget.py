@@ -65,4 +65,4 @@ def test_where_nothing_fits_the_smallest_search_is_returned_with_its_time() -> N
     found = sized(START, 1.0, seconds)
     assert (found.start.n_trials, found.start.n_seeds) == EFFORTS[-1]
     assert found.seconds == seconds(found.start) == pytest.approx(28 * 1.6)
-    assert found.start.sizes.value == replace(START.sizes.value, n_train=50)
+    assert found.start.sizes.value == replace(START.sizes.value, n_train=50, n_cut=150)

@@ -149,6 +149,33 @@ def test_sizes_are_shares_of_the_rows_up_to_a_limit() -> None:
     assert (most.n_train, most.n_validation, most.n_confirmation, most.n_test) == (200, 300, 300, 800)
 
 
+def test_rows_in_no_split_have_a_reason_and_what_would_use_them() -> None:
+    assert not list(guess_sizes({"a": 200, "b": 200}, "even").value.reasons_unused())
+    capped = guess_sizes({"a": 301, "b": 299}, "even").value
+    assert capped.n_unused == 43
+    uneven, limit, rest = capped.reasons_unused()
+    assert uneven.startswith("2 of larger classes, since an even draw takes as many of each class")
+    assert "set `balance: natural` and raise the sizes" in uneven
+    assert limit == "39 so that a search takes minutes (n_train can be up to 239)"
+    assert rest == "2 by rounding"
+    cut = capped.without_training_rows(100)
+    assert (cut.n_train, cut.n_unused) == (100, 143)
+    assert "100 to fit the budget (a larger --budget takes them)" in list(cut.reasons_unused())
+
+
+@pytest.mark.parametrize("counts", COUNTS)
+def test_the_reasons_add_up_and_sizes_can_be_as_large_as_they_say(counts: dict[str, int]) -> None:
+    balance = guess_balance(counts).value
+    sizes = guess_sizes(counts, balance).value
+    assert sum(int(reason.split()[0]) for reason in sizes.reasons_unused()) == sizes.n_unused
+    numbers = {f"n_{split}": n for split, n in sizes.largest.items()}
+    source = FilesSource(train="x.csv", text="x", label="y")
+    labels = [name for name, n in counts.items() for _ in range(n)]
+    spec = SampleSpec(source=source, balance=balance, max_train_frac=1, **numbers)
+    drawn = draw_splits({"train": labels}, {"train": range(len(labels))}, list(counts), spec)
+    assert {split: len(part.indices) for split, part in drawn.items()} == sizes.largest
+
+
 def test_too_few_rows_of_a_class_or_of_all_are_refused() -> None:
     assert rare_classes({"a": 50, "b": 5, "c": 4, "d": 1}) == ("c", "d")
     with pytest.raises(InputError, match="fewer rows of 'c', 'd'"):

@@ -192,6 +192,17 @@ def test_a_budget_sizes_the_search_and_leaves_no_file_behind(tmp_path: Path, tin
     assert names == [".gitignore", "dvc.yaml", "params.yaml", "plots", "reviews.csv"]
 
 
+def test_repeated_texts_and_rows_in_no_split_are_told_with_the_reason(tmp_path: Path, tiny: str) -> None:
+    rows = [*reviews(241), reviews(2)[0]]
+    write_csv(tmp_path / "reviews.csv", rows)
+    told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny)
+    assert told.exit_code == 0, told.stderr
+    lines = dict(line.split(": ", 1) for line in told.stdout.splitlines())
+    assert lines["repeated texts"] == "1 row left out, each text is taken once"
+    assert lines["sizes"].endswith("(241 different texts, 1 of them in no split)")
+    assert lines["in no split"].startswith("1 of larger classes, since an even draw takes as many of each class")
+
+
 def test_rows_without_a_text_are_counted_and_left_out(tmp_path: Path, tiny: str) -> None:
     rows = reviews()
     rows[3]["Révision"] = rows[8]["Révision"] = " "

@@ -69,7 +69,7 @@ def _with_less_text(start: Start) -> Iterator[Start]:
         start = replace(start, max_tokens=Guess(tokens, "cut to fit the budget"))
         yield start
     while (n := start.sizes.value.n_train // 2) >= MIN_TRAIN:
-        sizes = replace(start.sizes.value, n_train=n)
+        sizes = start.sizes.value.without_training_rows(start.sizes.value.n_train - n)
         start = replace(start, sizes=Guess(sizes, f"cut to fit the budget; {sizes.seen}"))
         yield start
 

@@ -82,6 +82,8 @@ def guess_start(options: InitOptions, model: type[Params], console: Console) -> 
     if options.budget_s is not None:
         start = _in_budget(start, options, options.budget_s, model, console)
     log(f"sizes: {start.sizes.value.described()} ({start.sizes.seen})")
+    if start.sizes.value.n_unused:
+        log(f"in no split: {'; '.join(start.sizes.value.reasons_unused())}")
     log(f"max_tokens: {start.max_tokens.value} ({start.max_tokens.seen})")
     return start
 
@@ -112,6 +114,8 @@ def _log_table(options: InitOptions, table: FoundTable, log: Log) -> None:
     if table.n_empty:
         how = "left out" if options.on_empty == "drop" else "an error"
         log(f"empty rows: {how} ({', '.join(f'{n} without {name}' for name, n in table.n_empty.items())})")
+    if table.n_repeated:
+        log(f"repeated texts: {table.n_repeated} row{'s' * (table.n_repeated > 1)} left out, each text is taken once")
 
 
 def _sized(options: InitOptions, table: FoundTable, left_out: tuple[str, ...], log: Log) -> Start:

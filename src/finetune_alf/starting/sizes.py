@@ -1,7 +1,7 @@
 """Guesses about sizes: how many rows each split takes, how classes are balanced, and where texts are cut."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from finetune_alf.data.draw import even_quotas, proportional_quotas
 from finetune_alf.data.spec import Balance
@@ -33,7 +33,11 @@ COVERED = 0.9
 
 @dataclass(frozen=True)
 class Sizes:
-    """The number of rows of each split, out of `n_texts` different texts."""
+    """The number of rows of each split, out of `n_texts` different texts.
+
+    `n_drawable` of these can be drawn under `balance`; `largest` has the sizes where no split has a limit. A budget has
+    taken `n_cut` rows from the training split.
+    """
 
     n_train: int
     n_validation: int
@@ -41,12 +45,40 @@ class Sizes:
     n_test: int
     balance: Balance
     n_texts: int
+    n_drawable: int
+    largest: Mapping[str, int]
+    n_cut: int = 0
+
+    @property
+    def n_unused(self) -> int:
+        """The number of different texts that are in no split."""
+        return self.n_texts - self.n_train - self.n_validation - self.n_confirmation - self.n_test
 
     @property
     def seen(self) -> str:
         """The number of different texts in words, with how many of them are in no split."""
-        n_unused = self.n_texts - self.n_train - self.n_validation - self.n_confirmation - self.n_test
-        return f"{self.n_texts} different texts" + (f", {n_unused} of them in no split" if n_unused else "")
+        return f"{self.n_texts} different texts" + (f", {self.n_unused} of them in no split" if self.n_unused else "")
+
+    def without_training_rows(self, n: int) -> "Sizes":
+        """Return the sizes with so many training rows less, to fit a budget."""
+        return replace(self, n_train=self.n_train - n, n_cut=self.n_cut + n)
+
+    def reasons_unused(self) -> Iterator[str]:
+        """Yield why texts are in no split, with their number and what would use them."""
+        n_uneven = self.n_texts - self.n_drawable
+        if n_uneven:
+            yield (
+                f"{n_uneven} of larger classes, since an even draw takes as many of each class (to use them, set "
+                "`balance: natural` and raise the sizes)"
+            )
+        above = {split: n - MOST[split] for split, n in _shares(self.n_drawable).items() if n > MOST[split]}
+        if above:
+            limits = ", ".join(f"n_{split} can be up to {self.largest[split]}" for split in above)
+            yield f"{sum(above.values())} so that a search takes minutes ({limits})"
+        if self.n_cut:
+            yield f"{self.n_cut} to fit the budget (a larger --budget takes them)"
+        if n_rest := self.n_unused - n_uneven - sum(above.values()) - self.n_cut:
+            yield f"{n_rest} by rounding"
 
     def described(self) -> str:
         """Return the sizes in words."""
@@ -71,11 +103,22 @@ def guess_sizes(counts: Mapping[str, int], balance: Balance) -> Guess[Sizes]:
     usable = len(counts) * min(counts.values()) if balance == "even" else total
     if usable < MIN_ROWS:
         raise InputError(f"rows: must be at least {MIN_ROWS} different texts with labels, but got {usable}. Add rows.")
-    n = {split: min(int(fraction * usable), MOST[split]) for split, fraction in FRACTIONS.items()}
-    while not _fits(n, counts, balance):  # rounding may ask for a row more than a class has
-        n = {split: number - 1 for split, number in n.items()}
-    sizes = Sizes(n["train"], n["validation"], n["confirmation"], n["test"], balance, total)
+    shares = _shares(usable)
+    n = _fitting({split: min(number, MOST[split]) for split, number in shares.items()}, counts, balance)
+    largest = _fitting(shares, counts, balance)
+    sizes = Sizes(n["train"], n["validation"], n["confirmation"], n["test"], balance, total, usable, largest)
     return Guess(sizes, sizes.seen)
+
+
+def _shares(n_rows: int) -> dict[str, int]:
+    return {split: int(fraction * n_rows) for split, fraction in FRACTIONS.items()}
+
+
+def _fitting(n: Mapping[str, int], counts: Mapping[str, int], balance: Balance) -> Mapping[str, int]:
+    """Return sizes that can be drawn: rounding may ask for a row more than a class has."""
+    while not _fits(n, counts, balance):
+        n = {split: number - 1 for split, number in n.items()}
+    return n
 
 
 def _fits(n: Mapping[str, int], counts: Mapping[str, int], balance: Balance) -> bool:

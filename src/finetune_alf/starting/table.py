@@ -36,7 +36,8 @@ from finetune_alf.starting.several import SeveralClasses, flags_in, several_of_f
 class FoundTable:
     """The guesses about a table, and what they follow from.
 
-    `texts` has each text once, and `counts` the rows of each class without duplicates and empty rows.
+    `texts` has each text once, and `counts` the rows of each class without duplicates and empty rows; `n_repeated` rows
+    have the text of an earlier one.
     """
 
     reading: Reading
@@ -46,6 +47,7 @@ class FoundTable:
     task: Guess[ProblemType]
     texts: Sequence[Text]
     counts: Mapping[str, int]
+    n_repeated: int
     label_separator: str = LABEL_SEPARATOR
 
     @property
@@ -109,8 +111,8 @@ def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, lab
         label_separator=separator,
         **reading.settings(),
     )
-    texts, counts = _unique_rows(source, path.parent, task.value, labels)
-    return FoundTable(reading, profile, text_guess, label_guess, task, texts, counts, separator)
+    texts, counts, n_repeated = _unique_rows(source, path.parent, task.value, labels)
+    return FoundTable(reading, profile, text_guess, label_guess, task, texts, counts, n_repeated, separator)
 
 
 def _flags(
@@ -135,12 +137,16 @@ def _first_fault(error: DataError) -> str:
 
 def _unique_rows(
     source: FilesSource, root: Path, task: ProblemType, labels: LabelsSpec
-) -> tuple[Sequence[Text], Mapping[str, int]]:
-    """Read the table as `prepare` does; return each text once, and the rows of each class, without empty rows."""
+) -> tuple[Sequence[Text], Mapping[str, int], int]:
+    """Read the table as `prepare` does, without empty rows.
+
+    Returns each text once, the rows of each class, and how many rows repeat a text.
+    """
     rows = apply_labels(FileRows(source, root, task, on_empty="drop").rows(), labels).rows
-    kept, train = drop_duplicates(rows, "drop").kept["train"], rows.splits["train"]
+    unique, train = drop_duplicates(rows, "drop"), rows.splits["train"]
+    kept = unique.kept["train"]
     counts = dict.fromkeys(rows.label_names, 0)
     for index in kept:
         for name in (train.labels[index],) if train.sets is None else train.sets[index]:
             counts[name] += 1
-    return [train.texts[index] for index in kept], counts
+    return [train.texts[index] for index in kept], counts, unique.n_dropped["train"]
