@@ -115,6 +115,7 @@ def test_the_site_has_every_command_and_public_name_and_loads_nothing_from_elsew
     python = (site / "reference" / "python.html").read_text("utf-8")
     homes = finetune_alf._HOMES
     assert [name for name, home in homes.items() if f'id="{home}.{name}"' not in python] == []
+    assert "plot_rates" in python  # of a class that Study inherits from
     loaded = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"?(?:https?:)?//[^\s\">]+")
     found = {path.name: loaded.findall(path.read_text("utf-8")) for path in site.rglob("*.html")}
     assert {name: links for name, links in found.items() if links} == {}

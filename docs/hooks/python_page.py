@@ -13,6 +13,9 @@ _GROUPS = {
 }
 """The headings of the page, and the packages whose names stand under each."""
 
+_INHERITING = ("Study",)
+"""The classes that get some of their public methods from another class of the package."""
+
 _INTRODUCTION = """# Python
 
 Every public name of the package. Each can be imported from `finetune_alf` itself, as in
@@ -24,8 +27,13 @@ def python_page() -> str:
     """Return the Markdown of the page."""
     parts = [_INTRODUCTION]
     for heading, homes in _GROUPS.items():
-        parts += [f"## {heading}\n", *(f"::: {path}\n" for path in _paths(homes))]
+        parts += [f"## {heading}\n", *map(_entry, _paths(homes))]
     return "\n".join(parts)
+
+
+def _entry(path: str) -> str:
+    is_inheriting = path.rpartition(".")[2] in _INHERITING
+    return f"::: {path}\n" + ("    options:\n      inherited_members: true\n" if is_inheriting else "")
 
 
 def _paths(homes: tuple[str, ...]) -> list[str]:

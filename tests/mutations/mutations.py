@@ -355,8 +355,8 @@ MUTATIONS = [
     ),
     Mutation(
         "tracking/locations.py",
-        "if _is_gone(old) or _has_files(here)",
-        "if _is_gone(old)",
+        "if _is_missing(old) or _has_files(here)",
+        "if _is_missing(old)",
         ("schedules/test_schedule_registry.py",),
         "a copied project writes into the folder that it was copied from",
     ),

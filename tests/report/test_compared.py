@@ -8,14 +8,14 @@ from fake_comparisons import compared
 from fake_locks import fake_single_rate
 from finetune_alf.paths import Paths
 from finetune_alf.register.lock import LockDocument
-from finetune_alf.report.compared import differences_in_short, differences_section, luck_in_short
+from finetune_alf.report.compared import differences_in_short, differences_section, optimism_in_short
 from finetune_alf.report.write import write_report
 
 NO = "no evidence of a difference"
 
 
 def luck(found: LockDocument, *, is_tested: bool = False) -> str:
-    return " ".join(luck_in_short("minilm", found, "films", is_tested=is_tested))
+    return " ".join(optimism_in_short("minilm", found, "films", is_tested=is_tested))
 
 
 def test_the_luck_of_the_winner_is_taken_off_its_difference() -> None:

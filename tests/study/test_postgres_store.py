@@ -183,7 +183,7 @@ def test_too_many_clients_are_waited_for(
 def test_a_server_that_stays_away_is_an_error_with_the_way_out(
     server: StudyServer, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_module, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(postgres_module, "UNAVAILABLE_TIMEOUT_S", 0.2)
     with open_store(database(server), IDENTITY) as store:
         create(store, 0)
         postgres.stop()

@@ -60,13 +60,13 @@ def intervals(
     series = list(dict.fromkeys(row.series for row in rows))
     panels = list(dict.fromkeys(row.panel for row in rows)) or [""]
     layers = [
-        *_grounds(alt, style),
+        *_background(alt, style),
         _marks(alt),
         *_points(alt, rows, style, series),
     ]
     n_in_row = max(Counter((row.panel, row.label) for row in rows).values(), default=1)
     height = len(style.labels) * (8 + ROW * max(1.0, 0.6 * n_in_row))
-    data = [*_rows(rows, style), *map(_mark_row, marks), *_ground_rows(style, panels)]
+    data = [*_rows(rows, style), *map(_mark_row, marks), *_background_rows(style, panels)]
     chart = in_panels(alt, layers, data, name, round(height), shares_x=style.shares_x)
     return Picture.of(chart, f"{text} {intervals_in_words(rows, style, marks)}", {ROWS: data})
 
@@ -115,7 +115,7 @@ def _marks(alt: Any) -> Any:
     return base.encode(x="mean:Q", strokeDash=dash, tooltip=tooltip)
 
 
-def _grounds(alt: Any, style: IntervalsStyle) -> list[Any]:
+def _background(alt: Any, style: IntervalsStyle) -> list[Any]:
     base = alt.Chart()
     zero = base.transform_filter("datum.kind == 'zero'").mark_rule(strokeWidth=1.2).encode(x="mean:Q")
     margin = base.transform_filter("datum.kind == 'margin'").mark_rect(opacity=0.14, color=GREY)
@@ -125,7 +125,7 @@ def _grounds(alt: Any, style: IntervalsStyle) -> list[Any]:
     ]
 
 
-def _ground_rows(style: IntervalsStyle, panels: Sequence[str]) -> list[dict[str, Any]]:
+def _background_rows(style: IntervalsStyle, panels: Sequence[str]) -> list[dict[str, Any]]:
     margin = style.margin or 0.0
     return [
         *({"kind": "margin", "panel": panel, "low": -margin, "high": margin} for panel in panels if style.margin),

@@ -1,4 +1,4 @@
-"""The records of the search: trials, noise, and the way of registered schedules; its words and its rows."""
+"""The records of the search: trials, noise, and the paths of registered schedules; its words and its rows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -74,9 +74,9 @@ def _written(score: Estimate | None) -> str | None:
 
 def search_rows(info: SearchInfo) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of the chart's data by name."""
-    ways = [list(_path_rows(info, path)) for path in info.paths]
-    heads = [_head_row(info, *pair) for way in ways for pair in pairwise(way)]
-    data = {"trials": packed(info.trials), "paths": [row for way in ways for row in way], "heads": heads}
+    by_path = [list(_path_rows(info, path)) for path in info.paths]
+    heads = [_head_row(info, *pair) for rows in by_path for pair in pairwise(rows)]
+    data = {"trials": packed(info.trials), "paths": [row for rows in by_path for row in rows], "heads": heads}
     if info.baseline is None:
         return data
     noise = {key: round(end, 4) for key, end in (("low", info.low), ("high", info.high)) if end is not None}

@@ -30,6 +30,7 @@ from finetune_alf.starting.init import InitOptions, guess_start
 from finetune_alf.starting.labels import labels_of
 from finetune_alf.starting.params_text import Start, start_params
 from finetune_alf.starting.sizes import MOST
+from finetune_alf.study.spec import StudySpec
 
 FOLDER = "finetune-alf"
 """Projects lie here, below the working directory, unless `root` names their folder."""
@@ -48,7 +49,12 @@ class Project:
     @property
     def sample(self) -> str:
         """The name of the study's sample."""
-        return self.context.study(self.study).sample
+        return self.spec.sample
+
+    @property
+    def spec(self) -> StudySpec:
+        """The settings of the study."""
+        return self.context.study(self.study)
 
     def set(self, path: Sequence[str], value: Any) -> None:
         """Set one parameter; ParamsError, with all parameters as they were, for a value that is not valid."""

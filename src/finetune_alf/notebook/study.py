@@ -5,8 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from finetune_alf.figures.picture import Picture
 from finetune_alf.notebook.console import NotebookConsole
+from finetune_alf.notebook.plots import StudyPlots
 from finetune_alf.notebook.project import in_python, new_project, open_project
 from finetune_alf.notebook.search import Search, drawn_search
 from finetune_alf.running.bench import Bench, open_bench
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from finetune_alf.recipe import Recipe
     from finetune_alf.schedules import Schedule
     from finetune_alf.study.records import TrialRecord
-    from finetune_alf.study.spec import StudySpec
 
 
-class Study:
+class Study(StudyPlots):
     """A search for the learning rates of an encoder's layers on texts of your own.
 
     `data` is a DataFrame of pandas or polars, a Dataset or DatasetDict of `datasets`, a pyarrow table, a dictionary of
@@ -130,7 +129,7 @@ class Study:
     @property
     def recipe(self) -> "Recipe":
         """The recipe of the baseline."""
-        return self._spec.recipe
+        return self._project.spec.recipe
 
     @property
     def compute(self) -> "Compute":
@@ -142,7 +141,7 @@ class Study:
         """One row a finished trial: score, rates by address, seconds; also of a search that was interrupted."""
         from finetune_alf.notebook.tables import trials_table
 
-        return trials_table(self._records, self._spec.score_name)
+        return trials_table(self._records, self._project.spec.score_name)
 
     @property
     def best(self) -> "Schedule":
@@ -210,47 +209,17 @@ class Study:
 
         records = self._records
         n_layers = records[0].rates.n_layers if records else self.encoder.n_layers
-        return optuna_study(records, self._spec.space, n_layers, self._spec.score_name)
-
-    def plot_rates(self) -> Picture:
-        """Draw the rates of the baseline, of the best trial, and of the schedules that are registered."""
-        from finetune_alf.notebook.pictures import rates_picture
-
-        return rates_picture(self._search.best, self.recipe, self._project.paths.schedules(self.name))
-
-    def plot_history(self) -> Picture:
-        """Draw the score of each trial, the best so far, and what became of the registered ones on unseen texts."""
-        from finetune_alf.notebook.pictures import history_picture
-
-        lock = self._project.paths.schedules(self.name)
-        return history_picture(self._records, self.recipe, self._spec.score_name, lock)
-
-    def plot_importance(self) -> Picture:
-        """Draw the importance of each address's rate."""
-        from finetune_alf.notebook.pictures import importance_picture
-        from finetune_alf.study.documents import LayerImportance
-
-        self._search.check_finished()
-        return importance_picture(LayerImportance.read(self._project.paths.importance(self.name)))
-
-    def plot_curves(self) -> Picture:
-        """Draw losses and scores of the best trial and of the baseline, where that is a trial, by epoch."""
-        from finetune_alf.notebook.pictures import curves_picture
-
-        return curves_picture(self._records, self.recipe, self._search.best, self._spec.score_name)
+        return optuna_study(records, self._project.spec.space, n_layers, self._project.spec.score_name)
 
     def __repr__(self) -> str:
-        return f"Study({self.name!r}, {len(self._records)} of {self._spec.n_trials} trials, root={str(self.root)!r})"
+        n_trials = self._project.spec.n_trials
+        return f"Study({self.name!r}, {len(self._records)} of {n_trials} trials, root={str(self.root)!r})"
 
     def _repr_html_(self) -> str:
         from finetune_alf.notebook.tables import html_table
 
-        places = {"folder": str(self.root), "encoder": self._spec.encoder, "sample": self._project.sample}
+        places = {"folder": str(self.root), "encoder": self._project.spec.encoder, "sample": self._project.sample}
         return html_table({**places, **self._search.state()})
-
-    @property
-    def _spec(self) -> "StudySpec":
-        return self._project.context.study(self.name)
 
     @cached_property
     def _bench(self) -> Bench:

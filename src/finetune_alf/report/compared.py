@@ -33,7 +33,7 @@ def differences_in_short(name: str, lock: LockDocument) -> Iterator[str]:
             yield f"`{alias}` of `{name}` is not registered, since it must be {must}: {compared or 'no comparison'}."
 
 
-def luck_in_short(name: str, lock: LockDocument, sample: str, *, is_tested: bool) -> Iterator[str]:
+def optimism_in_short(name: str, lock: LockDocument, sample: str, *, is_tested: bool) -> Iterator[str]:
     """Yield how far the luck of the best candidate carries its difference, and where a number without it is.
 
     `is_tested` says that a transfer has the score of `alf-1` on the test texts of `sample`, the one of the study.
@@ -41,7 +41,7 @@ def luck_in_short(name: str, lock: LockDocument, sample: str, *, is_tested: bool
     best = lock.candidate(PRIMARY)
     if best is None or best.from_baseline is None:
         return
-    luck = lock.optimism or 0.0
+    optimism = lock.optimism or 0.0
     where = (
         "Go by its test score below."
         if is_tested
@@ -50,8 +50,8 @@ def luck_in_short(name: str, lock: LockDocument, sample: str, *, is_tested: bool
     )
     yield (
         f"`{name}`: `{PRIMARY}` is the best of {counted(len(lock.candidates), 'candidate')}, and for that about "
-        f"{score(luck)} too good in its confirmation. Without that luck its difference from {PLAIN} is "
-        f"{signed(best.from_baseline.mean - luck)}. {where}"
+        f"{score(optimism)} too good in its confirmation. Without that luck its difference from {PLAIN} is "
+        f"{signed(best.from_baseline.mean - optimism)}. {where}"
     )
 
 
@@ -69,7 +69,7 @@ def differences_section(lock: LockDocument) -> Section:
     section.text(
         how_judged(FAMILY, [each.verdict for each in found]),
         few_seeds(len(lock.candidates[0].scores)),
-        _luck(lock),
+        _optimism_in_words(lock),
     )
     section.text(_single_rates(lock))
     return section
@@ -119,7 +119,7 @@ def _row(candidate: Candidate) -> list[str]:
     return [str(candidate.trial), *own, _signed(single) if single else NONE]
 
 
-def _luck(lock: LockDocument) -> str | None:
+def _optimism_in_words(lock: LockDocument) -> str | None:
     if not lock.optimism:
         return None
     return (

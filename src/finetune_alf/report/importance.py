@@ -38,7 +38,7 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
         [_direction_row(record, address, direction) for address, direction in record.direction.items()],
     )
     section.text(_directions(record))
-    section.text(_grounds(results, record))
+    section.text(_basis(results, record))
     section.text(*beside_the_thesis(results.search.settings.encoder.identity if results.search else "", record))
     return section
 
@@ -130,17 +130,17 @@ def _directions(record: LayerImportance) -> str:
     return f"Importance has no sign. There is evidence of a direction for {'; '.join(clear)} ({how})."
 
 
-def _grounds(results: StudyResults, record: LayerImportance) -> str:
-    return " ".join(_ground_sentences(results, record))
+def _basis(results: StudyResults, record: LayerImportance) -> str:
+    return " ".join(_basis_sentences(results, record))
 
 
-def _ground_sentences(results: StudyResults, record: LayerImportance) -> Iterator[str]:
-    grounds = f"Computed from {counted(record.n_trials, 'trial')}"
+def _basis_sentences(results: StudyResults, record: LayerImportance) -> Iterator[str]:
+    basis = f"Computed from {counted(record.n_trials, 'trial')}"
     search = results.search
     if search and len(search.scored) != record.n_trials:
         others = "the others lie outside the space, repeat earlier ones, or came later"
-        grounds += f" of {len(search.scored)} scored ones ({others})"
-    yield f"{grounds}."
+        basis += f" of {len(search.scored)} scored ones ({others})"
+    yield f"{basis}."
     if record.n_tested != record.n_trials:
         yield f"Correlations are over the {record.n_tested} that the sampler drew."
     if search and search.settings.sampler.kind == "tpe":

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import PRIMARY, SchemeDifferences
-from finetune_alf.report.compared import differences_in_short, luck_in_short
+from finetune_alf.report.compared import differences_in_short, optimism_in_short
 from finetune_alf.report.contents import Contents
 from finetune_alf.report.importance import agreement, first_place
 from finetune_alf.report.load import StudyResults
@@ -82,7 +82,9 @@ def _in_short(results: StudyResults, tested: Tested) -> Iterator[str]:
     if results.lock:
         sample = results.search.settings.sample.name if results.search else "SAMPLE"
         yield from differences_in_short(results.name, results.lock)
-        yield from luck_in_short(results.name, results.lock, sample, is_tested=PRIMARY in tested.get(results.name, {}))
+        yield from optimism_in_short(
+            results.name, results.lock, sample, is_tested=PRIMARY in tested.get(results.name, {})
+        )
     best = results.search.best if results.search else None
     if results.search and best:
         again = confirmed(results, best.number)

@@ -63,11 +63,11 @@ def _apart(lock: LockDocument) -> str | None:
     close = sorted(other.trial for other in others if other.high >= first.low)
     if not close:
         return f"Trial {first.trial}'s interval lies above those of all others."
-    theirs = (
+    overlapped = (
         f"those of trials {listed([str(trial) for trial in close])}" if len(close) > 1 else f"that of trial {close[0]}"
     )
     tied = [str(other.trial) for other in others if other.mean == first.mean]
-    return f"Trial {first.trial}'s interval overlaps with {theirs}: the order is not certain." + (
+    return f"Trial {first.trial}'s interval overlaps with {overlapped}: the order is not certain." + (
         f" Of equal means the earlier trial counts: {listed(tied)} scored the same." if tied else ""
     )
 

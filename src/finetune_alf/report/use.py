@@ -28,7 +28,7 @@ class Advice:
 
     `place` is `where` without p.
 
-    Without a `difference` it is open. It is no verdict unless `settled`: `decider` is what would make it one.
+    Without a `difference` it is open. It is no verdict unless `settled`: `seeds_needed` is what would make it one.
     `differences` from plain fine-tuning are that of what was `compared` first, then those of `alf-1` and of the best
     single rate on the same texts, each below what it is called; p are corrected over `n_corrected` schemes.
     """
@@ -38,7 +38,7 @@ class Advice:
     settled: bool = False
     how: str = ""
     snippet: str = ""
-    decider: str = ""
+    seeds_needed: str = ""
     compared: str | None = None
     difference: ComparedDifference | None = None
     where: str = ""
@@ -57,13 +57,14 @@ def advice(
     found = recommend(lock, tested)
     if found.evidence == "none":
         return Advice(PLAIN, _not_compared(name, lock))
+    stage = "transfer" if found.evidence == "test" else "register"
     return Advice(
         named=_named(found.scheme, lock),
         why=found.why,
         settled=found.settled,
         how=_how(found, lock, study),
         snippet=_snippet(name, found, lock),
-        decider=f"{MIN_SEEDS} seeds (`{'transfer' if found.evidence == 'test' else 'register'}.n_seeds: {MIN_SEEDS}`)",
+        seeds_needed=f"{MIN_SEEDS} seeds (`{stage}.n_seeds: {MIN_SEEDS}`)",
         compared=found.compared,
         difference=found.difference,
         where=f"{_place(found, study)}{_p(found, len(tested))}",
@@ -82,8 +83,8 @@ def use_in_short(
         return f"**What to use now for `{name}` is open**: {found.why}"
     if not found.settled:
         return (
-            f"For `{name}`, {found.why} for a verdict: {PLAIN} is the simpler choice until {found.decider} can decide. "
-            f"{found.how}"
+            f"For `{name}`, {found.why} for a verdict: {PLAIN} is the simpler choice until {found.seeds_needed} can "
+            f"decide. {found.how}"
         )
     (first, *others) = [
         f"{named} {signed_estimate(each.mean, each.low, each.high)}" for named, each in found.differences.items()

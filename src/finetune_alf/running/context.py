@@ -71,7 +71,7 @@ class Context:
     params: Params
     paths: Paths
     console: Console = field(default_factory=SilentConsole)
-    _held: set[str] = field(default_factory=set, repr=False, compare=False)
+    _locked_stages: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @contextmanager
     def lock(self, stage: str) -> Iterator[None]:
@@ -79,15 +79,15 @@ class Context:
 
         So a command takes it before it loads what the stage works with, and a stage that is called from Python too.
         """
-        if stage in self._held:
+        if stage in self._locked_stages:
             yield
             return
         with hold_lock(self.paths.studies / f"{stage}.lock"):
-            self._held.add(stage)
+            self._locked_stages.add(stage)
             try:
                 yield
             finally:
-                self._held.discard(stage)
+                self._locked_stages.discard(stage)
 
     @cached_property
     def compute(self) -> Compute:

@@ -90,16 +90,16 @@ class _StageRuns:
 
 def _write_results(ctx: Context, tracker: MlflowTracker, running: Set[str]) -> Iterator[str]:
     """Write the runs of all results that MLflow has not, but of running stages; yield what is left."""
-    finds = [
+    readers = [
         *(partial(_of_study, ctx, name) for name in ctx.params.studies),
         *(partial(_of_registration, ctx, name) for name in ctx.params.studies),
         *(partial(_of_lines, path) for path in _files_of_lines(ctx, running)),
     ]
     n_written = 0
-    with ctx.console.progress("sync: results", len(finds)) as bar:
-        for find in finds:
+    with ctx.console.progress("sync: results", len(readers)) as bar:
+        for read in readers:
             try:
-                stage = find()
+                stage = read()
                 if stage is not None and spool_stem(stage.key) not in running:
                     n_written += _write_missing(tracker, stage)
             except TrackingError:

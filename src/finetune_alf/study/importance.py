@@ -115,7 +115,7 @@ def layer_importance(
         max_depth=MAX_DEPTH,
         evaluators=_importance(observations, space, names, seed, n_resamples, on_resample),
         n_tested=len(drawn),
-        direction={_address(name): way for name, way in directions(drawn, names, sampler, seed).items()},
+        direction={_address(name): direction for name, direction in directions(drawn, names, sampler, seed).items()},
         blocks={_address(name): tuple(tied) for name, tied in param_addresses.items() if len(tied) > 1},
     )
 

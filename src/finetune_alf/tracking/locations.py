@@ -48,7 +48,7 @@ def follow_store(path: Path) -> None:
         contextlib.suppress(sqlite3.OperationalError),  # a file that cannot be written, or is no store yet
         contextlib.closing(sqlite3.connect(uri, timeout=_TIMEOUT_S, uri=True)) as db,
     ):
-        moved = [old for (old,) in db.execute(_OURS, (here,)) if _is_gone(old) or _has_files(here)]
+        moved = [old for (old,) in db.execute(_OURS, (here,)) if _is_missing(old) or _has_files(here)]
         if moved:
             _move(db, moved, here)
 
@@ -71,7 +71,7 @@ def _columns_there(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
             yield table, column
 
 
-def _is_gone(uri: str) -> bool:
+def _is_missing(uri: str) -> bool:
     return not _folder(uri).is_dir()
 
 

@@ -103,7 +103,7 @@ class Mirror:
             while not self._end and time.monotonic() - started < INTERRUPTED_TIMEOUT_S:
                 self._receive(_POLL_S)
         else:
-            self._wait_for_end(is_patient=until_written or sqlite_path(self._uri) is not None)
+            self._wait_for_end(waits_for_progress=until_written or sqlite_path(self._uri) is not None)
         self._is_following = False
         if self._end == "done":
             _failing.discard(self._uri)
@@ -116,14 +116,14 @@ class Mirror:
             self.end()
         return Waiting(n_waiting(spool.path, self._position), self._reason)
 
-    def _wait_for_end(self, *, is_patient: bool) -> None:
+    def _wait_for_end(self, *, waits_for_progress: bool) -> None:
         """Wait for the end of the replay: anew once MLflow is loaded, and with patience after each call."""
-        limit_s = STALLED_S if is_patient else END_TIMEOUT_S
+        limit_s = STALLED_S if waits_for_progress else END_TIMEOUT_S
         since, seen = time.monotonic(), (self._is_ready, self._position)
         while not self._end and time.monotonic() - since < (limit_s if self._is_ready else START_TIMEOUT_S):
             self._receive(_POLL_S)
             now = (self._is_ready, self._position)
-            if now[0] != seen[0] or (is_patient and now != seen):
+            if now[0] != seen[0] or (waits_for_progress and now != seen):
                 seen, since = now, time.monotonic()
 
     def end(self) -> None:

@@ -127,8 +127,8 @@ def load_mlflow() -> Any:
         ) from None
     if "MLFLOW_LOGGING_LEVEL" not in os.environ:
         # MLflow logs its errors with SQL and URLs; TrackingError has what a user needs.
-        for vendor in ("mlflow", "alembic", "urllib3.connectionpool"):
-            logging.getLogger(vendor).setLevel(logging.CRITICAL)
+        for library in ("mlflow", "alembic", "urllib3.connectionpool"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)
     return mlflow
 
 

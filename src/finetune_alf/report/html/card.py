@@ -65,7 +65,7 @@ def _sentence(found: Advice) -> str:
     why = found.why[0].upper() + found.why[1:]
     if found.difference is None:
         return why
-    return f"{why}." if found.settled else f"{why} for a verdict. With {found.decider} this comparison can decide."
+    return f"{why}." if found.settled else f"{why} for a verdict. With {found.seeds_needed} this comparison can decide."
 
 
 def _intervals(found: Advice) -> tuple[Interval, ...]:

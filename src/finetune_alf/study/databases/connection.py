@@ -46,7 +46,7 @@ _REFUSALS = ("authentication failed", "no password supplied", "pg_hba.conf", "do
 """What a server says, without a SQLSTATE, to a connection that it will never take."""
 
 
-class Unavailable(Exception):  # noqa: N818 - a state of the server, which `with_patience` waits for
+class Unavailable(Exception):  # noqa: N818 - a state of the server, which `retry_while_unavailable` waits for
     """The server cannot be reached or used at the moment."""
 
 
@@ -99,12 +99,12 @@ def passes(error: BaseException) -> bool:
     )
 
 
-def with_patience(action: Callable[[], T], patience_s: float, on_wait: Callable[[Unavailable], Any]) -> T:
-    """Return what an action returns, repeated while the server is unavailable; Unavailable after `patience_s` of it.
+def retry_while_unavailable(action: Callable[[], T], timeout_s: float, on_wait: Callable[[Unavailable], Any]) -> T:
+    """Return what an action returns, repeated while the server is unavailable; Unavailable after `timeout_s` of it.
 
     `on_wait` is called before the first wait.
     """
-    deadline, pause_s = time.monotonic() + patience_s, 0.1
+    deadline, pause_s = time.monotonic() + timeout_s, 0.1
     waited = False
     while True:
         try:

@@ -22,7 +22,7 @@ from finetune_alf.study.databases.connection import (
     connect_url,
     mark_unavailable,
     raise_unavailable,
-    with_patience,
+    retry_while_unavailable,
 )
 from finetune_alf.study.databases.database import IDENTITY, KnownStudy, T, close_storage, optuna_storage, root_cause
 from finetune_alf.study.databases.lease import LEASES, Lease, lock_key
@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 
 _ONE_CONNECTION = {"pool_size": 1, "max_overflow": 0, "pool_pre_ping": True}
 
-START_PATIENCE_S = 30.0
+START_TIMEOUT_S = 30.0
 """How long a start waits for the server: nothing has been fitted yet."""
 
-PATIENCE_S = 300.0
+UNAVAILABLE_TIMEOUT_S = 300.0
 """How long a study waits for the server."""
 
 _IDENTITIES = text(
@@ -59,7 +59,7 @@ class PostgresDatabase:
         )
         mark_unavailable(self._engine)
         self._lease = Lease(self._engine, self.study_name, self.place)
-        self._patience_s = START_PATIENCE_S
+        self._timeout_s = START_TIMEOUT_S
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -67,7 +67,7 @@ class PostgresDatabase:
         try:
             self.run(self._create_tables)
             self.run(self._lease.take)
-            self._patience_s = PATIENCE_S
+            self._timeout_s = UNAVAILABLE_TIMEOUT_S
             yield
         finally:
             self._lease.close()
@@ -108,10 +108,10 @@ class PostgresDatabase:
             return action()
 
         try:
-            return with_patience(locked, self._patience_s, self._warn)
+            return retry_while_unavailable(locked, self._timeout_s, self._warn)
         except Unavailable as error:
             raise StudyError(
-                f"cannot use {self.place}: no answer for {self._patience_s:.0f} s, the last was {error}. Finished "
+                f"cannot use {self.place}: no answer for {self._timeout_s:.0f} s, the last was {error}. Finished "
                 f"trials are kept. Once the server answers, resume with `{self._resume}`."
             ) from None
         except (ValueError, LookupError, InputError) as error:
@@ -126,7 +126,7 @@ class PostgresDatabase:
             ) from error
 
     def _warn(self, error: Unavailable) -> None:
-        logger.warning("waiting up to %.0f s for %s: %s.", self._patience_s, self.place, error)
+        logger.warning("waiting up to %.0f s for %s: %s.", self._timeout_s, self.place, error)
 
     def _identities(self, begin: str) -> list[tuple[str, dict[str, Any]]]:
         """Return names and identities of the studies whose names begin so, the one that was taken last first."""
