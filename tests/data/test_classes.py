@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from memory_rows import MemoryRows
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 
 from finetune_alf.data.label_warnings import label_warnings
 from finetune_alf.data.labels import apply_labels, class_counts
@@ -100,16 +101,34 @@ def test_the_mapping_of_a_warning_makes_one_class_of_them(caplog: pytest.LogCapt
 def test_minus_one_beside_0_and_1_is_a_warning_and_can_be_left_out() -> None:
     counts = {"-1": 30, "0": 20, "1": 20}
     (text,) = label_warnings(counts)
-    assert text.startswith("The class -1 (30 rows)")
+    assert text.startswith("The class '-1' (30 rows) may mark rows without a label.")
+    assert "`labels: {drop: [-1]}`" in text
     spec = LabelsSpec.model_validate_json('{"drop": [-1]}')
     left = apply_labels(rows_of(counts), spec)
     assert left.rows.label_names == ("0", "1")
     assert left.n_left_out == {"-1": 30}
 
 
-@pytest.mark.parametrize("counts", [{"-1": 30, "1": 20}, {"-1": 30, "0": 20, "1": 20, "b": 20}, {"0": 30, "1": 20}])
-def test_minus_one_may_be_a_class_where_0_and_1_are_not_beside_it(counts: dict[str, int]) -> None:
+@pytest.mark.parametrize("counts", [{"-1": 30, "1": 20}, {"-2": 20, "-1": 30, "0": 20, "1": 20}, {"0": 30, "1": 20}])
+def test_minus_one_may_be_a_class_where_numbers_other_than_0_and_1_are_beside_it(counts: dict[str, int]) -> None:
     assert list(label_warnings(counts)) == []
+
+
+@pytest.mark.parametrize("name", ["-1", "-1.0", "none", "NaN", "NULL", "n/a", "#N/A", "Unlabelled", "not_labeled", "?"])
+def test_what_marks_a_missing_label_beside_names_is_a_warning_and_its_setting_leaves_it_out(name: str) -> None:
+    counts = {"good": 40, "bad": 30, name: 20}
+    (text,) = label_warnings(counts)
+    assert text.startswith(f"The class '{name}' (20 rows) may mark rows without a label.")
+    drop = YAML(typ="safe").load(text.partition("`labels: ")[2].partition("`")[0])
+    left = apply_labels(rows_of(counts), LabelsSpec.model_validate(drop))
+    assert (left.rows.label_names, left.n_left_out) == (("bad", "good"), {name: 20})
+
+
+def test_several_marks_are_one_warning_and_one_of_two_classes_is_none() -> None:
+    (text,) = label_warnings({"good": 40, "bad": 30, "none": 20, "-1": 10})
+    assert text.startswith("The classes 'none' (20 rows), '-1' (10) may mark rows without a label.")
+    assert '`labels: {drop: ["none", -1]}`' in text
+    assert list(label_warnings({"toxic": 40, "none": 30})) == []
 
 
 def test_an_unlabelled_test_split_names_the_way_out_and_is_left_out() -> None:
@@ -117,6 +136,8 @@ def test_an_unlabelled_test_split_names_the_way_out_and_is_left_out() -> None:
     with pytest.raises(DataError, match=r"test row 1: must have a label of train .* `labels: \{drop: \[-1\]\}`"):
         apply_labels(rows, LabelsSpec())
     assert list(apply_labels(rows, LabelsSpec(drop=("-1",))).rows.splits) == ["train"]
+    with pytest.raises(DataError, match=r"Rows with n/a are often unlabelled: .* `labels: \{drop: \[\"n/a\"\]\}`"):
+        apply_labels(rows_of({"good": 20, "bad": 20}, test={"n/a": 30}), LabelsSpec())
 
 
 def test_rare_classes_are_a_warning_with_counts_and_can_be_left_out() -> None:
@@ -160,6 +181,20 @@ def test_an_even_draw_of_a_rare_class_names_both_ways_out() -> None:
     assert draw_sample("own", spec.model_copy(update={"labels": LabelsSpec(drop=("rare",))}), rows).card.n_classes == 2
     natural = draw_sample("own", spec.model_copy(update={"balance": "natural", "n_train": 40}), rows)
     assert natural.card.counts["train"]["rare"] == 1
+
+
+def test_sizes_that_dropped_labels_make_too_large_are_told_with_the_reason_and_all_that_fit(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", ["good"] * 100 + ["bad"] * 100 + ["-1"] * 100)
+    sizes = {"n_train": 120, "n_validation": 60, "n_confirmation": 60, "n_test": 60}
+    assert prepared(path, **sizes).card.n_classes == 3
+    with pytest.raises(DataError, match=r"n_confirmation: must be at most 20, .* but got 60") as told:
+        prepared(path, **sizes, labels={"drop": [-1]})
+    assert "Of 300 rows 200 can be drawn: `labels` leaves out 100 ('-1' 100)." in str(told.value)
+    listed = str(told.value).partition("Sizes that fit together: ")[2].partition(". ")[0]
+    fitting = {key: int(n) for key, n in (each.split(": ") for each in listed.split(", "))}
+    assert list(fitting) == list(sizes)
+    assert 190 <= sum(fitting.values()) <= 200
+    assert prepared(path, **fitting, labels={"drop": [-1]}).card.n_classes == 2
 
 
 def test_preparing_prints_classes_with_their_counts_and_texts_under_two_labels(tmp_path: Path) -> None:

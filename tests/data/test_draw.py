@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune_alf.data.draw import DrawnSplit, draw_splits, even_quotas, proportional_quotas
+from finetune_alf.data.draw import DrawnSplit, draw_splits
+from finetune_alf.data.quotas import even_quotas, proportional_quotas
 from finetune_alf.data.source_spec import MiniSource
 from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import DataError
@@ -159,6 +160,17 @@ def test_too_few_rows_is_an_error_with_the_largest_possible_number(
 ) -> None:
     with pytest.raises(DataError, match=message):
         draw(labels, spec)
+
+
+def test_a_split_with_a_file_of_its_own_is_lowered_alone() -> None:
+    labels = {name: blocks(neg=50, pos=50) for name in ("train", "validation", "test")}
+    with pytest.raises(DataError, match=r"but got 120\. Lower it, or add rows"):
+        draw(labels, spec_of(20, 20, 0, 120))
+    with pytest.raises(DataError, match=r"n_train: \d+, n_confirmation: \d+\. Lower them, or add rows"):
+        draw(
+            {"train": labels["train"]} | {name: blocks(neg=9, pos=9) for name in ("validation", "test")},
+            spec_of(90, 18, 60, 18),
+        )
 
 
 def test_the_number_in_the_message_is_possible() -> None:

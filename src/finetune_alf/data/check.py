@@ -5,6 +5,7 @@ from pathlib import Path
 
 from finetune_alf.data.draw import draw_splits
 from finetune_alf.data.duplicates import drop_duplicates
+from finetune_alf.data.few_rows import why_few
 from finetune_alf.data.files_source import source_paths
 from finetune_alf.data.glue_source import files_spec
 from finetune_alf.data.labels import apply_labels
@@ -67,6 +68,7 @@ def _read_first_rows(source: FilesSource, root: Path) -> None:
 
 def _try(spec: SampleSpec, root: Path) -> None:
     source = open_source(spec.source, root, spec.problem_type, spec.on_empty)
-    rows = apply_labels(source.rows(), spec.labels).rows
+    labelled = apply_labels(source.rows(), spec.labels)
+    rows, unique = labelled.rows, drop_duplicates(labelled.rows, spec.on_empty)
     labels = {name: split.labels for name, split in rows.splits.items()}
-    draw_splits(labels, drop_duplicates(rows, spec.on_empty).kept, rows.drawn_by, spec)
+    draw_splits(labels, unique.kept, rows.drawn_by, spec, why_few(labelled, unique))

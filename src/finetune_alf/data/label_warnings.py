@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 
+from finetune_alf.data.missing_names import MINUS_ONE, drop_setting, is_missing_name
 from finetune_alf.data.readers.numbers import number_of
 from finetune_alf.data.sample import Card
 
@@ -89,11 +90,23 @@ def _print_alike(names: list[str]) -> bool:
 
 
 def _unlabelled(counts: Counts, way_out: WayOut) -> Iterator[str]:
-    if {"-1", "0", "1"} <= set(counts) and all(name.isdecimal() for name in counts if name != "-1"):
+    others = [name for name in counts if name not in MINUS_ONE and not is_missing_name(name)]
+    missing = [name for name in counts if name not in others]
+    if not _mark_missing(others):
+        missing = [name for name in missing if name not in MINUS_ONE]
+    if missing and len(counts) - len(missing) >= 2:
+        are = "class" if len(missing) == 1 else "classes"
         yield (
-            f"The class -1 ({counts['-1']} rows) stands beside 0 and 1: files mark rows without a label so. "
-            f"If they have none, {way_out('{drop: [-1]}')}."
+            f"The {are} {_with_counts(missing, counts)} may mark rows without a label. If so, "
+            f"{way_out(drop_setting(missing))}."
         )
+
+
+def _mark_missing(others: list[str]) -> bool:
+    """Say whether -1 beside these classes marks rows without a label: beside names, or beside 0, 1 and so on."""
+    return any(number_of(name) is None for name in others) or (
+        {"0", "1"} <= set(others) and all(name.isdecimal() for name in others)
+    )
 
 
 def _numbers(counts: Counts) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from finetune_alf.data.description import describe
 from finetune_alf.data.draw import DrawnSplit, draw_splits
 from finetune_alf.data.duplicates import UniqueRows, drop_duplicates
+from finetune_alf.data.few_rows import why_few
 from finetune_alf.data.label_warnings import label_warnings, unlearnable_classes
 from finetune_alf.data.labels import apply_labels, class_counts
 from finetune_alf.data.mixture import MixtureCard, card_of
@@ -82,7 +83,7 @@ def draw_sample(name: str, spec: SampleSpec, rows: SourceRows, log: Log = logger
             logger.warning("%s: %s", name, text)
     unique = drop_duplicates(rows, spec.on_empty)
     labels = {source: split.labels for source, split in rows.splits.items()}
-    drawn = draw_splits(labels, unique.kept, rows.drawn_by, spec)
+    drawn = draw_splits(labels, unique.kept, rows.drawn_by, spec, why_few(labelled, unique))
     splits = {split: read_split(rows, part) for split, part in drawn.items()}
     card = _card(name, spec, rows, unique, drawn, splits)
     for text in unlearnable_classes(card):

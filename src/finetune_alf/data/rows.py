@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from finetune_alf.data.missing_names import MINUS_ONE, drop_setting, is_missing_name
 from finetune_alf.errors import DataError, RowError
 
 Text = str | tuple[str, str]
@@ -191,8 +192,10 @@ def _check_same(split: SplitRows, names: set[str], train: str) -> None:
     way_out = "Give every split the same labels, or leave the split out; it is then drawn from the others."
     unknown = [index for index, label in enumerate(split.labels) if label not in names]
     if unknown:
-        if split.labels[unknown[0]] == "-1":
-            way_out = "Rows with -1 are often unlabelled: leave them out with `labels: {drop: [-1]}` of the sample."
+        first = split.labels[unknown[0]]
+        if first in MINUS_ONE or is_missing_name(first):
+            drop = drop_setting([first])
+            way_out = f"Rows with {first} are often unlabelled: leave them out with `labels: {drop}` of the sample."
         raise DataError(
             f"{split.location(unknown[0])}: must have a label of {train} ({listed(names)}), but got "
             f"{split.labels[unknown[0]]!r}, one of {len(unknown)} such rows. {way_out}"

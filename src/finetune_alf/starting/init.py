@@ -126,6 +126,7 @@ def _sized(options: InitOptions, table: FoundTable, left_out: tuple[str, ...], l
         log(f"classes: {_counted(table.counts)}")
     if table.task.value == "classification":
         log(f"classes: {_counted(table.counts)}; {balance.value} ({balance.seen})")
+    if table.task.value != "regression":
         for text_of_warning in label_warnings(table.counts, in_init):
             log(f"note: {text_of_warning}")
     sizes = guess_sizes({SINGLE_CLASS: len(table.texts)} if has_sets else table.counts, balance.value)

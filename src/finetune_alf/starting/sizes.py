@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from finetune_alf.data.draw import even_quotas, proportional_quotas
+from finetune_alf.data.quotas import even_quotas, proportional_quotas
 from finetune_alf.data.spec import Balance
 from finetune_alf.errors import InputError
 from finetune_alf.metric_names import MetricName, ProblemType
