@@ -214,7 +214,7 @@ MUTATIONS = [
         "the backward pass of attention costs half",
     ),
     Mutation(
-        "data/draw.py",
+        "data/quotas.py",
         'split == "test" or spec.balance == "natural"',
         "True",
         ("data/test_draw.py",),
