@@ -72,6 +72,18 @@ def test_any_two_schemes_are_clearly_different_in_colour(deficiency: str) -> Non
     assert {pair: round(each, 1) for pair, each in distances.items() if each < CLEARLY_DIFFERENT} == {}
 
 
+@pytest.mark.parametrize("background", ["#FFFFFF", "#1A1E24"])
+def test_every_scheme_shows_on_a_light_and_a_dark_page(background: str) -> None:
+    def luminance(color: str) -> float:
+        return float(TO_XYZ[1] @ linear(color))
+
+    found = {}
+    for scheme, (color, _) in SCHEMES.items():
+        low, high = sorted((luminance(color), luminance(background)))
+        found[scheme] = (high + 0.05) / (low + 0.05)  # the contrast of WCAG 2
+    assert {scheme: round(contrast, 2) for scheme, contrast in found.items() if contrast < 2.0} == {}
+
+
 def test_any_two_schemes_differ_in_shape_too() -> None:
     assert len({shape for _, shape in SCHEMES.values()}) == len(SCHEMES)
 
@@ -95,7 +107,9 @@ def test_names_of_no_scheme_look_the_same_in_any_order() -> None:
 def test_no_two_names_have_one_look_and_few_have_one_colour() -> None:
     names = [*SCHEMES, *(f"schedule-{number}" for number in range(156))]
     assert len(set(looks(names).values())) == len(names)
-    assert len(set(colors([f"schedule-{number}" for number in range(13)]))) == 13
+    few = [f"schedule-{number}" for number in range(13)]
+    assert len(set(colors(few))) == len(few)
+    assert len(set(shapes(few))) >= 12
 
 
 def drawn(*names: str) -> Picture:

@@ -17,8 +17,8 @@ BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, GREY = (
 """Distinct for colour-blind readers: Okabe and Ito 2008, "Color Universal Design"; their black is grey here, so that a
 dark page shows it."""
 
-BROWN, OLIVE, VIOLET, PURPLE, INDIGO, LAVENDER = "#704020", "#90B060", "#A010F0", "#901080", "#5030B0", "#9070F0"
-"""Those that lie farthest from the others, as colour-blind readers see them."""
+BROWN, OLIVE, VIOLET, MAGENTA, LAVENDER, ROSE = "#A05030", "#B0B060", "#A000F0", "#D000B0", "#9070F0", "#D0A0A0"
+"""Those that lie farthest from the others, as colour-blind readers see them, and show on a light and a dark page."""
 
 _STAR = "M0,-1L0.25,-0.34L0.95,-0.31L0.4,0.13L0.59,0.81L0,0.42L-0.59,0.81L-0.4,0.13L-0.95,-0.31L-0.25,-0.34Z"
 _HEXAGON = "M-1,0L-0.5,-0.87L0.5,-0.87L1,0L0.5,0.87L-0.5,0.87Z"
@@ -40,9 +40,9 @@ SCHEMES: dict[str, Look] = {
     "probe": (BROWN, "triangle-left"),
     "tfidf": (OLIVE, _X),
     "lora": (VIOLET, _HEXAGON),
-    "houlsby": (PURPLE, _STAR),
-    "contrastive": (INDIGO, _PENTAGON),
-    "published": (LAVENDER, _HOURGLASS),
+    "houlsby": (MAGENTA, _STAR),
+    "contrastive": (LAVENDER, _PENTAGON),
+    "published": (ROSE, _HOURGLASS),
 }
 """The look of each scheme of the package, and of published numbers."""
 
@@ -55,7 +55,7 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     """Return the look of each name; it depends on which names there are, and not on their order.
 
     A scheme of the package has its own. Each of the others has one that no other name has, up to 156 of them, in a
-    colour that is as rare as can be.
+    colour and a shape that are as rare as can be.
     """
     schemes = {name: _scheme(name) for name in names}
     found = {scheme: SCHEMES[scheme] for scheme in set(schemes.values()) & SCHEMES.keys()}
@@ -79,11 +79,12 @@ def shapes(names: Iterable[str]) -> list[str]:
 
 
 def _free_look(scheme: str, taken: list[Look]) -> Look:
-    """Return the least taken look of the least taken colour; of several, the name decides."""
-    n_color, n_look = Counter(color for color, _ in taken), Counter(taken)
+    """Return the least taken look of the least taken colour and shape; of several, the name decides."""
+    n_look = Counter(taken)
+    n_color, n_shape = (Counter(look[place] for look in taken) for place in (0, 1))
     start = crc32(scheme.encode())
     ranked = (_OTHERS[(start + place) % len(_OTHERS)] for place in range(len(_OTHERS)))
-    return min(ranked, key=lambda look: (n_look[look], n_color[look[0]]))
+    return min(ranked, key=lambda look: (n_look[look], n_color[look[0]], n_shape[look[1]]))
 
 
 def _scheme(name: str) -> str:
