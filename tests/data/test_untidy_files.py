@@ -46,6 +46,36 @@ def test_the_delimiter_and_the_ends_of_lines_are_recognised(
     assert rows_of(tmp_path / name, lines(delimiter, end, header=False), columns=["text", "label"]) == ROWS
 
 
+@pytest.mark.parametrize("first", ["sep=;\n", "sep=;\r\n", '\ufeff"sep=;"\n', "SEP=;\n"])
+def test_a_line_by_which_excel_knows_the_delimiter_is_passed_over(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "a.csv"
+    assert rows_of(path, first + lines(";")) == ROWS
+    numbers = [number for number, _ in read_table(path, ["text"])]
+    assert numbers == [3, 4, 5, 6]  # lines of the file, that one included
+
+
+def test_columns_without_a_name_are_no_two_of_one_name(tmp_path: Path) -> None:
+    content = "text,label,,\n" + "".join(f'"{text}",{label},x,y\n' for text, label in ROWS)
+    assert rows_of(tmp_path / "a.csv", content) == ROWS
+    table = open_table(tmp_path / "a.csv", ["text"], "")
+    assert table.columns == ("text", "label", "", "")
+    assert [tuple(values)[2:] for _, values in table.rows()] == [("x", "y")] * 4
+
+
+def test_a_title_above_the_names_of_the_columns_is_told_as_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="names one of 3, 'Export of May'. If it is a title, remove the lines above"):
+        rows_of(tmp_path / "a.csv", "Export of May,,\ntext,label,date\na,b,c\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [("a.xlsx", "Save the sheet as CSV UTF-8"), ("a.json", "pandas.read_json"), ("a.zip", "Unpack")],
+)
+def test_a_file_that_is_no_table_has_the_way_to_one(tmp_path: Path, name: str, way_out: str) -> None:
+    with pytest.raises(DataError, match=way_out):
+        rows_of(tmp_path / name, "text,label\n")
+
+
 @pytest.mark.parametrize(("given", "delimiter"), [("~", "~"), ("tab", "\t")])
 def test_a_delimiter_can_be_named(tmp_path: Path, given: str, delimiter: str) -> None:
     assert rows_of(tmp_path / "a.csv", lines(delimiter), delimiter=given) == ROWS

@@ -74,6 +74,50 @@ def test_the_label_has_few_values_and_others_that_could_be_are_named() -> None:
     )
 
 
+def test_dates_are_no_classes_and_ids_come_after_what_may_be_a_label() -> None:
+    def day(row: int) -> str:
+        return f"{row % 3 + 1:02d}.03.2023"
+
+    shops = {"store_id": lambda row: row % 3, "outcome": lambda row: "abcd"[row % 4]}
+    guess = guess_label(table(review=text, day=day, **shops), "review")
+    assert guess.value == "outcome"
+    assert guess.seen == "4 different values in 60 rows; 'store_id' could be labels as well: name one with --label"
+    assert guess_label(table(review=text, **{"store_id": shops["store_id"]}), "review").value == "store_id"
+    with pytest.raises(InputError, match="no other column"):
+        guess_label(table(review=text, day=day), "review")
+    times = table(120, review=lambda row: f"short {row}", when=lambda row: f"2023/01/01 10:{row:02d} in the morning")
+    assert guess_text(times).value == "review"
+
+
+def test_other_columns_of_texts_are_named_with_the_words_that_join_them() -> None:
+    found = table(
+        80, title=lambda row: f"a fine meal {row}", **{"the pros": text}, kind=lambda row: f"one of {row % 5}"
+    )
+    guess = guess_text(found)
+    assert guess.value == "the pros"
+    assert guess.seen.endswith("; 'title' holds texts as well: --text title --text 'the pros' --join takes all")
+
+
+def test_numbers_with_a_decimal_comma_are_told_where_they_would_be_classes_or_nothing() -> None:
+    few = table(label=lambda row: f"{row % 5},5").columns["label"]
+    task = guess_task(few)
+    assert task.value == "classification"
+    assert "'label' has numbers with a decimal comma" in task.seen
+    with pytest.raises(InputError, match=r"'score' has numbers with a decimal comma.* write them with a point\."):
+        guess_label(table(80, review=text, score=lambda row: f"{row},25"), "review")
+
+
+def test_a_table_without_rows_is_told_so() -> None:
+    with pytest.raises(InputError, match="rows: must be at least one below the names of the columns, 'text', 'label'"):
+        guess_text(table(0, text=text, label=text))
+
+
+def test_a_column_with_gaps_is_taken_where_no_other_can_be_the_label() -> None:
+    gaps = table(review=text, id=str, verdict=lambda row: "" if row < 7 else "yn"[row % 2])
+    guess = guess_label(gaps, "review")
+    assert (guess.value, guess.seen) == ("verdict", "2 different values in 60 rows, 7 of them empty")
+
+
 def test_a_column_with_gaps_is_no_label_unless_it_is_named() -> None:
     gaps = table(review=text, verdict=lambda row: "" if row == 7 else "yn"[row % 2], kind=lambda row: row % 6)
     assert guess_label(gaps, "review").value == "kind"

@@ -1,5 +1,7 @@
 """Guesses about columns: which holds the text, which the label, and whether labels are classes or a score."""
 
+import re
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -34,8 +36,15 @@ TAG_NAMES = ("tags", "topics", "categories", "genres", "labels", "classes", "emo
 MAX_WHOLE_CLASSES = 20
 """More different whole numbers are a score."""
 
+WORDS_OF_TEXT = 3
+"""So many words on average, at least, make a column one of texts beside another one."""
+
 LONG_NAME = 40
 """Longer names are shortened in messages."""
+
+
+_ID = re.compile(r"(?:^|[\W_])(?:id|nr|no|number)$|[a-z]I[dD]$", re.ASCII)
+_POINT = "{!r} has numbers with a decimal comma, which are read as names: if they are scores, write them with a point"
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,8 @@ def guess_text(table: TableProfile, named: NamedText = (), label: NamedLabel = N
         return Guess(text, "named by --text")
     taken = label if isinstance(label, tuple) else (label,)
     candidates = [column for column in table.columns.values() if column.name not in taken and _has_texts(column)]
+    if not table.n_rows:
+        raise InputError(f"rows: must be at least one below the names of the columns, {_listed(table)}. Add rows.")
     if not candidates:
         raise InputError(
             f"text: must be a column of texts, but none of {_listed(table)} holds any. Name it: --text COLUMN"
@@ -77,7 +88,8 @@ def guess_text(table: TableProfile, named: NamedText = (), label: NamedLabel = N
         if {first, second} <= set(by_name):
             return Guess((by_name[first], by_name[second]), "their names are those of pairs of texts")
     best = _named(candidates, TEXT_NAMES) or max(candidates, key=lambda one: (one.mean_words, one.mean_characters))
-    return Guess(best.name, f"{best.mean_words:.0f} words on average, {best.n_different} different texts")
+    seen = f"{best.mean_words:.0f} words on average, {best.n_different} different texts"
+    return Guess(best.name, seen + _other_texts(candidates, best))
 
 
 def guess_label(table: TableProfile, text: TextColumns, named: str | None = None) -> Guess[str]:
@@ -95,18 +107,33 @@ def guess_label(table: TableProfile, text: TextColumns, named: str | None = None
             f"label: column {usual.name!r} has a usual name, and is empty in all {usual.n_rows} rows. Fill it, or name "
             "another column: --label COLUMN"
         )
-    best = _named([*candidates, *scores], LABEL_NAMES) or min(
-        candidates, key=lambda column: column.n_different, default=None
-    )
+    best = _named([*candidates, *scores], LABEL_NAMES) or min(candidates, key=_order, default=None)
     if best is None:
-        raise InputError(
-            f"label: must be a column with 2 to {MAX_CLASSES} different values and none empty, but no other column of "
-            f"{_listed(table)} is one. Name it: --label COLUMN"
-        )
+        return _with_gaps(table, taken)
     gaps = (
         usual is not None and usual.n_empty and f"; {usual.name!r} is empty in {usual.n_empty} rows: --label takes it"
     )
     return Guess(best.name, f"{_described(best)}{_also(candidates, best.name)}{gaps or ''}")
+
+
+def _order(column: ColumnProfile) -> tuple[bool, int]:
+    """Return the order in which columns are taken for classes: those of fewer values first, and ids last."""
+    return bool(_ID.search(column.name)) and column.is_numeric, column.n_different
+
+
+def _with_gaps(table: TableProfile, taken: Collection[str]) -> Guess[str]:
+    """Return a column whose rows without a value can be left out; InputError where there is none of labels either."""
+    others = [column for column in table.columns.values() if column.name not in taken]
+    candidates = [column for column in others if column.n_empty and _can_be_classes(column)]
+    best = _named(candidates, LABEL_NAMES) or min(candidates, key=_order, default=None)
+    if best is not None:
+        return Guess(best.name, f"{_described(best)}, {best.n_empty} of them empty{_also(candidates, best.name)}")
+    commas = [column.name for column in others if column.has_decimal_commas]
+    way_out = f". {_POINT.format(commas[0])}." if commas else ""
+    raise InputError(
+        f"label: must be a column with 2 to {MAX_CLASSES} different values, but no other column of {_listed(table)} is "
+        f"one. Name it: --label COLUMN{way_out}"
+    )
 
 
 def guess_several(table: TableProfile, text: TextColumns, named: str | None = None) -> SeveralClasses | None:
@@ -142,9 +169,28 @@ def has_usual_label(table: TableProfile, text: TextColumns) -> bool:
 def _candidates(table: TableProfile, taken: Collection[str]) -> tuple[list[ColumnProfile], list[ColumnProfile]]:
     """Return the columns that can be classes, and those that are scores by their name."""
     others = [column for column in table.columns.values() if column.name not in taken and not column.n_empty]
-    candidates = [column for column in others if 2 <= column.n_different <= min(MAX_CLASSES, column.n_rows // 2)]
+    candidates = [column for column in others if _can_be_classes(column)]
     scores = [column for column in others if column.is_numeric and column.name.lower() in LABEL_NAMES]
     return candidates, scores
+
+
+def _can_be_classes(column: ColumnProfile) -> bool:
+    return 2 <= column.n_different <= min(MAX_CLASSES, column.n_values // 2) and not column.are_dates
+
+
+def _other_texts(candidates: Sequence[ColumnProfile], best: ColumnProfile) -> str:
+    """Return the other columns of texts, with the words that make one text of all."""
+    found = [column for column in candidates if column is best or _is_text_too(column)]
+    names = [column.name for column in found]
+    if len(names) < 2:
+        return ""
+    others = ", ".join(repr(name) for name in names if name != best.name)
+    words = shlex.join(word for name in names for word in ("--text", name))
+    return f"; {others} hold{'s' * (len(names) == 2)} texts as well: {words} --join takes all"
+
+
+def _is_text_too(column: ColumnProfile) -> bool:
+    return column.mean_words >= WORDS_OF_TEXT and column.n_different > MAX_CLASSES
 
 
 def _also(candidates: Sequence[ColumnProfile], best: object) -> str:
@@ -161,12 +207,14 @@ def guess_task(label: ColumnProfile) -> Guess[ProblemType]:
         return Guess("regression", f"{n} different whole numbers, more than {MAX_WHOLE_CLASSES}")
     if label.is_numeric:
         return Guess("classification", f"{n} different whole numbers")
-    return Guess("classification", f"{n} different names")
+    commas = f"; {_POINT.format(label.name)}" if label.has_decimal_commas else ""
+    return Guess("classification", f"{n} different names{commas}")
 
 
 def _has_texts(column: ColumnProfile) -> bool:
     is_text = column.n_values > 0 and not column.n_lists
-    return is_text and column.n_numbers < column.n_values / 2 and column.n_different > 2
+    n_others = column.n_numbers + column.n_commas + column.n_dates
+    return is_text and n_others < column.n_values / 2 and column.n_different > 2
 
 
 def _named(columns: Sequence[ColumnProfile], names: Sequence[str]) -> ColumnProfile | None:

@@ -103,7 +103,10 @@ _TASKS: Mapping[ProblemType, str] = {
 
 
 def _log_table(options: InitOptions, table: FoundTable, log: Log) -> None:
-    log(f"{options.table}: {table.profile.n_rows} rows; columns {', '.join(table.reading.columns)}")
+    named = [name for name in table.reading.columns if name]
+    n_unnamed = len(table.reading.columns) - len(named)
+    unnamed = f", and {n_unnamed} without a name, not used" if n_unnamed else ""
+    log(f"{options.table}: {table.profile.n_rows} rows; columns {', '.join(named)}{unnamed}")
     for setting, value in table.reading.settings().items():
         shown = ", ".join(value) if isinstance(value, list) else value
         log(f"{setting}: {shown} ({table.reading.seen[setting]})")

@@ -1,5 +1,6 @@
 """The profile of a table: what each column holds, in numbers. One pass over the rows, in constant memory."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ MAX_CLASSES = 60
 MAX_COUNTED = 1000
 """The values of a column are counted up to so many different ones."""
 
+_DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([ T,].*)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+
 MAX_DIFFERENT = 100_000
 """Different values are counted up to so many; a column of more has at least these."""
 
@@ -22,7 +26,8 @@ class ColumnProfile:
     """One column: its rows, those without a value, and what the others are like.
 
     `counts` has the rows of each value as written, and is None for more than MAX_COUNTED values. `n_numbers` of the
-    values are finite numbers, `n_whole` of these are whole. `n_lists` are lists; `items` has the rows of each item of
+    values are finite numbers, `n_whole` of these are whole; `n_dates` begin with a date, `n_commas` are numbers with a
+    decimal comma. `n_lists` are lists; `items` has the rows of each item of
     theirs, and is None for more than MAX_COUNTED items, or where a list has an item twice.
     """
 
@@ -31,6 +36,8 @@ class ColumnProfile:
     n_empty: int = 0
     n_numbers: int = 0
     n_whole: int = 0
+    n_dates: int = 0
+    n_commas: int = 0
     n_words: int = 0
     n_characters: int = 0
     n_lists: int = 0
@@ -50,6 +57,8 @@ class ColumnProfile:
         number = number_of(text)
         self.n_numbers += number is not None
         self.n_whole += number is not None and number.is_integer()
+        self.n_dates += _DATE.fullmatch(text) is not None
+        self.n_commas += _DECIMAL_COMMA.fullmatch(text) is not None
         self.n_words += len(text.split())
         self.n_characters += len(text)
         if len(self._hashes) < MAX_DIFFERENT:
@@ -87,6 +96,16 @@ class ColumnProfile:
     def is_numeric(self) -> bool:
         """Whether all values are numbers."""
         return 0 < self.n_values == self.n_numbers
+
+    @property
+    def has_decimal_commas(self) -> bool:
+        """Whether all values are numbers or have a decimal comma, and some have one."""
+        return self.n_commas > 0 and self.n_numbers + self.n_commas == self.n_values
+
+    @property
+    def are_dates(self) -> bool:
+        """Whether all values begin with a date."""
+        return 0 < self.n_values == self.n_dates
 
     @property
     def mean_words(self) -> float:

@@ -88,7 +88,7 @@ def find_table(
 
 
 def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, labels: LabelsSpec) -> FoundTable:
-    names = reading.columns
+    names = tuple(filter(None, reading.columns))  # a column without a name is the index of a data frame, or empty
     rows = read_table(path, names, names, form=reading.form, labels=None)
     profile = profile_of(names, (values for _, values in rows))
     text_guess = guess_text(profile, text, label)

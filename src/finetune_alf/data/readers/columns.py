@@ -16,10 +16,16 @@ OF_A_SOURCE = "Set `text` and `label` of this source to columns that exist."
 def check_columns(location: str, wanted: Sequence[str], found: Sequence[str], way_out: str = OF_A_SOURCE) -> None:
     """Raise DataError unless every wanted column exists, and no column has the name of another.
 
-    `way_out` says where the wanted ones are named.
+    `way_out` says where the wanted ones are named. Several columns may have none, as a spreadsheet writes empty ones.
     """
     listed = ", ".join(repr(name) for name in found) or "none"
-    repeated = sorted({name for name in found if found.count(name) > 1})
+    named = [name for name in found if name]
+    if len(named) == 1 and len(found) > 2:
+        raise DataError(
+            f"{location}: must begin with the names of the columns, but the first line names one of {len(found)}, "
+            f"{named[0]!r}. If it is a title, remove the lines above the names."
+        )
+    repeated = sorted({name for name in named if named.count(name) > 1})
     if repeated:
         raise DataError(
             f"{location}: must have unique column names, but got {listed}. Rename one of the columns {repeated[0]!r}."

@@ -48,7 +48,7 @@ def read_delimited(
     else:
         header = list(form.columns)
     check_columns(str(path), columns, header, OF_A_SOURCE if form.columns else f"{OF_A_SOURCE} {WITHOUT_HEADER}")
-    indices = [header.index(column) for column in columns]
+    indices = _indices(header, columns)
     strays = Strays(own, len(header), [header.index(label) for label in labels or ()])
     for record in records:
         where = f"{path}:{record.line}"
@@ -74,6 +74,12 @@ def _report_strays(path: Source, strays: Strays, faults: Faults | None) -> None:
             f"{path}:{perhaps.line}: a quote joins lines {perhaps.line} to {perhaps.last}, each of which looks like a "
             f"row: {strays.n_lines} lines, {strays.n_rows} rows. {UNQUOTED}"
         )
+
+
+def _indices(header: Sequence[str], columns: Sequence[str]) -> list[int]:
+    """Return where the columns are; where several have no name, each is taken once."""
+    unnamed = iter([index for index, name in enumerate(header) if not name])
+    return [header.index(column) if column else next(unnamed) for column in columns]
 
 
 def header_of(path: Source, delimiter: str, form: FileFormat = PLAIN) -> tuple[str, ...]:

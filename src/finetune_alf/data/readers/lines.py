@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +16,23 @@ from finetune_alf.errors import DataError, RowError
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
+_DELIMITER_LINE = re.compile(r"\"?sep=.\"?\s*", re.IGNORECASE)
+"""A first line by which Excel knows the delimiter."""
+
+
 def numbered_lines(path: Source, encoding: str = "utf-8", faults: Faults | None = None) -> Iterator[tuple[int, str]]:
     """Yield each line's number, from 1, and its text with the line end, without a byte order mark.
 
     A line of another encoding, with a NUL byte or over MAX_LINE_BYTES goes to `faults`, or is a DataError without it.
-    Lines of a file without line feeds end at carriage returns. A `.gz` file is unpacked.
+    Lines of a file without line feeds end at carriage returns. A `.gz` file is unpacked. A first line `sep=;`, as Excel
+    has it, is passed over.
     """
+    for number, text in _numbered_lines(path, encoding, faults):
+        if number > 1 or not _DELIMITER_LINE.fullmatch(text):
+            yield number, text
+
+
+def _numbered_lines(path: Source, encoding: str, faults: Faults | None) -> Iterator[tuple[int, str]]:
     with _opened(path) as file:
         start = file.peek(N_SEEN)[:N_SEEN]
         if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):

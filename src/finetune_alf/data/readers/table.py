@@ -20,6 +20,12 @@ JSON_LINES = (".jsonl", ".ndjson")
 READERS = (*DELIMITERS, *JSON_LINES, ".parquet")
 """The extensions of tables; `.txt` is one where it has labels as fastText writes them, or delimited columns."""
 
+_CONVERT = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as CSV UTF-8 in the spreadsheet program."),
+    ".json": "Write one object a line: `pandas.read_json(FILE).to_json('table.jsonl', orient='records', lines=True)`.",
+}
+"""How files of other extensions become tables."""
+
 _URL = re.compile(r"(?:^|/)[A-Za-z][A-Za-z0-9+.-]+:/")
 """A scheme of two letters or more, at the start or below a folder; one letter is a drive."""
 
@@ -62,7 +68,7 @@ def check_suffix(path: Source) -> str:
     if suffix not in (*READERS, ".txt") or (suffix == ".parquet" and path.suffix.lower() == ".gz"):
         raise DataError(
             f"{path}: must have one of the extensions {', '.join(READERS)} or .txt, all but Parquet also with .gz, "
-            f"but got {path.suffix or 'none'!r}. Unpack or convert the file."
+            f"but got {path.suffix or 'none'!r}. {_CONVERT.get(path.suffix.lower(), 'Unpack or convert the file.')}"
         )
     return suffix
 
