@@ -46,6 +46,7 @@ SCHEMES: dict[str, Look] = {
 }
 """The look of each scheme of the package, and of published numbers."""
 
+_OKABE_ITO = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, GREY)
 _COLORS, _SHAPES = (tuple(each) for each in zip(*SCHEMES.values(), strict=True))
 _OTHERS: tuple[Look, ...] = tuple(look for look in product(_COLORS, _SHAPES) if look not in SCHEMES.values())
 """The looks of other names."""
@@ -79,12 +80,20 @@ def shapes(names: Iterable[str]) -> list[str]:
 
 
 def _free_look(scheme: str, taken: list[Look]) -> Look:
-    """Return the least taken look of the least taken colour and shape; of several, the name decides."""
+    """Return the least taken look of the least taken colour, of which Okabe's and Ito's come first.
+
+    Of several the shape is the least taken one, and then the name decides.
+    """
     n_look = Counter(taken)
     n_color, n_shape = (Counter(look[place] for look in taken) for place in (0, 1))
     start = crc32(scheme.encode())
     ranked = (_OTHERS[(start + place) % len(_OTHERS)] for place in range(len(_OTHERS)))
-    return min(ranked, key=lambda look: (n_look[look], n_color[look[0]], n_shape[look[1]]))
+
+    def cost(look: Look) -> tuple[int, int, bool, int]:
+        color, shape = look
+        return n_look[look], n_color[color], color not in _OKABE_ITO, n_shape[shape]
+
+    return min(ranked, key=cost)
 
 
 def _scheme(name: str) -> str:
