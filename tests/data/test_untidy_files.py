@@ -63,7 +63,7 @@ def test_columns_without_a_name_are_no_two_of_one_name(tmp_path: Path) -> None:
 
 
 def test_a_title_above_the_names_of_the_columns_is_told_as_one(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="names one of 3, 'Export of May'. If it is a title, remove the lines above"):
+    with pytest.raises(DataError, match=r"names one of 3, 'Export of May'\. If it is a title, remove the lines above"):
         rows_of(tmp_path / "a.csv", "Export of May,,\ntext,label,date\na,b,c\n")
 
 
