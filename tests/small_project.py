@@ -87,19 +87,19 @@ class RecordingConsole:
     """A console that keeps what was logged."""
 
     def __init__(self):
-        self.lines, self.notes, self.totals, self.new = [], [], {}, []
+        self.lines, self.notes, self.totals, self.new, self.epochs = [], [], {}, [], []
 
     def log(self, text):
         self.lines.append(text)
 
     def progress(self, label, total):
         self.totals[label] = total
-        return _Bar(self.notes, self.new)
+        return _Bar(self.notes, self.new, self.epochs)
 
 
 class _Bar:
-    def __init__(self, notes, new):
-        self.notes, self.new = notes, new
+    def __init__(self, notes, new, epochs):
+        self.notes, self.new, self.epochs = notes, new, epochs
 
     def __enter__(self):
         return self
@@ -107,9 +107,12 @@ class _Bar:
     def __exit__(self, *_):
         return None
 
-    def advance(self, note="", *, is_new=True):
+    def advance(self, note="", *, step="", is_new=True):
         self.notes.append(note)
         self.new.append(is_new)
+
+    def epoch(self, step, number, of, seconds):
+        self.epochs.append((step, number, of))
 
 
 def small_context(root, **changes):

@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import threading
 from pathlib import Path
 
 import click
@@ -98,7 +99,7 @@ def test_a_line_of_a_log_says_how_long_the_rest_takes(
 def test_the_time_left_of_a_line_follows_from_the_steps_of_this_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock = iter([0.0, 100.0])
+    clock = iter([0.0, 0.0, 0.0, 100.0])
     monkeypatch.setattr("finetune_alf.cli.console.time.monotonic", lambda: next(clock))
     with TerminalConsole().progress("study", 4) as bar:
         bar.advance(is_new=False)
@@ -107,21 +108,75 @@ def test_the_time_left_of_a_line_follows_from_the_steps_of_this_start(
     assert capsys.readouterr().err == "study: 1/4\nstudy: 2/4\nstudy: 3/4, 1 min 40 s left\n"
 
 
-def test_the_time_left_of_a_bar_follows_from_the_steps_of_this_start() -> None:
+def test_a_bar_shows_counts_time_left_epochs_and_the_note_in_its_columns() -> None:
     from tqdm import tqdm
 
     shown = io.StringIO()
-    with tqdm(total=10, file=shown, mininterval=0) as plain:
-        bar = TqdmBar(plain)
-        for _ in range(6):
-            bar.advance("best 0.5", is_new=False)
-        assert (plain.n, plain.format_dict["rate"], plain.n - plain.format_dict["initial"]) == (6, None, 0)
-        plain.start_t -= 100
-        plain.last_print_t -= 100
-        bar.advance()
-        assert (plain.n, plain.n - plain.format_dict["initial"]) == (7, 1)
-        assert 0.009 < plain.format_dict["rate"] <= 0.01  # one new step in a hundred seconds
-    assert "7/10" in shown.getvalue()
+    with tqdm(desc="study minilm", total=10, file=shown, ncols=80) as plain:
+        bar = TqdmBar(plain, 10)
+        for number in range(5):
+            bar.advance("best 0.500", step=str(number), is_new=False)
+        bar.refresh()
+        assert last_frame(shown) == "study minilm:  50%|#####     | 5/10 in 00:00, best 0.500"
+        bar.epoch("5", 1, 4, seconds=0.0)
+        bar.refresh()
+        assert last_frame(shown).endswith("1/4 epochs, best 0.500")
+        assert (plain.n, bar.is_empty) == (5.25, False)
+        bar.epoch("6", 2, 4, seconds=0.0)
+        bar.refresh()
+        assert last_frame(shown).endswith("left, best 0.500")  # no room for "2 fits go on"
+        assert plain.n == 5.75
+        bar.advance("best 0.750, the-key-of-a-fit-with-a-long-name/seed-3 0.750", step="5")
+        bar.refresh()
+        assert last_frame(shown).endswith("best 0.750")  # no room for the key
+        assert plain.n == 6.5
+    assert max(len(frame.rstrip()) for frame in shown.getvalue().split("\r")) <= 80
+
+
+def last_frame(shown: io.StringIO) -> str:
+    return shown.getvalue().split("\r")[-1].rstrip()
+
+
+def test_a_bar_of_one_fit_shows_no_count() -> None:
+    from tqdm import tqdm
+
+    shown = io.StringIO()
+    with tqdm(desc="fit minilm", total=1, file=shown, ncols=80) as plain:
+        bar = TqdmBar(plain, 10)
+        bar.epoch("baseline/seed-1", 1, 2, seconds=0.0)
+        bar.refresh()
+        assert last_frame(shown) == "fit minilm:  50%|#####     | 00:00, 1/2 epochs"
+        bar.advance("{baseline}/seed-1 0.750", step="baseline/seed-1")
+        bar.refresh()
+        assert last_frame(shown) == "fit minilm: 100%|##########| 00:00, {baseline}/seed-1 0.750"
+
+
+def test_a_bar_of_which_nothing_was_done_does_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with TerminalConsole().progress("importance minilm", 3):
+        pass
+    assert terminal.getvalue().split("\r")[-2].strip() == ""
+
+
+def test_a_bar_shows_the_time_while_nothing_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = threading.Event()
+    monkeypatch.setattr("finetune_alf.cli.console.SECONDS_BETWEEN", 0.01)
+    monkeypatch.setattr("finetune_alf.running.progress.TqdmBar.refresh", lambda bar: drawn.set())
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with TerminalConsole().progress("study minilm", 3):
+        drawn.clear()
+        assert drawn.wait(timeout=60)
+
+
+def test_the_epochs_of_a_log_print_no_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with TerminalConsole().progress("fit minilm", 1) as bar:
+        bar.epoch("baseline/seed-1", 1, 4, seconds=20.0)
+        bar.epoch("baseline/seed-1", 2, 4, seconds=20.0)
+        bar.advance("baseline/seed-1 0.900", step="baseline/seed-1")
+    assert capsys.readouterr().err == "fit minilm: 1/1 baseline/seed-1 0.900\n"
 
 
 def test_a_terminal_shows_a_line_before_anything_slow_is_loaded(

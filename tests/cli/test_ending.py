@@ -156,6 +156,23 @@ def test_a_full_disk_behind_standard_error_ends_no_work() -> None:
     assert (done.returncode, done.stdout) == (0, "done\n")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_lines_come_in_their_order_whatever_python_buffers(unbuffered: str) -> None:
+    code = (
+        "import os, sys; from finetune_alf.cli.streams import open_streams; open_streams();"
+        "sys.stderr.write('first\\n'); os.write(2, b'second\\n'); sys.stderr.write('third\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == "first\nsecond\nthird\n"
+
+
 @pytest.mark.parametrize(
     "environment", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"NO_COLOR": "1", "TERM": "dumb"}]
 )

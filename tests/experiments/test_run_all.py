@@ -47,12 +47,16 @@ def test_a_run_says_at_its_start_which_stages_follow_and_what_predicts_their_tim
     console, params = RecordingConsole(), load_params(DEFAULT, ["default"])
     with pytest.raises(KeyboardInterrupt):
         run_all(Context(params, Paths(tmp_path), console), BUILT_IN)
-    stages, busy = console.lines
-    assert stages.startswith(
-        "Stages: prepare films, restaurants, gadgets, travel; study minilm (16 trials), importance, register; "
-        "transfer minilm on films, restaurants, gadgets, travel; report. Each shows "
-    )
-    assert f"`finetune-alf plan --root {tmp_path}` predicts" in stages
+    *stages, time, busy = console.lines
+    assert stages == [
+        "Stages:",
+        "  prepare films, restaurants, gadgets, travel",
+        "  study minilm (16 trials), importance, register",
+        "  transfer minilm on films, restaurants, gadgets, travel",
+        "  report",
+    ]
+    assert time.startswith("Each shows the time that it has left. ")
+    assert f"`finetune-alf plan --root {tmp_path}` predicts" in time
     assert busy.startswith("This machine is busy: the load average is 99.0 on ")
 
 

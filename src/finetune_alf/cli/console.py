@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,15 @@ from typing import Any, TextIO
 
 import click
 
+from finetune_alf.cli.wrapping import for_stream
 from finetune_alf.running.progress import TqdmBar
+from finetune_alf.running.time_left import TimeLeft
+
+_BAR_WIDTH = 10
+"""The characters of a bar on a terminal: beside it a label, counts, times and the best score fit in 80 columns."""
+
+SECONDS_BETWEEN = 1.0
+"""After so long the time on a bar is shown anew."""
 
 
 class TerminalConsole:
@@ -21,12 +30,13 @@ class TerminalConsole:
 
     def log(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
+        stream = self._stream or sys.stdout
         if self._in_bar:
             from tqdm import tqdm
 
-            tqdm.write(text, file=self._stream or sys.stdout)
+            tqdm.write(for_stream(text, stream), file=stream)
         else:
-            click.echo(text, file=self._stream)
+            click.echo(for_stream(text, stream), file=stream)
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator["TqdmBar | _Lines"]:
@@ -36,12 +46,32 @@ class TerminalConsole:
             return
         from tqdm import tqdm
 
-        with tqdm(desc=label, total=total, file=sys.stderr, **_size()) as bar:
-            self._in_bar = True
+        with tqdm(desc=label, total=total, file=sys.stderr, bar_format="{desc}:", **_size()) as bar:
+            self._in_bar, shown = True, TqdmBar(bar, _BAR_WIDTH)
             try:
-                yield TqdmBar(bar)
+                with _each_second(shown.refresh):
+                    yield shown
             finally:
                 self._in_bar = False
+                bar.leave = not shown.is_empty
+
+
+@contextmanager
+def _each_second(action: Callable[[], None]) -> Iterator[None]:
+    """Do something each second in this block, in a thread: so a long fit is seen to go on."""
+    is_over = threading.Event()
+
+    def tick() -> None:
+        while not is_over.wait(SECONDS_BETWEEN):
+            action()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 @contextmanager
@@ -77,22 +107,21 @@ class _Lines:
     """About ten lines in all, so that a log stays readable."""
 
     def __init__(self, label: str, total: int) -> None:
-        self._label, self._total, self._done, self._n_new = label, total, 0, 0
-        self._started = time.monotonic()
+        self._label, self._left = label, TimeLeft(total, time.monotonic())
 
-    def advance(self, note: str = "", *, is_new: bool = True) -> None:
+    def advance(self, note: str = "", *, step: str = "", is_new: bool = True) -> None:
         """Advance by one; the time left follows from the new steps."""
-        self._done += 1
-        self._n_new += is_new
-        if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
-            line = f"{self._label}: {self._done}/{self._total} {note}".rstrip()
-            click.echo(f"{line}{self._time_left()}", err=True)
+        now = time.monotonic()
+        self._left.end(step, now, is_new=is_new)
+        done, total = self._left.n_done, self._left.total
+        if done * 10 // total > (done - 1) * 10 // total:
+            line = f"{self._label}: {done}/{total} {note}".rstrip()
+            seconds = self._left.seconds(now) or 0.0
+            click.echo(f"{line}, {duration(seconds)} left" if seconds >= 1 else line, err=True)
 
-    def _time_left(self) -> str:
-        if not self._n_new:
-            return ""
-        seconds = (time.monotonic() - self._started) / self._n_new * (self._total - self._done)
-        return f", {duration(seconds)} left" if seconds >= 1 else ""
+    def epoch(self, step: str, number: int, of: int, seconds: float) -> None:
+        """Count an epoch for the time that is left; no line is printed."""
+        self._left.epoch(step, number / of, seconds, time.monotonic())
 
 
 def duration(seconds: float) -> str:

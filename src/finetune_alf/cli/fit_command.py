@@ -32,7 +32,4 @@ def fit(words: tuple[str, ...], studies: tuple[str, ...], root: Path) -> None:
     word = str(Path(scheme).absolute()) if scheme and is_file(scheme) else scheme
     request = fit_request(context, word, studies)
     for study in entries(None, request.studies):
-        with context.lock(FIT.lock(study)):
-            from finetune_alf.experiments.fit.stage import fit as run_stage
-
-            run_stage(context, study, request.scheme)
+        FIT.run(context, study, *([] if request.scheme is None else [request.scheme]))

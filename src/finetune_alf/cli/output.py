@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finetune_alf.cli.console import TerminalConsole
+from finetune_alf.cli.wrapping import for_stream
 
 if TYPE_CHECKING:
     from finetune_alf.running.context import Console
@@ -49,7 +50,8 @@ def is_quiet() -> bool:
 def echo(text: str) -> None:
     """Print a line for people: on standard error beside a JSON document, nowhere if quiet."""
     if not is_quiet():
-        click.echo(text, err=wants_json())
+        stream = sys.stderr if wants_json() else sys.stdout
+        click.echo(for_stream(text, stream), file=stream)
 
 
 def echo_at_once(text: str) -> None:

@@ -53,6 +53,5 @@ def _over(stream: TextIO, kind: type[io.FileIO]) -> TextIO:
     except (AttributeError, OSError, ValueError):
         return stream
     stream.flush()
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw), stream.encoding, errors="replace", line_buffering=bool(stream.line_buffering)
-    )
+    by_line = bool(stream.line_buffering) or bool(getattr(stream, "write_through", False))  # as PYTHONUNBUFFERED asks
+    return io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, errors="replace", line_buffering=by_line)

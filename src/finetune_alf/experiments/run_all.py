@@ -27,9 +27,11 @@ def run_all(ctx: Context, experiments: Sequence[Experiment]) -> None:
     names = samples_read(ctx.params, experiments)
     if unread := [name for name in ctx.params.samples if name not in names]:
         ctx.console.log(f"Not prepared, because no study and no experiment reads it: {', '.join(unread)}.")
+    for line in ("Stages:", *(f"  {stages}" for stages in stages_of(ctx.params, experiments))):
+        ctx.console.log(line)
     ctx.console.log(
-        f"Stages: {'; '.join(stages_of(ctx.params, experiments))}. Each shows the time that it has left, and "
-        f"`{ctx.paths.command('plan')}` predicts that of all, once samples are prepared."
+        f"Each shows the time that it has left. `{ctx.paths.command('plan')}` predicts that of all, once samples are "
+        "prepared."
     )
     if note := busy_note(load_average()):
         ctx.console.log(note)

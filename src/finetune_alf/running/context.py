@@ -27,11 +27,15 @@ from finetune_alf.study.spec import StudySpec
 class ProgressBar(Protocol):
     """A progress bar."""
 
-    def advance(self, note: str = "", *, is_new: bool = True) -> None:
-        """Advance by one; the note is shown beside the bar.
+    def advance(self, note: str = "", *, step: str = "", is_new: bool = True) -> None:
+        """Advance by one; the note is shown beside the bar, and `step` is the name that its epochs were given.
 
         A step that is not new was done by an earlier start: it says nothing about the time that is left.
         """
+        ...
+
+    def epoch(self, step: str, number: int, of: int, seconds: float) -> None:
+        """Move within a step: its fit has ended an epoch, the first one is 1, which took so many seconds."""
         ...
 
 
@@ -60,7 +64,10 @@ class SilentConsole:
 
 
 class _SilentBar:
-    def advance(self, note: str = "", *, is_new: bool = True) -> None:
+    def advance(self, note: str = "", *, step: str = "", is_new: bool = True) -> None:
+        """Show nothing."""
+
+    def epoch(self, step: str, number: int, of: int, seconds: float) -> None:
         """Show nothing."""
 
 

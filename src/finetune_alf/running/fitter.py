@@ -109,8 +109,11 @@ class Fitter:
             fields = logged(job, result)
             self.runs.put(self._run(job, result, fields))
             best = max((each for each in (best, result.score) if each is not None), default=None)
-            note = fields.note or f"{score_note(result.score)}{'' if best is None else f', best {best:.3f}'}"
-            self.bar.advance(f"{job.key} {note}", is_new=job.key not in earlier)
+            note = f"{job.key} {fields.note or score_note(result.score)}"
+            has_best = best is not None and len(jobs) > 1 and not fields.note
+            self.bar.advance(
+                f"best {best:.3f}, {note}" if has_best else note, step=job.key, is_new=job.key not in earlier
+            )
 
         environment = self.ctx.environment
         return run_jobs(
@@ -126,6 +129,7 @@ class Fitter:
             "alf.seed": str(job.seed),
         }
         self.runs.put_epoch(epoch_of_fit(self._key(job), job.key, job.recipe, self.n_layers, environment, epoch, tags))
+        self.bar.epoch(job.key, epoch.epoch + 1, job.fine_tuning.epochs, epoch.seconds)
 
     @property
     def _stage_tag(self) -> str:

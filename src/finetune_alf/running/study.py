@@ -49,7 +49,8 @@ def _study(ctx: Context, name: str) -> None:
             if record.score is not None:
                 best = record.score if best is None else max(best, record.score)
             runs.put(run_of_trial(key, name, bench, record))
-            bar.advance("no score yet" if best is None else f"best {best:.3f}", is_new=is_new)
+            note = "no score yet" if best is None else f"best {best:.3f}"
+            bar.advance(note, step=str(record.number), is_new=is_new)
 
         def on_epoch(trial: PendingTrial, epoch: EpochMetrics) -> None:
             recipe, run_key = spec.recipe.with_rates(trial.rates), trial_key(key, trial.number)
@@ -59,6 +60,7 @@ def _study(ctx: Context, name: str) -> None:
                     run_key, trial_name(trial.number), recipe, bench.encoder.n_layers, environment, epoch, tags
                 )
             )
+            bar.epoch(str(trial.number), epoch.epoch + 1, recipe.epochs, epoch.seconds)
 
         result = run_study(
             name,
@@ -90,7 +92,9 @@ def run_of_trial(key: str, name: str, bench: Bench, record: TrialRecord) -> RunR
 
 def _found(measure: str, records: Sequence[TrialRecord]) -> str:
     best = best_trial(records)
-    best_score = f", the best is {best.number} with {measure} {best.score:.3f} on the validation split" if best else ""
+    best_score = (
+        f", the best is trial {best.number} with {measure} {best.score:.3f} on the validation split" if best else ""
+    )
     return f"{len(records)} trials{best_score}."
 
 

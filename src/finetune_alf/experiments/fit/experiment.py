@@ -7,6 +7,7 @@ from finetune_alf.experiments.experiment import Help, NamedExperiment
 
 if TYPE_CHECKING:
     from finetune_alf.params import Params
+    from finetune_alf.running.context import Context
 
 
 class FitExperiment(NamedExperiment):
@@ -26,6 +27,16 @@ class FitExperiment(NamedExperiment):
         "nor a recipe with `pooling: mean` or `truncation: head_tail`: `finetune-alf predict` takes them all.",
         example="probe --study minilm",
     )
+
+    def run(self, ctx: "Context", *arguments: str) -> None:
+        """Fit the classifier of a study, or one by the scheme that comes second, and say first what is fitted."""
+        with ctx.lock(self.lock(arguments[0])):
+            from finetune_alf.experiments.fit.opening import opening_line
+
+            ctx.console.log(opening_line(ctx, *arguments))
+            from finetune_alf.experiments.fit.stage import fit
+
+            fit(ctx, *arguments)
 
     def samples(self, params: "Params", *arguments: str) -> Sequence[str]:
         """Return the sample of the study."""

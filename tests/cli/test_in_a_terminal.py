@@ -1,0 +1,140 @@
+"""A whole run in a terminal of 80 columns, and a fit whose output is a file: what a user sees, and in which order."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from fit_project import PROJECT
+from tiny import save_tiny
+
+N_TRIALS, N_EPOCHS, N_COLUMNS = 3, 4, 80
+PARAMS = (
+    PROJECT.replace("n_trials: 12", f"n_trials: {N_TRIALS}")
+    .replace("samples: [films, travel]", "samples: [films]")
+    .replace("n_seeds: 2", "n_seeds: 1")
+)
+
+
+def command(root: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "finetune_alf.cli", *words, "--root", str(root)]
+
+
+def in_terminal(words: list[str], directory: Path) -> str:
+    """Return all that a command writes to a terminal; it must succeed."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, N_COLUMNS, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"TERM": "xterm"}
+    process = subprocess.Popen(words, cwd=directory, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    written = b""
+    try:
+        while part := os.read(ours, 1 << 16):
+            written += part
+    except OSError:  # Linux's way to say that the other end is closed
+        pass
+    os.close(ours)
+    text = written.decode().replace("\r\n", "\n")
+    assert process.wait(timeout=300) == 0, text
+    return text
+
+
+@pytest.fixture(scope="module")
+def root(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("terminal") / "mine"
+    shutil.copytree(empty_store, root)
+    save_tiny(root / "encoder")
+    entry = {"scheme": "baseline", "seed": 1}
+    (root / "params.yaml").write_text(f"{PARAMS}\nfit:\n  tiny: {json.dumps(entry)}\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def shown(root: Path) -> str:
+    """What a run writes to a terminal."""
+    return in_terminal(command(Path(root.name), "run"), root.parent)
+
+
+def frames(shown: str, label: str) -> list[str]:
+    """Return the bars of this label in the order in which they were drawn."""
+    return [frame.strip() for frame in re.split(r"[\r\n]", shown) if re.match(rf"{label}: +\d+%", frame)]
+
+
+def test_the_first_line_and_the_stages_come_before_anything_else(shown: str) -> None:
+    first, *lines = shown.split("\n")
+    assert first == "reading mine/params.yaml"
+    assert lines[lines.index("Stages:") + 1 :][:5] == [
+        "  prepare films",
+        f"  study tiny ({N_TRIALS} trials), importance, register",
+        "  transfer tiny on films",
+        "  fit tiny",
+        "  report",
+    ]
+
+
+def test_no_line_and_no_bar_is_wider_than_the_terminal(shown: str) -> None:
+    assert max(len(frame.rstrip()) for frame in re.split(r"[\r\n]", shown)) <= N_COLUMNS
+
+
+def test_a_bar_moves_within_the_first_fit_and_never_back(shown: str) -> None:
+    bars = frames(shown, "study tiny")
+    within = [bar for bar in bars if f"0/{N_TRIALS} in" in bar and "epochs" in bar]
+    assert within  # an epoch of the first trial, before any trial has ended
+    shares = [int(re.search(r"(\d+)%", bar)[1]) for bar in bars]  # type: ignore[index]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 100)
+    counts = [int(re.search(r" (\d+)/3 in", bar)[1]) for bar in bars]  # type: ignore[index]
+    assert counts == sorted(counts)
+    assert counts[-1] == N_TRIALS
+
+
+def test_a_bar_has_the_time_left_and_the_best_score_of_each_stage(shown: str) -> None:
+    for label in ("study tiny", "single rate tiny", "confirm tiny"):
+        assert re.search(r"\d\d:\d\d left", "".join(frames(shown, label))), label
+    for label in ("study tiny", "single rate tiny", "confirm tiny", "transfer tiny films"):
+        assert re.search(r"best \d\.\d{3}", frames(shown, label)[-1]), label
+
+
+def test_a_fit_has_a_bar_over_its_epochs(shown: str) -> None:
+    bars = frames(shown, "fit tiny")
+    epochs = [int(found[1]) for bar in bars if (found := re.search(rf"(\d)/{N_EPOCHS} epochs", bar))]
+    assert epochs
+    assert epochs == sorted(epochs)
+    assert bars[-1].startswith("fit tiny: 100%")
+
+
+def test_each_line_begins_on_a_line_of_its_own(shown: str) -> None:
+    lines = [line.split("\r")[-1] for line in shown.split("\n")]
+    assert f"study tiny: {N_TRIALS} trials on 32 texts of films, {N_EPOCHS} epochs each" in lines
+    assert f"fit tiny: baseline on 32 texts of films, {N_EPOCHS} epochs" in lines
+    found = [line for line in lines if line.startswith(f"tiny: {N_TRIALS} trials, the best ")]
+    assert len(found) == 2
+    assert re.match(r"tiny: 3 trials, the best is trial \d with accuracy 0\.\d{3}", found[0])
+    assert "report: draws tables and figures" in lines
+
+
+def test_one_table_stands_at_the_end(shown: str) -> None:
+    _, _, after = shown.partition("report.html\n")
+    assert after.count("against plain fine-tuning") == 1
+    assert after.rstrip().split("\n")[-1].startswith("Done in ")
+    assert "\r" not in after
+
+
+def test_without_a_terminal_a_fit_says_at_once_what_it_does_and_draws_no_bar(shown: str, root: Path) -> None:
+    done = subprocess.run(
+        command(root, "fit", "baseline", "--study", "tiny"), capture_output=True, text=True, timeout=300, check=True
+    )
+    first, *_, last = done.stdout.splitlines()
+    assert first == f"fit tiny: baseline on 32 texts of films, {N_EPOCHS} epochs"
+    assert "models/tiny.baseline: baseline, test accuracy" in last
+    assert "\r" not in done.stdout + done.stderr
+    assert "%|" not in done.stderr
