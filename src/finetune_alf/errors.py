@@ -20,6 +20,8 @@ The numbers are the exit codes of the command line. A message about a value read
 sentence on the way out follows.
 """
 
+from collections.abc import Mapping, Sequence
+
 
 class AlfError(Exception):
     """Any error that the package raises on purpose."""
@@ -34,7 +36,14 @@ class InputError(AlfError):
 
 
 class ParamsError(InputError):
-    """Parameters that do not validate."""
+    """Parameters that do not validate.
+
+    `faults` has the `message` of each, with its `file`, `line`, `column` and `field` as far as they are known.
+    """
+
+    def __init__(self, message: str, faults: Sequence[Mapping[str, str | int]] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class RatesError(InputError):
@@ -46,10 +55,11 @@ class DataError(InputError):
 
 
 class RowError(DataError):
-    """A row that cannot be used; `short` says where and why, `way_out` what to do about all such rows."""
+    """A row that cannot be used; `location` says where, `short` also why, `way_out` what to do about all such rows."""
 
     def __init__(self, location: str, problem: str, way_out: str) -> None:
         super().__init__(f"{location}: {problem}. {way_out}")
+        self.location = location
         self.short = f"{location}: {problem}"
         self.way_out = way_out
 

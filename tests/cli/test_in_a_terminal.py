@@ -11,9 +11,13 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from finetune_alf.cli.entry import group
+from finetune_alf.json_files import read_json
 from fit_project import PROJECT
 from tiny import save_tiny
 
@@ -138,3 +142,58 @@ def test_without_a_terminal_a_fit_says_at_once_what_it_does_and_draws_no_bar(sho
     assert "models/tiny.baseline: baseline, test accuracy" in last
     assert "\r" not in done.stdout + done.stderr
     assert "%|" not in done.stderr
+
+
+def documents(root: Path, *words: str) -> Any:
+    """Return the document of a command with --json, which succeeds."""
+    told = CliRunner().invoke(group, [*words, "--json", "--root", str(root)])
+    assert told.exit_code == 0, told.stderr
+    return json.loads(told.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        ("encoder tiny", "results/encoder/tiny.json"),
+        ("study tiny", "results/study/tiny/study.json"),
+        ("importance tiny", "results/importance/tiny.json"),
+        ("register tiny", "results/schedules/tiny.json"),
+        ("transfer tiny films", "results/transfer/tiny/films.json"),
+        ("fit", "results/fit/tiny.json"),
+    ],
+)
+def test_a_stage_prints_the_document_that_it_wrote(shown: str, root: Path, words: str, path: str) -> None:
+    (found,) = documents(root, *words.split())
+    assert found["path"] == str(root / path)
+    assert found["document"] == read_json(root / path)
+
+
+def test_an_experiment_without_entries_prints_an_empty_list(shown: str, root: Path) -> None:
+    assert documents(root, "freeze") == []
+
+
+def test_a_run_prints_its_summary_and_a_report_its_page(shown: str, root: Path) -> None:
+    assert documents(root, "report") == {"report": str(root / "results/report/report.html")}
+    assert documents(root, "sync") == {"left": []}
+    summary = documents(root, "run")
+    assert [(one["study"], one["n_trials"]) for one in summary["studies"]] == [("tiny", N_TRIALS)]
+
+
+def test_a_fit_by_a_scheme_prints_its_own_document(shown: str, root: Path) -> None:
+    (found,) = documents(root, "fit", "probe", "--study", "tiny")
+    assert (found["document"]["scheme"], found["document"]["folder"]) == ("probe", "models/tiny.probe")
+
+
+def test_what_a_classifier_says_and_gets_wrong_is_counted(shown: str, root: Path) -> None:
+    (root / "new.csv").write_text('text\na film\n""\n')
+    out = root / "labelled.csv"
+    found = documents(root, "predict", "tiny", str(root / "new.csv"), "--text", "text", "--out", str(out))
+    assert (found["path"], found["rows"], found["without_text"], found["label"]) == (str(out), 2, 1, "label")
+    assert found["columns"] == out.read_text().splitlines()[0].split(",")
+    assert documents(root, "errors", "tiny")["confusion"]["n_texts"] == 40
+
+
+def test_the_addresses_of_an_encoder_are_listed(shown: str, root: Path) -> None:
+    found = documents(root, "anatomy", "tiny")
+    assert [one["address"] for one in found["addresses"]] == ["embeddings", "layer.0", "layer.1", "layer.2", "head"]
+    assert all(one["n_parameters"] > 0 and one["rate"] == 0.01 for one in found["addresses"])

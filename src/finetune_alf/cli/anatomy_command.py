@@ -1,11 +1,13 @@
 """`finetune-alf anatomy`: what lies at each address of an encoder, and how fast it would learn."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from finetune_alf.cli.output import json_option, print_json, wants_json
 from finetune_alf.cli.project import read_params, root_option, store_uri
 from finetune_alf.errors import ParamsError
 
@@ -25,6 +27,7 @@ N_STEPS = 1000
 @click.argument("study", required=False)
 @click.option("--schedule", metavar="REF", help="Rates of a schedule (a published name, FILE.json, MODEL@ALIAS).")
 @click.option("--classes", type=click.IntRange(2), default=2, show_default=True, help="Classes of the head.")
+@json_option
 @root_option
 def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -> None:
     """Print address, parameters, rate, and open, barely moving or frozen, for encoder and baseline rates of STUDY.
@@ -46,8 +49,12 @@ def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -
     if spec.recipe.adapter is not None:
         encoder = with_adapter(encoder, spec.recipe.adapter)
     rates = _scheduled(schedule, root, encoder.n_layers) if schedule else spec.recipe.rates.at(encoder.n_layers)
+    rows = _rows(encoder, spec.recipe, encoder.anatomy.rates(rates))
+    if wants_json():
+        print_json({"encoder": spec.encoder, "identity": encoder.identity, "addresses": [asdict(row) for row in rows]})
+        return
     click.echo(f"{spec.encoder}: {encoder.identity}")
-    for line in _table(encoder, spec.recipe, encoder.anatomy.rates(rates)):
+    for line in _table(rows):
         click.echo(line)
 
 
@@ -57,19 +64,33 @@ def _scheduled(ref: str, root: Path, n_layers: int) -> "LayerRates":
     return pull(ref, store_uri(root) if "@" in ref else None).for_depth(n_layers)
 
 
-def _table(encoder: "Encoder", recipe: "Recipe", rates: "Mapping[Address, float]") -> list[str]:
+@dataclass(frozen=True)
+class _Row:
+    """An address, its parameters, its rate, and how it learns: open, barely moves, or frozen."""
+
+    address: str
+    n_parameters: int
+    rate: float
+    state: str
+
+
+def _rows(encoder: "Encoder", recipe: "Recipe", rates: "Mapping[Address, float]") -> list[_Row]:
     from finetune_alf.encoder.movement import mean_sizes
     from finetune_alf.recipe import movements
 
     moves = movements(recipe, rates, N_STEPS, mean_sizes(encoder))
     sizes = {name: parameter.numel() for name, parameter in encoder.model.named_parameters()}
+    return [
+        _Row(str(address), sum(sizes[name] for name in names), rates[address], _state(moves[address]))
+        for address, names in encoder.anatomy.parameters.items()
+    ]
+
+
+def _table(found: Sequence[_Row]) -> list[str]:
+    total = sum(row.n_parameters for row in found)
+    n_open = sum(row.n_parameters for row in found if row.rate)
     rows = [("address", "parameters", "rate", "")]
-    total = n_open = 0
-    for address, names in encoder.anatomy.parameters.items():
-        n_parameters = sum(sizes[name] for name in names)
-        total += n_parameters
-        n_open += n_parameters if rates[address] else 0
-        rows.append((address, f"{n_parameters:,}", f"{rates[address]:g}", _state(moves[address])))
+    rows += [(row.address, f"{row.n_parameters:,}", f"{row.rate:g}", row.state) for row in found]
     rows.append(("all", f"{total:,}", "", f"{n_open / total:.1%} open"))
     return [f"{address:<12}{count:>14}{rate:>10}  {state}".rstrip() for address, count, rate, state in rows]
 

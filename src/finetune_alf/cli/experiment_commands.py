@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from finetune_alf.cli.output import quiet_option
+from finetune_alf.cli.output import json_option, print_documents, quiet_option
 from finetune_alf.cli.project import entries, open_context, root_option
 from finetune_alf.experiments.experiment import Experiment
 
@@ -18,10 +18,13 @@ def command_of(experiment: Experiment) -> click.Command:
         context = open_context(root)
         choices = zip(experiment.arguments, experiment.choices(context.params), strict=True)
         named = [[name] if (name := given[argument]) else there for argument, there in choices]
-        for arguments in entries(None, product(*named)):
+        chosen = entries(None, product(*named))
+        for arguments in chosen:
             experiment.run(context, *arguments)
+        documents = (context.paths.document(experiment.key, *arguments) for arguments in chosen)
+        print_documents(path for path in documents if path.exists())
 
-    callback: Any = quiet_option(root_option(run))
+    callback: Any = json_option(quiet_option(root_option(run)))
     for argument in reversed(experiment.arguments):
         callback = click.argument(argument, required=False)(callback)
     return click.command(

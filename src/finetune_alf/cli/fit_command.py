@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from finetune_alf.cli.output import quiet_option
+from finetune_alf.cli.output import json_option, print_documents, quiet_option
 from finetune_alf.cli.project import entries, open_context, root_option
 from finetune_alf.experiments.fit.experiment import FIT
 
@@ -17,6 +17,7 @@ from finetune_alf.experiments.fit.experiment import FIT
 )
 @click.argument("words", nargs=-1, metavar="[STUDY] [SCHEME]")
 @click.option("--study", "studies", multiple=True, metavar="STUDY", help="The study to fit for. Repeatable.")
+@json_option
 @quiet_option
 @root_option
 def fit(words: tuple[str, ...], studies: tuple[str, ...], root: Path) -> None:
@@ -27,9 +28,13 @@ def fit(words: tuple[str, ...], studies: tuple[str, ...], root: Path) -> None:
     scheme = words[-1] if words else None
     studies = words[:-1] or studies
     from finetune_alf.experiments.fit.request import fit_request
+    from finetune_alf.experiments.fit.scheme import scheme_named
     from finetune_alf.schedules.reference import is_file
 
     word = str(Path(scheme).absolute()) if scheme and is_file(scheme) else scheme
     request = fit_request(context, word, studies)
-    for study in entries(None, request.studies):
+    found = entries(None, request.studies)
+    for study in found:
         FIT.run(context, study, *([] if request.scheme is None else [request.scheme]))
+    beside = "" if request.scheme is None else f".{scheme_named(context.params, request.scheme).label}"
+    print_documents(context.paths.document(FIT.key, f"{study}{beside}") for study in found)

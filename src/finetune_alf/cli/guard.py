@@ -41,12 +41,12 @@ class GuardedGroup(click.Group):
             _print_error(ctx, error, f"{error}{resume}", error.exit_code)
             ctx.exit(error.exit_code)
         except click.ClickException as error:
-            print_json_error(ctx, "UsageError", error.format_message(), error.exit_code)
+            print_json_error(ctx, error, error.format_message(), error.exit_code)
             raise
         except ModuleNotFoundError as error:
             missing = missing_extra(error)
             if missing is None:
-                print_json_error(ctx, type(error).__name__, str(error), 1)
+                print_json_error(ctx, error, str(error), 1)
                 raise
             _print_error(ctx, missing, str(missing), missing.exit_code)
             ctx.exit(missing.exit_code)
@@ -67,7 +67,7 @@ class GuardedGroup(click.Group):
         except click.exceptions.Exit:
             raise
         except Exception as error:  # a fault of the program: its traceback follows
-            print_json_error(ctx, type(error).__name__, str(error), 1)
+            print_json_error(ctx, error, str(error), 1)
             raise
 
 
@@ -78,5 +78,5 @@ def _command(ctx: click.Context) -> str:
 def _print_error(ctx: click.Context, error: BaseException, message: str, exit_code: int) -> None:
     if ctx.params.get("debug"):
         traceback.print_exc()
-    print_json_error(ctx, type(error).__name__, message, exit_code)
+    print_json_error(ctx, error, message, exit_code)
     click.echo(message, err=True)

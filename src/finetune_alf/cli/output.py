@@ -2,12 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from finetune_alf.cli.console import TerminalConsole
+from finetune_alf.cli.error_record import error_record
 from finetune_alf.cli.wrapping import for_stream
 
 if TYPE_CHECKING:
@@ -66,11 +68,25 @@ def print_json(record: object) -> None:
     click.echo(json.dumps(record, indent=1, ensure_ascii=False))
 
 
-def print_json_error(ctx: click.Context, kind: str, message: str, exit_code: int) -> None:
+def print_json_text(text: str) -> None:
+    """Print a document that is text already, with --json."""
+    click.get_current_context().meta[_PRINTED] = True
+    click.echo(text.rstrip("\n"))
+
+
+def print_documents(paths: Iterable[Path]) -> None:
+    """Print the documents that a command's stages have written, with --json; `prepare` and others have one each."""
+    if wants_json():
+        from finetune_alf.json_files import read_json
+
+        print_json([{"path": str(path), "document": read_json(path)} for path in paths])
+
+
+def print_json_error(ctx: click.Context, error: BaseException, message: str, exit_code: int) -> None:
     """Print the document of a command that failed, unless it has printed its own, or none is wanted."""
     if "--json" in ctx.meta["words"] and not ctx.meta.get(_PRINTED):
-        error = {"kind": kind, "message": message, "exit_code": exit_code}
-        click.echo(json.dumps({"error": error}, indent=1, ensure_ascii=False))
+        record = error_record(error, message, exit_code)
+        click.echo(json.dumps({"error": record}, indent=1, ensure_ascii=False))
 
 
 def console() -> "Console":

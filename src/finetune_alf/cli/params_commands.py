@@ -52,6 +52,7 @@ def schema() -> None:
 
 
 @params.command(epilog="Example: finetune-alf params diff --params thesis-bert")
+@json_option
 @overlays_option
 @root_option
 def diff(overlays: tuple[str, ...], root: Path) -> None:
@@ -64,8 +65,12 @@ def diff(overlays: tuple[str, ...], root: Path) -> None:
 
     path = params_in_force(root, overlays)
     before = read_merged(path) if overlays and path.exists() else read_overlay("default")
-    for line in differences(before.value, read_merged(path, overlays).value):
-        click.echo(line)
+    found = list(differences(before.value, read_merged(path, overlays).value))
+    if wants_json():
+        print_json([one.as_json() for one in found])
+        return
+    for one in found:
+        click.echo(str(one))
 
 
 class _NamesPresets(click.Command):
@@ -85,6 +90,7 @@ class _NamesPresets(click.Command):
 @params.command(cls=_NamesPresets, epilog="Example: finetune-alf params use real-small")
 @click.argument("presets", nargs=-1, required=True, metavar="PRESET...")
 @click.option("--anew", is_flag=True, help="Start from the default parameters, not from those that are there.")
+@json_option
 @root_option
 def use(presets: tuple[str, ...], anew: bool, root: Path) -> None:
     """Merge presets into params.yaml, its comments kept."""
@@ -97,4 +103,6 @@ def use(presets: tuple[str, ...], anew: bool, root: Path) -> None:
     if path != kept and not anew:
         write_text(path, read_source(kept))
     use_presets(path, presets, model=model_of(), anew=anew)
-    click.echo(f"{path}: now with {', '.join(presets)}")
+    echo(f"{path}: now with {', '.join(presets)}")
+    if wants_json():
+        print_json({"path": str(path), "presets": list(presets)})

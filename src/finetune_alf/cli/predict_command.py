@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from finetune_alf.cli.console import duration, position_bar
-from finetune_alf.cli.output import echo_at_once, is_quiet, quiet_option
+from finetune_alf.cli.output import echo_at_once, is_quiet, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import root_option
 from finetune_alf.errors import InputError
 
@@ -53,6 +53,7 @@ def _checked(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     help="none: quotes in FILE are part of the texts.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:N or mps.")
+@json_option
 @quiet_option
 @root_option
 def predict(
@@ -69,8 +70,11 @@ def predict(
 
     MODEL is a study whose classifier `finetune-alf fit` has saved, STUDY.SCHEME for that of a scheme, or the folder of
     one. FILE is CSV, TSV, JSON Lines or Parquet, or - for CSV or JSON Lines on standard input. All of its columns are
-    kept. Rows are read and written in chunks, so that a file of any length needs the same memory.
+    kept. Rows are read and written in chunks, so that a file of any length needs the same memory. --json needs --out,
+    because the rows go to standard output without it.
     """
+    if wants_json() and out is None:
+        raise click.UsageError("--json needs --out: without it the rows go to standard output.")
     echo_at_once(f"Loading {model} ...")
     from finetune_alf.classifier.labelling import added_columns, labelled_chunks
     from finetune_alf.classifier.record import read_record
@@ -98,6 +102,8 @@ def predict(
             summary.add(chunk)
     if not is_quiet():
         click.echo(str(summary), err=True)
+    if wants_json():
+        print_json({"path": str(out), "columns": list(columns), **summary.as_json()})
 
 
 @dataclass
@@ -115,6 +121,11 @@ class _Summary:
         self.n_rows += len(chunk.rows)
         self.n_empty += chunk.n_empty
         self.n_full += chunk.n_full
+
+    def as_json(self) -> dict[str, object]:
+        """Return the counts: rows, those without text, and those of whose text no more than max_tokens is read."""
+        counts = {"rows": self.n_rows, "without_text": self.n_empty, "full": self.n_full}
+        return {"label": self.column, **counts, "max_tokens": self.max_tokens}
 
     def __str__(self) -> str:
         seconds = time.monotonic() - self.started

@@ -1,11 +1,12 @@
 """`finetune-alf schedules`: what the thesis published, what studies registered, and files, to read and to hand on."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from finetune_alf.cli.output import echo, json_option, print_json, wants_json
+from finetune_alf.cli.output import echo, json_option, print_json, print_json_text, wants_json
 from finetune_alf.cli.project import root_option, store_uri
 from finetune_alf.errors import InputError
 
@@ -92,19 +93,19 @@ def list_all(uri: str | None, root: Path) -> None:
 @schedules.command(epilog="Example: finetune-alf schedules show distilbert-alf-1")
 @click.argument("ref")
 @_steps_option
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON document, as `pull` writes it.")
+@json_option
 @_forgetting_option
 @_uri_option
 @root_option
-def show(ref: str, steps: int | None, as_json: bool, uri: str | None, root: Path) -> None:
+def show(ref: str, steps: int | None, uri: str | None, root: Path) -> None:
     """Print schedule REF: a published name, FILE.json or .yaml, or MODEL@ALIAS.
 
     Its source, its recipe, and what each rate does over a number of steps: frozen, barely moves, learns. Measured
-    movements are those of the trial that found the schedule.
+    movements are those of the trial that found the schedule. --json prints the document as `pull` writes it.
     """
     schedule = _pulled(ref, uri, root)
-    if as_json:
-        click.echo(schedule.to_json().rstrip("\n"))
+    if wants_json():
+        print_json_text(schedule.to_json())
         return
     from finetune_alf.schedules.description import describe
 
@@ -116,18 +117,23 @@ def show(ref: str, steps: int | None, as_json: bool, uri: str | None, root: Path
 @click.argument("ref")
 @_out_option
 @_force_option
+@json_option
 @_forgetting_option
 @_uri_option
 @root_option
 def pull(ref: str, out: Path, force: bool, uri: str | None, root: Path) -> None:
     """Write schedule REF to a file, its digest checked: JSON, or YAML for a name that ends in .yaml."""
-    _write(out, _pulled(ref, uri, root), force)
-    click.echo(f"{out}: {ref}")
+    schedule = _pulled(ref, uri, root)
+    _write(out, schedule, force)
+    echo(f"{out}: {ref}")
+    if wants_json():
+        print_json({"path": str(out), "ref": ref, "digest": schedule.digest})
 
 
 @schedules.command(epilog="Example: finetune-alf schedules push alf-1.json alf-mine.minilm@alf-1")
 @click.argument("ref")
 @click.argument("name")
+@json_option
 @_forgetting_option
 @_uri_option
 @root_option
@@ -137,18 +143,25 @@ def push(ref: str, name: str, uri: str | None, root: Path) -> None:
     from finetune_alf.schedules.push import push as push_schedule
 
     version = push_schedule(schedule, name, store_uri(root, uri))
-    click.echo(f"{name}: version {version.version}, digest {version.digest[:12]}")
+    echo(f"{name}: version {version.version}, digest {version.digest[:12]}")
+    if wants_json():
+        print_json({"ref": name, "version": version.version, "digest": version.digest})
 
 
 @schedules.command(epilog="Example: finetune-alf schedules diff distilbert-alf-1 distilbert-alf-2")
 @click.argument("ref")
 @click.argument("other")
+@json_option
 @_forgetting_option
 @_uri_option
 @root_option
 def diff(ref: str, other: str, uri: str | None, root: Path) -> None:
     """Print the fields in which two schedules differ, rates by address."""
-    click.echo(str(_pulled(ref, uri, root).diff(_pulled(other, uri, root))))
+    found = _pulled(ref, uri, root).diff(_pulled(other, uri, root))
+    if wants_json():
+        print_json({"first": found.first, "second": found.second, "fields": [asdict(each) for each in found]})
+        return
+    click.echo(str(found))
 
 
 @schedules.command(epilog="Example: finetune-alf schedules stretch distilbert-alf-1 --layers 12 --out twelve.json")
@@ -156,6 +169,7 @@ def diff(ref: str, other: str, uri: str | None, root: Path) -> None:
 @click.option("--layers", type=click.IntRange(min=1), required=True, help="The layers of the encoder to use it on.")
 @_out_option
 @_force_option
+@json_option
 @_forgetting_option
 @_uri_option
 @root_option
@@ -163,7 +177,9 @@ def stretch(ref: str, layers: int, out: Path, force: bool, uri: str | None, root
     """Write schedule REF for another number of layers: each has the rate at the same relative depth."""
     schedule = _pulled(ref, uri, root).stretch(layers)
     _write(out, schedule, force)
-    click.echo(f"{out}: {schedule.name}, whose score is not known")
+    echo(f"{out}: {schedule.name}, whose score is not known")
+    if wants_json():
+        print_json({"path": str(out), "name": schedule.name, "digest": schedule.digest})
 
 
 @schedules.command(epilog="Example: finetune-alf schedules card alf-mine.minilm@alf-1 --out alf-1.md")
@@ -171,6 +187,7 @@ def stretch(ref: str, layers: int, out: Path, force: bool, uri: str | None, root
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; printed unless named.")
 @_steps_option
 @_force_option
+@json_option
 @_forgetting_option
 @_uri_option
 @root_option
@@ -187,13 +204,15 @@ def card(ref: str, out: Path | None, steps: int | None, force: bool, uri: str | 
     found = difference_of(schedule, ref, root, store_uri(root, uri) if "@" in ref else None)
     _refuse_existing(out, force)
     text = card_of(schedule, ref, found, picture_of(schedule, root, out), steps)
-    if out is None:
-        click.echo(text.rstrip("\n"))
-        return
-    from finetune_alf.files import write_text
+    if out is not None:
+        from finetune_alf.files import write_text
 
-    write_text(out, text)
-    click.echo(f"{out}: {schedule.name}")
+        write_text(out, text)
+        echo(f"{out}: {schedule.name}")
+    elif not wants_json():
+        click.echo(text.rstrip("\n"))
+    if wants_json():
+        print_json({"path": None if out is None else str(out), "name": schedule.name, "card": text})
 
 
 @schedules.command(epilog="Example: finetune-alf schedules schema")

@@ -1,14 +1,14 @@
 """One command a stage; each reads params.yaml alone, as DVC does. Those of experiments are made by their registry."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from finetune_alf.cli.console import duration
-from finetune_alf.cli.output import echo, json_option, print_json, quiet_option, wants_json
+from finetune_alf.cli.output import echo, json_option, print_documents, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import (
     entries,
     kept_params_path,
@@ -19,36 +19,44 @@ from finetune_alf.cli.project import (
 )
 
 if TYPE_CHECKING:
+    from finetune_alf.paths import Paths
     from finetune_alf.running.context import Context
 
 
 @click.command(short_help="Draw a sample out of its source.", epilog="Example: finetune-alf prepare films")
 @click.argument("name", required=False)
+@json_option
 @quiet_option
 @root_option
 def prepare(name: str | None, root: Path) -> None:
     """Draw sample NAME out of its source; without a name, all of them."""
     context = open_context(root)
+    names = entries(name, context.params.samples)
     if name is not None:
-        _run_each(context, "prepare", [name])
-        return
-    from finetune_alf.running.prepare import prepare_all
+        _run_each(context, "prepare", names)
+    else:
+        from finetune_alf.running.prepare import prepare_all
 
-    prepare_all(context, entries(None, context.params.samples))
+        prepare_all(context, names)
+    print_documents(context.paths.sample(each) / "card.json" for each in names)
 
 
 @click.command(short_help="Write the identity of an encoder.", epilog="Example: finetune-alf encoder minilm")
 @click.argument("name", required=False)
+@json_option
 @quiet_option
 @root_option
 def encoder(name: str | None, root: Path) -> None:
     """Write the digest of encoder NAME to results/encoder, so that DVC sees when it changes; without a name, of all."""
     context = open_context(root)
-    _run_each(context, "encoder", entries(name, context.params.encoders))
+    names = entries(name, context.params.encoders)
+    _run_each(context, "encoder", names)
+    print_documents(context.paths.encoder_card(each) for each in names)
 
 
 @click.command(short_help="Search for the rates that score best.", epilog="Example: finetune-alf study minilm")
 @click.argument("name", required=False)
+@json_option
 @quiet_option
 @root_option
 def study(name: str | None, root: Path) -> None:
@@ -56,20 +64,19 @@ def study(name: str | None, root: Path) -> None:
 
     Run the same command again to resume. For more trials, raise n_trials in params.yaml.
     """
-    context = open_context(root)
-    _run_each(context, "study", entries(name, context.params.studies))
+    _run_studies("study", name, root, lambda paths, each: paths.study_results(each) / "study.json")
 
 
 @click.command(
     short_help="Estimate how much each layer's rate matters.", epilog="Example: finetune-alf importance minilm"
 )
 @click.argument("name", required=False)
+@json_option
 @quiet_option
 @root_option
 def importance(name: str | None, root: Path) -> None:
     """Estimate how much each layer's rate matters in study NAME, and in which direction; without a name, in all."""
-    context = open_context(root)
-    _run_each(context, "importance", entries(name, context.params.studies))
+    _run_studies("importance", name, root, lambda paths, each: paths.importance(each))
 
 
 @click.command(
@@ -79,6 +86,7 @@ def importance(name: str | None, root: Path) -> None:
 @click.option(
     "--from-lock", is_flag=True, help="Register what results/schedules holds again, without fitting anything."
 )
+@json_option
 @quiet_option
 @root_option
 def register(name: str | None, from_lock: bool, root: Path) -> None:
@@ -87,11 +95,11 @@ def register(name: str | None, from_lock: bool, root: Path) -> None:
     The baseline and the best single rate for all layers are fitted beside them, and every schedule is compared with
     both. Run the same command again to resume.
     """
-    context = open_context(root)
-    _run_each(context, "register", entries(name, context.params.studies), from_lock=from_lock)
+    _run_studies("register", name, root, lambda paths, each: paths.schedules(each), from_lock=from_lock)
 
 
 @click.command(short_help="Write the tables and figures.", epilog="Example: finetune-alf report")
+@json_option
 @quiet_option
 @root_option
 def report(root: Path) -> None:
@@ -101,6 +109,8 @@ def report(root: Path) -> None:
     from finetune_alf.running.stages import run_stage
 
     run_stage(context, "report", parts=[experiment.part for experiment in registry()])
+    if wants_json():
+        print_json({"report": str(context.paths.report / "report.html")})
 
 
 @click.command(
@@ -131,6 +141,16 @@ def run(overlays: tuple[str, ...], root: Path) -> None:
     if overlays and params_path(root).exists():
         merge = command_in(root, "params", "use", *overlays)
         echo(f"The other commands read {params_path(root)}, without what --params added. To put it in: {merge}")
+
+
+def _run_studies(
+    stage: str, name: str | None, root: Path, document: "Callable[[Paths, str], Path]", **options: bool
+) -> None:
+    """Run a stage for a study or for all, and print the documents that it has written if --json."""
+    context = open_context(root)
+    names = entries(name, context.params.studies)
+    _run_each(context, stage, names, **options)
+    print_documents(document(context.paths, each) for each in names)
 
 
 def _run_each(context: "Context", stage: str, names: Sequence[str], **options: bool) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from finetune_alf.cli.output import quiet_option
+from finetune_alf.cli.output import json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import open_context, root_option
 
 
 @click.command(short_help="Write to MLflow what it lacks.", epilog="Example: finetune-alf sync --root mine")
+@json_option
 @quiet_option
 @root_option
 def sync(root: Path) -> None:
@@ -22,3 +23,5 @@ def sync(root: Path) -> None:
     from finetune_alf.running.sync import sync as run_sync
 
     run_sync(context, [experiment.part for experiment in registry()])
+    if wants_json():
+        print_json({"left": []})  # what is left is an error

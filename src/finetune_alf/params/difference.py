@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from finetune_alf.params.document import KeyPath
@@ -9,24 +10,42 @@ from finetune_alf.params.document import KeyPath
 _ABSENT = object()
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any], path: KeyPath = ()) -> Iterator[str]:
-    """Yield one `studies.minilm.recipe.batch: 8 -> 16` for each value that differs; `-` is no value."""
+@dataclass(frozen=True)
+class Difference:
+    """A value that differs, as `studies.minilm.recipe.batch: 8 -> 16`; `-` is no value."""
+
+    path: KeyPath
+    before: Any
+    after: Any
+
+    @property
+    def field(self) -> str:
+        """The path as text."""
+        return ".".join(map(str, self.path))
+
+    def __str__(self) -> str:
+        return f"{self.field}: {_shown(self.before)} -> {_shown(self.after)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the field with its two values, without one that is not there."""
+        values = {"before": self.before, "after": self.after}
+        return {"field": self.field} | {name: value for name, value in values.items() if value is not _ABSENT}
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], path: KeyPath = ()) -> Iterator[Difference]:
+    """Yield each value that differs."""
     for key in dict.fromkeys([*before, *after]):
         old, new = before.get(key, _ABSENT), after.get(key, _ABSENT)
         here = (*path, key)
         if isinstance(old, dict) or isinstance(new, dict):
             inner = (old if isinstance(old, dict) else {}, new if isinstance(new, dict) else {})
             if not isinstance(old, dict) and old is not _ABSENT:
-                yield _line(here, old, _ABSENT)
+                yield Difference(here, old, _ABSENT)
             yield from differences(*inner, here)
             if not isinstance(new, dict) and new is not _ABSENT:
-                yield _line(here, _ABSENT, new)
+                yield Difference(here, _ABSENT, new)
         elif old is _ABSENT or new is _ABSENT or old != new:
-            yield _line(here, old, new)
-
-
-def _line(path: KeyPath, old: object, new: object) -> str:
-    return f"{'.'.join(map(str, path))}: {_shown(old)} -> {_shown(new)}"
+            yield Difference(here, old, new)
 
 
 def _shown(value: object) -> str:

@@ -27,9 +27,18 @@ class Fault:
     path: KeyPath
     message: str
 
+    @property
+    def field(self) -> str:
+        """The path as text, such as `studies.minilm.recipe`."""
+        return ".".join(map(str, self.path))
+
     def __str__(self) -> str:
-        where = ".".join(map(str, self.path))
-        return f"{self.place} {where}: {self.message}" if where else f"{self.place}: {self.message}"
+        return f"{self.place} {self.field}: {self.message}" if self.path else f"{self.place}: {self.message}"
+
+    def as_json(self) -> dict[str, str | int]:
+        """Return what a ParamsError has of it."""
+        file, line, column = self.place.source, self.place.line, self.place.column
+        return {"file": file, "line": line, "column": column, "field": self.field, "message": self.message}
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ def check_against(document: Document, found: Iterable[tuple[KeyPath, str]]) -> N
 
 
 def _error_of(faults: Iterable[Fault]) -> ParamsError:
-    return ParamsError("\n".join(dict.fromkeys(str(fault) for fault in sorted(faults, key=_position))))
+    found = {str(fault): fault.as_json() for fault in sorted(faults, key=_position)}
+    return ParamsError("\n".join(found), tuple(found.values()))
 
 
 def _position(fault: Fault) -> tuple[str, int, int]:

@@ -67,8 +67,11 @@ def compose(text: str, source: str) -> MappingNode:
         node = bounded_yaml().compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
-        raise ParamsError(f"{place}: must be YAML, but {error.problem or error.context}.") from None
+        fault = f"must be YAML, but {error.problem or error.context}."
+        if mark is None:
+            raise ParamsError(f"{source}: {fault}") from None
+        found = Fault(Place(source, mark.line + 1, mark.column + 1), (), fault)
+        raise ParamsError(str(found), [found.as_json()]) from None
     except InputError as error:
         raise ParamsError(f"{source}: {error}.") from None
     except (YAMLError, ValueError) as error:

@@ -32,7 +32,8 @@ def use_presets(path: Path, presets: Sequence[str], *, model: type[Params], anew
     except ParamsError as error:
         raise ParamsError(
             f"{path}: cannot merge {', '.join(presets)}, the parameters would not be valid. The file is unchanged. "
-            f"To start from the default parameters: finetune-alf params use --anew {' '.join(presets)}\n{error}"
+            f"To start from the default parameters: finetune-alf params use --anew {' '.join(presets)}\n{error}",
+            error.faults,
         ) from None
     if any(map(has_aliases, (text, *(source.text for source in over)))):
         raise ParamsError(
