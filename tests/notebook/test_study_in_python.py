@@ -126,10 +126,13 @@ class _Interrupting:
     def __exit__(self, *_):
         return None
 
-    def advance(self, note="", *, is_new=True):
+    def advance(self, note="", *, step="", is_new=True):
         self.n_left -= 1
         if self.n_left == 0:
             raise KeyboardInterrupt
+
+    def epoch(self, step, number, of, seconds):
+        return None
 
 
 def test_after_an_interrupt_the_trials_are_there_and_the_next_run_ends_as_one_without(done, make, tmp_path):
