@@ -18,7 +18,7 @@ class Bar:
 
     n = 0
 
-    def advance(self, note="", *, is_new=True):
+    def advance(self, note="", *, step="", is_new=True):
         self.n += 1
 
 

@@ -53,6 +53,7 @@ class TerminalConsole:
                     yield shown
             finally:
                 self._in_bar = False
+                shown.refresh()
                 bar.leave = not shown.is_empty
 
 

@@ -124,7 +124,11 @@ def pending_message(pending: Sequence[PendingTrial], n_finished: int) -> str:
     numbers: dict[str | None, list[str]] = {}
     for trial in pending:
         numbers.setdefault(trial.failure, []).append(str(trial.number))
-    reasons = "; ".join(f"trial {', '.join(those)}: {failure}" for failure, those in numbers.items())
+    named = {
+        reason: f"trial {those[0]}" if len(those) == 1 else f"trials {', '.join(those)}"
+        for reason, those in numbers.items()
+    }
+    reasons = "; ".join(f"{trials}: {failure}" for failure, trials in named.items())
     return (
         f"{len(pending)} of {len(pending) + n_finished} trials are pending: {reasons}. The others are finished and "
         "kept. Remove the cause, then run the same command again: it takes the pending ones over under their own "

@@ -153,10 +153,13 @@ class InterruptingConsole(RecordingConsole):
     def progress(self, label, total):
         yield self
 
-    def advance(self, note="", *, is_new=True):
+    def advance(self, note="", *, step="", is_new=True):
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
+
+    def epoch(self, step, number, of, seconds):
+        return None
 
 
 def test_an_interrupted_testbed_is_resumed_and_equals_one_that_was_not(done, prepared, tmp_path):
