@@ -63,7 +63,7 @@ def test_trials_that_the_machine_failed_are_pending_and_the_others_go_on(tmp_pat
     with pytest.raises(PartialError) as raised:
         study(tmp_path, SHORT, failing_with(errors))
     assert "3 of 8 trials are pending: trials 3, 7: " in str(raised.value)
-    assert "trial 3, 7: OSError: disk; trial 6: RuntimeError: CUDA error: device-side assert" in str(raised.value)
+    assert "trials 3, 7: OSError: disk; trial 6: RuntimeError: CUDA error: device-side assert" in str(raised.value)
     assert "run the same command again" in str(raised.value)
     assert [n for n, state in enumerate(states(tmp_path)) if state == "RUNNING"] == [3, 6, 7]
     assert not (tmp_path / "results").exists()
