@@ -1,0 +1,24 @@
+"""The epochs of running fits reach the bar of their stage, however the fits are run."""
+
+from pathlib import Path
+
+import pytest
+
+from finetune_alf.json_files import read_jsonl
+from finetune_alf.running.prepare import prepare
+from finetune_alf.running.study import study
+from small_project import small_context
+
+
+@pytest.mark.parametrize("compute", ["n_workers: 1", "n_workers: 2", "n_fused: 2"])
+def test_each_epoch_of_each_trial_moves_the_bar(root: Path, compute: str) -> None:
+    changes = {"n_threads: 1,": f"n_threads: 1, {compute},", "n_trials: 12": "n_trials: 4"}
+    ctx = small_context(root, **changes)
+    prepare(ctx, "films")
+    study(ctx, "tiny")
+    trials = read_jsonl(ctx.paths.study_results("tiny") / "trials.jsonl")
+    fitted = [str(trial["number"]) for trial in trials if trial["repeats"] is None and trial["result"]]
+    assert len(fitted) >= 2
+    for trial in fitted:
+        assert [number for step, number, of in ctx.console.epochs if (step, of) == (trial, 4)] == [1, 2, 3, 4]
+    assert {step for step, *_ in ctx.console.epochs} == set(fitted)
