@@ -94,7 +94,6 @@ def test_an_invalid_csv_is_refused_by_file_and_line(tmp_path: Path, content: byt
         ('["a", 1]', r"a\.jsonl:2: must be a JSON object"),
         ('{"text": "a", "text": "b", "label": 1}', r"a\.jsonl:2: must be JSON, but got: a duplicate key"),
         ('{"text": "a", "label": NaN}', r"a\.jsonl:2: must be JSON, but got: NaN"),
-        ('{"text": "a"}', r"a\.jsonl:2: must have the column 'label', but got 'text'"),
         ('{"text": "a", "label": ' + "9" * 5000 + "}", r"a\.jsonl:2: must be JSON"),
         ("[" * 200_000, r"a\.jsonl:2: must be JSON"),
     ],
@@ -102,6 +101,14 @@ def test_an_invalid_csv_is_refused_by_file_and_line(tmp_path: Path, content: byt
 def test_an_invalid_json_line_is_refused_by_file_and_line(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         values(written(tmp_path, "a.jsonl", '{"text": "fine", "label": 1}\n' + line + "\n"))
+
+
+def test_a_key_that_a_later_object_lacks_has_no_value(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.jsonl", '{"text": "a", "label": 1}\n{"text": "b", "other": 2}\n')
+    assert values(path) == [("a", 1), ("b", None)]
+    path.write_text('{"text": "a"}\n{"text": "b", "label": 1}\n')
+    with pytest.raises(DataError, match=r"a\.jsonl:1: must have the column 'label', but got 'text'"):
+        values(path)
 
 
 def test_an_overlong_line_is_refused(tmp_path: Path) -> None:

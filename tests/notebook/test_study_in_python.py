@@ -245,6 +245,12 @@ def test_the_labels_of_a_note_are_an_argument():
     assert in_python(note) == """run this again with labels={"map": {"POS": "pos"}}."""
 
 
+def test_the_columns_that_a_guess_joins_are_an_argument():
+    guess = "--text title --text 'the pros' --join takes all as one text, and without --join as a pair"
+    expected = 'text={"join": ["title", "the pros"]} takes all as one text, and a list as a pair'
+    assert in_python(guess) == expected
+
+
 def test_columns_of_0_and_1_are_classes(make, tmp_path):
     flags = FRAME.assign(a=[row % 2 for row in range(N_ROWS)], b=[row % 3 == 0 for row in range(N_ROWS)])
     study = make(tmp_path, flags, label=["a", "b"], metric="micro_f1", schemes=["baseline"])
@@ -254,7 +260,7 @@ def test_columns_of_0_and_1_are_classes(make, tmp_path):
 
 def test_what_init_says_of_its_options_is_said_of_arguments(make, tmp_path):
     assert make(tmp_path).guesses.loc["text", "seen"] == "named by text=…"
-    with pytest.raises(InputError, match=r"^label: must be a column .* Name it: label=…$"):
+    with pytest.raises(InputError, match=r"^label: must be a column .* Name it: label=…\. It is the only"):
         make(tmp_path, FRAME[["review"]], label=None)
 
 

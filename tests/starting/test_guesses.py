@@ -6,9 +6,10 @@ from finetune_alf.data.draw import draw_splits
 from finetune_alf.data.source_spec import FilesSource
 from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import InputError
-from finetune_alf.starting.columns import guess_label, guess_task, guess_text
+from finetune_alf.starting.columns import guess_label, guess_text
 from finetune_alf.starting.profile import MAX_COUNTED, profile_of
 from finetune_alf.starting.sizes import guess_balance, guess_max_tokens, guess_metric, guess_sizes, rare_classes
+from finetune_alf.starting.task import guess_task
 
 WORDS = ["warm", "soup", "and", "a", "kind", "waiter", "but", "nobody", "seemed", "to", "notice"]
 
@@ -95,7 +96,10 @@ def test_other_columns_of_texts_are_named_with_the_words_that_join_them() -> Non
     )
     guess = guess_text(found)
     assert guess.value == "the pros"
-    assert guess.seen.endswith("; 'title' holds texts as well: --text title --text 'the pros' --join takes all")
+    assert guess.seen.endswith(
+        "; 'title' holds texts as well: --text title --text 'the pros' --join takes all as one text, "
+        "and without --join as a pair"
+    )
 
 
 def test_numbers_with_a_decimal_comma_are_told_where_they_would_be_classes_or_nothing() -> None:
@@ -107,7 +111,29 @@ def test_numbers_with_a_decimal_comma_are_told_where_they_would_be_classes_or_no
         guess_label(table(80, review=text, score=lambda row: f"{row},25"), "review")
 
 
+def test_why_a_column_of_a_usual_name_or_a_table_of_one_column_has_no_label_is_told() -> None:
+    with pytest.raises(InputError, match=r"'label' has a usual name, but 1 different value in 60 rows\."):
+        guess_label(table(text=text, label=lambda row: "good"), "text")
+    with pytest.raises(InputError, match=r"'Label ' has a usual name, but 70 different values in 70 rows\."):
+        guess_label(table(70, text=text, **{"Label ": lambda row: f"{row} of 70"}), "text")
+    with pytest.raises(InputError, match="It is the only column; lines of text need a comma"):
+        guess_label(table(**{"neg some words": text}), "neg some words")
+
+
+def test_lists_that_are_written_as_text_are_refused_with_the_way_to_several_classes() -> None:
+    lists = table(tags=lambda row: ("['a', 'b']", "['a']", "[]")[row % 3]).columns["tags"]
+    with pytest.raises(InputError, match=r"has lists as text, such as \['a', 'b'\].*`frame\['tags'\]\.str\.join"):
+        guess_task(lists)
+
+
+def test_objects_are_no_texts() -> None:
+    found = table(meta=lambda row: {"en": text(row)}, said=lambda row: f"short {row}")
+    assert guess_text(found).value == "said"
+
+
 def test_a_table_without_rows_is_told_so() -> None:
+    with pytest.raises(InputError, match="but the table is empty"):
+        guess_text(profile_of([], []))
     with pytest.raises(InputError, match="rows: must be at least one below the names of the columns, 'text', 'label'"):
         guess_text(table(0, text=text, label=text))
 

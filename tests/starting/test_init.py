@@ -198,7 +198,7 @@ def test_repeated_texts_and_rows_in_no_split_are_told_with_the_reason(tmp_path: 
     told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny)
     assert told.exit_code == 0, told.stderr
     lines = dict(line.split(": ", 1) for line in told.stdout.splitlines())
-    assert lines["repeated texts"] == "1 row left out, each text is taken once"
+    assert lines["repeated texts"] == "1 row left out, each text is taken once, with its first label"
     assert lines["sizes"].endswith("(241 different texts, 1 of them in no split)")
     assert lines["in no split"].startswith("1 of larger classes, since an even draw takes as many of each class")
 

@@ -1,7 +1,9 @@
 """The project behind a Study: its folder, its table, and its parameters, which are those that `init` would write."""
 
 import copy
+import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -159,7 +161,13 @@ def validated(params: dict[str, Any]) -> Params:
 def in_python(text: str) -> str:
     """Return what `init` says, with arguments of Study in the place of its options."""
     text = re.sub(r"--labels '\{(\w+): ([^']*)\}' --force", r'labels={"\1": \2}', text)
+    text = re.sub(r"--text \S.*? --join(?= takes)", _joined_in_python, text).replace("without --join", "a list")
     return re.sub(r"--(text|label|encoder)( COLUMN)?", r"\1=…", text)
+
+
+def _joined_in_python(words: re.Match[str]) -> str:
+    names = [word for word in shlex.split(words[0]) if word not in ("--text", "--join")]
+    return f"text={{{json.dumps('join')}: {json.dumps(names, ensure_ascii=False)}}}"
 
 
 @dataclass(frozen=True)

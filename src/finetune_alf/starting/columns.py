@@ -1,15 +1,14 @@
-"""Guesses about columns: which holds the text, which the label, and whether labels are classes or a score."""
+"""Guesses about columns: which holds the text, and which the label."""
 
 import re
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from finetune_alf.data.readers.columns import PAIRS, TEXT_NAMES
 from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
 from finetune_alf.errors import InputError
-from finetune_alf.metric_names import ProblemType
 from finetune_alf.starting.profile import MAX_CLASSES, ColumnProfile, TableProfile
 from finetune_alf.starting.several import SeveralClasses, several_in
 
@@ -33,9 +32,6 @@ LABEL_NAMES = (
 TAG_NAMES = ("tags", "topics", "categories", "genres", "labels", "classes", "emotions", "tag", "topic", "genre")
 """Names of columns of several classes; the first that is there counts."""
 
-MAX_WHOLE_CLASSES = 20
-"""More different whole numbers are a score."""
-
 WORDS_OF_TEXT = 3
 """So many words on average, at least, make a column one of texts beside another one."""
 
@@ -44,7 +40,8 @@ LONG_NAME = 40
 
 
 _ID = re.compile(r"(?:^|[\W_])(?:id|nr|no|number)$|[a-z]I[dD]$", re.ASCII)
-_POINT = "{!r} has numbers with a decimal comma, which are read as names: if they are scores, write them with a point"
+POINT = "{!r} has numbers with a decimal comma, which are read as names: if they are scores, write them with a point"
+"""Said of a column, whose name is put into it."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +74,15 @@ def guess_text(table: TableProfile, named: NamedText = (), label: NamedLabel = N
         return Guess(text, "named by --text")
     taken = label if isinstance(label, tuple) else (label,)
     candidates = [column for column in table.columns.values() if column.name not in taken and _has_texts(column)]
+    if not table.columns:
+        raise InputError("rows: must be at least one below the names of the columns, but the table is empty. Add rows.")
     if not table.n_rows:
         raise InputError(f"rows: must be at least one below the names of the columns, {_listed(table)}. Add rows.")
     if not candidates:
         raise InputError(
             f"text: must be a column of texts, but none of {_listed(table)} holds any. Name it: --text COLUMN"
         )
-    by_name = {column.name.lower(): column.name for column in candidates}
+    by_name = {column.name.strip().lower(): column.name for column in candidates}
     for first, second in PAIRS:
         if {first, second} <= set(by_name):
             return Guess((by_name[first], by_name[second]), "their names are those of pairs of texts")
@@ -128,12 +127,21 @@ def _with_gaps(table: TableProfile, taken: Collection[str]) -> Guess[str]:
     best = _named(candidates, LABEL_NAMES) or min(candidates, key=_order, default=None)
     if best is not None:
         return Guess(best.name, f"{_described(best)}, {best.n_empty} of them empty{_also(candidates, best.name)}")
-    commas = [column.name for column in others if column.has_decimal_commas]
-    way_out = f". {_POINT.format(commas[0])}." if commas else ""
+    why = "".join(f". {sentence}." for sentence in _why_no_label(table, others))
     raise InputError(
         f"label: must be a column with 2 to {MAX_CLASSES} different values, but no other column of {_listed(table)} is "
-        f"one. Name it: --label COLUMN{way_out}"
+        f"one. Name it: --label COLUMN{why}"
     )
+
+
+def _why_no_label(table: TableProfile, others: Sequence[ColumnProfile]) -> Iterator[str]:
+    if len(table.columns) == 1:
+        yield "It is the only column; lines of text need a comma, semicolon, tab or bar between text and label"
+    if commas := [column.name for column in others if column.has_decimal_commas]:
+        yield POINT.format(commas[0])
+    elif usual := _named(others, LABEL_NAMES):
+        n = usual.n_different
+        yield f"{usual.name!r} has a usual name, but {n} different value{'s' * (n > 1)} in {usual.n_values} rows"
 
 
 def guess_several(table: TableProfile, text: TextColumns, named: str | None = None) -> SeveralClasses | None:
@@ -186,7 +194,8 @@ def _other_texts(candidates: Sequence[ColumnProfile], best: ColumnProfile) -> st
         return ""
     others = ", ".join(repr(name) for name in names if name != best.name)
     words = shlex.join(word for name in names for word in ("--text", name))
-    return f"; {others} hold{'s' * (len(names) == 2)} texts as well: {words} --join takes all"
+    pair = ", and without --join as a pair" if len(names) == 2 else ""
+    return f"; {others} hold{'s' * (len(names) == 2)} texts as well: {words} --join takes all as one text{pair}"
 
 
 def _is_text_too(column: ColumnProfile) -> bool:
@@ -198,19 +207,6 @@ def _also(candidates: Sequence[ColumnProfile], best: object) -> str:
     return f"; {rest} could be labels as well: name one with --label" if rest else ""
 
 
-def guess_task(label: ColumnProfile) -> Guess[ProblemType]:
-    """Return whether labels are classes or a score."""
-    n = label.n_different
-    if label.is_numeric and label.n_whole < label.n_values:
-        return Guess("regression", f"numbers with fractions, {n} different ones")
-    if label.is_numeric and n > MAX_WHOLE_CLASSES:
-        return Guess("regression", f"{n} different whole numbers, more than {MAX_WHOLE_CLASSES}")
-    if label.is_numeric:
-        return Guess("classification", f"{n} different whole numbers")
-    commas = f"; {_POINT.format(label.name)}" if label.has_decimal_commas else ""
-    return Guess("classification", f"{n} different names{commas}")
-
-
 def _has_texts(column: ColumnProfile) -> bool:
     is_text = column.n_values > 0 and not column.n_lists
     n_others = column.n_numbers + column.n_commas + column.n_dates
@@ -218,7 +214,7 @@ def _has_texts(column: ColumnProfile) -> bool:
 
 
 def _named(columns: Sequence[ColumnProfile], names: Sequence[str]) -> ColumnProfile | None:
-    by_name = {column.name.lower(): column for column in columns}
+    by_name = {column.name.strip().lower(): column for column in columns}
     return next((by_name[name] for name in names if name in by_name), None)
 
 

@@ -117,8 +117,9 @@ def _log_table(options: InitOptions, table: FoundTable, log: Log) -> None:
     if table.n_empty:
         how = "left out" if options.on_empty == "drop" else "an error"
         log(f"empty rows: {how} ({', '.join(f'{n} without {name}' for name, n in table.n_empty.items())})")
-    if table.n_repeated:
-        log(f"repeated texts: {table.n_repeated} row{'s' * (table.n_repeated > 1)} left out, each text is taken once")
+    if n := table.n_repeated:
+        rows = "row" if n == 1 else "rows"
+        log(f"repeated texts: {n} {rows} left out, each text is taken once, with its first label")
 
 
 def _sized(options: InitOptions, table: FoundTable, left_out: tuple[str, ...], log: Log) -> Start:

@@ -27,7 +27,7 @@ class ColumnProfile:
 
     `counts` has the rows of each value as written, and is None for more than MAX_COUNTED values. `n_numbers` of the
     values are finite numbers, `n_whole` of these are whole; `n_dates` begin with a date, `n_commas` are numbers with a
-    decimal comma. `n_lists` are lists; `items` has the rows of each item of
+    decimal comma. `n_lists` are lists or objects; `items` has the rows of each item of
     theirs, and is None for more than MAX_COUNTED items, or where a list has an item twice.
     """
 
@@ -54,6 +54,8 @@ class ColumnProfile:
             return
         if isinstance(value, list):
             self._add_list(value)
+        elif isinstance(value, dict):
+            self.n_lists, self.items = self.n_lists + 1, None
         number = number_of(text)
         self.n_numbers += number is not None
         self.n_whole += number is not None and number.is_integer()

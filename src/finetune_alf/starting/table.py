@@ -22,7 +22,6 @@ from finetune_alf.starting.columns import (
     NamedText,
     guess_label,
     guess_several,
-    guess_task,
     guess_text,
     has_usual_label,
     named_flags,
@@ -30,6 +29,7 @@ from finetune_alf.starting.columns import (
 from finetune_alf.starting.profile import TableProfile, profile_of
 from finetune_alf.starting.reading import Reading, guess_reading
 from finetune_alf.starting.several import SeveralClasses, flags_in, several_of_flags
+from finetune_alf.starting.task import guess_task
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,19 @@ def read_json_lines(
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Yield each line's number and the values of its columns; blank lines are skipped.
 
-    A line that is not an object with these columns goes to `faults`, or is a DataError without it.
+    The first object must have these columns; where a later one lacks one, its value is None. A line that is not an
+    object goes to `faults`, or is a DataError without it.
     """
     is_first = True
     for number, line in numbered_lines(path, form.encoding, faults):
         if line.strip():
             try:
                 row = _object(line, f"{path}:{number}")
-                check_columns(f"{path}:{number}", columns, list(row))
+                check_columns(f"{path}:{number}", columns if is_first else (), list(row))
             except DataError as error:
                 report(error, None if is_first else faults)
             else:
-                yield number, tuple(row[column] for column in columns)
+                yield number, tuple(row.get(column) for column in columns)
             is_first = False
 
 
