@@ -21,6 +21,8 @@ from finetune_alf.json_files import read_json
 from fit_project import PROJECT
 from tiny import save_tiny
 
+pytestmark = pytest.mark.long
+
 N_TRIALS, N_EPOCHS, N_COLUMNS = 3, 4, 80
 PARAMS = (
     PROJECT.replace("n_trials: 12", f"n_trials: {N_TRIALS}")
