@@ -7,15 +7,15 @@ from pathlib import Path
 
 from finetune_alf.cost.speed import Speed
 from finetune_alf.experiments.registry import plannables
+from finetune_alf.params.document import Document
 from finetune_alf.params.load import validate
 from finetune_alf.params.model import Params
-from finetune_alf.params.reading import parse_document
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import Predictors, named, plan
 from finetune_alf.running.context import Console, Context, ProgressBar, SilentConsole
 from finetune_alf.running.prepare import prepare
 from finetune_alf.starting.columns import Guess
-from finetune_alf.starting.params_text import Start, params_text
+from finetune_alf.starting.params_text import Start, start_params
 from finetune_alf.starting.sizes import TOKENS
 
 EFFORTS = ((120, 5), (80, 5), (60, 5), (40, 5), (30, 5), (20, 5), (16, 5), (12, 5), (12, 3), (8, 3), (8, 2))
@@ -122,4 +122,4 @@ class Prediction:
         if encoder["kind"] == "folder":
             encoder["path"] = str((self.root / encoder["path"]).resolve())
         whole = replace(start, table=str(self.table.resolve()), encoder=encoder)
-        return validate(parse_document(params_text(whole), "params.yaml"), self.model)
+        return validate(Document("params.yaml", start_params(whole)), self.model)

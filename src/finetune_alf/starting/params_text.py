@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -116,7 +117,7 @@ class Start:
 
 def start_params(start: Start) -> dict[str, Any]:
     """Return the parameters of a new project, as params.yaml has them."""
-    default = copy.deepcopy(read_overlay("default").value)
+    default = copy.deepcopy(_default())
     study = next(iter(default["studies"].values())) | {"encoder": start.encoder_name, "sample": start.sample}
     study["metric"] = start.metric.value
     study["recipe"]["max_tokens"] = start.max_tokens.value
@@ -139,6 +140,12 @@ def start_params(start: Start) -> dict[str, Any]:
         },
         **({"fit": {start.encoder_name: {}}} if start.has_classes else {}),
     }
+
+
+@cache
+def _default() -> dict[str, Any]:
+    """Return the default's parameters, which are read once: a budget asks for them at each size that it tries."""
+    return read_overlay("default").value
 
 
 def _sample(start: Start) -> dict[str, Any]:
