@@ -12,6 +12,16 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 WATCH_EVERY_S = 0.5
 
 
+def let_interrupts_end_waits() -> None:
+    """Let Ctrl-C end a call that waits, again: MLflow loads polars where it is installed, and after that it does not.
+
+    polars has a handler of its own for SIGINT, after which Linux starts a waiting call anew (SA_RESTART): Python's own
+    handler, which that of polars calls, has no turn until the call ends by itself.
+    """
+    if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, signal.SIG_DFL, None):
+        signal.siginterrupt(signal.SIGINT, True)
+
+
 def signal_when_parent_ends(number: signal.Signals) -> None:
     """Let Linux send this signal to this process when its parent ends; other systems have no such call."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

@@ -1,9 +1,11 @@
 """Ending: one message, the documented exit code, no traceback unless asked for."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 import click
@@ -102,6 +104,34 @@ def test_a_second_signal_ends_at_once() -> None:
         "        time.sleep(60)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == 130
+
+
+def test_an_interrupt_ends_a_wait_after_libraries_were_loaded() -> None:
+    """MLflow loads polars, whose own handler lets Linux start a waiting call anew."""
+    code = (
+        "import subprocess, sys\n"
+        "from finetune_alf.cli.stops import listening\n"
+        "from finetune_alf.tracking.store import load_mlflow\n"
+        "with listening():\n"
+        "    load_mlflow()\n"
+        "    assert 'polars' in sys.modules\n"
+        "    with subprocess.Popen(['sleep', '60']) as sleeping:\n"
+        "        print(sleeping.pid, flush=True)\n"
+        "        try:\n"
+        "            sleeping.wait()\n"
+        "        finally:\n"
+        "            sleeping.kill()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        child = int(process.stdout.readline())
+        time.sleep(1)  # until it waits
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(20) != 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
 
 def test_what_was_ignored_stays_ignored() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from finetune_alf.compute import waiting
 from finetune_alf.compute.waiting import OWN, running_beside_this, sleep_where_busy
+from small_project import PARAMS
 
 
 @pytest.fixture
@@ -66,13 +67,16 @@ def test_a_process_that_computes_is_counted():
     assert min(counts) >= 1
 
 
-def test_the_command_line_decides_before_torch_is_loaded(tmp_path):
+def test_a_stage_decides_before_torch_is_loaded(tmp_path):
     """The setting counts only for a torch that is loaded afterwards."""
     script = """
 import sys
-from finetune_alf.cli import entry
-entry.sleep_where_busy = lambda: print("torch" in sys.modules)
-entry.main()
+from finetune_alf.cli.entry import main
+from finetune_alf.compute import waiting
+waiting.sleep_where_busy = lambda: print("torch" in sys.modules)
+main()
 """
-    done = subprocess.run([sys.executable, "-c", script, "doctor"], cwd=tmp_path, capture_output=True, text=True)
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    command = [sys.executable, "-c", script, "prepare", "films", "--root", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.startswith("False"), done.stderr

@@ -21,7 +21,6 @@ from finetune_alf.cli.predict_command import predict
 from finetune_alf.cli.streams import open_streams
 from finetune_alf.cli.sync_command import sync
 from finetune_alf.cli.ui_command import ui
-from finetune_alf.compute.waiting import sleep_where_busy
 from finetune_alf.errors import AlfError
 from finetune_alf.experiments.registry import registry
 
@@ -96,7 +95,6 @@ def group(debug: bool, verbose: bool) -> None:
     """Set up what all commands share: the environment and the log."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    sleep_where_busy()  # before torch is loaded
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("finetune_alf").setLevel(logging.INFO if verbose else logging.WARNING)
 

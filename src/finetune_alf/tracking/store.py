@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from finetune_alf.errors import AlfError, TrackingError
 from finetune_alf.paths import Paths
+from finetune_alf.processes import let_interrupts_end_waits
 from finetune_alf.tracking.database import PROBE_TIMEOUT_S, database_lock, prepare_database
 from finetune_alf.tracking.locations import artifacts_uri, follow_store
 
@@ -125,6 +126,7 @@ def load_mlflow() -> Any:
             f'{error}: MLflow is needed. Run `pip install "finetune-alf[pull]"` for the registry of a server, or '
             '`pip install "finetune-alf[pipeline]"` for that of a SQLite file.'
         ) from None
+    let_interrupts_end_waits()
     if "MLFLOW_LOGGING_LEVEL" not in os.environ:
         # MLflow logs its errors with SQL and URLs; TrackingError has what a user needs.
         for library in ("mlflow", "alembic", "urllib3.connectionpool"):
