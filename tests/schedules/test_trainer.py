@@ -180,3 +180,11 @@ def test_the_callback_alone_asks_for_the_optimizer(encoder: Any, tmp_path: Any) 
     with pytest.raises(ScheduleError, match=r"optimizers=\(schedule\.optimizer\(model\), None\)"):
         trainer.train()
     assert schedule.rates.n_layers == N_LAYERS
+
+
+def test_without_accelerate_the_error_names_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transformers.training_args.is_accelerate_available", lambda *_: False)
+    with pytest.raises(
+        ScheduleError, match=r"^transformers' Trainer needs accelerate: run `pip install accelerate`\.$"
+    ):
+        tiny_schedule(RATES).training_arguments(output_dir=tmp_path)

@@ -149,7 +149,9 @@ def summary_lines(summary: RunSummary) -> list[str]:
 def classifier_line(found: ClassifierSummary) -> str:
     """Return a classifier as a line for a terminal."""
     registered = f", registered as {found.model} version {found.version}" if found.version else ""
-    return f"Classifier {found.folder}, by {found.scheme}: {estimate(found.score)} on the test texts{registered}."
+    return (
+        f"Classifier {found.folder}, one fit of {found.scheme}: {estimate(found.score)} on the test texts{registered}."
+    )
 
 
 def _difference(found: ComparedDifference | None) -> str:

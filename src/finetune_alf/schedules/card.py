@@ -89,7 +89,7 @@ def _uses(schedule: Schedule, ref: str) -> Iterator[str]:
     get = f"Schedule.{'load' if is_file(ref) else 'pull'}({json.dumps(ref)})"
     yield from ("Plain torch:", "", "```python", "from finetune_alf import Schedule", "")
     yield from (f"schedule = {get}", "print(schedule.apply(model))", "optimizer = schedule.optimizer(model)", "```", "")
-    yield from ("Trainer of transformers:", "", "```python")
+    yield from ("Trainer of transformers, which needs `pip install accelerate`:", "", "```python")
     yield from ("trainer = Trainer(model=model, train_dataset=train, **schedule.trainer_kwargs(model))", "```", "")
     yield from ("As a file, which every tool can read:", "", "```sh")
     yield from (f"finetune-alf schedules pull {shlex.quote(ref)} --out {schedule.name}.json", "```")

@@ -132,7 +132,8 @@ class Schedule(Spec):
     def training_arguments(self, **settings: Any) -> "TrainingArguments":
         """Return arguments for transformers' Trainer: epochs, batch, curve, clip and precision; `settings` win.
 
-        Raises ScheduleError for a recipe of several tasks or of a contrastive objective, which Trainer cannot train.
+        Raises ScheduleError for a recipe of several tasks or of a contrastive objective, which Trainer cannot train,
+        and without accelerate, which Trainer needs.
         """
         from finetune_alf.schedules.trainer import training_arguments
 

@@ -41,7 +41,12 @@ def training_arguments(schedule: Schedule, settings: Mapping[str, Any]) -> Train
         metric = schedule.confirmed.metric if schedule.confirmed else "loss"
         own |= {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
         own["metric_for_best_model"] = metric
-    return TrainingArguments(**{**own, **settings})
+    try:
+        return TrainingArguments(**{**own, **settings})
+    except ImportError as error:
+        if "accelerate" not in str(error):
+            raise
+        raise ScheduleError("transformers' Trainer needs accelerate: run `pip install accelerate`.") from error
 
 
 def trainer_kwargs(schedule: Schedule, model: Any, settings: Mapping[str, Any]) -> dict[str, Any]:

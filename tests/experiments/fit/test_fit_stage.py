@@ -117,7 +117,7 @@ def test_its_part_of_the_report_shows_the_calibration(done):
     version = FitDocument.read(done.paths.document("fit", "tiny")).version
     assert f"registered as `clf-small.tiny` version {version}." in part.in_short[0]
     (line, *_) = map(classifier_line, classifiers_of(done.paths, "tiny"))
-    assert line.startswith("Classifier models/tiny, by baseline: ")
+    assert line.startswith("Classifier models/tiny, one fit of baseline: ")
     assert line.endswith(f"registered as clf-small.tiny version {version}.")
 
 

@@ -31,7 +31,7 @@ def model_card(document: FitDocument) -> str:
 
 _CLASSES: Mapping[ProblemType, str] = {"classification": "", "multi_label": "any number of "}
 _SAME: Mapping[ProblemType, str] = {
-    "classification": "the most probable class is the same",
+    "classification": "the most probable class is the same, but where two are about as likely",
     "multi_label": "the classes above .5 are the same",
 }
 _ARGUMENTS: Mapping[ProblemType, tuple[str, ...]] = {"classification": (), "multi_label": ("top_k=None",)}

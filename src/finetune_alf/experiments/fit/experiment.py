@@ -22,8 +22,8 @@ class FitExperiment(NamedExperiment):
         "that the report recommends, or `fit.STUDY.scheme`. Where that classifier is saved already, nothing is "
         "fitted.\n\nWith SCHEME, such as baseline, uniform, probe, alf-1 or a schedule, it is a classifier beside that "
         "one, in models/STUDY.SCHEME. Without STUDY, and without --study, it is for all studies that params.yaml names "
-        "under `fit`, or for the only one.\n\nFine-tuning and lora save a "
-        "folder that transformers' pipeline loads, with the same answers; not so probe, contrastive, tfidf, houlsby, "
+        "under `fit`, or for the only one.\n\nFine-tuning and lora save a folder that transformers' pipeline loads, "
+        "which names the same classes but where two are about as likely; not so probe, contrastive, tfidf, houlsby, "
         "nor a recipe with `pooling: mean` or `truncation: head_tail`: `finetune-alf predict` takes them all.",
         example="probe --study minilm",
     )
