@@ -57,7 +57,7 @@ def make(encoder, empty_store):
     def study(root, frame=FRAME, text="review", label="verdict", **settings):
         if not (root / "mlruns").exists():
             shutil.copytree(empty_store, root, dirs_exist_ok=True)
-        return Study(frame, text, label, encoder, root=root, quiet=True, **(SETTINGS | settings))
+        return Study(frame, text, label, encoder, root=root, **({"quiet": True} | SETTINGS | settings))
 
     return study
 
@@ -216,6 +216,20 @@ def test_what_is_not_named_is_guessed_and_says_what_was_seen(make, tmp_path):
     guesses = make(tmp_path, text=None, label=None).guesses
     assert guesses.loc["text", "value"] == "review"
     assert guesses.loc["label", "seen"] == "2 different values in 100 rows"
+
+
+def test_a_guess_that_a_setting_takes_the_place_of_is_neither_told_nor_kept(make, tmp_path, capsys):
+    whole = make(tmp_path / "whole", quiet=False)
+    told = names_of_lines(capsys.readouterr())
+    assert {"sizes", "max_tokens", "metric", "task"} <= told & set(whole.guesses.index)
+    study = make(tmp_path / "set", quiet=False, max_tokens=24, n_train=20, metric="macro_f1")
+    told = names_of_lines(capsys.readouterr())
+    assert {"sizes", "in no split", "max_tokens", "metric"}.isdisjoint(told | set(study.guesses.index))
+    assert "task" in told & set(study.guesses.index)
+
+
+def names_of_lines(told):
+    return {line.partition(":")[0] for line in (told.out + told.err).splitlines()}
 
 
 def test_columns_of_a_frame_are_joined_and_settings_of_uneven_and_long_texts_are_those_of_the_recipe(make, tmp_path):

@@ -266,8 +266,19 @@ def test_uneven_classes_keep_their_proportions_and_count_the_same() -> None:
 def test_texts_are_cut_where_nine_in_ten_are_whole() -> None:
     lengths = [*range(10, 100), *[400] * 10]
     guess = guess_max_tokens(lengths, 512)
-    assert (guess.value, guess.seen) == (512, "100% of the texts are not cut, half have at most 60")
+    assert (guess.value, guess.seen) == (512, "0% of the texts are longer; half have at most 60 tokens")
     assert guess_max_tokens([*range(10, 100), *[400] * 9], 512).value == 128
     assert guess_max_tokens([*range(10, 90), *[400] * 5], 512).value == 96
     assert guess_max_tokens(lengths, 128).value == 128
     assert guess_max_tokens(lengths, 100).value == 100
+
+
+def test_how_many_texts_are_cut_is_told_as_their_share_and_what_more_tokens_cost() -> None:
+    few = guess_max_tokens([*range(10, 100), *[400] * 5], 512)
+    assert few.seen == "8% of the texts are longer and are cut there; half have at most 57 tokens"
+    most = guess_max_tokens([50, *[92] * 49], 64)
+    assert (most.value, most.seen) == (
+        64,
+        "98% of the texts are longer and are cut there: half have 92 tokens or more; a higher number, up to the "
+        "encoder's limit, takes more time",
+    )

@@ -60,8 +60,10 @@ def test_the_files_of_a_project_and_every_guess_with_what_was_seen(tmp_path: Pat
     assert lines["label"] == "column 'verdict' (2 different values in 120 rows)"
     assert lines["classes"] == "höflich 60, no: bad 60; even (each class has 60 rows)"
     assert lines["sizes"] == "48 to train, 24 to choose, 24 to confirm, 24 to test (120 different texts)"
-    assert lines["max_tokens"].startswith("32 (100% of the texts are not cut")
+    assert lines["max_tokens"].startswith("32 (0% of the texts are longer; half have at most ")
     assert lines["Next"] == f"finetune-alf run --root {tmp_path}"
+    root = f"--root {tmp_path}"
+    assert lines["To know its time beforehand"] == f"finetune-alf prepare {root}, then finetune-alf plan {root}"
 
     params = load_params(tmp_path / "params.yaml")
     sample = params.samples["my-reviews"]
@@ -80,6 +82,7 @@ def test_each_setting_that_a_user_may_want_to_change_is_explained_without_other_
     assert init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny).exit_code == 0
     text = (tmp_path / "params.yaml").read_text()
     assert "thesis" not in text
+    assert "`finetune-alf prepare`, then `finetune-alf plan`, predict" in text.splitlines()[0]
     explained = {line.split(":")[0].strip() for line in text.splitlines() if "  #" in line or " # " in line}
     assert {"n_train", "n_validation", "n_confirmation", "n_test", "max_train_frac", "space", "enqueue"} <= explained
     assert {"studies", "register", "n_top", "transfer", "schemes", "n_seeds", "fit", "rates", "epochs"} <= explained
@@ -147,7 +150,7 @@ def test_files_that_are_there_are_kept_unless_forced(tmp_path: Path, tiny: str) 
     assert (tmp_path / "params.yaml").read_text() == "project: mine\n"
     forced = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, "--force")
     assert forced.exit_code == 0
-    assert forced.stdout.splitlines()[-1].startswith("Next: ")
+    assert "\nNext: " in forced.stdout
 
 
 def test_scores_become_a_regression(tmp_path: Path, tiny: str) -> None:
@@ -282,11 +285,16 @@ def test_what_a_budget_cuts_is_told_once_with_what_the_whole_takes(tmp_path: Pat
     assert (names.count("sizes"), names.count("max_tokens"), names.count("cut")) == (1, 1, 1)
     lines = dict(line.split(": ", 1) for line in told.stdout.splitlines())
     assert lines["cut"].startswith(
-        "160 rows to train to 40, 24 trials to 8, 5 seeds to 2; the run without a budget is "
+        "160 rows to train to 40, 16 texts a batch to 8, 24 trials to 8, 5 seeds to 2; the run without a budget is "
     )
     assert lines["sizes"].startswith("40 to train")
-    assert lines["sizes"].endswith("(cut to fit the budget; 400 different texts, 120 of them in no split)")
+    assert lines["sizes"].endswith("(400 different texts, 120 of them in no split; cut to fit the budget)")
     assert lines["search"].startswith("8 trials, 2 seeds (too few for a verdict, which takes 5); predicted: ")
+    assert "To know its time beforehand" not in lines
+    (study,) = load_params(tmp_path / "params.yaml").studies.values()
+    assert study.recipe.batch == 8
+    text = (tmp_path / "params.yaml").read_text()
+    assert "# of 400 different texts, 120 of them in no split; cut to fit the budget\n" in text
     assert "timing steps: 7/7" in told.stderr
     assert names.index("budget") < names.index("cut")
 

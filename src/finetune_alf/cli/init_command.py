@@ -83,5 +83,7 @@ def init(
     next_command = command_in(root, "run")
     echo(f"written: {', '.join(written)}")
     echo(f"Next: {next_command}")
+    if budget is None:
+        echo(f"To know its time beforehand: {command_in(root, 'prepare')}, then {command_in(root, 'plan')}")
     if wants_json():
         print_json({"guesses": start.guesses(), "written": written, "next": next_command})

@@ -4,7 +4,7 @@ import copy
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from finetune_alf.data.readers.format import label_columns
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import InputError, ParamsError
 from finetune_alf.experiments.registry import load_params, model_of
-from finetune_alf.notebook.settings import plain, set_settings
+from finetune_alf.notebook.settings import guesses_replaced, plain, set_settings
 from finetune_alf.params.document import Document
 from finetune_alf.params.load import validate
 from finetune_alf.params.model import Params
@@ -39,12 +39,17 @@ FOLDER = "finetune-alf"
 
 
 class Project:
-    """A folder, its parameters, and the study in it; `start` has what was guessed, None where nothing was."""
+    """A folder, its parameters, and the study in it; `guesses` are those that hold, none where nothing was guessed."""
 
     def __init__(
-        self, paths: Paths, study: str, params: dict[str, Any], console: Console, start: Start | None = None
+        self,
+        paths: Paths,
+        study: str,
+        params: dict[str, Any],
+        console: Console,
+        guesses: Mapping[str, Any] | None = None,
     ) -> None:
-        self.paths, self.study, self.start = paths, study, start
+        self.paths, self.study, self.guesses = paths, study, guesses or {}
         self._params, self._console = params, console
         self.context = Context(validated(params), paths, console)
 
@@ -105,7 +110,8 @@ def new_project(
     on_empty = settings.get("on_empty", "error")
     labels = labels_of(plain(settings.get("labels", {})))
     options = InitOptions(train, paths.root, named, own_label, str(encoder), on_empty=on_empty, labels=labels)
-    start = replace(_guessed(options, console), project=own)
+    replaced = guesses_replaced(settings)
+    start = replace(_guessed(options, console, replaced), project=own)
     params = start_params(start)
     for split in tables.keys() - {"train"}:
         params["samples"][own]["source"][split] = tables[split].path.relative_to(paths.root).as_posix()
@@ -113,7 +119,8 @@ def new_project(
         params["samples"][own]["n_test"] = MOST["test"] if tables["test"].n_rows > MOST["test"] else "all"
     others = {name: value for name, value in settings.items() if name != "labels"}
     set_settings(params, own, start.encoder_name, others)
-    return Project(paths, start.encoder_name, params, console, start)
+    guesses = {guess: found for guess, found in start.guesses().items() if guess not in replaced}
+    return Project(paths, start.encoder_name, params, console, guesses)
 
 
 def _named(text: str | Sequence[str] | Mapping[str, Any] | None) -> NamedText:
@@ -172,22 +179,28 @@ def _joined_in_python(words: re.Match[str]) -> str:
 
 @dataclass(frozen=True)
 class _InPython:
-    """A console for what `init` says, with arguments of Study in the place of its options."""
+    """A console for what `init` says, with arguments of Study in the place of its options.
+
+    Lines of guesses that settings take the place of are dropped.
+    """
 
     console: Console
+    replaced: Collection[str]
 
     def log(self, text: str) -> None:
         """Log one line."""
-        self.console.log(in_python(text))
+        name = text.partition(":")[0]
+        if ("sizes" if name == "in no split" else name) not in self.replaced:
+            self.console.log(in_python(text))
 
     def progress(self, label: str, total: int) -> AbstractContextManager[ProgressBar]:
         """Show progress towards a total."""
         return self.console.progress(label, total)
 
 
-def _guessed(options: InitOptions, console: Console) -> Start:
+def _guessed(options: InitOptions, console: Console, replaced: Collection[str]) -> Start:
     try:
-        return guess_start(options, model_of(), _InPython(console))
+        return guess_start(options, model_of(), _InPython(console, replaced))
     except InputError as error:
         if type(error) is not InputError:  # it is about rows or a checkpoint, and names no option
             raise

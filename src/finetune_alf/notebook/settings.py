@@ -19,6 +19,17 @@ KeyPath = tuple[str, ...]
 _NAMES = frozenset({"encoder", "sample", "samples", "source", "studies", "n_trials"})
 """Fields that Study sets itself."""
 
+_GUESS_OF = {
+    "problem_type": "task",
+    **dict.fromkeys(("n_train", "n_validation", "n_confirmation", "n_test", "balance"), "sizes"),
+}
+"""The guess that a setting takes the place of, where it has another name."""
+
+
+def guesses_replaced(settings: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of guesses that do not hold, since settings take the place of them or of a part of them."""
+    return frozenset(_GUESS_OF.get(name, name) for name in settings)
+
 
 def set_settings(params: dict[str, Any], sample: str, study: str, settings: Mapping[str, Any]) -> None:
     """Set fields of a project's parameters in place, each wherever there is one of this name.

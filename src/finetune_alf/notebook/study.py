@@ -108,11 +108,13 @@ class Study(StudyPlots):
 
     @property
     def guesses(self) -> "pd.DataFrame":
-        """What was guessed about the table, and what each guess follows from; no rows for a study that was opened."""
+        """What was guessed about the table, and what each guess follows from.
+
+        Without what settings took the place of; no rows for a study that was opened.
+        """
         import pandas as pd
 
-        start = self._project.start
-        found = start.guesses() if start else {}
+        found = self._project.guesses
         table = pd.DataFrame.from_dict(found, orient="index", columns=["value", "seen"]).rename_axis("guess")
         return table.assign(seen=table["seen"].map(in_python))
 

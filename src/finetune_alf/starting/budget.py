@@ -49,6 +49,7 @@ def described_cuts(start: Start, found: Start) -> str:
     before, after = start.sizes.value.n_train, found.sizes.value.n_train
     pairs = (
         ("rows to train", before, after),
+        ("texts a batch", start.batch, found.batch),
         ("tokens of a text", start.max_tokens.value, found.max_tokens.value),
         ("trials", start.n_trials, found.n_trials),
         ("seeds", start.n_seeds, found.n_seeds),
@@ -70,7 +71,7 @@ def _with_less_text(start: Start) -> Iterator[Start]:
         yield start
     while (n := start.sizes.value.n_train // 2) >= MIN_TRAIN:
         sizes = start.sizes.value.without_training_rows(start.sizes.value.n_train - n)
-        start = replace(start, sizes=Guess(sizes, f"cut to fit the budget; {sizes.seen}"))
+        start = replace(start, sizes=Guess(sizes, f"{sizes.seen}; cut to fit the budget"))
         yield start
 
 

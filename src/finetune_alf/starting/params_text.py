@@ -32,8 +32,8 @@ _COLUMN = 40
 """Where the reasons stand."""
 
 _HEAD = """\
-# Written by `finetune-alf init`. `finetune-alf run` runs it, or resumes it; `finetune-alf plan` predicts its time, and
-# `finetune-alf params check` reports mistakes. Every other setting has its default.
+# Written by `finetune-alf init`. `finetune-alf prepare`, then `finetune-alf plan`, predict the time of a run;
+# `finetune-alf run` runs it, or resumes it; `finetune-alf params check` reports mistakes. Other settings have defaults.
 """
 
 _SECTION_COMMENTS = {
@@ -69,8 +69,8 @@ _TRANSFER_COMMENTS = {
 }
 """What stands beside the keys of params.yaml, besides the reasons of guesses."""
 
-SMALL_TRAIN = 150
-"""With fewer training rows the default's small batches stay."""
+SMALL_TRAIN, BATCH = 150, 16
+"""With fewer training rows the default's small batches stay; with as many, a batch has so many texts."""
 
 
 N_TRIALS = 24
@@ -110,6 +110,12 @@ class Start:
         return self.project
 
     @property
+    def batch(self) -> int:
+        """The number of texts of a training step."""
+        study = next(iter(_default()["studies"].values()))
+        return BATCH if self.sizes.value.n_train >= SMALL_TRAIN else int(study["recipe"]["batch"])
+
+    @property
     def has_classes(self) -> bool:
         """Whether labels are classes, of which a classifier can be saved."""
         return self.task.value != "regression"
@@ -123,8 +129,7 @@ def start_params(start: Start) -> dict[str, Any]:
     study["recipe"]["max_tokens"] = start.max_tokens.value
     if start.task.value == "classification" and start.sizes.value.balance == "natural":
         study["recipe"]["class_weights"] = "balanced"
-    if start.sizes.value.n_train >= SMALL_TRAIN:
-        study["recipe"]["batch"] = 16
+    study["recipe"]["batch"] = start.batch
     study["n_trials"] = start.n_trials
     return {
         "project": start.project,

@@ -172,6 +172,9 @@ def guess_max_tokens(lengths: Sequence[int], most: int) -> Guess[int]:
     ordered = sorted(lengths)
     wanted = ordered[min(int(COVERED * len(ordered)), len(ordered) - 1)]
     chosen = next((tokens for tokens in TOKENS if wanted <= tokens <= most), most)
-    whole = sum(length <= chosen for length in ordered) / len(ordered)
-    seen = f"{whole:.0%} of the texts are not cut, half have at most {ordered[len(ordered) // 2]}"
-    return Guess(chosen, seen if wanted <= most else f"{seen}; raise it on a GPU, to at most the encoder's own")
+    n_longer, median = sum(length > chosen for length in ordered), ordered[len(ordered) // 2]
+    longer = f"{n_longer / len(ordered):.0%} of the texts are longer{' and are cut there' if n_longer else ''}"
+    if wanted <= most:
+        return Guess(chosen, f"{longer}; half have at most {median} tokens")
+    more = "a higher number, up to the encoder's limit, takes more time"
+    return Guess(chosen, f"{longer}: half have {median} tokens or more; {more}")
