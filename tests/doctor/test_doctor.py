@@ -15,6 +15,7 @@ from finetune_alf.doctor.installation import devices
 from finetune_alf.locks import hold_lock
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.study import study
+from finetune_alf.study.store import StudyStore
 from finetune_alf.tracking.store import sqlite_path, tracking_uri
 from small_project import PARAMS, context_of
 
@@ -140,6 +141,37 @@ def test_a_file_that_is_no_store_of_mlflow_is_a_fault_and_stays(tmp_path):
     found, code = examined(tmp_path)
     assert (code, faults(found)) == (5, [tracking_uri(tmp_path)])
     assert contents(tmp_path) == {path: b""}
+
+
+def test_a_study_that_runs_is_told_with_its_process_and_without_advice(searched):
+    path = searched / "params.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("n_trials: 2", "n_trials: 3"))
+    (database,) = (searched / "studies").glob("*.db")
+    try:
+        idle, _ = examined(searched)
+        with hold_lock(searched / "studies" / "study-tiny.lock"):
+            running, code = examined(searched)
+            path.write_text(before.replace("seed: 3", "seed: 4"))
+            begun, _ = examined(searched)
+    finally:
+        path.write_text(before)
+    assert idle[str(database)]["state"] == "2 of 3 trials (2 complete)"
+    assert idle[str(database)]["next_step"] == f"Run `finetune-alf study tiny --root {searched}`."
+    assert code == 0
+    assert running[str(database)]["state"].startswith(f"2 of 3 trials (2 complete), running: process {os.getpid()} on ")
+    assert begun["studies.tiny"]["state"].startswith("no trial yet under the present settings, running: process ")
+    assert not [one for found in (running, begun) for one in found.values() if one["next_step"]]
+
+
+def test_the_trial_of_a_study_that_runs_is_not_called_unfinished(searched, monkeypatch):
+    monkeypatch.setattr(StudyStore, "pending_trials", lambda _: ["a trial"])
+    (database,) = (searched / "studies").glob("*.db")
+    idle, _ = examined(searched)
+    with hold_lock(searched / "studies" / "study-tiny.lock"):
+        running, _ = examined(searched)
+    assert idle[str(database)]["state"] == "2 of 2 trials (2 complete, 1 begun and not finished)"
+    assert running[str(database)]["state"].startswith("2 of 2 trials (2 complete, 1 begun), running: process ")
 
 
 def test_a_held_lock_is_told_with_its_holder(tmp_path):

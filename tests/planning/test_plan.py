@@ -6,6 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from finetune_alf.cli.entry import group
+from finetune_alf.experiments.fit.experiment import FIT
+from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.transfer.experiment import TRANSFER
 from finetune_alf.experiments.transfer.stage import transfer
 from finetune_alf.json_files import write_jsonl
@@ -15,6 +17,7 @@ from finetune_alf.planning.plan import plan as plan_one
 from finetune_alf.planning.predict import Predictor
 from finetune_alf.planning.study import StudyPlan
 from finetune_alf.register.lock import read_lock
+from finetune_alf.running.context import Context
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register
 from finetune_alf.running.study import study
@@ -48,6 +51,24 @@ def done(tmp_path_factory):
     register(ctx, "tiny")
     transfer(ctx, "tiny", "films")
     return ctx
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A registered study whose best single rate is the baseline's: there is no other rate."""
+    changes = {"n_trials: 12": "n_trials: 6", "rates: [0, 1e-4, 1e-3, 1e-2]": "rates: [0, 1e-2]"}
+    ctx = small_context(tmp_path_factory.mktemp("plan") / "shared", **changes)
+    prepare(ctx, "films")
+    study(ctx, "tiny")
+    register(ctx, "tiny")
+    return ctx
+
+
+def context_with(ctx, params):
+    """The project of a context under other params, which are written nowhere else."""
+    path = ctx.paths.root / "other.yaml"
+    path.write_text(params)
+    return Context(load_params(path), ctx.paths, ctx.console)
 
 
 def test_a_study_and_its_transfer_are_planned_one_after_the_other(ready):
@@ -147,6 +168,39 @@ def test_elapsed_time_is_shown_with_its_ratio_to_the_prediction(done):
     lines = run(done.paths.root).stdout.splitlines()
     assert lines[1].split()[-4:] == ["done", "took", "took/predicted", "left"]
     assert [lines[2].split()[-1], lines[3].split()[-1]] == ["nothing", "nothing"]
+
+
+def test_where_equal_rates_shared_their_fits_nothing_is_left_of_a_registration_that_is_done(shared):
+    trials, registration = plan(shared, "tiny").stages
+    n_done = registration.elapsed.n_fits
+    assert n_done == 14 - 2  # the best single rate is the baseline's: their two confirmations are shared
+    assert (trials.n_fits, trials.n_left, trials.left_s) == (6, 0, 0.0)
+    assert (registration.n_fits, registration.n_left, registration.left_s) == (n_done, 0, 0.0)
+    assert registration.seconds == pytest.approx(registration.elapsed_predicted_s)
+    lines = run(shared.paths.root, "tiny").stdout.splitlines()
+    assert [line.split()[-1] for line in lines[2:4]] == ["nothing", "nothing"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("n_seeds: 2, min", "n_seeds: 3, min"), ("n_trials: 6", "n_trials: 7"), ("seed: 3", "seed: 4")]
+)
+def test_under_other_settings_fits_of_the_registration_are_left(shared, old, new):
+    text = (shared.paths.root / "params.yaml").read_text()
+    assert old in text
+    assert plan(context_with(shared, text.replace(old, new)), "tiny").stages[1].n_left > 0
+
+
+def test_a_scheme_that_is_recommended_already_is_said(shared, ready):
+    known, unknown = (
+        [
+            note
+            for note in plan_one(context_with(ctx, f"{PARAMS}\nfit: {{tiny: {{}}}}"), FIT, "tiny").notes
+            if "recom" in note
+        ]
+        for ctx in (shared, ready)
+    )
+    assert known == ["baseline is recommended: 2 seeds are too few."]
+    assert unknown == ["What will be recommended is not known: a classifier is planned as plain fine-tuning."]
 
 
 def test_finished_fits_of_linear_models_are_counted_with_their_seconds(tmp_path):

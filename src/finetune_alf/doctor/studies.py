@@ -13,6 +13,7 @@ from finetune_alf.data.sample import load_card
 from finetune_alf.doctor.finding import Finding
 from finetune_alf.errors import AlfError, InputError
 from finetune_alf.files import read_bytes
+from finetune_alf.locks import lock_holder
 from finetune_alf.paths import way_out_of
 from finetune_alf.running.context import Context
 from finetune_alf.study.databases import known_studies, study_database
@@ -36,7 +37,8 @@ def studies(ctx: Context) -> Iterator[Finding]:
 
 def _study(ctx: Context, name: str, precision: Precision) -> Iterator[Finding]:
     topic, label = "studies", f"studies.{name}"
-    command = f"Run `{ctx.paths.command('study', name)}`."
+    runs = _running(ctx, name)
+    command = "" if runs else f"Run `{ctx.paths.command('study', name)}`."
     spec, sample = ctx.study(name), ctx.study(name).sample
     try:
         sample_digest = load_card(ctx.paths.sample(sample)).digest
@@ -63,10 +65,16 @@ def _study(ctx: Context, name: str, precision: Precision) -> Iterator[Finding]:
         else:
             current = current or wanted
     if current is None:
-        yield Finding(topic, label, "no trial yet under the present settings", next_step=command)
+        yield Finding(topic, label, f"no trial yet under the present settings{runs}", next_step=command)
         return
-    yield from _trials(ctx, name, current, command)
+    yield from _trials(ctx, name, current, command, runs)
     yield from _results(ctx, name, digest(current), command)
+
+
+def _running(ctx: Context, name: str) -> str:
+    """Return which process runs a study now, as the end of a state; empty where none does."""
+    holder = lock_holder(ctx.paths.studies / f"study-{name}.lock")
+    return f", running: {holder}" if holder else ""
 
 
 def _identity_of(card: Path) -> str:
@@ -77,14 +85,14 @@ def _identity_of(card: Path) -> str:
         raise InputError(f"{card}: must be JSON with the encoder's identity. {way_out_of(card)}") from None
 
 
-def _trials(ctx: Context, name: str, identity: Mapping[str, Any], command: str) -> Iterator[Finding]:
+def _trials(ctx: Context, name: str, identity: Mapping[str, Any], command: str, runs: str) -> Iterator[Finding]:
     n_wanted = ctx.study(name).n_trials
     with closing_store(study_database(ctx.paths, name, identity, ctx.study_server)) as store:
         states = Counter(record.state for record in store.finished_trials())
         n_pending = len(store.pending_trials())
     counts = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
-    pending = f", {n_pending} begun and not finished" if n_pending else ""
-    state = f"{sum(states.values())} of {n_wanted} trials ({counts or 'none'}{pending})"
+    pending = f", {n_pending} begun{'' if runs else ' and not finished'}" if n_pending else ""
+    state = f"{sum(states.values())} of {n_wanted} trials ({counts or 'none'}{pending}){runs}"
     yield Finding("studies", store.place, state, next_step=command if sum(states.values()) < n_wanted else "")
 
 

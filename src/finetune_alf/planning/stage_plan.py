@@ -22,6 +22,12 @@ class StagePlan(Spec):
     elapsed: ElapsedTime | None = None
     elapsed_predicted_s: float | None = None
 
+    def finished(self) -> "StagePlan":
+        """Return the plan of a stage that is done: as planned, it may have had more fits than it took."""
+        if self.elapsed is None:
+            return self
+        return self.model_copy(update={"n_fits": self.elapsed.n_fits, "seconds": self.elapsed_predicted_s})
+
     @property
     def ratio(self) -> float | None:
         """The seconds that finished fits took over those predicted for them, the time between fits included."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from finetune_alf.params import Params
 from finetune_alf.planning.elapsed import register_elapsed, study_elapsed
+from finetune_alf.planning.finished import finished_search, is_registration_finished
 from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
 from finetune_alf.planning.predict import FitGroup, Predictor
 from finetune_alf.planning.stage_plan import StagePlan
@@ -37,10 +38,13 @@ class StudyPlan:
         def stages(predictor: Predictor) -> Iterator[StagePlan]:
             searched, own = recipes_of_space(spec, predictor.n_layers), spec.sample
             trials = _trials(spec, predictor.n_layers, searched)
-            elapsed = study_elapsed(paths, name)
-            yield predictor.stage("study", own, trials, None, elapsed, spec.max_at_once)
+            elapsed, done = study_elapsed(paths, name), finished_search(predictor, name, spec)
+            search = predictor.stage("study", own, trials, None, elapsed, spec.max_at_once)
+            yield search.finished() if done else search
             fits = _registration(spec, ctx.params.register_, predictor.n_layers, searched)
-            yield predictor.stage("register", own, fits, "confirmation", register_elapsed(paths, name))
+            registration = predictor.stage("register", own, fits, "confirmation", register_elapsed(paths, name))
+            is_done = done is not None and is_registration_finished(predictor, name, spec, done)
+            yield registration.finished() if is_done else registration
 
         notes = tuple(_notes(spec))
         return PlannedFits(name, spec.encoder, spec.recipe, (spec.sample,), stages, notes, is_one_command=False)

@@ -1,6 +1,6 @@
 """Confirmation: fit rates again with new seeds, and score them on a split that no trial was scored on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,8 +11,10 @@ from finetune_alf.jobs.job import FitJob
 from finetune_alf.metric_names import Label
 from finetune_alf.metrics import Metric
 from finetune_alf.rates import LayerRates
+from finetune_alf.register.single_rate import uniform_rates
 from finetune_alf.seeds import child_seed
 from finetune_alf.stats import Scores, estimate
+from finetune_alf.study.records import TrialRecord
 from finetune_alf.train.result import FitResult
 from finetune_alf.train.task_scores import overall_scores, scores_by_task
 
@@ -41,6 +43,12 @@ class Confirmation:
 def trial_name(number: int) -> str:
     """Return what a trial is called among the rates that are confirmed."""
     return f"trial-{number}"
+
+
+def rates_to_confirm(trials: Iterable[TrialRecord], baseline: LayerRates, single_rate: float) -> dict[str, LayerRates]:
+    """Return the rates of trials, baseline and best single rate, by the names under which they are confirmed."""
+    rates = {trial_name(record.number): record.rates for record in trials}
+    return rates | {BASELINE: baseline, SINGLE_RATE: uniform_rates(single_rate, baseline)}
 
 
 def confirmation_jobs(rates: Mapping[str, LayerRates], template: FitJob, n_seeds: int, seed: int) -> list[FitJob]:

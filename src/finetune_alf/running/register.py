@@ -12,9 +12,8 @@ from finetune_alf.register.candidates import (
     select_trials,
 )
 from finetune_alf.register.compare import references, with_differences
-from finetune_alf.register.confirm import BASELINE, SINGLE_RATE, trial_name
+from finetune_alf.register.confirm import rates_to_confirm, trial_name
 from finetune_alf.register.lock import LockDocument, locked_schedules, read_lock, register_schedules
-from finetune_alf.register.single_rate import uniform_rates
 from finetune_alf.register.version_tags import version_tags
 from finetune_alf.report.compared import required
 from finetune_alf.report.curves import curve_of
@@ -87,9 +86,7 @@ def _confirmed(fits: RegistrationFits, model: str, records: Sequence[TrialRecord
     baseline = bench.study.recipe.rates.at(bench.encoder.n_layers)
     picked = select_trials(records, baseline, spec.n_top, distance, spec.min_distance)
     single_rate = fits.search_single_rate(baseline, len(records))
-    rates = {trial_name(record.number): record.rates for record in picked}
-    rates |= {BASELINE: baseline, SINGLE_RATE: uniform_rates(single_rate.rate, baseline)}
-    confirmed = fits.confirm(rates)
+    confirmed = fits.confirm(rates_to_confirm(picked, baseline, single_rate.rate))
     candidates = with_differences(confirmed_candidates(name, picked, confirmed), confirmed)
     by_score = rank_candidates(candidates, distance)
     return LockDocument(
