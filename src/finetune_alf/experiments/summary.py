@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from finetune_alf.comparison import ComparedDifference
+from finetune_alf.data.spec import TrainOn
 from finetune_alf.documents import Document, Estimate
 from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.experiments.transfer.document import TransferDocument
@@ -30,12 +31,14 @@ class SchemeScore(Document):
 
 
 class ClassifierSummary(Document):
-    """A saved classifier: its folder, its place in MLflow's registry, its scheme and its score on the test texts."""
+    """A saved classifier: its folder, its place in MLflow's registry, its scheme, its texts and its score."""
 
     folder: str
     model: str
     version: int | None
     scheme: str
+    n_train: int
+    train_on: TrainOn
     score: Estimate
 
 
@@ -97,6 +100,8 @@ def classifiers_of(paths: Paths, study: str) -> Iterator[ClassifierSummary]:
                 model=each.model,
                 version=each.version,
                 scheme=each.scheme,
+                n_train=each.n_texts["train"],
+                train_on=each.train_on,
                 score=_estimate(each.score),
             )
 
@@ -149,8 +154,10 @@ def summary_lines(summary: RunSummary) -> list[str]:
 def classifier_line(found: ClassifierSummary) -> str:
     """Return a classifier as a line for a terminal."""
     registered = f", registered as {found.model} version {found.version}" if found.version else ""
+    more = "; `train_on: all` of its entry under `fit` adds all labelled ones but those of the test"
     return (
-        f"Classifier {found.folder}, one fit of {found.scheme}: {estimate(found.score)} on the test texts{registered}."
+        f"Classifier {found.folder}, one fit of {found.scheme}: {estimate(found.score)} on the test texts{registered}. "
+        f"It learned from {found.n_train:,} texts{more if found.train_on == 'train' else ''}."
     )
 
 

@@ -118,7 +118,7 @@ def test_its_part_of_the_report_shows_the_calibration(done):
     assert f"registered as `clf-small.tiny` version {version}." in part.in_short[0]
     (line, *_) = map(classifier_line, classifiers_of(done.paths, "tiny"))
     assert line.startswith("Classifier models/tiny, one fit of baseline: ")
-    assert line.endswith(f"registered as clf-small.tiny version {version}.")
+    assert f"registered as clf-small.tiny version {version}. It learned from 32 texts; `train_on: all` of " in line
 
 
 def test_its_part_of_the_report_shows_the_confusion_of_the_score(done, tmp_path):
