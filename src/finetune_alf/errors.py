@@ -5,7 +5,8 @@
     │   ├── ParamsError              params.yaml, an overlay, a preset
     │   ├── RatesError               learning rates, or their number
     │   ├── DataError                a source of rows, its files and rows
-    │   │   └── RowError                 one row
+    │   │   ├── RowError                 one row
+    │   │   └── TooFewRowsError          fewer rows than a split asks for
     │   ├── EncoderError             a checkpoint, or the layout of its parameters
     │   └── ScheduleError            a schedule, its digest, or its version in the registry
     ├── StorageError             4   a file, folder or store cannot be read or written
@@ -62,6 +63,17 @@ class RowError(DataError):
         self.location = location
         self.short = f"{location}: {problem}"
         self.way_out = way_out
+
+
+class TooFewRowsError(DataError):
+    """A split asks for more rows than there are.
+
+    `remaining` has those of its candidates when it is its turn: rows by label, by source split.
+    """
+
+    def __init__(self, split: str, n: int, remaining: Mapping[str, dict[str, int]]) -> None:
+        super().__init__(f"n_{split}: there are fewer than {n} rows.")
+        self.split, self.n, self.remaining = split, n, remaining
 
 
 class EncoderError(InputError):

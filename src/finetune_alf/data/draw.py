@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from finetune_alf.data.few_rows import too_few
-from finetune_alf.data.quotas import TooFewRowsError, quotas_of_splits
+from finetune_alf.data.quotas import quotas_of_splits
 from finetune_alf.data.sample import SPLITS
 from finetune_alf.data.spec import SampleSpec
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, TooFewRowsError
 from finetune_alf.seeds import child_seed
 
 Remaining = dict[str, npt.NDArray[np.int64]]

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 
 from finetune_alf.data.duplicates import UniqueRows
 from finetune_alf.data.labels import LabelledRows
-from finetune_alf.data.quotas import Counts, TooFewRowsError, has_rows, quotas_of_splits, split_quotas
+from finetune_alf.data.quotas import Counts, has_rows, quotas_of_splits, split_quotas
 from finetune_alf.data.sample import SPLITS
 from finetune_alf.data.spec import SampleSpec
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, TooFewRowsError
 
 STEPS = 1000
 """Sizes that fit are found to within so many parts of those that do not."""

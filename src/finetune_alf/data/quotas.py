@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from finetune_alf.data.sample import SPLITS
 from finetune_alf.data.spec import SampleSpec
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, TooFewRowsError
 
 Counts = dict[str, int]
 """How many rows of one source split are not drawn yet, by label."""
@@ -18,14 +18,6 @@ FALLBACK_SPLITS: Mapping[str, Sequence[str]] = {
     "test": ("validation", "train"),
 }
 """Which source splits a split is drawn from where the source lacks it: the first one with enough rows."""
-
-
-class TooFewRowsError(DataError):
-    """A split asks for more rows than there are; `remaining` are those of its candidates when it is its turn."""
-
-    def __init__(self, split: str, n: int, remaining: Mapping[str, Counts]) -> None:
-        super().__init__(f"n_{split}: there are fewer than {n} rows.")
-        self.split, self.n, self.remaining = split, n, remaining
 
 
 def quotas_of_splits(counts: Mapping[str, Counts], spec: SampleSpec) -> Quotas:
