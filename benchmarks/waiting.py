@@ -1,6 +1,6 @@
 """Compare how threads wait for each other where two processes want the same cores: in a loop, or asleep.
 
-    python benchmarks/waiting.py         two minutes
+    python benchmarks/waiting.py         six minutes
 
 MiniLM on the packaged film reviews, nothing frozen, with a thread for each core in every process. Fits of twelve steps
 follow each other for a while; a number is the steps a second of a process, its first fit left out. Each round has one
