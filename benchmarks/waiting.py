@@ -38,7 +38,6 @@ def main() -> int:
         print(json.dumps(steps_a_second(args.encoder, args.seconds, args.child)))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        measure(args, folder, "in a loop", 1)  # prepares the sample and the encoder for all
         found: Steps = {(way, n): [] for n in (1, 2) for way in WAYS}
         for _ in range(args.rounds):
             for (way, n), rounds in found.items():

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from finetune_alf.running.context import SilentConsole
 from finetune_alf.running.progress import TqdmBar
 
 
@@ -20,6 +21,11 @@ class NotebookConsole:
         """Show progress towards a total."""
         with _tqdm()(desc=label, total=total) as bar:
             yield TqdmBar(bar)
+
+
+def console_of(quiet: bool) -> NotebookConsole | SilentConsole:
+    """Return the console of a notebook, or one that shows nothing."""
+    return SilentConsole() if quiet else NotebookConsole()
 
 
 def _tqdm() -> Any:

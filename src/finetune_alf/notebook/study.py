@@ -5,12 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from finetune_alf.notebook.console import NotebookConsole
+from finetune_alf.notebook.console import console_of
 from finetune_alf.notebook.plots import StudyPlots
 from finetune_alf.notebook.project import in_python, new_project, open_project
 from finetune_alf.notebook.search import Search, drawn_search
 from finetune_alf.running.bench import Bench, open_bench
-from finetune_alf.running.context import SilentConsole
 
 if TYPE_CHECKING:
     import optuna
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from finetune_alf.params import Params
     from finetune_alf.recipe import Recipe
     from finetune_alf.schedules import Schedule
-    from finetune_alf.study.records import TrialRecord
 
 
 class Study(StudyPlots):
@@ -63,14 +61,14 @@ class Study(StudyPlots):
         **settings: Any,
     ) -> None:
         folder = None if root is None else Path(root)
-        self._project = new_project(data, text, label, str(encoder), name, folder, settings, _console(quiet))
+        self._project = new_project(data, text, label, str(encoder), name, folder, settings, console_of(quiet))
         self._search = drawn_search(self._project)
 
     @classmethod
     def open(cls, root: str | Path = ".", name: str | None = None, *, quiet: bool = False) -> Self:
         """Return a study of a folder that has parameters, as `init`, `run` or another Study wrote them."""
         study = cls.__new__(cls)
-        study._project = open_project(Path(root), name, _console(quiet))
+        study._project = open_project(Path(root), name, console_of(quiet))
         study._search = Search(study._project)
         return study
 
@@ -143,7 +141,7 @@ class Study(StudyPlots):
         """One row a finished trial: score, rates by address, seconds; also of a search that was interrupted."""
         from finetune_alf.notebook.tables import trials_table
 
-        return trials_table(self._records, self._project.spec.score_name)
+        return trials_table(self._search.records, self._project.spec.score_name)
 
     @property
     def best(self) -> "Schedule":
@@ -209,13 +207,13 @@ class Study(StudyPlots):
         """Return the finished trials as an Optuna study in memory, for Optuna's own plots and tables."""
         from finetune_alf.study.optuna_study import optuna_study
 
-        records = self._records
+        records = self._search.records
         n_layers = records[0].rates.n_layers if records else self.encoder.n_layers
         return optuna_study(records, self._project.spec.space, n_layers, self._project.spec.score_name)
 
     def __repr__(self) -> str:
         n_trials = self._project.spec.n_trials
-        return f"Study({self.name!r}, {len(self._records)} of {n_trials} trials, root={str(self.root)!r})"
+        return f"Study({self.name!r}, {len(self._search.records)} of {n_trials} trials, root={str(self.root)!r})"
 
     def _repr_html_(self) -> str:
         from finetune_alf.notebook.tables import html_table
@@ -228,17 +226,13 @@ class Study(StudyPlots):
         self._search.check_sample()
         return open_bench(self._project.context, self.name)
 
-    @property
-    def _records(self) -> "list[TrialRecord]":
-        return self._search.records
-
     def _register(self) -> None:
         """Register, unless this object has done so since its last trial."""
         from finetune_alf.running.register import register
 
         self._search.check_sample()
         self._search.check_finished()
-        n_trials = len(self._records)
+        n_trials = len(self._search.records)
         if self._n_registered != n_trials:
             register(self._project.context, self.name)
             self._n_registered = n_trials
@@ -250,7 +244,3 @@ class Study(StudyPlots):
 
         schemes = study_summary(self._project.context, self.name).schemes
         return schemes_table(one for one in schemes if texts in (None, one.texts))
-
-
-def _console(quiet: bool) -> NotebookConsole | SilentConsole:
-    return SilentConsole() if quiet else NotebookConsole()

@@ -41,7 +41,7 @@ LONG_NAME = 40
 
 _ID = re.compile(r"(?:^|[\W_])(?:id|nr|no|number)$|[a-z]I[dD]$", re.ASCII)
 POINT = "{!r} has numbers with a decimal comma, which are read as names: if they are scores, write them with a point"
-"""Said of a column, whose name is put into it."""
+"""What a message says about a column, whose name is put into it."""
 
 
 @dataclass(frozen=True)

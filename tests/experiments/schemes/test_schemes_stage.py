@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from finetune_alf.cost.speed import Speed
+from finetune_alf.cost.work import Work
 from finetune_alf.errors import EncoderError, InputError, ParamsError, ScheduleError
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.schemes.cells import SchemesLine
@@ -191,11 +193,12 @@ def test_a_finished_testbed_is_planned_with_the_time_that_its_fits_took(done, qu
     assert ADAPTERS_NOTE in planned.notes
 
 
-def test_some_finished_fits_are_compared_with_the_prediction_for_just_these(done, prepared, tmp_path, quick_probes):
+def test_some_finished_fits_are_compared_with_the_prediction_for_just_these(done, prepared, tmp_path):
     root = tmp_path / "some"
     shutil.copytree(prepared, root)
     ctx = context(root)
-    predictors = Predictors(ctx)
+    planted = Speed(Work(1e-9, 1e-3, 1e-4, 1e-9, 1e-9, 1e-4), fit_s=0.1)
+    predictors = Predictors(ctx, speeds=dict.fromkeys(SAMPLES, planted))
     path = ctx.paths.cells("schemes", "bed")
     predicted = {}
     for cell in cells_of(done)[:N_CELLS]:
@@ -204,7 +207,7 @@ def test_some_finished_fits_are_compared_with_the_prediction_for_just_these(done
         assert other.elapsed is None
         predicted |= dict.fromkeys(stage.elapsed.kinds, stage.elapsed_predicted_s)
     assert sum(predicted.values()) == pytest.approx(stage.seconds)
-    assert predicted["head/none/constant"] <= predicted["fixed/houlsby/constant"]  # equal where a probe is too noisy
+    assert predicted["head/none/constant"] < predicted["fixed/houlsby/constant"]
 
 
 def with_cells(ctx, *cells):
