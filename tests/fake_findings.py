@@ -9,6 +9,7 @@ from finetune_alf.error_analysis.label_errors import label_errors
 from finetune_alf.error_analysis.schemes import compare_schemes
 from finetune_alf.error_analysis.texts import LabelledTexts
 from finetune_alf.error_analysis.wrong import wrong_texts
+from finetune_alf.errors import RowPlace
 
 NAMES = ("bad", "fair", "good")
 LABELS = [0, 0, 1, 2, 1]
@@ -25,7 +26,7 @@ def texts_of(labels, names=NAMES, pair=False, text="text"):
     """Texts with these labels; the place of the one in row 1 is known."""
     texts = [f"{text} {row}" for row in range(len(labels))]
     return LabelledTexts(
-        [(one, "and more") for one in texts] if pair else texts, labels, names, {f"{text} 1": "in.csv line 3"}
+        [(one, "and more") for one in texts] if pair else texts, labels, names, {f"{text} 1": RowPlace("in.csv", 3)}
     )
 
 

@@ -21,7 +21,49 @@ The numbers are the exit codes of the command line. A message about a value read
 sentence on the way out follows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+Fault = Mapping[str, str | int]
+"""What is wrong, and where: a `message`, and `file`, `line`, `column`, `row` and `field` as far as they are known."""
+
+
+class RowPlace(NamedTuple):
+    """Where a row of a source begins: a line of its file, from 1 with the header's, or a row, from 1, without lines.
+
+    `column` is a character of the line, from 1. Without a number it is the file as a whole.
+    """
+
+    file: str
+    number: int | None = None
+    has_lines: bool = True
+    column: int | None = None
+
+    def __str__(self) -> str:
+        if self.number is None:
+            return self.file
+        place = f"{self.file}:{self.number}" if self.has_lines else f"{self.file} row {self.number}"
+        return place if self.column is None else f"{place}:{self.column}"
+
+    @property
+    def in_words(self) -> str:
+        """The place as `reviews.csv line 3`, or `reviews.parquet row 2`."""
+        return f"{self.file} {'line' if self.has_lines else 'row'} {self.number}"
+
+    @property
+    def line(self) -> int | None:
+        """The line of the file."""
+        return self.number if self.has_lines else None
+
+    @property
+    def row(self) -> int | None:
+        """The row, where there are no lines."""
+        return None if self.has_lines else self.number
+
+    def fault(self, message: str, field: str | None = None) -> Fault:
+        """Return a fault of a row here; `field` is the column of the table."""
+        known = {"file": self.file, "line": self.line, "column": self.column, "row": self.row, "field": field}
+        return {**{name: value for name, value in known.items() if value is not None}, "message": message}
 
 
 class AlfError(Exception):
@@ -31,20 +73,17 @@ class AlfError(Exception):
 
 
 class InputError(AlfError):
-    """An input that cannot be used."""
+    """An input that cannot be used; `faults` are those whose places in it are known."""
 
     exit_code = 3
 
-
-class ParamsError(InputError):
-    """Parameters that do not validate.
-
-    `faults` has the `message` of each, with its `file`, `line`, `column` and `field` as far as they are known.
-    """
-
-    def __init__(self, message: str, faults: Sequence[Mapping[str, str | int]] = ()) -> None:
+    def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
         super().__init__(message)
         self.faults = tuple(faults)
+
+
+class ParamsError(InputError):
+    """Parameters that do not validate; the field of a fault is a key of them."""
 
 
 class RatesError(InputError):
@@ -56,12 +95,14 @@ class DataError(InputError):
 
 
 class RowError(DataError):
-    """A row that cannot be used; `location` says where, `short` also why, `way_out` what to do about all such rows."""
+    """A row that cannot be used; `short` says where and why, `way_out` what to do about all such rows.
 
-    def __init__(self, location: str, problem: str, way_out: str) -> None:
-        super().__init__(f"{location}: {problem}. {way_out}")
-        self.location = location
-        self.short = f"{location}: {problem}"
+    `field` is the column that has the problem, where it is one.
+    """
+
+    def __init__(self, place: RowPlace, problem: str, way_out: str, field: str | None = None) -> None:
+        super().__init__(f"{place}: {problem}. {way_out}", [place.fault(problem, field)])
+        self.short = f"{place}: {problem}"
         self.way_out = way_out
 
 
@@ -112,3 +153,12 @@ class PartialError(AlfError):
     """Part of the work was done and kept; the rest failed."""
 
     exit_code = 5
+
+
+def faults_of(errors: Iterable[AlfError]) -> list[Fault]:
+    """Return the faults of all errors; of one without places, its message."""
+    return [
+        fault
+        for error in errors
+        for fault in (error.faults if isinstance(error, InputError) and error.faults else [{"message": str(error)}])
+    ]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -24,10 +25,15 @@ def refusal(root: Path, *words: str, code: int = 3) -> str:
 
 def refusal_in_json(root: Path, *words: str, code: int = 3) -> str:
     """Run a command that must be refused with --json, and return the message of its one document."""
+    return str(refused_in_json(root, *words, code=code)["message"]).replace(f"{root}/", "")
+
+
+def refused_in_json(root: Path, *words: str, code: int = 3) -> dict[str, Any]:
+    """Run a command that must be refused with --json, and return the error of its one document."""
     told = CliRunner().invoke(group, [*words, "--json", "--root", str(root)])
-    error = json.loads(told.stdout)["error"]
+    error: dict[str, Any] = json.loads(told.stdout)["error"]
     assert (told.exit_code, error["exit_code"]) == (code, code)
-    return str(error["message"]).replace(f"{root}/", "")
+    return error
 
 
 def _files(root: Path) -> dict[Path, bytes | None]:

@@ -1,9 +1,10 @@
 """A table that cannot be used: what `finetune-alf prepare` says."""
 
+import re
 from pathlib import Path
 
 import pytest
-from refusals import refusal
+from refusals import refusal, refused_in_json
 
 from small_project import PARAMS
 
@@ -72,6 +73,9 @@ def test_a_table_that_cannot_be_used_is_named(tmp_path: Path, file: str, content
     told = refusal(tmp_path, "prepare", "films")
     assert told.startswith("samples.films: ")
     assert message in told
+    faults = refused_in_json(tmp_path, "prepare", "films").get("faults", [])
+    for line in re.findall(rf"^samples.films: {re.escape(file)}:(\d+):", told):
+        assert (faults[0]["file"], faults[0]["line"]) == (str(tmp_path / file), int(line))
 
 
 def test_equal_files_of_two_splits_are_refused(tmp_path: Path) -> None:

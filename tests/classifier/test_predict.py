@@ -178,6 +178,20 @@ def test_a_bad_row_is_met_when_its_chunk_is_read(root, tmp_path):
         next(chunks)
 
 
+def test_a_bad_row_has_its_line_in_json(root, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "fine"}\n{"text": 3}\n')
+    result = predict(root, str(tmp_path / "in.jsonl"), "--json", "--out", str(tmp_path / "out.csv"))
+    error = json.loads(result.stdout)["error"]
+    assert error["faults"] == [
+        {
+            "file": str(tmp_path / "in.jsonl"),
+            "line": 2,
+            "field": "text",
+            "message": "the text must be a string, but got 3",
+        }
+    ]
+
+
 def test_the_position_grows_batch_by_batch_to_the_end_of_the_table(root, tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -123,10 +125,65 @@ def test_rows_on_standard_output_leave_no_room_for_a_document(tmp_path: Path) ->
     assert document_of(told)["error"]["message"].startswith("--json needs --out")
 
 
-def test_a_bad_row_has_its_place(tmp_path: Path) -> None:
+ROWS = "text,label\n" + "good,yes\nbad,no\n" * 10
+JSON_ROWS = '{"text": "a", "label": "yes"}\n{"text": "b", "label": "no"}\n' * 10
+
+BAD_ROWS: dict[str, tuple[str, str | bytes, list[dict[str, Any]]]] = {
+    "too many fields": ("t.csv", f"{ROWS}odd,yes,more\n", [{"line": 22}]),
+    "no text": ("t.csv", f"{ROWS},yes\n", [{"line": 22, "field": "text"}]),
+    "no label": ("t.csv", f"{ROWS}odd,\n", [{"line": 22, "field": "label"}]),
+    "not UTF-8": ("t.csv", ROWS.encode() + b"odd \xff,yes\n", [{"line": 22}]),
+    "UTF-16": ("t.csv", ROWS.encode("utf-16"), [{"line": 1}]),
+    "an open quote": ("t.csv", f'{ROWS}"odd,yes\n', [{"line": 22}]),
+    "no header": ("t.csv", ROWS.partition("\n")[2], [{"line": 1}]),
+    "no such column": ("t.csv", ROWS.replace("label", "lable", 1), [{"field": "label"}]),
+    "a column twice": ("t.csv", "text,label,label\na,b,c\n", [{"field": "label"}]),
+    "a title": ("t.csv", f"Ours,,\n{ROWS}", [{"line": 1}]),
+    "no JSON": ("t.jsonl", f'{JSON_ROWS}{{"text": "a",}}\n', [{"line": 21, "column": 14}]),
+    "no JSON of a number": ("t.jsonl", f'{JSON_ROWS}{{"text": NaN}}\n', [{"line": 21}]),
+    "no object": ("t.jsonl", f"{JSON_ROWS}[1]\n", [{"line": 21}]),
+    "an object without the column": ("t.jsonl", '{"text": "a"}\n', [{"line": 1, "field": "label"}]),
+    "no label of fastText": ("t.txt", "__label__yes a\n__label__no b\nodd\n", [{"line": 3}]),
+    "several": ("t.csv", f"{ROWS}odd\n,yes\n", [{"line": 22}, {"line": 23, "field": "text"}]),
+}
+"""A file, and where its faults are."""
+
+
+@pytest.mark.parametrize(("file", "content", "places"), BAD_ROWS.values(), ids=BAD_ROWS)
+def test_a_bad_row_has_file_line_and_field(
+    tmp_path: Path, file: str, content: str | bytes, places: list[dict[str, Any]]
+) -> None:
+    (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+    settings = find_source("default").text.replace(
+        "source: {kind: mini, domain: films}",
+        f"source: {{kind: files, train: {file}, text: text, label: label}}",
+    )
+    (tmp_path / "params.yaml").write_text(settings)
+    for words in (("prepare", "films"), ("params", "check")):
+        error = document_of(run(*words, "--json", "--root", str(tmp_path)))["error"]
+        assert all(fault.pop("message") in error["message"] for fault in error["faults"])
+        assert error["faults"] == [{"file": str(tmp_path / file), **place} for place in places]
+
+
+def test_a_row_of_parquet_has_its_number(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a", "b", ""], "label": ["yes", "no", "no"]}), tmp_path / "t.parquet")
+    settings = find_source("default").text.replace(
+        "source: {kind: mini, domain: films}", "source: {kind: files, train: t.parquet, text: text, label: label}"
+    )
+    (tmp_path / "params.yaml").write_text(settings)
+    (fault,) = document_of(run("prepare", "films", "--json", "--root", str(tmp_path)))["error"]["faults"]
+    assert fault == {
+        "file": str(tmp_path / "t.parquet"),
+        "row": 3,
+        "field": "text",
+        "message": "must have a text, but got an empty one",
+    }
+
+
+def test_a_bad_row_is_named_by_init_too(tmp_path: Path) -> None:
     (tmp_path / "reviews.csv").write_text("text,label\n" + "good,yes\nbad,no\n" * 60 + "odd,yes,more,and more\n")
     error = document_of(run("init", str(tmp_path / "reviews.csv"), "--json", "--root", str(tmp_path)))["error"]
-    assert error["row"].startswith(f"{tmp_path}/reviews.csv")
+    assert [(fault["file"], fault["line"]) for fault in error["faults"]] == [(str(tmp_path / "reviews.csv"), 122)]
 
 
 def test_a_file_of_the_system_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from finetune_alf.data.rows import (
     label_score,
     ordered_names,
 )
+from finetune_alf.errors import RowPlace
 from finetune_alf.metric_names import ProblemType
 
 
@@ -31,9 +32,11 @@ class MemoryRows:
     def _split(self, name: str) -> SplitRows:
         rows = self.given[name]
         texts, numbers = [text for text, _ in rows], range(1, len(rows) + 1)
-        labels = {f"{name} row {number}": label for number, (_, label) in zip(numbers, rows, strict=True)}
+        labels = {
+            RowPlace(name, number, has_lines=False): label for number, (_, label) in zip(numbers, rows, strict=True)
+        }
         if self.problem_type == "regression":
-            scores = [label_score(label, location) for location, label in labels.items()]
-            return SplitRows(texts, [SINGLE_CLASS] * len(rows), name, numbers, " row ", scores)
-        names = [label_name(label, location) for location, label in labels.items()]
-        return SplitRows(texts, names, name, numbers, " row ")
+            scores = [label_score(label, place, "label") for place, label in labels.items()]
+            return SplitRows(texts, [SINGLE_CLASS] * len(rows), name, numbers, False, scores)
+        names = [label_name(label, place, "label") for place, label in labels.items()]
+        return SplitRows(texts, names, name, numbers, False)

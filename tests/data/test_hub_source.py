@@ -45,7 +45,7 @@ def test_a_split_without_labels_is_not_used() -> None:
 def test_unlabelled_rows_are_left_out_and_the_others_keep_their_numbers() -> None:
     split = rows_of(train=classes([0, -1, None, 1])).splits["train"]
     assert list(split.texts) == ["t0", "t3"]
-    assert split.location(1) == "acme/reviews train row 4"
+    assert str(split.place(1)) == "acme/reviews train row 4"
 
 
 def test_minus_one_is_a_label_in_an_integer_column() -> None:

@@ -18,9 +18,10 @@ from finetune_alf.data.rows import label_score
 from finetune_alf.data.sample import Sample, load_sample, save_sample
 from finetune_alf.data.source_spec import FilesSource, HubSource
 from finetune_alf.data.spec import SampleSpec
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowPlace
 
 COUNTS = {"n_train": 20, "n_validation": 10, "n_confirmation": 5, "n_test": 15}
+HERE = RowPlace("here", 1)
 PAIRS = [((f"one {number}", f"another {number}"), number % 11 / 2) for number in range(60)]
 
 
@@ -123,7 +124,7 @@ def test_equal_scores_are_refused(tmp_path: Path) -> None:
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**15), 10**15))
 def test_a_score_can_be_a_number_or_its_text(value: float) -> None:
-    assert label_score(value, "here") == label_score(repr(value), "here") == float(value)
+    assert label_score(value, HERE, "label") == label_score(repr(value), HERE, "label") == float(value)
 
 
 def test_the_hubs_scores_are_read_and_an_unlabelled_split_is_left_out() -> None:

@@ -124,7 +124,7 @@ def test_rows_and_revision_are_the_same_every_time(source: Source) -> None:
 
 def test_every_row_has_a_unique_location_with_its_origin(source: Source) -> None:
     for split in source.rows().splits.values():
-        places = [split.location(index) for index in range(len(split.texts))]
+        places = [str(split.place(index)) for index in range(len(split.texts))]
         assert len(set(places)) == len(places)
         assert all(place.startswith(split.origin) for place in places)
 

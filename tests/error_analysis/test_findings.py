@@ -7,7 +7,9 @@ from fake_findings import LABELS, NAMES, PREDICTIONS, fake_errors, texts_of
 from finetune_alf.error_analysis.confusion import confusion
 from finetune_alf.error_analysis.document import COLUMNS, ErrorsDocument
 from finetune_alf.error_analysis.schemes import Answer, compare_schemes
+from finetune_alf.error_analysis.texts import LabelledTexts
 from finetune_alf.error_analysis.wrong import wrong_texts
+from finetune_alf.errors import RowPlace
 
 
 def test_recall_is_by_true_class_and_precision_by_predicted_class():
@@ -35,7 +37,7 @@ def test_a_split_of_one_class_has_one_row():
 def test_the_surest_wrong_text_comes_first_and_equally_sure_ones_by_row():
     probabilities = np.array([[0.9, 0.1, 0], [0.6, 0.4, 0], [0, 0.2, 0.8], [0.6, 0.3, 0.1]])
     wrong = wrong_texts(texts_of([0, 1, 0, 2]), probabilities)
-    assert [each.row for each in wrong] == [2, 1, 3]
+    assert [each.index for each in wrong] == [2, 1, 3]
     assert [each.predicted for each in wrong] == ["good", "bad", "bad"]
     assert [each.place for each in wrong] == [None, "in.csv line 3", None]
     assert wrong[0].probability == pytest.approx(0.8)
@@ -44,7 +46,7 @@ def test_the_surest_wrong_text_comes_first_and_equally_sure_ones_by_row():
 def test_texts_that_divide_the_most_pairs_of_schemes_come_first():
     found = compare_schemes(texts_of([0, 0, 1, 2, 1]), PREDICTIONS)
     assert found.n_seeds == {"plain": 3, "probe": 2, "other": 1}
-    assert [(each.row, each.disagreement) for each in found.texts] == [(1, 1), (3, pytest.approx(2 / 3))]
+    assert [(each.index, each.disagreement) for each in found.texts] == [(1, 1), (3, pytest.approx(2 / 3))]
     assert found.texts[0].answers == {
         "plain": Answer(predicted="bad", n_seeds=2),
         "probe": Answer(predicted="fair", n_seeds=2),
@@ -54,7 +56,7 @@ def test_texts_that_divide_the_most_pairs_of_schemes_come_first():
 
 def test_equally_divided_texts_come_first_where_the_seeds_are_of_one_mind():
     predictions = {"a": {1: (0, 0, 0), 2: (0, 0, 0), 3: (1, 0, 0)}, "b": {1: (1, 1, 0), 2: (1, 1, 0), 3: (1, 1, 0)}}
-    assert [each.row for each in compare_schemes(texts_of([0, 0, 0]), predictions).texts] == [1, 0]
+    assert [each.index for each in compare_schemes(texts_of([0, 0, 0]), predictions).texts] == [1, 0]
 
 
 def test_a_scheme_whose_seeds_are_tied_disagrees_with_none():
@@ -81,11 +83,14 @@ def test_fewer_than_two_schemes_disagree_on_nothing(predictions):
 def test_the_table_has_a_row_for_each_finding():
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in fake_errors().findings()]
     assert [row["kind"] for row in rows] == ["wrong", "disagreement", "disagreement"]
-    assert [row["place"] for row in rows] == ["in.csv line 3", "in.csv line 3", None]
+    places = [(row["file"], row["line"], row["row"]) for row in rows]
+    assert places == [("in.csv", 3, None), ("in.csv", 3, None), (None, None, None)]
     assert rows[0] | {"probability": 0.8} == {
         "kind": "wrong",
         "split": "test",
-        "place": "in.csv line 3",
+        "file": "in.csv",
+        "line": 3,
+        "row": None,
         "text": "text 1",
         "pair": None,
         "label": "bad",
@@ -105,3 +110,10 @@ def test_the_texts_of_a_pair_have_a_column_each():
 def test_the_document_is_read_as_it_was_written(tmp_path):
     fake_errors().write(tmp_path / "errors.json")
     assert ErrorsDocument.read(tmp_path / "errors.json") == fake_errors()
+
+
+def test_a_file_without_lines_has_rows():
+    places = {"text 0": RowPlace("in.parquet", 7, has_lines=False)}
+    (found,) = wrong_texts(LabelledTexts(["text 0"], [0], NAMES, places), np.array([[0.1, 0.9, 0]]))
+    assert (found.index, found.file, found.line, found.row) == (0, "in.parquet", None, 7)
+    assert found.place == "in.parquet row 7"

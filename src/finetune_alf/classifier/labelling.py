@@ -10,6 +10,7 @@ from finetune_alf.data.rows import Text
 from finetune_alf.data.table import Row, Table
 from finetune_alf.data.table_rows import read_text
 from finetune_alf.data.text_columns import TextColumns, columns_of, has_text
+from finetune_alf.errors import RowPlace
 
 CHUNK = 2048
 """So many rows are in memory at once; those of a chunk run in batches of similar length."""
@@ -63,16 +64,16 @@ def _report_share(report: Callable[[int], None], start: int, end: int, done: flo
 def labelled(
     classifier: TextClassifier,
     text: TextColumns,
-    found: Sequence[tuple[str, Row]],
+    found: Sequence[tuple[RowPlace, Row]],
     at: Sequence[int],
     report: Callable[[float], None] = lambda done: None,
 ) -> LabelledChunk:
     """Label rows, each with where it is, whose text is in the columns `at`; `report` is given the part that is done."""
     texts: dict[int, Text] = {}
-    for index, (where, values) in enumerate(found):
+    for index, (place, values) in enumerate(found):
         parts = [values[each] for each in at]
         if has_text(text, parts):
-            texts[index] = read_text(text, parts, where)
+            texts[index] = read_text(text, parts, place)
     probabilities, n_full = classifier.predicted(list(texts.values()), report)
     added: dict[int, Row] = dict(zip(texts, classifier.answers(probabilities), strict=True))
     nothing = (None,) * (2 + len(classifier.label_names))

@@ -11,6 +11,7 @@ from finetune_alf.classifier.record import read_record
 from finetune_alf.classifier.text_classifier import TextClassifier
 from finetune_alf.compute.resolved import resolve_device
 from finetune_alf.data.text_columns import TextColumns, columns_of
+from finetune_alf.errors import RowPlace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,10 @@ class LoadedClassifier:
         """
         import pandas as pd
 
-        rows = [(f"row {at}", row) for at, row in enumerate(model_input.itertuples(index=False, name=None), start=1)]
+        rows = [
+            (RowPlace("the table", at, has_lines=False), row)
+            for at, row in enumerate(model_input.itertuples(index=False, name=None), start=1)
+        ]
         n = len(columns_of(self.text))
         found = [
             row[n:]

@@ -4,24 +4,23 @@ from typing import Any
 
 import click
 
-from finetune_alf.errors import ParamsError, RowError
+from finetune_alf.errors import InputError
 
 
 def error_record(error: BaseException, message: str, exit_code: int) -> dict[str, Any]:
     """Return the record of an error that ends a command with this message and exit code.
 
-    `faults` are those of params.yaml, each with file, line, column, field and message; `row` is the place of a row,
-    `file` a file of the system's error, `option` a word of the command line that cannot be used.
+    `faults` are those of params.yaml and of tables, each with its message and, as far as they are known, file, line,
+    column, row and field; `file` is that of an error of the system, `option` a word of the command line that cannot be
+    used.
     """
     kind = "UsageError" if isinstance(error, click.ClickException) else type(error).__name__
     return {"kind": kind, "message": message, "exit_code": exit_code, **_where(error)}
 
 
 def _where(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, ParamsError) and error.faults:
+    if isinstance(error, InputError) and error.faults:
         return {"faults": [dict(fault) for fault in error.faults]}
-    if isinstance(error, RowError):
-        return {"row": error.location}
     if isinstance(error, OSError) and error.filename is not None:
         return {"file": str(error.filename)}
     if isinstance(error, click.NoSuchOption):

@@ -15,7 +15,7 @@ from finetune_alf.data.source import open_source
 from finetune_alf.data.source_spec import FilesSource, GlueSource, HubSource
 from finetune_alf.data.spec import MixtureSpec, SampleSpec
 from finetune_alf.data.text_columns import columns_of
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, faults_of
 
 CHEAP_BYTES = 64 << 20
 """The size of a source's files up to which they are read once more, to count their rows: a second or two."""
@@ -27,10 +27,10 @@ def check_samples(samples: Mapping[str, SampleSpec | MixtureSpec], root: Path) -
     Nothing is downloaded, and of large files the first rows are read.
     """
     if faults := [fault for name, spec in samples.items() for fault in _faults(name, spec, root)]:
-        raise DataError("\n".join(faults))
+        raise DataError("\n".join(map(str, faults)), faults_of(faults))
 
 
-def _faults(name: str, spec: SampleSpec | MixtureSpec, root: Path) -> Iterator[str]:
+def _faults(name: str, spec: SampleSpec | MixtureSpec, root: Path) -> Iterator[DataError]:
     if isinstance(spec, MixtureSpec):
         tasks = {f"{name}.tasks.{task}": own for task, own in spec.tasks.items()}
     else:
@@ -39,7 +39,7 @@ def _faults(name: str, spec: SampleSpec | MixtureSpec, root: Path) -> Iterator[s
         try:
             _check(own, root)
         except DataError as error:
-            yield f"samples.{where}: {error}"
+            yield DataError(f"samples.{where}: {error}", error.faults)
 
 
 def _check(spec: SampleSpec, root: Path) -> None:

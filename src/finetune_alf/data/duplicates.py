@@ -61,7 +61,7 @@ class _Search:
             else:
                 first, at = self.seen[key]
                 if first.values[at] != split.values[index]:
-                    self.conflicts[key] = first.location(at)
+                    self.conflicts[key] = str(first.place(at))
 
 
 def _key(text: Text) -> bytes | None:
@@ -73,4 +73,4 @@ def _key(text: Text) -> bytes | None:
 
 def _empty(split: SplitRows, index: int) -> RowError:
     way_out = "Fill the row or remove it from the source, or set `on_empty: drop` of the sample."
-    return RowError(split.location(index), "must have a text, but got an empty one", way_out)
+    return RowError(split.place(index), "must have a text, but got an empty one", way_out)

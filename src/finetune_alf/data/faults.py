@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from finetune_alf.errors import DataError, RowError
+from finetune_alf.errors import DataError, RowError, faults_of
 
 MAX_LISTED = 30
 """More bad rows than this are counted only."""
@@ -32,7 +32,7 @@ class Faults:
         if len(self.errors) == 1:
             raise self.errors[0]
         if self.errors:
-            raise DataError(_listed(self.errors))
+            raise DataError(_listed(self.errors), faults_of(self.errors[:MAX_LISTED]))
 
 
 def _listed(errors: Sequence[DataError]) -> str:

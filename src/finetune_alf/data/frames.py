@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.rows import SOURCE_SPLITS
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowPlace
 from finetune_alf.files import write_bytes
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def write_frame(path: Path, frame: object, columns: Sequence[str] = ()) -> int:
 
     try:
         table = _arrow_table(frame)
-        check_columns("the table", columns, table.column_names, OF_A_FRAME)
+        check_columns(RowPlace("the table"), columns, table.column_names, OF_A_FRAME)
         table = table.select(list(columns) or table.column_names).replace_schema_metadata(None).combine_chunks()
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)

@@ -12,7 +12,7 @@ from finetune_alf.data.readers.table import READERS
 from finetune_alf.data.rows import SOURCE_SPLITS, SourceRows, SplitRows
 from finetune_alf.data.source_spec import FilesSource, GlueSource, HubSource
 from finetune_alf.data.spec import OnEmpty
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowError
 
 EXTENSIONS = (*READERS, ".txt", *(f"{extension}.gz" for extension in (*READERS, ".txt") if extension != ".parquet"))
 """The extensions of files that can be read, in the order in which they are looked for."""
@@ -87,9 +87,12 @@ def _with_names(split: SplitRows, by_index: dict[str, str]) -> SplitRows:
     names = by_index | {name: name for name in by_index.values()}
     unknown = next((index for index, label in enumerate(split.labels) if label not in names), None)
     if unknown is not None:
-        raise DataError(
-            f"{split.location(unknown)}: the label must be one of {_listed(by_index.values())}, or its index from 0, "
-            f"but got {split.labels[unknown]!r}. Set `label` of this source to the label's column, or correct the row."
+        raise RowError(
+            split.place(unknown),
+            f"the label must be one of {_listed(by_index.values())}, or its index from 0, "
+            f"but got {split.labels[unknown]!r}",
+            "Set `label` of this source to the label's column, or correct the row.",
+            split.label_column,
         )
     return replace(split, labels=[names[label] for label in split.labels])
 

@@ -20,7 +20,7 @@ from finetune_alf.data.rows import (
 )
 from finetune_alf.data.source_spec import HubSource
 from finetune_alf.data.text_columns import TextColumns, columns_of, text_of
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowPlace
 from finetune_alf.metric_names import ProblemType
 
 
@@ -99,22 +99,23 @@ class HubRows:
     def _split(self, own: str, rows: Any) -> SplitRows:
         origin = f"{self.spec.name} {own}"
         columns = columns_of(self.spec.text)
-        check_columns(origin, (*columns, self.spec.label), rows.column_names)
+        check_columns(RowPlace(origin), (*columns, self.spec.label), rows.column_names)
         values = list(rows[self.spec.label])
         names = _class_names(rows, self.spec.label)
         kept = _LABELLED[self.problem_type](values, names is not None)
         if len(kept) < len(values):
             rows = rows.select(kept)
         texts = rows[columns[0]] if len(columns) == 1 else TextRows(self.spec.text, [rows[name] for name in columns])
-        numbers = [index + 1 for index in kept]
+        numbers, field = [index + 1 for index in kept], self.spec.label
+        places = [(values[index], RowPlace(origin, index + 1, has_lines=False)) for index in kept]
         if self.problem_type == "regression":
-            scores = [label_score(values[index], f"{origin} row {index + 1}") for index in kept]
-            return SplitRows(texts, [SINGLE_CLASS] * len(kept), origin, numbers, " row ", scores)
+            scores = [label_score(value, place, field) for value, place in places]
+            return SplitRows(texts, [SINGLE_CLASS] * len(kept), origin, numbers, False, scores)
         if self.problem_type == "multi_label":
-            sets = [label_set(_named(values[index], names), self.spec.label_separator, origin) for index in kept]
-            return SplitRows(texts, [SINGLE_CLASS] * len(kept), origin, numbers, " row ", sets=sets)
-        labels = [label_name(_named(values[index], names), origin) for index in kept]
-        return SplitRows(texts, labels, origin, numbers, " row ")
+            sets = [label_set(_named(value, names), self.spec.label_separator, place, field) for value, place in places]
+            return SplitRows(texts, [SINGLE_CLASS] * len(kept), origin, numbers, False, sets=sets)
+        labels = [label_name(_named(value, names), place, field) for value, place in places]
+        return SplitRows(texts, labels, origin, numbers, False, label_column=field)
 
     def _label_names(self, train: Any, used: set[str]) -> tuple[str, ...]:
         names = None if self.problem_type == "regression" else _class_names(train, self.spec.label)

@@ -9,7 +9,7 @@ from finetune_alf.data.sample import Sample
 from finetune_alf.data.source import open_source
 from finetune_alf.data.source_spec import FilesSource, GlueSource
 from finetune_alf.data.spec import SampleSpec
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowPlace
 
 
 def own_files(spec: SampleSpec, root: Path) -> tuple[Path, ...]:
@@ -23,10 +23,8 @@ def own_files(spec: SampleSpec, root: Path) -> tuple[Path, ...]:
         return ()
 
 
-def text_places(sample: Sample, spec: SampleSpec, root: Path) -> dict[Text, str]:
-    """Return the place of each text, such as `reviews.csv line 12`, where its first row begins.
-
-    Lines are those of the file, from 1, the header's included; Parquet has no lines, but rows, from 1.
+def text_places(sample: Sample, spec: SampleSpec, root: Path) -> dict[Text, RowPlace]:
+    """Return the place of each text in the user's own files, where its first row begins.
 
     A sample does not keep places: its files are read again. There are none where it is not from files, and where these
     are gone or have changed since it was drawn.
@@ -40,7 +38,7 @@ def text_places(sample: Sample, spec: SampleSpec, root: Path) -> dict[Text, str]
     if rows.revision != sample.card.revision:
         return {}
     wanted = {text for split in sample.splits.values() for text in split.texts}
-    places: dict[Text, str] = {}
+    places: dict[Text, RowPlace] = {}
     for split in (rows.splits[name] for name in SOURCE_SPLITS if name in rows.splits):
         for index, text in enumerate(split.texts):
             if text in wanted:

@@ -48,7 +48,7 @@ def prepare_sample(
         source = open_source(spec.source, root or Path.cwd(), spec.problem_type, spec.on_empty)
         sample = draw_sample(name, spec, source.rows(), log)
     except DataError as error:
-        raise DataError(f"samples.{f'{mixture}.tasks.' if mixture else ''}{name}: {error}") from error
+        raise DataError(f"samples.{f'{mixture}.tasks.' if mixture else ''}{name}: {error}", error.faults) from error
     save_sample(folder, sample)
     return sample.card
 

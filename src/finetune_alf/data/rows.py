@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from finetune_alf.data.missing_names import MINUS_ONE, drop_setting, is_missing_name
-from finetune_alf.errors import DataError, RowError
+from finetune_alf.errors import DataError, RowError, RowPlace
 
 Text = str | tuple[str, str]
 SOURCE_SPLITS = ("train", "validation", "test")
@@ -29,12 +29,14 @@ class SplitRows:
     labels: Sequence[str]
     origin: str
     row_numbers: Sequence[int]
-    separator: str = ":"
-    """Between origin and row number: a colon before a line, " row " where the format has no lines."""
+    has_lines: bool = True
+    """Whether row numbers are lines of a file."""
     scores: Sequence[float] | None = None
     n_empty: int = 0
     """Rows without a text or label, which were left out."""
     sets: Sequence[tuple[str, ...]] | None = None
+    label_column: str | None = None
+    """The column of the labels, where it is one."""
 
     @property
     def values(self) -> Sequence[str] | Sequence[float] | Sequence[tuple[str, ...]]:
@@ -48,13 +50,9 @@ class SplitRows:
         """The class of each row, or each of its classes, row by row."""
         return iter(self.labels) if self.sets is None else chain.from_iterable(self.sets)
 
-    def location(self, index: int) -> str:
-        """Return the location of a row, such as `file:line`."""
-        return f"{self.origin}{self.separator}{self.row_numbers[index]}"
-
-    def place(self, index: int) -> str:
-        """Return the place of a row in words: `file line 3`, where it begins, or `file row 2` without lines."""
-        return f"{self.origin} {'line' if self.separator == ':' else 'row'} {self.row_numbers[index]}"
+    def place(self, index: int) -> RowPlace:
+        """Return where a row begins."""
+        return RowPlace(self.origin, self.row_numbers[index], self.has_lines)
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def is_empty(value: object) -> bool:
     return value is None or is_nan or (isinstance(value, str) and not value.strip())
 
 
-def label_name(value: object, location: str) -> str:
+def label_name(value: object, place: RowPlace, field: str) -> str:
     """Return the class name of a label that is a string, a boolean or a whole number; raises RowError for others."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -97,10 +95,10 @@ def label_name(value: object, location: str) -> str:
         )
     if isinstance(value, list):
         way_out = "Set `problem_type: multi_label` of the sample where a row can have several classes."
-    raise RowError(location, f"the label must be an integer or a string, but got {value!r}", way_out)
+    raise RowError(place, f"the label must be an integer or a string, but got {value!r}", way_out, field)
 
 
-def label_set(value: object, separator: str, location: str) -> tuple[str, ...]:
+def label_set(value: object, separator: str, place: RowPlace, field: str) -> tuple[str, ...]:
     """Return the class names of a label that is a list, or a string of names with a separator; () for an empty one.
 
     Raises RowError for others, and for a name with the separator in it.
@@ -108,13 +106,14 @@ def label_set(value: object, separator: str, location: str) -> tuple[str, ...]:
     parts = [part for part in value.split(separator) if part.strip()] if isinstance(value, str) else value
     if not isinstance(parts, list):
         parts = [value]
-    names = [label_name(part.strip() if isinstance(part, str) else part, location) for part in parts]
+    names = [label_name(part.strip() if isinstance(part, str) else part, place, field) for part in parts]
     for name in names:
         if separator in name:
             raise RowError(
-                location,
+                place,
                 f"a class must not contain the separator {separator!r}, but got {name!r}",
                 "Set `label_separator` of the source to what no class contains.",
+                field,
             )
     return tuple(dict.fromkeys(names))
 
@@ -123,20 +122,21 @@ FLAGS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true
 """What a column says of its class."""
 
 
-def flagged(names: Sequence[str], values: Sequence[object], location: str) -> tuple[str, ...]:
+def flagged(names: Sequence[str], values: Sequence[object], place: RowPlace) -> tuple[str, ...]:
     """Return the classes whose column has a 1; raises RowError for a value that is neither 0 nor 1."""
     flags = [FLAGS.get(str(value).strip().lower()) for value in values]
     if None in flags:
         index = flags.index(None)
         raise RowError(
-            location,
+            place,
             f"{names[index]} must be 0 or 1, as one of several columns of labels, but got {values[index]!r}",
             "Correct the row, or leave the column out of `label` of the source.",
+            names[index],
         )
     return tuple(name for name, flag in zip(names, flags, strict=True) if flag)
 
 
-def label_score(value: object, location: str) -> float:
+def label_score(value: object, place: RowPlace, field: str) -> float:
     """Return a label as a finite number; raises RowError for others."""
     try:
         number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
@@ -144,9 +144,10 @@ def label_score(value: object, location: str) -> float:
         number = math.nan
     if not math.isfinite(number) or "_" in str(value):  # Python reads 1_0 as ten
         raise RowError(
-            location,
+            place,
             f"the label must be a finite number, but got {value!r}",
             "Correct the row, use another column as label, or set `problem_type: classification`.",
+            field,
         )
     return number
 
@@ -196,10 +197,8 @@ def _check_same(split: SplitRows, names: set[str], train: str) -> None:
         if first in MINUS_ONE or is_missing_name(first):
             drop = drop_setting([first])
             way_out = f"Rows with {first} are often unlabelled: leave them out with `labels: {drop}` of the sample."
-        raise DataError(
-            f"{split.location(unknown[0])}: must have a label of {train} ({listed(names)}), but got "
-            f"{split.labels[unknown[0]]!r}, one of {len(unknown)} such rows. {way_out}"
-        )
+        problem = f"must have a label of {train} ({listed(names)}), but got {first!r}, one of {len(unknown)} such rows"
+        raise RowError(split.place(unknown[0]), problem, way_out, split.label_column)
     missing = names - set(split.labels)
     if missing:
         raise DataError(

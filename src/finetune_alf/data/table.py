@@ -23,10 +23,10 @@ from finetune_alf.data.readers.table import (
     JSON_LINES,
     check_is_file,
     check_suffix,
+    has_lines,
     read_table,
-    row_separator,
 )
-from finetune_alf.errors import InputError
+from finetune_alf.errors import InputError, RowPlace
 from finetune_alf.os_errors import check_regular
 
 Row = Sequence[object]
@@ -55,12 +55,12 @@ class Table:
         """What total and position count."""
         return "B" if isinstance(self.source, TextStream) else "rows"
 
-    def rows(self) -> Iterator[tuple[str, Row]]:
-        """Yield the place of each row, for messages, and its values; raises DataError as `read_table` does."""
-        separator = row_separator(self.source)
+    def rows(self) -> Iterator[tuple[RowPlace, Row]]:
+        """Yield the place of each row and its values; raises DataError as `read_table` does."""
+        file, with_lines = str(self.source), has_lines(self.source)
         for number, values in self._numbered():
             self.position = self.source.n_read if isinstance(self.source, TextStream) else number
-            yield f"{self.source}{separator}{number}", values
+            yield RowPlace(file, number, with_lines), values
 
     def _numbered(self) -> Iterator[tuple[int, tuple[object, ...]]]:
         if isinstance(self.source, TextStream):
@@ -81,13 +81,13 @@ def open_table(given: Source, wanted: Sequence[str], way_out: str, form: FileFor
     check_is_file(given)
     if isinstance(given, Path) and suffix == ".parquet":
         columns, n_rows = shape_of(given)
-        check_columns(str(given), wanted, columns, way_out)
+        check_columns(RowPlace(str(given)), wanted, columns, way_out)
         return Table(given, columns, tuple(wanted), form, n_rows)
     source = given if isinstance(given, TextStream) else file_stream(given)
     if suffix in DELIMITERS:
         form = form.model_copy(update={"delimiter": find_delimiter(source, wanted, form, DELIMITERS[suffix])})
     columns = column_names(source, form)
-    check_columns(str(source), wanted, columns, way_out)
+    check_columns(RowPlace(str(source)), wanted, columns, way_out)
     if form.separator is not None:
         check_header(source, wanted, (), form, form.separator)
     return Table(source, columns, tuple(wanted), form, source.n_bytes)

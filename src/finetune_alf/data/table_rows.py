@@ -6,11 +6,11 @@ from typing import Any
 
 from finetune_alf.data.faults import Faults
 from finetune_alf.data.readers.format import LABEL_SEPARATOR, PLAIN, FileFormat, label_columns
-from finetune_alf.data.readers.table import read_table, row_separator
+from finetune_alf.data.readers.table import has_lines, read_table
 from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, flagged, is_empty, label_name, label_score, label_set
 from finetune_alf.data.spec import OnEmpty
 from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of, has_text, text_of
-from finetune_alf.errors import DataError, RowError
+from finetune_alf.errors import DataError, RowError, RowPlace
 from finetune_alf.metric_names import ProblemType
 
 EMPTY_WAY_OUT = "Fill the row or remove it from the file, or set `on_empty: drop` of the sample."
@@ -35,7 +35,7 @@ def read_split(
     Raises DataError for a file that cannot be read.
     """
     columns, of_label, can_have_several = columns_of(text), label_columns(label), problem_type == "multi_label"
-    read_label, separator = _READ_LABEL[problem_type], row_separator(path)
+    read_label, with_lines, file = _READ_LABEL[problem_type], has_lines(path), str(path)
     found = faults or Faults()
     texts: list[Text] = []
     labels: list[Any] = []
@@ -55,11 +55,13 @@ def read_split(
         if on_empty == "drop" and not (has_label and has_text(text, of_text)):
             n_empty += 1
             continue
-        location = f"{path}{separator}{number}"
+        place = RowPlace(file, number, with_lines)
         with found.collecting():
-            whole = read_text(text, of_text, location)
+            whole = read_text(text, of_text, place)
             labels.append(
-                read_label(own[0], location, label_separator) if len(own) == 1 else flagged(of_label, own, location)
+                read_label(own[0], label_separator, place, of_label[0])
+                if len(own) == 1
+                else flagged(of_label, own, place)
             )
             texts.append(whole)
             numbers.append(number)
@@ -68,38 +70,48 @@ def read_split(
     if not texts and not found.errors:
         raise DataError(f"{path}: must have rows, but has none. Use another file, or leave this split out.")
     fields: dict[str, Any] = {"labels": [SINGLE_CLASS] * len(texts), _FIELD[problem_type]: labels}
-    return SplitRows(texts, origin=str(path), row_numbers=numbers, separator=separator, n_empty=n_empty, **fields)
+    return SplitRows(
+        texts,
+        origin=file,
+        row_numbers=numbers,
+        has_lines=with_lines,
+        n_empty=n_empty,
+        label_column=of_label[0] if len(of_label) == 1 else None,
+        **fields,
+    )
 
 
-_READ_LABEL: Mapping[ProblemType, Callable[[object, str, str], Any]] = {
-    "classification": lambda value, location, _: label_name(value, location),
-    "multi_label": lambda value, location, separator: label_set(value, separator, location),
-    "regression": lambda value, location, _: label_score(value, location),
+_READ_LABEL: Mapping[ProblemType, Callable[[object, str, RowPlace, str], Any]] = {
+    "classification": lambda value, _, place, field: label_name(value, place, field),
+    "multi_label": label_set,
+    "regression": lambda value, _, place, field: label_score(value, place, field),
 }
 _FIELD: Mapping[ProblemType, str] = {"classification": "labels", "multi_label": "sets", "regression": "scores"}
 
 
-def read_text(text: TextColumns, values: Sequence[object], location: str) -> Text:
-    """Return the text or pair of these columns; raises RowError, naming the location, for anything else."""
+def read_text(text: TextColumns, values: Sequence[object], place: RowPlace) -> Text:
+    """Return the text or pair of these columns; raises RowError, with the place, for anything else."""
+    given = zip(values, columns_of(text), strict=True)
     if isinstance(text, JoinedText) and has_text(text, values):
-        return text_of(text, [check_text(value, location) for value in values if not is_empty(value)])
-    return text_of(text, [_filled(check_text(value, location), location) for value in values])
+        return text_of(text, [check_text(value, place, column) for value, column in given if not is_empty(value)])
+    return text_of(text, [_filled(check_text(value, place, column), place, column) for value, column in given])
 
 
-def check_text(value: object, location: str) -> str:
-    """Return a value that is a text of valid Unicode; raises RowError, naming the location, for anything else."""
+def check_text(value: object, place: RowPlace, column: str) -> str:
+    """Return a value that is a text of valid Unicode; raises RowError, with place and column, for anything else."""
     if not isinstance(value, str):
         way_out = EMPTY_WAY_OUT if is_empty(value) else "Correct the row, or use another column as text."
-        raise RowError(location, f"the text must be a string, but got {value!r}", way_out)
+        raise RowError(place, f"the text must be a string, but got {value!r}", way_out, column)
     try:
         value.encode()
     except UnicodeEncodeError:
         # JSON can contain a lone surrogate, which cannot be encoded as UTF-8.
-        raise RowError(location, "the text must be Unicode, but got a lone surrogate", "Correct the row.") from None
+        problem = "the text must be Unicode, but got a lone surrogate"
+        raise RowError(place, problem, "Correct the row.", column) from None
     return value
 
 
-def _filled(text: str, location: str) -> str:
+def _filled(text: str, place: RowPlace, column: str) -> str:
     if is_empty(text):
-        raise RowError(location, "must have a text, but got an empty one", EMPTY_WAY_OUT)
+        raise RowError(place, "must have a text, but got an empty one", EMPTY_WAY_OUT, column)
     return text

@@ -6,9 +6,9 @@ from pathlib import Path
 from finetune_alf.data.files_source import expand_variables
 from finetune_alf.data.readers.format import PLAIN, FileFormat, table_suffix
 from finetune_alf.data.readers.lines import numbered_lines
-from finetune_alf.data.readers.table import READERS, check_is_file, read_table, row_separator
+from finetune_alf.data.readers.table import READERS, check_is_file, has_lines, read_table
 from finetune_alf.data.table_rows import check_text
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowPlace
 from finetune_alf.files import file_digest
 
 
@@ -41,5 +41,5 @@ def _lines(file: Path, form: FileFormat) -> list[str]:
 
 
 def _column(file: Path, column: str, form: FileFormat) -> list[str]:
-    separator, rows = row_separator(file), read_table(file, (column,), form=form)
-    return [check_text(value, f"{file}{separator}{number}") for number, (value,) in rows]
+    name, with_lines, rows = str(file), has_lines(file), read_table(file, (column,), form=form)
+    return [check_text(value, RowPlace(name, number, with_lines), column) for number, (value,) in rows]

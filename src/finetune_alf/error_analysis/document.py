@@ -9,7 +9,7 @@ from finetune_alf.error_analysis.schemes import Disagreement, SchemesCompared
 from finetune_alf.error_analysis.texts import FoundText
 from finetune_alf.error_analysis.wrong import WrongText
 
-COLUMNS = ("kind", "split", "place", "text", "pair", "label", "predicted", "probability", "detail")
+COLUMNS = ("kind", "split", "file", "line", "row", "text", "pair", "label", "predicted", "probability", "detail")
 """The columns of the table of findings; `pair` is the second text of a pair."""
 
 Finding = tuple[object, ...]
@@ -57,4 +57,4 @@ def _row(
     kind: str, split: str, found: FoundText, predicted: str | None, probability: float | None, detail: str
 ) -> Finding:
     text, pair = (found.text, None) if isinstance(found.text, str) else found.text
-    return (kind, split, found.place, text, pair, found.label, predicted, probability, detail)
+    return (kind, split, found.file, found.line, found.row, text, pair, found.label, predicted, probability, detail)

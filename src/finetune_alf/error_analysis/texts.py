@@ -5,17 +5,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from finetune_alf.documents import Document
+from finetune_alf.errors import RowPlace
 
 Text = str | tuple[str, str]
 
 
 class FoundText(Document):
-    """A text or pair: its row in the split, counted from 0, and its place in the source where that is known."""
+    """A text or pair: its index in the split, from 0, and the place of its row in the user's file where it is known.
 
-    row: int
-    place: str | None
+    `line` is the one where the row begins, from 1 with the header's; a file without lines has rows, from 1.
+    """
+
+    index: int
+    file: str | None
+    line: int | None
+    row: int | None
     text: Text
     label: str
+
+    @property
+    def place(self) -> str | None:
+        """The place of the row in words."""
+        if self.file is None:
+            return None
+        return RowPlace(self.file, self.line or self.row, self.line is not None).in_words
 
 
 @dataclass(frozen=True)
@@ -25,14 +38,17 @@ class LabelledTexts:
     texts: Sequence[Text]
     labels: Sequence[int]
     label_names: tuple[str, ...]
-    places: Mapping[Text, str] = field(default_factory=dict)
+    places: Mapping[Text, RowPlace] = field(default_factory=dict)
 
-    def found(self, row: int) -> dict[str, Any]:
+    def found(self, index: int) -> dict[str, Any]:
         """Return the fields of a FoundText."""
-        text = self.texts[row]
+        text = self.texts[index]
+        place = self.places.get(text)
         return {
-            "row": row,
-            "place": self.places.get(text),
+            "index": index,
+            "file": place and place.file,
+            "line": place and place.line,
+            "row": place and place.row,
             "text": text,
-            "label": self.label_names[self.labels[row]],
+            "label": self.label_names[self.labels[index]],
         }

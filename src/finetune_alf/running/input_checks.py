@@ -7,7 +7,7 @@ from pathlib import Path
 from finetune_alf.compute.spec import check_installed
 from finetune_alf.data.check import check_samples
 from finetune_alf.encoder.config_sizes import ConfigSizes, sizes_of
-from finetune_alf.errors import AlfError, EncoderError, RatesError, StorageError
+from finetune_alf.errors import AlfError, EncoderError, InputError, RatesError, StorageError, faults_of
 from finetune_alf.params import Params
 from finetune_alf.params.checks import Disagreement
 from finetune_alf.params.document import KeyPath
@@ -31,7 +31,14 @@ def check_inputs(params: Params, paths: Paths) -> None:
         except AlfError as error:
             faults.append(error)
     if faults:
-        raise type(faults[0])("\n".join(dict.fromkeys(map(str, faults))))
+        raise _all_of({str(fault): fault for fault in faults})
+
+
+def _all_of(faults: dict[str, AlfError]) -> AlfError:
+    error = type(next(iter(faults.values())))("\n".join(faults))
+    if isinstance(error, InputError):
+        error.faults = tuple(faults_of(faults.values()))
+    return error
 
 
 def _check_executor(params: Params, paths: Paths) -> None:

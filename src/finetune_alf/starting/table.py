@@ -14,7 +14,7 @@ from finetune_alf.data.rows import Text, flagged
 from finetune_alf.data.source_spec import FilesSource
 from finetune_alf.data.spec import LabelsSpec
 from finetune_alf.data.text_columns import JoinedText, TextColumns, columns_of
-from finetune_alf.errors import DataError, InputError, RowError
+from finetune_alf.errors import DataError, InputError, RowError, RowPlace
 from finetune_alf.metric_names import ProblemType
 from finetune_alf.starting.columns import (
     Guess,
@@ -90,7 +90,7 @@ def find_table(
 def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, labels: LabelsSpec) -> FoundTable:
     names = tuple(filter(None, reading.columns))  # a column without a name is the index of a data frame, or empty
     rows = read_table(path, names, names, form=reading.form, labels=None)
-    profile = profile_of(names, (values for _, values in rows))
+    profile = profile_of(names, (values for number, values in rows))
     text_guess = guess_text(profile, text, label)
     several: SeveralClasses | None
     if isinstance(label, tuple):
@@ -124,7 +124,9 @@ def _flags(
     if not names or label is not None or has_usual_label(profile, text.value):
         return None
     rows = read_table(path, names, names, form=reading.form, labels=None)
-    return several_of_flags(names, Counter(len(flagged(names, values, str(path))) for _, values in rows))
+    return several_of_flags(
+        names, Counter(len(flagged(names, values, RowPlace(str(path), number))) for number, values in rows)
+    )
 
 
 def _first_fault(error: DataError) -> str:

@@ -170,7 +170,7 @@ def test_schemes_disagree_where_the_predictions_that_the_transfer_kept_differ(pr
     one, other = (next(iter(fits.values())) for fits in read_json(file)["predictions"].values())
     found = project.document.schemes
     assert found.n_seeds == {"feature_extraction": 1, "probe": 1}
-    assert sorted(each.row for each in found.texts) == [row for row in range(60) if one[row] != other[row]]
+    assert sorted(each.index for each in found.texts) == [row for row in range(60) if one[row] != other[row]]
     assert [each.kappa for each in found.agreements if len(set(each.schemes)) == 1] == [None, None]
     assert project.document.notes == ()
 
@@ -252,7 +252,7 @@ def test_places_are_those_of_the_files_as_they_were_drawn(project, tmp_path):
     places = text_places(sample, spec, project.root)
     lines = (project.root / "meals.csv").read_text().splitlines()
     assert len(places) == 200
-    assert all(lines[int(place.rpartition(" line ")[2]) - 1].startswith(f"{text},") for text, place in places.items())
+    assert all(lines[place.line - 1].startswith(f"{text},") for text, place in places.items())
     assert text_places(sample, spec, tmp_path) == {}
     (tmp_path / "meals.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]))
     assert text_places(sample, spec, tmp_path) == {}

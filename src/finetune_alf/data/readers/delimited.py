@@ -11,7 +11,7 @@ from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.data.readers.recognise import check_header, find_delimiter
 from finetune_alf.data.readers.strays import Record, Strays
 from finetune_alf.data.readers.stream import MAX_LINE_BYTES, Source, beginning_of
-from finetune_alf.errors import DataError, RowError
+from finetune_alf.errors import DataError, RowError, RowPlace
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +47,13 @@ def read_delimited(
         header = first.fields if first else []
     else:
         header = list(form.columns)
-    check_columns(str(path), columns, header, OF_A_SOURCE if form.columns else f"{OF_A_SOURCE} {WITHOUT_HEADER}")
+    check_columns(
+        RowPlace(str(path)), columns, header, OF_A_SOURCE if form.columns else f"{OF_A_SOURCE} {WITHOUT_HEADER}"
+    )
     indices = _indices(header, columns)
     strays = Strays(own, len(header), [header.index(label) for label in labels or ()])
     for record in records:
-        where = f"{path}:{record.line}"
+        where = RowPlace(str(path), record.line)
         if form.columns is not None and record.fields == header:
             report(RowError(where, "must be a row, but has the names of `columns`", "Leave `columns` out."), faults)
         elif len(record.fields) != len(header):
@@ -68,7 +70,7 @@ def read_delimited(
 def _report_strays(path: Source, strays: Strays, faults: Faults | None) -> None:
     for joined in strays.joined():
         problem = f"a quoted field runs over lines {joined.line} to {joined.last}, each of which looks like a row"
-        report(RowError(f"{path}:{joined.line}", problem, f"Close the quote. {UNQUOTED}"), faults)
+        report(RowError(RowPlace(str(path), joined.line), problem, f"Close the quote. {UNQUOTED}"), faults)
     if (perhaps := strays.perhaps_joined()) is not None:
         logger.warning(
             f"{path}:{perhaps.line}: a quote joins lines {perhaps.line} to {perhaps.last}, each of which looks like a "
@@ -86,7 +88,7 @@ def header_of(path: Source, delimiter: str, form: FileFormat = PLAIN) -> tuple[s
     """Return the names in the first line."""
     first = next(_records(beginning_of(path), delimiter, form, None), None)
     header = first.fields if first else []
-    check_columns(str(path), (), header)
+    check_columns(RowPlace(str(path)), (), header)
     return tuple(header)
 
 
@@ -122,9 +124,9 @@ def _quote_error(path: Source, numbers: Sequence[int], error: csv.Error) -> Data
         return _unclosed(path, first, last)
     over = f" (lines {first} to {last})" if last > first else ""
     way_out = f"Close every quote, and double quotes inside a quoted field. {UNQUOTED}"
-    return RowError(f"{path}:{first}", f"must be delimited text, but got: {error}{over}", way_out)
+    return RowError(RowPlace(str(path), first), f"must be delimited text, but got: {error}{over}", way_out)
 
 
 def _unclosed(path: Source, first: int, last: int) -> RowError:
     problem = f"must be delimited text, but the quote that opens in line {first} is not closed up to line {last}"
-    return RowError(f"{path}:{first}", problem, f"Close the quote. {UNQUOTED}")
+    return RowError(RowPlace(str(path), first), problem, f"Close the quote. {UNQUOTED}")

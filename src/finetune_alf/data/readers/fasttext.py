@@ -8,7 +8,7 @@ from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.data.readers.stream import Source, beginning_of
-from finetune_alf.errors import RowError
+from finetune_alf.errors import RowError, RowPlace
 
 COLUMNS = ("text", "label")
 _LABEL = re.compile(r"(?:^|(?<=\s))__label__(\S+)\s*")
@@ -27,13 +27,13 @@ def read_fasttext(
 
     Where a row can have several classes, the value of `label` is a list.
     """
-    check_columns(str(path), columns, COLUMNS)
+    check_columns(RowPlace(str(path)), columns, COLUMNS)
     for number, line in numbered_lines(path, form.encoding, faults):
         labels = _LABEL.findall(line)
         if line.strip() and len(labels) != 1 and not can_have_several:
             problem = f"must have one label, as in `__label__NAME text`, but got {len(labels)}"
             way_out = "Give every line one label, or set `problem_type: multi_label` of the sample."
-            report(RowError(f"{path}:{number}", problem, way_out), faults)
+            report(RowError(RowPlace(str(path), number), problem, way_out), faults)
         elif line.strip():
             row = {"text": _LABEL.sub("", line).strip(), "label": labels if can_have_several else labels[0]}
             yield number, tuple(row[column] for column in columns)

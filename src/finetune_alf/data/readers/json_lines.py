@@ -9,7 +9,7 @@ from finetune_alf.data.readers.columns import check_columns
 from finetune_alf.data.readers.format import PLAIN, FileFormat
 from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.data.readers.stream import Source, beginning_of
-from finetune_alf.errors import DataError, RowError
+from finetune_alf.errors import DataError, RowError, RowPlace
 
 
 def read_json_lines(
@@ -24,8 +24,9 @@ def read_json_lines(
     for number, line in numbered_lines(path, form.encoding, faults):
         if line.strip():
             try:
-                row = _object(line, f"{path}:{number}")
-                check_columns(f"{path}:{number}", columns if is_first else (), list(row))
+                place = RowPlace(str(path), number)
+                row = _object(line, place)
+                check_columns(place, columns if is_first else (), list(row))
             except DataError as error:
                 report(error, None if is_first else faults)
             else:
@@ -42,12 +43,13 @@ def read_objects(
     """
     for number, line in numbered_lines(path, encoding):
         if line.strip():
-            location = f"{path}:{number}"
-            row = _object(line, location)
-            check_columns(location, needed, list(row))
+            place = RowPlace(str(path), number)
+            row = _object(line, place)
+            check_columns(place, needed, list(row))
             if others := [key for key in row if key not in columns]:
                 problem = f"has the key {others[0]!r}, which the first row does not have"
-                raise RowError(location, problem, "Give the first row all keys, with null where it has no value.")
+                way_out = "Give the first row all keys, with null where it has no value."
+                raise RowError(place, problem, way_out, others[0])
             yield number, tuple(row.get(column) for column in columns)
 
 
@@ -55,19 +57,19 @@ def keys_of(path: Source, encoding: str = "utf-8") -> tuple[str, ...]:
     """Return the keys of the first object."""
     lines = numbered_lines(beginning_of(path), encoding)
     first = next(((number, line) for number, line in lines if line.strip()), None)
-    return tuple(_object(first[1], f"{path}:{first[0]}")) if first else ()
+    return tuple(_object(first[1], RowPlace(str(path), first[0]))) if first else ()
 
 
-def _object(line: str, location: str) -> dict[str, Any]:
+def _object(line: str, place: RowPlace) -> dict[str, Any]:
     way_out = "Write one JSON object on each line."
     try:
         row = json.loads(line, object_pairs_hook=_with_unique_keys, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise DataError(f"{location}:{error.colno}: must be JSON, but got: {error.msg}. {way_out}") from None
+        raise RowError(place._replace(column=error.colno), f"must be JSON, but got: {error.msg}", way_out) from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{location}: must be JSON, but got: {error}. {way_out}") from None
+        raise RowError(place, f"must be JSON, but got: {error}", way_out) from None
     if not isinstance(row, dict):
-        raise DataError(f"{location}: must be a JSON object, but got {line.strip()[:60]!r}. {way_out}")
+        raise RowError(place, f"must be a JSON object, but got {line.strip()[:60]!r}", way_out)
     return row
 
 

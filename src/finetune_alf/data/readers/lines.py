@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from finetune_alf.data.faults import Faults, report
 from finetune_alf.data.readers.stream import MAX_LINE_BYTES, N_SEEN, Source, TextStream
-from finetune_alf.errors import DataError, RowError
+from finetune_alf.errors import DataError, RowError, RowPlace
 
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -39,14 +39,12 @@ def _numbered_lines(path: Source, encoding: str, faults: Faults | None) -> Itera
             yield from _wide_lines(path, file, encoding)
             return
         if start.startswith(_UTF_16_MARKS):
-            raise DataError(
-                f"{path}:1: must be {encoding}, but begins as UTF-16 does. Set `encoding: utf-16` of the source."
-            )
+            problem = f"must be {encoding}, but begins as UTF-16 does"
+            raise RowError(RowPlace(str(path), 1), problem, "Set `encoding: utf-16` of the source.")
         for number, line in enumerate(_raw_lines(file, b"\r" in start and b"\n" not in start), 1):
             try:
-                text = _decoded(
-                    line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, f"{path}:{number}", encoding
-                )
+                whole = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                text = _decoded(whole, RowPlace(str(path), number), encoding)
             except RowError as error:
                 report(error, faults)
             else:
@@ -113,12 +111,12 @@ def _wide_lines(path: Source, file: IO[bytes], encoding: str) -> Iterator[tuple[
         raise DataError(f"{path}: must be {encoding}, but got: {error}. Set `encoding` of the source.") from None
 
 
-def _decoded(line: bytes, location: str, encoding: str) -> str:
+def _decoded(line: bytes, place: RowPlace, encoding: str) -> str:
     if len(line) > MAX_LINE_BYTES:
-        raise RowError(location, f"must have at most {MAX_LINE_BYTES} bytes, but has more", "Split the row.")
+        raise RowError(place, f"must have at most {MAX_LINE_BYTES} bytes, but has more", "Split the row.")
     if b"\0" in line:
         problem = f"must be text, but got a NUL byte at byte {line.index(0) + 1} of the line"
-        raise RowError(location, problem, "Save the file as UTF-8 text.")
+        raise RowError(place, problem, "Save the file as UTF-8 text.")
     try:
         return line.decode(encoding)
     except UnicodeDecodeError as error:
@@ -126,7 +124,7 @@ def _decoded(line: bytes, location: str, encoding: str) -> str:
         name = "UTF-8" if encoding == "utf-8" else encoding
         guess = "cp1252" if any(0x80 <= one <= 0x9F for one in line) else "latin-1"
         raise RowError(
-            location,
+            place,
             f"must be {name}, but got byte 0x{byte:02x} at byte {error.start + 1} of the line",
             f"Save the file as UTF-8, or set `encoding` of the source, such as `encoding: {guess}`.",
         ) from None

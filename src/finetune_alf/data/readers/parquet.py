@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune_alf.data.readers.columns import check_columns
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowPlace
 
 N_ROWS_AT_ONCE = 4096
 """So many rows are in memory as Python's objects."""
@@ -34,7 +34,7 @@ def shape_of(path: Path) -> tuple[tuple[str, ...], int]:
     import pyarrow.parquet as pq
 
     with _named_errors(path), pq.ParquetFile(path) as file:
-        check_columns(str(path), (), file.schema_arrow.names)
+        check_columns(RowPlace(str(path)), (), file.schema_arrow.names)
         return tuple(file.schema_arrow.names), file.metadata.num_rows
 
 
@@ -43,7 +43,7 @@ def readable_columns(path: Path) -> tuple[str, ...]:
     import pyarrow.parquet as pq
 
     with _named_errors(path), pq.ParquetFile(path) as file:
-        check_columns(str(path), (), file.schema_arrow.names)
+        check_columns(RowPlace(str(path)), (), file.schema_arrow.names)
         return tuple(field.name for field in file.schema_arrow if _is_readable(_items(field.type), can_be_float=True))
 
 
@@ -67,7 +67,7 @@ def _rows(
 
     number = 0
     with pq.ParquetFile(path) as file:
-        check_columns(str(path), columns, file.schema_arrow.names)
+        check_columns(RowPlace(str(path)), columns, file.schema_arrow.names)
         if float_columns is not None:
             for column in columns:
                 _check_type(path, column, file.schema_arrow.field(column).type, column in float_columns)

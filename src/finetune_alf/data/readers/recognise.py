@@ -11,7 +11,7 @@ from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.data.readers.numbers import number_of
 from finetune_alf.data.readers.stream import Source, beginning_of
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, RowPlace
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +70,11 @@ def check_header(
     if names is None:
         return
     first, listed = ", ".join(repr(field[:40]) for field in records[0]), ", ".join(names)
-    raise DataError(
-        f"{path}: must have a header line with the names of the columns, but the first line looks like a row: {first}. "
+    problem = f"must have a header line with the names of the columns, but the first line looks like a row: {first}"
+    way_out = (
         f"Name the columns in `columns` of the source, such as `columns: [{listed}]` with `text: text, label: label`."
     )
+    raise DataError(f"{path}: {problem}. {way_out}", [RowPlace(str(path), 1).fault(problem)])
 
 
 def _warn_of_row(path: Source, records: Records, texts: Sequence[str]) -> None:

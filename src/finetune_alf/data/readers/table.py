@@ -83,6 +83,6 @@ def check_is_file(path: Source) -> None:
         raise DataError(f"cannot read {path}: no such file. Check the path.")
 
 
-def row_separator(path: Source) -> str:
-    """Return the separator between a file's name and a row's number in messages."""
-    return " row " if path.suffix.lower() == ".parquet" else ":"
+def has_lines(path: Source) -> bool:
+    """Say whether a row's number is that of a line; Parquet has none."""
+    return path.suffix.lower() != ".parquet"
