@@ -1,27 +1,27 @@
 """Measure how many trials a study finishes in a second where fits take no processor, with MLflow on.
 
-    python benchmarks/throughput.py --workers 1 2 4 --trials 400 --seconds 0.2
+    python benchmarks/throughput.py                     serial, and pools and Ray with 2 and 4 workers: four minutes
+    python benchmarks/throughput.py --executors pool --workers 4 --trials 400 --seconds 0.2
 
 A planted fit sleeps for `--seconds` and reports three epochs, so that workers do not compete for cores, and what is
-measured is the coordinator, the database and the way to MLflow. Each number of workers has a new study with the random
-sampler, in a temporary folder with a SQLite store. Ideal is the number of workers over the seconds of a fit. The time
-is from the trial with which all workers are busy to the last one; the end of the stage, which waits for MLflow, stands
-beside it.
+measured is the coordinator, the database and the way to MLflow. Each run has a new study with the random sampler, in a
+temporary folder with a SQLite store. Ideal is the number of workers over the seconds of a fit. The time is from the
+trial with which all workers are busy to the last one; the end of the stage, which waits for MLflow, stands beside it.
 """
 
 import argparse
-import math
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+
+from throughput_fit import N_LAYERS, PlantedFit
 
 from finetune_alf.compute import Environment
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
-from finetune_alf.execute import PoolExecutor, SerialExecutor
+from finetune_alf.execute import Executor, PoolExecutor, SerialExecutor
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Context
@@ -31,9 +31,7 @@ from finetune_alf.schedules import Provenance, Schedule
 from finetune_alf.study.coordinator import run_study
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.store import PendingTrial
-from finetune_alf.train.result import EpochMetrics, FitResult
-
-N_LAYERS, N_EPOCHS = 6, 3
+from finetune_alf.train.result import EpochMetrics
 
 PARAMS = """
 encoders: {{tiny: {{kind: random, seed: 1, config: {{model_type: bert}}}}}}
@@ -50,55 +48,39 @@ studies:
 """
 
 
-@dataclass(frozen=True)
-class PlantedFit:
-    """A fit that sleeps; its score follows from the rates alone."""
-
-    seconds: float
-
-    def __call__(self, job: Any, report: Callable[[EpochMetrics], bool]) -> FitResult:
-        """Sleep, and report epochs."""
-        started = time.time_ns() // 1_000_000
-        rates = job.recipe.rates.at(N_LAYERS)
-        score = 0.9 - 0.02 * sum(abs(math.log10(max(rate, 1e-9)) + 5) for rate in rates.values()) / len(rates)
-        epochs = []
-        for number in range(N_EPOCHS):
-            time.sleep(self.seconds / N_EPOCHS)
-            fields = {"epoch": number, "train_loss": 0.5, "validation_loss": 0.5, "validation_accuracy": score}
-            epochs.append(EpochMetrics(**fields, seconds=self.seconds, ended_ms=time.time_ns() // 1_000_000))
-            report(epochs[-1])
-        return FitResult(
-            epochs=tuple(epochs),
-            kept_epoch=2,
-            score=score,
-            accuracy=score,
-            balanced_accuracy=score,
-            loss=0.5,
-            predictions=(0, 1) * 20,
-            stopped="epochs",
-            seconds=self.seconds,
-            n_steps=24,
-            n_trainable_parameters=100,
-            started_ms=started,
-        )
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--executors", choices=["serial", "pool", "ray"], nargs="+", default=["serial", "pool", "ray"])
+    parser.add_argument("--workers", type=int, nargs="+", default=[2, 4], help="of pool and Ray")
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--seconds", type=float, default=0.2)
     args = parser.parse_args()
-    print("| workers | trials/s | ideal | of ideal | end of the stage, s |\n|---|---|---|---|---|")
-    for n_workers in args.workers:
-        with tempfile.TemporaryDirectory() as folder:
-            per_s, end_s = measure(Path(folder), n_workers, args.trials, args.seconds)
-        ideal = n_workers / args.seconds
-        print(f"| {n_workers} | {per_s:.2f} | {ideal:.2f} | {100 * per_s / ideal:.0f} % | {end_s:.1f} |", flush=True)
+    print("| executor | workers | trials/s | ideal | of ideal | end of the stage, s |\n|---|---|---|---|---|---|")
+    for name in args.executors:
+        for make in executors(name, args.workers):
+            with tempfile.TemporaryDirectory() as folder:
+                executor = make()
+                per_s, end_s = measure(Path(folder), executor, args.trials, args.seconds)
+            n, ideal = executor.n_workers, executor.n_workers / args.seconds
+            row = f"| {name} | {n} | {per_s:.2f} | {ideal:.2f} | {100 * per_s / ideal:.0f} % | {end_s:.1f} |"
+            print(row, flush=True)
     return 0
 
 
-def measure(root: Path, n_workers: int, n_trials: int, seconds: float) -> tuple[float, float]:
+def executors(name: str, workers: Sequence[int]) -> list[Callable[[], Executor]]:
+    """Return what makes the executors of this name, one for each number of workers."""
+    if name == "serial":
+        return [SerialExecutor]
+    if name == "pool":
+        return [partial(PoolExecutor, n) for n in workers]
+    from finetune_alf.execute.ray import RayCluster, RayExecutor
+    from finetune_alf.execute.ray.cluster import connect
+
+    connect(RayCluster(), max(workers))
+    return [partial(RayExecutor, n) for n in workers]
+
+
+def measure(root: Path, executor: Executor, n_trials: int, seconds: float) -> tuple[float, float]:
     """Return trials a second, and the seconds that the end of the stage takes."""
     (root / "params.yaml").write_text(PARAMS.format(n_trials=n_trials))
     ctx = Context(load_params(root / "params.yaml"), Paths(root))
@@ -129,14 +111,14 @@ def measure(root: Path, n_workers: int, n_trials: int, seconds: float) -> tuple[
             encoder=EncoderIdentity(name="tiny", identity="random", n_layers=N_LAYERS),
             encoder_spec=ctx.params.encoders["tiny"],
             environment=environment,
-            executor=SerialExecutor() if n_workers == 1 else PoolExecutor(n_workers),
+            executor=executor,
             work=PlantedFit(seconds),
             paths=ctx.paths,
             on_trial=on_trial,
             on_epoch=on_epoch,
         )
         done = time.monotonic()
-    first = 5 * n_workers  # by then all workers have started
+    first = 5 * executor.n_workers  # by then all workers have started
     return (len(ended) - 1 - first) / (ended[-1] - ended[first]), time.monotonic() - done
 
 

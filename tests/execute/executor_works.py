@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune_alf.errors import DataError
-from finetune_alf.execute import Outcome
+from finetune_alf.execute import Callbacks, Outcome
 from finetune_alf.execute.jobs import attempt
 
 Report = Callable[[Any], bool]
@@ -48,6 +48,13 @@ def count_up(job: int, report: Report) -> int:
         if not report(number):
             return number + 1
     return job
+
+
+def report_and_go_on(job: Path, report: Report) -> bool:
+    """Report, then write a file."""
+    answer = report("before the file")
+    job.write_text("after the report")
+    return answer
 
 
 _late: list[Report] = []
@@ -195,7 +202,7 @@ def coordinate() -> None:
         print(pid, flush=True)
         return True
 
-    for _ in PoolExecutor(2).run(iter([0, 1]), report_pid_and_hang, print_pid):
+    for _ in PoolExecutor(2).run(iter([0, 1]), report_pid_and_hang, Callbacks(on_report=print_pid)):
         pass
 
 

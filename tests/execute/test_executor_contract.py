@@ -8,14 +8,25 @@ from typing import Any
 import executor_works as works
 import pytest
 
-from finetune_alf.execute import NOT_READY, Executor, FusedExecutor, Jobs, Outcome, PoolExecutor, SerialExecutor
+from finetune_alf.execute import (
+    NOT_READY,
+    Callbacks,
+    Executor,
+    FusedExecutor,
+    Jobs,
+    Outcome,
+    PoolExecutor,
+    SerialExecutor,
+)
+from finetune_alf.execute.dispatch import N_AHEAD
+from finetune_alf.execute.jobs import NO_CALLBACKS
 
 
 class AlwaysFused(FusedExecutor):
     """The fused executor, with work that it can fuse."""
 
-    def run(self, jobs: Any, work: Any, on_report: Any = None) -> Any:
-        return super().run(jobs, works.FusedWorks(work), on_report)
+    def run(self, jobs: Any, work: Any, callbacks: Any = NO_CALLBACKS) -> Any:
+        return super().run(jobs, works.FusedWorks(work), callbacks)
 
 
 def on_ray(n_workers: int, job_timeout_s: float | None = None) -> Executor:
@@ -60,8 +71,9 @@ def test_no_jobs_give_no_outcomes(executor: Executor) -> None:
     assert list(executor.run(iter(()), works.square)) == []
 
 
-def test_a_job_is_taken_only_when_a_worker_is_idle_and_an_outcome_is_requested(executor: Executor) -> None:
-    n_taken_jobs = 0
+def test_no_more_jobs_are_taken_than_workers_do_and_a_few_ahead_of_them(executor: Executor) -> None:
+    n_taken_jobs, begun = 0, list[int]()
+    n_ahead = 0 if isinstance(executor, SerialExecutor | FusedExecutor) else N_AHEAD
 
     def jobs() -> Iterator[int]:
         nonlocal n_taken_jobs
@@ -69,13 +81,16 @@ def test_a_job_is_taken_only_when_a_worker_is_idle_and_an_outcome_is_requested(e
             n_taken_jobs += 1
             yield job
 
-    n_outcomes = 0
-    run = executor.run(jobs(), works.square)
+    n_outcomes, n_at_once = 0, executor.n_workers * executor.n_fused
+    run = executor.run(jobs(), works.square, Callbacks(on_begin=begun.append))
     assert n_taken_jobs == 0
-    for _ in run:
+    for outcome in run:
         n_outcomes += 1
-        assert n_taken_jobs <= n_outcomes - 1 + executor.n_workers * executor.n_fused
+        assert outcome.job in begun
+        assert n_taken_jobs <= n_outcomes - 1 + n_at_once + n_ahead
+        assert len(begun) <= n_outcomes - 1 + n_at_once + min(n_ahead, 1)
     assert (n_outcomes, n_taken_jobs) == (5, 5)
+    assert sorted(begun) == list(range(5))
 
 
 def test_a_job_that_is_not_ready_is_asked_for_again_after_an_outcome(executor: Executor) -> None:
@@ -129,12 +144,14 @@ def test_reports_come_in_order_with_their_job(executor: Executor) -> None:
         reports.append((job, content))
         return True
 
-    list(executor.run(iter([2, 3]), works.count_up, on_report))
+    list(executor.run(iter([2, 3]), works.count_up, Callbacks(on_report=on_report)))
     assert sorted(reports) == [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]
 
 
 def test_a_report_that_returns_false_stops_its_job_and_no_other(executor: Executor) -> None:
-    outcomes = executor.run(iter([5, 6]), works.count_up, lambda job, content: job == 6 or content < 1)
+    outcomes = executor.run(
+        iter([5, 6]), works.count_up, Callbacks(on_report=lambda job, content: job == 6 or content < 1)
+    )
     assert {outcome.job: outcome.result for outcome in outcomes} == {5: 2, 6: 6}
 
 
@@ -148,7 +165,7 @@ def test_an_exception_in_the_callback_reaches_the_caller(executor: Executor) -> 
         raise LookupError("the callback's own")
 
     with pytest.raises(LookupError, match="the callback's own"):
-        list(executor.run(iter([3]), works.count_up, on_report))
+        list(executor.run(iter([3]), works.count_up, Callbacks(on_report=on_report)))
 
 
 def test_an_exception_in_proposing_a_job_reaches_the_caller(executor: Executor) -> None:
@@ -192,7 +209,7 @@ def test_the_time_of_the_callback_is_not_the_jobs(limited: Executor) -> None:
         time.sleep(0.6 if content == 0 else 0.0)
         return True
 
-    (outcome,) = limited.run(iter([2]), works.count_up, on_report)
+    (outcome,) = limited.run(iter([2]), works.count_up, Callbacks(on_report=on_report))
     assert outcome.result == 2
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import executor_works as works
 import pytest
 
-from finetune_alf.execute import FusedExecutor, Outcome
+from finetune_alf.execute import Callbacks, FusedExecutor, Outcome
 
 
 class Grouped(works.FusedWorks):
@@ -61,7 +61,7 @@ def test_an_exception_in_the_callback_ends_the_run() -> None:
 
     work = Grouped()
     with pytest.raises(LookupError, match="the callback's own"):
-        list(FusedExecutor(2).run(iter([2, 3, 4]), work, on_report))
+        list(FusedExecutor(2).run(iter([2, 3, 4]), work, Callbacks(on_report=on_report)))
     assert work.groups == [[2, 3]]
 
 

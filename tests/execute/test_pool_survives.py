@@ -13,7 +13,7 @@ import executor_works as works
 import pytest
 
 from finetune_alf.errors import WorkerError
-from finetune_alf.execute import Outcome, PoolExecutor
+from finetune_alf.execute import NOT_READY, Callbacks, Jobs, Outcome, PoolExecutor
 
 
 @pytest.mark.parametrize(("by_signal", "exit_code"), [(True, -9), (False, 3)])
@@ -34,8 +34,17 @@ def test_a_worker_that_hangs_in_c_code_is_killed() -> None:
 
 
 def test_the_death_of_an_idle_worker_costs_no_job() -> None:
-    run = PoolExecutor(1).run(iter([1, 2]), works.process_of)
-    pid = next(run).result
+    received: list[Outcome[int, int]] = []
+
+    def jobs() -> Jobs[int]:
+        yield 1
+        while not received:
+            yield NOT_READY
+        yield 2
+
+    run = PoolExecutor(1).run(jobs(), works.process_of)
+    received.append(next(run))
+    pid = received[0].result
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     time.sleep(0.2)
@@ -52,7 +61,10 @@ def test_a_late_report_of_an_attempt_that_is_over_is_dropped_and_answered_with_a
         heard.append((job, content))
         return True
 
-    answers = [outcome.result for outcome in PoolExecutor(1).run(iter([1, 2]), works.report_late, on_report)]
+    answers = [
+        outcome.result
+        for outcome in PoolExecutor(1).run(iter([1, 2]), works.report_late, Callbacks(on_report=on_report))
+    ]
     assert answers == [[True], [False, True]]
     assert heard == [(1, 1), (2, 2)]
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("ray")
 
 from finetune_alf.errors import ParamsError, WorkerError
-from finetune_alf.execute import Outcome
+from finetune_alf.execute import Callbacks, Outcome
 from finetune_alf.execute.messages import Task
 from finetune_alf.execute.ray import RayCluster, RayExecutor
 from finetune_alf.execute.ray.cluster import check_token
@@ -29,7 +29,8 @@ def test_jobs_report_are_stopped_fail_and_end_on_two_workers() -> None:
         return job == 6 or content < 1
 
     outcomes = {
-        outcome.job: outcome for outcome in RayExecutor(2).run(iter([5, 6, -1]), works.count_up_or_fail, on_report)
+        outcome.job: outcome
+        for outcome in RayExecutor(2).run(iter([5, 6, -1]), works.count_up_or_fail, Callbacks(on_report=on_report))
     }
     assert outcomes == {
         5: Outcome(5, 2, None),
@@ -48,7 +49,7 @@ def test_a_worker_that_dies_costs_its_job_one_that_hangs_is_ended_and_late_repor
 
     jobs = ["die", "hang", 1, 2]
     died, hung, first, second = RayExecutor(1, job_timeout_s=2.0).run(
-        iter(jobs), works.die_hang_or_report_late, on_report
+        iter(jobs), works.die_hang_or_report_late, Callbacks(on_report=on_report)
     )
     assert died.worker_died
     assert str(died.failure).startswith("its worker died (ActorDiedError: The actor is dead because its worker process")

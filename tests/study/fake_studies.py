@@ -11,7 +11,8 @@ from fake_fits import N_EPOCHS, N_LAYERS, FakeFit, LightJob, epochs_up_to, fit_r
 from finetune_alf.compute import Environment
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import RandomEncoder
-from finetune_alf.execute import Executor, Jobs, NotReady, OnReport, Outcome, PoolExecutor, SerialExecutor, Work
+from finetune_alf.execute import Callbacks, Executor, Jobs, NotReady, Outcome, PoolExecutor, SerialExecutor, Work
+from finetune_alf.execute.jobs import NO_CALLBACKS
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.paths import Paths
 from finetune_alf.study.coordinator import StudyResult, run_study
@@ -91,7 +92,7 @@ class LightPool:
         return self if self.n_workers == 1 else LightPool(1, self._pool.job_timeout_s)
 
     def run(
-        self, jobs: Jobs[FitJob], work: Work[Any, FitResult], on_report: OnReport | None = None
+        self, jobs: Jobs[FitJob], work: Work[Any, FitResult], callbacks: Callbacks = NO_CALLBACKS
     ) -> Generator[Outcome[FitJob, FitResult]]:
         sent: dict[str, FitJob] = {}
 
@@ -104,8 +105,12 @@ class LightPool:
                 yield LightJob(job.key, job.recipe)
 
         def on_light_message(job: LightJob, message: object) -> bool:
-            return on_report is None or on_report(sent[job.key], message)
+            return callbacks.on_report(sent[job.key], message)
 
-        with closing(self._pool.run(light_jobs(), work, on_light_message)) as outcomes:
+        def on_light_begin(job: LightJob) -> None:
+            callbacks.on_begin(sent[job.key])
+
+        light = Callbacks(on_light_begin, on_light_message, callbacks.may_stop)
+        with closing(self._pool.run(light_jobs(), work, light)) as outcomes:
             for outcome in outcomes:
                 yield Outcome(sent[outcome.job.key], outcome.result, outcome.failure, outcome.worker_died)

@@ -7,8 +7,8 @@ from typing import Any
 
 from fake_studies import N_LAYERS, epochs_up_to, fit_result, score_of
 
-from finetune_alf.execute import Jobs, OnReport, Outcome, SerialExecutor
-from finetune_alf.execute.jobs import next_job
+from finetune_alf.execute import Callbacks, Jobs, Outcome, SerialExecutor
+from finetune_alf.execute.jobs import NO_CALLBACKS, next_job
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.train.result import FitResult
 
@@ -33,11 +33,12 @@ class ShuffledExecutor:
     def alone(self) -> Any:
         return self if self.n_workers == 1 else ShuffledExecutor(1, self.seed)
 
-    def run(self, jobs: Jobs[FitJob], work: Any, on_report: OnReport | None = None) -> Generator[FitOutcome]:
+    def run(self, jobs: Jobs[FitJob], work: Any, callbacks: Callbacks = NO_CALLBACKS) -> Generator[FitOutcome]:
         rng, running = random.Random(self.seed), list[Iterator[FitOutcome | None]]()
         while True:
             while len(running) < self.n_workers and (taken := next_job(jobs)):
-                running.append(self._fit(taken[0], on_report))
+                callbacks.on_begin(taken[0])
+                running.append(self._fit(taken[0], callbacks))
             if not running:
                 return
             self.most_at_once = max(self.most_at_once, len(running))
@@ -49,7 +50,7 @@ class ShuffledExecutor:
                 running.remove(going_on)
                 yield outcome
 
-    def _fit(self, job: FitJob, on_report: OnReport | None) -> Iterator[FitOutcome | None]:
+    def _fit(self, job: FitJob, callbacks: Callbacks) -> Iterator[FitOutcome | None]:
         number = int(job.key.rpartition("/")[2])
         score = score_of(job.recipe.rates.at(N_LAYERS))
         epochs = epochs_up_to(score)
@@ -58,7 +59,7 @@ class ShuffledExecutor:
             if n_done == 2 and number in self.deaths and number not in self.died:
                 self.died.add(number)
                 yield Outcome(job, None, "its worker died", worker_died=True)
-            if on_report is not None and not on_report(job, epoch):
+            if not callbacks.on_report(job, epoch):
                 yield Outcome(job, fit_result(None, epochs[:n_done], "pruned"), None)
         yield Outcome(job, fit_result(score, epochs), None)
 

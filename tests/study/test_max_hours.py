@@ -1,7 +1,7 @@
 """A study with `max_hours` ends in good order, and goes on where the limit is raised."""
 
 import pytest
-from fake_studies import outcome_of, study, study_spec
+from fake_studies import FakeFit, LightPool, outcome_of, study, study_spec
 
 from finetune_alf.study.records import busy_s, read_study, read_trials
 
@@ -45,3 +45,8 @@ def test_pauses_and_overlaps_do_not_count():
     assert busy_s(spans) == 13.0
     assert busy_s(reversed(spans)) == 13.0
     assert busy_s([]) == 0.0
+
+
+def test_no_trial_is_created_ahead_of_a_time_that_may_be_up(tmp_path):
+    spec = study_spec(n_trials=6, sampler="random", max_hours=0.05 * S)  # less than a fit takes
+    assert len(study(tmp_path, spec, executor=LightPool(1), work=FakeFit(0.1)).records) == 1

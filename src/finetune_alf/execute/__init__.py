@@ -5,7 +5,18 @@ An executor does not know studies: what a job is, and what its result means, is 
 
 from finetune_alf.execute.attempts import MAX_ATTEMPTS, AttemptLog, run_attempts
 from finetune_alf.execute.fused import FusedExecutor
-from finetune_alf.execute.jobs import NOT_READY, Executor, FusedWork, Jobs, NotReady, OnReport, Outcome, Report, Work
+from finetune_alf.execute.jobs import (
+    NOT_READY,
+    Callbacks,
+    Executor,
+    FusedWork,
+    Jobs,
+    NotReady,
+    OnReport,
+    Outcome,
+    Report,
+    Work,
+)
 from finetune_alf.execute.pool import PoolExecutor
 from finetune_alf.execute.serial import SerialExecutor
 
@@ -13,6 +24,7 @@ __all__ = [
     "MAX_ATTEMPTS",
     "NOT_READY",
     "AttemptLog",
+    "Callbacks",
     "Executor",
     "FusedExecutor",
     "FusedWork",

@@ -4,11 +4,11 @@ import math
 from collections import Counter
 from collections.abc import Generator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol
 
 from finetune_alf.errors import AlfError, PartialError
-from finetune_alf.execute.jobs import Executor, J, Jobs, JobT, NotReady, OnReport, Outcome, R, Work
+from finetune_alf.execute.jobs import NO_CALLBACKS, Callbacks, Executor, J, Jobs, JobT, NotReady, Outcome, R, Work
 
 MAX_ATTEMPTS = 3
 """A job is given up after this many attempts, counted over all starts of the program."""
@@ -35,7 +35,7 @@ def run_attempts(
     jobs: Jobs[J],
     work: Work[J, R],
     log: AttemptLog[J],
-    on_report: OnReport | None = None,
+    callbacks: Callbacks = NO_CALLBACKS,
     max_failures_in_a_row: float = math.inf,
 ) -> Generator[Outcome[J, R]]:
     """Run jobs that have attempts left, and yield the outcome of the last attempt at each.
@@ -48,7 +48,7 @@ def run_attempts(
     jobs, so these attempts are withdrawn, except for a job that is given up. When the run ends by any exception, the
     attempts that were under way are withdrawn.
     """
-    attempts = _Attempts(work, log, on_report, max_failures_in_a_row)
+    attempts = _Attempts(work, log, callbacks, max_failures_in_a_row)
     try:
         yield from attempts.run(executor, jobs)
         while attempts.again:
@@ -66,7 +66,7 @@ def run_attempts(
 class _Attempts(Generic[J, R]):
     work: Work[J, R]
     log: AttemptLog[J]
-    on_report: OnReport | None
+    callbacks: Callbacks
     max_failures_in_a_row: float
     running: list[J] = field(default_factory=list)  # withdrawn if the run ends now
     again: list[J] = field(default_factory=list)
@@ -76,7 +76,8 @@ class _Attempts(Generic[J, R]):
     def run(self, executor: Executor, jobs: Jobs[J]) -> Generator[Outcome[J, R]]:
         """Attempt each job once, and yield the outcomes of those that are not attempted again."""
         is_alone = executor.alone() is executor
-        with closing(executor.run(self._begin_each(jobs, is_alone), self.work, self.on_report)) as outcomes:
+        callbacks = replace(self.callbacks, on_begin=self._begin)
+        with closing(executor.run(self._without_last(jobs, is_alone), self.work, callbacks)) as outcomes:
             for outcome in outcomes:
                 self.running.remove(outcome.job)
                 if outcome.worker_died and self.log.n_attempts(outcome.job) < MAX_ATTEMPTS:
@@ -98,7 +99,13 @@ class _Attempts(Generic[J, R]):
     def _is_last(self, job: J) -> bool:
         return self.log.n_attempts(job) >= MAX_ATTEMPTS - 1
 
-    def _begin_each(self, jobs: Jobs[J], is_alone: bool) -> Jobs[J]:
+    def _begin(self, job: J) -> None:
+        self.running.append(job)
+        self.log.begin(job)
+        self.callbacks.on_begin(job)
+
+    def _without_last(self, jobs: Jobs[J], is_alone: bool) -> Jobs[J]:
+        """Yield jobs; those whose last attempt it is are left for a run alone."""
         for job in jobs:
             self.is_waiting = isinstance(job, NotReady)
             if isinstance(job, NotReady):
@@ -107,8 +114,6 @@ class _Attempts(Generic[J, R]):
             if self._is_last(job) and not is_alone:
                 self.again.append(job)
                 continue
-            self.running.append(job)
-            self.log.begin(job)
             yield job
         self.is_waiting = False
 

@@ -10,12 +10,15 @@ from typing import Generic, Protocol, TypeVar
 
 from finetune_alf.errors import WorkerError
 from finetune_alf.execute.devices import SharedDevices
-from finetune_alf.execute.jobs import J, Jobs, OnReport, Outcome, next_job
+from finetune_alf.execute.jobs import Callbacks, J, Jobs, Outcome, next_job
 from finetune_alf.execute.messages import Done, LoadFailed, Message, Placed, Progress, Ready, Started, Task
 from finetune_alf.execute.timeout import timeout_message
 
 MAX_FAILED_STARTS = 3
 """The run fails after this many workers in a row have died before they began a job."""
+
+N_AHEAD = 1
+"""How many jobs are taken while all workers are busy: to commit a trial takes tens of milliseconds."""
 
 START_TIMEOUT_S = 600.0
 """How many seconds a worker may take to load its work."""
@@ -73,6 +76,14 @@ class Workers(Protocol[W]):
         ...
 
 
+@dataclass(frozen=True)
+class _Waiting(Generic[J]):
+    """A job that was taken; where it has begun for the caller, the worker that it was sent to died before it began."""
+
+    job: J
+    has_begun: bool = False
+
+
 @dataclass
 class _Slot(Generic[J, W]):
     """A worker, the attempt that it was sent, and when its time is over."""
@@ -94,19 +105,20 @@ class _Slot(Generic[J, W]):
 class Dispatch(Generic[J, W]):
     """One run of jobs by up to `n_workers`, each job with at most `job_timeout_s` seconds; None is no limit.
 
-    Workers start when jobs wait for them and their devices have room. A job that had not begun when its worker died is
-    sent to another worker before all other jobs. A message about an attempt that has ended is dropped; the answer to a
-    report tells the worker to stop that attempt.
+    Workers start when jobs wait for them and their devices have room. A worker that becomes idle is sent the next job
+    that was taken ahead before its outcome is yielded, so that it works while the caller commits that. A job whose
+    worker died before it began is sent to another worker before all other jobs. A message about an attempt that has
+    ended is dropped; the answer to a report, where it waits for one, tells the worker to stop that attempt.
     """
 
     jobs: Jobs[J]
     workers: Workers[W]
     n_workers: int
     job_timeout_s: float | None
-    on_report: OnReport | None
+    callbacks: Callbacks
     devices: SharedDevices = field(default_factory=lambda: SharedDevices(None))
     slots: list[_Slot[J, W]] = field(default_factory=list)
-    waiting: list[J] = field(default_factory=list)
+    waiting: list[_Waiting[J]] = field(default_factory=list)
     attempts: Iterator[int] = field(default_factory=itertools.count)
     n_failed_starts: int = 0
 
@@ -119,6 +131,7 @@ class Dispatch(Generic[J, W]):
             for worker in self.workers.wait([slot.worker for slot in awaited.values()], self._seconds_to_next_due()):
                 outcome = self._receive(awaited[id(worker)])
                 if outcome is not None:
+                    self._send_waiting()
                     yield outcome
             self._kill_overdue()
             self._fill()
@@ -133,16 +146,24 @@ class Dispatch(Generic[J, W]):
         self.workers.join([slot.worker for slot in self.slots])
 
     def _fill(self) -> None:
-        """Send jobs to idle workers, and start workers for the jobs that are left."""
-        n_busy, free = sum(slot.task is not None for slot in self.slots), self._free_numbers()
-        while n_busy + len(self.waiting) < len(self.slots) + len(free) and (taken := next_job(self.jobs)):
-            self.waiting += taken
-        for slot in [slot for slot in self.slots if slot.is_idle][: len(self.waiting)]:
-            self._send(slot, self.waiting.pop(0))
+        """Send jobs to idle workers, start workers for the jobs that are left, and take some ahead."""
+        n_idle, free = sum(slot.task is None for slot in self.slots), self._free_numbers()
+        self._take(n_idle + len(free))
+        self._send_waiting()
         for number in free:
             if len(self.waiting) > sum(not slot.is_ready for slot in self.slots):
                 due = time.monotonic() + self.workers.start_timeout_s
                 self.slots.append(_Slot(number, self.workers.start(number), due))
+        self._take(sum(not slot.is_ready for slot in self.slots) + N_AHEAD)
+
+    def _take(self, n: int) -> None:
+        """Take jobs until so many wait, or none is ready."""
+        while len(self.waiting) < n and (taken := next_job(self.jobs)):
+            self.waiting += map(_Waiting, taken)
+
+    def _send_waiting(self) -> None:
+        for slot in [slot for slot in self.slots if slot.is_idle][: len(self.waiting)]:
+            self._send(slot, self.waiting.pop(0))
 
     def _free_numbers(self) -> list[int]:
         """Return the numbers of the workers that may start."""
@@ -153,8 +174,10 @@ class Dispatch(Generic[J, W]):
                 taken.add(number)
         return free
 
-    def _send(self, slot: _Slot[J, W], job: J) -> None:
-        slot.task, slot.has_started = Task(next(self.attempts), job), False
+    def _send(self, slot: _Slot[J, W], waiting: _Waiting[J]) -> None:
+        if not waiting.has_begun:
+            self.callbacks.on_begin(waiting.job)
+        slot.task, slot.has_started = Task(next(self.attempts), waiting.job, self.callbacks.may_stop), False
         slot.due = time.monotonic() + (self.job_timeout_s or math.inf)
         slot.worker.send(slot.task)
 
@@ -190,7 +213,7 @@ class Dispatch(Generic[J, W]):
         """Handle a message about an attempt."""
         if slot.task is None or message.attempt != slot.task.attempt:
             logger.warning("A late message of attempt %d was dropped.", message.attempt)
-            if isinstance(message, Progress):
+            if isinstance(message, Progress) and self.callbacks.may_stop:
                 slot.worker.send(False)
             return None
         job: J = slot.task.job
@@ -199,9 +222,10 @@ class Dispatch(Generic[J, W]):
                 slot.has_started, self.n_failed_starts = True, 0
             case Progress(_, content):
                 before = time.monotonic()
-                should_continue = self.on_report is None or self.on_report(job, content)
+                should_continue = self.callbacks.on_report(job, content)
                 slot.due += time.monotonic() - before
-                slot.worker.send(should_continue)
+                if self.callbacks.may_stop:
+                    slot.worker.send(should_continue)
             case Done(_, result, failure, room):
                 self.devices.measured(slot.number, room)
                 slot.task, slot.due = None, math.inf
@@ -219,7 +243,7 @@ class Dispatch(Generic[J, W]):
                 return Outcome(job, None, timeout_message(self.job_timeout_s or 0.0))
             return Outcome(job, None, f"its worker died ({how})", worker_died=True)
         if slot.task is not None:
-            self.waiting.insert(0, slot.task.job)
+            self.waiting.insert(0, _Waiting(slot.task.job, has_begun=True))
         self.n_failed_starts += 1
         if self.n_failed_starts >= MAX_FAILED_STARTS:
             raise WorkerError(

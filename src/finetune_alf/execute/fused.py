@@ -4,7 +4,21 @@ import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 
-from finetune_alf.execute.jobs import CallerReports, FusedWork, J, Jobs, OnReport, Outcome, R, Work, next_job, reason
+from finetune_alf.execute.jobs import (
+    NO_CALLBACKS,
+    Callbacks,
+    CallerReports,
+    FusedWork,
+    J,
+    Jobs,
+    OnBegin,
+    OnReport,
+    Outcome,
+    R,
+    Work,
+    next_job,
+    reason,
+)
 from finetune_alf.execute.serial import SerialExecutor
 from finetune_alf.execute.timeout import JobTimeout, JobTimer
 
@@ -33,24 +47,25 @@ class FusedExecutor:
         """Return the executor that fuses nothing."""
         return SerialExecutor(self.job_timeout_s)
 
-    def run(self, jobs: Jobs[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
+    def run(self, jobs: Jobs[J], work: Work[J, R], callbacks: Callbacks = NO_CALLBACKS) -> Generator[Outcome[J, R]]:
         """Yield one outcome a job, in the order in which the jobs of a group finish."""
         if not isinstance(work, FusedWork):
-            yield from self.alone().run(jobs, work, on_report)
+            yield from self.alone().run(jobs, work, callbacks)
             return
-        while group := self._next_group(jobs):
-            unfinished = yield from self._run_group(group, work, on_report)
-            yield from self.alone().run(iter(unfinished), work, on_report)
+        while group := self._next_group(jobs, callbacks.on_begin):
+            unfinished = yield from self._run_group(group, work, callbacks.on_report)
+            yield from self.alone().run(iter(unfinished), work, Callbacks(on_report=callbacks.on_report))
 
-    def _next_group(self, jobs: Jobs[J]) -> list[J]:
-        """Return the jobs of the next group, fewer than `n_fused` where no more are ready."""
+    def _next_group(self, jobs: Jobs[J], on_begin: OnBegin) -> list[J]:
+        """Begin the jobs of the next group, fewer than `n_fused` where no more are ready, and return them."""
         group: list[J] = []
         while len(group) < self.n_fused and (taken := next_job(jobs)):
             group += taken
+            on_begin(group[-1])
         return group
 
     def _run_group(
-        self, group: Sequence[J], work: FusedWork[J, R], on_report: OnReport | None
+        self, group: Sequence[J], work: FusedWork[J, R], on_report: OnReport
     ) -> Generator[Outcome[J, R], None, list[J]]:
         """Yield the outcomes of a group. Returns the jobs that did not finish because the group failed."""
         timer = JobTimer(self.job_timeout_s and self.job_timeout_s * len(group))

@@ -22,6 +22,32 @@ Report = Callable[[Any], bool]
 OnReport = Callable[[Any, Any], bool]
 """The caller's callback for a job and its report: True lets the job continue, False stops it early."""
 
+OnBegin = Callable[[Any], None]
+"""The caller's callback for a job that is about to begin, once for each job."""
+
+
+def _ignore(_: Any) -> None:
+    return
+
+
+def _go_on(*_: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What the caller of an executor is told of each job, and whether it may stop a job early.
+
+    Where it may not, `on_report` returns True, and a worker does not wait for that.
+    """
+
+    on_begin: OnBegin = _ignore
+    on_report: OnReport = _go_on
+    may_stop: bool = True
+
+
+NO_CALLBACKS = Callbacks(may_stop=False)
+
 logger = logging.getLogger(__name__)
 
 
@@ -34,7 +60,7 @@ class NotReady(Enum):
 NOT_READY: Final = NotReady.NOT_READY
 
 Jobs = Iterator[J | NotReady]
-"""A source of jobs. After NOT_READY the next one is taken when an outcome has come."""
+"""A source of jobs. After NOT_READY it is asked again, at the latest when an outcome has come."""
 
 
 def next_job(jobs: Jobs[J]) -> tuple[J] | None:
@@ -109,7 +135,7 @@ class PortableWork(Work[J, ResultT], Protocol[J, ResultT]):
 
 
 class Executor(Protocol):
-    """Runs jobs, taking each from their source only once a worker is idle, and yields outcomes as they come."""
+    """Runs jobs from a source, and yields outcomes as they come."""
 
     @property
     def n_workers(self) -> int:
@@ -125,13 +151,15 @@ class Executor(Protocol):
         """Return the executor that runs one job at a time, with nothing beside it."""
         ...
 
-    def run(self, jobs: Jobs[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
+    def run(self, jobs: Jobs[J], work: Work[J, R], callbacks: Callbacks = NO_CALLBACKS) -> Generator[Outcome[J, R]]:
         """Yield one outcome a job: each is attempted once, and `attempts.py` repeats what may be repeated.
 
-        The next job is taken after the caller has received the outcome and requests another, so that a proposal can use
-        all outcomes so far. `next_job` takes it: where no job is ready, a worker is idle until an outcome has come, and
-        the run ends when none works. An Exception in `work` is a failed outcome; one in `jobs` or `on_report` is raised
-        to the caller, as KeyboardInterrupt is. However the run ends, no worker process is left.
+        A job is taken when a worker is idle, after the caller has received the outcome and requests another, so that a
+        proposal can use all outcomes so far. Where workers are processes of their own, up to N_AHEAD jobs are taken
+        while all are busy, so that a worker does not wait for them. A job begins when a worker is idle. `next_job`
+        takes it: where no job is ready, the source is asked again when something has come from a worker, and the run
+        ends when none works. An Exception in `work` is a failed outcome; one in `jobs` or a callback is raised to the
+        caller, as KeyboardInterrupt is. However the run ends, no worker process is left.
         """
         ...
 
@@ -158,14 +186,12 @@ class CallerReports:
     The caller's time is not the job's: its timer is paused.
     """
 
-    on_report: OnReport | None
+    on_report: OnReport
     timer: JobTimer
     error: Exception | None = None
 
     def send(self, job: Any, content: Any) -> bool:
         """Report to the caller; returns whether the job should continue."""
-        if self.on_report is None:
-            return True
         with self.timer.paused():
             try:
                 return self.on_report(job, content)

@@ -1,7 +1,7 @@
 """The messages between the coordinator, whose side is in `dispatch.py`, and workers, whose side is in `worker.py`.
 
 A worker sends `Ready` once, or `LoadFailed`. Then, for each `Task` that it is sent, it sends `Started`, any number of
-`Progress`, each of which is answered by a bool, and `Done`. None ends a worker.
+`Progress`, each of which is answered by a bool where the task may be stopped early, and `Done`. None ends a worker.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ class Task:
 
     attempt: int
     job: Any
+    may_stop: bool = True
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from finetune_alf.execute.devices import SharedDevices
 from finetune_alf.execute.dispatch import START_TIMEOUT_S, Dispatch, WorkerDied
-from finetune_alf.execute.jobs import J, Jobs, OnReport, Outcome, R, Work
+from finetune_alf.execute.jobs import NO_CALLBACKS, Callbacks, J, Jobs, Outcome, R, Work
 from finetune_alf.execute.messages import Message, Task
 from finetune_alf.execute.worker import serve_process
 
@@ -43,12 +43,12 @@ class PoolExecutor:
         """Return a pool of one worker."""
         return self if self._n_workers == 1 else PoolExecutor(1, self.job_timeout_s, self.n_devices)
 
-    def run(self, jobs: Jobs[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
+    def run(self, jobs: Jobs[J], work: Work[J, R], callbacks: Callbacks = NO_CALLBACKS) -> Generator[Outcome[J, R]]:
         """Yield outcomes in the order in which the jobs finish; WorkerError when workers cannot start."""
         workers = _Processes(pickle.dumps(work))
         devices = SharedDevices(self.n_devices)
         dispatch: Dispatch[J, _Process] = Dispatch(
-            jobs, workers, self._n_workers, self.job_timeout_s, on_report, devices
+            jobs, workers, self._n_workers, self.job_timeout_s, callbacks, devices
         )
         try:
             yield from cast("Iterator[Outcome[J, R]]", dispatch.outcomes())

@@ -3,7 +3,19 @@
 from collections.abc import Generator
 from functools import partial
 
-from finetune_alf.execute.jobs import CallerReports, Executor, J, Jobs, OnReport, Outcome, R, Work, attempt, next_job
+from finetune_alf.execute.jobs import (
+    NO_CALLBACKS,
+    Callbacks,
+    CallerReports,
+    Executor,
+    J,
+    Jobs,
+    Outcome,
+    R,
+    Work,
+    attempt,
+    next_job,
+)
 from finetune_alf.execute.timeout import JobTimeout, JobTimer
 
 
@@ -27,12 +39,13 @@ class SerialExecutor:
         """Return this executor."""
         return self
 
-    def run(self, jobs: Jobs[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
+    def run(self, jobs: Jobs[J], work: Work[J, R], callbacks: Callbacks = NO_CALLBACKS) -> Generator[Outcome[J, R]]:
         """Yield one outcome a job, in the order of the jobs."""
         while taken := next_job(jobs):
             (job,) = taken
+            callbacks.on_begin(job)
             timer = JobTimer(self.job_timeout_s)
-            reports = CallerReports(on_report, timer)
+            reports = CallerReports(callbacks.on_report, timer)
             try:
                 with timer.running():
                     result, failure = attempt(work, job, partial(reports.send, job))

@@ -47,7 +47,7 @@ def serve(
 def _report_to(channel: Channel, task: Task) -> Report:
     def report(content: Any) -> bool:
         channel.send(Progress(task.attempt, content))
-        return bool(channel.recv())
+        return bool(channel.recv()) if task.may_stop else True
 
     return report
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from finetune_alf.compute import Environment
 from finetune_alf.errors import PartialError
 from finetune_alf.execute.attempts import MAX_ATTEMPTS, run_attempts
-from finetune_alf.execute.jobs import Executor, OnReport, Work
+from finetune_alf.execute.jobs import Callbacks, Executor, Work
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.job_attempts import JobAttempts
 from finetune_alf.jobs.ledger import Ledger
@@ -27,9 +27,8 @@ def run_jobs(
     """Run every job that is not in the ledger yet, in this environment. Returns all results by the jobs' keys.
 
     `on_result` is called for each result, those from the ledger first, `on_epoch` for each epoch of a fit that goes on.
-    Jobs with fewer attempts run first, so that one
-    that gets the process killed keeps no other from its result. Raises PartialError, naming the reasons, after all
-    other jobs have finished, when a job failed or is given up.
+    Jobs with fewer attempts run first, so that one that gets the process killed keeps no other from its result. Raises
+    PartialError, naming the reasons, after all other jobs have finished, when a job failed or is given up.
     """
     results: dict[str, RecordedFit] = {}
     missing: list[FitJob] = []
@@ -50,7 +49,8 @@ def run_jobs(
             on_epoch(job, epoch)
         return True
 
-    failures = _run_missing(missing, executor, work, ledger, environment, finish, report)
+    callbacks = Callbacks(on_report=report, may_stop=False)
+    failures = _run_missing(missing, executor, work, ledger, environment, finish, callbacks)
     if failures:
         raise PartialError(
             f"{len(failures)} of {len(jobs)} fits failed, the other results are saved: {'; '.join(failures)}. "
@@ -66,14 +66,14 @@ def _run_missing(
     ledger: Ledger,
     environment: Environment,
     finish: OnResult,
-    report: OnReport,
+    callbacks: Callbacks,
 ) -> list[str]:
     """Run the jobs, and return the failures. Attempts at a reported job count from 0 at the next start."""
     attempts = JobAttempts(ledger)
     given_up = [job for job in jobs if attempts.n_attempts(job) >= MAX_ATTEMPTS]
     waiting = sorted((job for job in jobs if job not in given_up), key=attempts.n_attempts)
     failures = [f"{job.key}: its process died in {MAX_ATTEMPTS} attempts, and it was left out" for job in given_up]
-    for outcome in run_attempts(executor, iter(waiting), work, attempts, report):
+    for outcome in run_attempts(executor, iter(waiting), work, attempts, callbacks):
         if outcome.result is None:
             failures.append(f"{outcome.job.key}: {outcome.failure}")
         else:

@@ -16,7 +16,7 @@ from finetune_alf.crashpoint import crashpoint
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import PartialError
-from finetune_alf.execute import MAX_ATTEMPTS, Executor, Outcome, Work, run_attempts
+from finetune_alf.execute import MAX_ATTEMPTS, Callbacks, Executor, Outcome, Work, run_attempts
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.locks import hold_lock
 from finetune_alf.paths import Paths
@@ -161,9 +161,11 @@ class _Coordinator:
         return [trial for trial in self.store.pending_trials() if trial.number < self.spec.n_trials]
 
     def run(self, executor: Executor, work: Work[FitJob, FitResult]) -> None:
-        self._warn_of_idle_workers(executor.n_workers * executor.n_fused)
-        jobs = self.jobs.jobs(self.pending)
-        run = run_attempts(executor, jobs, work, self.attempts, self._report_epoch, MAX_FAILURES_IN_A_ROW)
+        n_at_once = executor.n_workers * executor.n_fused
+        self._warn_of_idle_workers(n_at_once)
+        jobs = self.jobs.jobs(self.pending, n_at_once)
+        callbacks = Callbacks(on_report=self._report_epoch, may_stop=self.pruner is not None)
+        run = run_attempts(executor, jobs, work, self.attempts, callbacks, MAX_FAILURES_IN_A_ROW)
         try:
             with contextlib.closing(run) as outcomes:
                 for outcome in outcomes:

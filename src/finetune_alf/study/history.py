@@ -35,6 +35,11 @@ class TrialHistory:
         """The seconds in which at least one of the finished trials was under way."""
         return busy_s(self._spans.values())
 
+    @property
+    def n_open(self) -> int:
+        """How many trials are open."""
+        return len(self._open)
+
     def open(self, trial: PendingTrial) -> None:
         """Add a new trial."""
         self._open[trial.number] = trial.rates

@@ -66,6 +66,7 @@ class StudyStore:
         self._database, self._run = database, database.run
         self._storage = database.connect()
         self._study_id = self._run(lambda: self._storage.get_study_id_from_name(database.study_name))
+        self._trial_ids: dict[int, int] = {}  # of trials that are not finished, by number
 
     @property
     def place(self) -> str:
@@ -100,15 +101,16 @@ class StudyStore:
             user_attrs=new_attributes(rates, params),
         )
 
-        def create() -> PendingTrial:
+        def create() -> None:
             with contextlib.suppress(KeyError):  # it is there when only the answer was lost
-                return _pending_trial(self._storage.get_trial(self._trial_id(number)))
+                self._trial_id(number)
+                return
             crashpoint("trial-insert-before")
-            trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
+            self._storage.create_new_trial(self._study_id, template_trial=template)
             crashpoint("trial-insert-after")
-            return _pending_trial(self._storage.get_trial(trial_id))
 
-        return self._run(create)
+        self._run(create)
+        return PendingTrial(number, rates)
 
     def write_attempts(self, trial: PendingTrial) -> None:
         """Write how many attempts at a pending trial have begun, and of the last one environment and failure."""
@@ -136,6 +138,7 @@ class StudyStore:
                     raise
 
         self._run(finish)
+        self._trial_ids.pop(record.number, None)
         crashpoint("trial-complete-after")
 
     def write_notes(self, notes: Mapping[int, str]) -> None:
@@ -156,7 +159,9 @@ class StudyStore:
         close_storage(self._storage)
 
     def _trial_id(self, number: int) -> int:
-        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        if number not in self._trial_ids:
+            self._trial_ids[number] = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        return self._trial_ids[number]
 
     def _all_trials(self, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
         return self._storage.get_all_trials(self._study_id, deepcopy=False, states=states)

@@ -37,13 +37,16 @@ class TrialJobs:
         self._proposals = Proposals(spec, n_layers, history.records)
         self._distributions = spec.space.distributions(n_layers)
 
-    def jobs(self, pending: list[PendingTrial]) -> Jobs[FitJob]:
-        """Yield the jobs of pending trials and of new ones, until the study has all of its trials or its time is up."""
+    def jobs(self, pending: list[PendingTrial], n_at_once: int) -> Jobs[FitJob]:
+        """Yield the jobs of pending trials and of new ones, until the study has all of its trials or its time is up.
+
+        Up to `n_at_once` are fitted at once; others are created ahead, but not where the time could be up by then.
+        """
         n_created = len(self._history.records) + len(pending)
         for trial in pending:
             yield from self._jobs_of(trial)
         for number in range(n_created, self._spec.n_trials):
-            while self._must_wait_for_results(number):
+            while self._must_wait_for_results(number) or self._is_too_early(n_at_once):
                 yield NOT_READY
             if self._time_is_up():
                 return
@@ -62,6 +65,9 @@ class TrialJobs:
             self._finish(given_up_record(trial, now))
         else:
             yield self._job_of(trial)
+
+    def _is_too_early(self, n_at_once: int) -> bool:
+        return self._spec.max_hours is not None and self._history.n_open >= n_at_once
 
     def _time_is_up(self) -> bool:
         limit = self._spec.max_hours

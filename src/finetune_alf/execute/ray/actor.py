@@ -71,6 +71,10 @@ class Actor:
         self._channel.to_thread.put(None)
         return self._channel.next_message()
 
+    def next_message(self) -> bytes:
+        """Return the next message after a report that is not answered."""
+        return self._channel.next_message()
+
     def _keep(self, work: Work[Any, Any]) -> None:
         self._work = work
 

@@ -3,6 +3,7 @@
 import pickle
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -11,14 +12,18 @@ from ray import exceptions
 
 from finetune_alf.errors import WorkerError
 from finetune_alf.execute.dispatch import Dispatch, WorkerDied
-from finetune_alf.execute.jobs import J, Jobs, OnReport, Outcome, PortableWork, R, Work, reason
-from finetune_alf.execute.messages import Done, Message, Placed, Started, Task
+from finetune_alf.execute.jobs import NO_CALLBACKS, Callbacks, J, Jobs, Outcome, PortableWork, R, Work, reason
+from finetune_alf.execute.messages import Done, Message, Placed, Progress, Started, Task
 from finetune_alf.execute.parcels import Parcel
 from finetune_alf.execute.ray.actor import Actor, versions
 from finetune_alf.execute.ray.cluster import RayCluster, check_head, connect, is_head_lost, resources
 
 CHECK_S = 1.0
 """How often a waiting coordinator looks after the head and the resources."""
+
+BEGIN_WAIT_S = 0.02
+"""How long the coordinator waits for a task to begin: it does not go on before that is known, and the coordinator may
+have an outcome to commit meanwhile, which takes about as long."""
 
 
 class RayExecutor:
@@ -45,14 +50,14 @@ class RayExecutor:
         """Return an executor of one actor."""
         return self if self._n_workers == 1 else RayExecutor(1, self.job_timeout_s, self.cluster)
 
-    def run(self, jobs: Jobs[J], work: Work[J, R], on_report: OnReport | None = None) -> Generator[Outcome[J, R]]:
+    def run(self, jobs: Jobs[J], work: Work[J, R], callbacks: Callbacks = NO_CALLBACKS) -> Generator[Outcome[J, R]]:
         """Yield outcomes in the order in which the jobs finish.
 
         Raises WorkerError when workers cannot start, resources do not come, versions differ, or the head is lost.
         """
         connect(self.cluster, self._n_workers)
         actors = _Actors(self.cluster, _StoredWork(work))
-        dispatch: Dispatch[J, _ActorWorker] = Dispatch(jobs, actors, self._n_workers, self.job_timeout_s, on_report)
+        dispatch: Dispatch[J, _ActorWorker] = Dispatch(jobs, actors, self._n_workers, self.job_timeout_s, callbacks)
         try:
             yield from cast("Iterator[Outcome[J, R]]", dispatch.outcomes())
         finally:
@@ -87,6 +92,7 @@ class _ActorWorker:
         self.started, self.is_placed = time.monotonic(), False
         self.reference = actor.hello.remote()
         self._task: Task | None = None
+        self._begun: Started | None = None  # received, and not yet handed on
         self._brought: set[str] = set()  # digests of the parcels that the actor has
 
     def send(self, message: Task | bool) -> None:
@@ -98,8 +104,25 @@ class _ActorWorker:
         new = {digest: reference for digest, reference in parcels.values() if digest not in self._brought}
         self._brought |= new.keys()
         self.reference = self._actor.run.remote(message, digests, list(new), *new.values())
+        if ray.wait([self.reference], timeout=BEGIN_WAIT_S)[0]:
+            self._let_begin()
+
+    def _let_begin(self) -> None:
+        """Receive that the task begins, and let it; whatever else there is stays for `receive`."""
+        with suppress(exceptions.RayError):
+            message = pickle.loads(ray.get(self.reference))  # noqa: S301  (our own worker pickled it)
+            if isinstance(message, Started):
+                self._begun, self.reference = message, self._actor.listen.remote()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the start of a task was received and not yet handed on."""
+        return self._begun is not None
 
     def receive(self) -> Message:
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            return begun
         try:
             received = ray.get(self.reference)
         except exceptions.RayTaskError as error:
@@ -113,10 +136,12 @@ class _ActorWorker:
         message: Message = pickle.loads(received)  # noqa: S301  (our own worker pickled it)
         if isinstance(message, Started):
             self.reference = self._actor.listen.remote()
+        elif isinstance(message, Progress) and self._task is not None and not self._task.may_stop:
+            self.reference = self._actor.next_message.remote()
         return message
 
     def has_message(self) -> bool:
-        return bool(ray.wait([self.reference], timeout=0)[0])
+        return self.has_begun or bool(ray.wait([self.reference], timeout=0)[0])
 
     def kill(self) -> None:
         if not is_head_lost():
@@ -149,6 +174,8 @@ class _Actors:
         return _ActorWorker(options.remote(number), self._stored)
 
     def wait(self, workers: Sequence[_ActorWorker], timeout_s: float | None) -> Sequence[_ActorWorker]:
+        if begun := [worker for worker in workers if worker.has_begun]:
+            return begun
         by_reference = {worker.reference: worker for worker in workers}
         due = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
