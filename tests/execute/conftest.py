@@ -1,11 +1,15 @@
 """Ray, as the tests of executors use it."""
 
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+
+TOKEN = secrets.token_hex(32)
+"""Ray keeps the first token of a process: it is that of all modules."""
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +20,7 @@ def ray_here() -> Iterator[None]:
     from finetune_alf.execute.ray.cluster import RayCluster, connect
 
     before = dict(os.environ)
-    os.environ.pop("RAY_AUTH_TOKEN", None)
+    os.environ["RAY_AUTH_TOKEN"] = TOKEN
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     with suppress(WorkerError):
         connect(RayCluster(), 2)

@@ -34,7 +34,7 @@ def test_a_worker_that_hangs_in_c_code_is_killed() -> None:
 
 
 def test_the_death_of_an_idle_worker_costs_no_job() -> None:
-    received: list[Outcome[int, int]] = []
+    received, begun = list[Outcome[int, int]](), list[int]()
 
     def jobs() -> Jobs[int]:
         yield 1
@@ -42,7 +42,7 @@ def test_the_death_of_an_idle_worker_costs_no_job() -> None:
             yield NOT_READY
         yield 2
 
-    run = PoolExecutor(1).run(jobs(), works.process_of)
+    run = PoolExecutor(1).run(jobs(), works.process_of, Callbacks(on_begin=begun.append))
     received.append(next(run))
     pid = received[0].result
     assert pid is not None
@@ -52,6 +52,7 @@ def test_the_death_of_an_idle_worker_costs_no_job() -> None:
     run.close()
     assert second.failure is None
     assert second.result != pid
+    assert begun == [1, 2]
 
 
 def test_a_late_report_of_an_attempt_that_is_over_is_dropped_and_answered_with_a_stop() -> None:

@@ -818,6 +818,27 @@ MUTATIONS = [
         "a late report is taken for one of the job that runs now",
     ),
     Mutation(
+        "execute/dispatch.py",
+        "if not waiting.has_begun:",
+        "if True:",
+        ("execute/test_pool_survives.py::test_the_death_of_an_idle_worker_costs_no_job",),
+        "a worker that dies before it begins a job costs an attempt",
+    ),
+    Mutation(
+        "execute/worker.py",
+        "return bool(channel.recv()) if task.may_stop else True",
+        "return True",
+        ("execute/test_executor_contract.py", "execute/test_busy_workers.py"),
+        "a worker does not wait for the answer that stops its fit",
+    ),
+    Mutation(
+        "study/trial_jobs.py",
+        "self._history.n_open >= n_at_once",
+        "False",
+        ("study/test_max_hours.py::test_no_trial_is_created_ahead_of_a_time_that_may_be_up",),
+        "a trial is created ahead of a time that is up by then",
+    ),
+    Mutation(
         "execute/parcels.py",
         "(got := _digest(_files(made))) != expected",
         "(got := _digest(_files(made))) is None",
