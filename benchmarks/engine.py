@@ -34,6 +34,9 @@ from finetune_alf.json_files import write_json
 HERE = Path(__file__).resolve().parent
 REPEATS = {"quick": 3, "full": 3, "tiny": 1}
 SPREAD_FITS = {"quick": 5, "full": 8, "tiny": 3}
+ALLOCATORS = {"kept": {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}, "default": {}}
+"""Settings of the C library, which by default gives large blocks back to the system: each step faults them in anew."""
+
 QUICK_MINUTES = 9.0
 """A quick run starts no further repeat after this time."""
 
@@ -63,6 +66,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--peer", nargs="+", choices=list(PEERS), metavar="PEER", help=f"of {', '.join(PEERS)}")
     parser.add_argument("--repeats", type=int, help="how often each peer runs each work, at most")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of each peer")
+    parser.add_argument(
+        "--allocator", choices=list(ALLOCATORS), default="kept", help="of each peer: freed memory is kept, or not"
+    )
     parser.add_argument("--device", default="cpu", help="cpu, or cuda:0")
     parser.add_argument("--encoder", choices=["minilm", "bert-base", "distilbert", "tiny"], help="shape of the encoder")
     parser.add_argument("--json", type=Path, help="write all numbers here, after every run")
@@ -84,6 +90,7 @@ class Benchmark:
             "encoder": self.encoder,
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "skipped": self.skipped,
+            "allocator": args.allocator,
             "runs": [],
         }
 
@@ -208,6 +215,7 @@ class Benchmark:
         task_file, result_file, log = (self.root / name for name in ("task.json", "result.json", "log.txt"))
         task_file.write_text(json.dumps(args))
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        environment |= ALLOCATORS[self.args.allocator]
         with log.open("w") as help_text:
             command = [sys.executable, str(HERE / "engine_child.py"), task, str(task_file), str(result_file)]
             code = subprocess.run(command, stdout=help_text, stderr=help_text, env=environment, check=False).returncode
@@ -229,7 +237,7 @@ class Benchmark:
 def _choose(args: argparse.Namespace, data: str | None) -> tuple[list[Work], dict[str, str]]:
     """Return the works to run, and the reason why others are skipped."""
     everything = [work.name for work in WORKS]
-    usual = list(QUICK) if args.mode == "quick" else [name for name in everything if name != "mini" or not data]
+    usual = list(QUICK) if args.mode == "quick" else everything
     peers = args.work or usual
     missing = {work.name: work for work in WORKS if work.name in peers and work.source != "mini" and not data}
     skipped = dict.fromkeys(missing, "ALF_DATA is not set to a folder with real texts")

@@ -8,6 +8,11 @@ from engine_summary import STEP_TARGET
 
 Document = Mapping[str, Any]
 
+ALLOCATORS = {
+    "kept": "The C library keeps freed memory, in the process of each peer.",
+    "default": "The C library gives large freed blocks back to the system, as is its default.",
+}
+
 
 def table(document: Document) -> str:
     """Return the whole page."""
@@ -22,7 +27,8 @@ def _head(document: Document) -> Iterator[str]:
     yield (
         f"{document['started']} on {machine['cpu']}, device {machine['device']}, {machine['n_threads']} threads "
         f"of {machine['n_cores']} cores; {versions}. Matrix products: {_giga(machine['fp32'])} GFLOP/s in fp32, "
-        f"{_giga(machine['bf16'])} in bf16. {document['seconds'] / 60:.1f} minutes in all."
+        f"{_giga(machine['bf16'])} in bf16. {document['seconds'] / 60:.1f} minutes in all. "
+        f"{ALLOCATORS[document.get('allocator', 'default')]}"
     )
     yield ""
     for name, reason in document["skipped"].items():

@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import json
 import statistics
+import subprocess
 import sys
 from pathlib import Path
 
@@ -207,7 +208,25 @@ def test_without_real_texts_the_mini_corpus_is_used(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["engine.py"])
     works, skipped = engine._choose(engine._arguments(), None)
     assert [work.name for work in works] == ["mini"]
-    assert set(skipped) == set(QUICK)
+    assert set(skipped) == set(QUICK) - {"mini"}
+
+
+@pytest.mark.parametrize(("allocator", "kept"), [("kept", True), ("default", False)])
+def test_all_peers_have_the_same_allocator_and_the_page_names_it(allocator, kept, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["engine.py", "--allocator", allocator])
+    environments = []
+
+    def child(command, **options):
+        environments.append(options["env"])
+        Path(command[-1]).write_text("{}")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(engine.subprocess, "run", child)
+    bench = engine.Benchmark(engine._arguments(), tmp_path)
+    bench._child("peer")
+    assert (environments[0].get("MALLOC_MMAP_MAX_") == "0") is kept
+    page = table(document_of([a_run("ours", 0, 1.0)]) | {"allocator": bench.document["allocator"]})
+    assert ("keeps freed memory" in page) is kept
 
 
 def test_a_whole_layer_costs_what_the_formula_says():
