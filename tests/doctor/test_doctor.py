@@ -74,6 +74,7 @@ def test_results_of_other_settings_are_stale(searched, monkeypatch):
     assert found["studies.tiny"]["next_step"] == f"Run `finetune-alf study tiny --root {searched}`."
     (database,) = (searched / "studies").glob("*.db")
     assert found[str(database)]["state"] == "a study of other settings: seed: 3 -> 4"
+    assert found[str(searched / "results" / "study" / "tiny")]["state"] == "stale: 2 trials of other params"
 
 
 def test_a_damaged_database_is_a_fault(searched):

@@ -1,6 +1,7 @@
 """Jobs with a ledger: each runs once; what fails or kills the process keeps no other from its result."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -98,3 +99,26 @@ def test_a_damaged_file_of_attempts_is_ignored(tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.with_suffix(".attempts.json").write_text('{"')
     assert len(run(path, PlannedFits())) == 5
+
+
+def test_equal_jobs_under_several_keys_run_once_and_all_have_the_result(tmp_path):
+    path, work, seen = tmp_path / "jobs.jsonl", PlannedFits(), []
+    jobs = [JOBS[0], JOBS[1], replace(JOBS[0], key="again")]
+    results = run_jobs(jobs, SerialExecutor(), work, Ledger(path), ENVIRONMENT, lambda job, _: seen.append(job.key))
+    assert work.keys == ["cell-0", "cell-1"]
+    assert {key: result.score for key, result in results.items()} == {"cell-0": 0.0, "cell-1": 1.0, "again": 0.0}
+    assert seen == ["cell-0", "again", "cell-1"]
+    assert len(path.read_text().strip().split("\n")) == 2
+
+
+def test_equal_jobs_that_fail_are_named_once(tmp_path):
+    jobs = [JOBS[0], replace(JOBS[0], key="again"), JOBS[1]]
+    with pytest.raises(PartialError, match="1 of 2 fits failed"):
+        run_jobs(
+            jobs,
+            SerialExecutor(),
+            PlannedFits(["cell-0"]),
+            Ledger(tmp_path / "jobs.jsonl"),
+            ENVIRONMENT,
+            lambda job, result: None,
+        )

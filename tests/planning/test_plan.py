@@ -240,15 +240,16 @@ def test_pauses_of_a_study_that_was_resumed_are_not_elapsed_time():
     assert busy_seconds(spans) == pytest.approx(4.0 + 2.5)
 
 
-def test_broken_results_are_named_by_file_and_line(ready):
-    folder = ready.paths.study_results("tiny")
-    write_jsonl(folder / "trials.jsonl", [{"number": 0}])
+def test_broken_results_are_named_by_file_and_line(shared):
+    path = shared.paths.study_results("tiny") / "trials.jsonl"
+    before = path.read_bytes()
+    write_jsonl(path, [{"number": 0}])
     try:
-        printed = run(ready.paths.root)
+        printed = run(shared.paths.root)
         assert printed.exit_code == 5  # the transfer is planned nevertheless
         assert "trials.jsonl:1: must be a trial" in printed.stderr
     finally:
-        (folder / "trials.jsonl").unlink()
+        path.write_bytes(before)
 
 
 def test_the_small_project_has_the_numbers_that_these_tests_count_on():

@@ -61,7 +61,8 @@ def _print(plans: "list[Plan]", as_json: bool, *, with_commands: bool) -> None:
     is_timed, notes = any(map(_is_timed, plans)), dict[str, None]()
     for one in plans:
         missing = _missing(one, with_commands) if is_timed else []
-        for line in [*_table(one), *missing, *(note for note in one.notes if note not in notes)]:
+        stale = [f"{stage.stage}: {stage.note}, planned anew." for stage in one.stages if stage.note]
+        for line in [*_table(one), *stale, *missing, *(note for note in one.notes if note not in notes)]:
             click.echo(line)
         notes |= dict.fromkeys(one.notes)
 

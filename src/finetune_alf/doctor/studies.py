@@ -18,7 +18,7 @@ from finetune_alf.paths import way_out_of
 from finetune_alf.running.context import Context
 from finetune_alf.study.databases import known_studies, study_database
 from finetune_alf.study.identity import changed_fields, study_identity
-from finetune_alf.study.records import read_study
+from finetune_alf.study.records import read_study, stale_note
 from finetune_alf.study.store import closing_store
 
 _CARD = TypeAdapter(dict[str, str])
@@ -52,7 +52,9 @@ def _study(ctx: Context, name: str, precision: Precision) -> Iterator[Finding]:
     except AlfError as error:
         yield Finding(topic, str(card), "damaged", str(error))
         return
-    current = None
+    current, wanted = None, None
+    if encoder is not None:
+        wanted = study_identity(spec, sample_digest, encoder, precision)
     for known in known_studies(ctx.paths, name, ctx.study_server):
         stored = known.identity
         if isinstance(stored, AlfError):
@@ -66,6 +68,8 @@ def _study(ctx: Context, name: str, precision: Precision) -> Iterator[Finding]:
             current = current or wanted
     if current is None:
         yield Finding(topic, label, f"no trial yet under the present settings{runs}", next_step=command)
+        if wanted is not None:
+            yield from _results(ctx, name, digest(wanted), command)
         return
     yield from _trials(ctx, name, current, command, runs)
     yield from _results(ctx, name, digest(current), command)
@@ -101,11 +105,8 @@ def _results(ctx: Context, name: str, wanted: str, command: str) -> Iterator[Fin
     if not folder.is_dir():
         return
     try:
-        found = read_study(folder).digest
+        note = stale_note(read_study(folder), wanted)
     except AlfError as error:
         yield Finding("studies", str(folder), "no results that can be read", str(error))
         return
-    if found == wanted:
-        yield Finding("studies", str(folder), "up to date")
-    else:
-        yield Finding("studies", str(folder), "stale: of a study of other settings", next_step=command)
+    yield Finding("studies", str(folder), note or "up to date", next_step=command if note else "")

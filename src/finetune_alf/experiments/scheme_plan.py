@@ -1,6 +1,7 @@
 """Schemes before they run: what each may cost, without the registry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from finetune_alf.experiments.scheme_spec import (
     AnyScheme,
@@ -8,29 +9,64 @@ from finetune_alf.experiments.scheme_spec import (
     LoraScheme,
     RegisteredScheme,
     ScheduleScheme,
+    UniformScheme,
 )
-from finetune_alf.experiments.scheme_table import SchemeInputs, scheme_recipes
+from finetune_alf.experiments.scheme_table import SchemeInputs, scheme_recipes, unregistered
 from finetune_alf.planning.planned import ADAPTERS_NOTE
+from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import AnyRecipe, Recipe
+from finetune_alf.register.lock import LockDocument
 from finetune_alf.running.context import Context
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.reference import from_root, is_registered
 
 
-def planned_recipes(
-    ctx: Context, schemes: Sequence[AnyScheme], baseline: Recipe, n_layers: int, searched: Sequence[Recipe]
-) -> dict[str, Sequence[AnyRecipe]]:
-    """Return the recipes that each scheme may have, all of them equally probable.
+@dataclass(frozen=True)
+class PlannedRecipes:
+    """The recipes of schemes by label: one where it is known, else those that it may have, all equally probable."""
 
-    A schedule of a registry may be any of `searched`; every single rate costs the same. Raises ScheduleError for a
-    schedule that is not there.
+    known: Mapping[str, AnyRecipe]
+    unknown: Mapping[str, Sequence[AnyRecipe]]
+
+    @property
+    def each(self) -> dict[str, Sequence[AnyRecipe]]:
+        """The recipes that each scheme may have."""
+        return {**{label: [recipe] for label, recipe in self.known.items()}, **self.unknown}
+
+
+def planned_recipes(
+    ctx: Context,
+    schemes: Sequence[AnyScheme],
+    baseline: Recipe,
+    n_layers: int,
+    searched: Sequence[Recipe],
+    lock: LockDocument | None = None,
+) -> PlannedRecipes:
+    """Return the recipes of schemes, without those that the study of a lock file did not register.
+
+    Without a lock file, and where a registry is named, a schedule may be any of `searched`; single rates all cost the
+    same. Raises ScheduleError for a schedule that is not there.
     """
-    at_hand = [one.of for one in schemes if isinstance(one, ScheduleScheme) and not _is_unknown(one)]
+    left_out = unregistered(schemes, lock.schedules) if lock else []
+    fitted = [scheme for scheme in schemes if scheme.kind not in left_out]
+    known = [scheme for scheme in fitted if _is_known(scheme, lock)]
     root, allowed = ctx.paths.root, baseline.allow_forgetting
-    schedules = {each: pull(from_root(root, each), allow_forgetting=allowed) for each in at_hand}
-    known = [scheme for scheme in schemes if not _is_unknown(scheme)]
-    recipes = scheme_recipes(known, SchemeInputs(baseline, n_layers, schedules, single_rate=baseline.rates.highest))
-    return {each.label: searched if _is_unknown(each) else [recipes[each.label]] for each in schemes}
+    schedules = {
+        each.of: pull(from_root(root, each.of), allow_forgetting=allowed)
+        for each in known
+        if isinstance(each, ScheduleScheme)
+    }
+    schedules |= {alias: locked.schedule for alias, locked in lock.schedules.items()} if lock else {}
+    single_rate = lock.single_rate.rate if lock and lock.single_rate else None
+    some_rate = baseline.with_rates(UniformRates(rate=baseline.rates.highest).at(n_layers))
+    return PlannedRecipes(
+        scheme_recipes(known, SchemeInputs(baseline, n_layers, schedules, single_rate)),
+        {
+            each.label: [some_rate] if isinstance(each, UniformScheme) else searched
+            for each in fitted
+            if each not in known
+        },
+    )
 
 
 def planned_notes(schemes: Sequence[AnyScheme], baseline: Recipe) -> tuple[str, ...]:
@@ -39,6 +75,10 @@ def planned_notes(schemes: Sequence[AnyScheme], baseline: Recipe) -> tuple[str, 
     return (ADAPTERS_NOTE,) if has_adapters or baseline.adapter is not None else ()
 
 
-def _is_unknown(scheme: AnyScheme) -> bool:
-    """Return whether a scheme is a schedule of a registry, which a plan does not read."""
-    return isinstance(scheme, RegisteredScheme) or (isinstance(scheme, ScheduleScheme) and is_registered(scheme.of))
+def _is_known(scheme: AnyScheme, lock: LockDocument | None) -> bool:
+    """Return whether the recipe of a scheme is known: a plan reads the lock file, but no registry."""
+    if isinstance(scheme, RegisteredScheme):
+        return lock is not None
+    if isinstance(scheme, UniformScheme) and scheme.rate is None:
+        return lock is not None and lock.single_rate is not None
+    return not (isinstance(scheme, ScheduleScheme) and is_registered(scheme.of))

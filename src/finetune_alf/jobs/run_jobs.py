@@ -26,23 +26,27 @@ def run_jobs(
 ) -> dict[str, RecordedFit]:
     """Run every job that is not in the ledger yet, in this environment. Returns all results by the jobs' keys.
 
-    `on_result` is called for each result, those from the ledger first, `on_epoch` for each epoch of a fit that goes on.
-    Jobs with fewer attempts run first, so that one that gets the process killed keeps no other from its result. Raises
-    PartialError, naming the reasons, after all other jobs have finished, when a job failed or is given up.
+    Equal jobs under several keys run once, under the first of them. `on_result` is called for each result, those from
+    the ledger first, `on_epoch` for each epoch of a fit that goes on. Jobs with fewer attempts run first, so that one
+    that gets the process killed keeps no other from its result. Raises PartialError, naming the reasons, after all
+    other jobs have finished, when a job failed or is given up.
     """
     results: dict[str, RecordedFit] = {}
+    equal: dict[str, list[FitJob]] = {}
     missing: list[FitJob] = []
 
     def finish(job: FitJob, result: RecordedFit) -> None:
-        results[job.key] = result
-        on_result(job, result)
+        for each in equal[ledger.identity(job)]:
+            results[each.key] = result
+            on_result(each, result)
 
     for job in jobs:
-        previous = ledger.find(job)
-        if previous:
-            finish(job, previous)
+        equal.setdefault(ledger.identity(job), []).append(job)
+    for same in equal.values():
+        if previous := ledger.find(same[0]):
+            finish(same[0], previous)
         else:
-            missing.append(job)
+            missing.append(same[0])
 
     def report(job: FitJob, epoch: EpochMetrics) -> bool:
         if on_epoch:
@@ -53,7 +57,7 @@ def run_jobs(
     failures = _run_missing(missing, executor, work, ledger, environment, finish, callbacks)
     if failures:
         raise PartialError(
-            f"{len(failures)} of {len(jobs)} fits failed, the other results are saved: {'; '.join(failures)}. "
+            f"{len(failures)} of {len(equal)} fits failed, the other results are saved: {'; '.join(failures)}. "
             "Run the same command again to run the failed ones."
         )
     return results

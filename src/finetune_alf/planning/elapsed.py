@@ -1,19 +1,17 @@
 """The time that finished fits took, read from the files of their stage."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from pydantic import Field
 
-from finetune_alf.jobs.job import FitJob
-from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.json_files import read_jsonl
-from finetune_alf.paths import Paths
-from finetune_alf.register.lock import LockDocument
 from finetune_alf.spec import Spec
-from finetune_alf.study.records import read_trials
+from finetune_alf.study.records import TrialRecord
+from finetune_alf.train.result import RecordedFit
 
 PAUSE_S = 60.0
 """A longer gap between two fits counts as a pause: the stage was stopped."""
@@ -44,25 +42,13 @@ class FinishedFit(Spec):
     seconds: float
 
 
-def study_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
-    """Return the time of a study's trials; None before the first."""
-    path = paths.study_results(name) / "trials.jsonl"
-    if not path.exists():
+def trials_elapsed(trials: Sequence[TrialRecord]) -> ElapsedTime | None:
+    """Return the time of finished trials, of which some may have failed; None without any."""
+    if not trials:
         return None
-    done = [record for record in read_trials(path) if record.result is not None]
-    spans = [(record.started_ms / 1000, record.ended_ms / 1000) for record in done]
-    return _elapsed([record.result.seconds for record in done if record.result], spans)
-
-
-def register_elapsed(paths: Paths, name: str) -> ElapsedTime | None:
-    """Return the time of a study's registration: the latest fits of the ledger, as many as the lock file has."""
-    lock, ledger = paths.schedules(name), paths.ledger(f"register-{name}")
-    if not (lock.exists() and ledger.exists()):
-        return None
-    results = Ledger(ledger).results[-LockDocument.read(lock).n_fits :]
-    starts = [result.started_ms / 1000 for result in results]
-    seconds = [result.seconds for result in results]
-    return _elapsed(seconds, [(start, start + took) for start, took in zip(starts, seconds, strict=True)])
+    seconds = [record.result.seconds for record in trials if record.result]
+    spans = [(record.started_ms / 1000, record.ended_ms / 1000) for record in trials]
+    return ElapsedTime(n_fits=len(trials), fit_s=fmean(seconds or [0.0]), seconds=busy_seconds(spans))
 
 
 def finished_cells(path: Path, kind_of: Callable[[Mapping[str, Any]], str | None]) -> list[FinishedFit]:
@@ -77,11 +63,9 @@ def _finished(kind: str, cell: Mapping[str, Any]) -> FinishedFit:
     return FinishedFit(kind=kind, started=started, seconds=cell["seconds"])
 
 
-def finished_in_ledger(path: Path, jobs: Iterable[FitJob], kind: str) -> list[FinishedFit]:
-    """Return the jobs, all of one kind, whose results are in a ledger."""
-    ledger = Ledger(path)
-    results = [result for job in jobs if (result := ledger.find(job)) is not None]
-    return [_finished(kind, result.model_dump(mode="json", include={"seconds", "epochs"})) for result in results]
+def finished_fit(kind: str, result: RecordedFit) -> FinishedFit:
+    """Return a result of a ledger as a finished fit."""
+    return FinishedFit(kind=kind, started=result.started_ms / 1000, seconds=result.seconds)
 
 
 def elapsed_of(finished: Iterable[FinishedFit]) -> ElapsedTime | None:

@@ -8,7 +8,7 @@ class StagePlan(Spec):
     """Some fits: how many, a fit's useful floating-point operations and seconds, all seconds, bytes at its fullest.
 
     Without its sample only the fits are counted, and `missing` is the command to run first. `elapsed` is the time of
-    finished fits, `elapsed_predicted_s` the prediction for just those.
+    finished fits, `elapsed_predicted_s` the prediction for just those. `note` says what is not counted as finished.
     """
 
     stage: str
@@ -21,12 +21,7 @@ class StagePlan(Spec):
     missing: str | None = None
     elapsed: ElapsedTime | None = None
     elapsed_predicted_s: float | None = None
-
-    def finished(self) -> "StagePlan":
-        """Return the plan of a stage that is done: as planned, it may have had more fits than it took."""
-        if self.elapsed is None:
-            return self
-        return self.model_copy(update={"n_fits": self.elapsed.n_fits, "seconds": self.elapsed_predicted_s})
+    note: str = ""
 
     @property
     def ratio(self) -> float | None:

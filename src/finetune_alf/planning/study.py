@@ -4,15 +4,14 @@ import random
 from collections.abc import Iterator, Sequence
 
 from finetune_alf.params import Params
-from finetune_alf.planning.elapsed import register_elapsed, study_elapsed
-from finetune_alf.planning.finished import finished_search, is_registration_finished
+from finetune_alf.planning.elapsed import trials_elapsed
 from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
 from finetune_alf.planning.predict import FitGroup, Predictor
+from finetune_alf.planning.registration import registration_plan
 from finetune_alf.planning.stage_plan import StagePlan
+from finetune_alf.planning.trials import finished_trials
 from finetune_alf.rates import HEAD, DecayedRates
 from finetune_alf.recipe import Recipe
-from finetune_alf.register.single_rate import n_rounds, uniform_rates
-from finetune_alf.register.spec import RegisterSpec
 from finetune_alf.running.context import Context
 from finetune_alf.seeds import child_seed
 from finetune_alf.study.proposals import LAYERWISE_DECAY
@@ -33,18 +32,14 @@ class StudyPlan:
 
     def planned(self, ctx: Context, name: str) -> PlannedFits:
         """Return the fits of a study."""
-        spec, paths = ctx.study(name), ctx.paths
+        spec = ctx.study(name)
 
         def stages(predictor: Predictor) -> Iterator[StagePlan]:
             searched, own = recipes_of_space(spec, predictor.n_layers), spec.sample
-            trials = _trials(spec, predictor.n_layers, searched)
-            elapsed, done = study_elapsed(paths, name), finished_search(predictor, name, spec)
-            search = predictor.stage("study", own, trials, None, elapsed, spec.max_at_once)
-            yield search.finished() if done else search
-            fits = _registration(spec, ctx.params.register_, predictor.n_layers, searched)
-            registration = predictor.stage("register", own, fits, "confirmation", register_elapsed(paths, name))
-            is_done = done is not None and is_registration_finished(predictor, name, spec, done)
-            yield registration.finished() if is_done else registration
+            trials, done = _trials(spec, predictor.n_layers, searched), finished_trials(predictor, name, spec)
+            search = predictor.stage("study", own, trials, None, trials_elapsed(done.records), spec.max_at_once)
+            yield search.model_copy(update={"note": done.note})
+            yield from registration_plan(predictor, name, spec, done, searched)
 
         notes = tuple(_notes(spec))
         return PlannedFits(name, spec.encoder, spec.recipe, (spec.sample,), stages, notes, is_one_command=False)
@@ -65,18 +60,6 @@ def _trials(spec: StudySpec, n_layers: int, searched: Sequence[Recipe]) -> list[
     first = [FitGroup(each, [spec.recipe.with_rates(rates[each])]) for each in spec.enqueue[: spec.n_trials]]
     n_left = spec.n_trials - len(first)
     return [*first, *([FitGroup("searched", searched, n_left)] if n_left else [])]
-
-
-def _registration(spec: StudySpec, register: RegisterSpec, n_layers: int, searched: Sequence[Recipe]) -> list[FitGroup]:
-    """Return the fits of single rates, then the confirmations of trials, baseline and best single rate."""
-    baseline, grid = spec.recipe.rates.at(n_layers), spec.space.positive_grid
-    single = [spec.recipe.with_rates(uniform_rates(rate, baseline)) for rate in grid]
-    return [
-        FitGroup("single rate", single, len(grid) * n_rounds(spec.n_trials, grid), "validation"),
-        FitGroup("confirmation", searched, register.n_top * register.n_seeds),
-        FitGroup("baseline", [spec.recipe.with_rates(baseline)], register.n_seeds),
-        FitGroup("best single rate", single, register.n_seeds),
-    ]
 
 
 def recipes_of_space(spec: StudySpec, n_layers: int) -> list[Recipe]:

@@ -93,6 +93,11 @@ def read_study(folder: Path) -> StudyDocument:
     return StudyDocument.read(folder / STUDY_FILE)
 
 
+def stale_note(results: StudyDocument, identity: str) -> str:
+    """Return that results are those of other settings than the ones with this digest of their identity, or nothing."""
+    return "" if results.digest == identity else f"stale: {results.n_trials} trials of other params"
+
+
 def parse_trial(row: object) -> TrialRecord:
     """Return the record in a JSON value. Raises pydantic's ValidationError."""
     return TrialRecord.model_validate_json(json.dumps(row))

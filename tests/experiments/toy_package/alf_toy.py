@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from finetune_alf.compute import EnvironmentShare
+from finetune_alf.compute import EnvironmentShare, Precision
 from finetune_alf.compute.environment import shares
 from finetune_alf.documents import Document
+from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.experiment import Help, NamedExperiment
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.params.checks import Disagreement, RawParams, check_fits
 from finetune_alf.params.section import entry, named_section
 from finetune_alf.paths import Name, Paths
-from finetune_alf.planning.elapsed import elapsed_of, finished_cells
 from finetune_alf.planning.planned import PlannedFits
-from finetune_alf.planning.predict import FitGroup
+from finetune_alf.planning.stage_jobs import StageJobs
 from finetune_alf.recipe import Recipe
 from finetune_alf.report.part import DocumentPart, Part, part_of_each
 from finetune_alf.report.section import Section
@@ -26,6 +26,16 @@ from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.seeds import child_seed
 from finetune_alf.spec import Spec
 from finetune_alf.train.result import RecordedFit
+
+
+@dataclass(frozen=True)
+class Cell:
+    batch: int
+    seed: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.batch}/seed-{self.seed}"
 
 
 class BatchesSpec(Spec):
@@ -40,15 +50,13 @@ class BatchesSpec(Spec):
     def recipe_of(self, batch: int) -> Recipe:
         return self.recipe.model_copy(update={"batch": batch})
 
-
-@dataclass(frozen=True)
-class Cell:
-    batch: int
-    seed: int
-
     @property
-    def key(self) -> str:
-        return f"{self.batch}/seed-{self.seed}"
+    def cells(self) -> list[Cell]:
+        return [Cell(batch, seed) for batch in self.batches for seed in range(self.n_seeds)]
+
+    def job(self, cell: Cell, encoder: EncoderSpec, sample: str, precision: Precision) -> FitJob:
+        recipe, seed = self.recipe_of(cell.batch), child_seed(cell.seed, "batches")
+        return FitJob(cell.key, recipe, encoder, sample, seed, precision, "test")
 
 
 class BatchesLine(CellLine):
@@ -76,12 +84,9 @@ class BatchesExperiment(NamedExperiment):
         with ctx.lock(f"batches-{name}"):
             bench = open_samples(ctx, spec.encoder, [spec.sample])
             digest = bench.samples[spec.sample].card.digest
-            grid = [Cell(batch, seed) for batch in spec.batches for seed in range(spec.n_seeds)]
 
             def job(cell: Cell) -> FitJob:
-                seed = child_seed(cell.seed, "batches")
-                recipe, precision = spec.recipe_of(cell.batch), bench.fit_runner.compute.precision
-                return FitJob(cell.key, recipe, bench.encoder_spec, digest, seed, precision, "test")
+                return spec.job(cell, bench.encoder_spec, digest, bench.fit_runner.compute.precision)
 
             def line(cell: Cell, result: RecordedFit) -> BatchesLine:
                 return BatchesLine(batch=cell.batch, seed=cell.seed, **fields_of(result))
@@ -95,10 +100,10 @@ class BatchesExperiment(NamedExperiment):
                 name,
                 fit_runner=bench.fit_runner,
                 n_layers=bench.encoder.n_layers,
-                n_fits=len(grid),
+                n_fits=len(spec.cells),
                 tags={"alf.batches": name},
             ) as fitter:
-                fits = fitter.fit(grid, CellKind(job, line, logged), ctx.paths.cells(self.key, name))
+                fits = fitter.fit(spec.cells, CellKind(job, line, logged), ctx.paths.cells(self.key, name))
                 scores = {
                     str(batch): fmean(result.score or 0.0 for cell, result in fits if cell.batch == batch)
                     for batch in spec.batches
@@ -112,9 +117,14 @@ class BatchesExperiment(NamedExperiment):
         spec = entry(self.key, self.section.of(ctx.params), name)
 
         def stages(predictor: Any) -> Iterator[Any]:
-            done = finished_cells(ctx.paths.cells(self.key, name), lambda cell: str(cell["batch"]))
-            fits = [FitGroup(str(batch), [spec.recipe_of(batch)], spec.n_seeds) for batch in spec.batches]
-            yield predictor.stage(spec.sample, spec.sample, fits, "test", elapsed_of(done))
+            sample, precision = predictor.samples.get(spec.sample), ctx.compute.precision
+            if sample is None:
+                yield predictor.unprepared(spec.sample, spec.sample, len(spec.cells))
+                return
+            jobs = [
+                (str(cell.batch), spec.job(cell, predictor.spec, sample.card.digest, precision)) for cell in spec.cells
+            ]
+            yield from StageJobs.of(ctx, predictor, f"{self.key}-{name}").stage(spec.sample, spec.sample, jobs)
 
         return PlannedFits(f"batches {name}", spec.encoder, spec.recipe, (spec.sample,), stages)
 

@@ -12,22 +12,25 @@ from finetune_alf.cost.mlm import MaskedTraining, mlm_logits_bytes, mlm_work
 from finetune_alf.cost.shape import Engine, FitLengths
 from finetune_alf.data.mixture import AnySample
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
-from finetune_alf.encoder.spec import ADAPT_RECORD
-from finetune_alf.experiments.adapt.compare import VARIANTS
-from finetune_alf.experiments.adapt.document import AdaptDocument
+from finetune_alf.encoder.spec import AdaptedEncoder, EncoderSpec
+from finetune_alf.experiments.adapt.compare import cell_job, cells, comparison_metric
+from finetune_alf.experiments.adapt.document import Variant
+from finetune_alf.experiments.adapt.family import ADAPTED, PLAIN
 from finetune_alf.experiments.adapt.forward import mlm_forward_of
 from finetune_alf.experiments.adapt.masking import MaskingRule
 from finetune_alf.experiments.adapt.pieces import Pieces
-from finetune_alf.experiments.adapt.record import read_adapt_record
+from finetune_alf.experiments.adapt.pretraining import inputs_digest_of
+from finetune_alf.experiments.adapt.record import read_finished
 from finetune_alf.experiments.adapt.section import SECTION
 from finetune_alf.experiments.adapt.spec import AdaptSpec
-from finetune_alf.experiments.adapt.texts import select_texts
+from finetune_alf.experiments.adapt.texts import AdaptTexts, select_texts
 from finetune_alf.experiments.adapt.train import EVALUATION_BATCH, Phase, train
 from finetune_alf.params.section import entry
-from finetune_alf.planning.elapsed import FinishedFit, elapsed_of, finished_cells
+from finetune_alf.planning.elapsed import FinishedFit, elapsed_of
 from finetune_alf.planning.planned import PlannedFits
 from finetune_alf.planning.predict import Cost, FitGroup, Predictor
 from finetune_alf.planning.probe import RATE, Probe, n_texts
+from finetune_alf.planning.stage_jobs import StageJobs
 from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.rates import UniformRates
 from finetune_alf.recipe import Recipe
@@ -45,17 +48,19 @@ def adapt_planned(ctx: Context, name: str) -> PlannedFits:
     spec = entry("adapt", SECTION.of(ctx.params), name)
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
-        elapsed = elapsed_of(_finished_training(ctx, name))
         if (sample := predictor.samples.get(spec.sample)) is None:
-            yield predictor.unprepared(PRETRAINING, spec.sample, 1, elapsed)
-        else:
-            cost, seconds = _training_cost(ctx, name, spec, predictor, sample)
-            by_kind = ({PRETRAINING: 1}, {PRETRAINING: [cost]})
-            yield predictor.planned(PRETRAINING, spec.sample, *by_kind, elapsed, {PRETRAINING: seconds})
-        if spec.recipe is not None:
-            finished = finished_cells(ctx.paths.cells("adapt", name), lambda cell: str(cell["variant"]))
-            groups = [FitGroup(variant, [spec.recipe], spec.n_seeds) for variant in VARIANTS]
-            yield predictor.stage("comparison", spec.sample, groups, "test", elapsed_of(finished))
+            yield predictor.unprepared(PRETRAINING, spec.sample, 1)
+            if spec.recipe is not None:
+                yield predictor.unprepared("comparison", spec.sample, len(cells(spec)))
+            return
+        texts = select_texts(name, spec, sample, ctx.paths.root)
+        finished = _finished_training(ctx, name, spec, predictor, texts)
+        cost, seconds = _training_cost(spec, predictor, texts)
+        by_kind = ({PRETRAINING: 1}, {PRETRAINING: [cost]})
+        yield predictor.planned(PRETRAINING, spec.sample, *by_kind, elapsed_of(finished), {PRETRAINING: seconds})
+        metric = comparison_metric(name, spec, sample)
+        if spec.recipe is not None and metric is not None:
+            yield from _comparison(ctx, name, spec, spec.recipe, predictor, sample, metric, is_trained=bool(finished))
 
     return PlannedFits(f"adapt {name}", spec.encoder, spec.recipe or _same_batches(spec), (spec.sample,), stages)
 
@@ -71,11 +76,34 @@ def _same_batches(spec: AdaptSpec) -> Recipe:
     )
 
 
-def _training_cost(
-    ctx: Context, name: str, spec: AdaptSpec, predictor: Predictor, sample: AnySample
-) -> tuple[Cost, float]:
+def _comparison(
+    ctx: Context,
+    name: str,
+    spec: AdaptSpec,
+    recipe: Recipe,
+    predictor: Predictor,
+    sample: AnySample,
+    metric: str,
+    *,
+    is_trained: bool,
+) -> Iterator[StagePlan]:
+    """Yield the fits of the comparison; those from the adapted encoder are not named before it is trained."""
+    digest, precision = sample.card.digest, predictor.fit_runner.compute.precision
+    encoders: dict[Variant, EncoderSpec] = {PLAIN: predictor.spec}
+    if is_trained:
+        encoders[ADAPTED] = AdaptedEncoder(kind="adapted", adapt=name).folder_in(ctx.paths.root)
+    jobs = [
+        (cell.variant, cell_job(cell, recipe, encoders[cell.variant], digest, precision, metric))
+        for cell in cells(spec)
+        if cell.variant in encoders
+    ]
+    others = [] if is_trained else [FitGroup(ADAPTED, [recipe], spec.n_seeds, "test")]
+    yield from StageJobs.of(ctx, predictor, f"adapt-{name}").stage("comparison", spec.sample, jobs, others)
+
+
+def _training_cost(spec: AdaptSpec, predictor: Predictor, texts: AdaptTexts) -> tuple[Cost, float]:
     """Return the cost of further pre-training, and its seconds at the speed of a few timed steps."""
-    texts, device = select_texts(name, spec, sample, ctx.paths.root), predictor.encoder.model.device
+    device = predictor.encoder.model.device
     masked_lm = load_masked_lm(predictor.spec, spec.seed, str(device))
     pieces, held_out = (Pieces.of(masked_lm.pieces(each, spec.max_tokens)) for each in (texts.train, texts.held_out))
     n_warm_up = spec.warm_up_head.n_steps if masked_lm.newly_initialized else 0
@@ -110,13 +138,11 @@ def _seconds_per_flop(
     return (times[-1] - times[n_steps - 1]) / work.flops
 
 
-def _finished_training(ctx: Context, name: str) -> list[FinishedFit]:
-    """Return the training, from the document or, before the comparison is made, from the record beside the weights."""
-    document, record_path = ctx.paths.document("adapt", name), ctx.paths.adapted(name) / ADAPT_RECORD
-    if document.exists():
-        record = AdaptDocument.read(document).record
-    elif record_path.exists():
-        record = read_adapt_record(record_path)
-    else:
-        return []
-    return [FinishedFit(kind=PRETRAINING, started=record.started_ms / 1000, seconds=record.seconds)]
+def _finished_training(
+    ctx: Context, name: str, spec: AdaptSpec, predictor: Predictor, texts: AdaptTexts
+) -> list[FinishedFit]:
+    """Return the training, where the encoder is there with these settings, encoder and texts."""
+    precision = predictor.fit_runner.compute.precision
+    inputs = inputs_digest_of(spec, predictor.encoder.identity, texts, precision)
+    record = read_finished(ctx.paths.adapted(name), inputs)
+    return [FinishedFit(kind=PRETRAINING, started=record.started_ms / 1000, seconds=record.seconds)] if record else []

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finetune_alf.experiments.budget.line import ReplicateLine
+from finetune_alf.experiments.budget.replicates import KEY
 from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.json_files import read_jsonl, write_jsonl
 from finetune_alf.paths import Paths
-
-KEY = "budget"
 
 
 def store(paths: Paths, name: str, spec: BudgetSpec) -> Path:

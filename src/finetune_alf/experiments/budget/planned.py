@@ -1,4 +1,4 @@
-"""The planned fits of a budget: those of the replicates that are not kept yet."""
+"""The planned fits of a budget: those of the replicates that are kept, and of the others."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,9 +7,10 @@ from finetune_alf.data.sample import Sample
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.budget.arms import Arm, arms
 from finetune_alf.experiments.budget.kept import of_identities, read_replicates, store
-from finetune_alf.experiments.budget.replicates import drawn_sample, n_fits, replicates, search_sample
+from finetune_alf.experiments.budget.replicates import drawn_sample, ledger_of, n_fits, replicates, search_sample
 from finetune_alf.experiments.budget.section import SECTION
 from finetune_alf.experiments.budget.spec import BudgetSpec
+from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.params.section import entry
 from finetune_alf.planning.elapsed import ElapsedTime
 from finetune_alf.planning.planned import PlannedFits
@@ -24,7 +25,8 @@ from finetune_alf.study.spec import RandomSampler
 N_DRAWS = 50
 """Rates drawn from the space of an arm, to know the mean work of its fits."""
 
-NOTE = "Fits that two arms have in common are done once, but counted in both. Replicates that are kept are not counted."
+NOTE = "Fits that two arms have in common are done once, but counted in both where they are not done yet."
+FINISHED = "finished"
 
 
 def budget_planned(ctx: Context, name: str) -> PlannedFits:
@@ -38,24 +40,33 @@ def budget_planned(ctx: Context, name: str) -> PlannedFits:
         kept = of_identities(read_replicates(store(ctx.paths, name, spec)), [each.identity for each in own])
         for sample in spec.samples:
             done = [line for line in kept if line.sample == sample]
-            n_missing = spec.n_replicates - len(done)
-            elapsed = _elapsed(sum(line.n_fits for line in done), sum(line.seconds for line in done))
+            n_kept, n_missing = sum(line.n_fits for line in done), spec.n_replicates - len(done)
             if sample not in present:
-                total = n_missing * n_fits(spec)
-                yield predictor.unprepared("replicates", sample, total, elapsed)
-            elif n_missing:
-                first = next(each for each in own if each.sample.name == sample)
-                drawn = search_sample(spec, drawn_sample(spec, first))
-                with_draw = replace(predictor, samples={**predictor.samples, sample: drawn})
-                groups = list(_groups(spec, predictor.n_layers, n_missing))
-                yield with_draw.stage("replicates", sample, groups, "test", elapsed)
+                yield predictor.unprepared("replicates", sample, n_missing * n_fits(spec))
+                continue
+            identities = {line.identity for line in done}
+            missing = [each for each in own if each.sample.name == sample and each.identity not in identities]
+            begun = [fit.seconds for each in missing for fit in Ledger(ledger_of(ctx.paths, name, each)).results]
+            elapsed = _elapsed(n_kept + len(begun), sum(line.seconds for line in done) + sum(begun))
+            first = next(each for each in own if each.sample.name == sample)
+            drawn = search_sample(spec, drawn_sample(spec, first))
+            with_draw = replace(predictor, samples={**predictor.samples, sample: drawn})
+            groups = list(_groups(spec, predictor.n_layers, n_missing, n_kept))
+            yield with_draw.stage("replicates", sample, groups, "test", elapsed)
 
     return PlannedFits(f"budget {name}", spec.encoder, spec.recipe, spec.samples, stages, (NOTE,))
 
 
-def _groups(spec: BudgetSpec, n_layers: int, n_replicates: int) -> Iterator[FitGroup]:
-    """Return the fits of so many replicates; tests and confirmations may have any rates of an arm."""
+def _groups(spec: BudgetSpec, n_layers: int, n_replicates: int, n_kept: int) -> Iterator[FitGroup]:
+    """Yield the fits of the replicates that are kept, and those of so many others.
+
+    Tests and confirmations may have any rates of an arm.
+    """
     each = arms(spec)
+    if n_kept:
+        yield FitGroup(FINISHED, _recipes(spec, each[0], n_layers), n_kept)
+    if not n_replicates:
+        return
     for arm in each:
         n_own = arm.n_fits + spec.n_top * spec.n_confirm_seeds + spec.n_test_seeds
         yield FitGroup(arm.name, _recipes(spec, arm, n_layers), n_own * n_replicates)
@@ -72,4 +83,4 @@ def _recipes(spec: BudgetSpec, arm: Arm, n_layers: int) -> list[Recipe]:
 
 
 def _elapsed(n: int, seconds: float) -> ElapsedTime | None:
-    return ElapsedTime(n_fits=n, fit_s=seconds / n, seconds=seconds) if n else None
+    return ElapsedTime(n_fits=n, fit_s=seconds / n, seconds=seconds, kinds={FINISHED: n}) if n else None

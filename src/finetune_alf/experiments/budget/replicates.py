@@ -13,9 +13,10 @@ from finetune_alf.data.sample import Sample, Split, rows_digest, save_sample
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.budget.arms import arms
 from finetune_alf.experiments.budget.spec import BudgetSpec
+from finetune_alf.paths import Paths
 from finetune_alf.seeds import child_seed
 
-LEDGER = "jobs.jsonl"
+KEY, LEDGER = "budget", "jobs.jsonl"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,16 @@ def search_sample(spec: BudgetSpec, drawn: Sample) -> Sample:
     counts = {**drawn.card.counts, "test": counts_of(splits["test"], names)}
     card = drawn.card.model_copy(update={"counts": counts, "digest": rows_digest(names, splits)})
     return Sample(drawn.name, card, splits)
+
+
+def workplace_of(paths: Paths, name: str, replicate: Replicate) -> Path:
+    """Return the folder that a replicate of `budget.<name>` needs until it is finished."""
+    return paths.studies / f"{KEY}-{name}" / replicate.identity[:16]
+
+
+def ledger_of(paths: Paths, name: str, replicate: Replicate) -> Path:
+    """Return the ledger of a replicate that is not finished."""
+    return workplace_of(paths, name, replicate) / LEDGER
 
 
 @contextmanager

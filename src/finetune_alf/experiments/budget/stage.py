@@ -12,17 +12,19 @@ from finetune_alf.documents import EncoderIdentity, Estimate
 from finetune_alf.experiments.budget.analysis import compared, contrast_results, optimism, pilot, tuning_curves
 from finetune_alf.experiments.budget.arms import arms
 from finetune_alf.experiments.budget.document import BudgetDocument, BudgetSample
-from finetune_alf.experiments.budget.kept import KEY, keep_replicate, of_identities, read_replicates, store
+from finetune_alf.experiments.budget.kept import keep_replicate, of_identities, read_replicates, store
 from finetune_alf.experiments.budget.line import ReplicateLine, packed
 from finetune_alf.experiments.budget.page import in_short
 from finetune_alf.experiments.budget.procedure import Measured, Procedure, Request, Scored
 from finetune_alf.experiments.budget.replicates import (
+    KEY,
     Replicate,
     drawn_sample,
     n_fits,
     replicates,
     search_sample,
     workplace,
+    workplace_of,
 )
 from finetune_alf.experiments.budget.section import SECTION
 from finetune_alf.experiments.budget.spec import BudgetSpec
@@ -97,8 +99,7 @@ class _Run:
         """Do a replicate; its fits are kept until it is finished."""
         drawn = drawn_sample(self.spec, replicate)
         searched = search_sample(self.spec, drawn)
-        folder = self.ctx.paths.studies / f"{KEY}-{self.name}" / replicate.identity[:16]
-        with workplace(folder, (drawn, searched)) as (folders, path):
+        with workplace(workplace_of(self.ctx.paths, self.name, replicate), (drawn, searched)) as (folders, path):
             ledger = Ledger(path)
             own = replace(fitter, ledger=ledger, fit_runner=fit_runner_of(self.ctx, folders))
             scorer = _Scorer(self, own, replicate, drawn.card.digest, searched.card.digest)

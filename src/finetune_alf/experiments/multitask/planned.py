@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from finetune_alf.experiments.multitask.cells import cell_job, cells
 from finetune_alf.experiments.multitask.section import SECTION
 from finetune_alf.params.section import entry
-from finetune_alf.planning.elapsed import elapsed_of, finished_cells
 from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
-from finetune_alf.planning.predict import FitGroup, Predictor
+from finetune_alf.planning.predict import Predictor
+from finetune_alf.planning.stage_jobs import StageJobs
 from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.running.context import Context
 
@@ -17,14 +18,17 @@ def multitask_planned(ctx: Context, name: str) -> PlannedFits:
     """Return the fits of `multitask.<name>`."""
     experiments = SECTION.of(ctx.params)
     spec = entry("multitask", experiments, name)
-    scored = None if spec.score_on == "validation" else spec.score_on
     recipes = spec.recipes()
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
-        done = finished_cells(ctx.paths.cells("multitask", name), lambda cell: str(cell["cell"]))
-        for cell, recipe in recipes.items():
-            elapsed = elapsed_of(fit for fit in done if fit.kind == cell)
-            yield predictor.stage(cell, spec.sample, [FitGroup(cell, [recipe], spec.n_seeds)], scored, elapsed)
+        sample, precision = predictor.samples.get(spec.sample), predictor.fit_runner.compute.precision
+        if sample is None:
+            yield from (predictor.unprepared(cell, spec.sample, spec.n_seeds) for cell in recipes)
+            return
+        planned, digest = StageJobs.of(ctx, predictor, "multitask"), sample.card.digest
+        jobs = [(cell.name, cell_job(cell, spec, predictor.spec, digest, precision)) for cell in cells(spec)]
+        for cell in recipes:
+            yield from planned.stage(cell, spec.sample, [each for each in jobs if each[0] == cell])
 
     notes = [ADAPTERS_NOTE] if any(recipe.adapter for recipe in recipes.values()) else []
     notes += [SHARED_NOTE] if len(experiments) > 1 else []

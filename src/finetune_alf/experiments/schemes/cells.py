@@ -1,6 +1,6 @@
 """The cells of a testbed: every combination on every sample under every seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from finetune_alf.compute import Precision
@@ -34,15 +34,17 @@ class Cell:
         return f"{self.sample}/{self.combination.name}/seed-{self.index}"
 
 
-def cells(spec: SchemesSpec, schedules: Mapping[str, Schedule], n_layers: int) -> list[Cell]:
-    """Return the cells in order; the seeds are the same for all combinations and samples.
+def cells(
+    spec: SchemesSpec, combinations: Sequence[Combination], schedules: Mapping[str, Schedule], n_layers: int
+) -> list[Cell]:
+    """Return the cells of some combinations in order; the seeds are the same for all combinations and samples.
 
     Raises what `recipe_of` does.
     """
     return [
         Cell(sample, combination, recipe, index, child_seed(spec.seed, "schemes", index))
         for sample in spec.samples
-        for combination in spec.combinations
+        for combination in combinations
         for recipe in [recipe_of(spec, combination, sample, schedules, n_layers)]
         for index in range(spec.n_seeds)
     ]

@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from finetune_alf.experiments.schemes.cells import recipe_of
+from finetune_alf.experiments.schemes.cells import Cell, cell_job, cells, recipe_of
 from finetune_alf.experiments.schemes.combination import Combination
 from finetune_alf.experiments.schemes.rules import FIXED, parts_of
 from finetune_alf.experiments.schemes.section import SECTION
+from finetune_alf.jobs.job import FitJob
 from finetune_alf.params.section import entry
-from finetune_alf.planning.elapsed import elapsed_of, finished_cells
+from finetune_alf.planning.elapsed import finished_cells
 from finetune_alf.planning.planned import ADAPTERS_NOTE, PlannedFits
 from finetune_alf.planning.predict import FitGroup, Predictor
+from finetune_alf.planning.stage_jobs import StageJobs
 from finetune_alf.planning.stage_plan import StagePlan
 from finetune_alf.running.context import Context
 from finetune_alf.schedules.pull import pull
@@ -27,17 +29,27 @@ def schemes_planned(ctx: Context, name: str) -> PlannedFits:
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
         at_hand = [reference for reference in spec.schedules if reference not in in_registry]
         schedules = {reference: pull(from_root(ctx.paths.root, reference)) for reference in at_hand}
-        path = ctx.paths.cells("schemes", name)
+        known = [each for each in spec.combinations if not set(in_registry) & set(parts_of(each.scheme))]
+        unknown = [each for each in spec.combinations if each not in known]
+        grid = cells(spec, known, schedules, predictor.n_layers)
+        planned = StageJobs.of(ctx, predictor, f"schemes-{name}")
+
+        def job(cell: Cell) -> FitJob:
+            digest, precision = predictor.samples[cell.sample].card.digest, predictor.fit_runner.compute.precision
+            return cell_job(cell, spec, predictor.spec, digest, precision)
 
         def fits_of(combination: Combination, sample: str) -> FitGroup:
-            known = _without(combination, in_registry)
-            recipe = recipe_of(spec, known, sample, schedules, predictor.n_layers)
+            recipe = recipe_of(spec, _without(combination, in_registry), sample, schedules, predictor.n_layers)
             return FitGroup(combination.name, [recipe], spec.n_seeds)
 
         for sample in spec.samples:
-            fits = [fits_of(combination, sample) for combination in spec.combinations]
-            elapsed = elapsed_of(finished_cells(path, _combination_on(sample)))
-            yield predictor.stage(sample, sample, fits, elapsed=elapsed)
+            if sample not in predictor.samples:
+                yield predictor.unprepared(sample, sample, len(spec.combinations) * spec.n_seeds)
+                continue
+            jobs = [(cell.combination.name, job(cell)) for cell in grid if cell.sample == sample]
+            others = [fits_of(each, sample) for each in unknown]
+            finished = finished_cells(ctx.paths.cells("schemes", name), _one_of(unknown, sample))
+            yield from planned.stage(sample, sample, jobs, others, finished)
 
     notes = [ADAPTERS_NOTE] if has_adapters else []
     if in_registry:
@@ -45,9 +57,12 @@ def schemes_planned(ctx: Context, name: str) -> PlannedFits:
     return PlannedFits(f"schemes {name}", spec.encoder, spec.recipe, spec.samples, stages, tuple(notes))
 
 
-def _combination_on(sample: str) -> Callable[[Mapping[str, Any]], str | None]:
+def _one_of(combinations: Sequence[Combination], sample: str) -> Callable[[Mapping[str, Any]], str | None]:
+    names = {combination.name for combination in combinations}
+
     def name(cell: Mapping[str, Any]) -> str | None:
-        return f"{cell['scheme']}/{cell['adapter']}/{cell['curve']}" if cell["sample"] == sample else None
+        own = f"{cell['scheme']}/{cell['adapter']}/{cell['curve']}"
+        return own if cell["sample"] == sample and own in names else None
 
     return name
 

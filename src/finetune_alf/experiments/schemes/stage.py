@@ -47,7 +47,7 @@ def schemes(ctx: Context, name: str) -> None:
         ) as fitter:
             uri = fitter.runs.uri
             schedules = {each: pull(from_root(ctx.paths.root, each), uri) for each in spec.schedules}
-            grid = cells(spec, schedules, encoder.n_layers)
+            grid = cells(spec, spec.combinations, schedules, encoder.n_layers)
             fits = fitter.fit(grid, testbed.kind, ctx.paths.cells("schemes", name))
             document = testbed.document(fits, ctx.params.compute.n_at_once)
             document.write(ctx.paths.document("schemes", name))
