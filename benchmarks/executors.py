@@ -27,48 +27,28 @@ from typing import Any
 
 from finetune_alf.json_files import read_json, read_jsonl
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+
+from small_project import changed_params
+
 LAG = 4
 
-PARAMS = f"""
-project: executors
-encoders:
-  tiny:
-    kind: random
-    seed: 1
-    config:
-      model_type: bert
-      vocab_size: 500
-      hidden_size: 32
-      num_hidden_layers: 2
-      num_attention_heads: 2
-      intermediate_size: 64
-      max_position_embeddings: 32
-      initializer_range: 0.4
-samples:
-  films:
-    source: {{kind: mini, domain: films}}
-    n_train: 64
-    n_validation: 64
-    n_confirmation: 64
-    n_test: 40
-    max_train_frac: 0.4
-studies:
-  tiny:
-    encoder: tiny
-    sample: films
-    space: {{kind: choices, rates: [0, 1e-4, 1e-3, 1e-2]}}
-    sampler: {{kind: tpe, lag: {LAG}, n_startup_trials: 6}}
-    enqueue: [baseline]
-    seed: 3
-    recipe:
-      rates: {{kind: uniform, rate: 1e-2, head: 1e-2}}
-      allow_forgetting: true
-      batch: 8
-      epochs: 4
-      max_tokens: 24
-    n_trials: N_TRIALS
-register: {{n_top: 2, n_seeds: 2, min_distance: 0.5}}
-"""
+PARAMS = changed_params(
+    {
+        "project: small": "project: executors",
+        "compute: {n_threads: 1, precision: fp32}\n": "",
+        "hidden_size: 16": "hidden_size: 32",
+        "intermediate_size: 32": "intermediate_size: 64",
+        "n_train: 32": "n_train: 64",
+        "n_validation: 32": "n_validation: 64",
+        "n_confirmation: 32": "n_confirmation: 64",
+        "max_train_frac: 0.2": "max_train_frac: 0.4",
+        "max_tokens: 16": "max_tokens: 24",
+        "    enqueue:": f"    sampler: {{kind: tpe, lag: {LAG}, n_startup_trials: 6}}\n    enqueue:",
+        "n_trials: 12": "n_trials: N_TRIALS",
+    }
+)
+"""The small project of the tests with larger sizes, TPE, and without the section `compute`."""
 
 _TIMES = {"seconds", "ended_ms", "created"}
 

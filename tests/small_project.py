@@ -60,6 +60,14 @@ transfer:
 """
 
 
+def changed_params(changes, text=PARAMS):
+    """The params with some texts replaced, each of which must be there."""
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
 def context_of(root):
     """The context of a project, whose params.yaml is there."""
     return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())
@@ -117,8 +125,5 @@ class _Bar:
 
 def small_context(root, **changes):
     root.mkdir(exist_ok=True)
-    text = PARAMS
-    for old, new in changes.items():
-        text = text.replace(old, new)
-    (root / "params.yaml").write_text(text)
+    (root / "params.yaml").write_text(changed_params(changes))
     return Context(load_params(root / "params.yaml"), Paths(root), RecordingConsole())

@@ -15,7 +15,7 @@ from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register
 from finetune_alf.running.study import study
 from finetune_alf.study.store import StudyStore
-from small_project import PARAMS, context_of
+from small_project import PARAMS, changed_params, context_of
 from tiny import save_tiny
 
 pytestmark = pytest.mark.usefixtures("quick_probes")
@@ -70,20 +70,18 @@ UPPER_BOUNDS = ("budget",)
 """What two of its arms have in common is not known before."""
 
 SIZES = "n_train: 24, n_validation: 24, n_confirmation: 24, n_test: 30, max_train_frac: 0.2"
-SHORT = (
-    ("    n_trials: 12", "    n_trials: 6"),
-    ("rates: {kind: uniform, rate: 1e-2, head: 1e-2}", "rates: {kind: uniform, rate: 5e-3, head: 1e-2}"),
-    ("epochs: 4", "epochs: 1"),
-    ("schemes: [feature_extraction, baseline, alf-1, alf-2, decayed]", "schemes: [probe, alf-1, alf-2, uniform]"),
-)
+SHORT = {
+    "    n_trials: 12": "    n_trials: 6",
+    "rates: {kind: uniform, rate: 1e-2, head: 1e-2}": "rates: {kind: uniform, rate: 5e-3, head: 1e-2}",
+    "epochs: 4": "epochs: 1",
+    "schemes: [feature_extraction, baseline, alf-1, alf-2, decayed]": "schemes: [probe, alf-1, alf-2, uniform]",
+}
 
 
 def project_text():
     before, _, after = PARAMS.partition("encoders:")
-    text = f"{before}encoders:\n  tiny: {{kind: folder, path: encoder}}\nsamples:{after.partition('samples:')[2]}"
-    for old, new in SHORT:
-        assert old in text
-        text = text.replace(old, new)
+    after = after.partition("samples:")[2]
+    text = changed_params(SHORT, f"{before}encoders:\n  tiny: {{kind: folder, path: encoder}}\nsamples:{after}")
     tasks = {f"{name}": f"{{source: {{kind: mini, domain: {name}}}, {SIZES}}}" for name in ("films", "travel")}
     both = "".join(f"      {name}: {sample}\n" for name, sample in tasks.items())
     text = text.replace("studies:\n  tiny:", f"  both:\n    tasks:\n{both}studies:\n  tiny:", 1)

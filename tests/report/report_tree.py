@@ -52,60 +52,83 @@ def epochs(quality: float) -> list[dict[str, Any]]:
     ]
 
 
-def trial(number: int, score: float | None) -> dict[str, Any]:
+def trial(
+    number: int,
+    score: float | None,
+    *,
+    rates: dict[str, float] | None = None,
+    own_epochs: list[dict[str, Any]] | None = None,
+    n_texts: int = 100,
+    seconds: float = 5.0,
+    n_parameters: int = 1000,
+    reason: str = "diverged | after 2 epochs",
+) -> dict[str, Any]:
+    """Return a trial as the study writes it; one without a score failed for this reason."""
+    started_ms = round(1000 * seconds) * number
     result = {
-        "epochs": epochs(score or 0),
+        "epochs": own_epochs or epochs(score or 0),
         "kept_epoch": 3,
         "score": score,
         "accuracy": score,
         "balanced_accuracy": score,
         "loss": 0.5,
-        "predictions": [0, 1] * 50,
+        "predictions": [0, 1] * (n_texts // 2),
         "stopped": "epochs",
-        "seconds": 5.0,
+        "seconds": seconds,
         "n_steps": 32,
-        "n_trainable_parameters": 1000,
-        "started_ms": 5_000 * number,
+        "n_trainable_parameters": n_parameters,
+        "started_ms": started_ms,
     }
     return {
         "number": number,
         "state": "failed" if score is None else "complete",
-        "rates": rates_of(number),
+        "rates": rates or rates_of(number),
         "score": score,
-        "reason": "diverged | after 2 epochs" if score is None else None,
-        "started_ms": 5_000 * number,
-        "ended_ms": 5_000 * number + 5_000,
+        "reason": reason if score is None else None,
+        "started_ms": started_ms,
+        "ended_ms": started_ms + round(1000 * seconds),
         "environment": ENVIRONMENT,
         "result": None if score is None else result,
     }
 
 
-def write_study(paths: Paths, name: str = "minilm", identity: str = "sentence-encoder@1.0:53aa") -> None:
-    settings = {
+def write_trials(paths: Paths, name: str, trials: list[dict[str, Any]], best: int, **settings: Any) -> None:
+    """Write the results of a study with these trials, some of its settings given."""
+    folder, found = paths.study_results(name), trials[best]
+    write_jsonl(folder / "trials.jsonl", trials)
+    write_json(folder / "best.json", {"number": best, "score": found["score"], "rates": found["rates"]})
+    usual = {
         "name": name,
         "digest": DIGEST,
-        "encoder": {"name": "tiny", "identity": identity, "n_layers": 3},
-        "sample": {"name": "films", "digest": DIGEST},
         "metric": "accuracy",
-        "space": {"kind": "choices", "rates": list(GRID), "blocks": None},
         "sampler": {"kind": "tpe", "n_startup_trials": 10},
         "pruner": None,
         "seed": 1,
         "enqueue": ["baseline"],
         "recipe": RECIPE,
-        "n_trials": len(SCORES),
-        "n_workers": 2,
+        "n_trials": len(trials),
         "n_fused": 1,
-        "environments": [
+        "seconds": 725.0,
+    }
+    write_json(folder / "study.json", usual | settings)
+
+
+def write_study(paths: Paths, name: str = "minilm", identity: str = "sentence-encoder@1.0:53aa") -> None:
+    trials = [trial(number, score) for number, score in enumerate(SCORES)]
+    write_trials(
+        paths,
+        name,
+        trials,
+        best=3,
+        encoder={"name": "tiny", "identity": identity, "n_layers": 3},
+        sample={"name": "films", "digest": DIGEST},
+        space={"kind": "choices", "rates": list(GRID), "blocks": None},
+        n_workers=2,
+        environments=[
             {"environment": ENVIRONMENT, "n_fits": 4},
             {"environment": ENVIRONMENT | {"device": "cuda:0", "precision": "bf16"}, "n_fits": 2},
         ],
-        "seconds": 725.0,
-    }
-    folder = paths.study_results(name)
-    write_jsonl(folder / "trials.jsonl", [trial(number, score) for number, score in enumerate(SCORES)])
-    write_json(folder / "best.json", {"number": 3, "score": 0.81, "rates": rates_of(3)})
-    write_json(folder / "study.json", settings)
+    )
 
 
 def write_importance(

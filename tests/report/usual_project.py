@@ -6,7 +6,7 @@ Numbers are made up by a formula, so that each difference has its interval and e
 from pathlib import Path
 from typing import Any
 
-from report_tree import DIGEST, ENVIRONMENT, RECIPE
+from report_tree import DIGEST, ENVIRONMENT, RECIPE, trial, write_trials
 
 from fake_comparisons import compared
 from fake_locks import fake_candidate, fake_lock, too_few
@@ -60,57 +60,31 @@ def score_of(number: int) -> float | None:
 
 
 def _write_study(paths: Paths) -> None:
-    settings = {
-        "name": "minilm",
-        "digest": DIGEST,
-        "encoder": {"name": "minilm", "identity": IDENTITY, "n_layers": 6},
-        "sample": {"name": "films", "digest": DIGEST, "counts": {"test": dict.fromkeys(CLASSES, N_TEXTS // 2)}},
-        "metric": "accuracy",
-        "space": {"kind": "choices", "rates": list(GRID), "blocks": None},
-        "sampler": {"kind": "tpe", "n_startup_trials": 10},
-        "pruner": None,
-        "seed": 1,
-        "enqueue": ["baseline"],
-        "recipe": RECIPE,
-        "n_trials": N_TRIALS,
-        "n_workers": 1,
-        "n_fused": 1,
-        "environments": [{"environment": ENVIRONMENT, "n_fits": N_TRIALS}],
-        "seconds": 725.0,
-    }
-    folder = paths.study_results("minilm")
-    write_jsonl(folder / "trials.jsonl", [_trial(number) for number in range(N_TRIALS)])
-    write_json(folder / "best.json", {"number": BEST, "score": score_of(BEST), "rates": rates_of(BEST)})
-    write_json(folder / "study.json", settings)
+    write_trials(
+        paths,
+        "minilm",
+        [_trial(number) for number in range(N_TRIALS)],
+        BEST,
+        encoder={"name": "minilm", "identity": IDENTITY, "n_layers": 6},
+        sample={"name": "films", "digest": DIGEST, "counts": {"test": dict.fromkeys(CLASSES, N_TEXTS // 2)}},
+        space={"kind": "choices", "rates": list(GRID), "blocks": None},
+        n_workers=1,
+        environments=[{"environment": ENVIRONMENT, "n_fits": N_TRIALS}],
+    )
 
 
 def _trial(number: int) -> dict[str, Any]:
     score = score_of(number)
-    result = {
-        "epochs": [_epoch(epoch, score or 0.0) for epoch in range(4)],
-        "kept_epoch": 3,
-        "score": score,
-        "accuracy": score,
-        "balanced_accuracy": score,
-        "loss": 0.5,
-        "predictions": [0, 1] * (N_TEXTS // 2),
-        "stopped": "epochs",
-        "seconds": 12.0,
-        "n_steps": 32,
-        "n_trainable_parameters": 22_713_986,
-        "started_ms": 12_000 * number,
-    }
-    return {
-        "number": number,
-        "state": "failed" if score is None else "complete",
-        "rates": rates_of(number),
-        "score": score,
-        "reason": "diverged after 2 epochs" if score is None else None,
-        "started_ms": 12_000 * number,
-        "ended_ms": 12_000 * number + 12_000,
-        "environment": ENVIRONMENT,
-        "result": None if score is None else result,
-    }
+    return trial(
+        number,
+        score,
+        rates=rates_of(number),
+        own_epochs=[_epoch(epoch, score or 0.0) for epoch in range(4)],
+        n_texts=N_TEXTS,
+        seconds=12.0,
+        n_parameters=22_713_986,
+        reason="diverged after 2 epochs",
+    )
 
 
 def _epoch(epoch: int, score: float) -> dict[str, Any]:

@@ -74,11 +74,11 @@ def read_params(root: Path, overlays: Sequence[str] = (), *, for_dvc: bool = Fal
 
 def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
     """Return the context of stages in this folder."""
-    from finetune_alf.compute.waiting import sleep_where_busy
+    from finetune_alf.compute.wait_policy import wait_passively_where_busy
     from finetune_alf.running.dvc_process import end_with_dvc, is_dvc_stage
 
     end_with_dvc()
-    sleep_where_busy()  # before torch is loaded
+    wait_passively_where_busy()  # before torch is loaded
     echo_at_once(f"reading {' + '.join([str(params_in_force(root, overlays)), *overlays])}")
     params = read_params(root, overlays, for_dvc=is_dvc_stage())  # before anything heavy is loaded
     from finetune_alf.paths import Paths

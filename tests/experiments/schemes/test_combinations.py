@@ -127,7 +127,7 @@ def test_adapters_learn_at_their_own_rate_where_one_is_given():
     assert recipe_for("differential", spec).rates.at(N_LAYERS)[layer(5)] == 0.5
     assert recipe_for("differential", spec).rates.at(N_LAYERS)[HEAD] == 0.02
     both = spec_of(cells=[{"scheme": "fixed"}, {"scheme": "fixed", "adapter": "lora"}], adapter_rate=0.5)
-    bare, *_ = cells(both, {}, N_LAYERS)
+    bare, *_ = cells(both, both.combinations, {}, N_LAYERS)
     assert bare.recipe.rates == UniformRates(rate=0.01, head=0.02)
 
 
@@ -199,7 +199,7 @@ def test_an_adapter_is_refused_under_a_schedule_that_freezes_every_layer():
     frozen = frozen.model_copy(update={"recipe": frozen.recipe.with_rates(rates)})
     spec = spec_of(cells=[{"scheme": "mine.json", "adapter": "houlsby"}])
     with pytest.raises(InputError, match=r"must have a layer that learns, but mine\.json/houlsby/constant has none"):
-        cells(spec, {"mine.json": frozen}, N_LAYERS)
+        cells(spec, spec.combinations, {"mine.json": frozen}, N_LAYERS)
 
 
 def test_an_exponential_curve_needs_a_second_epoch_somewhere():
@@ -234,7 +234,7 @@ def test_a_fault_of_the_entry_is_refused_with_its_field(recipe, changes, message
 
 def test_cells_run_under_the_same_seeds_and_each_sample_has_its_epochs():
     spec = spec_of(samples=["sst2", "cola"], epochs={"cola": 10}, schemes=["fixed", "gradual"], n_seeds=2)
-    grid = cells(spec, {}, N_LAYERS)
+    grid = cells(spec, spec.combinations, {}, N_LAYERS)
     assert len({cell.key for cell in grid}) == len(grid) == 2 * 2 * 2 * 2 * 2
     assert {(cell.sample, cell.recipe.epochs) for cell in grid} == {("sst2", 5), ("cola", 10)}
     assert {(cell.index, cell.seed) for cell in grid} == {(cell.index, cell.seed) for cell in grid[:2]}

@@ -38,7 +38,7 @@ def fitted(predictions, loss=0.5, seconds=2.0):
 
 def rows(by_scheme):
     """Compare the results of each scheme under its five seeds."""
-    grid = cells(SPEC, {}, 2)
+    grid = cells(SPEC, SPEC.combinations, {}, 2)
     results = [(cell, by_scheme[cell.combination.scheme][cell.index]) for cell in grid]
     return {row.scheme: row for row in compare(SPEC, {"films": TRUTH}, {"films": ACCURACY}, results)["films"]}
 
@@ -51,7 +51,7 @@ HALF = [*TRUTH[:40], *(1 - label for label in TRUTH[40:])]
 def test_the_surveys_validation_scores_stand_beside_validation_scores_alone(split, accuracy):
     entry = SPEC.model_dump() | {"samples": ("sst2",), "schemes": ("fixed",), "n_seeds": 1, "score_on": split}
     spec = SchemesSpec.model_validate(entry)
-    fits = [(cell, fitted(TRUTH)) for cell in cells(spec, {}, 2)]
+    fits = [(cell, fitted(TRUTH)) for cell in cells(spec, spec.combinations, {}, 2)]
     [row] = compare(spec, {"sst2": TRUTH}, {"sst2": ACCURACY}, fits)["sst2"]
     assert (row.published and row.published.accuracy) == accuracy
 
@@ -111,7 +111,8 @@ def test_verdicts_are_corrected_over_samples_and_other_combinations_are_explorat
         update={"samples": ("films", "travel"), "schemes": ("fixed", "gradual", "differential+gradual")}
     )
     n_right = {"fixed": 40, "gradual": 44, "differential+gradual": 80}
-    fits = [(cell, fitted(right_on(n_right[cell.combination.scheme]))) for cell in cells(spec, {}, 2)]
+    grid = cells(spec, spec.combinations, {}, 2)
+    fits = [(cell, fitted(right_on(n_right[cell.combination.scheme]))) for cell in grid]
     tables = compare(spec, dict.fromkeys(spec.samples, TRUTH), dict.fromkeys(spec.samples, ACCURACY), fits)
     found = {(sample, row.scheme): row.difference for sample, table in tables.items() for row in table}
     assert found["films", "gradual"].p < 0.05
@@ -125,7 +126,7 @@ def test_verdicts_are_corrected_over_samples_and_other_combinations_are_explorat
 def test_with_fewer_than_five_seeds_there_is_no_verdict(n_seeds):
     spec = SPEC.model_copy(update={"n_seeds": n_seeds})
     right = {"fixed": HALF, "gradual": TRUTH, "head": HALF}
-    fits = [(cell, fitted(right[cell.combination.scheme])) for cell in cells(spec, {}, 2)]
+    fits = [(cell, fitted(right[cell.combination.scheme])) for cell in cells(spec, spec.combinations, {}, 2)]
     found = {row.scheme: row.difference for row in compare(spec, {"films": TRUTH}, {"films": ACCURACY}, fits)["films"]}
     assert (found["gradual"].verdict, found["gradual"].p_holm) == (TOO_FEW_SEEDS, None)
     assert found["gradual"].mean == 0.5

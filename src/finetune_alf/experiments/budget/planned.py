@@ -72,6 +72,7 @@ def _groups(spec: BudgetSpec, n_layers: int, n_replicates: int, n_kept: int) -> 
         yield FitGroup(arm.name, _recipes(spec, arm, n_layers), n_own * n_replicates)
     n_baseline = 1 + spec.n_confirm_seeds + spec.n_test_seeds
     yield FitGroup("baseline", [spec.recipe], n_baseline * n_replicates)
+    yield FitGroup("probe", [spec.probe], n_replicates)
     n_schedules = (spec.n_permuted + spec.n_random) * n_replicates
     yield FitGroup("schedules", _recipes(spec, each[0], n_layers), n_schedules)
 

@@ -8,7 +8,7 @@ from finetune_alf.documents import EncoderIdentity
 from finetune_alf.identity import identity_of
 from finetune_alf.metric_names import MetricName
 from finetune_alf.paths import Name
-from finetune_alf.recipe import Recipe
+from finetune_alf.recipe import ProbeRecipe, Recipe
 from finetune_alf.recipe.recipe import forgetting_message
 from finetune_alf.spec import Count, Spec
 from finetune_alf.study.space import TiedSpace
@@ -88,6 +88,15 @@ class BudgetSpec(Spec):
                 f"but got {n_rates}"
             )
         return self
+
+    @property
+    def probe(self) -> ProbeRecipe:
+        """The probe that is tested beside the arms."""
+        return ProbeRecipe(
+            max_tokens=self.recipe.max_tokens,
+            truncation=self.recipe.truncation,
+            class_weights=self.recipe.linear_class_weights,
+        )
 
     def replicate_identity(self, sample: str, encoder: EncoderIdentity, index: int) -> dict[str, Any]:
         """Return all that changes the replicate of this index on a prepared sample, which is named by its digest.

@@ -34,7 +34,7 @@ from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.json_files import write_jsonl
 from finetune_alf.metrics import Metric, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
-from finetune_alf.recipe import AnyRecipe, ProbeRecipe
+from finetune_alf.recipe import AnyRecipe
 from finetune_alf.running.bench import SamplesBench, fit_runner_of, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import Fitter, LoggedFields, fitting
@@ -190,13 +190,7 @@ class _Scorer:
 
     def _job(self, request: Request) -> FitJob:
         spec, key = self.run.spec, f"{self.replicate.key}/{request.key}"
-        recipe: AnyRecipe = ProbeRecipe(
-            max_tokens=spec.recipe.max_tokens,
-            truncation=spec.recipe.truncation,
-            class_weights=spec.recipe.linear_class_weights,
-        )
-        if request.rates is not None:
-            recipe = spec.recipe.with_rates(request.rates)
+        recipe: AnyRecipe = spec.probe if request.rates is None else spec.recipe.with_rates(request.rates)
         encoder, precision = self.run.bench.encoder_spec, self.fitter.fit_runner.compute.precision
         is_search = request.scored_on == "search"
         sample, split = (self.searched if is_search else self.drawn), _SPLITS[request.scored_on]

@@ -1,10 +1,10 @@
-"""Compare how threads wait for each other where two processes want the same cores: in a loop, or asleep.
+"""Compare OpenMP's wait policies where two processes want the same cores: active, in a loop, or passive, asleep.
 
-    python benchmarks/waiting.py         six minutes
+    python benchmarks/wait_policy.py         some minutes
 
 MiniLM on the packaged film reviews, nothing frozen, with a thread for each core in every process. Fits of twelve steps
 follow each other for a while; a number is the steps a second of a process, its first fit left out. Each round has one
-process alone and two side by side, in both ways; a ratio is the median of those within a round.
+process alone and two side by side, under both policies; a ratio is the median of those within a round.
 """
 
 import argparse
@@ -17,14 +17,14 @@ import time
 from pathlib import Path
 from statistics import median
 
-WAYS = {"in a loop": {}, "asleep": {"OMP_WAIT_POLICY": "passive"}}
-"""What is set in the environment of a process; sleep_where_busy sets it where a machine is busy."""
+POLICIES = {"active": {}, "passive": {"OMP_WAIT_POLICY": "passive"}}
+"""What is set in the environment of a process; `wait_passively_where_busy` sets it where a machine is busy."""
 
-N_STEPS = 12
-"""Steps of a fit."""
+WORK, N_STEPS = "mini", 12
+"""The texts, and the steps of a fit."""
 
 Steps = dict[tuple[str, int], list[list[float]]]
-"""Steps a second of each process, by way and number of processes, round after round."""
+"""Steps a second of each process, by policy and number of processes, round after round."""
 
 
 def main() -> int:
@@ -32,35 +32,46 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--encoder", choices=["minilm", "tiny"], default="minilm")
-    parser.add_argument("--child", metavar="FOLDER", help=argparse.SUPPRESS)
+    parser.add_argument("--child", metavar="FILE", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
-        print(json.dumps(steps_a_second(args.encoder, args.seconds, args.child)))
+        print(json.dumps(steps_a_second(args.seconds, Path(args.child))))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        found: Steps = {(way, n): [] for n in (1, 2) for way in WAYS}
+        prepared = prepared_once(args.encoder, Path(folder))
+        found: Steps = {(policy, n): [] for n in (1, 2) for policy in POLICIES}
         for _ in range(args.rounds):
-            for (way, n), rounds in found.items():
-                rounds.append(measure(args, folder, way, n))
+            for (policy, n), rounds in found.items():
+                rounds.append(measure(args.seconds, prepared, policy, n))
     print(table(found), end="")
     return 0
 
 
-def measure(args: argparse.Namespace, folder: str, way: str, n_processes: int) -> list[float]:
+def prepared_once(encoder: str, folder: Path) -> Path:
+    """Prepare the encoder and the texts of all processes, and return the file that says where they are."""
+    from engine_setup import Preparation, prepare
+
+    task = Preparation(encoder=encoder, mode="quick", works=(WORK,), data=None, root=str(folder))
+    path = folder / "prepared.json"
+    path.write_text(prepare(task).model_dump_json())
+    return path
+
+
+def measure(seconds: float, prepared: Path, policy: str, n_processes: int) -> list[float]:
     """Return the steps a second of each of some processes that start together."""
-    command = [sys.executable, __file__, "--child", folder, f"--seconds={args.seconds}", f"--encoder={args.encoder}"]
+    command = [sys.executable, __file__, "--child", str(prepared), f"--seconds={seconds}"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_", "KMP_"))}
     started = [
-        subprocess.Popen(command, env=environment | WAYS[way], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(command, env=environment | POLICIES[policy], stdout=subprocess.PIPE, text=True)
         for _ in range(n_processes)
     ]
     return [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
 
 
-def steps_a_second(encoder_name: str, seconds: float, folder: str) -> float:
+def steps_a_second(seconds: float, prepared: Path) -> float:
     """Fit again and again for so many seconds, and return the steps a second of all fits but the first."""
     import torch
-    from engine_setup import Preparation, prepare
+    from engine_records import Prepared
     from engine_work import WORKS
     from roofline import tokenized
 
@@ -72,11 +83,9 @@ def steps_a_second(encoder_name: str, seconds: float, folder: str) -> float:
     from finetune_alf.train.parts import TaskSplits
 
     torch.set_num_threads(usable_cores())
-    work = next(work for work in WORKS if work.name == "mini")
-    with tempfile.TemporaryDirectory(dir=folder) as own:
-        prepared = prepare(Preparation(encoder=encoder_name, mode="quick", works=(work.name,), data=None, root=own))
-        encoder = load_encoder(prepared.encoder, n_labels=2)
-        texts = load_sample(Path(prepared.texts[work.name].sample)).splits["train"]
+    work, found = next(work for work in WORKS if work.name == WORK), Prepared.model_validate_json(prepared.read_text())
+    encoder = load_encoder(found.encoder, n_labels=2)
+    texts = load_sample(Path(found.texts[WORK].sample)).splits["train"]
     split = tokenized(encoder, texts.texts[: work.batch], texts.labels[: work.batch], work.max_tokens)
     recipe = work.recipe().model_copy(update={"epochs": N_STEPS})
     precision = resolve(ComputeSpec(device="cpu")).precision
@@ -93,13 +102,13 @@ def steps_a_second(encoder_name: str, seconds: float, folder: str) -> float:
 
 
 def table(found: Steps) -> str:
-    """Return the page: each way, alone and beside a second process."""
-    loop = next(iter(WAYS))
-    lines = ["| processes | threads wait | steps/s of each, median | of a loop's |", "|---:|---|---|---:|"]
-    for (way, n), rounds in found.items():
+    """Return the page: each policy, alone and beside a second process."""
+    active = next(iter(POLICIES))
+    lines = ["| processes | wait policy | steps/s of each, median | of active's |", "|---:|---|---|---:|"]
+    for (policy, n), rounds in found.items():
         each = ", ".join(f"{median(values):.2f}" for values in zip(*map(sorted, rounds), strict=True))
-        ratio = median(sum(own) / sum(other) for own, other in zip(rounds, found[loop, n], strict=True))
-        lines.append(f"| {n} | {way} | {each} | {ratio:.2f} |")
+        ratio = median(sum(own) / sum(other) for own, other in zip(rounds, found[active, n], strict=True))
+        lines.append(f"| {n} | {policy} | {each} | {ratio:.2f} |")
     return "\n".join(lines) + "\n"
 
 

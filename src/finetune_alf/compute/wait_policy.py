@@ -1,4 +1,4 @@
-"""How threads of torch wait for each other: computing in a loop, or asleep where other programs want the same cores."""
+"""OpenMP's wait policy of torch's threads: active, or passive where other programs want the same cores."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from finetune_alf.compute.cores import usable_cores
 LOADAVG = Path("/proc/loadavg")
 """Linux's load; its fourth field begins with the number of threads that run or wait for a core at this moment."""
 
-SLEEPING = {"OMP_WAIT_POLICY": "passive"}
+PASSIVE = {"OMP_WAIT_POLICY": "passive"}
 """The setting of OpenMP, which torch's threads follow, by which a waiting thread leaves its core to others."""
 
 OWN = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -18,16 +18,16 @@ OWN = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 N_READINGS, PAUSE_S = 8, 0.003
 
 
-def sleep_where_busy() -> bool:
-    """Let threads sleep while they wait, where this process and others want more cores than there are; return whether.
+def wait_passively_where_busy() -> bool:
+    """Set the wait policy to passive where this process and others want more cores than there are; return whether.
 
     By default a thread that waits for the others of a step computes in a loop, since that is quickest where it has its
     core alone. Where it has not, the loop takes the core from the very thread that it waits for; see
-    `benchmarks/waiting.py`. Must be called before torch is loaded, and changes no result.
+    `benchmarks/wait_policy.py`. Must be called before torch is loaded, and changes no result.
     """
     if usable_cores() == 1 or any(name in os.environ for name in OWN) or not others_want_cores():
         return False
-    os.environ.update(SLEEPING)
+    os.environ.update(PASSIVE)
     return True
 
 
