@@ -100,6 +100,9 @@ class RecordingConsole:
     def log(self, text):
         self.lines.append(text)
 
+    def doing(self, text):
+        return None
+
     def progress(self, label, total):
         self.totals[label] = total
         return _Bar(self.notes, self.new, self.epochs)

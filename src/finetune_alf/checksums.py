@@ -8,6 +8,7 @@ shows when the end of the file is lost.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,11 @@ def canonical_json(value: object) -> str:
 def digest(value: object) -> str:
     """Return the SHA-256 of a value's canonical JSON, as 64 hex digits."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def with_short_digests(text: str) -> str:
+    """Return a text, such as an encoder's identity, with its digests cut to 12 digits, for whoever reads it."""
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{28,52}\b", r"\1…", text)
 
 
 def checksum_of(value: object) -> str:

@@ -200,11 +200,16 @@ def test_the_position_grows_batch_by_batch_to_the_end_of_the_table(root, tmp_pat
     (tmp_path / "in.csv").write_text(table())
     classifier = load_classifier(root / "models" / "tiny")
     for name, unit in (("in.parquet", "rows"), ("in.csv", "B")):
-        source, positions = open_table(tmp_path / name, ("text",), ""), []
-        assert len(list(labelled_chunks(classifier, source, "text", positions.append, chunk=5))) == 2
+        source, positions, rows = open_table(tmp_path / name, ("text",), ""), [], []
+
+        def report(position, n_rows, positions=positions, rows=rows):
+            positions.append(position)
+            rows.append(n_rows)
+
+        n_rows = sum(len(chunk.rows) for chunk in labelled_chunks(classifier, source, "text", report, chunk=5))
         assert source.unit == unit
-        assert positions == sorted(positions)
-        assert positions[-1] == source.total
+        assert (positions, rows) == (sorted(positions), sorted(rows))
+        assert (positions[-1], rows[-1]) == (source.total, n_rows)
 
 
 class Once(io.BytesIO):

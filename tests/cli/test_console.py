@@ -11,8 +11,9 @@ import pytest
 
 from finetune_alf.cli.console import TerminalConsole
 from finetune_alf.cli.entry import group
+from finetune_alf.cli.output import console, echo_at_once, json_option, quiet_option
 from finetune_alf.cli.project import open_context
-from finetune_alf.running.progress import TqdmBar
+from finetune_alf.running.progress import RowsBar, TqdmBar
 
 
 class Terminal(io.StringIO):
@@ -162,7 +163,7 @@ def test_a_bar_of_which_nothing_was_done_does_not_stay(monkeypatch: pytest.Monke
 
 def test_a_bar_shows_the_time_while_nothing_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = threading.Event()
-    monkeypatch.setattr("finetune_alf.cli.console.SECONDS_BETWEEN", 0.01)
+    monkeypatch.setattr("finetune_alf.running.progress.SECONDS_BETWEEN", 0.01)
     monkeypatch.setattr("finetune_alf.running.progress.TqdmBar.refresh", lambda bar: drawn.set())
     monkeypatch.setattr("sys.stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
@@ -183,8 +184,84 @@ def test_a_terminal_shows_a_line_before_anything_slow_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("finetune_alf.cli.output.sys.stderr", Terminal())
-    monkeypatch.setattr("finetune_alf.cli.output.click.echo", lambda text, err=False: said.append(text))
+    monkeypatch.setattr("finetune_alf.cli.console.sys.stderr", Terminal())
+    monkeypatch.setattr("finetune_alf.cli.console.click.echo", lambda text, err=False: said.append(text))
     monkeypatch.setattr("finetune_alf.params.load.read_merged", lambda *given: pytest.fail(said[0]))
-    with click.Context(group).scope(), pytest.raises(pytest.fail.Exception, match=r"reading .*params.yaml"):
+    with click.Context(group).scope(), pytest.raises(pytest.fail.Exception, match=r"reading\s+.*params.yaml"):
         open_context(tmp_path)
+
+
+@pytest.mark.parametrize(("option", "is_said"), [("", True), ("--json", False), ("--quiet", False)])
+def test_what_takes_a_while_is_said_on_a_terminal_unless_it_is_not_wanted(
+    option: str, is_said: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command()
+    @json_option
+    @quiet_option
+    def command() -> None:
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        echo_at_once("loading")
+        console().doing("counting")
+        assert terminal.getvalue() == ("loading\ncounting\n" if is_said else "")
+
+    command.main([option] if option else [], standalone_mode=False)
+
+
+def test_what_takes_a_while_is_not_said_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    TerminalConsole().doing("counting")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_bar_of_a_table_shows_rows_their_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tqdm import tqdm
+
+    clock = iter([0.0, 2.0, 8.0])
+    monkeypatch.setattr("finetune_alf.running.progress.time.monotonic", lambda: next(clock))
+    shown = io.StringIO()
+    with tqdm(desc="predict", total=4096, file=shown, ncols=80) as plain:
+        bar = RowsBar(plain)
+        bar.show(1024, 3000)
+        assert last_frame(shown) == "predict:  25%|##5       | 3,000 rows in 00:02, 1,500 rows/s, 00:06 left"
+        bar.show(4096, 12000)
+        assert last_frame(shown) == "predict: 100%|##########| 12,000 rows in 00:08, 1,500 rows/s"
+
+
+def test_the_bar_of_a_table_of_unknown_length_shows_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tqdm import tqdm
+
+    clock = iter([0.0, 2.0])
+    monkeypatch.setattr("finetune_alf.running.progress.time.monotonic", lambda: next(clock))
+    shown = io.StringIO()
+    with tqdm(desc="predict", total=None, file=shown, ncols=80) as plain:
+        RowsBar(plain).show(1024, 3000)
+        assert last_frame(shown) == "predict: 3,000 rows in 00:02, 1,500 rows/s"
+
+
+def test_a_note_that_has_no_room_is_left_out() -> None:
+    from tqdm import tqdm
+
+    shown = io.StringIO()
+    with tqdm(desc="confirm minilm", total=10, file=shown, ncols=80) as plain:
+        bar = TqdmBar(plain, 10)
+        bar.advance(f"{'a-long-key-' * 5}/seed-3 0.750", step="0", is_new=False)
+        bar.refresh()
+        assert last_frame(shown) == "confirm minilm:  10%|#         | 1/10"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "minilm no/such/folder/in.csv --out no/such/folder/labelled.csv",
+        "minilm in.csv --encoding none-that-anybody-knows",
+    ],
+)
+def test_errors_are_wrapped_on_a_terminal(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "50")
+    with pytest.raises(SystemExit):
+        group.main(["predict", *words.split()], prog_name="finetune-alf")
+    lines = terminal.getvalue().splitlines()
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 50, lines

@@ -33,11 +33,12 @@ scheme  seeds  plain  probe  other
 plain       3   0.61
 probe       2   0.35   1.00
 other       1   0.61   0.41      –
+probe: a linear model on the encoder as it came.
 
 Texts on which schemes disagree, by how many do: 2
 Each scheme with its most frequent answer, and how many of its seeds gave that.
 labelled bad: plain bad 2/3, probe fair 2/2, other good 1/1
-    in.csv line 3  text 1
+    in.csv line 3  (above)
 labelled good: plain good 3/3, probe bad 2/2, other good 1/1
     text 3
 
@@ -90,3 +91,46 @@ def test_a_text_is_one_line_of_the_width_of_the_terminal_that_the_terminal_does_
     assert shortened(("first", "second"), 30) == "first | second"
     lines = list(lines_of(fake_errors(texts_of(LABELS, text="long " * 50)), 20, 70))
     assert max(len(line) for line in lines if "long" in line) == 70
+
+
+WRONG = np.array([[0.0, 0.1, 0.9]] * 5)
+"""Every text but one is predicted wrong, and surely."""
+
+
+def test_texts_have_lines_of_their_own_where_there_is_little_room_beside_the_columns():
+    document = fake_errors(texts_of(LABELS, text="a long text " * 9), None, WRONG)
+    narrow, wide = list(lines_of(document, 20, 80)), list(lines_of(document, 20, 140))
+    below = narrow.index("sure  true -> predicted  label  place") + 1
+    assert narrow[below] == ".900  bad -> good        ?      –"
+    assert narrow[below + 1].startswith("    a long text a long text")
+    assert len(narrow[below + 1]) == 80
+    (beside,) = [line for line in wide if "bad -> good" in line and "in.csv line 3" in line][:1]
+    assert len(beside.partition("in.csv line 3")[2].strip()) >= 60
+
+
+def test_a_text_that_is_wrong_and_likely_a_label_error_is_shown_once():
+    text = shown(fake_errors(None, None, WRONG), width=140)
+    assert "?: the label is likely wrong." in text
+    assert "Marked with ? among the wrong texts above: 4." in text
+    assert text.count("text 1") == 1
+    assert "margin" not in text.lower()
+    few = shown(fake_errors(None, None, WRONG), n=1, width=140)
+    assert "Labels that are likely wrong among the 5 test texts, by the classifier: 2 of 4" in few
+    assert "Marked with ? among the wrong texts above: 1." in few
+    assert "margin  label -> likely" in few
+
+
+def test_a_text_on_which_schemes_disagree_is_named_by_its_place_afterwards():
+    predictions = {"a": {1: (0, 0, 1, 2, 1)}, "b": {1: (0, 1, 1, 2, 1)}}
+    surest = np.array([[0.0, 0.0, 1.0], [0.0, 0.1, 0.9], *[[0.0, 0.2, 0.8]] * 3])
+    text = shown(fake_errors(None, predictions, surest), n=1, width=140)
+    assert "    in.csv line 3  text 1" in text
+    assert "bad -> good      in.csv line 3  (above)" in text
+    assert text.count("text 1") == 1
+
+
+def test_a_matrix_of_many_schemes_has_numbers_above_its_columns():
+    names = ("feature_extraction", "gradual_from_head", "alf-1", "baseline")
+    text = shown(fake_errors(predictions={name: {1: LABELS, 2: LABELS} for name in names}), width=60)
+    assert "scheme                seeds     1     2     3     4" in text
+    assert "2 gradual_from_head       2  1.00  1.00" in text

@@ -116,6 +116,9 @@ class _Interrupting:
     def log(self, text):
         return None
 
+    def doing(self, text):
+        return None
+
     def progress(self, label, total):
         return self
 

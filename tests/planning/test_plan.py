@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from finetune_alf.cli.entry import group
+from finetune_alf.cli.plan_command import _table
 from finetune_alf.experiments.fit.experiment import FIT
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.transfer.experiment import TRANSFER
@@ -106,14 +107,29 @@ def test_json_is_all_that_is_printed_and_adds_up(ready):
 def test_without_its_sample_a_study_is_counted_and_the_stage_to_run_is_named(tmp_path):
     ctx = small_context(tmp_path / "empty")
     printed = run(ctx.paths.root)
-    assert printed.exit_code == 3
-    lines = printed.stdout.splitlines()
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    *lines, last = printed.stdout.splitlines()
     assert [line.split() for line in lines[1:4]] == [["fits"], ["study", "12"], ["register", "20"]]
     assert [line.split() for line in lines[5:]] == [["fits"], ["films", "10"], ["travel", "10"]]
-    assert printed.stderr == (
-        "plan: no sample is prepared, so that no fit can be timed. "
-        f"Run `finetune-alf prepare --root {ctx.paths.root}` first.\n"
+    assert last == (
+        "No sample is prepared: fits are counted, and their time and memory are not predicted. "
+        f"Run `finetune-alf prepare --root {ctx.paths.root}`, then this again."
     )
+    records = json.loads(run(ctx.paths.root, "--json").stdout)
+    assert {stage["seconds"] for record in records for stage in record["stages"]} == {None}
+
+
+def test_on_a_narrow_terminal_finished_fits_are_a_table_of_their_own(done):
+    (plan_of_study,) = [plan(done, "tiny")]
+    wide, narrow = _table(plan_of_study, None), _table(plan_of_study, 60)
+    assert _table(plan_of_study, max(map(len, wide[1:]))) == wide
+    head, *lines = narrow
+    assert head == wide[0]
+    assert max(map(len, lines)) <= 60 < max(map(len, wide[1:]))
+    first, second = lines[: lines.index("")], lines[lines.index("") + 1 :]
+    assert first[0].split() == ["fits", "s", "a", "fit", "in", "all", "memory"]
+    assert second[0].split() == ["done", "took", "took/predicted", "left"]
+    assert [line.split()[0] for line in second[1:]] == ["study", "register", "total"]
 
 
 def test_a_note_that_holds_for_several_plans_is_printed_once(ready, monkeypatch):

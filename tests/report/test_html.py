@@ -13,6 +13,7 @@ from report_tree import compared_lock, trial, write_everything, write_lock, writ
 from fake_comparisons import compared
 from fake_locks import too_few
 from finetune_alf.figures.picture import Picture
+from finetune_alf.documents import Estimate
 from finetune_alf.json_files import read_json, read_jsonl, write_json, write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.register.recommend import SchemeDifferences
@@ -22,7 +23,7 @@ from finetune_alf.report.html.inline import inline
 from finetune_alf.report.html.outline import outline
 from finetune_alf.report.html.render import LONG, LongText, render, shortened
 from finetune_alf.report.load import load_results
-from finetune_alf.report.part import DocumentPart, Part
+from finetune_alf.report.part import DocumentPart, Part, SavedClassifier
 from finetune_alf.report.section import Section, plain
 from finetune_alf.report.write import write_report
 
@@ -99,6 +100,17 @@ def test_a_schedule_that_is_better_is_named_with_lines_to_copy(tmp_path: Path) -
     found = made(paths, Part((), {"minilm": {"alf-1": better}}))
     assert [each.text for each in found.all("p", **{"class": "verdict"})] == ["Use alf-1"]
     assert 'Schedule.pull("alf-minilm@alf-1"' in found.all("pre")[0].text
+
+
+@pytest.mark.parametrize(("scheme", "is_fitted_again"), [("baseline", False), ("uniform", True)])
+def test_a_classifier_that_is_saved_is_not_fitted_again(tmp_path: Path, scheme: str, is_fitted_again: bool) -> None:
+    paths = Paths(tmp_path)
+    compared_lock(too_few(0.0)).write(paths.schedules("minilm"))
+    assert made(paths).all("pre")[0].text.startswith("finetune-alf fit --study minilm\nfinetune-alf predict minilm ")
+    saved = SavedClassifier(scheme, Estimate(mean=0.875, low=0.8, high=0.9))
+    found = made(paths, Part((), classifiers={"minilm": saved}))
+    assert ("finetune-alf fit" in found.all("pre")[0].text) == is_fitted_again
+    assert ".875" in [each.text for each in found.all("dd")]
 
 
 def test_with_too_few_seeds_the_card_says_for_now(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from usual_project import write_usual_report
 
 from finetune_alf.json_files import read_json, read_jsonl
 from finetune_alf.paths import Paths
+from finetune_alf.report.numbers import score
 
 
 def page_of(root: Path, **given) -> Page:
@@ -46,6 +47,7 @@ def test_the_facts_of_the_card_are_those_of_the_files(tmp_path: Path) -> None:
     seconds = sum(trial["result"]["seconds"] for trial in trials if trial["result"])
     names, values = ([each.text for each in page.all(tag) if "dl" in each.inside] for tag in ("dt", "dd"))
     assert dict(zip(names, values, strict=True)) == {
+        "Test accuracy of the saved classifier": score(read_json(paths.document("fit", "minilm"))["score"]["mean"]),
         "Texts it was scored on": f"{tested['difference']['variance']['n_texts']:,}",
         "Seeds for each scheme": str(tested["n_seeds"]),
         "Searched": f"{len(trials)} trials",

@@ -41,24 +41,29 @@ def labelled_chunks(
     classifier: TextClassifier,
     table: Table,
     text: TextColumns,
-    report: Callable[[int], None] = lambda position: None,
+    report: Callable[[int, int], None] = lambda position, n_rows: None,
     chunk: int = CHUNK,
 ) -> Iterator[LabelledChunk]:
-    """Yield the rows in order, chunk by chunk; `report` is given the position in the table, batch by batch.
+    """Yield the rows in order, chunk by chunk.
 
+    `report` is given the position in the table, and how many rows are labelled, batch by batch.
     A row without text has neither class nor probabilities.
     Raises DataError as `Table.rows` does, and RowError for a text that is no string.
     """
     at = [table.columns.index(column) for column in columns_of(text)]
-    rows, start = table.rows(), 0
+    rows, start, n_rows = table.rows(), 0, 0
     while found := list(islice(rows, chunk)):
-        share = partial(_report_share, report, start, table.position)
-        start = table.position
+        share = partial(_report_share, report, (start, table.position), (n_rows, n_rows + len(found)))
+        start, n_rows = table.position, n_rows + len(found)
         yield labelled(classifier, text, found, at, share)
 
 
-def _report_share(report: Callable[[int], None], start: int, end: int, done: float) -> None:
-    report(round(start + done * (end - start)))
+def _report_share(
+    report: Callable[[int, int], None], positions: tuple[int, int], rows: tuple[int, int], done: float
+) -> None:
+    """Report the position and the number of rows of which a part of a chunk is done."""
+    position, n_rows = (round(start + done * (end - start)) for start, end in (positions, rows))
+    report(position, n_rows)
 
 
 def labelled(

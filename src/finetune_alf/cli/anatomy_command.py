@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finetune_alf.cli.output import json_option, print_json, wants_json
+from finetune_alf.checksums import with_short_digests
+from finetune_alf.cli.output import echo, echo_at_once, json_option, print_json, wants_json
 from finetune_alf.cli.project import read_params, root_option, store_uri
 from finetune_alf.errors import ParamsError
 
@@ -41,6 +42,7 @@ def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -
     if name not in params.studies:
         raise ParamsError(f"studies: must have an entry {name}, but got {', '.join(params.studies) or 'none'}.")
     spec = params.studies[name]
+    echo_at_once(f"anatomy {name}: loading PyTorch and the encoder {spec.encoder}")
     from finetune_alf.encoder.adapters.inject import with_adapter
     from finetune_alf.encoder.load import load_encoder
     from finetune_alf.encoder.locate import resolve_folder
@@ -53,9 +55,9 @@ def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -
     if wants_json():
         print_json({"encoder": spec.encoder, "identity": encoder.identity, "addresses": [asdict(row) for row in rows]})
         return
-    click.echo(f"{spec.encoder}: {encoder.identity}")
+    echo(f"{spec.encoder}: {with_short_digests(encoder.identity)}")
     for line in _table(rows):
-        click.echo(line)
+        echo(line)
 
 
 def _scheduled(ref: str, root: Path, n_layers: int) -> "LayerRates":

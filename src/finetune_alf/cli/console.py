@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,14 +10,8 @@ from typing import Any, TextIO
 import click
 
 from finetune_alf.cli.wrapping import for_stream
-from finetune_alf.running.progress import TqdmBar
+from finetune_alf.running.progress import BAR_WIDTH, RowsBar, TqdmBar
 from finetune_alf.running.time_left import TimeLeft
-
-_BAR_WIDTH = 10
-"""The characters of a bar on a terminal: beside it a label, counts, times and the best score fit in 80 columns."""
-
-SECONDS_BETWEEN = 1.0
-"""After so long the time on a bar is shown anew."""
 
 
 class TerminalConsole:
@@ -38,6 +31,11 @@ class TerminalConsole:
         else:
             click.echo(for_stream(text, stream), file=stream)
 
+    def doing(self, text: str) -> None:
+        """Say what takes a while on standard error, where that is a terminal and no document is printed."""
+        if self._stream is None:
+            say_now(text)
+
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator["TqdmBar | _Lines"]:
         """Show progress towards a total."""
@@ -47,9 +45,9 @@ class TerminalConsole:
         from tqdm import tqdm
 
         with tqdm(desc=label, total=total, file=sys.stderr, bar_format="{desc}:", **_size()) as bar:
-            self._in_bar, shown = True, TqdmBar(bar, _BAR_WIDTH)
+            self._in_bar, shown = True, TqdmBar(bar, BAR_WIDTH)
             try:
-                with _each_second(shown.refresh):
+                with shown.each_second():
                     yield shown
             finally:
                 self._in_bar = False
@@ -57,34 +55,25 @@ class TerminalConsole:
                 bar.leave = not shown.is_empty
 
 
-@contextmanager
-def _each_second(action: Callable[[], None]) -> Iterator[None]:
-    """Do something each second in this block, in a thread: so a long fit is seen to go on."""
-    is_over = threading.Event()
-
-    def tick() -> None:
-        while not is_over.wait(SECONDS_BETWEEN):
-            action()
-
-    thread = threading.Thread(target=tick, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
+def say_now(text: str) -> None:
+    """Print a line on standard error, where that is a terminal."""
+    if sys.stderr.isatty():
+        click.echo(for_stream(text, sys.stderr), err=True)
 
 
 @contextmanager
-def position_bar(label: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function that shows on standard error how far something is; nothing is shown but on a terminal."""
+def rows_bar(label: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows on standard error how far the rows of a table are; nothing but on a terminal.
+
+    It is given the position, of which `total` is the end where that is known, and the number of rows.
+    """
     if not _is_terminal(sys.stderr):
-        yield lambda position: None
+        yield lambda position, n_rows: None
         return
     from tqdm import tqdm
 
-    with tqdm(desc=label, total=total, unit=unit, unit_scale=True, file=sys.stderr, **_size()) as bar:
-        yield lambda position: _move(bar, position)
+    with tqdm(desc=label, total=total, file=sys.stderr, bar_format="{desc}:", **_size()) as bar:
+        yield RowsBar(bar).show
 
 
 def _size() -> dict[str, Any]:
@@ -94,10 +83,6 @@ def _size() -> dict[str, Any]:
     except OSError:
         n_columns = 0
     return {"dynamic_ncols": True} if n_columns else {"ncols": 80, "nrows": 24}
-
-
-def _move(bar: Any, position: int) -> None:
-    bar.update(position - bar.n)
 
 
 def _is_terminal(stream: TextIO) -> bool:

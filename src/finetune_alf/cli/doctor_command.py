@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finetune_alf.cli.output import console, json_option, print_json, wants_json
+from finetune_alf.cli.output import console, echo, echo_at_once, json_option, print_json, wants_json
 from finetune_alf.cli.project import params_in_force, read_params, root_option, store_uri
 from finetune_alf.errors import AlfError, PartialError
 
@@ -33,6 +33,7 @@ def doctor(root: Path) -> None:
     from finetune_alf.doctor.finding import Finding
     from finetune_alf.paths import Paths
 
+    echo_at_once("doctor: looking at the installation, the stores, and what is stale")
     found: list[Finding] = []
     context, uri = None, None
     try:
@@ -63,8 +64,8 @@ def _context(root: Path) -> "Context | None":
 def _print(found: "Sequence[Finding]") -> None:
     width = max(len(one.name) for one in found if len(one.name) <= 30)
     for topic, findings in groupby(found, key=lambda one: one.topic):
-        click.echo(topic)
+        echo(topic)
         for one in findings:
-            click.echo(f" {'!' if one.is_fault else ' '} {one.name.ljust(width)}  {one.state}")
+            echo(f" {'!' if one.is_fault else ' '} {one.name.ljust(width)}  {one.state}")
             if below := one.way_out or one.next_step:
-                click.echo(f"   {'':{width}}  {below}")
+                echo(f"   {'':{width}}  {below}")

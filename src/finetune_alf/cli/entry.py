@@ -21,6 +21,7 @@ from finetune_alf.cli.predict_command import predict
 from finetune_alf.cli.streams import open_streams
 from finetune_alf.cli.sync_command import sync
 from finetune_alf.cli.ui_command import ui
+from finetune_alf.cli.wrapping import for_stream
 from finetune_alf.errors import AlfError
 from finetune_alf.experiments.registry import registry
 
@@ -127,5 +128,5 @@ def main() -> None:
     try:
         group(prog_name="finetune-alf")
     except AlfError as error:  # before any command runs: an experiment that cannot be loaded, a help on a full disk
-        click.echo(str(error), err=True)
+        click.echo(for_stream(str(error), sys.stderr), err=True)
         sys.exit(error.exit_code)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from finetune_alf.cli.output import echo, json_option, print_json, quiet_option, wants_json
+from finetune_alf.cli.output import echo, echo_at_once, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import open_context, root_option
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def errors(
     name, folder = named_classifier(context, words, model)
     if out is not None:
         _check_out(out, context, name)
+    echo_at_once(f"errors: loading PyTorch and the classifier {folder}")
     from finetune_alf.error_analysis.document import COLUMNS
     from finetune_alf.experiments.fit.errors import find_errors
 

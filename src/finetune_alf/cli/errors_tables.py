@@ -1,17 +1,27 @@
 """The tables of `finetune-alf errors`, for a terminal."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from finetune_alf.error_analysis.confusion import Confusion
 from finetune_alf.error_analysis.document import ErrorsDocument
 from finetune_alf.error_analysis.label_errors import LabelErrors
 from finetune_alf.error_analysis.schemes import SchemesCompared
 from finetune_alf.error_analysis.texts import FoundText, Text
+from finetune_alf.experiments.scheme_words import schemes_in_words
 from finetune_alf.report.numbers import NONE, counted, score
 
-MIN_TEXT = 24
-"""So many characters of a text are shown at least, however wide the other columns are."""
+MIN_TEXT = 60
+"""So many characters of a text have room beside the other columns; with less, texts stand on lines of their own."""
+
+INDENT = "    "
+"""Before a text on a line of its own."""
+
+ABOVE = "(above)"
+"""Stands for a text that is shown already, where its place names it."""
+
+MARK = "?"
+"""Stands beside a wrong text whose label is likely wrong."""
 
 Rows = list[tuple[str, ...]]
 
@@ -26,11 +36,14 @@ def lines_of(document: ErrorsDocument, n: int, width: int | None = None) -> Iter
         f"texts of {document.sample.name} are right ({share})"
     )
     yield from _confusion(found, n, width)
+    wrong = {each.row for each in document.wrong[:n]}
     yield from _wrong(document, n, width)
     if document.schemes is not None:
-        yield from _schemes(document, document.schemes, n, width)
+        yield from _schemes(document, document.schemes, n, width, wrong)
+    disputed = {each.row for each in document.schemes.texts[:n]} if document.schemes else set()
     for part in document.label_errors:
-        yield from _label_errors(part, n, width)
+        marked, shown = (wrong, disputed) if part.split == document.split else (set[int](), set[int]())
+        yield from _label_errors(part, n, width, marked, shown)
     for note in document.notes:
         yield from ("", note)
 
@@ -60,12 +73,28 @@ def _wrong(document: ErrorsDocument, n: int, width: int) -> Iterator[str]:
         yield from ("", "No text is wrong.")
         return
     yield _heading("Texts that are wrong, the surest first", min(n, len(wrong)), len(wrong))
-    yield "Sure: the probability of the predicted class. Either the classifier is wrong here, or the label is."
-    columns = [(score(each.probability), _arrow(each.label, each.predicted)) for each in wrong[:n]]
-    yield from _with_texts(("sure", "true -> predicted"), columns, wrong[:n], width)
+    likely = _likely_label_errors(document)
+    marked = f" {MARK}: the label is likely wrong." if any(each.row in likely for each in wrong[:n]) else ""
+    yield f"Sure: the probability of the predicted class. Either the classifier is wrong here, or the label is.{marked}"
+    columns = [
+        (
+            score(each.probability),
+            _arrow(each.label, each.predicted),
+            *([MARK if each.row in likely else ""] if marked else []),
+        )
+        for each in wrong[:n]
+    ]
+    headings = ("sure", "true -> predicted", *(["label"] if marked else []))
+    yield from _with_texts(headings, columns, wrong[:n], width)
 
 
-def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: int) -> Iterator[str]:
+def _likely_label_errors(document: ErrorsDocument) -> set[int]:
+    """Return the rows of the split whose labels are likely wrong."""
+    return {each.row for part in document.label_errors if part.split == document.split for each in part.texts}
+
+
+def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: int, shown: Set[int]) -> Iterator[str]:
+    """Yield the lines about the schemes; the rows of texts that are `shown` above are known."""
     schemes = list(found.n_seeds)
     if len(schemes) < 2:
         yield from ("", f"The transfer has {counted(len(schemes), 'scheme')} with predictions, so that none disagree.")
@@ -80,7 +109,12 @@ def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: in
     for index, scheme in enumerate(schemes):
         earlier = (_kappa(kappas[other, scheme]) for other in schemes[: index + 1])
         rows.append((scheme, str(found.n_seeds[scheme]), *earlier, *[""] * (len(schemes) - index - 1)))
+    if len(_aligned(rows)[0]) > width:  # the columns have the numbers of the rows
+        numbered: Rows = [(f"{number} {own[0]}", *own[1:]) for number, own in enumerate(rows[1:], 1)]
+        rows = [("scheme", "seeds", *(str(number) for number in range(1, len(rows)))), *numbered]
     yield from _aligned(rows)
+    if words := schemes_in_words(schemes):
+        yield words
     texts = found.texts
     if not texts:
         yield from ("", "The schemes agree on every text: the class that most seeds predict is the same.")
@@ -89,40 +123,72 @@ def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: in
     yield "Each scheme with its most frequent answer, and how many of its seeds gave that."
     for each in texts[:n]:
         yield _one_line(f"labelled {each.label}: {document.answers_in_words(each)}")
-        yield f"    {_place(each)}{shortened(each.text, width - 4 - len(_place(each)))}"
+        yield from _own_line(_said(each, shown), f"{each.place}  " if each.place else "", width)
 
 
-def _label_errors(part: LabelErrors, n: int, width: int) -> Iterator[str]:
+def _label_errors(part: LabelErrors, n: int, width: int, marked: Set[int], shown: Set[int]) -> Iterator[str]:
+    """Yield the lines about likely label errors, without the texts that are `marked` among the wrong ones.
+
+    The rows of others that are `shown` above are known.
+    """
     by = "the classifier" if part.by == "classifier" else "a cross-validated probe"
     if not part.texts:
         yield from ("", f"No label of the {part.n_texts:,} {part.split} texts is likely wrong, by {by}.")
         return
     title = f"Labels that are likely wrong among the {part.n_texts:,} {part.split} texts, by {by}"
-    yield _heading(title, min(n, len(part.texts)), len(part.texts))
-    yield "Margin: the probability of the label minus the highest other one. Read a text before you change its label."
+    rest = [each for each in part.texts if each.row not in marked]
+    n_marked = len(part.texts) - len(rest)
+    yield _heading(title, min(len(part.texts), n_marked + n), len(part.texts))
+    margin = "Margin: the probability of the label minus the highest other one. " if rest else ""
+    yield f"{margin}Read a text before you change its label."
     if part.is_weak:
         share = score(part.n_right / part.n_texts)
         caution = f"Do not trust this list: the {part.by} predicts only {share} of these labels."
         yield f"{caution} Most of it is likely its errors."
-    shown = part.texts[:n]
-    columns = [(f"{each.margin:.3f}", _arrow(each.label, each.likely)) for each in shown]
-    yield from _with_texts(("margin", "label -> likely"), columns, shown, width)
+    if n_marked:
+        yield f"Marked with {MARK} among the wrong texts above: {n_marked:,}."
+    if rest:
+        columns = [(f"{each.margin:.3f}", _arrow(each.label, each.likely)) for each in rest[:n]]
+        yield from _with_texts(("margin", "label -> likely"), columns, rest[:n], width, shown)
 
 
 def _with_texts(
-    headings: Sequence[str], columns: Sequence[Sequence[str]], texts: Sequence[FoundText], width: int
+    headings: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    found: Sequence[FoundText],
+    width: int,
+    shown: Set[int] = frozenset(),
 ) -> list[str]:
-    """Return a table that ends with the places, where they are known, and as much of each text as there is room for."""
-    has_places = any(each.place for each in texts)
+    """Return a table that ends with the places, where they are known, and as much of each text as there is room for.
+
+    Where that is little for any text, each has a line of its own below its row.
+    """
+    has_places, texts = any(each.place for each in found), [_said(each, shown) for each in found]
     rows: Rows = [
         (*headings, *(["place"] if has_places else [])),
     ]
-    rows += [(*own, *([each.place or NONE] if has_places else [])) for own, each in zip(columns, texts, strict=True)]
+    rows += [(*own, *([each.place or NONE] if has_places else [])) for own, each in zip(columns, found, strict=True)]
     left = _aligned(rows, to_right=(0,))
     used = max(map(len, left)) + 2
+    room = width - used
+    if room < min(MIN_TEXT, max(len(shortened(text, MIN_TEXT)) for text in texts)):
+        below = [[line, *_own_line(text, "", width)] for line, text in zip(left[1:], texts, strict=True)]
+        return [left[0], *(line for lines in below for line in lines)]
     heading, *lines = (line.ljust(used) for line in left)
-    room = max(width - used, MIN_TEXT)
-    return [f"{heading}text", *(line + shortened(each.text, room) for line, each in zip(lines, texts, strict=True))]
+    return [f"{heading}text", *(line + shortened(text, room) for line, text in zip(lines, texts, strict=True))]
+
+
+def _said(found: FoundText, shown: Set[int]) -> Text:
+    """Return a text, or what stands for one that is shown above."""
+    return ABOVE if found.place and found.row in shown else found.text
+
+
+def _own_line(text: Text, before: str, width: int) -> list[str]:
+    """Return a text on a line of its own, with what stands before it; on a second one where both leave little room."""
+    room = width - len(INDENT) - len(before)
+    if before and room < min(MIN_TEXT, len(shortened(text, MIN_TEXT))):
+        return [f"{INDENT}{before.rstrip()}", *_own_line(text, "", width)]
+    return [f"{INDENT}{before}{shortened(text, room)}"]
 
 
 def shortened(text: Text, width: int) -> str:
@@ -141,10 +207,6 @@ def _arrow(one: str, other: str) -> str:
 
 def _kappa(value: float | None) -> str:
     return NONE if value is None else f"{value:.2f}"
-
-
-def _place(found: FoundText) -> str:
-    return f"{found.place}  " if found.place else ""
 
 
 def _heading(title: str, n_shown: int, n_all: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from finetune_alf.cli.output import json_option, print_documents, quiet_option
+from finetune_alf.cli.output import echo_at_once, json_option, print_documents, quiet_option
 from finetune_alf.cli.project import entries, open_context, root_option
 from finetune_alf.experiments.experiment import Experiment
 
@@ -20,6 +20,7 @@ def command_of(experiment: Experiment) -> click.Command:
         named = [[name] if (name := given[argument]) else there for argument, there in choices]
         chosen = entries(None, product(*named))
         for arguments in chosen:
+            echo_at_once(f"{' '.join((experiment.key, *arguments))}: loading PyTorch, MLflow and the encoder")
             experiment.run(context, *arguments)
         documents = (context.paths.document(experiment.key, *arguments) for arguments in chosen)
         print_documents(path for path in documents if path.exists())

@@ -11,6 +11,7 @@ import click
 from finetune_alf.cli.extras import missing_extra
 from finetune_alf.cli.output import print_json_error
 from finetune_alf.cli.stops import Stopped, listening
+from finetune_alf.cli.wrapping import for_stream
 from finetune_alf.errors import AlfError, StorageError, WorkerError
 
 _START_OVER = ("init", "plan", "predict", "errors")
@@ -42,7 +43,7 @@ class GuardedGroup(click.Group):
             ctx.exit(error.exit_code)
         except click.ClickException as error:
             print_json_error(ctx, error, error.format_message(), error.exit_code)
-            raise
+            raise _wrapped(error) from None
         except ModuleNotFoundError as error:
             missing = missing_extra(error)
             if missing is None:
@@ -79,4 +80,13 @@ def _print_error(ctx: click.Context, error: BaseException, message: str, exit_co
     if ctx.params.get("debug"):
         traceback.print_exc()
     print_json_error(ctx, error, message, exit_code)
-    click.echo(message, err=True)
+    click.echo(for_stream(message, sys.stderr), err=True)
+
+
+def _wrapped(error: click.ClickException) -> click.ClickException:
+    """Return an error of usage with its message as a terminal shows it best; others as they are."""
+    if not isinstance(error, click.UsageError):
+        return error
+    label = "Error: "  # click prints it before the message
+    message = for_stream(f"{label}{error.format_message()}", sys.stderr).removeprefix(label)
+    return click.UsageError(message, error.ctx)

@@ -70,7 +70,7 @@ def diff(overlays: tuple[str, ...], root: Path) -> None:
         print_json([one.as_json() for one in found])
         return
     for one in found:
-        click.echo(str(one))
+        echo(str(one))
 
 
 class _NamesPresets(click.Command):

@@ -1,14 +1,16 @@
 """`finetune-alf plan`: predicted time and memory of studies and experiments, beside the time of finished fits."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from finetune_alf.cli.console import duration
-from finetune_alf.cli.output import json_option, print_json, wants_json
+from finetune_alf.cli.output import echo, echo_at_once, json_option, print_json, wants_json
 from finetune_alf.cli.project import open_context, overlays_option, root_option
+from finetune_alf.cli.wrapping import for_stream, width_of
 from finetune_alf.errors import AlfError, DataError, InputError, PartialError
 
 if TYPE_CHECKING:
@@ -31,10 +33,12 @@ def plan(name: str | None, overlays: tuple[str, ...], root: Path) -> None:
     """Predict time and memory of study or experiment NAME; without a name, of all that params.yaml has.
 
     A study is planned with its registration. A few steps are timed on the first sample that is prepared, with the
-    encoder, which must be there: one from the hub is downloaded first. Finished fits are shown beside the plan, with
-    the ratio of the time that they took to the time predicted, and the time predicted for what is left.
+    encoder, which must be there: one from the hub is downloaded first. Fits on samples that are not prepared are
+    counted alone. Finished fits are shown beside the plan, with the ratio of the time that they took to the time
+    predicted, and the time predicted for what is left.
     """
     context = open_context(root, overlays)
+    echo_at_once("plan: loading PyTorch")
     from finetune_alf.experiments.registry import plannables
     from finetune_alf.planning.plan import collect, plans
 
@@ -42,14 +46,18 @@ def plan(name: str | None, overlays: tuple[str, ...], root: Path) -> None:
     missing = collected.samples(context, prepared=False)
     if missing and collected.samples(context, prepared=True):
         each = ", ".join(missing)
-        click.echo(f"Not prepared: {each}. Fits on what is not prepared are counted, and not predicted.", err=True)
+        note = f"Not prepared: {each}. Fits on what is not prepared are counted, and not predicted."
+        click.echo(for_stream(note, sys.stderr), err=True)
     made, failed = plans(context, collected)
     if made or not failed:
         _print(made, wants_json(), with_commands=not overlays)
     way = _commands_to_prepare(name, overlays, root) if overlays and _lacks_a_sample(made, failed) else []
-    _raise_what_is_missing(made, failed, way, root)
-    if way and not wants_json():
-        click.echo("\n".join(way))
+    if failed:
+        reasons = dict.fromkeys(map(str, failed))
+        raise (PartialError if any(map(_is_timed, made)) else InputError)("\n".join([*reasons, *way]))
+    if not wants_json():
+        for line in [*_nothing_timed(made, root, with_command=not way), *way]:
+            echo(line)
 
 
 def _print(plans: "list[Plan]", as_json: bool, *, with_commands: bool) -> None:
@@ -57,13 +65,14 @@ def _print(plans: "list[Plan]", as_json: bool, *, with_commands: bool) -> None:
         print_json([_record(one) for one in plans])
         return
     if not plans:
-        click.echo("There is no study and no experiment to plan.")
+        echo("There is no study and no experiment to plan.")
     is_timed, notes = any(map(_is_timed, plans)), dict[str, None]()
     for one in plans:
         missing = _missing(one, with_commands) if is_timed else []
         stale = [f"{stage.stage}: {stage.note}, planned anew." for stage in one.stages if stage.note]
-        for line in [*_table(one), *stale, *missing, *(note for note in one.notes if note not in notes)]:
-            click.echo(line)
+        width = width_of(sys.stdout)
+        for line in [*_table(one, width), *stale, *missing, *(note for note in one.notes if note not in notes)]:
+            echo(line)
         notes |= dict.fromkeys(one.notes)
 
 
@@ -89,17 +98,14 @@ def _commands_to_prepare(name: str | None, overlays: Sequence[str], root: Path) 
     ]
 
 
-def _raise_what_is_missing(made: "list[Plan]", failed: list[AlfError], way: Sequence[str], root: Path) -> None:
-    """Raise the faults, each once, with the commands that resolve them; PartialError where something was predicted."""
+def _nothing_timed(made: "list[Plan]", root: Path, *, with_command: bool) -> list[str]:
+    """Return the line that says why fits are counted alone."""
     from finetune_alf.paths import command_in
 
-    predicted = any(map(_is_timed, made))
-    reasons = list(dict.fromkeys(map(str, failed)))
-    if made and not predicted and not failed:
-        out = "" if way else f" Run `{command_in(root, 'prepare')}` first."
-        reasons = [f"plan: no sample is prepared, so that no fit can be timed.{out}"]
-    if reasons:
-        raise (PartialError if predicted else InputError)("\n".join([*reasons, *way]))
+    if not made or any(map(_is_timed, made)):
+        return []
+    way = f" Run `{command_in(root, 'prepare')}`, then this again." if with_command else ""
+    return [f"No sample is prepared: fits are counted, and their time and memory are not predicted.{way}"]
 
 
 def _record(plan: "Plan") -> dict[str, object]:
@@ -111,16 +117,30 @@ def _record(plan: "Plan") -> dict[str, object]:
     return {**record, "stages": stages, "seconds": plan.seconds}
 
 
-def _table(plan: "Plan") -> list[str]:
-    """Return a heading, and the stages with the columns that are known of any."""
+def _table(plan: "Plan", width: int | None) -> list[str]:
+    """Return a heading, and the stages with the columns that are known of any.
+
+    Where lines have a width, and the table a larger one, finished fits are a table of their own.
+    """
     device = f"{plan.device}, {plan.precision}, {plan.n_threads} thread{'' if plan.n_threads == 1 else 's'}"
     workers = f", {plan.n_workers} workers" if plan.n_workers > 1 else ""
     timed = f"steps timed in {plan.probe_s:.0f} s" if plan.n_starts else "nothing timed"
     head = f"{plan.title}: {plan.encoder.split(':')[0]} on {device}{workers}; {timed}"
     rows = [_HEADINGS, *(_row(stage) for stage in plan.stages), *_totals(plan)]
-    shown = len(_HEADINGS) if any(stage.elapsed for stage in plan.stages) else len(_HEADINGS) - len(_ELAPSED)
-    columns = [column for column in list(zip(*rows, strict=True))[:shown] if any(column[1:])]
-    return [head, *_aligned(list(zip(*columns, strict=True)))]
+    n_planned = len(_HEADINGS) - len(_ELAPSED)
+    shown = len(_HEADINGS) if any(stage.elapsed for stage in plan.stages) else n_planned
+    whole = _with_columns(rows, range(shown))
+    if width is None or max(map(len, whole)) <= width:
+        return [head, *whole]
+    finished = [row for row in rows if any(row[n_planned:])]
+    parts = [_with_columns(rows, range(n_planned)), _with_columns(finished, (0, *range(n_planned, shown)))]
+    return [head, *parts[0], "", *parts[1]]
+
+
+def _with_columns(rows: list[tuple[str, ...]], shown: Iterable[int]) -> list[str]:
+    """Return rows as lines, with those of the columns that are not empty."""
+    columns = list(zip(*rows, strict=True))
+    return _aligned(list(zip(*(columns[index] for index in shown if any(columns[index][1:])), strict=True)))
 
 
 def _missing(plan: "Plan", with_commands: bool) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from finetune_alf.cli.console import duration, position_bar
+from finetune_alf.cli.console import duration, rows_bar
 from finetune_alf.cli.output import echo_at_once, is_quiet, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import root_option
 from finetune_alf.errors import InputError
@@ -136,11 +136,11 @@ class _Summary:
         return "\n".join(lines)
 
 
-def _progress(table: "Table", out: Path | None) -> AbstractContextManager[Callable[[int], None]]:
+def _progress(table: "Table", out: Path | None) -> AbstractContextManager[Callable[[int, int], None]]:
     """Return a bar, unless the rows themselves go to the terminal."""
     if is_quiet() or (out is None and sys.stdout.isatty()):
-        return nullcontext(lambda position: None)
-    return position_bar("predict", table.total, table.unit)
+        return nullcontext(lambda position, n_rows: None)
+    return rows_bar("predict", table.total)
 
 
 def _source(file: str, encoding: str) -> "Source":
@@ -178,4 +178,4 @@ def _loaded(folder: Path, device: str) -> "TextClassifier":
     from finetune_alf.classifier.folder import load_classifier
     from finetune_alf.compute.resolved import resolve_device
 
-    return load_classifier(folder, str(resolve_device(device)))
+    return load_classifier(folder, str(resolve_device(device, "--device")))

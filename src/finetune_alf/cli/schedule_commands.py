@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finetune_alf.cli.output import echo, json_option, print_json, print_json_text, wants_json
+from finetune_alf.cli.output import echo, echo_at_once, json_option, print_json, print_json_text, wants_json
 from finetune_alf.cli.project import root_option, store_uri
 from finetune_alf.errors import InputError
 
@@ -69,6 +69,7 @@ def list_all(uri: str | None, root: Path) -> None:
     if path is not None and not path.exists():
         echo(f"{path}: nothing registered yet")
     else:
+        echo_at_once("schedules: loading MLflow, for those of the registry")
         from finetune_alf.schedules.registry import Registry
 
         for version in Registry(store).list():
@@ -110,7 +111,7 @@ def show(ref: str, steps: int | None, uri: str | None, root: Path) -> None:
     from finetune_alf.schedules.description import describe
 
     for line in describe(schedule, steps):
-        click.echo(line)
+        echo(line)
 
 
 @schedules.command(epilog="Example: finetune-alf schedules pull alf-mine.minilm@alf-1 --out alf-1.json")
@@ -161,7 +162,7 @@ def diff(ref: str, other: str, uri: str | None, root: Path) -> None:
     if wants_json():
         print_json({"first": found.first, "second": found.second, "fields": [asdict(each) for each in found]})
         return
-    click.echo(str(found))
+    echo(str(found))
 
 
 @schedules.command(epilog="Example: finetune-alf schedules stretch distilbert-alf-1 --layers 12 --out twelve.json")
@@ -240,6 +241,9 @@ def _refuse_existing(out: Path | None, force: bool) -> None:
 
 def _pulled(ref: str, uri: str | None, root: Path) -> "Schedule":
     from finetune_alf.schedules.pull import pull as pull_schedule
+    from finetune_alf.schedules.reference import is_registered
 
+    if is_registered(ref):
+        echo_at_once(f"schedules: loading MLflow, for {ref}")
     allow_forgetting = bool(click.get_current_context().meta.get(_ALLOW_FORGETTING))
     return pull_schedule(ref, store_uri(root, uri) if "@" in ref else None, allow_forgetting=allow_forgetting)

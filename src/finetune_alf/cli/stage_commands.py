@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from finetune_alf.cli.console import duration
-from finetune_alf.cli.output import echo, json_option, print_documents, print_json, quiet_option, wants_json
+from finetune_alf.cli.output import (
+    echo,
+    echo_at_once,
+    json_option,
+    print_documents,
+    print_json,
+    quiet_option,
+    wants_json,
+)
 from finetune_alf.cli.project import (
     entries,
     kept_params_path,
@@ -157,7 +165,17 @@ def _run_each(context: "Context", stage: str, names: Sequence[str], **options: b
     from finetune_alf.running.stages import run_stage
 
     for name in names:
+        if stage in _LOADED:
+            echo_at_once(f"{stage} {name}: loading {_LOADED[stage]}")
         run_stage(context, stage, name, **options)
+
+
+_LOADED = {
+    "encoder": "the encoder",
+    "importance": "Optuna and the trials",
+    "register": "PyTorch, MLflow and the encoder",
+}
+"""What the stages load that print nothing before it."""
 
 
 def _print_summary(context: "Context", seconds: float) -> None:

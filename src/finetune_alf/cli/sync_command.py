@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from finetune_alf.cli.output import json_option, print_json, quiet_option, wants_json
+from finetune_alf.cli.output import echo_at_once, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import open_context, root_option
 
 
@@ -19,6 +19,7 @@ def sync(root: Path) -> None:
     none is doubled. Exit code 5 says that something is left, and what.
     """
     context = open_context(root)
+    echo_at_once("sync: loading MLflow, to see what its store has")
     from finetune_alf.experiments.registry import registry
     from finetune_alf.running.sync import sync as run_sync
 

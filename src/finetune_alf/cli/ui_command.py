@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from finetune_alf.cli.output import echo, echo_at_once
 from finetune_alf.cli.project import params_in_force, read_params, root_option, store_uri
 from finetune_alf.errors import InputError, TrackingError
 
@@ -24,6 +25,7 @@ def ui(port: int, no_open: bool, root: Path) -> None:
     The link opens the trials by score, with their rates. The experiment's other views, of confirmation and transfer,
     are in the page's list of views.
     """
+    echo_at_once("ui: loading MLflow, to find the runs")
     from finetune_alf.paths import Paths
     from finetune_alf.tracking.links import runs_link
     from finetune_alf.tracking.pages import HOST, page_server
@@ -32,11 +34,11 @@ def ui(port: int, no_open: bool, root: Path) -> None:
     uri, paths = store_uri(root), Paths(root)
     path = sqlite_path(uri)
     for study in sorted(paths.studies.glob("*.db")):
-        click.echo(f"The study in Optuna's pages: optuna-dashboard sqlite:///{study}")
+        echo(f"The study in Optuna's pages: optuna-dashboard sqlite:///{study}")
     if path is None:
         server = redacted_uri(uri)
         link = _link_there(uri, server, root, paths)
-        click.echo(f"The runs are on a server: {link}")
+        echo(f"The runs are on a server: {link}")
         _open(link, opened=not no_open)
         return
     if not path.exists():
@@ -51,7 +53,7 @@ def ui(port: int, no_open: bool, root: Path) -> None:
     except KeyboardInterrupt as stop:
         if getattr(stop, "name", "SIGINT") != "SIGINT":
             raise
-        click.echo("MLflow's server has ended.")
+        echo("MLflow's server has ended.")
         return
     raise TrackingError("MLflow's server has ended by itself. Start it again.")
 
@@ -79,7 +81,7 @@ def _experiment(client: Any, root: Path, paths: "Paths") -> Any:
 
 def _show(link: str, *, opened: bool) -> None:
     """Print the link to the pages of this process, and open it."""
-    click.echo(f"{link}\nCtrl-C ends it.")
+    echo(f"{link}\nCtrl-C ends it.")
     _open(link, opened=opened)
 
 

@@ -48,7 +48,8 @@ def _on_this_machine(spec: ComputeSpec) -> "tuple[torch.device, tuple[str, ...]]
         names = spec.devices
     elif spec.device == "auto" and torch.cuda.is_available():
         names = tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
-    devices = [resolve_device(name, "device" if spec.devices == "auto" else "devices") for name in names]
+    field = "compute.device" if spec.devices == "auto" else "compute.devices"
+    devices = [resolve_device(name, field) for name in names]
     return devices[0], tuple(map(str, devices)) if spec.runs_in == "pool" and len(devices) > 1 else ()
 
 
@@ -65,7 +66,7 @@ def _on_ray(spec: ComputeSpec) -> "tuple[torch.device, tuple[str, ...]]":
     return own, ("cuda:0",) if spec.ray_gpus else ("cpu",)
 
 
-def resolve_device(name: str, field: str = "device") -> "torch.device":
+def resolve_device(name: str, field: str = "compute.device") -> "torch.device":
     """Turn `auto`, `cpu`, `cuda:N` or `mps` into a device; ParamsError when this machine lacks it."""
     import torch
 
@@ -73,14 +74,18 @@ def resolve_device(name: str, field: str = "device") -> "torch.device":
         if torch.cuda.is_available():
             return torch.device("cuda:0")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = torch.device(name)
+    refused = ParamsError(f"{field}: must be a device of this machine, but got {name}. Set it to `auto`.")
+    try:
+        device = torch.device(name)
+    except RuntimeError:  # no name of a device at all
+        raise refused from None
     available = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
     if not available.get(device.type, False):
-        raise ParamsError(f"compute.{field}: must be a device of this machine, but got {name}. Set it to `auto`.")
+        raise refused
     return device
 
 

@@ -6,6 +6,7 @@ from finetune_alf.comparison import ComparedDifference
 from finetune_alf.data.spec import TrainOn
 from finetune_alf.documents import Document, Estimate
 from finetune_alf.experiments.fit.document import FitDocument
+from finetune_alf.experiments.scheme_words import schemes_in_words
 from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.experiments.transfer.family import judged_transfers, scheme_differences
 from finetune_alf.paths import Paths
@@ -31,7 +32,10 @@ class SchemeScore(Document):
 
 
 class ClassifierSummary(Document):
-    """A saved classifier: its folder, its place in MLflow's registry, its scheme, its texts and its score."""
+    """A saved classifier: its folder, its place in MLflow's registry, its scheme, its texts and its score.
+
+    The score is on the test texts of `sample`.
+    """
 
     folder: str
     model: str
@@ -39,6 +43,7 @@ class ClassifierSummary(Document):
     scheme: str
     n_train: int
     train_on: TrainOn
+    sample: str
     score: Estimate
 
 
@@ -102,6 +107,7 @@ def classifiers_of(paths: Paths, study: str) -> Iterator[ClassifierSummary]:
                 scheme=each.scheme,
                 n_train=each.n_texts["train"],
                 train_on=each.train_on,
+                sample=each.sample.name,
                 score=_estimate(each.score),
             )
 
@@ -140,11 +146,14 @@ def summary_lines(summary: RunSummary) -> list[str]:
     for study in summary.studies:
         rows = [("scheme", "texts", study.metric.replace("_", " "), "against plain fine-tuning")]
         rows += [(one.scheme, one.texts, estimate(one.score), _difference(one.difference)) for one in study.schemes]
+        rows += [(one.folder, one.sample, estimate(one.score), f"one fit of {one.scheme}") for one in study.classifiers]
+        words = schemes_in_words(one.scheme for one in study.schemes)
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines += [
             "",
             f"{study.study}: {study.n_trials} trials, the best with {score(study.best_score)} on the validation split",
             *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
+            *([words] if words else []),
             study.use.replace("**", "").replace("`", ""),
             *map(classifier_line, study.classifiers),
         ]
@@ -152,12 +161,12 @@ def summary_lines(summary: RunSummary) -> list[str]:
 
 
 def classifier_line(found: ClassifierSummary) -> str:
-    """Return a classifier as a line for a terminal."""
+    """Return a classifier as a line for a terminal; the table above has its score."""
     registered = f", registered as {found.model} version {found.version}" if found.version else ""
     more = "; `train_on: all` of its entry under `fit` adds all labelled ones but those of the test"
     return (
-        f"Classifier {found.folder}, one fit of {found.scheme}: {estimate(found.score)} on the test texts{registered}. "
-        f"It learned from {found.n_train:,} texts{more if found.train_on == 'train' else ''}."
+        f"Classifier {found.folder}: one fit of {found.scheme} on {found.n_train:,} texts{registered}"
+        f"{more if found.train_on == 'train' else ''}."
     )
 
 

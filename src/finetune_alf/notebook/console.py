@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from finetune_alf.running.context import SilentConsole
-from finetune_alf.running.progress import TqdmBar
+from finetune_alf.running.progress import BAR_WIDTH, TqdmBar
+
+N_COLUMNS = 80
+"""The characters of a bar that is text, where nothing says how wide a line is."""
 
 
 class NotebookConsole:
@@ -16,11 +19,20 @@ class NotebookConsole:
         """Print a line, above the bar if there is one."""
         _tqdm().write(text)
 
+    def doing(self, text: str) -> None:
+        """Say what takes a while, in a line."""
+        self.log(text)
+
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[TqdmBar]:
         """Show progress towards a total."""
         with _tqdm()(desc=label, total=total) as bar:
-            yield TqdmBar(bar)
+            is_widget = hasattr(bar, "container")
+            if not is_widget:
+                bar.ncols = bar.ncols or N_COLUMNS
+            shown = TqdmBar(bar, None if is_widget else BAR_WIDTH)
+            with shown.each_second():
+                yield shown
 
 
 def console_of(quiet: bool) -> NotebookConsole | SilentConsole:

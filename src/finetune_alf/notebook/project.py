@@ -193,6 +193,10 @@ class _InPython:
         if ("sizes" if name == "in no split" else name) not in self.replaced:
             self.console.log(in_python(text))
 
+    def doing(self, text: str) -> None:
+        """Say what takes a while."""
+        self.console.doing(in_python(text))
+
     def progress(self, label: str, total: int) -> AbstractContextManager[ProgressBar]:
         """Show progress towards a total."""
         return self.console.progress(label, total)

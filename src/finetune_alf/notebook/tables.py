@@ -31,7 +31,10 @@ def importance_table(document: LayerImportance) -> "pd.DataFrame":
     Raises InputError, with the reason, where nothing could be estimated.
     """
     if document.reason:
-        raise InputError(f"{document.study}: no importance is estimated, because {document.reason}. Run more trials.")
+        raise InputError(
+            f"{document.study}: no importance is estimated, because {document.reason}. Run more trials, as by "
+            "study.run(n_trials=20)."
+        )
     addresses = dict.fromkeys(address for shares in document.evaluators.values() for address in shares)
     return _table((_importance_row(document, address) for address in addresses), "address")
 

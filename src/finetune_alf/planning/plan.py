@@ -82,6 +82,7 @@ class Predictors:
 
     def _load(self, planned: PlannedFits, names: Sequence[str]) -> Predictor:
         ctx = self.ctx
+        ctx.console.doing(f"plan: loading the encoder {planned.encoder}, and the texts of {', '.join(names)}")
         folders = {name: ctx.paths.sample(name) for name in names if command_for(ctx, name) is None}
         samples = {name: load_any_sample(folder) for name, folder in folders.items()}
         self.fit_runner = self.fit_runner or fit_runner_of(ctx, {})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from finetune_alf.documents import Document
+from finetune_alf.documents import Document, Estimate
 from finetune_alf.paths import Paths
 from finetune_alf.register.recommend import SchemeDifferences
 from finetune_alf.report.section import Section
@@ -30,16 +30,26 @@ class DocumentPart:
 
 
 @dataclass(frozen=True)
+class SavedClassifier:
+    """The classifier of a study that is saved: its scheme, and its score on the test texts."""
+
+    scheme: str
+    score: Estimate
+
+
+@dataclass(frozen=True)
 class Part:
     """A part of the page: that of an experiment, document by document.
 
     `tested` has the schemes that it compared on the test texts of a study's own sample, by study: what to use there is
-    decided by them. `findings` has what the pictures of a study show of it, by study.
+    decided by them. `findings` has what the pictures of a study show of it, and `classifiers` what is saved for use, by
+    study.
     """
 
     documents: tuple[DocumentPart, ...]
     tested: Mapping[str, Mapping[str, SchemeDifferences]] = field(default_factory=dict)
     findings: Mapping[str, TransferFindings] = field(default_factory=dict)
+    classifiers: Mapping[str, SavedClassifier] = field(default_factory=dict)
 
     @property
     def in_short(self) -> tuple[str, ...]:

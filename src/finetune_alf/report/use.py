@@ -48,11 +48,16 @@ class Advice:
 
 
 def advice(
-    name: str, lock: LockDocument, tested: Mapping[str, SchemeDifferences], study: StudyDocument | None
+    name: str,
+    lock: LockDocument,
+    tested: Mapping[str, SchemeDifferences],
+    study: StudyDocument | None,
+    saved: str | None = None,
 ) -> Advice:
     """Return what the evidence recommends for a study, in words.
 
-    `study` has the recipe of plain fine-tuning; None where the study itself is not at hand.
+    `study` has the recipe of plain fine-tuning; None where the study itself is not at hand. `saved` is the scheme of
+    the classifier that is saved already: it is not fitted again.
     """
     found = recommend(lock, tested)
     if found.evidence == "none":
@@ -63,7 +68,7 @@ def advice(
         why=found.why,
         settled=found.settled,
         how=_how(found, lock, study),
-        snippet=_snippet(name, found, lock),
+        snippet=_snippet(name, found, lock, saved),
         seeds_needed=f"{MIN_SEEDS} seeds (`{stage}.n_seeds: {MIN_SEEDS}`)",
         compared=found.compared,
         difference=found.difference,
@@ -138,7 +143,7 @@ def _differences(
     }
 
 
-def _snippet(name: str, found: Recommendation, lock: LockDocument) -> str:
+def _snippet(name: str, found: Recommendation, lock: LockDocument, saved: str | None) -> str:
     """Return lines to copy: a schedule in one's own training loop, else a classifier by the recommended scheme."""
     if found.scheme in lock.schedules:
         return (
@@ -146,7 +151,8 @@ def _snippet(name: str, found: Recommendation, lock: LockDocument) -> str:
             f'schedule = Schedule.pull("{lock.model}@{found.scheme}", "sqlite:///mlruns/mlflow.db")\n'
             "optimizer = schedule.optimizer(model)"
         )
-    return f"finetune-alf fit --study {name}\nfinetune-alf predict {name} texts.csv --out labelled.csv"
+    fit = "" if saved == found.scheme else f"finetune-alf fit --study {name}\n"
+    return f"{fit}finetune-alf predict {name} texts.csv --out labelled.csv"
 
 
 def _how(found: Recommendation, lock: LockDocument, study: StudyDocument | None) -> str:

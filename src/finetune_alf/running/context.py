@@ -46,6 +46,10 @@ class Console(Protocol):
         """Log one line."""
         ...
 
+    def doing(self, text: str) -> None:
+        """Say what takes a while from now on, for somebody who watches: a log does without it."""
+        ...
+
     def progress(self, label: str, total: int) -> AbstractContextManager[ProgressBar]:
         """Show progress towards a total."""
         ...
@@ -55,6 +59,9 @@ class SilentConsole:
     """Shows nothing: for use from Python."""
 
     def log(self, text: str) -> None:
+        """Drop the line."""
+
+    def doing(self, text: str) -> None:
         """Drop the line."""
 
     @contextmanager

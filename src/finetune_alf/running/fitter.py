@@ -50,7 +50,10 @@ class CellKind(Generic[C]):
 
 @dataclass(frozen=True)
 class Fitter:
-    """Does a stage's fits, of an encoder with `n_layers`; the keys of their runs start with `stage`."""
+    """Does a stage's fits, of an encoder with `n_layers`; the keys of their runs start with `stage`.
+
+    The best score stands beside the bar of a search alone: of other fits it is that of the luckiest.
+    """
 
     ctx: Context
     stage: str
@@ -59,6 +62,7 @@ class Fitter:
     n_layers: int
     runs: Runs
     bar: ProgressBar
+    is_search: bool = False
 
     def fit(self, cells: Sequence[C], kind: CellKind[C], path: Path | None = None) -> list[tuple[C, RecordedFit]]:
         """Fit the cells that are not done yet, and return all of them with their results.
@@ -110,7 +114,7 @@ class Fitter:
             self.runs.put(self._run(job, result, fields))
             best = max((each for each in (best, result.score) if each is not None), default=None)
             note = f"{job.key} {fields.note or score_note(result.score)}"
-            has_best = best is not None and len(jobs) > 1 and not fields.note
+            has_best = best is not None and self.is_search
             self.bar.advance(
                 f"best {best:.3f}, {note}" if has_best else note, step=job.key, is_new=job.key not in earlier
             )

@@ -36,7 +36,8 @@ class RegistrationFits:
         """Return the best single rate of the study's grid, with the baseline's head, after as many fits as trials."""
         grid, seed = self.bench.study.space.positive_grid, self.ctx.params.register_.seed
         n_each = n_rounds(n_trials, grid)
-        results = self._fit("single rate", single_rate_jobs(grid, baseline, self._template, n_each, seed))
+        jobs = single_rate_jobs(grid, baseline, self._template, n_each, seed)
+        results = self._fit("single rate", jobs, is_search=True)
         return best_single_rate(self.name, grid, results, n_each)
 
     def confirm(self, rates: Mapping[str, LayerRates]) -> dict[str, Confirmation]:
@@ -54,7 +55,7 @@ class RegistrationFits:
         precision = self.ctx.compute.precision
         return FitJob("", study.recipe, self.bench.encoder_spec, digest, 0, precision, metric=study.metric)
 
-    def _fit(self, label: str, jobs: Sequence[FitJob]) -> Mapping[str, RecordedFit]:
+    def _fit(self, label: str, jobs: Sequence[FitJob], *, is_search: bool = False) -> Mapping[str, RecordedFit]:
         bench, stage = self.bench, f"register-{self.name}"
 
         def line(job: FitJob, result: RecordedFit) -> FitLine:
@@ -67,7 +68,7 @@ class RegistrationFits:
 
         with self.ctx.console.progress(f"{label} {self.name}", len(jobs)) as bar:
             ledger, n_layers = Ledger(self.ctx.paths.ledger(stage)), bench.encoder.n_layers
-            fitter = Fitter(self.ctx, stage, ledger, bench.fit_runner, n_layers, self.runs, bar)
+            fitter = Fitter(self.ctx, stage, ledger, bench.fit_runner, n_layers, self.runs, bar, is_search)
             kind = CellKind[FitJob](lambda job: job, line, logged)
             fits = fitter.fit(jobs, kind)
         self.lines.extend(fitter.line(job, result, kind) for job, result in fits)

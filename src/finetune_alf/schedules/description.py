@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from finetune_alf.checksums import with_short_digests
 from finetune_alf.rates import BARELY, TYPICAL_SIZE
 from finetune_alf.recipe import movements
 from finetune_alf.schedules.schedule import Schedule
@@ -15,7 +16,7 @@ DEFAULT_STEPS = 1000
 def describe(schedule: Schedule, n_steps: int | None = None) -> Iterator[str]:
     """Yield the lines of the text; largest movements are over `n_steps` steps, by default those of its own trial."""
     provenance, kept = schedule.provenance, schedule.confirmed
-    found = f"for {provenance.encoder}, searched on {provenance.sample_name}"
+    found = f"for {with_short_digests(provenance.encoder)}, searched on {provenance.sample_name}"
     yield f"{schedule.name}: {provenance.n_layers} layers, {found}"
     if provenance.citation:
         yield provenance.citation

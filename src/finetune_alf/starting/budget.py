@@ -84,6 +84,10 @@ class _BarsOnly:
     def log(self, text: str) -> None:
         """Drop the line."""
 
+    def doing(self, text: str) -> None:
+        """Say what takes a while."""
+        self.console.doing(text)
+
     def progress(self, label: str, total: int) -> AbstractContextManager[ProgressBar]:
         """Show progress towards a total."""
         return self.console.progress(label, total)

@@ -78,6 +78,7 @@ def guess_start(options: InitOptions, model: type[Params], console: Console) -> 
             f"left out: {_counted({name: table.counts[name] for name in left_out})} (too few rows to learn and to test)"
         )
     start = _sized(options, table.without(left_out), left_out, log)
+    console.doing(f"loading PyTorch and the encoder {start.encoder_name}, to count the tokens of texts")
     start = _cut(start, options.root, model, table.texts, log)
     if options.budget_s is not None:
         start = _in_budget(start, options, options.budget_s, model, console)

@@ -117,8 +117,10 @@ def test_its_part_of_the_report_shows_the_calibration(done):
     version = FitDocument.read(done.paths.document("fit", "tiny")).version
     assert f"registered as `clf-small.tiny` version {version}." in part.in_short[0]
     (line, *_) = map(classifier_line, classifiers_of(done.paths, "tiny"))
-    assert line.startswith("Classifier models/tiny, one fit of baseline: ")
-    assert f"registered as clf-small.tiny version {version}. It learned from 32 texts; `train_on: all` of " in line
+    assert line.startswith("Classifier models/tiny: one fit of baseline on 32 texts, registered as ")
+    assert f"clf-small.tiny version {version}; `train_on: all` of " in line
+    assert part.classifiers["tiny"].scheme == "baseline"
+    assert set(part.classifiers) == {"tiny"}  # that of a scheme of its own stands beside it
 
 
 def test_its_part_of_the_report_shows_the_confusion_of_the_score(done, tmp_path):

@@ -31,9 +31,10 @@ class FitExperiment(NamedExperiment):
     def run(self, ctx: "Context", *arguments: str) -> None:
         """Fit the classifier of a study, or one by the scheme that comes second, and say first what is fitted."""
         with ctx.lock(self.lock(arguments[0])):
-            from finetune_alf.experiments.fit.opening import opening_line
+            from finetune_alf.experiments.fit.opening import checks_line, opening_line
 
             ctx.console.log(opening_line(ctx, *arguments))
+            ctx.console.doing(checks_line(ctx, *arguments))
             from finetune_alf.experiments.fit.stage import fit
 
             fit(ctx, *arguments)

@@ -23,3 +23,11 @@ def opening_line(ctx: Context, study: str, named: str | None = None) -> str:
         epochs = scheme.epochs
     length = "" if epochs is None else f", {counted(epochs, 'epoch')}"
     return f"fit {study}: {scheme.label} on {train_texts(ctx, spec.sample)}{length}"
+
+
+def checks_line(ctx: Context, study: str, named: str | None = None) -> str:
+    """Return what is done before the fit: libraries are loaded, and a classifier that is saved is looked at."""
+    loaded = f"fit {study}: loading PyTorch, MLflow and the encoder"
+    scheme = chosen_scheme(ctx, study, SECTION.of(ctx.params).get(study, FitSpec()), named).scheme
+    folder = ctx.paths.model(study if named is None else f"{study}.{scheme.label}")
+    return f"{loaded}, to see whether {folder} is up to date" if folder.is_dir() else loaded

@@ -1,5 +1,7 @@
 """Saved classifiers on the page: scheme, test score and calibration of each."""
 
+from dataclasses import replace
+
 from finetune_alf.error_analysis.confusion import Confusion
 from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.experiments.fit.figure import reliability_plot
@@ -7,13 +9,20 @@ from finetune_alf.figures.confusion import confusion_matrix
 from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.numbers import estimate, score
-from finetune_alf.report.part import DocumentPart, Part, part_of_each
+from finetune_alf.report.part import DocumentPart, Part, SavedClassifier, documents, part_of_each
 from finetune_alf.report.section import Section, plain
 
 
 def fit_part(paths: Paths) -> Part | None:
     """Return the classifiers that were fitted, one after another."""
-    return part_of_each(paths.experiment("fit"), FitDocument, _document_part)
+    folder = paths.experiment("fit")
+    part = part_of_each(folder, FitDocument, _document_part)
+    saved = {
+        each.study: SavedClassifier(each.scheme, each.score)
+        for each in documents(folder, FitDocument)
+        if each.name == each.study
+    }
+    return part and replace(part, classifiers=saved)
 
 
 def _document_part(document: FitDocument) -> DocumentPart:

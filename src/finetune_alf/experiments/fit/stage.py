@@ -79,9 +79,11 @@ def fit(ctx: Context, study: str, scheme: str | None = None) -> None:
 
 def _outcome(document: FitDocument) -> str:
     calibration = document.calibration
+    change = "less" if calibration.temperature >= 1 else "more"
     return (
         f"{document.folder}: {document.scheme}, test {document.metric.replace('_', ' ')} {estimate(document.score)}; "
-        f"temperature {calibration.temperature:.2f}, calibration error {score(calibration.error_before)} before and "
+        f"a temperature of {calibration.temperature:.2f} makes its probabilities {change} sure; calibration error, how "
+        f"far they are from the share that is right: {score(calibration.error_before)} before, "
         f"{score(calibration.error_after)} after; registered as {document.registered_as}"
     )
 

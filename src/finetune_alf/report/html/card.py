@@ -8,7 +8,8 @@ from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import PLAIN, SchemeDifferences
 from finetune_alf.report.html.card_interval import Interval, interval_ends
 from finetune_alf.report.load import StudyResults
-from finetune_alf.report.numbers import NO_WIDTH, apart, counted, duration
+from finetune_alf.report.numbers import NO_WIDTH, apart, counted, duration, score
+from finetune_alf.report.part import SavedClassifier
 from finetune_alf.report.search import words
 from finetune_alf.report.use import Advice, advice
 
@@ -39,9 +40,15 @@ class Card:
     snippet: str
 
 
-def card(results: StudyResults, lock: LockDocument, tested: Mapping[str, SchemeDifferences]) -> Card:
-    """Return the card of a study whose schedules were registered."""
-    found = advice(results.name, lock, tested, results.search.settings if results.search else None)
+def card(
+    results: StudyResults,
+    lock: LockDocument,
+    tested: Mapping[str, SchemeDifferences],
+    classifier: SavedClassifier | None = None,
+) -> Card:
+    """Return the card of a study whose schedules were registered, and perhaps its classifier saved."""
+    settings = results.search.settings if results.search else None
+    found = advice(results.name, lock, tested, settings, classifier.scheme if classifier else None)
     return Card(
         headline=_headline(found),
         why=_sentence(found),
@@ -49,7 +56,7 @@ def card(results: StudyResults, lock: LockDocument, tested: Mapping[str, SchemeD
         intervals=_intervals(found),
         reads=_reads(found),
         where=_where(found, lock),
-        facts=tuple(_facts(results, lock, found)),
+        facts=tuple(_facts(results, lock, found, classifier)),
         how=found.how,
         snippet=found.snippet,
     )
@@ -106,7 +113,11 @@ def _where(found: Advice, lock: LockDocument) -> str:
     return f"{which} in {words(lock.metric)} from {PLAIN} {found.place}.{corrected}"
 
 
-def _facts(results: StudyResults, lock: LockDocument, found: Advice) -> Iterator[Fact]:
+def _facts(
+    results: StudyResults, lock: LockDocument, found: Advice, classifier: SavedClassifier | None
+) -> Iterator[Fact]:
+    if classifier:
+        yield Fact(f"Test {words(lock.metric)} of the saved classifier", score(classifier.score.mean))
     if found.difference:
         yield Fact("Texts it was scored on", f"{found.difference.variance.components.n_texts:,}")
         yield Fact("Seeds for each scheme", str(found.difference.n_seeds))

@@ -11,7 +11,7 @@ from finetune_alf.report.html.inline import words_of
 from finetune_alf.report.html.parts import Chapter, Ids, Outline, PagePart, Pick
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import score
-from finetune_alf.report.part import DocumentPart
+from finetune_alf.report.part import DocumentPart, SavedClassifier
 from finetune_alf.report.provenance import document_provenance
 from finetune_alf.report.study_sections import StudySection, study_sections
 from finetune_alf.report.view import View
@@ -28,7 +28,13 @@ class _Maker:
     server: str | None
     ids: Ids = field(default_factory=Ids)
 
-    def study(self, results: StudyResults, views: Sequence[View], tested: Mapping[str, SchemeDifferences]) -> PagePart:
+    def study(
+        self,
+        results: StudyResults,
+        views: Sequence[View],
+        tested: Mapping[str, SchemeDifferences],
+        classifier: SavedClassifier | None,
+    ) -> PagePart:
         part_id = self.ids.new(f"study {results.name}")
         sections: dict[str, StudySection] = {
             section.name: section for section in study_sections(results, views, self.server)
@@ -37,7 +43,7 @@ class _Maker:
             part_id,
             f"Study `{results.name}`",
             results.name,
-            card(results, results.lock, tested) if results.lock else None,
+            card(results, results.lock, tested, classifier) if results.lock else None,
             tuple(_missing(sections.values())),
             tuple(self._chapters(results, views, sections)),
             is_study=True,
@@ -96,7 +102,11 @@ def outline(title: str, contents: Contents, server: str | None = None) -> Outlin
     maker = _Maker(server)
     views = contents.views
     tested = {study: schemes for part in contents.parts for study, schemes in part.tested.items()}
-    of_studies = [maker.study(each, views[each.name], tested.get(each.name, {})) for each in contents.studies]
+    saved = {study: classifier for part in contents.parts for study, classifier in part.classifiers.items()}
+    of_studies = [
+        maker.study(each, views[each.name], tested.get(each.name, {}), saved.get(each.name))
+        for each in contents.studies
+    ]
     of_experiments = [maker.document(document) for part in contents.parts for document in part.documents]
     return Outline(title, (*of_studies, *of_experiments), maker.ids)
 
