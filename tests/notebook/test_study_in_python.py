@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -318,6 +319,24 @@ def test_lines_and_bars_are_printed(capsys):
     printed = capsys.readouterr()
     assert printed.out == "one line\n"
     assert "fits: 100%" in printed.err
+
+
+def test_a_bar_of_text_fits_80_columns_and_moves_between_epochs(capsys, monkeypatch):
+    drawn = threading.Event()
+    monkeypatch.setattr("finetune_alf.running.progress.SECONDS_BETWEEN", 0.01)
+    with NotebookConsole().progress("single rate a-study-of-a-name", 12) as bar:
+        bar.advance("best 0.750, a-long-key-of-a-fit/seed-3 0.750")
+        bar.refresh()
+        monkeypatch.setattr(bar, "refresh", drawn.set)
+        assert drawn.wait(timeout=60)
+    frames = [frame.rstrip() for frame in capsys.readouterr().err.split("\r")]
+    assert max(map(len, frames)) <= 80
+    assert any(re.search(r"8%\|.{10}\| .*best 0\.750$", frame) for frame in frames)
+
+
+def test_what_takes_a_while_is_said_in_a_line(capsys):
+    NotebookConsole().doing("loading")
+    assert capsys.readouterr().out == "loading\n"
 
 
 @pytest.mark.parametrize("name", sorted(set(finetune_alf.__all__) - {"__version__"}))

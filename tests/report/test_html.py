@@ -12,8 +12,8 @@ from report_tree import compared_lock, trial, write_everything, write_lock, writ
 
 from fake_comparisons import compared
 from fake_locks import too_few
-from finetune_alf.figures.picture import Picture
 from finetune_alf.documents import Estimate
+from finetune_alf.figures.picture import Picture
 from finetune_alf.json_files import read_json, read_jsonl, write_json, write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.register.recommend import SchemeDifferences

@@ -6,6 +6,7 @@ import pytest
 
 from finetune_alf.json_files import read_jsonl
 from finetune_alf.running.prepare import prepare
+from finetune_alf.running.register import register
 from finetune_alf.running.study import study
 from small_project import small_context
 
@@ -22,3 +23,17 @@ def test_each_epoch_of_each_trial_moves_the_bar(root: Path, compute: str) -> Non
     for trial in fitted:
         assert [number for step, number, of in ctx.console.epochs if (step, of) == (trial, 4)] == [1, 2, 3, 4]
     assert {step for step, *_ in ctx.console.epochs} == set(fitted)
+
+
+def test_the_best_score_stands_beside_the_bar_of_a_search_alone(root: Path) -> None:
+    ctx = small_context(root, **{"n_trials: 12": "n_trials: 3"})
+    prepare(ctx, "films")
+    study(ctx, "tiny")
+    assert {note.partition(" ")[0] for note in ctx.console.notes} == {"best"}
+    ctx.console.notes.clear()
+    register(ctx, "tiny")
+    n_single = ctx.console.totals["single rate tiny"]
+    searched, confirmed = ctx.console.notes[:n_single], ctx.console.notes[n_single:]
+    assert {note.partition(" ")[0] for note in searched} == {"best"}
+    assert confirmed
+    assert not [note for note in confirmed if "best" in note]

@@ -36,11 +36,11 @@ def lines_of(document: ErrorsDocument, n: int, width: int | None = None) -> Iter
         f"texts of {document.sample.name} are right ({share})"
     )
     yield from _confusion(found, n, width)
-    wrong = {each.row for each in document.wrong[:n]}
+    wrong = {each.index for each in document.wrong[:n]}
     yield from _wrong(document, n, width)
     if document.schemes is not None:
         yield from _schemes(document, document.schemes, n, width, wrong)
-    disputed = {each.row for each in document.schemes.texts[:n]} if document.schemes else set()
+    disputed = {each.index for each in document.schemes.texts[:n]} if document.schemes else set()
     for part in document.label_errors:
         marked, shown = (wrong, disputed) if part.split == document.split else (set[int](), set[int]())
         yield from _label_errors(part, n, width, marked, shown)
@@ -74,13 +74,13 @@ def _wrong(document: ErrorsDocument, n: int, width: int) -> Iterator[str]:
         return
     yield _heading("Texts that are wrong, the surest first", min(n, len(wrong)), len(wrong))
     likely = _likely_label_errors(document)
-    marked = f" {MARK}: the label is likely wrong." if any(each.row in likely for each in wrong[:n]) else ""
+    marked = f" {MARK}: the label is likely wrong." if any(each.index in likely for each in wrong[:n]) else ""
     yield f"Sure: the probability of the predicted class. Either the classifier is wrong here, or the label is.{marked}"
     columns = [
         (
             score(each.probability),
             _arrow(each.label, each.predicted),
-            *([MARK if each.row in likely else ""] if marked else []),
+            *([MARK if each.index in likely else ""] if marked else []),
         )
         for each in wrong[:n]
     ]
@@ -89,12 +89,12 @@ def _wrong(document: ErrorsDocument, n: int, width: int) -> Iterator[str]:
 
 
 def _likely_label_errors(document: ErrorsDocument) -> set[int]:
-    """Return the rows of the split whose labels are likely wrong."""
-    return {each.row for part in document.label_errors if part.split == document.split for each in part.texts}
+    """Return the indices in the split of the texts whose labels are likely wrong."""
+    return {each.index for part in document.label_errors if part.split == document.split for each in part.texts}
 
 
 def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: int, shown: Set[int]) -> Iterator[str]:
-    """Yield the lines about the schemes; the rows of texts that are `shown` above are known."""
+    """Yield the lines about the schemes; the texts that are `shown` above are known."""
     schemes = list(found.n_seeds)
     if len(schemes) < 2:
         yield from ("", f"The transfer has {counted(len(schemes), 'scheme')} with predictions, so that none disagree.")
@@ -129,14 +129,14 @@ def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: in
 def _label_errors(part: LabelErrors, n: int, width: int, marked: Set[int], shown: Set[int]) -> Iterator[str]:
     """Yield the lines about likely label errors, without the texts that are `marked` among the wrong ones.
 
-    The rows of others that are `shown` above are known.
+    Others that are `shown` above are known by their index in the split.
     """
     by = "the classifier" if part.by == "classifier" else "a cross-validated probe"
     if not part.texts:
         yield from ("", f"No label of the {part.n_texts:,} {part.split} texts is likely wrong, by {by}.")
         return
     title = f"Labels that are likely wrong among the {part.n_texts:,} {part.split} texts, by {by}"
-    rest = [each for each in part.texts if each.row not in marked]
+    rest = [each for each in part.texts if each.index not in marked]
     n_marked = len(part.texts) - len(rest)
     yield _heading(title, min(len(part.texts), n_marked + n), len(part.texts))
     margin = "Margin: the probability of the label minus the highest other one. " if rest else ""
@@ -180,7 +180,7 @@ def _with_texts(
 
 def _said(found: FoundText, shown: Set[int]) -> Text:
     """Return a text, or what stands for one that is shown above."""
-    return ABOVE if found.place and found.row in shown else found.text
+    return ABOVE if found.place and found.index in shown else found.text
 
 
 def _own_line(text: Text, before: str, width: int) -> list[str]:

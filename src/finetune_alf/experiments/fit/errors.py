@@ -41,6 +41,7 @@ def find_errors(ctx: Context, study: str, folder: Path, split: HeldOut = "test")
     texts, notes = _texts_of(ctx, study, sample), list(_stale(record, folder, sample, split))
     if n_threads := ctx.compute.n_threads:
         torch.set_num_threads(n_threads)
+    ctx.console.doing(f"errors: predicting the {len(texts[split].labels):,} {split} texts")
     probabilities = classifier_probabilities(ctx, sample, split, folder)
     found = confusion(texts[split].labels, probabilities.argmax(1).tolist(), sample.card.label_names)
     if split == "test":
@@ -51,6 +52,7 @@ def find_errors(ctx: Context, study: str, folder: Path, split: HeldOut = "test")
         schemes = _schemes(ctx, study, sample, split, texts[split])
     except InputError as missing:
         notes.append(str(missing))
+    ctx.console.doing(f"errors: cross-validating a probe on the {len(texts['train'].labels):,} training texts")
     try:
         parts.append(label_errors(texts["train"], probe_probabilities(ctx, study, sample), "train", "probe"))
     except InputError as missing:
