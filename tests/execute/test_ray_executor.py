@@ -1,6 +1,7 @@
 """Ray beyond the contract, with real workers on this machine: the main points of the contract, and what it asks for."""
 
 import os
+import pickle
 import signal
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,14 +10,14 @@ from typing import Any
 import executor_works as works
 import pytest
 
-pytest.importorskip("ray")
+ray = pytest.importorskip("ray")
 
 from finetune_alf.errors import ParamsError, WorkerError
 from finetune_alf.execute import Callbacks, Outcome
-from finetune_alf.execute.messages import Task
+from finetune_alf.execute.messages import Ready, Task
 from finetune_alf.execute.ray import RayCluster, RayExecutor
 from finetune_alf.execute.ray.cluster import check_token
-from finetune_alf.execute.ray.executor import _ActorWorker, _StoredWork, check_versions
+from finetune_alf.execute.ray.executor import _Actors, _ActorWorker, _StoredWork, check_versions
 
 pytestmark = pytest.mark.usefixtures("ray_here")
 
@@ -72,6 +73,14 @@ def test_a_signal_handler_of_this_process_is_kept() -> None:
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+def test_a_lost_head_ends_the_run_although_workers_send_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{RayCluster.__module__}.is_head_lost", lambda: True)
+    worker: Any = SimpleNamespace(has_begun=True)
+    stored: Any = None
+    with pytest.raises(WorkerError, match="cannot reach the head"):
+        _Actors(RayCluster(), stored).wait([worker], None)
+
+
 @pytest.mark.parametrize("address", ["10.1.2.3:6379", "head.cluster:6379"])
 def test_a_cluster_elsewhere_needs_a_token_unless_it_is_trusted(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
@@ -97,8 +106,13 @@ def test_what_jobs_read_is_sent_to_a_worker_once(tmp_path: Path) -> None:
     work, sent = works.ReadsFiles(tmp_path), []
     outcomes = RayExecutor(1).run(iter(["a", "a", "b"]), work)
     assert [outcome.result for outcome in outcomes] == ["text a", "text a", "text b"]
-    record = SimpleNamespace(remote=lambda task, digests, new, *contents: sent.append((len(new), len(contents))))
-    worker = _ActorWorker(SimpleNamespace(hello=SimpleNamespace(remote=lambda: None), run=record), _StoredWork(work))
+
+    def record(task: Task, digests: Any, new: Any, *contents: Any) -> Any:
+        sent.append((len(new), len(contents)))
+        return ray.put(pickle.dumps(Ready()))
+
+    actor = SimpleNamespace(hello=SimpleNamespace(remote=lambda: None), run=SimpleNamespace(remote=record))
+    worker = _ActorWorker(actor, _StoredWork(work))
     for number, name in enumerate(["a", "a", "b"]):
         worker.send(Task(number, name))
     assert sent == [(1, 1), (0, 0), (1, 1)]

@@ -174,6 +174,7 @@ class _Actors:
         return _ActorWorker(options.remote(number), self._stored)
 
     def wait(self, workers: Sequence[_ActorWorker], timeout_s: float | None) -> Sequence[_ActorWorker]:
+        check_head()  # each time, as actors of a lost head may go on sending messages
         if begun := [worker for worker in workers if worker.has_begun]:
             return begun
         by_reference = {worker.reference: worker for worker in workers}
