@@ -10,12 +10,12 @@ from typing import Any
 import executor_works as works
 import pytest
 
-ray = pytest.importorskip("ray")
+pytest.importorskip("ray")
 
 from finetune_alf.errors import ParamsError, WorkerError
 from finetune_alf.execute import Callbacks, Outcome
 from finetune_alf.execute.messages import Ready, Task
-from finetune_alf.execute.ray import RayCluster, RayExecutor
+from finetune_alf.execute.ray import RayCluster, RayExecutor, executor
 from finetune_alf.execute.ray.cluster import check_token
 from finetune_alf.execute.ray.executor import _Actors, _ActorWorker, _StoredWork, check_versions
 
@@ -109,7 +109,7 @@ def test_what_jobs_read_is_sent_to_a_worker_once(tmp_path: Path) -> None:
 
     def record(task: Task, digests: Any, new: Any, *contents: Any) -> Any:
         sent.append((len(new), len(contents)))
-        return ray.put(pickle.dumps(Ready()))
+        return executor.ray.put(pickle.dumps(Ready()))
 
     actor = SimpleNamespace(hello=SimpleNamespace(remote=lambda: None), run=SimpleNamespace(remote=record))
     worker = _ActorWorker(actor, _StoredWork(work))
