@@ -48,12 +48,14 @@ class Movement:
         return None if known is None else movement_word(self.rate, known)
 
     def __str__(self) -> str:
-        """Write it as in `barely moves (at most 4e-5, measured 1.2e-5)`."""
+        """Write it as in `barely moves (measured 1.2e-5)` or, where none is measured, `learns (at most .14)`."""
         if self.rate == 0:
             return "frozen"
-        ends = {"at most": self.largest, "measured": self.measured}
-        numbers = ", ".join(f"{name} {_short(value)}" for name, value in ends.items() if value is not None)
-        return f"{self.word} ({numbers})" if self.word else "not known before it is measured"
+        if self.measured is not None:
+            return f"{self.word} (measured {_short(self.measured)})"
+        if self.largest is not None:
+            return f"{self.word} (at most {_short(self.largest)})"
+        return "not known before it is measured"
 
 
 def _short(movement: float) -> str:

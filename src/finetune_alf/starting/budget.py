@@ -77,7 +77,7 @@ def _with_less_text(start: Start) -> Iterator[Start]:
 
 @dataclass(frozen=True)
 class _BarsOnly:
-    """A console that drops the lines of stages which only serve a prediction."""
+    """A console that drops the lines of stages which only serve a prediction: they come again for each size."""
 
     console: Console
 
@@ -85,8 +85,7 @@ class _BarsOnly:
         """Drop the line."""
 
     def doing(self, text: str) -> None:
-        """Say what takes a while."""
-        self.console.doing(text)
+        """Drop the line."""
 
     def progress(self, label: str, total: int) -> AbstractContextManager[ProgressBar]:
         """Show progress towards a total."""

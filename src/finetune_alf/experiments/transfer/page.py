@@ -18,6 +18,7 @@ from finetune_alf.report.evidence import constant_baseline, how_to_read, p_cell,
 from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, score, signed_estimate
 from finetune_alf.report.part import DocumentPart, Part
 from finetune_alf.report.section import Section
+from finetune_alf.seeds import MIN_SEEDS
 
 
 def transfer_part(paths: Paths) -> Part | None:
@@ -52,9 +53,11 @@ def _summary(transfers: StudyTransfers) -> Iterator[str]:
         if (found := differences.get((searched_on, PRIMARY, reference)))
     ]
     if there:
+        n_seeds = min(found.n_seeds for (sample, *_), found in differences.items() if sample == searched_on)
+        few = f" {n_seeds} seeds are too few to go by it." if n_seeds < MIN_SEEDS else ""
         yield (
             f"`{PRIMARY}` of `{study}` on the test texts of `{searched_on}`, on which it was searched: "
-            f"{', '.join(there)} (test {transfers.metric}). For that sample this is the number to go by."
+            f"{', '.join(there)} (test {transfers.metric}).{few or ' For that sample this is the number to go by.'}"
         )
     for reference, described in references:
         targets = {sample: found for (sample, _, other), found in transfers.declared.items() if other == reference}
