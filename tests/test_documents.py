@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from finetune_alf import __version__
@@ -24,6 +23,7 @@ from finetune_alf.experiments.schemes.published import TABLES
 from finetune_alf.params.presets import preset_names
 from finetune_alf.report.numbers import as_printed, score
 from finetune_alf.schedules.published import published, published_accuracies
+from terminal import in_terminal
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "finetune_alf"
@@ -293,8 +293,8 @@ def test_the_tutorial_shows_what_init_prints_and_the_settings_that_it_changes(
     monkeypatch.chdir(tmp_path)
     exec(compile(blocks(tutorial, "python")[0], tutorial.name, "exec"), {})  # noqa: S102 - the documents' own
     assert (tmp_path / "reviews.csv").read_text("utf-8").startswith(blocks(tutorial, "csv")[0])
-    done = CliRunner().invoke(group, ["init", "reviews.csv"])
-    assert done.output == blocks(tutorial, "text")[0]
+    shown = in_terminal([sys.executable, "-m", "finetune_alf.cli", "init", "reviews.csv"], tmp_path)
+    assert shown == blocks(tutorial, "text")[0]
     (change,) = blocks(tutorial, "yaml")
     (tmp_path / "change.yaml").write_text(change)
     assert load_params(tmp_path / "params.yaml", [str(tmp_path / "change.yaml")]).studies["minilm"].n_trials == 8

@@ -1,15 +1,10 @@
 """A whole run in a terminal of 80 columns, and a fit whose output is a file: what a user sees, and in which order."""
 
-import fcntl
 import json
-import os
-import pty
 import re
 import shutil
-import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +14,12 @@ from click.testing import CliRunner
 from finetune_alf.cli.entry import group
 from finetune_alf.json_files import read_json
 from fit_project import PROJECT
+from terminal import N_COLUMNS, in_terminal
 from tiny import save_tiny
 
 pytestmark = pytest.mark.long
 
-N_TRIALS, N_EPOCHS, N_COLUMNS = 3, 4, 80
+N_TRIALS, N_EPOCHS = 3, 4
 PARAMS = (
     PROJECT.replace("n_trials: 12", f"n_trials: {N_TRIALS}")
     .replace("samples: [films, travel]", "samples: [films]")
@@ -33,25 +29,6 @@ PARAMS = (
 
 def command(root: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "finetune_alf.cli", *words, "--root", str(root)]
-
-
-def in_terminal(words: list[str], directory: Path) -> str:
-    """Return all that a command writes to a terminal; it must succeed."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, N_COLUMNS, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"TERM": "xterm"}
-    process = subprocess.Popen(words, cwd=directory, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    written = b""
-    try:
-        while part := os.read(ours, 1 << 16):
-            written += part
-    except OSError:  # Linux's way to say that the other end is closed
-        pass
-    os.close(ours)
-    text = written.decode().replace("\r\n", "\n")
-    assert process.wait(timeout=300) == 0, text
-    return text
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +102,8 @@ def test_a_fit_has_a_bar_over_its_epochs(shown: str) -> None:
 
 def test_each_line_begins_on_a_line_of_its_own(shown: str) -> None:
     lines = [line.split("\r")[-1] for line in shown.split("\n")]
-    assert f"study tiny: {N_TRIALS} trials on 32 texts of films, {N_EPOCHS} epochs each" in lines
+    opening = f"study tiny: {N_TRIALS} trials on 32 texts of films, {N_EPOCHS} epochs each"
+    assert lines[lines.index(opening) + 1] == "study tiny: loading PyTorch, MLflow and the encoder"
     assert f"fit tiny: baseline on 32 texts of films, {N_EPOCHS} epochs" in lines
     found = [line for line in lines if line.startswith(f"tiny: {N_TRIALS} trials, the best ")]
     assert len(found) == 2

@@ -17,5 +17,7 @@ def run_stage(ctx: Context, stage: str, *names: str, **options: Any) -> None:
     with ctx.lock("-".join((stage, *names))):
         if line := opening_line(ctx, stage, *names):
             ctx.console.log(line)
+        if stage == "study":
+            ctx.console.doing(f"study {names[0]}: loading PyTorch, MLflow and the encoder")
         run = getattr(import_module(f"finetune_alf.running.{stage}"), stage)
         run(ctx, *names, **options)
