@@ -32,6 +32,6 @@ def test_adapters_have_no_bound_because_they_start_at_almost_0() -> None:
 
 def test_the_measured_movement_decides_where_there_is_one() -> None:
     assert Movement(1e-6, largest=0.01, measured=0.001).word == "barely moves"
-    assert str(Movement(1e-6, largest=0.01, measured=0.00012)) == "barely moves (at most .01, measured 1.2e-4)"
+    assert str(Movement(1e-6, largest=0.01, measured=0.00012)) == "barely moves (measured 1.2e-4)"
     assert str(Movement(2e-5, largest=None, measured=0.034)) == "learns (measured .034)"
     assert str(Movement(0.0, largest=0.0)) == "frozen"

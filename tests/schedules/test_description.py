@@ -14,11 +14,12 @@ def with_trial(**fields):
 def test_movements_are_over_the_steps_of_its_own_trial_unless_others_are_given():
     measured = dict.fromkeys(SCHEDULE.rates, 0.01)
     own = list(describe(with_trial(n_steps=32, movement=measured)))
-    assert any("at most, over 32 steps" in line for line in own)
-    assert "measured: in the trial that found the schedule, over 32 steps" in own
+    assert any("relative to their size in the trial that found the schedule, over 32 steps;" in line for line in own)
+    assert "at most" not in "".join(own)
+    assert any("at most, over 32 steps" in line for line in describe(with_trial(n_steps=32)))
     assert any("at most, over 64 steps" in line for line in describe(with_trial(n_steps=32), 64))
     assert any("at most, over 1,000 steps" in line for line in describe(with_trial(n_steps=None)))
-    assert not any(line.startswith("measured") for line in describe(SCHEDULE))
+    assert not any("in the trial" in line for line in describe(SCHEDULE))
 
 
 def test_one_seed_is_singular():

@@ -63,14 +63,14 @@ def steps_of(schedule: Schedule) -> int:
 
 
 def _rates(schedule: Schedule, n_steps: int) -> Iterator[str]:
-    yield (
-        "rates, and how far they move the weights relative to their size: at most, over "
-        f"{counted(n_steps, 'step')} at a mean size of {TYPICAL_SIZE:g}; what moves by less than {BARELY:.1g} barely "
-        "moves"
-    )
     measured, own_steps = schedule.provenance.movement, schedule.provenance.n_steps
-    if measured is not None:
-        over = f", over {counted(own_steps, 'step')}" if own_steps else ""
-        yield f"measured: in the trial that found the schedule{over}"
+    if measured is None:
+        where = f": at most, over {counted(n_steps, 'step')} at a mean size of {TYPICAL_SIZE:g}"
+    else:
+        where = " in the trial that found the schedule" + (f", over {counted(own_steps, 'step')}" if own_steps else "")
+    yield (
+        f"rates, and how far they move the weights relative to their size{where}; what moves by less than {BARELY:.1g} "
+        "barely moves"
+    )
     for address, found in movements(schedule.recipe, schedule.rates, n_steps, measured=measured).items():
         yield f"  {address:<12}{written(found.rate):<10}{found}"
