@@ -1,10 +1,10 @@
 """The records that the benchmark's processes exchange as JSON: tasks and results."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 from finetune_alf.encoder.spec import FolderEncoder, PackageEncoder
+from finetune_alf.json_files import read_json
 from finetune_alf.spec import Spec
 
 Peer = Literal["default", "tuned", "plain", "ours", "padded"]
@@ -140,8 +140,8 @@ class Machine(Spec):
 
 def read_features(path: str) -> dict[str, Features]:
     """Read a work's token ids, by split."""
-    features: dict[str, Features] = json.loads(Path(path).read_text())
-    return features
+    document = read_json(Path(path))
+    return {name: document[name] for name in ("train", "validation")}
 
 
 def n_tokens(features: dict[str, Features]) -> int:

@@ -25,7 +25,7 @@ import engine  # noqa: E402
 from engine_child import do, run_peer  # noqa: E402
 from engine_flops import fit_flops, parts  # noqa: E402
 from engine_machine import best_rate  # noqa: E402
-from engine_records import PeerTask, Prepared, Shape  # noqa: E402
+from engine_records import PeerTask, Prepared, Shape, n_tokens, read_features  # noqa: E402
 from engine_summary import summarise  # noqa: E402
 from engine_table import table  # noqa: E402
 from engine_work import QUICK, WORKS  # noqa: E402
@@ -75,6 +75,14 @@ def run(prepared: Prepared, peer: str, repeat: int = 0, **more):
             **more,
         )
     )
+
+
+def test_peers_read_the_token_ids_of_both_splits(prepared):
+    texts = prepared.texts["mini"]
+    features = read_features(texts.features)
+    lengths = {name: [len(text["input_ids"]) for text in split] for name, split in features.items()}
+    assert lengths == {"train": list(texts.train_lengths), "validation": list(texts.validation_lengths)}
+    assert n_tokens(features) == sum(map(sum, lengths.values()))
 
 
 @needs_minilm

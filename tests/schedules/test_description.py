@@ -16,6 +16,9 @@ def test_movements_are_over_the_steps_of_its_own_trial_unless_others_are_given()
     own = list(describe(with_trial(n_steps=32, movement=measured)))
     assert any("relative to their size in the trial that found the schedule, over 32 steps;" in line for line in own)
     assert "at most" not in "".join(own)
+    others = "".join(describe(with_trial(n_steps=32, movement=measured), 64))
+    assert "at most, over 64 steps" in others
+    assert "measured" not in others
     assert any("at most, over 32 steps" in line for line in describe(with_trial(n_steps=32)))
     assert any("at most, over 64 steps" in line for line in describe(with_trial(n_steps=32), 64))
     assert any("at most, over 1,000 steps" in line for line in describe(with_trial(n_steps=None)))

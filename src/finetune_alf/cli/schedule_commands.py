@@ -101,8 +101,9 @@ def list_all(uri: str | None, root: Path) -> None:
 def show(ref: str, steps: int | None, uri: str | None, root: Path) -> None:
     """Print schedule REF: a published name, FILE.json or .yaml, or MODEL@ALIAS.
 
-    Its source, its recipe, and what each rate does over a number of steps: frozen, barely moves, learns. Measured
-    movements are those of the trial that found the schedule. --json prints the document as `pull` writes it.
+    Its source, its recipe, and what each rate does: frozen, barely moves, learns. Movements are those that the trial
+    which found the schedule measured; without one, or with --steps, the largest that are possible. --json prints the
+    document as `pull` writes it.
     """
     schedule = _pulled(ref, uri, root)
     if wants_json():

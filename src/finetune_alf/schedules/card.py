@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from finetune_alf.recipe import movements
-from finetune_alf.schedules.description import counted, steps_of, written
+from finetune_alf.schedules.description import counted, measured_movement, steps_of, written
 from finetune_alf.schedules.reference import is_file
 from finetune_alf.schedules.schedule import Schedule
 
@@ -30,13 +30,13 @@ def card(
 ) -> str:
     """Return the card; `ref` is how its readers get the schedule, `picture` the link to a figure of its importance.
 
-    Largest movements are over `n_steps` steps, by default those of its own trial.
+    Movements are as measured or, where `n_steps` are given, the largest over these.
     """
-    n_steps = n_steps or steps_of(schedule)
+    over = counted(n_steps or steps_of(schedule), "step")
     parts = (
         [f"# {schedule.name}", ""],
         _facts(schedule, difference),
-        ["", "## Rates", "", f"What they do to the weights is over {counted(n_steps, 'step')}.", ""],
+        ["", "## Rates", "", f"What they do to the weights is over {over}.", ""],
         _rates(schedule, n_steps),
         ["", "## Importance", ""],
         [f"![The importance of each address in the study]({picture})"] if picture else [_NO_PICTURE],
@@ -79,9 +79,10 @@ def _difference(found: ConfirmedDifference | None) -> str:
     return f"{numbers}: {found.verdict}" if found.verdict else numbers
 
 
-def _rates(schedule: Schedule, n_steps: int) -> Iterator[str]:
+def _rates(schedule: Schedule, n_steps: int | None) -> Iterator[str]:
     yield from ("| address | rate | |", "|---|---|---|")
-    moves = movements(schedule.recipe, schedule.rates, n_steps, measured=schedule.provenance.movement)
+    measured = measured_movement(schedule, n_steps)
+    moves = movements(schedule.recipe, schedule.rates, n_steps or steps_of(schedule), measured=measured)
     yield from (f"| {address} | {written(found.rate)} | {found} |" for address, found in moves.items())
 
 

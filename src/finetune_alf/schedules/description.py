@@ -1,9 +1,9 @@
 """A schedule as text to read: where it comes from, its recipe, and what its rates do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from finetune_alf.checksums import with_short_digests
-from finetune_alf.rates import BARELY, TYPICAL_SIZE
+from finetune_alf.rates import BARELY, TYPICAL_SIZE, Address
 from finetune_alf.recipe import movements
 from finetune_alf.schedules.schedule import Schedule
 
@@ -14,7 +14,7 @@ DEFAULT_STEPS = 1000
 
 
 def describe(schedule: Schedule, n_steps: int | None = None) -> Iterator[str]:
-    """Yield the lines of the text; largest movements are over `n_steps` steps, by default those of its own trial."""
+    """Yield the lines of the text: movements as measured or, where `n_steps` are given, the largest over these."""
     provenance, kept = schedule.provenance, schedule.confirmed
     found = f"for {with_short_digests(provenance.encoder)}, searched on {provenance.sample_name}"
     yield f"{schedule.name}: {provenance.n_layers} layers, {found}"
@@ -25,7 +25,7 @@ def describe(schedule: Schedule, n_steps: int | None = None) -> Iterator[str]:
             f"confirmed {kept.metric} {kept.mean:.3f} [{kept.low:.3f}, {kept.high:.3f}] over "
             f"{counted(kept.n_seeds, 'seed')} and {counted(kept.n_texts, 'text')}"
         )
-    yield from ("", *_recipe(schedule), "", *_rates(schedule, n_steps or steps_of(schedule)))
+    yield from ("", *_recipe(schedule), "", *_rates(schedule, n_steps))
 
 
 def _recipe(schedule: Schedule) -> Iterator[str]:
@@ -62,8 +62,14 @@ def steps_of(schedule: Schedule) -> int:
     return schedule.provenance.n_steps or DEFAULT_STEPS
 
 
-def _rates(schedule: Schedule, n_steps: int) -> Iterator[str]:
-    measured, own_steps = schedule.provenance.movement, schedule.provenance.n_steps
+def measured_movement(schedule: Schedule, n_steps: int | None) -> Mapping[Address, float] | None:
+    """Return the movements that the trial which found it measured; None where other steps are asked for."""
+    return schedule.provenance.movement if n_steps is None else None
+
+
+def _rates(schedule: Schedule, n_steps: int | None) -> Iterator[str]:
+    measured, own_steps = measured_movement(schedule, n_steps), schedule.provenance.n_steps
+    n_steps = n_steps or steps_of(schedule)
     if measured is None:
         where = f": at most, over {counted(n_steps, 'step')} at a mean size of {TYPICAL_SIZE:g}"
     else:

@@ -64,7 +64,7 @@ _RECIPE_COMMENTS = {
 }
 _REGISTER_COMMENTS = {"n_top": "so many trials", "n_seeds": "so many fits of each"}
 _TRANSFER_COMMENTS = {
-    "schemes": "frozen encoder, plain, best trial, best single rate, linear model",
+    "schemes": "frozen encoder, plain, searched rates, best single rate, linear model",
     "n_seeds": f"fits of each; {MIN_SEEDS} and more have a verdict",
 }
 """What stands beside the keys of params.yaml, besides the reasons of guesses."""
