@@ -712,8 +712,8 @@ MUTATIONS = [
     ),
     Mutation(
         "errors.py",
-        'cannot be used."""\n\n    exit_code = 3',
-        'cannot be used."""\n\n    exit_code = 1',
+        'places in it are known."""\n\n    exit_code = 3',
+        'places in it are known."""\n\n    exit_code = 1',
         ("cli/test_ending.py",),
         "a fault of the input has the exit code of a fault of the program",
     ),

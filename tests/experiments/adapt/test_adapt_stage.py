@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tiny_checkpoint import as_spec, save_checkpoint
 
+from finetune_alf.checksums import with_short_digests
 from finetune_alf.cli.entry import group
 from finetune_alf.compute import Compute
 from finetune_alf.data.sample import load_card
@@ -113,7 +114,7 @@ def test_its_folder_is_an_encoder_wherever_one_is_named(done: Path) -> None:
     result = run(done, "anatomy", "minilm")
     assert result.exit_code == 0, result.stderr
     identity = as_spec(done / "data" / "encoders" / "films").identity()
-    assert result.stdout.splitlines()[0] == f"further: {identity}"
+    assert result.stdout.splitlines()[0] == f"further: {with_short_digests(identity)}"
     assert run(done, "encoder").exit_code == 0
     further, tiny = (read_json(Paths(done).encoder_card(name)) for name in ("further", "tiny"))
     assert further == {"name": "further", "kind": "adapted", "identity": identity}
