@@ -1,6 +1,6 @@
 """Compare the speed of our engine and its peers, at equal work.
 
-    python benchmarks/engine.py --quick                    ten to thirteen minutes on two quiet cores
+    python benchmarks/engine.py --quick                    about twelve minutes on two quiet cores
     python benchmarks/engine.py --full --json engine.json --table engine.md
     python benchmarks/engine.py --read engine.json         the table of a finished run
 

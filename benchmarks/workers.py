@@ -1,6 +1,6 @@
 """Compare one worker with a thread for each core with a worker of one thread for each core, at equal work.
 
-    python benchmarks/workers.py                 ten minutes on two quiet cores
+    python benchmarks/workers.py
     python benchmarks/workers.py --work mini
 
 Fits of MiniLM, whose rates are those of a study's trials, by a pool of each kind, in turns. Both pools do the same

@@ -105,7 +105,7 @@ def test_an_importance_that_could_not_be_estimated_has_its_reason_alone(tmp_path
     paths = Paths(tmp_path)
     write_json(paths.importance("minilm"), {"study": "minilm", "n_trials": 3, "reason": "there are 3 trials"})
     page = report(paths)
-    assert "Nothing can be said yet: there are 3 trials." in page
+    assert "There is no finding yet: there are 3 trials." in page
     assert "importance.png" not in page
 
 

@@ -93,7 +93,7 @@ def test_no_two_lines_of_the_contents_are_alike(settled: Page) -> None:
 def test_where_there_are_too_few_trials_the_importance_is_a_sentence_without_a_picture(unsettled: Page) -> None:
     assert "figure-minilm-importance" not in unsettled.specs()
     assert "minilm-importance" in [each.attributes.get("id") for each in unsettled.all("h3")]
-    sentence = "Nothing can be said yet: it takes 8 complete and different trials within the space, and there are 5."
+    sentence = "There is no finding yet: it takes 8 complete and different trials within the space, and there are 5."
     assert sentence in [each.text for each in unsettled.all("p")]
 
 

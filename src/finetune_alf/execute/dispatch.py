@@ -4,15 +4,16 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 from finetune_alf.errors import WorkerError
 from finetune_alf.execute.devices import SharedDevices
 from finetune_alf.execute.jobs import Callbacks, J, Jobs, Outcome, next_job
-from finetune_alf.execute.messages import Done, LoadFailed, Message, Placed, Progress, Ready, Started, Task
+from finetune_alf.execute.messages import Done, LoadFailed, Placed, Progress, Ready, Started, Task
 from finetune_alf.execute.timeout import timeout_message
+from finetune_alf.execute.workers import W, WorkerDied, Workers
 
 MAX_FAILED_STARTS = 3
 """The run fails after this many workers in a row have died before they began a job."""
@@ -24,56 +25,6 @@ START_TIMEOUT_S = 600.0
 """How many seconds a worker may take to load its work."""
 
 logger = logging.getLogger(__name__)
-
-
-class WorkerDied(Exception):  # noqa: N818  (an event, not a fault of the caller's)
-    """A worker will send nothing more; the message says how it ended."""
-
-
-class Worker(Protocol):
-    """A worker as its coordinator sees it: a process of this machine, or an actor of a cluster."""
-
-    def send(self, message: Task | bool) -> None:
-        """Send a task or an answer; that the worker has died is noticed by `receive`."""
-        ...
-
-    def receive(self) -> Message:
-        """Return the next message; WorkerDied where there is none."""
-        ...
-
-    def has_message(self) -> bool:
-        """Whether `receive` returns at once."""
-        ...
-
-    def kill(self) -> None:
-        """End it now, whatever it does."""
-        ...
-
-    def close(self) -> None:
-        """Let an idle worker end; no more messages are sent or received."""
-        ...
-
-
-W = TypeVar("W", bound=Worker)
-
-
-class Workers(Protocol[W]):
-    """Starts workers and waits for their messages."""
-
-    start_timeout_s: float
-    """The seconds from the start of a worker to its first message, after which it is killed; infinity is no limit."""
-
-    def start(self, number: int) -> W:
-        """Start the worker of this number, from 0."""
-        ...
-
-    def wait(self, workers: Sequence[W], timeout_s: float | None) -> Sequence[W]:
-        """Wait for messages or deaths, and return the workers that have some; WorkerError where there can be none."""
-        ...
-
-    def join(self, workers: Sequence[W]) -> None:
-        """Wait until workers that were killed or closed have ended."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class NotReady(Enum):
 NOT_READY: Final = NotReady.NOT_READY
 
 Jobs = Iterator[J | NotReady]
-"""A source of jobs. After NOT_READY it is asked again, at the latest when an outcome has come."""
+"""A source of jobs. After NOT_READY it is called again, at the latest when an outcome has come."""
 
 
 def next_job(jobs: Jobs[J]) -> tuple[J] | None:
@@ -157,7 +157,7 @@ class Executor(Protocol):
         A job is taken when a worker is idle, after the caller has received the outcome and requests another, so that a
         proposal can use all outcomes so far. Where workers are processes of their own, up to N_AHEAD jobs are taken
         while all are busy, so that a worker does not wait for them. A job begins when a worker is idle. `next_job`
-        takes it: where no job is ready, the source is asked again when something has come from a worker, and the run
+        takes it: where no job is ready, the source is called again when something has come from a worker, and the run
         ends when none works. An Exception in `work` is a failed outcome; one in `jobs` or a callback is raised to the
         caller, as KeyboardInterrupt is. However the run ends, no worker process is left.
         """

@@ -10,10 +10,11 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, cast
 
 from finetune_alf.execute.devices import SharedDevices
-from finetune_alf.execute.dispatch import START_TIMEOUT_S, Dispatch, WorkerDied
+from finetune_alf.execute.dispatch import START_TIMEOUT_S, Dispatch
 from finetune_alf.execute.jobs import NO_CALLBACKS, Callbacks, J, Jobs, Outcome, R, Work
 from finetune_alf.execute.messages import Message, Task
 from finetune_alf.execute.worker import serve_process
+from finetune_alf.execute.workers import WorkerDied
 
 JOIN_S = 5.0
 

@@ -14,7 +14,7 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
     """Return the tables of importance and direction, and their limits."""
     section = Section()
     if record.reason:
-        section.finding(f"Nothing can be said yet: {record.reason}.")
+        section.finding(f"There is no finding yet: {record.reason}.")
         return section
     for evaluator, by_address in record.evaluators.items():
         section.table(

@@ -63,7 +63,7 @@ def steps_of(schedule: Schedule) -> int:
 
 
 def measured_movement(schedule: Schedule, n_steps: int | None) -> Mapping[Address, float] | None:
-    """Return the movements that the trial which found it measured; None where other steps are asked for."""
+    """Return the movements that the trial which found it measured; None where other steps are given."""
     return schedule.provenance.movement if n_steps is None else None
 
 

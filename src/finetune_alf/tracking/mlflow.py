@@ -128,7 +128,7 @@ class MlflowTracker:
 
     @contextlib.contextmanager
     def _forget_on_failure(self, key: str) -> Iterator[None]:
-        """Forget this run after a failure in the block, so that the store is asked again: part of it may be there."""
+        """Forget this run after a failure in the block, so that the store is queried again: part of it may be there."""
         try:
             yield
         except BaseException:

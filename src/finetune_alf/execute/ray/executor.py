@@ -11,12 +11,13 @@ import ray
 from ray import exceptions
 
 from finetune_alf.errors import WorkerError
-from finetune_alf.execute.dispatch import Dispatch, WorkerDied
+from finetune_alf.execute.dispatch import Dispatch
 from finetune_alf.execute.jobs import NO_CALLBACKS, Callbacks, J, Jobs, Outcome, PortableWork, R, Work, reason
 from finetune_alf.execute.messages import Done, Message, Placed, Progress, Started, Task
 from finetune_alf.execute.parcels import Parcel
 from finetune_alf.execute.ray.actor import Actor, versions
 from finetune_alf.execute.ray.cluster import RayCluster, check_head, connect, is_head_lost, resources
+from finetune_alf.execute.workers import WorkerDied
 
 CHECK_S = 1.0
 """How often a waiting coordinator looks after the head and the resources."""
