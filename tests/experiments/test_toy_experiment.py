@@ -85,7 +85,7 @@ def before(root: Path) -> list[dict[str, object]]:
     process.communicate()
     assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
     assert not cells.with_suffix(".json").exists()
-    return read_jsonl(cells)
+    return read_jsonl(cells, is_whole=False)
 
 
 @pytest.fixture(scope="module")
