@@ -41,7 +41,7 @@ test: $(READY)
 	@$(IN_VENV) $(TEST_FILES) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -n $(N_TESTERS) --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY)
-	@$(IN_VENV) $(TEST_FILES) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -m long
+	@$(IN_VENV) $(TEST_FILES) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -q -m long -n $(N_TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	@$(BIN)/ruff check .
