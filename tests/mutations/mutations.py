@@ -867,6 +867,13 @@ MUTATIONS = [
         "a level is judged without the majority baseline",
     ),
     Mutation(
+        "experiments/unchanged.py",
+        " or any(_files(paths.spools))",
+        "",
+        ("experiments/test_unchanged_run.py",),
+        "a run whose records wait for MLflow counts as done",
+    ),
+    Mutation(
         "experiments/schemes/rules.py",
         "_decayed(1 / DIVISOR)",
         "_decayed(DECAY)",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from finetune_alf.compute.load import busy_note, load_average
 from finetune_alf.compute.spec import check_installed
 from finetune_alf.experiments.experiment import Experiment
+from finetune_alf.experiments.unchanged import is_unchanged, record_run
 from finetune_alf.running.context import Context
 from finetune_alf.running.input_checks import check_encoders, check_stores
 from finetune_alf.running.prepare import prepare_all
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 def run_all(ctx: Context, experiments: Sequence[Experiment]) -> None:
     """Run every stage for all that params.yaml names, and draw the samples that they read.
 
-    What an interrupted run has finished is not done again.
+    What an interrupted run has finished is not done again. Where nothing has changed since the last whole run, samples
+    alone are drawn again.
     """
     check_installed(ctx.params.compute)
     check_encoders(ctx.params, ctx.paths)
@@ -36,12 +38,16 @@ def run_all(ctx: Context, experiments: Sequence[Experiment]) -> None:
     if note := busy_note(load_average()):
         ctx.console.log(note)
     prepare_all(ctx, names)
+    if is_unchanged(ctx, experiments):
+        ctx.console.log("Nothing has changed since the last run: no other stage is run again.")
+        return
     _run(ctx, [experiment for experiment in experiments if experiment.before_studies])
     for name in ctx.params.studies:
         for stage in ("study", "importance", "register"):
             run_stage(ctx, stage, name)
     _run(ctx, [experiment for experiment in experiments if not experiment.before_studies])
     run_stage(ctx, "report", parts=[experiment.part for experiment in experiments])
+    record_run(ctx, experiments)
 
 
 def stages_of(params: "Params", experiments: Sequence[Experiment]) -> list[str]:
