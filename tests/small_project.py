@@ -92,16 +92,16 @@ def n_fitted_after_a_loss(experiment, name, ctx):
 
 
 class RecordingConsole:
-    """A console that keeps what was logged."""
+    """A console that keeps what was logged, and what it was doing."""
 
     def __init__(self):
-        self.lines, self.notes, self.totals, self.new, self.epochs = [], [], {}, [], []
+        self.lines, self.doings, self.notes, self.totals, self.new, self.epochs = [], [], [], {}, [], []
 
     def log(self, text):
         self.lines.append(text)
 
     def doing(self, text):
-        return None
+        self.doings.append(text)
 
     def progress(self, label, total):
         self.totals[label] = total

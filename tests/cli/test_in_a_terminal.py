@@ -108,7 +108,15 @@ def test_each_line_begins_on_a_line_of_its_own(shown: str) -> None:
     found = [line for line in lines if line.startswith(f"tiny: {N_TRIALS} trials, the best ")]
     assert len(found) == 2
     assert re.match(r"tiny: 3 trials, the best is trial \d with accuracy 0\.\d{3}", found[0])
-    assert "report: draws tables and figures" in lines
+    for stage in (
+        ("register tiny: opening MLflow's store",),
+        ("fit tiny: loading PyTorch and the encoder", "fit tiny: opening MLflow's store"),
+        ("fit tiny: registering models/tiny in MLflow",),
+        ("report: draws tables and figures", "report: reading the results", "report: drawing the pages"),
+        ("report: copying the pages to MLflow",),
+    ):
+        at = lines.index(stage[0])
+        assert tuple(lines[at : at + len(stage)]) == stage
 
 
 def test_one_table_stands_at_the_end(shown: str) -> None:

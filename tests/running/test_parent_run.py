@@ -1,4 +1,4 @@
-"""A parent run that cannot be opened leaves nothing behind."""
+"""A parent run that cannot be opened leaves nothing behind; what takes long in opening and closing one is shown."""
 
 import pytest
 
@@ -25,3 +25,20 @@ def test_an_interrupted_start_leaves_no_spool(root, monkeypatch):
     with pytest.raises(KeyboardInterrupt), parent_run(ctx, "study/tiny", "study tiny", {}, needs_store=True):
         pass
     assert spools(ctx.paths.spools) == []
+
+
+def test_a_stage_that_needs_the_store_says_that_it_opens_it(root, monkeypatch):
+    monkeypatch.setattr("finetune_alf.tracking.mirror.SLOW_S", 1000.0)
+    ctx = small_context(root)
+    with parent_run(ctx, "study/tiny", "study tiny", {}):
+        assert ctx.console.doings == []
+    with parent_run(ctx, "register/tiny", "register tiny", {}, needs_store=True):
+        assert ctx.console.doings == ["register tiny: opening MLflow's store"]
+
+
+def test_a_stage_that_waits_for_its_last_records_says_so_once(root, monkeypatch):
+    monkeypatch.setattr("finetune_alf.tracking.mirror.SLOW_S", 0.0)
+    ctx = small_context(root)
+    with parent_run(ctx, "study/tiny", "study tiny", {}):
+        pass
+    assert ctx.console.doings == ["study tiny: writing the last records to MLflow"]

@@ -33,7 +33,13 @@ class TerminalConsole:
 
     def doing(self, text: str) -> None:
         """Say what takes a while on standard error, where that is a terminal and no document is printed."""
-        if self._stream is None:
+        if self._stream is not None:
+            return
+        if self._in_bar:
+            from tqdm import tqdm
+
+            tqdm.write(for_stream(text, sys.stderr), file=sys.stderr)
+        else:
             say_now(text)
 
     @contextmanager

@@ -91,6 +91,7 @@ def parent_run(
         try:
             runs = Runs(key, spool, free_mirror(), _store(ctx, spool))
             if needs_store or spec.on_failure == "wait":
+                ctx.console.doing(f"{name}: opening MLflow's store")
                 runs.parent_id  # noqa: B018 - it must be there
             spool.start_parent_run(key, name, {**tags, **commit_tag(git_commit(ctx.paths.root))})
         except BaseException:
@@ -109,7 +110,12 @@ def parent_run(
             spool.end_parent_run(key, status, runs.metrics, runs.note)
             crashpoint("parent-end-after")
             is_interrupted = status == "KILLED"
-            waiting = runs.mirror.close(spool, until_written=spec.on_failure == "wait", is_interrupted=is_interrupted)
+            waiting = runs.mirror.close(
+                spool,
+                until_written=spec.on_failure == "wait",
+                is_interrupted=is_interrupted,
+                on_slow=lambda: ctx.console.doing(f"{name}: writing the last records to MLflow"),
+            )
             if waiting is not None:
                 ctx.console.log(
                     f"{waiting.n_calls} records of {name} are not in MLflow yet: {waiting.reason} They wait in "

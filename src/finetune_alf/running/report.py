@@ -21,11 +21,14 @@ def report(ctx: Context, parts: Sequence[MakePart] = ()) -> None:
     spec = ctx.params.report
     with ctx.lock("report"):
         title = spec.title if ctx.params.project == RANDOM_PROJECT else f"{spec.title}: {ctx.params.project}"
+        ctx.console.doing("report: reading the results")
         contents = read_contents(ctx.paths, parts)
+        ctx.console.doing("report: drawing the pages")
         written = write_contents(ctx.paths, title, contents, server_address(tracking_store(ctx)))
         pages = [written.with_suffix(".html")]
         if spec.kept is not None:
             pages.append(write_kept(ctx.paths.root, spec.kept, parts))
+        ctx.console.doing("report: copying the pages to MLflow")
         attach_report(ctx, contents)
     for page in pages:
         ctx.console.log(f"Report: {page}")

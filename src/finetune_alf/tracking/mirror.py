@@ -8,12 +8,14 @@ import atexit
 import contextlib
 import json
 import logging
+import math
 import os
 import select
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,9 @@ INTERRUPTED_TIMEOUT_S = 3.0
 
 STALLED_S = 60.0
 """A stage that waits as long as calls are made gives up when none was for so long."""
+
+SLOW_S = 2.0
+"""The end of a stage that waits longer says so."""
 
 _POLL_S = 0.2
 _END_S = 1.0
@@ -90,11 +95,19 @@ class Mirror:
         """Log a failure of the store, if there is a new one."""
         self._receive(0.0)
 
-    def close(self, spool: Spool, *, until_written: bool, is_interrupted: bool = False) -> Waiting | None:
+    def close(
+        self,
+        spool: Spool,
+        *,
+        until_written: bool,
+        is_interrupted: bool = False,
+        on_slow: Callable[[], None] = lambda: None,
+    ) -> Waiting | None:
         """Wait until all calls of the spool are made, and delete it; return the calls that are not made in time.
 
         That is END_TIMEOUT_S for a server. With `until_written`, and for a file, which is never out of reach, it is
         STALLED_S after the last call that was made. For a stage that `is_interrupted` it is INTERRUPTED_TIMEOUT_S.
+        `on_slow` is called once after SLOW_S.
         """
         if is_interrupted or not until_written:
             self._send(None)
@@ -103,7 +116,7 @@ class Mirror:
             while not self._end and time.monotonic() - started < INTERRUPTED_TIMEOUT_S:
                 self._receive(_POLL_S)
         else:
-            self._wait_for_end(waits_for_progress=until_written or sqlite_path(self._uri) is not None)
+            self._wait_for_end(on_slow, waits_for_progress=until_written or sqlite_path(self._uri) is not None)
         self._is_following = False
         if self._end == "done":
             _failing.discard(self._uri)
@@ -116,12 +129,16 @@ class Mirror:
             self.end()
         return Waiting(n_waiting(spool.path, self._position), self._reason)
 
-    def _wait_for_end(self, *, waits_for_progress: bool) -> None:
+    def _wait_for_end(self, on_slow: Callable[[], None], *, waits_for_progress: bool) -> None:
         """Wait for the end of the replay: anew once MLflow is loaded, and with patience after each call."""
         limit_s = STALLED_S if waits_for_progress else END_TIMEOUT_S
         since, seen = time.monotonic(), (self._is_ready, self._position)
+        slow_at = since + SLOW_S
         while not self._end and time.monotonic() - since < (limit_s if self._is_ready else START_TIMEOUT_S):
             self._receive(_POLL_S)
+            if not self._end and time.monotonic() > slow_at:
+                slow_at = math.inf
+                on_slow()
             now = (self._is_ready, self._position)
             if now[0] != seen[0] or (waits_for_progress and now != seen):
                 seen, since = now, time.monotonic()

@@ -27,7 +27,7 @@ def opening_line(ctx: Context, study: str, named: str | None = None) -> str:
 
 def checks_line(ctx: Context, study: str, named: str | None = None) -> str:
     """Return what is done before the fit: libraries are loaded, and a classifier that is saved is looked at."""
-    loaded = f"fit {study}: loading PyTorch, MLflow and the encoder"
+    loaded = f"fit {study}: loading PyTorch and the encoder"
     scheme = chosen_scheme(ctx, study, SECTION.of(ctx.params).get(study, FitSpec()), named).scheme
     folder = ctx.paths.model(study if named is None else f"{study}.{scheme.label}")
     return f"{loaded}, to see whether {folder} is up to date" if folder.is_dir() else loaded

@@ -65,6 +65,7 @@ def fit(ctx: Context, study: str, scheme: str | None = None) -> None:
         kept = run.kept if saved_fit(run.folder) else None  # a damaged classifier is fitted again
         document = run.document(run.fitted(fitter))
         write_text(run.folder / CARD_FILE, model_card(document))
+        ctx.console.doing(f"fit {run.name}: registering {document.folder} in MLflow")
         version = register_fit(ctx, document, fitter.runs)
         document = document.model_copy(update={"version": version})
         numbers = {"test": document.score.mean, "calibration_error": document.calibration.error_after}
