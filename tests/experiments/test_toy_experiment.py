@@ -119,7 +119,7 @@ def test_params_check_knows_its_section(told: dict[str, Told]) -> None:
 
 
 def test_its_fits_are_planned(told: dict[str, Told]) -> None:
-    (planned,) = json.loads(told["plan"].stdout)
+    (planned,) = json.loads(told["plan"].stdout)["plans"]
     assert (planned["section"], planned["stages"][0]["n_fits"]) == ("batches", len(CELLS))
     assert planned["seconds"] > 0
 

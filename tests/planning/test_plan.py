@@ -1,6 +1,7 @@
 """`finetune-alf plan` for a study and its transfers, on a tiny random encoder."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -82,10 +83,12 @@ def test_a_study_and_its_transfer_are_planned_one_after_the_other(ready):
     assert f"travel: not prepared, not in the total. {first}" in lines
     assert printed.stderr.startswith("Not prepared: travel. Fits on what is not prepared are counted")
     assert "took" not in printed.stdout
+    assert re.fullmatch(r"In all: .+ left, at most \d\.\d GiB of memory\.", lines[-1])
 
 
 def test_json_is_all_that_is_printed_and_adds_up(ready):
-    records = json.loads(run(ready.paths.root, "tiny", "--json").stdout)
+    document = json.loads(run(ready.paths.root, "tiny", "--json").stdout)
+    records = document["plans"]
     assert [(record["section"], record["name"]) for record in records] == [("studies", "tiny"), ("transfer", "tiny")]
     search, transfers = ({stage["stage"]: stage for stage in record["stages"]} for record in records)
     assert {name: stage["n_fits"] for name, stage in (search | transfers).items()} == {
@@ -100,6 +103,11 @@ def test_json_is_all_that_is_printed_and_adds_up(ready):
     assert transfers["travel"]["missing"] == f"finetune-alf prepare travel --root {ready.paths.root}"
     assert (transfers["travel"]["n_left"], transfers["travel"]["left_s"]) == (10, None)
     assert search["study"]["left_s"] == pytest.approx(search["study"]["seconds"])
+    stages = [search["study"], search["register"], transfers["films"]]
+    n_starts = 3  # study, register, transfer
+    left_s = sum(stage["left_s"] for stage in stages) + n_starts * records[0]["start_s"]
+    assert document["left_s"] == pytest.approx(left_s)
+    assert document["memory_bytes"] == max(stage["memory_bytes"] for stage in stages)
     # two of ten cells compute features once and train a head on them
     assert transfers["films"]["fit_flops"] < search["register"]["fit_flops"]
 
@@ -115,7 +123,7 @@ def test_without_its_sample_a_study_is_counted_and_the_stage_to_run_is_named(tmp
         "No sample is prepared: fits are counted, and their time and memory are not predicted. "
         f"Run `finetune-alf prepare --root {ctx.paths.root}`, then this again."
     )
-    records = json.loads(run(ctx.paths.root, "--json").stdout)
+    records = json.loads(run(ctx.paths.root, "--json").stdout)["plans"]
     assert {stage["seconds"] for record in records for stage in record["stages"]} == {None}
 
 

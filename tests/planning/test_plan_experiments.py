@@ -118,7 +118,7 @@ def ready(tmp_path_factory):
 def test_without_a_name_all_experiments_are_planned_where_there_is_no_study(ready):
     printed = run(ready.paths.root, "--json")
     assert printed.exit_code == 0
-    records = json.loads(printed.stdout)
+    records = json.loads(printed.stdout)["plans"]
     assert [(record["section"], record["name"]) for record in records] == [
         ("freeze", "tops"),
         ("schemes", "bed"),
@@ -168,7 +168,7 @@ def test_a_name_used_twice_is_planned_twice(ready, tmp_path):
     sweep = PARAMS[PARAMS.index("freeze:") : PARAMS.index("schemes:")]
     overlay.write_text(sweep.replace("tops", "mix"))
     printed = run(ready.paths.root, "mix", "--json", "--params", str(overlay))
-    assert [record["title"] for record in json.loads(printed.stdout)] == ["freeze mix", "multitask mix"]
+    assert [record["title"] for record in json.loads(printed.stdout)["plans"]] == ["freeze mix", "multitask mix"]
 
 
 def test_overlays_are_planned_before_they_are_used(tmp_path):
@@ -198,7 +198,7 @@ def test_commands_to_use_an_overlay_are_printed_only_for_missing_samples(ready, 
     assert printed.exit_code == 0
     assert "params use" not in printed.stderr
     assert f"params use {tmp_path}/none.yaml" in printed.stdout
-    assert json.loads(run(ready.paths.root, *words, "--json").stdout)
+    assert json.loads(run(ready.paths.root, *words, "--json").stdout)["plans"]
     assert "params use" not in run(ready.paths.root, "bed", *words[1:]).stdout
 
 

@@ -1,11 +1,13 @@
 """The probe of `plan`: few steps, no more texts than time allows, and how busy the machine was."""
 
+import time
+
 import pytest
 
 from finetune_alf.cost.speed import TimedWork
 from finetune_alf.cost.work import Work
 from finetune_alf.planning.plan import Predictors
-from finetune_alf.planning.probe import LEAST, N_KINDS, STEP_S, Probe, n_texts
+from finetune_alf.planning.probe import LEAST, N_KINDS, STEP_S, Probe, fit, n_texts
 from finetune_alf.planning.study import StudyPlan
 from finetune_alf.running.prepare import prepare
 from small_project import small_context
@@ -68,3 +70,16 @@ def test_the_processor_time_of_a_probe_is_kept(probe):
     assert probe.cpu_share is None
     probe.speed(Bar())
     assert probe.cpu_share > 0
+
+
+def test_waits_for_a_core_are_no_part_of_the_speed(probe, monkeypatch):
+    wait_s = 0.5
+
+    def waiting(*given, report, **options):
+        return fit(*given, report=lambda metrics: (time.sleep(wait_s), report(metrics))[1], **options)
+
+    monkeypatch.setattr("finetune_alf.planning.probe.fit", waiting)
+    timed, real = [], Probe._time
+    monkeypatch.setattr(Probe, "_time", lambda *given: timed.append(real(*given)) or timed[-1])
+    probe.speed(Bar())
+    assert max(one.seconds for one in timed) < wait_s

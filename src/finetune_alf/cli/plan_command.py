@@ -62,7 +62,7 @@ def plan(name: str | None, overlays: tuple[str, ...], root: Path) -> None:
 
 def _print(plans: "list[Plan]", as_json: bool, *, with_commands: bool) -> None:
     if as_json:
-        print_json([_record(one) for one in plans])
+        print_json({"plans": [_record(one) for one in plans], "left_s": _left_s(plans), "memory_bytes": _peak(plans)})
         return
     if not plans:
         echo("There is no study and no experiment to plan.")
@@ -74,6 +74,19 @@ def _print(plans: "list[Plan]", as_json: bool, *, with_commands: bool) -> None:
         for line in [*_table(one, width), *stale, *missing, *(note for note in one.notes if note not in notes)]:
             echo(line)
         notes |= dict.fromkeys(one.notes)
+    if is_timed:
+        left = [f"{duration(_left_s(plans))} left", f"at most {_memory(_peak(plans))} of memory"]
+        echo(f"In all: {', '.join(left) if _peak(plans) else 'nothing is left to fit'}.")
+
+
+def _left_s(plans: "list[Plan]") -> float:
+    """Return the seconds of what a run has left of all plans, as far as its samples are prepared."""
+    return sum(one.left_s for one in plans)
+
+
+def _peak(plans: "list[Plan]") -> int:
+    """Return the bytes of memory that the largest stage takes of those that have fits left; 0 without any."""
+    return max((stage.memory_bytes or 0 for one in plans for stage in one.left), default=0)
 
 
 def _is_timed(plan: "Plan") -> bool:

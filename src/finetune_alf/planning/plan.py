@@ -54,6 +54,16 @@ class Plan(Spec):
         """All stages that can be planned, with their starts."""
         return sum(stage.seconds or 0.0 for stage in self.stages) + self.start_s * self.n_starts
 
+    @property
+    def left(self) -> tuple[StagePlan, ...]:
+        """The stages that can be planned and have fits left."""
+        return tuple(stage for stage in self.stages if stage.seconds is not None and stage.n_left)
+
+    @property
+    def left_s(self) -> float:
+        """The seconds of the fits that are left, with the starts of their stages."""
+        return sum(stage.left_s or 0.0 for stage in self.left) + self.start_s * min(self.n_starts, len(self.left))
+
 
 @dataclass
 class Predictors:

@@ -4,6 +4,7 @@ import random
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
 
@@ -42,7 +43,7 @@ MIN_TOKENS = 8
 """No text is cut shorter: the special tokens of a pair take three."""
 
 PATIENCE_S = 1.5
-"""After this time a probe ends, once it has two epochs: one to warm up and one to time."""
+"""After this time a kind of probe ends, once it has two epochs: one to warm up and one to time."""
 
 STEP_S = 1.0
 """About so long a step takes at most: on a slow or busy CPU a probe has fewer texts than a fit's batch."""
@@ -166,17 +167,22 @@ class Probe:
         return min(max(LEAST, LEAST * STEP_S / timed.seconds), 1.0)
 
     def _time(self, kind: _Kind, sample: Sample, part: float) -> TimedWork:
-        """Run a fit of a few epochs on a few texts."""
+        """Run a fit of a few epochs on a few texts.
+
+        On a CPU the time is the processor time of this thread, which computes in all parts of a step: on a busy machine
+        it leaves out the waits for a core, which differ from one second to the next. Of epochs the quickest counts,
+        since other work on the machine makes them slower alone.
+        """
         batch, n_evaluated = n_texts(self.recipe.batch, part), n_texts(kind.n_evaluated, part)
         recipe = self._recipe(kind, batch)
         train = self._draw(sample.splits["train"], batch, kind.max_tokens)
         validation = self._draw(sample.splits["validation"], n_evaluated, kind.evaluated_tokens)
-        records: list[EpochMetrics] = []
-        ends = time.monotonic() + PATIENCE_S
+        clock = time.thread_time if self.encoder.model.device.type == "cpu" else time.monotonic
+        began, ended = clock(), list[float]()  # of each epoch
 
-        def go_on(record: EpochMetrics) -> bool:
-            records.append(record)
-            return len(records) < 2 or time.monotonic() < ends
+        def go_on(_: EpochMetrics) -> bool:
+            ended.append(clock())
+            return len(ended) < 2 or ended[-1] < began + PATIENCE_S
 
         result = fit(
             self.encoder,
@@ -187,8 +193,9 @@ class Probe:
             micro_batch=self.compute.micro_batch,
             report=go_on,
         )
-        self.fits_s.append(result.seconds - sum(record.seconds for record in records))
-        return TimedWork(self._step_work(train, validation, recipe), median(r.seconds for r in records[1:] or records))
+        self.fits_s.append(result.seconds - sum(record.seconds for record in result.epochs))
+        seconds = min(after - before for before, after in pairwise(ended))
+        return TimedWork(self._step_work(train, validation, recipe), seconds)
 
     def _recipe(self, kind: _Kind, batch: int) -> Recipe:
         frozen = kind.n_frozen
