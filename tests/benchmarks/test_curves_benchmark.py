@@ -27,6 +27,8 @@ from curves_summary import (  # noqa: E402
 )
 from curves_table import table  # noqa: E402
 
+from finetune_alf.json_files import read_json, write_json  # noqa: E402
+
 RESULTS = ROOT / "benchmarks" / "results"
 
 needs_minilm = pytest.mark.skipif(
@@ -70,9 +72,9 @@ def test_a_stopped_run_resumes_and_ends_with_a_page(fits_setup, monkeypatch, tmp
     assert all(len(fit[name]) == 3 for fit in complete["fits"] for name in QUANTITIES)
     seeds = [fit["seed"] for fit in complete["fits"] if fit["arm"] in SEEDED]
     assert len(set(seeds)) == len(seeds) == 8
-    incomplete = json.loads(file.read_text())
+    incomplete = read_json(file)
     last = incomplete["fits"].pop()
-    file.write_text(json.dumps(incomplete))
+    write_json(file, incomplete)
     resumed = curves.run(arguments(monkeypatch, "--json", file), fits_setup)
     assert resumed["fits"] == complete["fits"]
     assert resumed["fits"][-1] == last
