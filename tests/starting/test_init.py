@@ -189,7 +189,10 @@ def test_a_budget_sizes_the_search_and_leaves_no_file_behind(tmp_path: Path, tin
     told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, "--budget", "20h", "--json")
     assert told.exit_code == 0, told.stderr
     assert "search: 120 trials, 5 seeds; predicted: " in told.stderr
-    assert json.loads(told.stdout)["guesses"]["label"]["value"] == "verdict"
+    document = json.loads(told.stdout)
+    assert document["guesses"]["label"]["value"] == "verdict"
+    assert document["fits_budget"]
+    assert "Next: finetune-alf run" in told.stderr
     assert [study.n_trials for study in load_params(tmp_path / "params.yaml").studies.values()] == [120]
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [".gitignore", "dvc.yaml", "params.yaml", "plots", "reviews.csv"]
@@ -317,5 +320,22 @@ def test_a_budget_loads_the_encoder_and_times_steps_once_however_many_sizes_it_t
     told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, "--budget", "1s")
     assert told.exit_code == 0, told.stderr
     assert "sizes: 40 to train" in told.stdout
-    assert "the smallest search, which does not fit the budget" in told.stdout
     assert n_timed == len(loaded) == 1
+
+
+@pytest.mark.usefixtures("quick_probes")
+def test_where_no_search_fits_the_budget_the_last_lines_say_what_the_smallest_takes_and_what_to_do(
+    tmp_path: Path, tiny: str
+) -> None:
+    write_csv(tmp_path / "reviews.csv", reviews(400))
+    words = (str(tmp_path / "reviews.csv"), "--encoder", tiny, "--budget", "1s")
+    told = init(tmp_path, *words)
+    search, *_, over, run, fit = told.stdout[told.stdout.index("search: ") :].splitlines()
+    predicted = search.removesuffix(", the smallest search, which does not fit the budget").partition("predicted: ")[2]
+    assert over == f"over budget: no search fits into 1s; the smallest is written, and predicted to take {predicted}"
+    assert run == f"To run it all the same: finetune-alf run --root {tmp_path}"
+    assert fit.startswith("Plain fine-tuning alone, one fit without a search: finetune-alf prepare")
+    assert fit.endswith(f"finetune-alf fit baseline --root {tmp_path}")
+    document = json.loads(init(tmp_path, *words, "--force", "--json").stdout)
+    assert not document["fits_budget"]
+    assert document["predicted_seconds"] > 1

@@ -1,11 +1,16 @@
 """`finetune-alf init`: a project out of a table of one's own."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from finetune_alf.cli.output import console, echo, echo_at_once, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import root_option
+
+if TYPE_CHECKING:
+    from finetune_alf.starting.params_text import Start
 
 
 @click.command(
@@ -80,10 +85,31 @@ def init(
     )
     start = guess_start(options, model, console())
     written = [str(path) for path in write_start(start, root, model)]
-    next_command = command_in(root, "run")
     echo(f"written: {', '.join(written)}")
-    echo(f"Next: {next_command}")
-    if budget is None:
-        echo(f"To know its time beforehand: {command_in(root, 'prepare')}, then {command_in(root, 'plan')}")
+    fits = budget_s is None or start.predicted_s is None or start.predicted_s <= budget_s
+    for line in _what_next(root, budget) if fits else _over_budget(start, root, budget):
+        echo(line)
     if wants_json():
-        print_json({"guesses": start.guesses(), "written": written, "next": next_command})
+        sized = {} if budget is None else {"predicted_seconds": start.predicted_s, "fits_budget": fits}
+        print_json({"guesses": start.guesses(), "written": written, "next": command_in(root, "run"), **sized})
+
+
+def _what_next(root: Path, budget: str | None) -> Iterator[str]:
+    from finetune_alf.paths import command_in
+
+    yield f"Next: {command_in(root, 'run')}"
+    if budget is None:
+        yield f"To know its time beforehand: {command_in(root, 'prepare')}, then {command_in(root, 'plan')}"
+
+
+def _over_budget(start: "Start", root: Path, budget: str | None) -> Iterator[str]:
+    """Yield what can be done where not even the smallest search fits the budget."""
+    from finetune_alf.paths import command_in
+    from finetune_alf.report.numbers import duration
+
+    takes = duration(start.predicted_s or 0)
+    yield f"over budget: no search fits into {budget}; the smallest is written, and predicted to take {takes}"
+    yield f"To run it all the same: {command_in(root, 'run')}"
+    if start.has_classes:
+        fit = command_in(root, "fit", "baseline")
+        yield f"Plain fine-tuning alone, one fit without a search: {command_in(root, 'prepare')}, then {fit}"

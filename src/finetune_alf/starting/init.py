@@ -17,6 +17,7 @@ from finetune_alf.metric_names import ProblemType
 from finetune_alf.params.load import validate
 from finetune_alf.params.model import Params
 from finetune_alf.params.reading import parse_document
+from finetune_alf.report.numbers import duration
 from finetune_alf.running.context import Console
 from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.starting.columns import Guess, NamedLabel, NamedText
@@ -190,13 +191,13 @@ def _in_budget(start: Start, options: InitOptions, budget_s: float, model: type[
         cuts = described_cuts(start, found.start)
         whole_s = predicted_s(start) if cuts else 0.0
     if cuts:
-        console.log(f"cut: {cuts}; the run without a budget is predicted to take {whole_s / 60:.0f} min")
+        console.log(f"cut: {cuts}; the run without a budget is predicted to take {duration(whole_s)}")
     chosen = found.start
     fits = "" if found.seconds <= budget_s else ", the smallest search, which does not fit the budget"
     verdict = "" if chosen.n_seeds >= MIN_SEEDS else f" (too few for a verdict, which takes {MIN_SEEDS})"
     searched = f"{chosen.n_trials} trials, {chosen.n_seeds} seeds{verdict}"
-    console.log(f"search: {searched}; predicted: {found.seconds / 60:.0f} min{fits}")
-    return chosen
+    console.log(f"search: {searched}; predicted: {duration(found.seconds)}{fits}")
+    return replace(chosen, predicted_s=found.seconds)
 
 
 def write_start(start: Start, root: Path, model: type[Params]) -> list[Path]:

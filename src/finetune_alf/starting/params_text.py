@@ -79,7 +79,10 @@ N_TRIALS = 24
 
 @dataclass(frozen=True)
 class Start:
-    """All that a new project's files say: names, where the table lies, how it is read, the guesses, and the search."""
+    """All that a new project's files say: names, where the table lies, how it is read, the guesses, and the search.
+
+    `predicted_s` is the time of the run in seconds, as a budget had it predicted; None without one.
+    """
 
     project: str
     table: str
@@ -97,6 +100,7 @@ class Start:
     has_empty: bool = False
     n_trials: int = N_TRIALS
     n_seeds: int = MIN_SEEDS
+    predicted_s: float | None = None
 
     def guesses(self) -> dict[str, Any]:
         """Return each guess with what it follows from, as JSON has it."""
