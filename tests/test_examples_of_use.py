@@ -15,7 +15,7 @@ EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples" / "use").glob(
 SHOWN = {
     "plain_torch": r"layer\.1 +2,224 +0  frozen\n(.*\n)*loss of the last step: 0\.\d+",
     "trainer": r"'lr/layer\.3': 2e-05",
-    "lightning_module": r"head +34 +2e-05  learns\n(.*\n)*steps: 8",
+    "lightning_module": r"head +34 +2e-5  learns\n(.*\n)*steps: 8",
     "peft_lora": r"groups: adapter\.0 adapter\.2 adapter\.3 adapter\.4 adapter\.5 head",
     "probe": r"accuracy on the training texts: \d\.\d\d",
 }

@@ -67,19 +67,20 @@ class RowPlace(NamedTuple):
 
 
 class AlfError(Exception):
-    """Any error that the package raises on purpose."""
+    """Any error that the package raises on purpose; `option` is the word of the command line that it is about."""
 
     exit_code = 1
+    option: str | None = None
 
 
 class InputError(AlfError):
-    """An input that cannot be used; `faults` are those whose places in it are known."""
+    """An input that cannot be used; `faults` are those whose places in it are known, `option` a word of a command."""
 
     exit_code = 3
 
-    def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
+    def __init__(self, message: str, faults: Sequence[Fault] = (), *, option: str | None = None) -> None:
         super().__init__(message)
-        self.faults = tuple(faults)
+        self.faults, self.option = tuple(faults), option
 
 
 class ParamsError(InputError):

@@ -62,14 +62,32 @@ def test_check_tells_every_fault_and_writes_nothing(root: Path) -> None:
     assert list(root.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("group_name", ["params", "schedules"])
+def test_a_group_without_a_command_prints_its_help_once(group_name: str) -> None:
+    told = CliRunner().invoke(group, [group_name])
+    assert told.exit_code == 2
+    assert told.output.count("Usage:") == 1
+    assert "Error" not in told.output
+    assert "Commands:" in told.output
+
+
 def test_diff_names_what_an_overlay_changes_leaf_by_leaf(root: Path) -> None:
-    told = run(root, "params", "diff", "--params", "real-small").stdout.splitlines()
+    told = run(root, "params", "diff", "--params", "real-small", "--all").stdout.splitlines()
     assert "studies.minilm.recipe.batch: 8 -> 16" in told
     assert "samples.films.n_train: 64 -> -" in told
     assert "samples.imdb.n_train: - -> 192" in told
     assert (
         'transfer.samples: ["films", "restaurants", "gadgets", "travel"] -> ["imdb", "yelp", "sst2", "amazon"]' in told
     )
+
+
+def test_diff_has_one_line_for_a_section_that_only_one_side_has(root: Path) -> None:
+    *told, note = run(root, "params", "diff", "--params", "real-small").stdout.splitlines()
+    assert "studies.minilm.recipe.batch: 8 -> 16" in told
+    assert "samples.films: not set (7 values before)" in told
+    assert "samples.imdb: new, 9 values" in told
+    assert not any(line.startswith(("samples.films.", "samples.imdb.")) for line in told)
+    assert note.endswith("Each value: finetune-alf params diff --all")
 
 
 def test_diff_in_a_folder_without_params_compares_overlays_with_the_default(root: Path) -> None:

@@ -75,15 +75,19 @@ def test_a_fault_of_the_program_keeps_its_traceback() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ("number", "code", "named"),
+    [
+        (signal.SIGINT, 130, "Ctrl-C"),
+        (signal.SIGTERM, 143, "the signal SIGTERM"),
+        (signal.SIGHUP, 129, "the signal SIGHUP"),
+    ],
     ids=lambda value: str(value),
 )
-def test_a_signal_ends_a_command_and_says_how_to_go_on(number: signal.Signals, code: int) -> None:
+def test_a_signal_ends_a_command_and_says_how_to_go_on(number: signal.Signals, code: int, named: str) -> None:
     before = signal.getsignal(number)
     result = ended(lambda: os.kill(os.getpid(), number))
     assert result.exit_code == code
-    assert result.stderr.startswith(f"Stopped by {number.name}.")
+    assert result.stderr.startswith(f"Stopped by {named}.")
     assert result.stderr.endswith("finetune-alf work 'a b'\n")
     assert signal.getsignal(number) is before
 

@@ -73,6 +73,7 @@ def test_likely_label_errors_by_a_weak_model_are_not_to_be_trusted():
         text = shown(fake_errors(two, None, probabilities), width=120)
         assert "Read a text before you change its label." in text
         assert (caution in text) != is_trusted
+        assert ("?: the label is likely wrong." in text) == is_trusted
     assert f"{caution}: the classifier predicts only .750 of these labels." in text
 
 

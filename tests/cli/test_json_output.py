@@ -119,6 +119,51 @@ def test_a_value_that_cannot_be_used_names_its_option() -> None:
     assert (error["kind"], error["option"]) == ("UsageError", "--quoting")
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("init t.csv --budget soon", "--budget"),
+        ("init t.csv --text no", "--text"),
+        ("init t.csv --label no", "--label"),
+        ("init t.csv --label text --text text", "--label"),
+        ("init t.csv --label text --label label --text text", "--label"),
+        ("init t.csv --labels {", "--labels"),
+        ("init t.csv --labels 3", "--labels"),
+        ("init t.csv --labels {no:1}", "--labels"),
+        ("init t.csv --encoder no", "--encoder"),
+        ("run --params no", "--params"),
+        ("plan --params no", "--params"),
+        ("params check --params no.yaml", "--params"),
+        ("params diff --params no", "--params"),
+        ("params use no", "presets"),
+        ("prepare no", "name"),
+        ("study no", "name"),
+        ("anatomy no", "study"),
+        ("anatomy --schedule no", "--schedule"),
+        ("fit --study no", "--study"),
+        ("errors minilm --model no", "--model"),
+        ("errors no.one --model no", "--model"),
+        ("predict no t.csv --out o.csv", "model"),
+        ("predict minilm t.csv --out o.odd", "--out"),
+        ("predict minilm t.csv --out no/o.csv", "--out"),
+        ("schedules list --uri odd://", "--uri"),
+        ("schedules pull distilbert-alf-1 --out t.csv", "--out"),
+        ("schedules card distilbert-alf-1 --out t.csv", "--out"),
+    ],
+)
+def test_a_value_that_the_package_refuses_names_its_option(
+    words: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = (f"some words about film {row},{'yn'[row % 2]}" for row in range(60))
+    Path("t.csv").write_text("\n".join(["text,label", *rows]))
+    if not words.startswith("init"):
+        Path("params.yaml").write_text(find_source("default").text)
+    told = run(*words.split(), "--json")
+    assert told.exit_code in (3, 4)
+    assert document_of(told)["error"]["option"] == option
+
+
 def test_rows_on_standard_output_leave_no_room_for_a_document(tmp_path: Path) -> None:
     told = run("predict", "minilm", "reviews.csv", "--json", "--root", str(tmp_path))
     assert told.exit_code == 2

@@ -136,7 +136,7 @@ def test_linear_schemes_have_the_baselines_texts():
 
 @pytest.mark.parametrize("entry", [{"kind": "uniform", "rate": 4e-4}, {"kind": "decayed", "rate": 4e-4}])
 def test_a_rate_that_forgets_is_refused_unless_the_baseline_allows_it(entry):
-    with pytest.raises(InputError, match=r"rate must be at most 0.0001 .* but got 0.0004"):
+    with pytest.raises(InputError, match=r"rate must be at most 1e-4 .* but got 4e-4"):
         recipe(entry)
     allowed = BASELINE.model_copy(update={"allow_forgetting": True})
     assert recipe(entry, allowed).rates.highest == 4e-4

@@ -37,8 +37,8 @@ BOOK = [
         "studies.minilm.recipe.batch: must be at most the n_train of sample films, 64, but got 65",
     ),
     ("rate: 5e-5", "rate: -5e-5", "recipe.rates.rate: must be greater than or equal to 0, but got -5e-05"),
-    ("rate: 5e-5", "rate: 5e-3", "studies.minilm.recipe: rates must be at most 0.0001 for embeddings and layers"),
-    ("5e-5, 1e-4]", "5e-5, 1e-3]", "studies.minilm: space must be at most 0.0001"),
+    ("rate: 5e-5", "rate: 5e-3", "studies.minilm.recipe: rates must be at most 1e-4 for embeddings and layers"),
+    ("5e-5, 1e-4]", "5e-5, 1e-3]", "studies.minilm: space must be at most 1e-4"),
     (
         "kind: uniform",
         "kind: unifrom",
@@ -91,7 +91,7 @@ BOOK = [
         (
             "uniform, probe]",
             f"{{kind: {kind}, name: high, rate: 1e-3}}, probe]",
-            "transfer.schemes.3: the rate, for study minilm, must be at most 0.0001 for embeddings and layers",
+            "transfer.schemes.3: the rate, for study minilm, must be at most 1e-4 for embeddings and layers",
         )
         for kind in ("uniform", "decayed", "contrastive")
     ),

@@ -72,7 +72,7 @@ def test_a_fault_of_a_whole_entry_is_where_the_field_was_set_last(tmp_path: Path
     second.write_text("studies: {minilm: {recipe: {batch: 4}}}\n")
     with pytest.raises(ParamsError) as caught:
         load_params(tmp_path / "params.yaml", ["default", str(first), str(second)])
-    assert str(caught.value).startswith(f"{first}:5:7 studies.minilm.recipe: rates must be at most 0.0001")
+    assert str(caught.value).startswith(f"{first}:5:7 studies.minilm.recipe: rates must be at most 1e-4")
 
 
 def test_an_overlay_that_is_not_there_is_looked_for_in_the_current_folder(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_fit_stops_once_the_training_loss_has_not_fallen_for_its_patience(loss
 
 
 def test_rates_above_the_forgetting_bound_are_refused_with_the_reason():
-    with pytest.raises(ValidationError, match=r"at most 0.0001 .*but got 0.0004.*catastrophic forgetting.*Sun et al"):
+    with pytest.raises(ValidationError, match=r"at most 1e-4 .*but got 4e-4.*catastrophic forgetting.*Sun et al"):
         recipe(rates=UniformRates(rate=4e-4))
 
 

@@ -64,7 +64,7 @@ def test_a_rate_that_diverged_once_is_not_found():
 
 
 def test_rates_that_all_diverged_are_an_error_that_names_them():
-    with pytest.raises(PartialError, match=r"studies.tiny: .* 1e-05, 0.0001, 0.001 diverged"):
+    with pytest.raises(PartialError, match=r"studies.tiny: .* 1e-5, 1e-4, 1e-3 diverged"):
         best_single_rate("tiny", GRID, scored((0.5, None), (None, 0.6), (None, None)), 2)
 
 

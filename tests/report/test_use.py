@@ -35,6 +35,21 @@ def test_with_too_few_seeds_there_is_no_strong_word(study):
     assert "**" not in line
 
 
+def test_with_too_few_seeds_a_linear_model_that_is_not_shown_to_score_lower_is_named(study):
+    def line(**means):
+        tested = {scheme: SchemeDifferences(compared(mean, n_seeds=3)) for scheme, mean in means.items()}
+        tested["alf-1"] = SchemeDifferences(compared(0.05, n_seeds=3))
+        return use_in_short("minilm", compared_lock(too_few(0.0)), tested, study)
+
+    assert "plain fine-tuning is the simpler choice until 5 seeds" in line(probe=0.01)
+    assert "Simpler still is `probe`, which takes seconds: it is not shown to score lower (+.010 [" in line(probe=0.01)
+    assert "Simpler still is `tfidf`" in line(probe=0.01, tfidf=0.0)
+    assert "Simpler still is `probe`" in line(probe=-0.001, tfidf=-0.4)
+    assert "Simpler still" not in line(probe=-0.4)
+    settled = {"alf-1": SchemeDifferences(compared(0.0)), "probe": SchemeDifferences(compared(-0.001))}
+    assert "Simpler still" not in use_in_short("minilm", compared_lock(too_few(0.0)), settled, study)
+
+
 def test_with_a_verdict_plain_fine_tuning_stands_with_its_recipe(study):
     line = use_in_short("minilm", compared_lock(compared(0.0, verdict=NO)), {}, study)
     assert line.startswith("**For `minilm`, use plain fine-tuning**: nothing is shown to be better (`alf-1` -.010 [")

@@ -51,7 +51,7 @@ def test_the_facts_of_the_card_are_those_of_the_files(tmp_path: Path) -> None:
         "Texts it was scored on": f"{tested['difference']['variance']['n_texts']:,}",
         "Seeds for each scheme": str(tested["n_seeds"]),
         "Searched": f"{len(trials)} trials",
-        "Time of these fits": f"{seconds // 60:.0f} min {seconds % 60:.0f} s",
+        "Time in fits": f"{seconds // 60:.0f} min {seconds % 60:.0f} s",
         "Confirmed by": f"{n_fits} fits",
     }
     ends = tested["difference"]

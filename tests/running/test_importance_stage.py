@@ -46,13 +46,13 @@ def stage(ctx: Context) -> LayerImportance:
     return LayerImportance.read(path)
 
 
-def test_the_first_address_is_logged_with_the_subsamples_in_which_it_is_first(tmp_path) -> None:
+def test_the_first_address_is_logged_with_the_draws_in_which_it_is_first(tmp_path) -> None:
     ctx = with_trials(small_context(tmp_path / "p"), 64)
     document = stage(ctx)
     assert document.evaluators["fanova"]["embeddings"].n_first == 3
-    assert ctx.console.lines[-1].startswith(
-        "tiny: by fANOVA the most important rate is that of embeddings, first in 3 of 3 subsamples of the trials, "
-    )
+    line = ctx.console.lines[-1]
+    assert line.startswith("tiny: the rate of embeddings makes most of the difference between trials, a share of .")
+    assert line.endswith("fANOVA estimates it; it is first in 3 of 3 draws from the trials.")
     assert len(ctx.console.notes) == 3
 
 

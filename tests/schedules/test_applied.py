@@ -177,7 +177,16 @@ def test_a_difference_has_the_fields_that_differ_rates_by_address() -> None:
     assert str(one.diff(one)) == "distilbert-alf-1 and distilbert-alf-1 are equal"
     deeper = {row.field: row.first for row in one.diff(one.stretch(7))}
     assert deeper["rates.layer.6"] == "-"
-    assert "rates.layer.3     2e-05" in str(one.diff(two))
+    assert "rates.layer.3     2e-5" in str(one.diff(two))
+
+
+def test_long_values_that_begin_alike_are_shown_where_they_differ() -> None:
+    one, two = Schedule.published("distilbert-alf-1"), Schedule.published("bert-alf-1")
+    (line,) = (line for line in str(one.diff(two)).splitlines() if line.startswith("provenance.citation"))
+    assert line.split(maxsplit=1)[1].split("  ", 1)[0] == "…table 4.2"
+    assert line.endswith("…table 4.4")
+    longer = one.model_copy(update={"provenance": two.provenance.model_copy(update={"citation": "x" * 60})})
+    assert f"{'x' * 39}…" in str(one.diff(longer))
 
 
 @pytest.mark.parametrize(("other", "kind"), [(RATES, "LayerRates"), ("distilbert-alf-2", "str")])

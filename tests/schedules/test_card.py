@@ -30,7 +30,7 @@ def test_a_card_has_source_difference_rates_figure_and_ways_to_use_it() -> None:
     )
     assert "| encoder | distilbert/distilbert-base-uncased, 6 layers (distilbert) |" in text
     assert (
-        "| difference from plain fine-tuning | +0.012 \\[-0.003, +0.027\\] on the confirmation split: "
+        "| difference from plain fine-tuning | +.012 \\[-.003, +.027\\] on the confirmation split: "
         "no evidence of a difference |" in text
     )
     assert "| layer.1 | 0 | frozen |" in text
@@ -65,7 +65,7 @@ def test_a_card_takes_the_difference_and_the_figure_of_the_folders_study(tmp_pat
     out = tmp_path / "card.md"
     assert run(tmp_path, "card", str(tmp_path / "mine.json"), "--out", str(out)).exit_code == 0
     text = out.read_text()
-    assert "| difference from plain fine-tuning | +0.020 " in text
+    assert "| difference from plain fine-tuning | +.020 " in text
     assert ": better |" in text
     assert "(card.importance.png)" in text
     assert (tmp_path / "card.importance.png").read_bytes() == b"\x89PNG"
@@ -74,7 +74,7 @@ def test_a_card_takes_the_difference_and_the_figure_of_the_folders_study(tmp_pat
 
 
 def test_schedules_are_compared_and_stretched(tmp_path: Path) -> None:
-    assert "rates.layer.3     2e-05             2e-08" in run(tmp_path, "diff", ONE, TWO).output
+    assert "rates.layer.3     2e-5              2e-8" in run(tmp_path, "diff", ONE, TWO).output
     out = tmp_path / "twelve.yaml"
     assert run(tmp_path, "stretch", ONE, "--layers", "12", "--out", str(out)).exit_code == 0
     assert Schedule.load(out) == published(ONE).stretch(12)

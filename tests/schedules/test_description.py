@@ -28,7 +28,7 @@ def test_movements_are_over_the_steps_of_its_own_trial_unless_others_are_given()
 def test_one_seed_is_singular():
     kept = ConfirmedScore(metric="accuracy", mean=0.8, low=0.7, high=0.9, n_seeds=1, n_texts=200)
     lines = list(describe(SCHEDULE.model_copy(update={"confirmed": kept})))
-    assert "confirmed accuracy 0.800 [0.700, 0.900] over 1 seed and 200 texts" in lines
+    assert "confirmed accuracy .800 [.700, .900] over 1 seed and 200 texts" in lines
 
 
 def test_the_number_of_steps_is_a_note_that_changes_no_digest():

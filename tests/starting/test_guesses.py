@@ -131,13 +131,6 @@ def test_objects_are_no_texts() -> None:
     assert guess_text(found).value == "said"
 
 
-def test_a_table_without_rows_is_told_so() -> None:
-    with pytest.raises(InputError, match="but the table is empty"):
-        guess_text(profile_of([], []))
-    with pytest.raises(InputError, match="rows: must be at least one below the names of the columns, 'text', 'label'"):
-        guess_text(table(0, text=text, label=text))
-
-
 def test_a_column_with_gaps_is_taken_where_no_other_can_be_the_label() -> None:
     gaps = table(review=text, id=str, verdict=lambda row: "" if row < 7 else "yn"[row % 2])
     guess = guess_label(gaps, "review")

@@ -1,15 +1,18 @@
 """How a table is read is guessed from its bytes, and `prepare` reads the same rows by the settings that are written."""
 
 import csv
+import gzip
 import random
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from finetune_alf.cli.entry import group
 from finetune_alf.data.sample import load_sample
-from finetune_alf.errors import DataError
+from finetune_alf.errors import DataError, InputError
 from finetune_alf.paths import Paths
 from finetune_alf.starting.reading import guess_reading
 from finetune_alf.starting.table import find_table
@@ -102,3 +105,20 @@ def test_what_is_written_is_what_prepare_reads(tmp_path: Path, tiny: str) -> Non
     assert prepared.exit_code == 0, prepared.stderr
     sample = load_sample(Paths(tmp_path).sample("reviews"))
     assert all("café" in str(text) for text in sample.splits["train"].texts)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.ndjson", "t.txt", "t.parquet"])
+@pytest.mark.parametrize("has_names", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_table_without_rows_is_named_whatever_its_format(
+    tmp_path: Path, name: str, has_names: bool, packed: bool
+) -> None:
+    path = tmp_path / (f"{name}.gz" if packed else name)
+    header = {"t.csv": b"text,label\n", "t.tsv": b"text\tlabel\n"}.get(name, b"\n") if has_names else b""
+    path.write_bytes(gzip.compress(header) if packed else header)
+    if name == "t.parquet" and has_names:
+        pq.write_table(pa.table({"text": pa.array([], pa.string())}), path)
+    for named in ((), ("text",)):
+        with pytest.raises(InputError) as refused:
+            find_table(path, named)
+        assert str(path) in str(refused.value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from finetune_alf.checksums import with_short_digests
+from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import echo, echo_at_once, json_option, print_json, wants_json
 from finetune_alf.cli.project import read_params, root_option, store_uri
 from finetune_alf.errors import ParamsError
@@ -35,13 +36,14 @@ def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -
 
     Without a name, for the first study.
     """
+    from finetune_alf.params.section import entry
+
     params = read_params(root)
     name = study or next(iter(params.studies), None)
     if name is None:
         raise ParamsError("anatomy: params.yaml has no study to take encoder and rates from. Add one.")
-    if name not in params.studies:
-        raise ParamsError(f"studies: must have an entry {name}, but got {', '.join(params.studies) or 'none'}.")
-    spec = params.studies[name]
+    with about("study"):
+        spec = entry("studies", params.studies, name)
     echo_at_once(f"anatomy {name}: loading PyTorch and the encoder {spec.encoder}")
     from finetune_alf.encoder.adapters.inject import with_adapter
     from finetune_alf.encoder.load import load_encoder
@@ -63,7 +65,9 @@ def anatomy(study: str | None, schedule: str | None, classes: int, root: Path) -
 def _scheduled(ref: str, root: Path, n_layers: int) -> "LayerRates":
     from finetune_alf.schedules.pull import pull
 
-    return pull(ref, store_uri(root) if "@" in ref else None).for_depth(n_layers)
+    store = store_uri(root) if "@" in ref else None
+    with about("--schedule"):
+        return pull(ref, store).for_depth(n_layers)
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,12 @@ def _rows(encoder: "Encoder", recipe: "Recipe", rates: "Mapping[Address, float]"
 
 
 def _table(found: Sequence[_Row]) -> list[str]:
+    from finetune_alf.rates import setting_text
+
     total = sum(row.n_parameters for row in found)
     n_open = sum(row.n_parameters for row in found if row.rate)
     rows = [("address", "parameters", "rate", "")]
-    rows += [(row.address, f"{row.n_parameters:,}", f"{row.rate:g}", row.state) for row in found]
+    rows += [(row.address, f"{row.n_parameters:,}", setting_text(row.rate), row.state) for row in found]
     rows.append(("all", f"{total:,}", "", f"{n_open / total:.1%} open"))
     return [f"{address:<12}{count:>14}{rate:>10}  {state}".rstrip() for address, count, rate, state in rows]
 

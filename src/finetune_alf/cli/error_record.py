@@ -1,10 +1,22 @@
 """An error as a JSON document has it: what kind, its exit code, and the file, field or option that it is about."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from finetune_alf.errors import InputError
+from finetune_alf.errors import AlfError, InputError
+
+
+@contextmanager
+def about(option: str) -> Iterator[None]:
+    """Name the word of the command line, as in `--out`, that an error of this block is about."""
+    try:
+        yield
+    except AlfError as error:
+        error.option = error.option or option
+        raise
 
 
 def error_record(error: BaseException, message: str, exit_code: int) -> dict[str, Any]:
@@ -19,8 +31,10 @@ def error_record(error: BaseException, message: str, exit_code: int) -> dict[str
 
 
 def _where(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, InputError) and error.faults:
-        return {"faults": [dict(fault) for fault in error.faults]}
+    if isinstance(error, AlfError):
+        faults = [dict(fault) for fault in error.faults] if isinstance(error, InputError) else []
+        found = {"faults": faults, "option": error.option}
+        return {name: value for name, value in found.items() if value}
     if isinstance(error, OSError) and error.filename is not None:
         return {"file": str(error.filename)}
     if isinstance(error, click.NoSuchOption):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import echo, echo_at_once, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import open_context, root_option
 
@@ -88,5 +89,7 @@ def _check_out(out: Path, context: "Context", study: str) -> None:
     from finetune_alf.data.table import check_destination
 
     spec = context.sample(context.study(study).sample)
-    for path in (None, *(own_files(spec, context.paths.root) if isinstance(spec, SampleSpec) else ())):
-        check_destination(out, path)
+    places = (None, *(own_files(spec, context.paths.root) if isinstance(spec, SampleSpec) else ()))
+    with about("--out"):
+        for path in places:
+            check_destination(out, path)

@@ -42,7 +42,9 @@ def lines_of(document: ErrorsDocument, n: int, width: int | None = None) -> Iter
         yield from _schemes(document, document.schemes, n, width, wrong)
     disputed = {each.index for each in document.schemes.texts[:n]} if document.schemes else set()
     for part in document.label_errors:
-        marked, shown = (wrong, disputed) if part.split == document.split else (set[int](), set[int]())
+        is_same = part.split == document.split
+        marked = wrong if is_same and not part.is_weak else set[int]()
+        shown = wrong | disputed if is_same else set[int]()
         yield from _label_errors(part, n, width, marked, shown)
     for note in document.notes:
         yield from ("", note)
@@ -89,8 +91,9 @@ def _wrong(document: ErrorsDocument, n: int, width: int) -> Iterator[str]:
 
 
 def _likely_label_errors(document: ErrorsDocument) -> set[int]:
-    """Return the indices in the split of the texts whose labels are likely wrong."""
-    return {each.index for part in document.label_errors if part.split == document.split for each in part.texts}
+    """Return the indices in the split of the texts whose labels are likely wrong, of lists that can be trusted."""
+    trusted = [part for part in document.label_errors if part.split == document.split and not part.is_weak]
+    return {each.index for part in trusted for each in part.texts}
 
 
 def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: int, shown: Set[int]) -> Iterator[str]:
@@ -148,7 +151,7 @@ def _label_errors(part: LabelErrors, n: int, width: int, marked: Set[int], shown
     if n_marked:
         yield f"Marked with {MARK} among the wrong texts above: {n_marked:,}."
     if rest:
-        columns = [(f"{each.margin:.3f}", _arrow(each.label, each.likely)) for each in rest[:n]]
+        columns = [(score(each.margin), _arrow(each.label, each.likely)) for each in rest[:n]]
         yield from _with_texts(("margin", "label -> likely"), columns, rest[:n], width, shown)
 
 

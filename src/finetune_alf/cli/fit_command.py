@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import json_option, print_documents, quiet_option
 from finetune_alf.cli.project import entries, open_context, root_option
 from finetune_alf.experiments.fit.experiment import FIT
@@ -32,6 +33,9 @@ def fit(words: tuple[str, ...], studies: tuple[str, ...], root: Path) -> None:
     from finetune_alf.schedules.reference import is_file
 
     word = str(Path(scheme).absolute()) if scheme and is_file(scheme) else scheme
+    with about("--study"):
+        for study in studies:
+            context.study(study)
     request = fit_request(context, word, studies)
     found = entries(None, request.studies)
     for study in found:

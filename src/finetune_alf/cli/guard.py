@@ -54,7 +54,8 @@ class GuardedGroup(click.Group):
         except KeyboardInterrupt as stop:
             name, code = (stop.name, stop.exit_code) if isinstance(stop, Stopped) else ("SIGINT", 130)
             goal = "start over" if ctx.invoked_subcommand in _START_OVER else "resume"
-            _print_error(ctx, stop, f"Stopped by {name}. Run the same command again to {goal}: {_command(ctx)}", code)
+            by = "Ctrl-C" if name == "SIGINT" else f"the signal {name}"
+            _print_error(ctx, stop, f"Stopped by {by}. Run the same command again to {goal}: {_command(ctx)}", code)
             ctx.exit(code)
         except BrokenPipeError:
             # The reader is gone: drop what is still buffered.
@@ -84,8 +85,8 @@ def _print_error(ctx: click.Context, error: BaseException, message: str, exit_co
 
 
 def _wrapped(error: click.ClickException) -> click.ClickException:
-    """Return an error of usage with its message as a terminal shows it best; others as they are."""
-    if not isinstance(error, click.UsageError):
+    """Return an error of usage with its message as a terminal shows it best; others, and a help page, as they are."""
+    if not isinstance(error, click.UsageError) or isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error
     label = "Error: "  # click prints it before the message
     message = for_stream(f"{label}{error.format_message()}", sys.stderr).removeprefix(label)

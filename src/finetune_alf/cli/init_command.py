@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import console, echo, echo_at_once, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import root_option
 
@@ -74,15 +75,9 @@ def init(
 
     model = model_of()
     columns = JoinedText(join=text) if join else text
-    options = InitOptions(
-        table,
-        root,
-        columns,
-        named_label(label),
-        encoder,
-        budget_s,
-        labels=labels_of({} if labels is None else parse_document(labels, "--labels").value),
-    )
+    with about("--labels"):
+        spec = labels_of({} if labels is None else parse_document(labels, "--labels").value)
+    options = InitOptions(table, root, columns, named_label(label), encoder, budget_s, labels=spec)
     start = guess_start(options, model, console())
     written = [str(path) for path in write_start(start, root, model)]
     echo(f"written: {', '.join(written)}")

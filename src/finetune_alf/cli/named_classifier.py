@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finetune_alf.cli.classifier_folder import classifier_folder
+from finetune_alf.cli.error_record import about
 from finetune_alf.errors import InputError
 from finetune_alf.params import Params
 from finetune_alf.running.context import Context
@@ -17,9 +18,13 @@ def named_classifier(ctx: Context, words: Sequence[str], model: str | None = Non
     """
     word = ".".join(words) or _only_study(ctx.params)
     if word in ctx.params.studies:
-        return word, _folder(ctx, model or word)
+        if model is None:
+            return word, _folder(ctx, word)
+        with about("--model"):
+            return word, _folder(ctx, model)
     if model is not None:
-        raise InputError(f"--model: must be left out where the classifier is named, but got {model} beside {word}.")
+        message = f"--model: must be left out where the classifier is named, but got {model} beside {word}."
+        raise InputError(message, option="--model")
     try:
         folder = _folder(ctx, word)
     except InputError as error:

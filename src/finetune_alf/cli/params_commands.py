@@ -5,8 +5,16 @@ from pathlib import Path
 
 import click
 
+from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import echo, json_option, print_json, wants_json
-from finetune_alf.cli.project import overlays_option, params_in_force, params_path, read_params, root_option
+from finetune_alf.cli.project import (
+    check_overlays,
+    overlays_option,
+    params_in_force,
+    params_path,
+    read_params,
+    root_option,
+)
 
 
 @click.group()
@@ -54,23 +62,29 @@ def schema() -> None:
 @params.command(epilog="Example: finetune-alf params diff --params thesis-bert")
 @json_option
 @overlays_option
+@click.option("--all", "shows_all", is_flag=True, help="Print each value, also those of sections that only one has.")
 @root_option
-def diff(overlays: tuple[str, ...], root: Path) -> None:
+def diff(overlays: tuple[str, ...], shows_all: bool, root: Path) -> None:
     """Print what overlays would change in params.yaml; without any, how it differs from the default.
 
-    Where the folder has no params.yaml, print how the overlays differ from the default.
+    Where the folder has no params.yaml, print how the overlays differ from the default. A section that only one of the
+    two has is one line, but for --all and --json.
     """
-    from finetune_alf.params.difference import differences
+    from finetune_alf.params.difference import OneSided, differences, in_short
     from finetune_alf.params.load import read_merged, read_overlay
 
+    check_overlays(overlays)
     path = params_in_force(root, overlays)
     before = read_merged(path) if overlays and path.exists() else read_overlay("default")
-    found = list(differences(before.value, read_merged(path, overlays).value))
+    after = read_merged(path, overlays)
     if wants_json():
-        print_json([one.as_json() for one in found])
+        print_json([one.as_json() for one in differences(before.value, after.value)])
         return
-    for one in found:
+    shown = list((differences if shows_all else in_short)(before.value, after.value))
+    for one in shown:
         echo(str(one))
+    if any(isinstance(one, OneSided) for one in shown):
+        echo("What is not set has its default, or is not there. Each value: finetune-alf params diff --all")
 
 
 class _NamesPresets(click.Command):
@@ -102,7 +116,8 @@ def use(presets: tuple[str, ...], anew: bool, root: Path) -> None:
     path, kept = params_path(root), params_in_force(root)
     if path != kept and not anew:
         write_text(path, read_source(kept))
-    use_presets(path, presets, model=model_of(), anew=anew)
+    with about("presets"):
+        use_presets(path, presets, model=model_of(), anew=anew)
     echo(f"{path}: now with {', '.join(presets)}")
     if wants_json():
         print_json({"path": str(path), "presets": list(presets)})

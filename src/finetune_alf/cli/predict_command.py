@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from finetune_alf.cli.console import duration, rows_bar
+from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import echo_at_once, is_quiet, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import root_option
 from finetune_alf.errors import InputError
@@ -86,9 +87,11 @@ def predict(
     from finetune_alf.paths import Paths
 
     if out is not None:
-        check_destination(out, None if file == "-" else Path(file))
+        with about("--out"):
+            check_destination(out, None if file == "-" else Path(file))
     source = _source(file, encoding)
-    folder = classifier_folder(model, Paths(root), ("predict", "{}", file))
+    with about("model"):
+        folder = classifier_folder(model, Paths(root), ("predict", "{}", file))
     form = FileFormat(encoding=encoding, quoting=quoting)
     own = _text_columns(text, read_record(folder).text)
     table = open_table(source, columns_of(own), "Name the column of the text by --text.", form)
@@ -156,7 +159,9 @@ def _source(file: str, encoding: str) -> "Source":
     suffix = check_suffix(path)
     check_is_file(path)
     if encoding == "utf-8" and suffix != ".parquet" and (found := find_encoding(path)) != encoding:
-        raise InputError(f"cannot read {path} as UTF-8: it looks like {found}. Give --encoding {found}.")
+        raise InputError(
+            f"cannot read {path} as UTF-8: it looks like {found}. Give --encoding {found}.", option="--encoding"
+        )
     return path
 
 
@@ -171,7 +176,7 @@ def _text_columns(given: tuple[str, ...], trained_on: "TextColumns | None") -> "
     allowed = (1, 2) if trained_on is None else (len(columns_of(trained_on)),)
     if len(given) not in allowed:
         times = " or ".join(("once", "twice for the texts of a pair")[n - 1] for n in allowed)
-        raise InputError(f"--text: must be given {times}, but got {len(given)} columns.")
+        raise InputError(f"--text: must be given {times}, but got {len(given)} columns.", option="--text")
     return given[0] if len(given) == 1 else (given[0], given[1])
 
 
@@ -179,4 +184,6 @@ def _loaded(folder: Path, device: str) -> "TextClassifier":
     from finetune_alf.classifier.folder import load_classifier
     from finetune_alf.compute.resolved import resolve_device
 
-    return load_classifier(folder, str(resolve_device(device, "--device")))
+    with about("--device"):
+        found = str(resolve_device(device, "--device"))
+    return load_classifier(folder, found)

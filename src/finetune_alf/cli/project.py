@@ -1,11 +1,12 @@
 """What commands share: the folder they work in, its parameters, its MLflow store."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import console, echo, echo_at_once
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def read_params(root: Path, overlays: Sequence[str] = (), *, for_dvc: bool = Fal
     from finetune_alf.params.load import check_against, read_merged, validate
     from finetune_alf.running.input_checks import recipe_disagreements
 
+    check_overlays(overlays)
     document = read_merged(params_in_force(root, overlays), overlays)
     params = validate(document, model_of())
     found = list(recipe_disagreements(params, root))
@@ -70,6 +72,15 @@ def read_params(root: Path, overlays: Sequence[str] = (), *, for_dvc: bool = Fal
         found += missing_for_dvc(root, document.value, params)
     check_against(document, found)
     return params
+
+
+def check_overlays(overlays: Sequence[str]) -> None:
+    """Raise ParamsError, which names the option, for an overlay that is neither a preset nor a file."""
+    from finetune_alf.params.presets import find_source
+
+    with about("--params"):
+        for name in overlays:
+            find_source(name)
 
 
 def open_context(root: Path, overlays: Sequence[str] = ()) -> "Context":
@@ -97,7 +108,10 @@ def store_uri(root: Path, uri: str | None = None) -> str:
     """Return the MLflow store named here, in params.yaml or the environment, or else the folder's own."""
     from finetune_alf.tracking.store import named_store, tracking_uri
 
-    if uri is None and _has_store(params_in_force(root)):
+    if uri is not None:
+        with about("--uri"):
+            return tracking_uri(root, named_store(uri))
+    if _has_store(params_in_force(root)):
         from finetune_alf.experiments.registry import load_params
 
         uri = load_params(params_in_force(root)).tracking.uri
@@ -109,6 +123,16 @@ def _has_store(path: Path) -> bool:
     from finetune_alf.params.reading import read_document
 
     return path.exists() and bool(read_document(path).value.get("tracking"))
+
+
+def named_entries(key: str, given: str | None, there: Mapping[str, object]) -> list[str]:
+    """Return the name that was given of a section of params.yaml, or all of its names; InputError for another one."""
+    from finetune_alf.params.section import entry
+
+    if given is not None:
+        with about("name"):
+            entry(key, there, given)
+    return entries(given, there)
 
 
 def entries(given: T | None, there: Iterable[T]) -> list[T]:

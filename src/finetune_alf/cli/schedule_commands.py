@@ -237,7 +237,7 @@ def _write(out: Path, schedule: "Schedule", force: bool) -> None:
 
 def _refuse_existing(out: Path | None, force: bool) -> None:
     if out is not None and out.exists() and not force:
-        raise InputError(f"{out} exists already. Name another file, or pass --force.")
+        raise InputError(f"{out} exists already. Name another file, or pass --force.", option="--out")
 
 
 def _pulled(ref: str, uri: str | None, root: Path) -> "Schedule":

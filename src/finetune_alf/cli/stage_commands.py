@@ -18,8 +18,8 @@ from finetune_alf.cli.output import (
     wants_json,
 )
 from finetune_alf.cli.project import (
-    entries,
     kept_params_path,
+    named_entries,
     open_context,
     overlays_option,
     params_path,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def prepare(name: str | None, root: Path) -> None:
     """Draw sample NAME out of its source; without a name, all of them."""
     context = open_context(root)
-    names = entries(name, context.params.samples)
+    names = named_entries("samples", name, context.params.samples)
     if name is not None:
         _run_each(context, "prepare", names)
     else:
@@ -57,7 +57,7 @@ def prepare(name: str | None, root: Path) -> None:
 def encoder(name: str | None, root: Path) -> None:
     """Write the digest of encoder NAME to results/encoder, so that DVC sees when it changes; without a name, of all."""
     context = open_context(root)
-    names = entries(name, context.params.encoders)
+    names = named_entries("encoders", name, context.params.encoders)
     _run_each(context, "encoder", names)
     print_documents(context.paths.encoder_card(each) for each in names)
 
@@ -156,7 +156,7 @@ def _run_studies(
 ) -> None:
     """Run a stage for a study or for all, and print the documents that it has written if --json."""
     context = open_context(root)
-    names = entries(name, context.params.studies)
+    names = named_entries("studies", name, context.params.studies)
     _run_each(context, stage, names, **options)
     print_documents(document(context.paths, each) for each in names)
 

@@ -61,7 +61,8 @@ def check_train_size(n_rows: int, n_classes: int, spec: SampleSpec, why: str = "
     largest = int(spec.max_train_frac * n_rows + 1e-9)
     if spec.n_train > largest:
         raise DataError(
-            f"n_train: must be at most {largest}, max_train_frac ({spec.max_train_frac:g}) of the {n_rows} rows, "
+            f"n_train: must be at most {largest}, max_train_frac ({spec.max_train_frac:g}), the "
+            f"largest part that may be trained on, of the {n_rows} rows, "
             f"but got {spec.n_train}. {why}Set it to {largest}, or max_train_frac to "
             f"{_least_frac(spec.n_train, n_rows)}."
         )

@@ -16,7 +16,7 @@ from finetune_alf.report.numbers import NONE, estimate, score, signed_estimate
 from finetune_alf.report.part import documents
 from finetune_alf.report.use import use_in_short
 from finetune_alf.running.context import Context
-from finetune_alf.study.records import read_study, read_trials
+from finetune_alf.study.records import best_trial, read_study, read_trials
 
 CONFIRMATION = "confirmation"
 """What stands in the place of a sample where scores are those of the registration."""
@@ -48,12 +48,16 @@ class ClassifierSummary(Document):
 
 
 class StudySummary(Document):
-    """A study: its trials, its best score on the validation split, the scores of schemes, what to use, classifiers."""
+    """A study: its trials, its best score on the validation split, the scores of schemes, what to use, classifiers.
+
+    `best_is_baseline` says that the best trial has the rates of plain fine-tuning.
+    """
 
     study: str
     metric: str
     n_trials: int
     best_score: float | None
+    best_is_baseline: bool
     schemes: tuple[SchemeScore, ...]
     use: str
     classifiers: tuple[ClassifierSummary, ...]
@@ -76,7 +80,7 @@ def study_summary(ctx: Context, name: str) -> StudySummary:
     """Return the summary of one study, which is registered."""
     folder, paths = ctx.paths.study_results(name), ctx.paths
     records, study = read_trials(folder / "trials.jsonl"), read_study(folder)
-    lock = LockDocument.read(paths.schedules(name))
+    best, lock = best_trial(records), LockDocument.read(paths.schedules(name))
     found = sorted(paths.experiment("transfer").glob(f"{name}/*.json"))
     transfers = [TransferDocument.read(path) for path in found if not path.stem.endswith(".predictions")]
     tested = {
@@ -89,7 +93,8 @@ def study_summary(ctx: Context, name: str) -> StudySummary:
         study=name,
         metric=study.metric,
         n_trials=len(records),
-        best_score=max((one.score for one in records if one.score is not None), default=None),
+        best_score=best.score if best else None,
+        best_is_baseline=best is not None and best.rates == study.baseline_rates,
         schemes=(*_confirmed(lock), *_transferred(transfers)),
         use=use_in_short(name, lock, tested, study),
         classifiers=tuple(classifiers_of(paths, name)),
@@ -147,11 +152,13 @@ def summary_lines(summary: RunSummary) -> list[str]:
         rows = [("scheme", "texts", study.metric.replace("_", " "), "against plain fine-tuning")]
         rows += [(one.scheme, one.texts, estimate(one.score), _difference(one.difference)) for one in study.schemes]
         rows += [(one.folder, one.sample, estimate(one.score), f"one fit of {one.scheme}") for one in study.classifiers]
+        plain = ", which is plain fine-tuning," if study.best_is_baseline else ""
         words = schemes_in_words(one.scheme for one in study.schemes)
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines += [
             "",
-            f"{study.study}: {study.n_trials} trials, the best with {score(study.best_score)} on the validation split",
+            f"{study.study}: {study.n_trials} trials, the best{plain} with {score(study.best_score)} on the validation "
+            "split",
             *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
             *([words] if words else []),
             study.use.replace("**", "").replace("`", ""),

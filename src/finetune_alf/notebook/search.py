@@ -8,6 +8,7 @@ from finetune_alf.checksums import digest
 from finetune_alf.data.mixture import load_any_sample
 from finetune_alf.errors import InputError
 from finetune_alf.notebook.project import Project
+from finetune_alf.report.numbers import score
 from finetune_alf.running.bench import encoder_spec_of
 from finetune_alf.study.identity import study_identity
 
@@ -53,7 +54,7 @@ class Search:
         records, spec = self.records, self.project.context.study(self.project.study)
         state, best = {"trials": f"{len(records)} of {spec.n_trials}"}, best_trial(records)
         if best is not None:
-            state[f"best {spec.score_name}"] = f"{best.score:.3f} on the validation split, trial {best.number}"
+            state[f"best {spec.score_name}"] = f"{score(best.score)} on the validation split, trial {best.number}"
         return state
 
     def check_sample(self) -> None:

@@ -16,7 +16,7 @@ from finetune_alf.rates.address import (
     rate_source,
     task_head,
 )
-from finetune_alf.rates.layer_rates import LayerRates, rate_text
+from finetune_alf.rates.layer_rates import LayerRates, rate_text, setting_text
 from finetune_alf.rates.movement import BARELY, TYPICAL_SIZE, Movement, MovementWord, largest_movement, movement_word
 from finetune_alf.rates.policies import (
     DecayedRates,
@@ -52,5 +52,6 @@ __all__ = [
     "movement_word",
     "rate_source",
     "rate_text",
+    "setting_text",
     "task_head",
 ]

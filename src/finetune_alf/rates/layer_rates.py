@@ -10,6 +10,9 @@ from finetune_alf.errors import RatesError
 from finetune_alf.rates.address import EMBEDDINGS, HEAD, POOLER, Address, addresses, rate_source
 from finetune_alf.spec import MAX_RATE
 
+SMALL = 0.01
+"""Numbers of a recipe below are written as rates are."""
+
 
 class LayerRates(Mapping[Address, float]):
     """Learning rates by address, from the input up; a rate of 0 freezes the parameters at its address.
@@ -71,7 +74,7 @@ class LayerRates(Mapping[Address, float]):
         return hash(tuple(self._rates.items()))
 
     def __repr__(self) -> str:
-        return f"LayerRates({', '.join(f'{address}={rate:g}' for address, rate in self._rates.items())})"
+        return f"LayerRates({', '.join(f'{address}={setting_text(rate)}' for address, rate in self._rates.items())})"
 
     @property
     def n_layers(self) -> int:
@@ -106,3 +109,9 @@ def rate_text(rate: float) -> str:
     """Write a rate as params.yaml has it: 2e-5; 0 is frozen."""
     mantissa, _, exponent = f"{rate:.2e}".partition("e")
     return "0" if rate == 0 else f"{float(mantissa):g}e{int(exponent)}"
+
+
+def setting_text(value: float) -> str:
+    """Write any number of a recipe: a small one as a rate, 1e-4, others as 0.25; six digits are kept."""
+    text = rate_text(value)
+    return text if 0 <= value < SMALL and float(text) == value else f"{value:g}".replace("e-0", "e-")

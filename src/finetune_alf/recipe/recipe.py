@@ -4,7 +4,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from finetune_alf.rates import EMBEDDINGS, HEAD, Address, FrozenBelow, LayerRates, ListedRates, RatesPolicy
+from finetune_alf.rates import (
+    EMBEDDINGS,
+    HEAD,
+    Address,
+    FrozenBelow,
+    LayerRates,
+    ListedRates,
+    RatesPolicy,
+    setting_text,
+)
 from finetune_alf.rates import adapter as adapter_address
 from finetune_alf.recipe.adapter import Adapter
 from finetune_alf.recipe.classes import ClassSampling, ClassWeights
@@ -182,7 +191,7 @@ def _with_an_open_layer(rates: RatesPolicy) -> LayerRates:
 def forgetting_message(where: str, rate: float) -> str:
     """Return the message that refuses a rate."""
     return (
-        f"{where} must be at most {FORGETTING_BOUND:g} for embeddings and layers under AdamW, but got {rate:g}: "
-        "higher rates cause catastrophic forgetting (Sun et al. 2019). "
+        f"{where} must be at most {setting_text(FORGETTING_BOUND)} for embeddings and layers under AdamW, but got "
+        f"{setting_text(rate)}: higher rates cause catastrophic forgetting (Sun et al. 2019). "
         "Lower it, or set `allow_forgetting: true` in the recipe."
     )

@@ -7,7 +7,7 @@ from statistics import fmean
 from finetune_alf.documents import Document
 from finetune_alf.errors import PartialError
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.rates import HEAD, LayerRates
+from finetune_alf.rates import HEAD, LayerRates, setting_text
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.result import FitResult
 
@@ -66,7 +66,7 @@ def best_single_rate(study: str, grid: Sequence[float], results: Mapping[str, Fi
     scored = [(each.mean, -each.rate) for each in tried if each.mean is not None]
     if not scored:
         raise PartialError(
-            f"studies.{study}: a single rate must be scored, but each of {', '.join(f'{rate:g}' for rate in grid)} "
+            f"studies.{study}: a single rate must be scored, but each of {', '.join(map(setting_text, grid))} "
             "diverged under some seed. Search lower rates."
         )
     return SingleRate(rate=-max(scored)[1], n_fits=len(grid) * n_rounds, grid=tuple(tried))

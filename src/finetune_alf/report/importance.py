@@ -9,6 +9,9 @@ from finetune_alf.report.section import Section
 from finetune_alf.stats import SIGNIFICANCE_LEVEL
 from finetune_alf.study.documents import ImportanceShare, LayerImportance, RankCorrelation, first_address
 
+METHODS = "Three methods of Optuna, fanova (fANOVA), mdi (mean decrease of impurity) and ped_anova (PED-ANOVA),"
+"""What the evaluators are, for readers who meet their names here first."""
+
 
 def importance_section(results: StudyResults, record: LayerImportance) -> Section:
     """Return the tables of importance and direction, and their limits."""
@@ -21,7 +24,7 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
             (
                 f"address, by {evaluator}",
                 "share",
-                "95 % of the subsamples",
+                "95 % of the draws",
                 f"first in, of {record.n_resamples}",
                 "share with shuffled scores",
                 "its 95th percentile",
@@ -50,8 +53,8 @@ def first_place(record: LayerImportance, evaluator: str) -> str:
     rest = {address: share for address, share in shares.items() if address != first}
     own = shares[first]
     if not own.n_first:
-        return f"{evaluator} ranks no address above all others in any of {record.n_resamples} subsamples."
-    sentence = f"{evaluator} ranks `{first}` first in {own.n_first} of {record.n_resamples} subsamples"
+        return f"{evaluator} ranks no address above all others in any of {record.n_resamples} draws from the trials."
+    sentence = f"{evaluator} ranks `{first}` first in {own.n_first} of {record.n_resamples} draws from the trials"
     if rest and rest[first_address(rest)].n_first:
         sentence += f", `{first_address(rest)}` in {rest[first_address(rest)].n_first}"
     return f"{sentence}; its share is {score(own.mean)}, with shuffled scores {score(own.shuffled_mean)}."
@@ -102,8 +105,9 @@ def _tied(record: LayerImportance, address: str) -> str:
 
 def _how_to_read(record: LayerImportance) -> str:
     return (
-        f"Each of the {record.n_resamples} subsamples is {_part(record)}, {record.n_per_resample} of "
-        f"{record.n_trials}, and a share is the mean over them. The range that holds 95 % of the subsamples says how "
+        f"{METHODS} estimate which rates made most of the difference between trials. Each of the {record.n_resamples} "
+        f"draws is {_part(record)}, {record.n_per_resample} of "
+        f"{record.n_trials}, and a share is the mean over them. The range that holds 95 % of the draws says how "
         "stable a share is; it is no confidence interval. With shuffled scores no address matters: a share below the "
         "95th percentile beside it is one that chance gives. To bound the time, forests (fanova, mdi) have "
         f"{record.n_trees} trees with a depth of {record.max_depth} at most."

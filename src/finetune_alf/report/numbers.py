@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from finetune_alf.documents import Estimate
 from finetune_alf.rates import rate_text
+from finetune_alf.score_text import score_text, signed_text
 
 NONE = "–"
 
@@ -13,7 +14,7 @@ NO_WIDTH = 1e-12
 
 def score(value: float | None) -> str:
     """Write a score in [0, 1] to three places: .812."""
-    return NONE if value is None else f"{value:.3f}".replace("0.", ".", 1)
+    return NONE if value is None else score_text(value)
 
 
 def as_printed(value: float | None) -> str:
@@ -23,10 +24,7 @@ def as_printed(value: float | None) -> str:
 
 def signed(value: float | None) -> str:
     """Write a difference or a correlation with its sign: +.012; one that rounds to nothing has none."""
-    if value is None:
-        return NONE
-    text = f"{value:+.3f}".replace("0.", ".", 1)
-    return text[1:] if text.endswith(".000") and abs(value) < 0.5 else text
+    return NONE if value is None else signed_text(value)
 
 
 def estimate(value: Estimate) -> str:

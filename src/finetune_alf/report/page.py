@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from finetune_alf.register.lock import LockDocument
-from finetune_alf.register.recommend import PRIMARY, SchemeDifferences
+from finetune_alf.register.recommend import PLAIN, PRIMARY, SchemeDifferences
 from finetune_alf.report.compared import differences_in_short, optimism_in_short
 from finetune_alf.report.contents import Contents
 from finetune_alf.report.importance import agreement, first_place
@@ -89,11 +89,12 @@ def _in_short(results: StudyResults, tested: Tested) -> Iterator[str]:
     if results.search and best:
         again = confirmed(results, best.number)
         metric = words(results.search.settings.metric)
+        which = f", {PLAIN}," if best.rates == results.search.settings.baseline_rates else ""
         not_again = "not confirmed itself" if results.lock else "not confirmed yet"
         kept = f"confirmed on fresh seeds and texts at {estimate(again)}" if again else not_again
         yield (
             f"`{results.name}`: {counted(len(results.search.trials), 'trial')}; "
-            f"the best reached a validation {metric} of {score(best.score)}, {kept}."
+            f"the best{which} reached a validation {metric} of {score(best.score)}, {kept}."
         )
     if results.importance:
         yield from _importance_in_short(results.name, results.importance)
@@ -103,4 +104,5 @@ def _in_short(results: StudyResults, tested: Tested) -> Iterator[str]:
 
 def _importance_in_short(name: str, record: LayerImportance) -> Iterator[str]:
     if evaluator := next(iter(record.evaluators), None):
-        yield " ".join(filter(None, (f"Importance in `{name}`: {first_place(record, evaluator)}", agreement(record))))
+        found = f"Which layer's rate matters most in `{name}`: {first_place(record, evaluator)}"
+        yield " ".join(filter(None, (found, agreement(record))))

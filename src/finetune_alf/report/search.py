@@ -25,7 +25,7 @@ def settings_section(search: Searched) -> Section:
         ("sampler", f"{settings.sampler.kind}, {_pruner(settings)}, seed {settings.seed}"),
         ("recipe", _recipe(settings)),
         ("trials", f"{len(search.trials)}: {', '.join(f'{n} {state}' for state, n in states.items())}"),
-        ("time", f"{duration(search.fit_seconds)} in fits, {counted(settings.n_workers, 'worker')}"),
+        ("time in fits", f"{duration(search.fit_seconds)}, {counted(settings.n_workers, 'worker')}"),
         *environment_rows(settings.environments, "trial"),
     ]
     section.table(("what", "value"), rows, "**Settings**")

@@ -28,7 +28,8 @@ class Advice:
 
     `place` is `where` without p.
 
-    Without a `difference` it is open. It is no verdict unless `settled`: `seeds_needed` is what would make it one.
+    Without a `difference` it is open. It is no verdict unless `settled`: `seeds_needed` is what would make it one, and
+    `simpler` says in a sentence which linear model is not shown to score lower meanwhile.
     `differences` from plain fine-tuning are that of what was `compared` first, then those of `alf-1` and of the best
     single rate on the same texts, each below what it is called; p are corrected over `n_corrected` schemes.
     """
@@ -39,6 +40,7 @@ class Advice:
     how: str = ""
     snippet: str = ""
     seeds_needed: str = ""
+    simpler: str = ""
     compared: str | None = None
     difference: ComparedDifference | None = None
     where: str = ""
@@ -70,6 +72,7 @@ def advice(
         how=_how(found, lock, study),
         snippet=_snippet(name, found, lock, saved),
         seeds_needed=f"{MIN_SEEDS} seeds (`{stage}.n_seeds: {MIN_SEEDS}`)",
+        simpler="" if found.settled else _simpler(found),
         compared=found.compared,
         difference=found.difference,
         where=f"{_place(found, study)}{_p(found, len(tested))}",
@@ -87,10 +90,11 @@ def use_in_short(
     if found.difference is None:
         return f"**What to use now for `{name}` is open**: {found.why}"
     if not found.settled:
-        return (
+        open_still = (
             f"For `{name}`, {found.why} for a verdict: {PLAIN} is the simpler choice until {found.seeds_needed} can "
             f"decide. {found.how}"
         )
+        return " ".join(filter(None, (open_still, found.simpler)))
     (first, *others) = [
         f"{named} {signed_estimate(each.mean, each.low, each.high)}" for named, each in found.differences.items()
     ]
@@ -111,6 +115,16 @@ def _named(scheme: str, lock: LockDocument) -> str:
     if scheme == UNIFORM and lock.single_rate:
         return f"one rate for all layers, {rate(lock.single_rate.rate)}"
     return f"`{scheme}`"
+
+
+def _simpler(found: Recommendation) -> str:
+    """Return the cheapest linear model whose interval does not lie below plain fine-tuning, in a sentence."""
+    for scheme in LINEAR:
+        each = found.differences.get(scheme)
+        if each is not None and each.high >= 0:
+            shown = signed_estimate(each.mean, each.low, each.high)
+            return f"Simpler still is `{scheme}`, which takes seconds: it is not shown to score lower ({shown})."
+    return ""
 
 
 def _place(found: Recommendation, study: StudyDocument | None) -> str:

@@ -92,7 +92,7 @@ def importance_view(record: LayerImportance) -> View:
     return View(
         "importance",
         "Which layers matter",
-        "Share of each address's rate in the score, with the range of 95 % of the subsamples. The grey marks are what "
+        "Share of each address's rate in the score, with the range of 95 % of the draws. The grey marks are what "
         "chance gives. On the right: whether higher (▲) or lower (▼) rates score higher, by rank correlation. "
         "A question mark: this could not be tested.",
         signed_importance(shares, directions, record.reason or ""),

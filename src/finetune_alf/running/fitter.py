@@ -3,6 +3,7 @@
 This is the one way to run fits, and the one way to write cells.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from finetune_alf.jobs.ledger import Ledger
 from finetune_alf.jobs.run_jobs import run_jobs
 from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.json_files import append_jsonl, write_jsonl
+from finetune_alf.rates import setting_text
 from finetune_alf.running.cell_runs import RUN, CellRun
 from finetune_alf.running.context import Context, ProgressBar
 from finetune_alf.running.nested_runs import epoch_of_fit, fit_run
 from finetune_alf.running.parent_run import Runs, parent_run
+from finetune_alf.score_text import score_text
 from finetune_alf.tracking.record import RunRecord
 from finetune_alf.train.result import EpochMetrics, RecordedFit
 
@@ -113,10 +116,10 @@ class Fitter:
             fields = logged(job, result)
             self.runs.put(self._run(job, result, fields))
             best = max((each for each in (best, result.score) if each is not None), default=None)
-            note = f"{job.key} {fields.note or score_note(result.score)}"
+            note = f"{fit_in_words(job.key)} {fields.note or score_note(result.score)}"
             has_best = best is not None and self.is_search
             self.bar.advance(
-                f"best {best:.3f}, {note}" if has_best else note, step=job.key, is_new=job.key not in earlier
+                f"best {score_note(best)}, {note}" if has_best else note, step=job.key, is_new=job.key not in earlier
             )
 
         environment = self.ctx.environment
@@ -179,4 +182,13 @@ def fitting(
 
 def score_note(score: float | None) -> str:
     """Return a score for the progress bar; None is a fit that diverged."""
-    return "diverged" if score is None else f"{score:.3f}"
+    return "diverged" if score is None else f"{score_text(score)}"
+
+
+def fit_in_words(key: str) -> str:
+    """Return the key of a fit as a bar shows it: seeds count from 1, and rates are written as everywhere.
+
+    `single-rate-5e-05/seed-0` is `single-rate-5e-5 seed 1`.
+    """
+    named = re.sub(r"/seed-(\d+)$", lambda found: f" seed {int(found[1]) + 1}", key)
+    return re.sub(r"(?<![\w.])(\d+(\.\d+)?e-\d+|0\.00\d*)(?![\w.])", lambda found: setting_text(float(found[0])), named)

@@ -1,6 +1,7 @@
 """Stage `importance`: how much each address's rate matters for the score."""
 
 from finetune_alf.json_files import write_plain_json
+from finetune_alf.report.numbers import score
 from finetune_alf.report.views import importance_view
 from finetune_alf.running.context import Context
 from finetune_alf.running.dvc_files import importance_rows
@@ -47,6 +48,7 @@ def _in_short(document: LayerImportance) -> str:
     address = first_address(shares)
     share = shares[address]
     return (
-        f"by fANOVA the most important rate is that of {address}, first in {share.n_first} of {document.n_resamples} "
-        f"subsamples of the trials, with a share of {share.mean:.2f}."
+        f"the rate of {address} makes most of the difference between trials, a share of {score(share.mean)}, as "
+        f"Optuna's method fANOVA estimates it; it is first in {share.n_first} of {document.n_resamples} draws from the "
+        "trials."
     )

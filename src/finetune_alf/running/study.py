@@ -5,6 +5,7 @@ from functools import partial
 
 from finetune_alf.checksums import digest
 from finetune_alf.encoder.movement import mean_sizes
+from finetune_alf.rates import LayerRates
 from finetune_alf.report.numbers import score
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
@@ -49,7 +50,7 @@ def _study(ctx: Context, name: str) -> None:
             if record.score is not None:
                 best = record.score if best is None else max(best, record.score)
             runs.put(run_of_trial(key, name, bench, record))
-            note = "no score yet" if best is None else f"best {best:.3f}"
+            note = "no score yet" if best is None else f"best {score(best)}"
             bar.advance(note, step=str(record.number), is_new=is_new)
 
         def on_epoch(trial: PendingTrial, epoch: EpochMetrics) -> None:
@@ -79,9 +80,10 @@ def _study(ctx: Context, name: str) -> None:
             on_epoch=on_epoch,
         )
         write_study_files(ctx.paths, name, result.records, spec.recipe.rates.at(bench.encoder.n_layers))
-        runs.show(study_summary(spec.score_name, result.records))
+        baseline = spec.recipe.rates.at(bench.encoder.n_layers)
+        runs.show(study_summary(spec.score_name, result.records, baseline))
     ended = f" max_hours are over: {spec.n_trials} trials were wanted." if len(result.records) < spec.n_trials else ""
-    ctx.console.log(f"{name}: {_found(spec.score_name, result.records)}{ended} Database: {result.database}")
+    ctx.console.log(f"{name}: {_found(spec.score_name, result.records, baseline)}{ended} Database: {result.database}")
 
 
 def run_of_trial(key: str, name: str, bench: Bench, record: TrialRecord) -> RunRecord:
@@ -90,17 +92,18 @@ def run_of_trial(key: str, name: str, bench: Bench, record: TrialRecord) -> RunR
     return trial_run(trial_key(key, record.number), schedule, record, metric=bench.study.score_name, tags=bench.tags)
 
 
-def _found(measure: str, records: Sequence[TrialRecord]) -> str:
+def _found(measure: str, records: Sequence[TrialRecord], baseline: LayerRates) -> str:
     best = best_trial(records)
-    best_score = (
-        f", the best is trial {best.number} with {measure} {best.score:.3f} on the validation split" if best else ""
-    )
-    return f"{len(records)} trials{best_score}."
+    if best is None:
+        return f"{len(records)} trials."
+    plain = ", plain fine-tuning," if best.rates == baseline else ""
+    found = f"the best is trial {best.number}{plain} with {measure} {score(best.score)} on the validation split"
+    return f"{len(records)} trials, {found}."
 
 
-def study_summary(measure: str, records: Sequence[TrialRecord]) -> Summary:
-    """Return the summary of a study: its best trials, whose scores have no intervals."""
-    found = _found(measure, records)
+def study_summary(measure: str, records: Sequence[TrialRecord], baseline: LayerRates) -> Summary:
+    """Return the summary of a study: its best trials, whose scores have no intervals; `baseline` has plain rates."""
+    found = _found(measure, records, baseline)
     best = sorted((-record.score, record.number) for record in records if record.score is not None)[:N_SHOWN]
     rows = [f"| trial {number} | {score(-negative)} |" for negative, number in best]
     table = "\n".join([f"| | validation {measure} |", "|---|---|", *rows])

@@ -142,7 +142,7 @@ def _of_study(ctx: Context, name: str) -> _StageRuns | None:
         },
         tuple(trial_key(key, trial.number) for trial in trials),
         partial(_trial_runs, ctx, name, document.digest, trials),
-        study_summary(measure, trials),
+        study_summary(measure, trials, document.baseline_rates),
         Columns(tuple(document.recipe.rates_at(document.encoder.n_layers)), (measure,), (measure,)),
         min(trial.started_ms for trial in trials),
         max(trial.ended_ms for trial in trials),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from finetune_alf.encoder.anatomy import Anatomy
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import ScheduleError
-from finetune_alf.rates import BARELY, HEAD, Address, LayerRates, Movement, MovementWord, is_adapter
+from finetune_alf.rates import BARELY, HEAD, Address, LayerRates, Movement, MovementWord, is_adapter, setting_text
 from finetune_alf.recipe import movements
 from finetune_alf.schedules.description import counted, steps_of
 from finetune_alf.schedules.schedule import Schedule
@@ -62,7 +62,7 @@ class AppliedRates:
     def __str__(self) -> str:
         total, trained = sum(row.n_parameters for row in self), sum(row.n_trained for row in self)
         cells = [("address", "parameters", "rate", "")]
-        cells += [(row.address, f"{row.n_parameters:,}", f"{row.rate:g}", row.state) for row in self]
+        cells += [(row.address, f"{row.n_parameters:,}", setting_text(row.rate), row.state) for row in self]
         cells.append(("all", f"{total:,}", "", f"{trained / max(total, 1):.1%} are not frozen"))
         lines = [f"{name:<12}{count:>14}{rate:>10}  {state}".rstrip() for name, count, rate, state in cells]
         if any(row.word == "barely moves" for row in self):

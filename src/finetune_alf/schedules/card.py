@@ -9,6 +9,7 @@ from finetune_alf.recipe import movements
 from finetune_alf.schedules.description import counted, measured_movement, steps_of, written
 from finetune_alf.schedules.reference import is_file
 from finetune_alf.schedules.schedule import Schedule
+from finetune_alf.score_text import score_text, signed_text
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _facts(schedule: Schedule, difference: ConfirmedDifference | None) -> Iterat
         "study": provenance.study + ("" if provenance.trial is None else f", trial {provenance.trial}"),
     }
     if kept:
-        score = f"{kept.mean:.3f} [{kept.low:.3f}, {kept.high:.3f}]"
+        score = f"{score_text(kept.mean)} [{score_text(kept.low)}, {score_text(kept.high)}]"
         rows[f"confirmed {kept.metric}"] = (
             f"{score} over {counted(kept.n_seeds, 'seed')} and {counted(kept.n_texts, 'text')}"
         )
@@ -75,7 +76,9 @@ def _facts(schedule: Schedule, difference: ConfirmedDifference | None) -> Iterat
 def _difference(found: ConfirmedDifference | None) -> str:
     if found is None:
         return "not known"
-    numbers = f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}] on the confirmation split"
+    numbers = (
+        f"{signed_text(found.mean)} [{signed_text(found.low)}, {signed_text(found.high)}] on the confirmation split"
+    )
     return f"{numbers}: {found.verdict}" if found.verdict else numbers
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from finetune_alf.checksums import with_short_digests
-from finetune_alf.rates import BARELY, TYPICAL_SIZE, Address
+from finetune_alf.rates import BARELY, TYPICAL_SIZE, Address, setting_text
 from finetune_alf.recipe import movements
 from finetune_alf.schedules.schedule import Schedule
+from finetune_alf.score_text import score_text
 
 COLUMN = 26
 
@@ -22,7 +23,7 @@ def describe(schedule: Schedule, n_steps: int | None = None) -> Iterator[str]:
         yield provenance.citation
     if kept:
         yield (
-            f"confirmed {kept.metric} {kept.mean:.3f} [{kept.low:.3f}, {kept.high:.3f}] over "
+            f"confirmed {kept.metric} {score_text(kept.mean)} [{score_text(kept.low)}, {score_text(kept.high)}] over "
             f"{counted(kept.n_seeds, 'seed')} and {counted(kept.n_texts, 'text')}"
         )
     yield from ("", *_recipe(schedule), "", *_rates(schedule, n_steps))
@@ -53,7 +54,7 @@ def written(value: object) -> str:
     if isinstance(value, list):
         return " and ".join(map(written, value))
     if isinstance(value, float):
-        return f"{value:g}".replace("e-0", "e-")
+        return setting_text(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

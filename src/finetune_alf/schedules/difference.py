@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from finetune_alf.errors import ScheduleError
+from finetune_alf.schedules.description import written
 from finetune_alf.schedules.schedule import Schedule
 
 MISSING = "-"
 """Stands for a field that one of the two does not have."""
+
+WIDTH, N_BEFORE = 40, 8
+"""A value has at most so many characters in the table, and so many equal ones before the first that differs."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class ScheduleDifference:
     def __str__(self) -> str:
         if not self.fields:
             return f"{self.first} and {self.second} are equal"
-        rows = [("", self.first, self.second), *((row.field, _text(row.first), _text(row.second)) for row in self)]
+        rows = [("", self.first, self.second), *((row.field, *_texts(row.first, row.second)) for row in self)]
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         return "\n".join(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() for row in rows)
 
@@ -76,8 +81,18 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+def _texts(first: Any, second: Any) -> tuple[str, str]:
+    """Return both values as text; long ones from shortly before the place where they differ."""
+    texts = _text(first), _text(second)
+    n_same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
+    begin = n_same - N_BEFORE if max(map(len, texts)) > WIDTH and n_same > WIDTH // 2 else 0
+    one, other = (_cut(f"…{text[begin:]}" if begin else text) for text in texts)
+    return one, other
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+
+
 def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    text = "none" if value is None else str(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"
+    return "none" if value is None else written(value)

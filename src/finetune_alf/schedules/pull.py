@@ -4,6 +4,7 @@ from pathlib import Path
 
 from finetune_alf.errors import ScheduleError
 from finetune_alf.os_errors import check_regular
+from finetune_alf.rates import setting_text
 from finetune_alf.recipe import FORGETTING_BOUND
 from finetune_alf.schedules.document import MAX_BYTES
 from finetune_alf.schedules.published import PUBLISHED_NAMES, published
@@ -23,8 +24,8 @@ def pull(ref: str, uri: str | None = None, *, allow_forgetting: bool = False) ->
     highest = schedule.recipe.rates.highest
     if schedule.recipe.allow_forgetting and highest > FORGETTING_BOUND and not allow_forgetting:
         raise ScheduleError(
-            f"{ref}: must have rates of at most {FORGETTING_BOUND:g} for embeddings and layers, but got {highest:g}, "
-            "with `allow_forgetting: true` in its recipe. "
+            f"{ref}: must have rates of at most {setting_text(FORGETTING_BOUND)} for embeddings and layers, but got "
+            f"{setting_text(highest)}, with `allow_forgetting: true` in its recipe. "
             "Pass allow_forgetting=True, or --allow-forgetting on the command line, to accept it."
         )
     return schedule

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from finetune_alf.data.readers.columns import PAIRS, TEXT_NAMES
@@ -59,6 +60,14 @@ NamedLabel = str | tuple[str, ...] | None
 """The user's own column of the label, or several of 0 and 1, or none."""
 
 
+def check_rows(path: Path, table: TableProfile) -> None:
+    """Raise InputError, naming the file, for a table without rows."""
+    if not table.columns:
+        raise InputError(f"{path}: must have rows, but is empty. Add rows.")
+    if not table.n_rows:
+        raise InputError(f"{path}: must have rows below the names of its columns, {_listed(table)}. Add rows.")
+
+
 def named_label(given: str | Sequence[str] | None) -> NamedLabel:
     """Return the columns of the label that are named: none, one, or several."""
     names = (given,) if isinstance(given, str) else tuple(given or ())
@@ -74,10 +83,6 @@ def guess_text(table: TableProfile, named: NamedText = (), label: NamedLabel = N
         return Guess(text, "named by --text")
     taken = label if isinstance(label, tuple) else (label,)
     candidates = [column for column in table.columns.values() if column.name not in taken and _has_texts(column)]
-    if not table.columns:
-        raise InputError("rows: must be at least one below the names of the columns, but the table is empty. Add rows.")
-    if not table.n_rows:
-        raise InputError(f"rows: must be at least one below the names of the columns, {_listed(table)}. Add rows.")
     if not candidates:
         raise InputError(
             f"text: must be a column of texts, but none of {_listed(table)} holds any. Name it: --text COLUMN"
@@ -97,7 +102,9 @@ def guess_label(table: TableProfile, text: TextColumns, named: str | None = None
     if named is not None:
         column = _column(table, named, "--label")
         if named in taken:
-            raise InputError(f"--label: must be another column than the text, but both are {named!r}.")
+            raise InputError(
+                f"--label: must be another column than the text, but both are {named!r}.", option="--label"
+            )
         return Guess(named, f"named by --label; {_described(column)}")
     candidates, scores = _candidates(table, taken)
     usual = _named([column for column in table.columns.values() if column.name not in taken], LABEL_NAMES)
@@ -164,7 +171,7 @@ def named_flags(table: TableProfile, text: TextColumns, named: tuple[str, ...]) 
     for name in named:
         _column(table, name, "--label")
         if name in columns_of(text):
-            raise InputError(f"--label: must be other columns than the text, but both have {name!r}.")
+            raise InputError(f"--label: must be other columns than the text, but both have {name!r}.", option="--label")
     return SeveralClasses(named, f"named by --label; {len(named)} columns of 0 and 1")
 
 
@@ -220,7 +227,8 @@ def _named(columns: Sequence[ColumnProfile], names: Sequence[str]) -> ColumnProf
 
 def _column(table: TableProfile, name: str, option: str) -> ColumnProfile:
     if name not in table.columns:
-        raise InputError(f"{option}: must name a column of the table, but got {name!r}. There are: {_listed(table)}.")
+        message = f"{option}: must name a column of the table, but got {name!r}. There are: {_listed(table)}."
+        raise InputError(message, option=option)
     return table.columns[name]
 
 

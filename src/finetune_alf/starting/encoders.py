@@ -36,7 +36,8 @@ def find_encoder(given: str, root: Path) -> tuple[str, dict[str, Any]]:
         return given, known[given]
     raise InputError(
         f"--encoder: must be one of {', '.join(known)}, a folder, or NAME@COMMIT of the hub, but got {given}"
-        f"{did_you_mean(given, list(known))}."
+        f"{did_you_mean(given, list(known))}.",
+        option="--encoder",
     )
 
 

@@ -18,6 +18,7 @@ from finetune_alf.data.spec import LabelsSpec
 from finetune_alf.data.text_columns import JoinedText, TextColumns
 from finetune_alf.metric_names import MetricName, ProblemType
 from finetune_alf.params.load import read_overlay
+from finetune_alf.rates import setting_text
 from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.starting.columns import Guess
 from finetune_alf.starting.sizes import Sizes
@@ -229,11 +230,11 @@ def _comment(node: CommentedMap, key: str, text: str) -> None:
 
 
 class _Representer(RoundTripRepresenter):
-    """Writes rates as people do: 5e-9, not 5e-09."""
+    """Writes rates as people do: 5e-9, not 5e-09, and 1e-4, not 0.0001."""
 
 
 def _float(representer: RoundTripRepresenter, number: float) -> Any:
-    return representer.represent_scalar("tag:yaml.org,2002:float", re.sub(r"e-0", "e-", f"{number:g}"))
+    return representer.represent_scalar("tag:yaml.org,2002:float", setting_text(number))
 
 
 _Representer.add_representer(float, _float)

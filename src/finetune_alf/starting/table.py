@@ -20,6 +20,7 @@ from finetune_alf.starting.columns import (
     Guess,
     NamedLabel,
     NamedText,
+    check_rows,
     guess_label,
     guess_several,
     guess_text,
@@ -91,6 +92,7 @@ def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, lab
     names = tuple(filter(None, reading.columns))  # a column without a name is the index of a data frame, or empty
     rows = read_table(path, names, names, form=reading.form, labels=None)
     profile = profile_of(names, (values for number, values in rows))
+    check_rows(path, profile)
     text_guess = guess_text(profile, text, label)
     several: SeveralClasses | None
     if isinstance(label, tuple):

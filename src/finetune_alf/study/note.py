@@ -7,6 +7,7 @@ from typing import Any
 
 from finetune_alf.documents import EncoderIdentity, SampleIdentity
 from finetune_alf.rates import HEAD
+from finetune_alf.score_text import score_text
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.spec import StudySpec
 
@@ -33,7 +34,7 @@ def trial_notes(records: Sequence[TrialRecord], metric: str) -> dict[int, str]:
     scored = ((record.score, record) for record in records if record.score is not None)
     best = heapq.nsmallest(N_NOTED, scored, key=lambda each: (-each[0], each[1].number))
     return {
-        record.number: f"{_RANK}{rank} of {len(records)}**: {metric} {score:.3f} on the validation split. "
+        record.number: f"{_RANK}{rank} of {len(records)}**: {metric} {score_text(score)} on the validation split. "
         f"{_frozen(record)} It is the score of one fit: `finetune-alf register` confirms the best trials over seeds."
         for rank, (score, record) in enumerate(best, start=1)
     }

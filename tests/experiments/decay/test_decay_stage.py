@@ -66,7 +66,7 @@ def test_every_pair_is_fitted_under_every_seed_and_scored_on_the_test_split(done
     for pair in document.pairs:
         own = [line.score for line in lines if (line.rate, line.factor) == (pair.rate, pair.factor)]
         assert pair.accuracy.mean == pytest.approx(sum(own) / 2)
-    assert done.console.lines[-1].startswith("grid, test error by rate and factor: 0.0001/1 ")
+    assert done.console.lines[-1].startswith("grid, test error by rate and factor: 1e-4/1 ")
 
 
 def test_a_second_start_that_lost_a_result_fits_only_that(done):

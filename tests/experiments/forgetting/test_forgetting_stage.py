@@ -45,7 +45,7 @@ def test_every_fit_is_scored_every_so_many_steps(done):
             accuracies = [line.epochs[number].validation_accuracy for line in own]
             assert each.mean == pytest.approx(1 - sum(accuracies) / 2)
         assert result.accuracy.mean == pytest.approx(sum(line.score for line in own) / 2)
-    assert done.console.lines[-1].startswith("curves, error after 12 steps: 0.0001 ")
+    assert done.console.lines[-1].startswith("curves, error after 12 steps: 1e-4 ")
 
 
 def test_a_second_start_that_lost_a_result_fits_only_that(done):

@@ -92,7 +92,7 @@ def document_of(ctx):
 
 def test_progress_and_the_highest_score_of_each_sample_are_logged(done):
     assert len(done.console.notes) == 2 * N_CELLS
-    assert "travel/head/none/constant/seed-0 " in done.console.notes[-1]
+    assert "travel/head/none/constant seed 1 " in done.console.notes[-1]
     assert [line.partition(": highest ")[0] for line in done.console.lines] == [f"bed, {sample}" for sample in SAMPLES]
 
 

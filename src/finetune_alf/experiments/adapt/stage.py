@@ -30,6 +30,7 @@ from finetune_alf.json_files import write_jsonl
 from finetune_alf.metrics import sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.recipe import Recipe
+from finetune_alf.report.numbers import score
 from finetune_alf.running.bench import encoder_spec_of, fit_runner_of
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields
@@ -161,5 +162,5 @@ def _in_short(record: AdaptRecord, comparison: Comparison | None) -> str:
     if not comparison.difference:
         return f"{loss}; no seed converged from both encoders"
     plain, adapted = (comparison.scores[variant].mean for variant in VARIANTS)
-    scores = f"{comparison.metric} {plain:.3f} plain, {adapted:.3f} adapted"
+    scores = f"{comparison.metric} {score(plain)} plain, {score(adapted)} adapted"
     return f"{loss}; {scores}: {comparison.difference.verdict}"

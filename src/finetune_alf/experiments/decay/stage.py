@@ -12,6 +12,7 @@ from finetune_alf.experiments.decay.spec import DecaySpec
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import ACCURACY, majority_baseline
 from finetune_alf.params.section import entry
+from finetune_alf.report.numbers import rate, score
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
@@ -39,7 +40,11 @@ def decay(ctx: Context, name: str) -> None:
             rows = [
                 ScoreRow(f"{each.rate:g}/{each.factor:g}", each.accuracy, each.difference) for each in document.pairs
             ]
-            errors = ", ".join(f"{row.name} {1 - row.score.mean:.3f}" for row in rows if row.score)
+            errors = ", ".join(
+                f"{rate(each.rate)}/{each.factor:g} {score(1 - each.accuracy.mean)}"
+                for each in document.pairs
+                if each.accuracy
+            )
             found = f"{name}, test error by rate and factor: {errors or 'every fit diverged'}"
             fitter.runs.show(scores_summary(found, "test accuracy", rows))
     ctx.console.log(found)

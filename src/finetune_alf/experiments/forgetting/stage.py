@@ -12,6 +12,7 @@ from finetune_alf.experiments.forgetting.spec import ForgettingSpec
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import ACCURACY, majority_baseline
 from finetune_alf.params.section import entry
+from finetune_alf.report.numbers import rate, score
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
@@ -37,7 +38,9 @@ def forgetting(ctx: Context, name: str) -> None:
             document = run.document(fits)
             document.write(ctx.paths.document("forgetting", name))
             rows = [ScoreRow(f"{each.rate:g}", each.accuracy, each.difference) for each in document.rates]
-            at_end = ", ".join(f"{row.name} {1 - row.score.mean:.3f}" for row in rows if row.score)
+            at_end = ", ".join(
+                f"{rate(each.rate)} {score(1 - each.accuracy.mean)}" for each in document.rates if each.accuracy
+            )
             found = f"{name}, error after {document.n_steps} steps: {at_end or 'every fit diverged'}"
             fitter.runs.show(scores_summary(found, "accuracy by rate", rows))
     ctx.console.log(found)

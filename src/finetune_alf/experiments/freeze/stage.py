@@ -19,6 +19,7 @@ from finetune_alf.metrics import sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.planning.lengths import fit_lengths
 from finetune_alf.planning.probe import engine_of, shape_of
+from finetune_alf.report.numbers import score
 from finetune_alf.running.bench import encoder_identity_of, fit_tags, n_outputs
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields, fitting, score_note
@@ -177,7 +178,7 @@ def in_short(spec: FreezeSpec, table: SampleTable, n_layers: int) -> str:
         of_score = f"{keep} of the score with {_n_trained(points.of_score)} of {n_layers} layers trained"
     if points.of_gain:
         of_gain = f"{keep} of the gain with {_n_trained(points.of_gain)}"
-    return f"{table.metric} {points.full_model.mean:.3f} with all layers trained; {of_score}, {of_gain}"
+    return f"{table.metric} {score(points.full_model.mean)} with all layers trained; {of_score}, {of_gain}"
 
 
 def _n_trained(point: OperatingPoint) -> str:

@@ -18,6 +18,7 @@ from finetune_alf.jobs.job import FitJob
 from finetune_alf.metrics import Metric, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.recipe import AnyRecipe
+from finetune_alf.report.numbers import score
 from finetune_alf.running.bench import SamplesBench, fit_tags, samples_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
@@ -145,6 +146,6 @@ def _ends(document: LabelsDocument, table: SampleTable) -> str:
         scored = {scheme: sizes[end].score for scheme, sizes in table.schemes.items()}
         means = {scheme: score.mean for scheme, score in scored.items() if score}
         best = max(means, key=means.__getitem__, default=None)
-        highest = "every fit diverged" if best is None else f"highest {best} {means[best]:.3f}"
+        highest = "every fit diverged" if best is None else f"highest {best} {score(means[best])}"
         found.append(f"with {document.n_train[end]} texts {highest}")
     return ", ".join(found)

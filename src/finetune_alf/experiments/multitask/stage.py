@@ -21,6 +21,7 @@ from finetune_alf.running.bench import encoder_spec_of, fit_runner_of, fit_tags
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
 from finetune_alf.running.summary import ScoreRow, scores_summary
+from finetune_alf.score_text import score_text
 from finetune_alf.train.result import RecordedFit
 
 Fits = Sequence[tuple[Cell, RecordedFit]]
@@ -51,7 +52,7 @@ def multitask(ctx: Context, name: str) -> None:
                 ScoreRow(f"{cell}/{OVERALL}", each.scores.overall if each.scores else None, each.difference)
                 for cell, each in document.cells.items()
             ]
-            by_cell = ", ".join(f"{cell} {score:.3f}" for cell, score in _scores(document.cells).items())
+            by_cell = ", ".join(f"{cell} {score_text(score)}" for cell, score in _scores(document.cells).items())
             found = f"{name}, overall: {by_cell or 'every fit diverged'}"
             fitter.runs.show(scores_summary(found, "overall score", rows))
     ctx.console.log(found)

@@ -20,6 +20,7 @@ from finetune_alf.jobs.job import FitJob
 from finetune_alf.metric_names import PROBLEM_TYPES
 from finetune_alf.metrics import Metric, majority_baseline, sample_metric
 from finetune_alf.params.section import entry
+from finetune_alf.report.numbers import score
 from finetune_alf.running.bench import SamplesBench, open_samples
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
@@ -171,4 +172,4 @@ def _highest(rows: Sequence[CombinationResult]) -> str:
     if not scored:
         return "every fit diverged"
     best = max(scored, key=scored.__getitem__)
-    return f"highest {best.scheme}, {best.adapter}, {best.curve}: {scored[best]:.3f}"
+    return f"highest {best.scheme}, {best.adapter}, {best.curve}: {score(scored[best])}"

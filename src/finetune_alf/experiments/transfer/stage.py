@@ -21,6 +21,7 @@ from finetune_alf.jobs.job import FitJob
 from finetune_alf.json_files import write_json
 from finetune_alf.metrics import majority_baseline, sample_metric
 from finetune_alf.recipe import AnyRecipe, Recipe
+from finetune_alf.report.numbers import score
 from finetune_alf.running.bench import Bench, open_bench
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, LoggedFields, fitting
@@ -58,7 +59,7 @@ def transfer(ctx: Context, study: str, sample: str) -> None:
         fits = fitter.fit(grid, transfer_kind(bench), ctx.paths.cells("transfer", study, sample))
         document = _write(ctx, study, bench, fits)
         measure = document.metric.replace("_", " ")
-        by_scheme = ", ".join(f"{scheme} {result.score.mean:.3f}" for scheme, result in document.schemes.items())
+        by_scheme = ", ".join(f"{scheme} {score(result.score.mean)}" for scheme, result in document.schemes.items())
         found = f"{study} to {sample}, {measure}: {by_scheme}"
         rows = [ScoreRow(scheme, result.score, result.difference) for scheme, result in document.schemes.items()]
         fitter.runs.show(scores_summary(found, f"test {measure}", rows, _JUDGED_IN_REPORT))

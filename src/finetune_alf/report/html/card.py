@@ -72,7 +72,10 @@ def _sentence(found: Advice) -> str:
     why = found.why[0].upper() + found.why[1:]
     if found.difference is None:
         return why
-    return f"{why}." if found.settled else f"{why} for a verdict. With {found.seeds_needed} this comparison can decide."
+    if found.settled:
+        return f"{why}."
+    open_still = f"{why} for a verdict. With {found.seeds_needed} this comparison can decide."
+    return " ".join(filter(None, (open_still, found.simpler)))
 
 
 def _intervals(found: Advice) -> tuple[Interval, ...]:
@@ -123,5 +126,5 @@ def _facts(
         yield Fact("Seeds for each scheme", str(found.difference.n_seeds))
     if results.search:
         yield Fact("Searched", counted(len(results.search.trials), "trial"))
-        yield Fact("Time of these fits", duration(results.search.fit_seconds))
+        yield Fact("Time in fits", duration(results.search.fit_seconds))
     yield Fact("Confirmed by", counted(lock.n_fits, "fit"))

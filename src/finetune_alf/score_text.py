@@ -1,0 +1,13 @@
+"""How scores and their differences are written for people, on terminals, pages and cards alike."""
+
+
+def score_text(value: float) -> str:
+    """Write a score to three places, without the zero before the point: .812, 1.000, -.125."""
+    sign, text = "-" * (value < 0), f"{abs(value):.3f}"
+    return f"{sign}{text.removeprefix('0') if text.startswith('0.') else text}"
+
+
+def signed_text(value: float) -> str:
+    """Write a difference or a correlation with its sign: +.012; one that rounds to nothing has none."""
+    text = score_text(value).removeprefix("-")
+    return text if text == ".000" else f"{'-' if value < 0 else '+'}{text}"
