@@ -316,7 +316,7 @@ def test_every_example_is_short_and_run_here() -> None:
 
 def test_the_example_that_applies_a_schedule_shows_its_rates(capsys, monkeypatch) -> None:
     shown = run(capsys, monkeypatch, "apply_published.py")
-    assert "layer.3     2e-5" in shown
+    assert "layer.3     2e-05" in shown
     assert shown.endswith("frozen: layer.1\n")
 
 

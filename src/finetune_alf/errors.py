@@ -74,7 +74,7 @@ class AlfError(Exception):
 
 
 class InputError(AlfError):
-    """An input that cannot be used; `faults` are those whose places in it are known, `option` a word of a command."""
+    """An input that cannot be used; `option` is a word of it, `faults` are those whose places in it are known."""
 
     exit_code = 3
 

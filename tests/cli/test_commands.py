@@ -85,7 +85,7 @@ def test_diff_has_one_line_for_a_section_that_only_one_side_has(root: Path) -> N
     *told, note = run(root, "params", "diff", "--params", "real-small").stdout.splitlines()
     assert "studies.minilm.recipe.batch: 8 -> 16" in told
     assert "samples.films: not set (7 values before)" in told
-    assert "samples.imdb: new, 9 values" in told
+    assert "samples.imdb: new, 10 values" in told
     assert not any(line.startswith(("samples.films.", "samples.imdb.")) for line in told)
     assert note.endswith("Each value: finetune-alf params diff --all")
 
@@ -147,7 +147,10 @@ def test_anatomy_refuses_a_schedule_of_another_depth(root: Path) -> None:
 
 def test_anatomy_names_the_studies_there_are(root: Path) -> None:
     told = run(root, "anatomy", "berta")
-    assert (told.exit_code, told.stderr) == (3, "studies: must have an entry berta, but got minilm.\n")
+    assert (told.exit_code, told.stderr) == (
+        3,
+        "studies: must have an entry `berta`, but got minilm. Check params.yaml.\n",
+    )
 
 
 def test_anatomy_says_which_address_would_barely_move(root: Path) -> None:

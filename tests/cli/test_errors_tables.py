@@ -1,6 +1,7 @@
 """The tables of `finetune-alf errors`: what fits a terminal, and what takes its place where it does not fit."""
 
 import numpy as np
+import pytest
 
 from fake_findings import LABELS, fake_errors, texts_of
 from finetune_alf.cli.errors_tables import lines_of, shortened
@@ -94,10 +95,17 @@ def test_a_text_is_one_line_of_the_width_of_the_terminal_that_the_terminal_does_
     assert max(len(line) for line in lines if "long" in line) == 70
 
 
+@pytest.fixture
+def trusted(monkeypatch):
+    """Trust the list of likely label errors, however often the model is wrong."""
+    monkeypatch.setattr("finetune_alf.error_analysis.label_errors.WEAK", 0.0)
+
+
 WRONG = np.array([[0.0, 0.1, 0.9]] * 5)
 """Every text but one is predicted wrong, and surely."""
 
 
+@pytest.mark.usefixtures("trusted")
 def test_texts_have_lines_of_their_own_where_there_is_little_room_beside_the_columns():
     document = fake_errors(texts_of(LABELS, text="a long text " * 9), None, WRONG)
     narrow, wide = list(lines_of(document, 20, 80)), list(lines_of(document, 20, 140))
@@ -109,6 +117,7 @@ def test_texts_have_lines_of_their_own_where_there_is_little_room_beside_the_col
     assert len(beside.partition("in.csv line 3")[2].strip()) >= 60
 
 
+@pytest.mark.usefixtures("trusted")
 def test_a_text_that_is_wrong_and_likely_a_label_error_is_shown_once():
     text = shown(fake_errors(None, None, WRONG), width=140)
     assert "?: the label is likely wrong." in text
@@ -121,6 +130,7 @@ def test_a_text_that_is_wrong_and_likely_a_label_error_is_shown_once():
     assert "margin  label -> likely" in few
 
 
+@pytest.mark.usefixtures("trusted")
 def test_a_text_on_which_schemes_disagree_is_named_by_its_place_afterwards():
     predictions = {"a": {1: (0, 0, 1, 2, 1)}, "b": {1: (0, 1, 1, 2, 1)}}
     surest = np.array([[0.0, 0.0, 1.0], [0.0, 0.1, 0.9], *[[0.0, 0.2, 0.8]] * 3])

@@ -78,7 +78,7 @@ def test_an_evaluator_that_ranks_no_address_first_agrees_with_none(tmp_path: Pat
         share["n_first"] = 0
     write_json(paths.importance("minilm"), document)
     page = report(paths)
-    assert "ped_anova ranks no address above all others in any of 100 subsamples." in page
+    assert "ped_anova ranks no address above all others in any of 100 draws from the trials." in page
     assert "The evaluators disagree on the first place" in page
 
 

@@ -185,7 +185,7 @@ def test_long_values_that_begin_alike_are_shown_where_they_differ() -> None:
     (line,) = (line for line in str(one.diff(two)).splitlines() if line.startswith("provenance.citation"))
     assert line.split(maxsplit=1)[1].split("  ", 1)[0] == "…table 4.2"
     assert line.endswith("…table 4.4")
-    longer = one.model_copy(update={"provenance": two.provenance.model_copy(update={"citation": "x" * 60})})
+    longer = one.model_copy(update={"provenance": one.provenance.model_copy(update={"citation": "x" * 60})})
     assert f"{'x' * 39}…" in str(one.diff(longer))
 
 

@@ -104,5 +104,6 @@ def _in_short(results: StudyResults, tested: Tested) -> Iterator[str]:
 
 def _importance_in_short(name: str, record: LayerImportance) -> Iterator[str]:
     if evaluator := next(iter(record.evaluators), None):
-        found = f"Which layer's rate matters most in `{name}`: {first_place(record, evaluator)}"
+        question = f"Which layer's rate matters most in `{name}`, as Optuna's methods estimate it:"
+        found = f"{question} {first_place(record, evaluator)}"
         yield " ".join(filter(None, (found, agreement(record))))
