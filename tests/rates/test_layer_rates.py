@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune_alf.errors import RatesError
-from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, addresses, layer
+from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, addresses, layer, setting_text
 
 rate = st.floats(0, 1, allow_nan=False)
 rates = st.builds(LayerRates.of, rate, st.lists(rate, min_size=1, max_size=24), rate)
@@ -76,3 +76,12 @@ def test_a_missing_layer_is_refused():
 def test_addresses_of_no_layers_are_embeddings_and_head():
     assert addresses(0) == (EMBEDDINGS, HEAD)
     assert layer(3) == "layer.3"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (1e-4, "1e-4"), (0.001, "1e-3"), (2e-10, "2e-10"), (1.23456e-5, "1.23456e-5"), (0.1, "0.1"), (1, "1")],
+)
+def test_a_small_number_of_a_recipe_is_written_as_rates_are_and_no_digit_is_lost(value, text):
+    assert setting_text(value) == text
+    assert float(text) == value

@@ -27,6 +27,8 @@ from finetune_alf.report.section import plain
         (score(1.0), "1.000"),
         (score(0.0), ".000"),
         (score(None), "–"),
+        (score(10.5), "10.500"),
+        (score(-0.25), "-.250"),
         (signed(0.012), "+.012"),
         (signed(-0.25), "-.250"),
         (signed(-0.0001), ".000"),

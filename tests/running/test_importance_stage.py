@@ -51,7 +51,9 @@ def test_the_first_address_is_logged_with_the_draws_in_which_it_is_first(tmp_pat
     document = stage(ctx)
     assert document.evaluators["fanova"]["embeddings"].n_first == 3
     line = ctx.console.lines[-1]
-    assert line.startswith("tiny: the rate of embeddings makes most of the difference between trials, a share of .")
+    assert line.startswith(
+        "tiny: the rate of embeddings makes the largest part of the difference between trials, 1.000, as "
+    )
     assert line.endswith("fANOVA estimates it; it is first in 3 of 3 draws from the trials.")
     assert len(ctx.console.notes) == 3
 

@@ -30,10 +30,11 @@ from finetune_alf.running.importance import importance
 from finetune_alf.running.parent_run import open_tracker, parent_run
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register
-from finetune_alf.running.study import study
+from finetune_alf.running.study import study, study_summary
 from finetune_alf.schedules.pull import pull
 from finetune_alf.schedules.registry import Registry
 from finetune_alf.stats import estimate, scores_of
+from finetune_alf.study.records import best_trial, read_study, read_trials
 from finetune_alf.tracking.store import tracking_uri
 from small_project import RecordingConsole, small_context
 
@@ -438,7 +439,18 @@ def test_the_summary_has_the_scores_of_the_documents_and_says_what_to_use(done):
     assert tested == {scheme: found["score"]["mean"] for scheme, found in films["schemes"].items()}
     assert one.n_trials == 12
     lines = summary_lines(summary)
-    assert lines[1].startswith("tiny: 12 trials, the best with .")
+    which = ", which is plain fine-tuning," if one.best_is_baseline else ""
+    assert lines[1].startswith(f"tiny: 12 trials, the best{which} with .")
+    for is_baseline in (False, True):
+        study = one.model_copy(update={"best_is_baseline": is_baseline})
+        (line,) = [each for each in summary_lines(summary.model_copy(update={"studies": (study,)})) if "trials" in each]
+        assert ("plain fine-tuning" in line) == is_baseline
+    folder = done.paths.study_results("tiny")
+    trials = read_trials(folder / "trials.jsonl")
+    best, other = best_trial(trials), next(each for each in trials if each.rates != best_trial(trials).rates)
+    assert one.best_is_baseline == (best.rates == read_study(folder).baseline_rates)
+    assert f"trial {best.number}, plain fine-tuning, with" in study_summary("accuracy", trials, best.rates).note
+    assert f"the best is trial {best.number} with" in study_summary("accuracy", trials, other.rates).note
     assert len({line.index("against plain") for line in lines if "against plain" in line and "texts" in line}) == 1
     assert not [line for line in lines if "report" in line.lower()]  # the last stage has named it
     assert (done.paths.report / "report.html").exists()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from finetune_alf.json_files import read_jsonl
+from finetune_alf.running.fitter import fit_in_words
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.register import register
 from finetune_alf.running.study import study
@@ -37,3 +38,18 @@ def test_the_best_score_stands_beside_the_bar_of_a_search_alone(root: Path) -> N
     assert {note.partition(" ")[0] for note in searched} == {"best"}
     assert confirmed
     assert not [note for note in confirmed if "best" in note]
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("baseline/seed-0", "baseline seed 1"),
+        ("single-rate-5e-05/seed-9", "single-rate-5e-5 seed 10"),
+        ("0.0001/0.95/seed-2", "1e-4/0.95 seed 3"),
+        ("films/no-layers/2e-05/seed-0", "films/no-layers/2e-5 seed 1"),
+        ("trial-3/seed-1", "trial-3 seed 2"),
+        ("later", "later"),
+    ],
+)
+def test_a_bar_counts_seeds_from_1_and_writes_rates_as_everywhere(key: str, words: str) -> None:
+    assert fit_in_words(key) == words

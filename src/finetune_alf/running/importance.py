@@ -48,7 +48,7 @@ def _in_short(document: LayerImportance) -> str:
     address = first_address(shares)
     share = shares[address]
     return (
-        f"the rate of {address} makes most of the difference between trials, a share of {score(share.mean)}, as "
+        f"the rate of {address} makes the largest part of the difference between trials, {score(share.mean)}, as "
         f"Optuna's method fANOVA estimates it; it is first in {share.n_first} of {document.n_resamples} draws from the "
         "trials."
     )

@@ -24,6 +24,7 @@ from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.paths import Paths
 from finetune_alf.planning.plan import plan
 from finetune_alf.running.context import Context
+from finetune_alf.score_text import score_text
 from finetune_alf.tracking.mlflow import MlflowTracker
 from small_project import RecordingConsole
 
@@ -181,8 +182,8 @@ def test_a_finished_sweep_fits_nothing_and_its_bar_shows_validation_scores(
     monkeypatch.setattr(FitRunner, "__call__", lambda *given: pytest.fail("nothing is left to fit"))
     console = RecordingConsole()
     freeze(Context(load_params(done / "params.yaml"), Paths(done), console), "tiny")
-    assert [note.partition(" ")[2] for note in console.notes[-12:]] == [
-        f"{cell.validation_score:.3f} on validation" for cell in cells
+    assert [note.split(" ", 3)[3] for note in console.notes[-12:]] == [
+        f"{score_text(cell.validation_score)} on validation" for cell in cells
     ]
     assert [line.partition(":")[0] for line in console.lines] == ["tiny, cola-like", "tiny, scored"]
 
@@ -252,4 +253,4 @@ def test_a_sample_without_validation_texts_has_no_rate_to_select(done: Path) -> 
 )
 def test_no_gain_is_not_reported_as_nothing_kept(of_score, of_gain, end: str) -> None:
     sample = table("sst2", [level(None, {"f1": 0.8})], {"f1": points(of_score, of_gain)})
-    assert in_short(spec(), sample, 3) == f"f1 0.800 with all layers trained{end}"
+    assert in_short(spec(), sample, 3) == f"f1 .800 with all layers trained{end}"
