@@ -134,7 +134,8 @@ def test_an_odd_number_gives_the_first_class_one_more() -> None:
         (
             {"train": blocks(neg=140, pos=140)},
             spec_of(64, 10, 10, 10, max_train_frac=0.1),
-            r"n_train: must be at most 28, max_train_frac \(0\.1\), the largest part that may be trained on, of the 280 rows, but got 64\. "
+            r"n_train: must be at most 28, max_train_frac \(0\.1\), the largest part that may be trained on, of the "
+            r"280 rows, but got 64\. "
             r"Set it to 28, or max_train_frac to 0\.229\.",
         ),
         (
