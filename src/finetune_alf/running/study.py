@@ -79,8 +79,8 @@ def _study(ctx: Context, name: str) -> None:
             on_earlier=partial(on_trial, is_new=False),
             on_epoch=on_epoch,
         )
-        write_study_files(ctx.paths, name, result.records, spec.recipe.rates.at(bench.encoder.n_layers))
         baseline = spec.recipe.rates.at(bench.encoder.n_layers)
+        write_study_files(ctx.paths, name, result.records, baseline)
         runs.show(study_summary(spec.score_name, result.records, baseline))
     ended = f" max_hours are over: {spec.n_trials} trials were wanted." if len(result.records) < spec.n_trials else ""
     ctx.console.log(f"{name}: {_found(spec.score_name, result.records, baseline)}{ended} Database: {result.database}")
