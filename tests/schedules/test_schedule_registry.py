@@ -332,6 +332,6 @@ def test_a_schedule_above_the_forgetting_bound_is_pulled_only_if_allowed(tmp_pat
     document["recipe"]["allow_forgetting"] = True
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(document))
-    with pytest.raises(ScheduleError, match=r"at most 0\.0001 for embeddings and layers, but got 0\.0004"):
+    with pytest.raises(ScheduleError, match=r"at most 1e-4 for embeddings and layers, but got 4e-4"):
         pull(str(path))
     assert pull(str(path), allow_forgetting=True).recipe.rates.highest == 4e-4

@@ -8,6 +8,7 @@ import pytest
 from fake_studies import N_EPOCHS, N_LAYERS, RATES, StudyResult, score_of, study, study_spec
 from optuna_dashboard._note import get_note_from_system_attrs
 
+from finetune_alf.score_text import score_text
 from finetune_alf.study.optuna_study import optuna_study
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.spec import StudySpec
@@ -77,7 +78,7 @@ def notes_of(result: StudyResult) -> dict[int, str]:
 def test_the_best_trials_have_notes_with_rank_and_score_and_no_others_have(tmp_path: Path) -> None:
     few = study(tmp_path, study_spec(n_trials=4))
     assert len(notes_of(few)) == 3
-    assert notes_of(few)[few.best.number].startswith(f"**Rank 1 of 4**: accuracy {few.best.score:.3f}")
+    assert notes_of(few)[few.best.number].startswith(f"**Rank 1 of 4**: accuracy {score_text(few.best.score)}")
     more = study(tmp_path, study_spec(n_trials=9))
     best = sorted(more.records, key=lambda record: (-(record.score or 0), record.number))[:3]
     assert sorted(notes_of(more)) == sorted(record.number for record in best)
