@@ -40,7 +40,7 @@ class TerminalConsole:
 
             tqdm.write(for_stream(text, sys.stderr), file=sys.stderr)
         else:
-            say_now(text)
+            echo_on_terminal(text)
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator["TqdmBar | _Lines"]:
@@ -61,7 +61,7 @@ class TerminalConsole:
                 bar.leave = not shown.is_empty
 
 
-def say_now(text: str) -> None:
+def echo_on_terminal(text: str) -> None:
     """Print a line on standard error, where that is a terminal."""
     if sys.stderr.isatty():
         click.echo(for_stream(text, sys.stderr), err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from finetune_alf.cli.console import TerminalConsole, say_now
+from finetune_alf.cli.console import TerminalConsole, echo_on_terminal
 from finetune_alf.cli.error_record import error_record
 from finetune_alf.cli.wrapping import for_stream
 
@@ -59,7 +59,7 @@ def echo(text: str) -> None:
 def echo_at_once(text: str) -> None:
     """Print a line on a terminal before anything slow is loaded; a log does without it, and so does --json."""
     if not is_quiet() and not wants_json():
-        say_now(text)
+        echo_on_terminal(text)
 
 
 def print_json(record: object) -> None:

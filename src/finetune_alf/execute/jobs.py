@@ -36,7 +36,7 @@ def _go_on(*_: Any) -> bool:
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What the caller of an executor is told of each job, and whether it may stop a job early.
+    """What the caller of an executor learns of each job, and whether it may stop a job early.
 
     Where it may not, `on_report` returns True, and a worker does not wait for that.
     """

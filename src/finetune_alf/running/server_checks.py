@@ -21,7 +21,7 @@ def check_study_server(params: Params, paths: Paths) -> None:
 def check_tracking_server(params: Params, paths: Paths) -> None:
     """Raise TrackingError, within seconds, where MLflow's server does not respond and stages wait for it."""
     if params.tracking.on_failure == "wait":
-        _ask_tracking_server(params, paths)
+        _check_tracking_server(params, paths)
 
 
 def tracking_note(params: Params, paths: Paths) -> str | None:
@@ -29,13 +29,13 @@ def tracking_note(params: Params, paths: Paths) -> str | None:
     if params.tracking.on_failure == "wait":
         return None
     try:
-        _ask_tracking_server(params, paths)
+        _check_tracking_server(params, paths)
     except TrackingError as error:
         return f"{error} Fits go on without it, and their records wait; `register` and `fit` need it."
     return None
 
 
-def _ask_tracking_server(params: Params, paths: Paths) -> None:
+def _check_tracking_server(params: Params, paths: Paths) -> None:
     uri = tracking_uri(paths.root, named_store(params.tracking.uri))
     if sqlite_path(uri) is None:
         check_server(uri)

@@ -62,7 +62,7 @@ class TimeLeft:
         self._last = self._at(now)
 
     def seconds(self, now: float) -> float | None:
-        """Return the seconds that are left; None where nothing tells, or more time has passed than expected."""
+        """Return the seconds that are left; None where it is not known, or more time has passed than expected."""
         since = self._first if self._first and self._last.work - self._first.work >= 1 else self._began
         work = self._last.work - since.work
         if work <= 0:
