@@ -73,7 +73,7 @@ def test_the_processor_time_of_a_probe_is_kept(probe):
 
 
 def test_waits_for_a_core_are_no_part_of_the_speed(probe, monkeypatch):
-    wait_s = 0.5
+    wait_s = 0.1
 
     def waiting(*given, report, **options):
         return fit(*given, report=lambda metrics: (time.sleep(wait_s), report(metrics))[1], **options)

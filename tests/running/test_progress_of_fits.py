@@ -12,7 +12,9 @@ from finetune_alf.running.study import study
 from small_project import small_context
 
 
-@pytest.mark.parametrize("compute", ["n_workers: 1", "n_workers: 2", "n_fused: 2"])
+@pytest.mark.parametrize(
+    "compute", ["n_workers: 1", pytest.param("n_workers: 2", marks=pytest.mark.long), "n_fused: 2"]
+)
 def test_each_epoch_of_each_trial_moves_the_bar(root: Path, compute: str) -> None:
     changes = {"n_threads: 1,": f"n_threads: 1, {compute},", "n_trials: 12": "n_trials: 4"}
     ctx = small_context(root, **changes)

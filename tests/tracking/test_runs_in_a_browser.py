@@ -4,6 +4,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from finetune_alf.tracking import Metric, RunRecord
 from finetune_alf.tracking.links import runs_link
 from finetune_alf.tracking.mlflow import MlflowTracker
@@ -25,6 +27,7 @@ def trial(number: int) -> RunRecord:
     )
 
 
+@pytest.mark.long
 def test_the_list_of_runs_opens_with_the_trials_by_score_and_their_rates(browser: Any, root: Path) -> None:
     tracker = MlflowTracker(root)
     tracker.show_columns(Columns(addresses=("head",), trials=("accuracy",)))
