@@ -229,6 +229,30 @@ def test_a_bad_byte_in_a_row_is_never_read_as_another_trial(tmp_path: Path, n_da
     assert n_refused > n_damages / 3
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE trial_params SET param_value = NULL",
+        "UPDATE trial_params SET param_value = 9e999",
+        "UPDATE trial_params SET param_value = 'abc'",
+        "UPDATE trial_params SET distribution_json = '[]'",
+        "UPDATE trial_params SET distribution_json = '{\"name\": \"CategoricalDistribution\", \"attributes\": []}'",
+        "UPDATE trial_values SET value = 'abc'",
+        "UPDATE trial_values SET value_type = 'abc'",
+        "UPDATE trials SET datetime_start = 'abc'",
+        "UPDATE trial_user_attributes SET value_json = '{'",
+        "UPDATE trial_user_attributes SET value_json = '[]'",
+    ],
+)
+def test_a_row_that_optuna_cannot_read_is_refused_with_the_file(root: Path, damage: str) -> None:
+    path = database(root)
+    identity = check_database(path)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(damage)
+    with pytest.raises(StudyError, match=re.escape(str(path))):
+        readable(path, identity)
+
+
 def test_a_trial_of_an_earlier_version_has_no_checksum_and_is_read(tmp_path: Path) -> None:
     path = Path(study(tmp_path, study_spec(n_trials=2, sampler="random")).database)
     identity = check_database(path)

@@ -164,7 +164,10 @@ class StudyStore:
         return self._trial_ids[number]
 
     def _all_trials(self, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
-        return self._storage.get_all_trials(self._study_id, deepcopy=False, states=states)
+        try:
+            return self._storage.get_all_trials(self._study_id, deepcopy=False, states=states)
+        except (TypeError, ArithmeticError, AttributeError, AssertionError) as error:  # Optuna on a damaged row
+            raise ValueError(f"a trial that cannot be read: {error}") from error
 
 
 @contextlib.contextmanager
