@@ -236,7 +236,7 @@ def test_a_bad_byte_in_a_row_is_never_read_as_another_trial(tmp_path: Path, n_da
         "UPDATE trial_params SET param_value = 9e999",
         "UPDATE trial_params SET param_value = 'abc'",
         "UPDATE trial_params SET distribution_json = '[]'",
-        "UPDATE trial_params SET distribution_json = '{\"name\": \"CategoricalDistribution\", \"attributes\": []}'",
+        'UPDATE trial_params SET distribution_json = \'{"name": "CategoricalDistribution", "attributes": []}\'',
         "UPDATE trial_values SET value = 'abc'",
         "UPDATE trial_values SET value_type = 'abc'",
         "UPDATE trials SET datetime_start = 'abc'",
