@@ -1,5 +1,6 @@
 """Files as they lie in public repositories: without a header, in other encodings and formats, with stray quotes."""
 
+import csv
 import gzip
 import json
 import re
@@ -291,6 +292,37 @@ def test_a_quote_that_is_not_closed_is_named_as_such(tmp_path: Path) -> None:
 
 def test_a_long_text_on_one_line_is_read(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "a.csv", f"text,label\n{'x' * 140_000},a\n")[0][1] == "a"
+
+
+def test_a_long_text_is_read_whatever_the_process_has_read_before(tmp_path: Path) -> None:
+    before = csv.field_size_limit(131_072)  # as Python starts with
+    try:
+        assert rows_of(tmp_path / "a.csv", f"text;label\n{'x' * 140_000};a\nwords;b\n")[0][1] == "a"
+    finally:
+        csv.field_size_limit(before)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_carriage_return_is_part_of_a_quoted_text_of_several_lines(tmp_path: Path, end: str) -> None:
+    content = end.join(["text,label", f'"one{end}two \r three",pos', "four,neg", ""])
+    assert rows_of(tmp_path / "a.csv", content) == [(f"one{end}two \r three", "pos"), ("four", "neg")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_a_carriage_return_outside_of_quotes_is_named_by_its_line(tmp_path: Path, name: str) -> None:
+    delimiter = {"a.csv": ",", "a.tsv": "\t"}[name]
+    content = "text,label\ngood,pos\none \r two,neg\nthree,pos\n".replace(",", delimiter)
+    with pytest.raises(DataError) as caught:
+        rows_of(tmp_path / name, content)
+    assert str(caught.value) == (
+        f"{tmp_path / name}:3: must be delimited text, but has a carriage return within a field without quotes. "
+        "Put the field in quotes, or take the carriage return out."
+    )
+
+
+def test_a_carriage_return_in_the_line_of_the_names_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.csv:1: must be delimited text, but has a carriage return"):
+        rows_of(tmp_path / "a.csv", 'text,label\r"one\ntwo",pos\r"three\nfour",neg\r')
 
 
 def test_cards_of_files_name_only_what_is_set(tmp_path: Path) -> None:

@@ -122,6 +122,10 @@ def _quote_error(path: Source, numbers: Sequence[int], error: csv.Error) -> Data
     first, last = (numbers[0], numbers[-1]) if numbers else (1, 1)
     if last > first and ("limit" in str(error) or "end of data" in str(error)):
         return _unclosed(path, first, last)
+    if "new-line character" in str(error):
+        problem = "must be delimited text, but has a carriage return within a field without quotes"
+        way_out = "Put the field in quotes, or take the carriage return out."
+        return RowError(RowPlace(str(path), first), problem, way_out)
     over = f" (lines {first} to {last})" if last > first else ""
     way_out = f"Close every quote, and double quotes inside a quoted field. {UNQUOTED}"
     return RowError(RowPlace(str(path), first), f"must be delimited text, but got: {error}{over}", way_out)

@@ -10,7 +10,7 @@ from finetune_alf.data.readers.columns import is_usual_name
 from finetune_alf.data.readers.format import FileFormat
 from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.data.readers.numbers import number_of
-from finetune_alf.data.readers.stream import Source, beginning_of
+from finetune_alf.data.readers.stream import MAX_LINE_BYTES, Source, beginning_of
 from finetune_alf.errors import DataError, RowPlace
 
 logger = logging.getLogger(__name__)
@@ -23,12 +23,14 @@ Records = list[list[str]]
 
 
 def first_records(path: Source, form: FileFormat, delimiter: str) -> Records:
-    """Return the fields of the first lines, each line taken for a row."""
-    lines = [text for _, text in islice(numbered_lines(beginning_of(path), form.encoding, Faults()), N_LINES)]
+    """Return the fields of the first lines, each line taken for a row; a carriage return within one is a space."""
+    csv.field_size_limit(MAX_LINE_BYTES)
+    found = islice(numbered_lines(beginning_of(path), form.encoding, Faults()), N_LINES)
+    lines = [text.rstrip("\r\n").replace("\r", " ") for _, text in found]  # part of a quoted text, or told as a fault
     return [
         record
         for line in lines
-        for record in csv.reader([line.rstrip("\r\n")], delimiter=delimiter, quoting=form.csv_quoting)
+        for record in csv.reader([line], delimiter=delimiter, quoting=form.csv_quoting)
         if record
     ]
 
