@@ -2,10 +2,14 @@
 
 import csv
 import json
+import math
 import random
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
@@ -218,6 +222,64 @@ def test_rows_without_a_text_are_counted_and_left_out(tmp_path: Path, tiny: str)
     assert "empty rows: left out (2 without Révision)" in told.stdout
     assert load_params(tmp_path / "params.yaml").samples["reviews"].on_empty == "drop"
     assert CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)]).exit_code == 0
+
+
+def parted(row: int) -> dict[str, str]:
+    """A row with a title and a body; one in ten has neither, one in nine no verdict."""
+    title = "" if row % 10 == 3 or row % 4 == 0 else f"title {row}"
+    body = "" if row % 10 == 3 else f"{BAD[0] if row % 2 else GOOD[0]} {row}"
+    return {"title": title, "body": body, "verdict": "" if row % 9 == 0 else "np"[row % 2]}
+
+
+def flagged(row: int) -> dict[str, str]:
+    """A row with two classes of its own columns; one in ten lacks one of them."""
+    return {"body": f"{GOOD[row % 4]} {row}", "rude": "" if row % 10 == 3 else f"{row % 2}", "late": f"{row % 3 // 2}"}
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "line"),
+    [
+        (
+            parted,
+            ["--text", "title", "--text", "body", "--join", "--label", "verdict"],
+            "empty rows: left out (14 without verdict, 25 rows in all)",
+        ),
+        (flagged, ["--label", "rude", "--label", "late"], "empty rows: left out (12 without rude)"),
+    ],
+)
+def test_whatever_row_init_leaves_out_prepare_does_too(
+    tmp_path: Path, tiny: str, make: Callable[[int], dict[str, str]], words: list[str], line: str
+) -> None:
+    write_csv(tmp_path / "reviews.csv", [make(row) for row in range(120)])
+    told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, *words)
+    assert told.exit_code == 0, told.stderr
+    assert line in told.stdout.splitlines()
+    prepared = CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)])
+    assert prepared.exit_code == 0, prepared.stderr
+
+
+def test_nan_in_a_table_of_arrow_is_an_empty_cell(tmp_path: Path, tiny: str) -> None:
+    labels = [math.nan if row % 10 == 3 else float(row % 2) for row in range(120)]
+    table = pa.table({"text": [f"{GOOD[row % 4]} {row}" for row in range(120)], "label": labels})
+    pq.write_table(table, tmp_path / "t.parquet")
+    told = init(tmp_path, str(tmp_path / "t.parquet"), "--encoder", tiny)
+    assert told.exit_code == 0, told.stderr
+    assert "empty rows: left out (12 without label)" in told.stdout.splitlines()
+    assert "task: classes (2 different whole numbers)" in told.stdout.splitlines()
+    assert CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)]).exit_code == 0
+
+
+def test_an_empty_cell_of_classes_is_no_empty_row_but_a_missing_one_is(tmp_path: Path, tiny: str) -> None:
+    names = ["a|b", "b|c", "a", "c", "", None, "b", "a|c"]
+    rows = [{"text": f"{GOOD[row % 4]} {row}", "tags": names[row % 8]} for row in range(200)]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    told = init(tmp_path, str(tmp_path / "t.jsonl"), "--encoder", tiny)
+    assert told.exit_code == 0, told.stderr
+    assert "task: several classes a text (a text can have any number of them)" in told.stdout.splitlines()
+    assert "empty rows: left out (25 without tags)" in told.stdout.splitlines()
+    prepared = CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)])
+    assert prepared.exit_code == 0, prepared.stderr
+    assert "25 rows left out, since their text or label is empty" in prepared.stdout
 
 
 def test_classes_of_a_few_rows_are_left_out_and_likely_mistakes_named(tmp_path: Path, tiny: str) -> None:

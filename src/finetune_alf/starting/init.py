@@ -116,9 +116,12 @@ def _log_table(options: InitOptions, table: FoundTable, log: Log) -> None:
     columns = label_columns(table.label.value)
     log(f"label: column{'s' * (len(columns) > 1)} {', '.join(map(repr, columns))} ({table.label.seen})")
     log(f"task: {_TASKS[table.task.value]} ({table.task.seen})")
-    if table.n_empty:
+    if table.n_left_out:
         how = "left out" if options.on_empty == "drop" else "an error"
-        log(f"empty rows: {how} ({', '.join(f'{n} without {name}' for name, n in table.n_empty.items())})")
+        counts = [f"{n} without {name}" for name, n in table.n_empty.items()]
+        if isinstance(table.text.value, JoinedText):
+            counts.append(f"{table.n_left_out} rows in all")
+        log(f"empty rows: {how} ({', '.join(counts)})")
     if n := table.n_repeated:
         rows = "row" if n == 1 else "rows"
         log(f"repeated texts: {n} {rows} left out, each text is taken once, with its first label")
@@ -152,7 +155,7 @@ def _sized(options: InitOptions, table: FoundTable, left_out: tuple[str, ...], l
         metric=metric,
         left_out=left_out,
         labels=options.labels,
-        has_empty=bool(table.n_empty) and options.on_empty == "drop",
+        has_empty=table.n_left_out > 0 and options.on_empty == "drop",
         max_tokens=guess_max_tokens([MOST_TOKENS_ON_CPU], MOST_TOKENS_ON_CPU),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from finetune_alf.data.readers.numbers import number_of
-from finetune_alf.data.rows import FLAGS
+from finetune_alf.data.rows import FLAGS, is_empty
 
 MAX_CLASSES = 60
 """More different values are no classes, unless their column is named."""
@@ -25,6 +25,7 @@ MAX_DIFFERENT = 100_000
 class ColumnProfile:
     """One column: its rows, those without a value, and what the others are like.
 
+    Of the `n_empty` rows without a value `n_missing` have null or NaN, and no empty string.
     `counts` has the rows of each value as written, and is None for more than MAX_COUNTED values. `n_numbers` of the
     values are finite numbers, `n_whole` of these are whole; `n_dates` begin with a date, `n_commas` are numbers with a
     decimal comma. `n_lists` are lists or objects; `items` has the rows of each item of
@@ -34,6 +35,7 @@ class ColumnProfile:
     name: str
     n_rows: int = 0
     n_empty: int = 0
+    n_missing: int = 0
     n_numbers: int = 0
     n_whole: int = 0
     n_dates: int = 0
@@ -47,11 +49,12 @@ class ColumnProfile:
 
     def add(self, value: object) -> None:
         """Count one value."""
-        text = "" if value is None else str(value).strip()
         self.n_rows += 1
-        if not text:
+        if is_empty(value):
             self.n_empty += 1
+            self.n_missing += not isinstance(value, str)
             return
+        text = str(value).strip()
         if isinstance(value, list):
             self._add_list(value)
         elif isinstance(value, dict):

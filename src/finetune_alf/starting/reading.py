@@ -20,7 +20,6 @@ class Reading:
     form: FileFormat
     columns: tuple[str, ...]
     seen: Mapping[str, str]
-    is_delimited: bool = False
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the source in params.yaml that differ from the usual ones."""
@@ -34,12 +33,8 @@ class Reading:
         if self.form.quoting == "none" or not (self.form.delimiter or check_suffix(path) in DELIMITERS):
             return None
         form = self.form.model_copy(update={"quoting": "none"})
-        return Reading(
-            form,
-            column_names(path, form),
-            {**self.seen, "quoting": f"quotes are part of the texts; read as quotes, {fault}"},
-            self.is_delimited,
-        )
+        seen = {**self.seen, "quoting": f"quotes are part of the texts; read as quotes, {fault}"}
+        return Reading(form, column_names(path, form), seen)
 
 
 def guess_reading(path: Path) -> Reading:
@@ -50,10 +45,9 @@ def guess_reading(path: Path) -> Reading:
     if suffix != ".parquet" and (encoding := find_encoding(path)) != PLAIN.encoding:
         form = form.model_copy(update={"encoding": encoding})
         seen["encoding"] = _seen_of_encoding(path, encoding)
-    is_delimited = suffix in DELIMITERS or (suffix == ".txt" and not is_fasttext(path, form.encoding))
-    if is_delimited:
+    if suffix in DELIMITERS or (suffix == ".txt" and not is_fasttext(path, form.encoding)):
         form = _with_delimiter(path, form, DELIMITERS.get(suffix, "\t"), seen)
-    return Reading(form, column_names(path, form), seen, is_delimited)
+    return Reading(form, column_names(path, form), seen)
 
 
 def _with_delimiter(path: Path, form: FileFormat, usual: str, seen: dict[str, str]) -> FileFormat:

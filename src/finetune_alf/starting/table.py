@@ -38,7 +38,7 @@ class FoundTable:
     """The guesses about a table, and what they follow from.
 
     `texts` has each text once, and `counts` the rows of each class without duplicates and empty rows; `n_repeated` rows
-    have the text of an earlier one.
+    have the text of an earlier one, `n_left_out` no text or label.
     """
 
     reading: Reading
@@ -49,17 +49,18 @@ class FoundTable:
     texts: Sequence[Text]
     counts: Mapping[str, int]
     n_repeated: int
+    n_left_out: int
     label_separator: str = LABEL_SEPARATOR
 
     @property
     def n_empty(self) -> dict[str, int]:
         """The empty rows of the columns of text and label that have any; parts of a joined text may be empty."""
-        text = () if isinstance(self.text.value, JoinedText) else columns_of(self.text.value)
-        label = label_columns(self.label.value)
-        if self.task.value == "multi_label" and self.reading.is_delimited:
-            label = ()  # an empty cell is no class
-        columns = {name: self.profile.columns[name] for name in (*label, *text)}
-        return {name: column.n_empty for name, column in columns.items() if column.n_empty}
+        columns, label, text = self.profile.columns, label_columns(self.label.value), columns_of(self.text.value)
+        has_sets = self.task.value == "multi_label" and len(label) == 1  # an empty string is a row of no class
+        found = {name: columns[name].n_missing if has_sets else columns[name].n_empty for name in label}
+        if not isinstance(self.text.value, JoinedText):
+            found |= {name: columns[name].n_empty for name in text}
+        return {name: n for name, n in found.items() if n}
 
     def without(self, names: Collection[str]) -> "FoundTable":
         """Return the table without the counts of some classes; the texts stay, for their lengths."""
@@ -113,8 +114,8 @@ def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, lab
         label_separator=separator,
         **reading.settings(),
     )
-    texts, counts, n_repeated = _unique_rows(source, path.parent, task.value, labels)
-    return FoundTable(reading, profile, text_guess, label_guess, task, texts, counts, n_repeated, separator)
+    texts, counts, n_repeated, n_left_out = _unique_rows(source, path.parent, task.value, labels)
+    return FoundTable(reading, profile, text_guess, label_guess, task, texts, counts, n_repeated, n_left_out, separator)
 
 
 def _flags(
@@ -141,10 +142,10 @@ def _first_fault(error: DataError) -> str:
 
 def _unique_rows(
     source: FilesSource, root: Path, task: ProblemType, labels: LabelsSpec
-) -> tuple[Sequence[Text], Mapping[str, int], int]:
+) -> tuple[Sequence[Text], Mapping[str, int], int, int]:
     """Read the table as `prepare` does, without empty rows.
 
-    Returns each text once, the rows of each class, and how many rows repeat a text.
+    Returns each text once, the rows of each class, how many rows repeat a text, and how many are empty.
     """
     rows = apply_labels(FileRows(source, root, task, on_empty="drop").rows(), labels).rows
     unique, train = drop_duplicates(rows, "drop"), rows.splits["train"]
@@ -153,4 +154,5 @@ def _unique_rows(
     for index in kept:
         for name in (train.labels[index],) if train.sets is None else train.sets[index]:
             counts[name] += 1
-    return [train.texts[index] for index in kept], counts, unique.n_dropped["train"]
+    n_left_out = train.n_empty + unique.n_empty["train"]
+    return [train.texts[index] for index in kept], counts, unique.n_dropped["train"], n_left_out
