@@ -51,7 +51,9 @@ def encoder() -> Any:
     return load_tiny()
 
 
-def train(encoder: Any, schedule: Any, folder: Any, **settings: Any) -> tuple[Watch, Trainer]:
+def train(
+    encoder: Any, schedule: Any, folder: Any, resumed: str | None = None, **settings: Any
+) -> tuple[Watch, Trainer]:
     encoder.reset(0)
     split = tokenized_split(encoder)
     rows = [{name: tensor[0] for name, tensor in padded(split.table, [i]).items()} for i in range(len(split))]
@@ -66,7 +68,7 @@ def train(encoder: Any, schedule: Any, folder: Any, **settings: Any) -> tuple[Wa
     watch = Watch()
     kwargs["callbacks"].append(watch)
     trainer = Trainer(model=encoder.model, train_dataset=data, **kwargs)
-    trainer.train()
+    trainer.train(resume_from_checkpoint=resumed)
     return watch, trainer
 
 
@@ -118,6 +120,23 @@ def test_unfreezing_opens_one_more_address_each_epoch(encoder: Any, tmp_path: An
     assert watch.trained[:4] == [{"head"}] * 4
     assert watch.trained[4:8] == [{"head", "layer.2"}] * 4
     assert watch.trained[8:] == [{"head", "layer.1", "layer.2"}] * 4
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 6, 7])
+def test_unfreezing_goes_on_where_a_run_is_resumed_also_within_an_epoch(encoder: Any, tmp_path: Any, step: int) -> None:
+    schedule = tiny_schedule(RATES, epochs=3, unfreezing=GradualUnfreezing(start="head"))
+    whole, _ = train(encoder, schedule, tmp_path, save_strategy="steps", save_steps=step)
+    rest, _ = train(encoder, schedule, tmp_path, str(tmp_path / f"checkpoint-{step}"))
+    assert rest.trained == whole.trained[step:]
+    assert rest.rates == whole.rates[step:]
+
+
+def test_early_stopping_knows_the_losses_of_before_a_run_is_resumed(encoder: Any, tmp_path: Any) -> None:
+    schedule = tiny_schedule(RATES, epochs=6, early_stopping=EarlyStopping(patience=2, min_delta=100))
+    saved = {"save_strategy": "epoch", "logging_strategy": "epoch"}
+    _, whole = train(encoder, schedule, tmp_path, **saved)
+    _, rest = train(encoder, schedule, tmp_path, str(tmp_path / "checkpoint-8"), **saved)
+    assert whole.state.epoch == rest.state.epoch == 3
 
 
 def test_what_an_unfinished_unfreezing_left_frozen_rates_open_again(

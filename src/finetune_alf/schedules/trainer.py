@@ -67,7 +67,6 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
     def __init__(self, schedule: Schedule) -> None:
         self.schedule, self.recipe = schedule, schedule.recipe
         self._used: dict[str, float] = {}
-        self._losses: list[float] = []
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
@@ -78,7 +77,6 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
                 f"schedule {self.schedule.name}: the optimizer has groups without an address. "
                 "Pass Trainer optimizers=(schedule.optimizer(model), None)."
             )
-        self._losses = []
         if self.recipe.early_stopping and args.logging_strategy != "epoch":
             log.warning(
                 "the schedule's early stopping is left out, because it reads the losses of whole epochs. "
@@ -89,7 +87,7 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
     ) -> None:
         """Open the addresses that learn from this epoch on, but for what the user froze."""
-        model, epoch = objects["model"], round(state.epoch or 0)
+        model, epoch = objects["model"], int((state.epoch or 0) + 1e-6)  # a run may be resumed within an epoch
         frozen = frozen_by_user(model)
         kept = {id(parameter) for name, parameter in model.named_parameters() if name in frozen}
         for group in objects["optimizer"].param_groups:
@@ -124,8 +122,8 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
         state.log_history[-1].update(rates)
         stopping = self.recipe.early_stopping
         if stopping and args.logging_strategy == "epoch":
-            self._losses.append(logs["loss"])
-            control.should_training_stop |= stopping.should_stop(self._losses)
+            losses = [each["loss"] for each in state.log_history if "loss" in each]  # also of before it was resumed
+            control.should_training_stop |= stopping.should_stop(losses)
 
 
 def _check_trainable(schedule: Schedule) -> None:
