@@ -180,6 +180,14 @@ def test_a_difference_has_the_fields_that_differ_rates_by_address() -> None:
     assert "rates.layer.3     2e-5" in str(one.diff(two))
 
 
+def test_a_difference_between_depths_has_all_rates_first_from_the_input_up() -> None:
+    shallow = Schedule.published("distilbert-alf-1")
+    deep = shallow.stretch(8)
+    for one, two in ((shallow, deep), (deep, shallow)):
+        fields = [row.field for row in one.diff(two)]
+        assert fields == [*(f"rates.layer.{index}" for index in range(2, 8)), "provenance.n_layers"]
+
+
 def test_long_values_that_begin_alike_are_shown_where_they_differ() -> None:
     one, two = Schedule.published("distilbert-alf-1"), Schedule.published("bert-alf-1")
     (line,) = (line for line in str(one.diff(two)).splitlines() if line.startswith("provenance.citation"))

@@ -60,7 +60,9 @@ def difference(first: Schedule, second: Schedule) -> ScheduleDifference:
             "and compare rates alone as dictionaries."
         )
     ours, theirs = dict(_fields(first)), dict(_fields(second))
-    pairs = ((field, ours.get(field, MISSING), theirs.get(field, MISSING)) for field in {**ours, **theirs})
+    rates = (f"rates.{address}" for address in max(first.rates, second.rates, key=len))  # those of the deeper one
+    fields = dict.fromkeys((*rates, *ours, *theirs))
+    pairs = ((field, ours.get(field, MISSING), theirs.get(field, MISSING)) for field in fields)
     different = tuple(FieldDifference(*each) for each in pairs if each[1] != each[2])
     return ScheduleDifference(first.name, second.name, different)
 
