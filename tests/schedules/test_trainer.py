@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, training_args
 
 from finetune_alf.errors import ScheduleError
 from finetune_alf.rates import LayerRates
@@ -182,6 +182,38 @@ def test_the_arguments_are_those_of_the_recipe_and_settings_win(tmp_path: Any) -
     assert schedule.training_arguments(output_dir=str(tmp_path), use_cpu=True, num_train_epochs=1).num_train_epochs == 1
     short = tiny_schedule(RATES, epochs=3, steps_per_epoch=7).training_arguments(output_dir=str(tmp_path), use_cpu=True)
     assert short.max_steps == 21
+
+
+@pytest.mark.parametrize(
+    ("has_gpu", "has_instructions", "settings", "expected"),
+    [
+        (False, True, {}, False),  # Trainer refuses bf16 on a processor that is not asked for
+        (False, False, {}, False),
+        (False, True, {"use_cpu": True}, True),
+        (False, False, {"use_cpu": True}, False),
+        (True, False, {"use_cpu": True}, False),
+        (False, False, {"use_cpu": True, "bf16": True}, True),
+    ],
+)
+def test_a_schedule_found_in_bf16_is_trained_in_fp32_where_the_device_has_no_bf16(
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    has_gpu: bool,
+    has_instructions: bool,
+    settings: Any,
+    expected: bool,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: has_gpu)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_instructions)
+    monkeypatch.setattr(training_args, "is_torch_bf16_gpu_available", lambda: has_gpu)
+    found = tiny_schedule(RATES)
+    schedule = found.model_copy(update={"provenance": found.provenance.model_copy(update={"precision": "bf16"})})
+    args = schedule.training_arguments(output_dir=str(tmp_path), report_to=[], **settings)
+    assert args.bf16 is expected
+    warned = "was found in bf16, which Trainer cannot use on this machine: it computes in fp32"
+    assert (warned in caplog.text) is not expected
 
 
 def test_what_trainer_cannot_train_is_refused_by_name() -> None:

@@ -8,9 +8,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.integrations import get_reporting_integration_callbacks
 
+from finetune_alf.compute.resolved import resolve_device, resolve_precision
 from finetune_alf.errors import ScheduleError
 from finetune_alf.rates import rate_source
 from finetune_alf.recipe import CosineCurve, Curve, LinearCurve
@@ -41,6 +43,10 @@ def training_arguments(schedule: Schedule, settings: Mapping[str, Any]) -> Train
         metric = schedule.confirmed.metric if schedule.confirmed else "loss"
         own |= {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
         own["metric_for_best_model"] = metric
+    if own["bf16"] and "bf16" not in settings and not _has_bf16(bool(settings.get("use_cpu"))):
+        own["bf16"] = False
+        found = f"schedule {schedule.name} was found in bf16"
+        log.warning("%s, which Trainer cannot use on this machine: it computes in fp32", found)
     try:
         return TrainingArguments(**{**own, **settings})
     except ImportError as error:
@@ -124,6 +130,12 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
         if stopping and args.logging_strategy == "epoch":
             losses = [each["loss"] for each in state.log_history if "loss" in each]  # also of before it was resumed
             control.should_training_stop |= stopping.should_stop(losses)
+
+
+def _has_bf16(use_cpu: bool) -> bool:
+    """Return whether the device has instructions for bf16; a processor that `use_cpu` does not name is refused it."""
+    device = torch.device("cpu") if use_cpu else resolve_device("auto")
+    return (use_cpu or device.type != "cpu") and resolve_precision("auto", device) == "bf16"
 
 
 def _check_trainable(schedule: Schedule) -> None:
