@@ -21,10 +21,10 @@ from word_pairs import write_word_pairs
 pytestmark = pytest.mark.usefixtures("quick_probes")
 
 
-def local(name, spec, source):
-    """The same tasks, on texts that are there; whole data sets become small ones."""
+def local(name, spec, source, seed):
+    """The same tasks, on texts that are there, of a draw of their own; whole data sets become small ones."""
     if isinstance(spec, MixtureSpec):
-        tasks = {task: local(task, one, source) for task, one in spec.tasks.items()}
+        tasks = {task: local(task, one, source, seed) for task, one in spec.tasks.items()}
         return MixtureSpec(tasks=tasks)
     text = {"quora": ["a", "b"], "sts": ["a", "b"]}.get(name, "a")
     score = name.startswith("sts")
@@ -36,6 +36,7 @@ def local(name, spec, source):
         "n_confirmation": 16 if spec.n_confirmation else 0,
         "n_test": 0 if name in ("sst2", "stsb") else 16,
         "max_train_frac": 1,
+        "seed": seed,
     } | ({"problem_type": "regression"} if score else {})
     return SampleSpec.model_validate_json(json.dumps(given))
 
@@ -93,7 +94,7 @@ def test_the_full_presets_can_be_planned(preset, tmp_path, monkeypatch):
     params = load_params(tmp_path / "none.yaml", [preset])
     changes = {
         "encoders": {name: small_encoder(name) for name in params.encoders},
-        "samples": {name: local(name, spec, source) for name, spec in params.samples.items()},
+        "samples": {name: local(name, spec, source, seed) for seed, (name, spec) in enumerate(params.samples.items())},
         "compute": params.compute.model_copy(update={"n_threads": 1}),
     }
     ctx = Context(params.model_copy(update=changes), Paths(tmp_path), RecordingConsole())
