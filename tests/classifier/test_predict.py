@@ -341,6 +341,51 @@ def test_columns_of_any_type_are_kept(root, tmp_path):
     assert [cells[name] for name in row] == ["warm fine meal", "2026-01-02", '["a", "é"]', "", "true"]
 
 
+def test_nan_within_lists_and_objects_is_null_as_json_has_it(root, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    nan = float("nan")
+    row = {"text": "warm fine meal", "vector": [0.5, nan, float("inf")], "facts": {"a": nan, "b": [nan, 1.0]}}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "in.parquet")
+    lists = {"vector": [0.5, None, None], "facts": {"a": None, "b": [None, 1.0]}}
+    written = predict(root, str(tmp_path / "in.parquet")).stdout
+    found = json.loads(written, parse_constant=pytest.fail)
+    assert {name: found[name] for name in lists} == lists
+    (tmp_path / "again.jsonl").write_text(written)
+    assert predict(root, str(tmp_path / "again.jsonl")).exit_code == 0
+    assert predict(root, str(tmp_path / "in.parquet"), "--out", str(tmp_path / "out.csv")).exit_code == 0
+    (cells,) = rows_of((tmp_path / "out.csv").read_text())
+    assert {name: json.loads(cells[name], parse_constant=pytest.fail) for name in lists} == lists
+
+
+def test_several_columns_without_a_name_are_all_kept_in_objects(root, tmp_path):
+    (tmp_path / "in.csv").write_text(",text,id,\n7,warm fine meal,a,note\n")
+    assert predict(root, str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.jsonl")).exit_code == 0
+    found = json.loads((tmp_path / "out.jsonl").read_text())
+    assert list(found.items())[:4] == [("column1", "7"), ("text", "warm fine meal"), ("id", "a"), ("column4", "note")]
+    result = predict(root, str(tmp_path / "in.csv"))
+    assert result.stdout.splitlines()[1].startswith("7,warm fine meal,a,note,")
+    (tmp_path / "one.csv").write_text(",text,id\n7,warm fine meal,a\n")
+    assert predict(root, str(tmp_path / "one.csv"), "--out", str(tmp_path / "one.jsonl")).exit_code == 0
+    assert json.loads((tmp_path / "one.jsonl").read_text())[""] == "7"  # as pandas writes the index of a frame
+
+
+@pytest.mark.parametrize(("encoding", "option"), [("utf-16", "utf-16"), ("cp1252", "cp1252"), ("latin-1", "latin-1")])
+def test_another_encoding_of_standard_input_is_refused_with_the_option(root, encoding, option):
+    text = {"cp1252": "“warm”", "latin-1": "wärm"}.get(encoding, "warm")
+    result = predict(root, "-", given=Once(f"id,text\n1,{text}\n".encode(encoding)))
+    assert result.exit_code == 3
+    assert f"or pass `--encoding {option}` to `predict`." in result.stderr
+    assert predict(root, "-", "--encoding", option, given=Once(f"id,text\n1,{text}\n".encode(encoding))).exit_code == 0
+
+
+def test_one_long_text_is_told_as_one(root):
+    result = predict(root, "-", given="text\n" + "warm fine meal " * 9 + "\n")
+    assert "1 row, in" in result.stderr
+    assert "1 text has 12 tokens or more; no more than those are read." in result.stderr
+
+
 def test_objects_may_lack_a_key_and_half_a_surrogate_stays_as_it_was(root):
     given = '{"text": "warm fine meal", "note": "\\ud83d"}\n{"text": "cold sad meal"}\n'
     first, second = (json.loads(line) for line in predict(root, "-", given=given).stdout.splitlines())

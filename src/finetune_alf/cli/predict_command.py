@@ -15,6 +15,7 @@ from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import echo_at_once, is_quiet, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import root_option
 from finetune_alf.errors import InputError
+from finetune_alf.report.numbers import counted
 
 if TYPE_CHECKING:
     from finetune_alf.classifier.labelling import LabelledChunk
@@ -134,9 +135,10 @@ class _Summary:
     def __str__(self) -> str:
         seconds = time.monotonic() - self.started
         empty = f", {self.n_empty:,} of them without text and left without label" if self.n_empty else ""
-        lines = [f"{self.n_rows:,} rows{empty}, in {duration(seconds)}; label in {self.column!r}."]
+        lines = [f"{counted(self.n_rows, 'row')}{empty}, in {duration(seconds)}; label in {self.column!r}."]
         if self.n_full:
-            lines.append(f"{self.n_full:,} texts have {self.max_tokens} tokens or more; no more than those are read.")
+            have = "text has" if self.n_full == 1 else "texts have"
+            lines.append(f"{self.n_full:,} {have} {self.max_tokens} tokens or more; no more than those are read.")
         return "\n".join(lines)
 
 

@@ -143,10 +143,11 @@ class _Text:
 def _writer(file: IO[bytes], columns: Sequence[str], suffix: str) -> WriteRows:
     text = _Text(file)
     if suffix in JSON_LINES:
+        keys = _keys(columns)
 
         def write_objects(rows: Sequence[Row]) -> None:
             for row in rows:
-                values = dict(zip(columns, map(_json_value, row), strict=True))
+                values = dict(zip(keys, map(_json_value, row), strict=True))
                 text.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
             file.flush()
 
@@ -161,13 +162,23 @@ def _writer(file: IO[bytes], columns: Sequence[str], suffix: str) -> WriteRows:
     return write_rows
 
 
+def _keys(columns: Sequence[str]) -> list[str]:
+    """Return the columns as keys of an object; where several have no name, each is called by its place, from 1."""
+    has_several = columns.count("") > 1
+    return [f"column{at}" if has_several and not name else name for at, name in enumerate(columns, 1)]
+
+
 def _json_value(value: object) -> object:
-    """Return a value that JSON has; it has no NaN."""
+    """Return a value that JSON has, also within lists and objects; it has no NaN."""
+    if isinstance(value, list | tuple):
+        return [_json_value(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _json_value(each) for name, each in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _csv_value(value: object) -> object:
     """Return what stands in a cell: lists, objects and booleans as in JSON, an empty cell for NaN."""
     if isinstance(value, bool | list | dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(_json_value(value), ensure_ascii=False, default=str)
     return None if isinstance(value, float) and math.isnan(value) else value

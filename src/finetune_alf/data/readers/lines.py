@@ -16,6 +16,8 @@ from finetune_alf.errors import DataError, RowError, RowPlace
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
+_OTHER = "Set `encoding` of the source, or pass `--encoding` to `predict`."
+
 _DELIMITER_LINE = re.compile(r"\"?sep=.\"?\s*", re.IGNORECASE)
 """A first line by which Excel knows the delimiter."""
 
@@ -40,7 +42,7 @@ def _numbered_lines(path: Source, encoding: str, faults: Faults | None) -> Itera
             return
         if start.startswith(_UTF_16_MARKS):
             problem = f"must be {encoding}, but begins as UTF-16 does"
-            raise RowError(RowPlace(str(path), 1), problem, "Set `encoding: utf-16` of the source.")
+            raise RowError(RowPlace(str(path), 1), problem, f"Set {_named('utf-16')}.")
         for number, line in enumerate(_raw_lines(file, b"\r" in start and b"\n" not in start), 1):
             try:
                 whole = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
@@ -108,7 +110,7 @@ def _wide_lines(path: Source, file: IO[bytes], encoding: str) -> Iterator[tuple[
         with io.TextIOWrapper(file, encoding) as text:
             yield from enumerate(text, 1)
     except UnicodeError as error:
-        raise DataError(f"{path}: must be {encoding}, but got: {error}. Set `encoding` of the source.") from None
+        raise DataError(f"{path}: must be {encoding}, but got: {error}. {_OTHER}") from None
 
 
 def _decoded(line: bytes, place: RowPlace, encoding: str) -> str:
@@ -126,5 +128,10 @@ def _decoded(line: bytes, place: RowPlace, encoding: str) -> str:
         raise RowError(
             place,
             f"must be {name}, but got byte 0x{byte:02x} at byte {error.start + 1} of the line",
-            f"Save the file as UTF-8, or set `encoding` of the source, such as `encoding: {guess}`.",
+            f"Save the file as UTF-8, or set {_named(guess)}.",
         ) from None
+
+
+def _named(encoding: str) -> str:
+    """Return where an encoding is named."""
+    return f"`encoding: {encoding}` of the source, or pass `--encoding {encoding}` to `predict`"
