@@ -11,7 +11,7 @@ from finetune_alf.checksums import with_short_digests
 from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import echo, echo_at_once, json_option, print_json, wants_json
 from finetune_alf.cli.project import read_params, root_option, store_uri
-from finetune_alf.errors import ParamsError
+from finetune_alf.errors import InputError, ParamsError
 
 if TYPE_CHECKING:
     from finetune_alf.encoder.encoder import Encoder
@@ -66,7 +66,7 @@ def _scheduled(ref: str, root: Path, n_layers: int) -> "LayerRates":
     from finetune_alf.schedules.pull import pull
 
     store = store_uri(root) if "@" in ref else None
-    with about("--schedule"):
+    with about("--schedule", InputError):
         return pull(ref, store).for_depth(n_layers)
 
 

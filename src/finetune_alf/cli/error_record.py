@@ -10,11 +10,11 @@ from finetune_alf.errors import AlfError, InputError
 
 
 @contextmanager
-def about(option: str) -> Iterator[None]:
-    """Name the word of the command line, as in `--out`, that an error of this block is about."""
+def about(option: str | None, kind: type[AlfError] = AlfError) -> Iterator[None]:
+    """Name the option or argument, as `--out` or `name`, that an error of this kind in the block is about, if any."""
     try:
         yield
-    except AlfError as error:
+    except kind as error:
         error.option = error.option or option
         raise
 
@@ -23,7 +23,7 @@ def error_record(error: BaseException, message: str, exit_code: int) -> dict[str
     """Return the record of an error that ends a command with this message and exit code.
 
     `faults` are those of params.yaml and of tables, each with its message and, as far as they are known, file, line,
-    column, row and field; `file` is that of an error of the system, `option` a word of the command line that cannot be
+    column, row and field; `file` is that of an error of the system, `option` the option or argument that cannot be
     used.
     """
     kind = "UsageError" if isinstance(error, click.ClickException) else type(error).__name__

@@ -1,14 +1,19 @@
 """The commands of the experiments, one each, made from the registry."""
 
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import echo_at_once, json_option, print_documents, quiet_option
 from finetune_alf.cli.project import entries, open_context, root_option
-from finetune_alf.experiments.experiment import Experiment
+from finetune_alf.experiments.experiment import Experiment, NamedExperiment
+
+if TYPE_CHECKING:
+    from finetune_alf.running.context import Context
 
 
 def command_of(experiment: Experiment) -> click.Command:
@@ -16,6 +21,7 @@ def command_of(experiment: Experiment) -> click.Command:
 
     def run(root: Path, **given: str | None) -> None:
         context = open_context(root)
+        _check_names(context, experiment, given)
         choices = zip(experiment.arguments, experiment.choices(context.params), strict=True)
         named = [[name] if (name := given[argument]) else there for argument, there in choices]
         chosen = entries(None, product(*named))
@@ -34,3 +40,19 @@ def command_of(experiment: Experiment) -> click.Command:
         short_help=experiment.help.short,
         epilog=f"Example: finetune-alf {experiment.key} {experiment.help.example}",
     )(callback)
+
+
+def _check_names(ctx: "Context", experiment: Experiment, given: Mapping[str, str | None]) -> None:
+    """Raise InputError, which names the argument, for a name that params.yaml does not have."""
+    from finetune_alf.params.section import entry
+
+    for argument, name in given.items():
+        if name is None:
+            continue
+        with about(argument):
+            if argument == "study":
+                ctx.study(name)
+            elif argument == "sample":
+                ctx.sample(name)
+            elif isinstance(experiment, NamedExperiment):
+                entry(experiment.key, experiment.section.of(ctx.params), name)

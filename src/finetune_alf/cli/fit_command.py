@@ -33,7 +33,7 @@ def fit(words: tuple[str, ...], studies: tuple[str, ...], root: Path) -> None:
     from finetune_alf.schedules.reference import is_file
 
     word = str(Path(scheme).absolute()) if scheme and is_file(scheme) else scheme
-    with about("--study"):
+    with about("study" if words[:-1] else "--study"):
         for study in studies:
             context.study(study)
     request = fit_request(context, word, studies)

@@ -61,6 +61,7 @@ def init(
     if join and len(text) < 2:
         raise click.BadParameter("takes two columns or more, as in --text title --text body", param_hint="--join")
     echo_at_once(f"reading {table}")
+    from finetune_alf.data.readers.table import check_is_file, check_suffix
     from finetune_alf.data.text_columns import JoinedText
     from finetune_alf.params.reading import parse_document
     from finetune_alf.paths import command_in
@@ -70,6 +71,9 @@ def init(
     from finetune_alf.starting.labels import labels_of
 
     check_room(root, force)
+    with about("table"):
+        check_suffix(table)
+        check_is_file(table)
     budget_s = None if budget is None else seconds_of(budget)
     from finetune_alf.experiments.registry import model_of
 

@@ -18,17 +18,17 @@ def named_classifier(ctx: Context, words: Sequence[str], model: str | None = Non
     """
     word = ".".join(words) or _only_study(ctx.params)
     if word in ctx.params.studies:
-        if model is None:
-            return word, _folder(ctx, word)
-        with about("--model"):
-            return word, _folder(ctx, model)
+        given = "study" if words else None
+        with about("--model" if model is not None else given):
+            return word, _folder(ctx, model or word)
     if model is not None:
         message = f"--model: must be left out where the classifier is named, but got {model} beside {word}."
         raise InputError(message, option="--model")
     try:
         folder = _folder(ctx, word)
     except InputError as error:
-        raise InputError(f"{error} Studies are: {', '.join(ctx.params.studies) or 'none'}.") from None
+        message = f"{error} Studies are: {', '.join(ctx.params.studies) or 'none'}."
+        raise InputError(message, option="study" if len(words) < 2 else "scheme") from None
     study = folder.name.partition(".")[0]
     return (study if study in ctx.params.studies else _only_study(ctx.params)), folder
 

@@ -158,8 +158,9 @@ def _source(file: str, encoding: str) -> "Source":
     if file == "-":
         return standard_input(sys.stdin.buffer)
     path = Path(file)
-    suffix = check_suffix(path)
-    check_is_file(path)
+    with about("file"):
+        suffix = check_suffix(path)
+        check_is_file(path)
     if encoding == "utf-8" and suffix != ".parquet" and (found := find_encoding(path)) != encoding:
         raise InputError(
             f"cannot read {path} as UTF-8: it looks like {found}. Give --encoding {found}.", option="--encoding"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import echo, echo_at_once, json_option, print_json, print_json_text, wants_json
 from finetune_alf.cli.project import root_option, store_uri
 from finetune_alf.errors import InputError
@@ -76,15 +77,8 @@ def list_all(uri: str | None, root: Path) -> None:
             for ref in [f"{version.model}@{alias}" for alias in version.aliases] or [version.model]:
                 state = "cannot be read" if version.problem else f"run {version.run_id}"
                 echo(f"{ref:<28}{version.digest[:12]}  version {version.version}, {state}")
-                found.append(
-                    {
-                        "ref": ref,
-                        "digest": version.digest,
-                        "version": version.version,
-                        "run_id": version.run_id,
-                        "problem": version.problem,
-                    }
-                )
+                place = {"version": version.version, "run_id": version.run_id, "problem": version.problem}
+                found.append({"ref": ref, "digest": version.digest, **place})
             if version.problem:
                 echo(f"  {version.problem}")
     if wants_json():
@@ -144,7 +138,9 @@ def push(ref: str, name: str, uri: str | None, root: Path) -> None:
     schedule = _pulled(ref, uri, root)
     from finetune_alf.schedules.push import push as push_schedule
 
-    version = push_schedule(schedule, name, store_uri(root, uri))
+    store = store_uri(root, uri)
+    with about("name", InputError):
+        version = push_schedule(schedule, name, store)
     echo(f"{name}: version {version.version}, digest {version.digest[:12]}")
     if wants_json():
         print_json({"ref": name, "version": version.version, "digest": version.digest})
@@ -159,7 +155,7 @@ def push(ref: str, name: str, uri: str | None, root: Path) -> None:
 @root_option
 def diff(ref: str, other: str, uri: str | None, root: Path) -> None:
     """Print the fields in which two schedules differ, rates by address."""
-    found = _pulled(ref, uri, root).diff(_pulled(other, uri, root))
+    found = _pulled(ref, uri, root).diff(_pulled(other, uri, root, "other"))
     if wants_json():
         print_json({"first": found.first, "second": found.second, "fields": [asdict(each) for each in found]})
         return
@@ -240,11 +236,13 @@ def _refuse_existing(out: Path | None, force: bool) -> None:
         raise InputError(f"{out} exists already. Name another file, or pass --force.", option="--out")
 
 
-def _pulled(ref: str, uri: str | None, root: Path) -> "Schedule":
+def _pulled(ref: str, uri: str | None, root: Path, argument: str = "ref") -> "Schedule":
     from finetune_alf.schedules.pull import pull as pull_schedule
     from finetune_alf.schedules.reference import is_registered
 
     if is_registered(ref):
         echo_at_once(f"schedules: loading MLflow, for {ref}")
     allow_forgetting = bool(click.get_current_context().meta.get(_ALLOW_FORGETTING))
-    return pull_schedule(ref, store_uri(root, uri) if "@" in ref else None, allow_forgetting=allow_forgetting)
+    store = store_uri(root, uri) if "@" in ref else None
+    with about(argument, InputError):  # the store may fail, too
+        return pull_schedule(ref, store, allow_forgetting=allow_forgetting)

@@ -154,7 +154,8 @@ def named(params: Params, plannables: Sequence[Plannable], name: str | None) -> 
     if name is not None and not found:
         names = ", ".join(dict.fromkeys(one for _, one in there)) or "none"
         raise InputError(
-            f"plan: must be given the name of a study or an experiment, but got {name}. There are: {names}."
+            f"plan: must be given the name of a study or an experiment, but got {name}. There are: {names}.",
+            option="name",
         )
     return found
 

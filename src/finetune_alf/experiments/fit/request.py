@@ -38,7 +38,7 @@ def fit_request(ctx: Context, word: str | None, studies: Sequence[str] = ()) -> 
         scheme_named(ctx.params, word)
     except InputError as error:
         there = ", ".join(ctx.params.studies) or "none"
-        raise InputError(f"{error} Studies are: {there}.") from None
+        raise InputError(f"{error} Studies are: {there}.", option="scheme") from None
     return FitRequest(tuple(studies) or _only_study(ctx, word), word)
 
 
