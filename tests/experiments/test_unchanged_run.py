@@ -92,6 +92,16 @@ def test_any_file_that_has_changed_runs_all_stages_again(project: Path, name: st
     assert run(project) == ["study", "importance", "register", "report"]
 
 
+def test_names_that_end_as_the_record_is_called_are_looked_at_too(project: Path) -> None:
+    for name in ("results/schedules/first-run.json", "results/freeze/run.json", "data/encoders/a/run.json"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("{}")
+        assert run(project), name
+        assert not run(project)
+        (project / name).unlink()
+        assert run(project), name
+
+
 def test_a_new_file_and_other_params_run_all_stages_again(project: Path) -> None:
     (project / "results/new.json").write_text("{}")
     assert run(project)

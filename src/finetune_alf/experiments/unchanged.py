@@ -30,8 +30,6 @@ RECORD = "run.json"
 _FOLDERS = ("kept", "keep")
 """The settings that name folders which stages read, besides those of encoders and sources."""
 
-_NOT_READ = (".lock", RECORD)
-
 
 def is_unchanged(ctx: Context, experiments: Sequence[Experiment]) -> bool:
     """Return whether all is as the last whole run left it; where that cannot be known, it is not."""
@@ -64,7 +62,8 @@ def run_digest(ctx: Context, experiments: Sequence[Experiment]) -> str | None:
     package = Path(finetune_alf.__file__).parent
     written = (paths.sample("x").parent, paths.encoders, paths.results, paths.model("x").parent, paths.studies)
     named = (file for key, text in _texts(params) for file in _named(paths.root, key, text))
-    files = [file for folder in written for file in _files(folder)]
+    record = paths.studies / RECORD
+    files = [file for folder in written for file in _files(folder) if file != record]
     artifacts = Path(unquote(urlsplit(artifacts_uri(database)).path))
     return digest(
         {
@@ -111,6 +110,6 @@ def _named(root: Path, key: str, text: str) -> Iterator[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and below it, in order, but for locks and the record of the last run."""
+    """Yield the files in a folder and below it, in order, but for locks."""
     found = sorted(folder.rglob("*")) if folder.is_dir() else []
-    yield from (path for path in found if path.is_file() and not path.name.endswith(_NOT_READ))
+    yield from (path for path in found if path.is_file() and path.suffix != ".lock")
