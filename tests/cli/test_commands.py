@@ -87,7 +87,7 @@ def test_diff_has_one_line_for_a_section_that_only_one_side_has(root: Path) -> N
     assert "samples.films: not set (7 values before)" in told
     assert "samples.imdb: new, 10 values" in told
     assert not any(line.startswith(("samples.films.", "samples.imdb.")) for line in told)
-    assert note.endswith("Each value: finetune-alf params diff --all")
+    assert note.endswith(f"Each value: finetune-alf params diff --all --params real-small --root {root}")
 
 
 def test_diff_in_a_folder_without_params_compares_overlays_with_the_default(root: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from finetune_alf.cli.entry import group
-from finetune_alf.cli.plan_command import _table
+from finetune_alf.cli.plan_command import _left_in_all, _table
 from finetune_alf.experiments.fit.experiment import FIT
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.experiments.transfer.experiment import TRANSFER
@@ -203,6 +203,15 @@ def test_where_equal_rates_shared_their_fits_nothing_is_left_of_a_registration_t
     assert registration.seconds == pytest.approx(registration.elapsed_predicted_s)
     lines = run(shared.paths.root, "tiny").stdout.splitlines()
     assert [line.split()[-1] for line in lines[2:4]] == ["nothing", "nothing"]
+
+
+def test_fits_on_a_sample_that_is_not_prepared_are_left(shared):
+    done = plan(shared, "tiny")
+    assert _left_in_all([done]) == "nothing is left to fit"
+    unknown = {"fit_s": None, "seconds": None, "memory_bytes": None, "elapsed": None}
+    missing = done.stages[0].model_copy(update={**unknown, "missing": "finetune-alf prepare travel"})
+    both = done.model_copy(update={"stages": (*done.stages, missing)})
+    assert _left_in_all([both]) == "nothing is left to fit of what is prepared"
 
 
 @pytest.mark.parametrize(

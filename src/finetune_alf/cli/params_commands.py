@@ -84,7 +84,11 @@ def diff(overlays: tuple[str, ...], shows_all: bool, root: Path) -> None:
     for one in shown:
         echo(str(one))
     if any(isinstance(one, OneSided) for one in shown):
-        echo("What is not set has its default, or is not there. Each value: finetune-alf params diff --all")
+        from finetune_alf.paths import command_in
+
+        named = [word for name in overlays for word in ("--params", name)]
+        command = command_in(root, "params", "diff", "--all", *named)
+        echo(f"What is not set has its default, or is not there. Each value: {command}")
 
 
 class _NamesPresets(click.Command):

@@ -75,8 +75,14 @@ def _print(plans: "list[Plan]", as_json: bool, *, with_commands: bool) -> None:
             echo(line)
         notes |= dict.fromkeys(one.notes)
     if is_timed:
-        left = [f"{duration(_left_s(plans))} left", f"at most {_memory(_peak(plans))} of memory"]
-        echo(f"In all: {', '.join(left) if _peak(plans) else 'nothing is left to fit'}.")
+        echo(f"In all: {_left_in_all(plans)}.")
+
+
+def _left_in_all(plans: "list[Plan]") -> str:
+    if peak := _peak(plans):
+        return f"{duration(_left_s(plans))} left, at most {_memory(peak)} of memory"
+    lacks_a_sample = any(stage.missing for one in plans for stage in one.stages)
+    return f"nothing is left to fit{' of what is prepared' if lacks_a_sample else ''}"
 
 
 def _left_s(plans: "list[Plan]") -> float:
