@@ -26,6 +26,7 @@ from typing import Any
 
 from finetune_alf.files import write_text
 from finetune_alf.json_files import read_json, write_json
+from finetune_alf.report.numbers import counted
 
 HERE = Path(__file__).resolve().parent.parent
 TOLERANCE = 0.25
@@ -108,7 +109,7 @@ def table(document: Document) -> str:
         "",
         f"{document['started']} on {machine['cpu']}, {machine['n_threads']} threads of {machine['n_cores']} cores, "
         f"{machine['precision']}; an epoch of {texts}, dropout in frozen layers {document['frozen_dropout']}; "
-        f"{document['rounds']} rounds of {document['epochs']} epochs, {document['seconds']:.0f} s in all.",
+        f"{counted(document['rounds'], 'round')} of {document['epochs']} epochs, {document['seconds']:.0f} s in all.",
         "",
         "| frozen layers | seconds/epoch | to full | by plan | error | by its ends | error | by operations | error |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",

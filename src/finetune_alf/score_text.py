@@ -2,9 +2,9 @@
 
 
 def score_text(value: float) -> str:
-    """Write a score to three places, without the zero before the point: .812, 1.000, -.125."""
-    sign, text = "-" * (value < 0), f"{abs(value):.3f}"
-    return f"{sign}{text.removeprefix('0') if text.startswith('0.') else text}"
+    """Write a score to three places, without the zero before the point: .812, 1.000, -.125; .000 has no sign."""
+    text = f"{abs(value):.3f}".removeprefix("0")
+    return f"-{text}" if value < 0 and text != ".000" else text
 
 
 def signed_text(value: float) -> str:

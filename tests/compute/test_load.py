@@ -26,4 +26,4 @@ def test_a_computation_that_waits_for_others_shows_it_where_the_load_does_not() 
     note = busy_note(0.1, 0.174)
     assert note is not None
     assert "the load average is 0.1 on 4 cores, and steps that were timed got 17% of one core." in note
-    assert "Fits take longer than predicted, for free cores" in note
+    assert "Fits take longer than predicted for free cores" in note

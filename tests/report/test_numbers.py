@@ -29,6 +29,7 @@ from finetune_alf.report.section import plain
         (score(None), "–"),
         (score(10.5), "10.500"),
         (score(-0.25), "-.250"),
+        (score(-0.0001), ".000"),
         (signed(0.012), "+.012"),
         (signed(-0.25), "-.250"),
         (signed(-0.0001), ".000"),

@@ -145,7 +145,7 @@ def test_a_block_beyond_the_encoders_depth_is_refused() -> None:
         ({"kind": "choices", "rates": [1e-5]}, "at least 2"),
         ({"kind": "choices", "rates": [-1e-5, 1e-5]}, "greater than or equal to 0"),
         ({"kind": "log", "low": 0, "high": 1e-5}, "greater than 0"),
-        ({"kind": "log", "low": 1e-4, "high": 1e-5}, "low must be below high"),
+        ({"kind": "log", "low": 1e-4, "high": 1e-5}, "low must be below high, but got 1e-4 and 1e-5"),
         ({"kind": "choices", "rates": [0, 1], "blocks": [["layer.0"], ["layer.0"]]}, "more than once"),
         ({"kind": "choices", "rates": [0, 1], "blocks": [["head"]]}, "pattern"),
         ({"kind": "choices", "rates": [0, 1], "blocks": [[]]}, "at least 1"),

@@ -25,7 +25,7 @@ def busy_note(load: float, cpu_share: float | None = None) -> str | None:
     if load <= BUSY * n_cores and not is_starved:
         return None
     got = f", and steps that were timed got {cpu_share:.0%} of one core" if is_starved else ""
-    compared = "less time on an idle machine" if cpu_share is None else "longer than predicted, for free cores"
+    compared = "less time on an idle machine" if cpu_share is None else "longer than predicted for free cores"
     return (
         f"This machine is busy: the load average is {load:.1f} on {n_cores} core{'s' * (n_cores != 1)}{got}. "
         f"Fits take {compared}, and several times as long where others compute with many threads."

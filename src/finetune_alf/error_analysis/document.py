@@ -8,6 +8,7 @@ from finetune_alf.error_analysis.label_errors import LabelErrors
 from finetune_alf.error_analysis.schemes import Disagreement, SchemesCompared
 from finetune_alf.error_analysis.texts import FoundText
 from finetune_alf.error_analysis.wrong import WrongText
+from finetune_alf.score_text import score_text
 
 COLUMNS = ("kind", "split", "file", "line", "row", "text", "pair", "label", "predicted", "probability", "detail")
 """The columns of the table of findings; `pair` is the second text of a pair."""
@@ -41,7 +42,7 @@ class ErrorsDocument(Document):
             yield _row("disagreement", self.split, each, None, None, self.answers_in_words(each))
         for part in self.label_errors:
             for error in part.texts:
-                detail = f"margin {error.margin:.3f} by the {part.by}"
+                detail = f"margin {score_text(error.margin)} by the {part.by}"
                 yield _row("label error", part.split, error, error.likely, error.probability, detail)
 
     def answers_in_words(self, text: Disagreement) -> str:

@@ -182,7 +182,7 @@ def fitting(
 
 def score_note(score: float | None) -> str:
     """Return a score for the progress bar; None is a fit that diverged."""
-    return "diverged" if score is None else f"{score_text(score)}"
+    return "diverged" if score is None else score_text(score)
 
 
 def fit_in_words(key: str) -> str:

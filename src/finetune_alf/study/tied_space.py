@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from finetune_alf.errors import RatesError
-from finetune_alf.rates import HEAD, Address, LayerRates, addresses
+from finetune_alf.rates import HEAD, Address, LayerRates, addresses, setting_text
 from finetune_alf.spec import PositiveRate, Rate, Spec
 
 if TYPE_CHECKING:
@@ -115,9 +115,7 @@ class ChoicesSpace(_TiedSpace):
     @classmethod
     def _check_rates_rise(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
         if any(low >= high for low, high in pairwise(rates)):
-            raise ValueError(
-                f"must rise from each rate to the next, but got {', '.join(f'{rate:g}' for rate in rates)}"
-            )
+            raise ValueError(f"must rise from each rate to the next, but got {', '.join(map(setting_text, rates))}")
         return rates
 
     @property
@@ -178,7 +176,7 @@ class LogSpace(_TiedSpace):
     @model_validator(mode="after")
     def _check_low_is_below_high(self) -> Self:
         if self.low >= self.high:
-            raise ValueError(f"low must be below high, but got {self.low:g} and {self.high:g}")
+            raise ValueError(f"low must be below high, but got {setting_text(self.low)} and {setting_text(self.high)}")
         return self
 
     @property

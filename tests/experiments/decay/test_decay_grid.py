@@ -56,7 +56,7 @@ def test_without_a_factor_of_1_nothing_is_compared_and_a_pair_may_diverge():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rates": (2e-5, 2e-5)}, "rates must name each once, but got 2e-05 again"),
+        ({"rates": (2e-5, 2e-5)}, "rates must name each once, but got 2e-5 again"),
         ({"rates": (4e-4,)}, "rates must be at most 1e-4"),
         ({"factors": (1.0, 1.0)}, "factors must name each once, but got 1 again"),
         ({"factors": (1.1,)}, "less than or equal to 1"),

@@ -75,7 +75,7 @@ def test_a_recipe_that_says_what_the_experiment_says_is_refused(changes, message
 
 
 def test_a_rate_twice_is_refused():
-    with pytest.raises(ValidationError, match="rates must name each rate once, but got 2e-05 again"):
+    with pytest.raises(ValidationError, match="rates must name each rate once, but got 2e-5 again"):
         forgetting_spec(rates=(2e-5, 1e-4, 2e-5))
 
 

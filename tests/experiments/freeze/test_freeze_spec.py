@@ -54,7 +54,7 @@ def test_the_full_model_trains_everything_and_0_frozen_layers_freeze_the_embeddi
         ({"metrics": {"other": ["f1"]}}, "of samples of this sweep, but got other"),
         ({"metrics": {"words": ["f1", "accuracy", "f1"]}}, "once each, but got one twice for words"),
         ({"rates": [1e-5, 1e-5]}, "rates must differ"),
-        ({"rates": [1e-5, 1.00000001e-5]}, "rates must differ, but got 1e-05, 1e-05"),
+        ({"rates": [1e-5, 1.00000001e-5]}, "rates must differ, but got 1e-5, 1e-5"),
         ({"rates": [1e-5, 2e-4]}, "catastrophic forgetting"),
         ({"n_seeds": 2, "n_search_seeds": 3}, "at most n_seeds, 2, but got 3"),
         ({"n_frozen": [-1]}, "greater than or equal to 0"),

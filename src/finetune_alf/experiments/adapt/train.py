@@ -18,6 +18,7 @@ from finetune_alf.experiments.adapt.forward import MlmForward
 from finetune_alf.experiments.adapt.masking import MaskingRule
 from finetune_alf.experiments.adapt.pieces import Pieces, batches, batches_by_length
 from finetune_alf.experiments.adapt.record import LossPoint
+from finetune_alf.rates import setting_text
 from finetune_alf.recipe import LinearCurve
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.forward.device_copy import to_device
@@ -105,7 +106,7 @@ def check_finite(loss: float, phase: Phase, when: str) -> float:
     """Return the loss; ParamsError if it is not finite."""
     if not math.isfinite(loss):
         raise ParamsError(
-            f"{phase.rate_key}: training diverged at a rate of {phase.rate:g} (loss is {loss} {when}). "
+            f"{phase.rate_key}: training diverged at a rate of {setting_text(phase.rate)} (loss is {loss} {when}). "
             "Lower the rate, or raise warmup_frac."
         )
     return loss

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from finetune_alf.paths import Name
-from finetune_alf.rates import DecayedRates
+from finetune_alf.rates import DecayedRates, setting_text
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import forgetting_message
 from finetune_alf.seeds import MIN_SEEDS
@@ -56,7 +56,7 @@ class DecaySpec(Spec):
         recipe = self.recipe
         for what, values in (("rates", self.rates), ("factors", self.factors)):
             if repeated := [value for index, value in enumerate(values) if value in values[:index]]:
-                yield f"{what} must name each once, but got {repeated[0]:g} again"
+                yield f"{what} must name each once, but got {setting_text(repeated[0])} again"
         if recipe.rates.kind != "uniform":
             yield f"recipe.rates must be uniform, since the grid replaces the rate, but got {recipe.rates.kind}"
         if recipe.may_forget_at(max(self.rates)):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from finetune_alf.errors import InputError
+from finetune_alf.rates import setting_text
 from finetune_alf.train.result import FitResult
 
 
@@ -20,7 +21,7 @@ class LineSearch:
         """The rate with the highest mean, the lowest of equal ones; InputError if fits diverged at every rate."""
         means = self.means
         if not means:
-            rates = ", ".join(f"{rate:g}" for rate in self.scores)
+            rates = ", ".join(map(setting_text, self.scores))
             raise InputError(f"{self.key}: must have one at which no fit diverges, but got {rates}. Add a lower one.")
         return min(means, key=lambda rate: (-means[rate], rate))
 

@@ -7,7 +7,7 @@ from finetune_alf.experiments.schemes.family import DESCRIBED
 from finetune_alf.experiments.schemes.figure import schemes_plot
 from finetune_alf.experiments.schemes.page_thesis import thesis_section
 from finetune_alf.paths import Paths
-from finetune_alf.rates import HEAD
+from finetune_alf.rates import HEAD, setting_text
 from finetune_alf.recipe import Adapter, Curve
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.evidence import constant_baseline, few_seeds, how_to_read, p_cell, verdict_cell
@@ -96,7 +96,7 @@ def _settings(spec: Adapter | Curve) -> str:
 
 
 def _setting(value: float | str) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return setting_text(value) if isinstance(value, float) else str(value)
 
 
 def _header(testbed: SchemesDocument, table: SampleTable) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from finetune_alf.experiments.schemes.combination import Combination, reason_aga
 from finetune_alf.experiments.schemes.rules import FEATURE_EXTRACTION, FIXED, HEAD_ONLY, RULES, parts_of
 from finetune_alf.metric_names import MetricName
 from finetune_alf.paths import Name
+from finetune_alf.rates import setting_text
 from finetune_alf.recipe import (
     ConstantCurve,
     Curve,
@@ -139,7 +140,7 @@ class SchemesSpec(Spec):
             yield f"epochs must be of samples of this testbed, but got {', '.join(unknown)}"
         listed = self._listed()
         if self.adapter_rate is not None and not any(combination.adapter for combination in listed):
-            yield f"adapter_rate must be left out where no adapter is listed, but got {self.adapter_rate:g}"
+            yield f"adapter_rate must be left out where no adapter is listed, but got {setting_text(self.adapter_rate)}"
         if unknown := [combination.scheme for combination in listed if unknown_parts(combination.scheme)]:
             yield (
                 f"schemes must be of {', '.join((FIXED, *RULES))}, several of them joined by +, or schedules "
