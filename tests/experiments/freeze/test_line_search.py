@@ -32,7 +32,7 @@ def test_a_rate_at_which_one_seed_diverged_is_not_selected():
 
 
 def test_if_all_fits_diverge_the_rates_are_named():
-    with pytest.raises(InputError, match=r"freeze.mine.rates, words: .* but got 1e-05, 5e-05. Add a lower one"):
+    with pytest.raises(InputError, match=r"freeze.mine.rates, words: .* but got 1e-5, 5e-5. Add a lower one"):
         _ = line_search("freeze.mine.rates, words", [(1e-5, fitted(None)), (5e-5, fitted(None))]).rate
 
 
