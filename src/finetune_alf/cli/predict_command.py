@@ -15,7 +15,6 @@ from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import echo_at_once, is_quiet, json_option, print_json, quiet_option, wants_json
 from finetune_alf.cli.project import root_option
 from finetune_alf.errors import InputError
-from finetune_alf.report.numbers import counted
 
 if TYPE_CHECKING:
     from finetune_alf.classifier.labelling import LabelledChunk
@@ -133,6 +132,8 @@ class _Summary:
         return {"label": self.column, **counts, "max_tokens": self.max_tokens}
 
     def __str__(self) -> str:
+        from finetune_alf.report.numbers import counted
+
         seconds = time.monotonic() - self.started
         empty = f", {self.n_empty:,} of them without text and left without label" if self.n_empty else ""
         lines = [f"{counted(self.n_rows, 'row')}{empty}, in {duration(seconds)}; label in {self.column!r}."]
