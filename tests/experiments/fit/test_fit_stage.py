@@ -100,6 +100,27 @@ def test_the_card_names_joined_columns_and_what_is_kept_of_long_texts(done):
     assert "the same for texts of at most 16 tokens: it cuts longer ones at their end" in card
 
 
+@pytest.mark.parametrize(
+    ("text", "own", "mlflow", "pipeline"),
+    [
+        ("text", '["a text"]', '["a text"]', '["a text"]'),
+        (
+            ("premise", "hypothesis"),
+            '[("a text", "another text")]',
+            '[["a text", "another text"]]',
+            '[{"text": "a text", "text_pair": "another text"}]',
+        ),
+        (JoinedText(join=("title", "body", "pros")), '["a text"]', '[["title", "body", "pros"]]', '["a text"]'),
+    ],
+    ids=["text", "pair", "joined"],
+)
+def test_the_code_of_a_card_has_texts_as_the_classifier_takes_them(done, text, own, mlflow, pipeline):
+    card = model_card(FitDocument.read(done.paths.document("fit", "tiny")).model_copy(update={"text": text}))
+    assert f"probabilities = classifier.probabilities({own})\n" in card
+    assert f".predict({mlflow}))\n" in card
+    assert f"({pipeline}, truncation=True))\n" in card
+
+
 def test_card_and_help_say_what_transformers_does_not_compute(done):
     document = FitDocument.read(done.paths.document("fit", "tiny"))
     card = model_card(document.model_copy(update={"is_pipeline": False}))

@@ -124,7 +124,18 @@ def _score(document: FitDocument) -> Iterator[str]:
     )
 
 
+def _examples(text: TextColumns | None) -> tuple[str, str, str]:
+    """Return an example of texts as this package, MLflow and transformers' pipeline take it."""
+    if isinstance(text, JoinedText):
+        return '["a text"]', f"[{json.dumps(text.join, ensure_ascii=False)}]", '["a text"]'
+    if isinstance(text, tuple):
+        pair = '"a text", "another text"'
+        return f"[({pair})]", f"[[{pair}]]", '[{"text": "a text", "text_pair": "another text"}]'
+    return ('["a text"]',) * 3
+
+
 def _use(document: FitDocument) -> Iterator[str]:
+    own, rows, inputs = _examples(document.text)
     yield "With finetune-alf, which divides the logits by the temperature:"
     yield from _python(
         "from pathlib import Path",
@@ -132,7 +143,7 @@ def _use(document: FitDocument) -> Iterator[str]:
         "from finetune_alf.classifier.folder import load_classifier",
         "",
         f"classifier = load_classifier(Path({json.dumps(document.folder)}))",
-        'probabilities = classifier.probabilities(["a text"])',
+        f"probabilities = classifier.probabilities({own})",
         "print(classifier.names(probabilities), probabilities)",
     )
     if document.model:
@@ -140,7 +151,7 @@ def _use(document: FitDocument) -> Iterator[str]:
         yield from _python(
             "import mlflow",
             "",
-            f'print(mlflow.pyfunc.load_model("models:/{document.model}@{document.alias}").predict(["a text"]))',
+            f'print(mlflow.pyfunc.load_model("models:/{document.model}@{document.alias}").predict({rows}))',
         )
     if document.is_pipeline:
         yield f"With transformers, without the temperature; {_SAME[document.problem_type]}:"
@@ -148,7 +159,7 @@ def _use(document: FitDocument) -> Iterator[str]:
         yield from _python(
             "from transformers import pipeline",
             "",
-            f'print(pipeline("text-classification"{arguments})(["a text"], truncation=True))',
+            f'print(pipeline("text-classification"{arguments})({inputs}, truncation=True))',
         )
     elif document.truncation == "head_tail" and document.kind == "fine-tuned":
         yield (
