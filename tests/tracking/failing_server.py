@@ -16,6 +16,7 @@ from typing import Any
 from fault_proxy import FaultProxy
 
 from finetune_alf.tracking import EpochRecord, Metric, RunRecord
+from finetune_alf.tracking import mirror as mirrors
 from finetune_alf.tracking.mirror import Waiting, end_mirrors, free_mirror
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.orders import Follow
@@ -150,13 +151,20 @@ class Ended:
     times: Times = field(default_factory=Times)
 
 
-def run_stage(stage: Stage, folder: Path, uri: str, at: Callable[[int], None] = lambda number: None) -> Ended:
-    """Do what a stage does, with a call before each trial."""
+def run_stage(
+    stage: Stage, folder: Path, uri: str, at: Callable[[int], None] = lambda number: None, *, is_loaded: bool = True
+) -> Ended:
+    """Do what a stage does, with a call before each trial, the first once MLflow `is_loaded`."""
     ended, key = Ended(), stage.key
     with new_spool(folder, key) as spool:
         mirror = free_mirror()
         spool.start_parent_run(key, "study tiny", {})
         mirror.follow(Follow(str(spool.path), uri, "mine", "small"))
+        deadline = time.monotonic() + mirrors.START_TIMEOUT_S
+        while is_loaded and not mirror._is_ready:
+            assert time.monotonic() < deadline
+            mirror.check()
+            time.sleep(0.05)
         begun = time.monotonic()
         for number in range(stage.n_trials):
             at(number)
@@ -188,7 +196,7 @@ def run_stage_through(fault: Fault, stage: Stage, folder: Path, server: Server, 
 
     end_mirrors()
     open_tracker(server.root, proxy.uri)
-    ended = run_stage(stage, folder, proxy.uri, at)
+    ended = run_stage(stage, folder, proxy.uri, at, is_loaded=not fault.is_at_start)
     mend(server, proxy)
     server.wait()
     refusals = finish_spools(spools(folder), lambda: open_tracker(server.root, proxy.uri), NoProgress())

@@ -9,7 +9,7 @@ import pytest
 from failing_server import FAULTS, Differences, Server, Stage, differences, run_stage_through, running
 from fault_proxy import FaultProxy
 
-from finetune_alf.tracking.mirror import END_TIMEOUT_S
+from finetune_alf.tracking.mirror import END_TIMEOUT_S, START_TIMEOUT_S
 
 pytestmark = pytest.mark.long
 
@@ -38,6 +38,6 @@ def test_a_server_that_fails_holds_up_nothing_and_gets_every_point_once(
         ended = run_stage_through(FAULTS[name], stage, tmp_path, server, proxy)
     print(f"{name}: {ended}")
     assert ended.times.longest_s < 1.0
-    assert ended.times.end_s < END_TIMEOUT_S + 2.0 + (60.0 if FAULTS[name].is_at_start else 0.0)
+    assert ended.times.end_s < END_TIMEOUT_S + 2.0 + (START_TIMEOUT_S if FAULTS[name].is_at_start else 0.0)
     assert caplog.text.count("Fits go on") <= 1
     assert differences(server, stage) == Differences(0, 0, 0)
