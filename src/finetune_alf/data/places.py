@@ -4,6 +4,7 @@ from pathlib import Path
 
 from finetune_alf.data.files_source import source_paths
 from finetune_alf.data.glue_source import files_spec
+from finetune_alf.data.labels import apply_labels
 from finetune_alf.data.rows import SOURCE_SPLITS, Text
 from finetune_alf.data.sample import Sample
 from finetune_alf.data.source import open_source
@@ -24,7 +25,7 @@ def own_files(spec: SampleSpec, root: Path) -> tuple[Path, ...]:
 
 
 def text_places(sample: Sample, spec: SampleSpec, root: Path) -> dict[Text, RowPlace]:
-    """Return the place of each text in the user's own files, where its first row begins.
+    """Return the place of each text in the user's own files, where its first row begins that `labels` do not leave out.
 
     A sample does not keep places: its files are read again. There are none where it is not from files, and where these
     are gone or have changed since it was drawn.
@@ -32,7 +33,7 @@ def text_places(sample: Sample, spec: SampleSpec, root: Path) -> dict[Text, RowP
     if not own_files(spec, root):
         return {}
     try:
-        rows = open_source(spec.source, root, spec.problem_type, spec.on_empty).rows()
+        rows = apply_labels(open_source(spec.source, root, spec.problem_type, spec.on_empty).rows(), spec.labels).rows
     except DataError:
         return {}
     if rows.revision != sample.card.revision:

@@ -258,6 +258,21 @@ def test_places_are_those_of_the_files_as_they_were_drawn(project, tmp_path):
     assert text_places(sample, spec, tmp_path) == {}
 
 
+def test_a_place_is_that_of_the_row_with_the_label_that_the_text_has(tmp_path):
+    rows = [f"text {number},{'np'[number % 2]}" for number in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["text,label", "text 7,unsure", "text  8,unsure", *rows, "text 7,n"]))
+    spec = SampleSpec.model_validate(
+        {
+            "source": {"kind": "files", "train": "t.csv", "text": "text", "label": "label"},
+            "labels": {"drop": ["unsure"]},
+            **{"n_train": 20, "n_validation": 10, "n_confirmation": 6, "n_test": 4, "max_train_frac": 1},
+        }
+    )
+    prepare_sample("t", spec, tmp_path / "t", tmp_path)
+    places = text_places(load_sample(tmp_path / "t"), spec, tmp_path)
+    assert {text: place.line for text, place in places.items()} == {f"text {at}": at + 4 for at in range(40)}
+
+
 def test_a_study_must_be_named_where_there_are_several(project, tmp_path):
     first = PROJECT.replace("studies:\n  tiny:\n", "studies:\n  tiny: &study\n")
     (tmp_path / "params.yaml").write_text(first.replace("\nimportance:", "\n  other: *study\nimportance:"))
