@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
@@ -177,6 +179,18 @@ def test_texts_without_labels_are_lines_of_a_text_file_as_before(tmp_path: Path)
     with pytest.raises(DataError, match="must have a column"):
         read_texts("a.csv.gz", None, tmp_path)
     assert read_texts("a.csv.gz", "text", tmp_path).texts == ("one",)
+
+
+def test_missing_texts_without_labels_are_left_out_as_blank_ones_are(tmp_path: Path) -> None:
+    texts = ["one", None, " ", "two"]
+    (tmp_path / "a.csv").write_text("id,text\n" + "".join(f"{at},{text or ''}\n" for at, text in enumerate(texts)))
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts) + '{"id": 1}\n')
+    pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet")
+    for name in ("a.csv", "a.jsonl", "a.parquet"):
+        assert read_texts(name, "text", tmp_path).texts == ("one", "two")
+    (tmp_path / "a.jsonl").write_text('{"text": 5}\n')
+    with pytest.raises(DataError, match=r"a\.jsonl:1: the text must be a string, but got 5\. Correct the row"):
+        read_texts("a.jsonl", "text", tmp_path)
 
 
 def test_bad_rows_of_all_files_are_named_at_once(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from finetune_alf.data.files_source import expand_variables
 from finetune_alf.data.readers.format import PLAIN, FileFormat, table_suffix
 from finetune_alf.data.readers.lines import numbered_lines
 from finetune_alf.data.readers.table import READERS, check_is_file, has_lines, read_table
+from finetune_alf.data.rows import is_empty
 from finetune_alf.data.table_rows import check_text
 from finetune_alf.errors import DataError, RowPlace
 from finetune_alf.files import file_digest
@@ -14,7 +15,7 @@ from finetune_alf.files import file_digest
 
 @dataclass(frozen=True)
 class UnlabelledTexts:
-    """The texts of a file, without blank ones, and the SHA-256 of its bytes."""
+    """The texts of a file, without blank and missing ones, and the SHA-256 of its bytes."""
 
     texts: tuple[str, ...]
     digest: str
@@ -42,4 +43,5 @@ def _lines(file: Path, form: FileFormat) -> list[str]:
 
 def _column(file: Path, column: str, form: FileFormat) -> list[str]:
     name, with_lines, rows = str(file), has_lines(file), read_table(file, (column,), form=form)
-    return [check_text(value, RowPlace(name, number, with_lines), column) for number, (value,) in rows]
+    given = ((number, value) for number, (value,) in rows if not is_empty(value))
+    return [check_text(value, RowPlace(name, number, with_lines), column) for number, value in given]
