@@ -380,6 +380,16 @@ def test_another_encoding_of_standard_input_is_refused_with_the_option(root, enc
     assert predict(root, "-", "--encoding", option, given=Once(f"id,text\n1,{text}\n".encode(encoding))).exit_code == 0
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_a_carriage_return_within_a_text_is_read_again_from_what_was_written(root, tmp_path, suffix):
+    given = json.dumps({"text": "warm\rfine\rmeal", "note\r": "\r"}) + "\n"
+    assert predict(root, "-", "--out", str(tmp_path / f"out{suffix}"), given=given).exit_code == 0
+    result = predict(root, str(tmp_path / f"out{suffix}"), "--out", str(tmp_path / "again.jsonl"))
+    assert result.exit_code == 0, result.stderr
+    found = json.loads((tmp_path / "again.jsonl").read_text())
+    assert (found["text"], found["note\r"]) == ("warm\rfine\rmeal", "\r")
+
+
 def test_one_long_text_is_told_as_one(root):
     result = predict(root, "-", given="text\n" + "warm fine meal " * 9 + "\n")
     assert "1 row, in" in result.stderr

@@ -140,6 +140,16 @@ class _Text:
         return self._file.write(text.encode("utf-8", "backslashreplace"))
 
 
+class _Lines:
+    """Takes rows of the csv module, which quotes a carriage return only where lines end with one; these then do not."""
+
+    def __init__(self, text: _Text) -> None:
+        self._text = text
+
+    def write(self, row: str) -> int:
+        return self._text.write(row.removesuffix("\r\n") + "\n")
+
+
 def _writer(file: IO[bytes], columns: Sequence[str], suffix: str) -> WriteRows:
     text = _Text(file)
     if suffix in JSON_LINES:
@@ -152,7 +162,7 @@ def _writer(file: IO[bytes], columns: Sequence[str], suffix: str) -> WriteRows:
             file.flush()
 
         return write_objects
-    writer = csv.writer(text, delimiter=DELIMITERS[suffix], lineterminator="\n")
+    writer = csv.writer(_Lines(text), delimiter=DELIMITERS[suffix], lineterminator="\r\n")
     writer.writerow(columns)
 
     def write_rows(rows: Sequence[Row]) -> None:
