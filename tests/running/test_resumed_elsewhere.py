@@ -76,8 +76,7 @@ def test_a_smaller_micro_batch_resumes_the_study(begun: Context, tmp_path: Path)
 def test_a_commit_between_two_runs_changes_no_result_and_no_digest(begun: Context, tmp_path: Path) -> None:
     ctx = copied(begun, tmp_path / "repository")
     ctx.paths.study_results("tiny").joinpath("study.json").unlink()
-    for database in ctx.paths.studies.glob("*"):
-        database.unlink()
+    shutil.rmtree(ctx.paths.studies)
     commit(ctx.paths.root, "first")
     first = run(ctx)
     assert {schedule.provenance.git_commit for schedule in first[1]} == {head(ctx.paths.root)}
