@@ -33,6 +33,18 @@ def numbered_dataset():
     return whole.select([1, 2, 3])
 
 
+@pytest.mark.parametrize("kind", [datasets.List, datasets.LargeList])
+def test_lists_of_classes_of_datasets_are_lists_of_their_names(tmp_path, kind):
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "label": kind(datasets.ClassLabel(names=["joy", "fear", "anger"]))}
+    )
+    frame = datasets.Dataset.from_dict({"text": [*TEXTS, "none"], "label": [[0, 2], [], [1], None]}, features=features)
+    write_frame(tmp_path / "t.parquet", frame)
+    assert pq.read_table(tmp_path / "t.parquet").column("label").to_pylist() == [["joy", "anger"], [], ["fear"], None]
+    rows = rows_of(tmp_path / "t.parquet", frame, problem_type="multi_label", on_empty="drop")
+    assert list(rows.sets) == [("joy", "anger"), (), ("fear",)]
+
+
 def rows_of(path, frame, **spec):
     write_frame(path, frame)
     source = FilesSource(train=str(path), text="text", label="label")

@@ -106,13 +106,21 @@ def _with_plain_strings(table: "pa.Table") -> "pa.Table":
 
 
 def _with_class_names(table: "pa.Table", features: Mapping[str, Any]) -> "pa.Table":
-    """Put the names of classes in the place of their numbers; -1, which stands for no label, becomes empty."""
+    """Put the names of classes in the place of their numbers, also within lists; -1 stands for no label."""
     import pyarrow as pa
 
     for index, (column, feature) in enumerate(features.items()):
-        names = getattr(feature, "names", None)
+        item = getattr(feature, "feature", feature)
+        names = getattr(item, "names", None)
         if names is not None:
-            numbers = table.column(column).to_pylist()
-            named = [None if number is None or number < 0 else names[number] for number in numbers]
-            table = table.set_column(index, column, pa.array(named, pa.string()))
+            named = [_named(value, names) for value in table.column(column).to_pylist()]
+            kind = pa.string() if item is feature else pa.list_(pa.string())
+            table = table.set_column(index, column, pa.array(named, kind))
     return table
+
+
+def _named(value: int | list[int] | None, names: Sequence[str]) -> str | list[str] | None:
+    """Return the name of a class, or those of several; None where there is no label."""
+    if isinstance(value, list):
+        return [names[number] for number in value if number >= 0]
+    return None if value is None or value < 0 else names[value]
