@@ -403,11 +403,18 @@ MUTATIONS = [
         "the sampler is seeded without the trial's number",
     ),
     Mutation(
-        "study/sampler.py",
+        "study/pruner.py",
         'direction="maximize"',
         'direction="minimize"',
         ("study/test_pruner.py",),
         "the pruner stops the best trials",
+    ),
+    Mutation(
+        "study/sampler.py",
+        'direction="maximize"',
+        'direction="minimize"',
+        ("study/test_sampler.py", "study/test_proposals.py"),
+        "the search proposes rates near those of the worst trials",
     ),
     Mutation(
         "study/records.py",
