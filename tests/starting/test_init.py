@@ -168,6 +168,25 @@ def test_scores_become_a_regression(tmp_path: Path, tiny: str) -> None:
     assert next(iter(params.studies.values())).metric == "pearson"
 
 
+@pytest.mark.parametrize("words", [[], ["--budget", "1d"]])
+@pytest.mark.parametrize("is_below", [False, True])
+def test_a_table_may_be_a_link_to_a_file_of_another_name(
+    tmp_path: Path, tiny: str, is_below: bool, words: list[str]
+) -> None:
+    """As caches of DVC and of the hub have them: the contents lie under their digest, without an extension."""
+    root, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    for folder in (root, elsewhere):
+        folder.mkdir()
+    write_csv(elsewhere / "4d2f", reviews())
+    table = (root if is_below else elsewhere) / "reviews.csv"
+    table.symlink_to(elsewhere / "4d2f")
+    told = init(root, str(table), "--encoder", tiny, *words)
+    assert told.exit_code == 0, told.stderr
+    source = load_params(root / "params.yaml").samples["reviews"].source
+    assert source.train == ("reviews.csv" if is_below else str(table))
+    assert CliRunner().invoke(group, ["prepare", "--root", str(root)]).exit_code == 0
+
+
 def test_a_table_that_is_not_there_writes_nothing(tmp_path: Path) -> None:
     told = init(tmp_path / "new", str(tmp_path / "reviews.csv"))
     assert (told.exit_code, told.stdout) == (3, "")

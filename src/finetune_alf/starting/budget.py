@@ -125,5 +125,5 @@ class Prediction:
         encoder = dict(start.encoder)
         if encoder["kind"] == "folder":
             encoder["path"] = str((self.root / encoder["path"]).resolve())
-        whole = replace(start, table=str(self.table.resolve()), encoder=encoder)
+        whole = replace(start, table=str(self.table.absolute()), encoder=encoder)
         return validate(Document("params.yaml", start_params(whole)), self.model)

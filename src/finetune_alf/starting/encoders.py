@@ -47,6 +47,9 @@ def name_of(text: str) -> str:
 
 
 def path_from(root: Path, path: Path) -> Path:
-    """Return a path as params.yaml has it: relative to the root where it lies below, else absolute."""
-    whole = path.resolve()
+    """Return a path as params.yaml has it: relative to the root where it lies below, else absolute.
+
+    A file keeps its name also where it is a link: what it leads to may have no extension.
+    """
+    whole = path.resolve() if path.is_dir() else path.parent.resolve() / path.name
     return whole.relative_to(root.resolve()) if whole.is_relative_to(root.resolve()) else whole

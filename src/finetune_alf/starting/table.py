@@ -108,7 +108,7 @@ def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, lab
         label_guess, task = Guess(one.value, one.seen), guess_task(profile.columns[one.value])
     separator = several.separator if several else LABEL_SEPARATOR
     source = FilesSource(
-        train=str(path.resolve()),
+        train=str(path.absolute()),  # a link may lead to a file without the extension
         text=text_guess.value,
         label=label_guess.value,
         label_separator=separator,
