@@ -218,6 +218,15 @@ def test_the_same_text_under_two_sets_is_counted(tmp_path: Path) -> None:
     assert any("1 text has more than one label; the first one counts" in line for line in lines)
 
 
+def test_the_same_text_under_the_same_classes_in_another_order_is_no_conflict(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", sets_of(41))
+    assert sets_of(41)[3] == ("fast", "good value")
+    path.write_text(path.read_text() + '{"text": "text 3", "label": ["good value", "fast", "fast"]}\n')
+    _, lines = prepared(path)
+    assert any("1 of 42 rows dropped as repeated texts" in line for line in lines)
+    assert not any("more than one label" in line for line in lines)
+
+
 def test_a_list_of_labels_in_a_sample_of_classes_names_the_way_out(tmp_path: Path) -> None:
     for name in ("a.jsonl", "a.parquet"):
         path = written(tmp_path / name, sets_of(40))

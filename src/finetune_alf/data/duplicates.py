@@ -60,8 +60,13 @@ class _Search:
                 self.kept[name].append(index)
             else:
                 first, at = self.seen[key]
-                if first.values[at] != split.values[index]:
+                if _answer(first.values[at]) != _answer(split.values[index]):
                     self.conflicts[key] = str(first.place(at))
+
+
+def _answer(label: str | float | tuple[str, ...]) -> object:
+    """Return what equal labels have in common: several classes have no order."""
+    return frozenset(label) if isinstance(label, tuple) else label
 
 
 def _key(text: Text) -> bytes | None:
