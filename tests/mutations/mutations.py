@@ -1017,9 +1017,7 @@ MUTATIONS = [
         "tracking/known_runs.py",
         'f"{self._project}/{key}"',
         "key",
-        (
-            "running/test_pipeline.py::test_two_projects_with_equal_studies_keep_runs_and_models_apart_in_one_experiment",
-        ),
+        ("tracking/test_known_runs.py::test_a_known_run_of_another_project_is_not_ours",),
         "projects with equal studies share the runs of one experiment",
     ),
     Mutation(
@@ -1066,10 +1064,17 @@ MUTATIONS = [
     ),
     Mutation(
         "starting/sizes.py",
+        "while not _fits(n, counts, balance):",
+        "while False:",
+        ("starting/test_guesses.py",),
+        "the sizes that are guessed cannot be drawn",
+    ),
+    Mutation(
+        "starting/sizes.py",
         'if balance == "even" and split != "test"',
         'if balance == "even"',
         ("starting/test_guesses.py",),
-        "the sizes that are guessed cannot be drawn",
+        "a test split in the proportions of the table takes as many rows of each class as the others do",
     ),
     Mutation(
         "starting/budget.py",
@@ -1087,7 +1092,7 @@ MUTATIONS = [
     ),
     Mutation(
         "data/frames.py",
-        "None if number is None or number < 0 else",
+        "None if value is None or value < 0 else",
         "",
         ("data/test_frames.py",),
         "a text without a label gets the last class",

@@ -174,6 +174,8 @@ def test_whole_numbers_are_classes_up_to_twenty_and_fractions_a_score(label, tas
 COUNTS = [
     {"a": 300, "b": 300},
     {"a": 301, "b": 200, "c": 250},
+    {"a": 113, "b": 113},
+    {"a": 94, "b": 54, "c": 54},
     {"a": 900, "b": 100},
     {"a": 500, "b": 40, "c": 5},
     {"rows": 601},
@@ -208,6 +210,8 @@ def test_sizes_are_shares_of_the_rows_up_to_a_limit() -> None:
     assert guess_sizes({"a": 200, "b": 200}, "even").value.described() == (
         "160 to train, 80 to choose, 80 to confirm, 80 to test"
     )
+    uneven = guess_sizes({"a": 244, "b": 339}, "even").value.described()  # 488 can be drawn; more of b are in the test
+    assert uneven == "195 to train, 97 to choose, 97 to confirm, 97 to test"
     most = guess_sizes({"a": 5000, "b": 5000}, "even").value
     assert (most.n_train, most.n_validation, most.n_confirmation, most.n_test) == (200, 300, 300, 800)
 

@@ -72,5 +72,6 @@ def test_a_known_run_of_another_project_is_not_ours(full_root: Path, monkeypatch
     tracker = MlflowTracker(full_root, project="other")
     parent = tracker.start_parent_run(PARENT, "study tiny", {})
     calls = counted(tracker, monkeypatch)
-    tracker.log_run(parent, record(5))
-    assert calls["create_run"] == 1
+    for number in (0, 5):
+        tracker.log_run(parent, record(number))
+    assert calls["create_run"] == 2
