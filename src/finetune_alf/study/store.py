@@ -40,7 +40,6 @@ from finetune_alf.study.trial_checksums import (
 
 logger = logging.getLogger(__name__)
 
-
 FINISHED = tuple(state for state in TrialState if state.is_finished())
 UNFINISHED = tuple(state for state in TrialState if not state.is_finished())
 
