@@ -406,8 +406,10 @@ def test_a_budget_loads_the_encoder_and_times_steps_once_however_many_sizes_it_t
 
 @pytest.mark.usefixtures("quick_probes")
 def test_where_no_search_fits_the_budget_the_last_lines_say_what_the_smallest_takes_and_what_to_do(
-    tmp_path: Path, tiny: str
+    tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    load = 0.0
+    monkeypatch.setattr("finetune_alf.starting.init.load_average", lambda: load)
     write_csv(tmp_path / "reviews.csv", reviews(400))
     words = (str(tmp_path / "reviews.csv"), "--encoder", tiny, "--budget", "1s")
     told = init(tmp_path, *words)
@@ -417,6 +419,10 @@ def test_where_no_search_fits_the_budget_the_last_lines_say_what_the_smallest_ta
     assert run == f"To run it all the same: finetune-alf run --root {tmp_path}"
     assert fit.startswith("Plain fine-tuning alone, one fit without a search: finetune-alf prepare")
     assert fit.endswith(f"finetune-alf fit baseline --root {tmp_path}")
+    load = 99.0
+    busy = init(tmp_path, *words, "--force")
+    assert "The machine is busy" not in told.stdout
+    assert busy.stdout.splitlines()[-1].startswith("The machine is busy: when it is not")
     document = json.loads(init(tmp_path, *words, "--force", "--json").stdout)
     assert not document["fits_budget"]
     assert document["predicted_seconds"] > 1

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "--budget",
     metavar="TIME",
     help="Size the search so that the run takes about so long on this machine, as 10m or 1h. A few training steps are "
-    "timed for that, which takes up to a minute.",
+    "timed for that, which takes up to a minute, and longer on a busy machine.",
 )
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 @json_option
@@ -112,3 +112,5 @@ def _over_budget(start: "Start", root: Path, budget: str | None) -> Iterator[str
     if start.has_classes:
         fit = command_in(root, "fit", "baseline")
         yield f"Plain fine-tuning alone, one fit without a search: {command_in(root, 'prepare')}, then {fit}"
+    if start.was_busy:
+        yield "The machine is busy: when it is not, the same command with --force may find a search that fits."

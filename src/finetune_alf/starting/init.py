@@ -185,7 +185,8 @@ def _in_budget(start: Start, options: InitOptions, budget_s: float, model: type[
     """Return the start with the largest search that fits the budget; log its predicted time, and what was cut."""
     from finetune_alf.starting.budget import Prediction, described_cuts, sized
 
-    if note := busy_note(load_average()):
+    note = busy_note(load_average())  # before the probe, which is work, too
+    if note:
         console.log(f"note: {note}")
     console.log("budget: timing steps and evaluations of this encoder, to predict how long a run takes")
     with tempfile.TemporaryDirectory(prefix="finetune-alf-") as folder:
@@ -200,7 +201,7 @@ def _in_budget(start: Start, options: InitOptions, budget_s: float, model: type[
     verdict = "" if chosen.n_seeds >= MIN_SEEDS else f" (too few for a verdict, which takes {MIN_SEEDS})"
     searched = f"{chosen.n_trials} trials, {chosen.n_seeds} seeds{verdict}"
     console.log(f"search: {searched}; predicted: {duration(found.seconds)}{fits}")
-    return replace(chosen, predicted_s=found.seconds)
+    return replace(chosen, predicted_s=found.seconds, was_busy=note is not None)
 
 
 def write_start(start: Start, root: Path, model: type[Params]) -> list[Path]:

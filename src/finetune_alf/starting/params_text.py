@@ -82,7 +82,8 @@ N_TRIALS = 24
 class Start:
     """All that a new project's files say: names, where the table lies, how it is read, the guesses, and the search.
 
-    `predicted_s` is the time of the run in seconds, as a budget had it predicted; None without one.
+    `predicted_s` is the time of the run in seconds, as a budget had it predicted; None without one. `was_busy`: other
+    work held the machine's cores when it was predicted.
     """
 
     project: str
@@ -102,6 +103,7 @@ class Start:
     n_trials: int = N_TRIALS
     n_seeds: int = MIN_SEEDS
     predicted_s: float | None = None
+    was_busy: bool = False
 
     def guesses(self) -> dict[str, Any]:
         """Return each guess with what it follows from, as JSON has it."""
