@@ -21,7 +21,7 @@ START = Start(
     task=Guess("classification", ""),
     sizes=guess_sizes({"a": 500, "b": 500}, "even"),
     metric=Guess("accuracy", ""),
-    max_tokens=Guess(64, ""),
+    max_tokens=Guess(64, "half have at most 40 tokens"),
 )
 
 
@@ -66,3 +66,8 @@ def test_where_nothing_fits_the_smallest_search_is_returned_with_its_time() -> N
     assert (found.start.n_trials, found.start.n_seeds) == EFFORTS[-1]
     assert found.seconds == seconds(found.start) == pytest.approx(28 * 1.6)
     assert found.start.sizes.value == replace(START.sizes.value, n_train=50, n_cut=150)
+
+
+def test_texts_that_are_cut_for_a_budget_keep_what_was_seen_of_their_lengths() -> None:
+    cut = sized(START, 28 * 6.4, seconds).start.max_tokens
+    assert (cut.value, cut.seen) == (32, "cut to fit the budget; at 64 tokens, half have at most 40 tokens")

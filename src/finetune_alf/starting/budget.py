@@ -66,8 +66,10 @@ def _efforts(start: Start, predicted_s: Callable[[Start], float]) -> Iterator[Si
 def _with_less_text(start: Start) -> Iterator[Start]:
     """Yield the start as guessed, then with texts cut shorter and shorter, then with fewer and fewer to train on."""
     yield start
-    for tokens in sorted((each for each in TOKENS if MIN_TOKENS <= each < start.max_tokens.value), reverse=True):
-        start = replace(start, max_tokens=Guess(tokens, "cut to fit the budget"))
+    longest = start.max_tokens.value
+    seen = f"cut to fit the budget; at {longest} tokens, {start.max_tokens.seen}"
+    for tokens in sorted((each for each in TOKENS if MIN_TOKENS <= each < longest), reverse=True):
+        start = replace(start, max_tokens=Guess(tokens, seen))
         yield start
     while (n := start.sizes.value.n_train // 2) >= MIN_TRAIN:
         sizes = start.sizes.value.without_training_rows(start.sizes.value.n_train - n)
