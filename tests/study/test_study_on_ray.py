@@ -25,7 +25,8 @@ def happened(function: str, root: Path, *arguments: object) -> dict[str, Any]:
     completed = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
     assert completed.returncode == 0, completed.stderr[-3000:]
     print(completed.stdout)
-    found: dict[str, Any] = json.loads(completed.stdout.splitlines()[-1])
+    printed = [line for line in completed.stdout.splitlines() if line.startswith("{")]  # Ray prints lines of its own
+    found: dict[str, Any] = json.loads(printed[-1])
     return found
 
 

@@ -109,7 +109,7 @@ def test_runs_have_the_params_of_their_recipe_and_the_scheme_as_a_tag(ctx):
     single_rate = read_lock(ctx.paths.schedules("tiny")).single_rate.rate
     assert by_scheme["uniform"]["rates.layer.1"] == f"{single_rate:g}"
     (parent,) = tracker.client.search_runs([tracker.experiment_id], "attributes.run_name = 'transfer tiny travel'")
-    assert {"probe.accuracy", "alf-small.tiny.alf-2.accuracy"} <= parent.data.metrics.keys()
+    assert {"score/probe", "score/alf-small.tiny.alf-2"} <= parent.data.metrics.keys()
 
 
 def test_the_same_command_fits_nothing_again_and_the_report_shows_all(root, ctx):
@@ -121,7 +121,9 @@ def test_the_same_command_fits_nothing_again_and_the_report_shows_all(root, ctx)
     assert all(f"| `{label}` |" in page for label in LABELS)
 
 
-def test_a_plan_has_the_fits_of_every_scheme(ctx, quick_probes):
+def test_a_plan_has_the_fits_of_every_scheme_and_equal_ones_once(ctx, quick_probes):
     (stage,) = plan(ctx, TRANSFER, "tiny").stages
-    assert stage.n_fits == 2 * len(LABELS)
+    with_fits = stage.elapsed.kinds.keys()
+    assert set(LABELS) - with_fits <= {"mine", "uniform"}  # a copy of alf-1, and a rate that another scheme may have
+    assert stage.n_fits == 2 * len(with_fits)
     assert stage.fit_flops > 0
