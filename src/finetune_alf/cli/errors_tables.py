@@ -126,7 +126,7 @@ def _schemes(document: ErrorsDocument, found: SchemesCompared, n: int, width: in
     yield "Each scheme with its most frequent answer, and how many of its seeds gave that."
     for each in texts[:n]:
         yield _one_line(f"labelled {each.label}: {document.answers_in_words(each)}")
-        yield from _own_line(_said(each, shown), f"{each.place}  " if each.place else "", width)
+        yield from _own_line(_text_once(each, shown), f"{each.place}  " if each.place else "", width)
 
 
 def _label_errors(part: LabelErrors, n: int, width: int, marked: Set[int], shown: Set[int]) -> Iterator[str]:
@@ -166,7 +166,7 @@ def _with_texts(
 
     Where that is little for any text, each has a line of its own below its row.
     """
-    has_places, texts = any(each.place for each in found), [_said(each, shown) for each in found]
+    has_places, texts = any(each.place for each in found), [_text_once(each, shown) for each in found]
     rows: Rows = [
         (*headings, *(["place"] if has_places else [])),
     ]
@@ -181,7 +181,7 @@ def _with_texts(
     return [f"{heading}text", *(line + shortened(text, room) for line, text in zip(lines, texts, strict=True))]
 
 
-def _said(found: FoundText, shown: Set[int]) -> Text:
+def _text_once(found: FoundText, shown: Set[int]) -> Text:
     """Return a text, or what stands for one that is shown above."""
     return ABOVE if found.place and found.index in shown else found.text
 

@@ -60,12 +60,12 @@ class _Search:
                 self.kept[name].append(index)
             else:
                 first, at = self.seen[key]
-                if _answer(first.values[at]) != _answer(split.values[index]):
+                if _without_order(first.values[at]) != _without_order(split.values[index]):
                     self.conflicts[key] = str(first.place(at))
 
 
-def _answer(label: str | float | tuple[str, ...]) -> object:
-    """Return what equal labels have in common: several classes have no order."""
+def _without_order(label: str | float | tuple[str, ...]) -> object:
+    """Return a label as it is compared: the order of several classes is no part of it."""
     return frozenset(label) if isinstance(label, tuple) else label
 
 

@@ -45,8 +45,8 @@ def training_arguments(schedule: Schedule, settings: Mapping[str, Any]) -> Train
         own["metric_for_best_model"] = metric
     if own["bf16"] and "bf16" not in settings and not _has_bf16(bool(settings.get("use_cpu"))):
         own["bf16"] = False
-        found = f"schedule {schedule.name} was found in bf16"
-        log.warning("%s, which Trainer cannot use on this machine: it computes in fp32", found)
+        message = "schedule %s was found in bf16, which Trainer cannot use on this machine: it computes in fp32"
+        log.warning(message, schedule.name)
     try:
         return TrainingArguments(**{**own, **settings})
     except ImportError as error:
@@ -133,7 +133,7 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
 
 
 def _has_bf16(use_cpu: bool) -> bool:
-    """Return whether the device has instructions for bf16; a processor that `use_cpu` does not name is refused it."""
+    """Return whether Trainer can compute in bf16 here: on a CPU that has instructions for it, only under `use_cpu`."""
     device = torch.device("cpu") if use_cpu else resolve_device("auto")
     return (use_cpu or device.type != "cpu") and resolve_precision("auto", device) == "bf16"
 
