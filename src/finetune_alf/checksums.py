@@ -36,7 +36,12 @@ def with_short_digests(text: str) -> str:
 
 def checksum_of(value: object) -> str:
     """Return the checksum of a value as it is read back from JSON, which has text for keys and lists for tuples."""
-    return digest(json.loads(json.dumps(value, allow_nan=False)))[:16]
+    return checksum_of_json(json.loads(json.dumps(value, allow_nan=False)))
+
+
+def checksum_of_json(value: object) -> str:
+    """Return the checksum of a value that was read from JSON, or has its types alone: faster than `checksum_of`."""
+    return digest(value)[:16]
 
 
 def with_checksum(document: Mapping[str, Any], n_lines: int | None = None) -> dict[str, Any]:
@@ -48,14 +53,17 @@ def with_checksum(document: Mapping[str, Any], n_lines: int | None = None) -> di
 
 
 def checked(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document without version and checksum; ValueError, with the reason, when its contents have another."""
+    """Return a document, read from JSON, without version and checksum.
+
+    Raises ValueError, with the reason, when its contents have another checksum.
+    """
     whole = dict(document)
     stated = whole.pop(CHECKSUM, None)
     if stated is None and VERSION not in whole:
         return whole
     if stated is None:
         raise ValueError("no checksum")
-    found = checksum_of(whole)
+    found = checksum_of_json(whole)
     if stated != found:
         raise ValueError(f"the checksum {found} of its contents in place of {str(stated)[:16]}, damaged or edited")
     if whole.pop(VERSION, None) != DOCUMENT_VERSION:

@@ -25,6 +25,8 @@ from finetune_alf.train.result import EpochMetrics, FitResult
 MAX_BYTES = 4_000
 """Of a trial, in a study of 12 layers with 400 predictions and 4 epochs."""
 
+SPACE = ChoicesSpace(rates=RATES)
+
 
 def trial(number: int, n_layers: int = N_LAYERS, n_texts: int = 4) -> TrialRecord:
     """Return a complete trial with a result, and rates of its own."""
@@ -67,21 +69,28 @@ def test_trials_are_equal_to_the_same_records_and_to_no_others() -> None:
 
 def test_a_number_without_a_trial_is_a_key_error() -> None:
     packed = PackedTrials([trial(1)])
-    assert packed.has(1)
-    assert not packed.has(0)
+    assert packed.of_number(1) == trial(1)
     with pytest.raises(KeyError):
         packed.of_number(0)
 
 
 def test_a_history_holds_no_object_of_a_record_it_was_given() -> None:
-    history = TrialHistory((trial(number) for number in range(5)), [], lag=1)
+    history = TrialHistory((trial(number) for number in range(5)), [], 1, SPACE)
     assert history.records.of_number(2) is not history.records.of_number(2)
     assert history.records.of_number(2) == trial(2)
-    assert history.seen_by(3) == [0, 1, 2]
+
+
+def test_a_trial_sees_the_observations_up_to_its_lag_in_the_order_of_their_numbers() -> None:
+    rates = [LayerRates.of(0, [RATES[number]] * N_LAYERS, 1e-4) for number in range(5)]
+    complete = [fake_trial(number, rates[number], number / 10) for number in (3, 0, 2, 4)]
+    history = TrialHistory([*complete, fake_trial(1, rates[1], None)], [], 2, SPACE)
+    seen = history.observations_seen_by(5)
+    assert seen == [Observation(SPACE.params_of(rates[number]) or {}, number / 10) for number in (0, 2, 3)]
+    assert history.observations_seen_by(1) == []
 
 
 def test_suggestions_after_many_trials_share_one_set_of_distributions() -> None:
-    space = ChoicesSpace(rates=RATES)
+    space = SPACE
     sampler = StudySampler(TpeSampler(n_startup_trials=2), space, N_LAYERS, seed=1)
     observations = [
         Observation({name: space.value_at(name, number / 9) for name in space.param_addresses(N_LAYERS)}, number / 10)
@@ -105,7 +114,7 @@ def traced() -> Iterator[None]:
 
 def test_a_finished_trial_takes_little_memory(traced: None) -> None:
     n_trials = 50
-    history = TrialHistory((trial(number, 12, 400) for number in range(10)), [], lag=1)
+    history = TrialHistory((trial(number, 12, 400) for number in range(10)), [], 1, SPACE)
     before = tracemalloc.get_traced_memory()[0]
     for number in range(10, 10 + n_trials):
         history.finish(trial(number, 12, 400))
@@ -146,3 +155,25 @@ def test_a_study_reads_finished_trials_from_its_database_at_the_start_alone(
     monkeypatch.setattr(RDBStorage, "get_all_trials", get_all_trials)
     study(tmp_path, study_spec(n_trials=4))
     assert len(asked) == 1
+
+
+def test_a_start_reads_each_finished_trial_once_before_its_first_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study(tmp_path, study_spec(n_trials=6))
+    read: list[object] = []
+    at_first_fit: list[int] = []
+    validate = TrialRecord.model_validate_json.__func__  # type: ignore[attr-defined]
+
+    def model_validate_json(cls: type[TrialRecord], data: Any) -> TrialRecord:
+        read.append(data)
+        record: TrialRecord = validate(cls, data)
+        return record
+
+    def fit(job: FitJob, report: Callable[[EpochMetrics], bool]) -> FitResult:
+        at_first_fit.append(len(read))
+        return FakeFit()(job, report)
+
+    monkeypatch.setattr(TrialRecord, "model_validate_json", classmethod(model_validate_json))
+    study(tmp_path, study_spec(n_trials=7), fit)
+    assert at_first_fit == [6]

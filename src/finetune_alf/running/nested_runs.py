@@ -6,7 +6,6 @@ MLflow's charts of metrics are grouped by what stands before the slash.
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from finetune_alf.checksums import canonical_json
 from finetune_alf.compute import Environment
@@ -38,8 +37,12 @@ def fit_run(
     *,
     scores: Mapping[str, float | None],
     tags: Mapping[str, str],
+    schedule: Schedule | None = None,
 ) -> RunRecord:
-    """Return the run of one fit. `scores` are final ones by name, such as `test.accuracy`; None where it diverged."""
+    """Return the run of one fit. `scores` are final ones by name, such as `test.accuracy`; None where it diverged.
+
+    Its artifact is the schedule, or without one the recipe.
+    """
     ended_ms = result.started_ms + round(result.seconds * 1000)
     finals = {
         **{f"score/{name}": score for name, score in scores.items()},
@@ -59,7 +62,9 @@ def fit_run(
             *(Metric(name, value, 0, ended_ms) for name, value in finals.items() if value is not None),
         ),
         tags={**tags, **commit_tag(environment.git_commit), "alf.stopped": result.stopped},
-        artifacts={"recipe.json": canonical_json(recipe.model_dump(mode="json")).encode()},
+        artifacts={"schedule.json": schedule.to_json().encode()}
+        if schedule
+        else {"recipe.json": canonical_json(recipe.model_dump(mode="json")).encode()},
         datasets=datasets_of(tags),
     )
 
@@ -79,8 +84,8 @@ def trial_run(
         tags["alf.repeats"] = str(record.repeats)
     if schedule is not None and record.result is not None:
         scores = {f"validation.{metric}": record.result.score}
-        run = fit_run(key, name, schedule.recipe, n_layers, record.result, record.environment, scores=scores, tags=tags)
-        return replace(run, artifacts={"schedule.json": schedule.to_json().encode()})
+        recipe, result, environment = schedule.recipe, record.result, record.environment
+        return fit_run(key, name, recipe, n_layers, result, environment, scores=scores, tags=tags, schedule=schedule)
     return RunRecord(
         key=key,
         name=name,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import ValidationError, model_validator
 
-from finetune_alf.checksums import CHECKSUM, checksum_of, digest
+from finetune_alf.checksums import CHECKSUM, checksum_of_json, digest
 from finetune_alf.errors import InputError, ScheduleError
 from finetune_alf.identity import identity_of
 from finetune_alf.paths import Name
@@ -196,7 +196,7 @@ class Schedule(Spec):
     def _document(self) -> dict[str, Any]:
         """Return the document with its checksum, which is first: a YAML file that is cut off has it still."""
         document = self.model_dump(mode="json")
-        return {CHECKSUM: checksum_of(document), **document}
+        return {CHECKSUM: checksum_of_json(document), **document}
 
     @classmethod
     def from_json(cls, content: str | bytes, where: str = "schedule") -> Self:

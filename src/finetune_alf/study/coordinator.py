@@ -99,11 +99,13 @@ def run_study(
         seed, precision = child_seed(spec.seed, "fit"), environment.precision
         template = FitJob("", spec.recipe, encoder_spec, sample.digest, seed, precision, "validation", spec.metric)
         on_trial = on_trial or _ignore
+        finished = [record for record in store.finished_trials() if record.number < spec.n_trials]
         coordinator = _Coordinator(
-            name, spec, encoder.n_layers, store, template, environment, on_trial, on_epoch or _ignore
+            name, spec, encoder.n_layers, store, finished, template, environment, on_trial, on_epoch or _ignore
         )
-        for record in coordinator.history.records:
+        for record in finished:
             (on_earlier or on_trial)(record)
+        del finished  # as objects they take many times the memory that they take in the history
         coordinator.run(executor, work)
         records = coordinator.history.records
         best = best_trial(records)
@@ -142,6 +144,7 @@ class _Coordinator:
         spec: StudySpec,
         n_layers: int,
         store: StudyStore,
+        finished: Sequence[TrialRecord],
         template: FitJob,
         environment: Environment,
         on_trial: OnTrial,
@@ -149,10 +152,9 @@ class _Coordinator:
     ) -> None:
         self.name, self.spec, self.store, self.template = name, spec, store, template
         self.on_trial, self.on_epoch = on_trial, on_epoch
-        finished = [record for record in store.finished_trials() if record.number < spec.n_trials]
         lag = spec.sampler.lag
         self.pending = self._pending_trials()  # at the start
-        self.history = TrialHistory(finished, self.pending, lag)
+        self.history = TrialHistory(finished, self.pending, lag, spec.space)
         self.pruner = StudyPruner(spec.pruner, spec.recipe.epochs, finished, lag) if spec.pruner else None
         self.attempts = TrialAttempts(store, environment)
         self.jobs = TrialJobs(spec, n_layers, store, self.history, environment, job_of=self._job, finish=self._finish)

@@ -9,16 +9,24 @@ from collections.abc import Iterable
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.packed_trials import PackedTrials
 from finetune_alf.study.records import TrialRecord, busy_s
+from finetune_alf.study.sampler import AnyObservation, observation_of
+from finetune_alf.study.space import AnySpace
 from finetune_alf.study.spec import n_seen_by
 from finetune_alf.study.store import PendingTrial
 
 
 class TrialHistory:
-    """The finished trials, and the open ones: created, and not ended in this start."""
+    """The finished trials, and the open ones: created, and not ended in this start.
 
-    def __init__(self, finished: Iterable[TrialRecord], pending: Iterable[PendingTrial], lag: int) -> None:
-        self._lag = lag
+    The rates of a trial are an observation where they lie in the `space`.
+    """
+
+    def __init__(
+        self, finished: Iterable[TrialRecord], pending: Iterable[PendingTrial], lag: int, space: AnySpace
+    ) -> None:
+        self._lag, self._space = lag, space
         self._finished = PackedTrials()
+        self._observations: dict[int, AnyObservation | None] = {}
         self._spans: dict[int, tuple[int, int]] = {}
         self._open = {trial.number: trial.rates for trial in pending}
         self._fitted: dict[LayerRates, int] = {}  # the first complete trial with these rates that was fitted
@@ -48,6 +56,7 @@ class TrialHistory:
         """End a trial with its result."""
         self._open.pop(record.number, None)
         self._finished.add(record)
+        self._observations[record.number] = observation_of(record, self._space)
         self._spans[record.number] = (record.started_ms, record.ended_ms)
         if record.state == "complete" and record.repeats is None:
             self._fitted[record.rates] = min(record.number, self._fitted.get(record.rates, record.number))
@@ -60,9 +69,10 @@ class TrialHistory:
         """Return how many trials a trial can see: those with numbers below this."""
         return n_seen_by(number, self._lag)
 
-    def seen_by(self, number: int) -> list[int]:
-        """Return the numbers of the finished trials that a trial sees, in order."""
-        return [seen for seen in range(self.n_seen_by(number)) if self._finished.has(seen)]
+    def observations_seen_by(self, number: int) -> list[AnyObservation]:
+        """Return what a sampler sees of the finished trials that a trial sees, in the order of their numbers."""
+        seen = (self._observations.get(one) for one in range(self.n_seen_by(number)))
+        return [observation for observation in seen if observation is not None]
 
     def is_whole_for(self, number: int) -> bool:
         """Return whether all trials that a trial can see have ended."""

@@ -27,10 +27,6 @@ class PackedTrials(Sequence[TrialRecord]):
             insort(self._numbers, record.number)
         self._packed[record.number] = zlib.compress(record.model_dump_json().encode())
 
-    def has(self, number: int) -> bool:
-        """Return whether the trial with this number is there."""
-        return number in self._packed
-
     def of_number(self, number: int) -> TrialRecord:
         """Return the trial with this number. Raises KeyError where there is none."""
         return TrialRecord.model_validate_json(zlib.decompress(self._packed[number]))

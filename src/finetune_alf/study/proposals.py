@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from finetune_alf.rates import HEAD, DecayedRates, LayerRates
-from finetune_alf.study.packed_trials import PackedTrials
-from finetune_alf.study.sampler import AnyObservation, StudySampler, observation_of
+from finetune_alf.study.sampler import AnyObservation, StudySampler
 from finetune_alf.study.spec import Enqueued, StudySpec, TpeSampler
 
 LAYERWISE_DECAY = 0.95
@@ -12,16 +11,12 @@ LAYERWISE_DECAY = 0.95
 
 
 class Proposals:
-    """What a study proposes for an encoder with `n_layers`: a pure function of a trial's number and what it sees.
+    """What a study proposes for an encoder with `n_layers`: a pure function of a trial's number and what it sees."""
 
-    `finished` has the trials that it sees.
-    """
-
-    def __init__(self, spec: StudySpec, n_layers: int, finished: PackedTrials) -> None:
-        self._spec, self._n_layers, self._finished = spec, n_layers, finished
+    def __init__(self, spec: StudySpec, n_layers: int) -> None:
+        self._spec, self._n_layers = spec, n_layers
         self._baseline = spec.recipe.rates.at(n_layers)
         self._sampler = StudySampler(spec.sampler, spec.space, n_layers, spec.seed)
-        self._observations: dict[int, AnyObservation | None] = {}
 
     def depend_on_results(self, number: int, n_seen: int) -> bool:
         """Return whether trial `number`, which can see `n_seen` others, is proposed from their results.
@@ -32,17 +27,16 @@ class Proposals:
         is_suggested = number >= len(self._spec.enqueue)
         return is_suggested and isinstance(sampler, TpeSampler) and n_seen >= sampler.n_startup_trials
 
-    def propose(self, number: int, seen: Sequence[int]) -> tuple[Mapping[str, float], LayerRates]:
+    def propose(self, number: int, seen: Sequence[AnyObservation]) -> tuple[Mapping[str, float], LayerRates]:
         """Return params and rates of a trial; rates off the grid have no params, and are no observation.
 
-        `seen` are the numbers of finished trials, in order.
+        `seen` is what it sees of finished trials, in the order of their numbers.
         """
         space = self._spec.space
         if number < len(self._spec.enqueue):
             rates = self._enqueued(self._spec.enqueue[number])
             return space.params_of(rates) or {}, rates
-        observations = [observed for one in seen if (observed := self._observation(one)) is not None]
-        params = self._sampler.suggest(number, observations)
+        params = self._sampler.suggest(number, seen)
         return params, space.layer_rates(params, self._n_layers, self._baseline[HEAD])
 
     def _enqueued(self, name: Enqueued) -> LayerRates:
@@ -50,8 +44,3 @@ class Proposals:
             return self._baseline
         highest = self._spec.recipe.rates.highest
         return DecayedRates(rate=highest, decay=LAYERWISE_DECAY, head=self._baseline[HEAD]).at(self._n_layers)
-
-    def _observation(self, number: int) -> AnyObservation | None:
-        if number not in self._observations:
-            self._observations[number] = observation_of(self._finished.of_number(number), self._spec.space)
-        return self._observations[number]

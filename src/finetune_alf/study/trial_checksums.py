@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from finetune_alf.checksums import CHECKSUM, checked, checksum_of, with_checksum
+from finetune_alf.checksums import CHECKSUM, checked, checksum_of, checksum_of_json, with_checksum
 from finetune_alf.rates import LayerRates
 from finetune_alf.study.records import TrialRecord, parse_trial
 
@@ -45,7 +45,7 @@ def outcome_of(record: TrialRecord) -> dict[str, Any]:
     """Return what the database has of a finished trial besides number, state, rates and score."""
     whole = as_read(record)
     rest = {name: value for name, value in whole.items() if name not in ("number", "state", "rates", "score")}
-    return {**rest, CHECKSUM: checksum_of(whole)}
+    return {**rest, CHECKSUM: checksum_of_json(whole)}
 
 
 def as_read(record: TrialRecord) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def without_checksum(outcome: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_finished(trial: FrozenTrial, record: TrialRecord) -> None:
-    """Raise ValueError where a finished trial is read as another record than was written."""
+    """Raise ValueError where a finished trial, read as this record, is another than was written."""
     stated = trial.user_attrs["outcome"].get(CHECKSUM)
-    if stated is not None and stated != checksum_of(as_read(record)):
+    if stated is not None and stated != checksum_of_json(record.model_dump(mode="json")):
         raise ValueError("another result than was written")

@@ -34,7 +34,7 @@ class TrialJobs:
     ) -> None:
         self._spec, self._store, self._history, self._environment = spec, store, history, environment
         self._job_of, self._finish = job_of, finish
-        self._proposals = Proposals(spec, n_layers, history.records)
+        self._proposals = Proposals(spec, n_layers)
         self._distributions = spec.space.distributions(n_layers)
 
     def jobs(self, pending: list[PendingTrial], n_at_once: int) -> Jobs[FitJob]:
@@ -92,7 +92,7 @@ class TrialJobs:
 
     def _create_trial(self, number: int) -> PendingTrial:
         """Commit the next trial."""
-        params, rates = self._proposals.propose(number, self._history.seen_by(number))
+        params, rates = self._proposals.propose(number, self._history.observations_seen_by(number))
         trial = self._store.create_trial(number, params, self._distributions, rates)
         self._history.open(trial)
         return trial
