@@ -70,8 +70,8 @@ def agreement(record: LayerImportance) -> str | None:
 
 
 def _agree(record: LayerImportance) -> bool:
-    firsts = {first_address(shares): shares for shares in record.evaluators.values()}
-    return len(firsts) < 2 and all(shares[first].n_first for first, shares in firsts.items())
+    firsts = [(first_address(shares), shares) for shares in record.evaluators.values()]
+    return len({first for first, _ in firsts}) < 2 and all(shares[first].n_first for first, shares in firsts)
 
 
 def direction_in_words(direction: RankCorrelation) -> str:
