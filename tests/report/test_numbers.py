@@ -1,8 +1,12 @@
 """One way of writing each kind of number."""
 
+from html import unescape
+
 import pytest
+from markdown_it import MarkdownIt
 
 from finetune_alf.documents import Estimate
+from finetune_alf.report.html.inline import inline
 from finetune_alf.report.markdown import table
 from finetune_alf.report.numbers import (
     apart,
@@ -78,3 +82,9 @@ def test_a_pipe_or_a_line_break_does_not_break_a_row() -> None:
 
 def test_text_from_outside_is_neither_markdown_nor_html() -> None:
     assert plain("<b>[x](y)*z*\n# h") == "\\<b\\>\\[x\\](y)\\*z\\* \\# h"
+
+
+@pytest.mark.parametrize("name", ["&lt;b&gt;", "R&amp;D", "~~struck~~", "a|b", "<b>", "C:\\x_*y*", "🙂 `x`"])
+def test_a_name_from_outside_reads_as_it_is_in_markdown_and_in_html(name: str) -> None:
+    page = MarkdownIt("commonmark").enable("strikethrough").renderInline(plain(name))
+    assert unescape(page) == name == unescape(inline(plain(name)))

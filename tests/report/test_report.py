@@ -36,6 +36,16 @@ def test_every_table_row_has_a_cell_for_each_column(text: str) -> None:
         assert len({len(re.split(r" (?<!\\)\| ", line)) for line in lines}) == 1
 
 
+def test_a_long_reason_is_cut_between_its_signs(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_study(paths)
+    file = paths.study_results("minilm") / "trials.jsonl"
+    trials = read_jsonl(file)
+    trials[2]["reason"] = "x" * 199 + "|" + "y" * 9
+    write_jsonl(file, trials)
+    assert f"Failed trials: {'x' * 199}\\| (1 x)." in report(paths)
+
+
 def test_a_study_alone_names_the_commands_that_are_missing(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     write_study(paths)

@@ -92,7 +92,7 @@ def _baseline_trial(search: Searched) -> str | None:
 
 def _failures(search: Searched) -> str | None:
     reasons = Counter(trial.reason for trial in search.trials if trial.reason)
-    shown = "; ".join(f"{plain(reason)[:200]} ({n} x)" for reason, n in reasons.most_common(3))
+    shown = "; ".join(f"{plain(reason[:200])} ({n} x)" for reason, n in reasons.most_common(3))
     return f"Failed trials: {shown}{'; and others' if len(reasons) > 3 else ''}." if shown else None
 
 
