@@ -147,6 +147,11 @@ def test_schemes_are_called_by_kind_schedule_or_a_name_of_their_own():
     assert [each.label for each in named] == ["decayed", "steep", "bert-alf-1", "b", "alf-demo.minilm@alf-1"]
 
 
+def test_a_file_that_is_called_like_a_kind_is_no_scheme_of_that_kind():
+    named = read("baseline", "alf-1", "kept/alf-1.json", "uniform.yaml", {"kind": "schedule", "of": "baseline.json"})
+    assert [each.label for each in named] == ["baseline", "alf-1", "alf-1.json", "uniform.yaml", "baseline.json"]
+
+
 @pytest.mark.parametrize(
     ("entries", "message"),
     [

@@ -136,8 +136,11 @@ class ScheduleScheme(SchemeSpec):
 
     @property
     def label(self) -> str:
-        """Its own name, or that of the schedule."""
-        return self.name or (PurePosixPath(self.of).stem if is_file(self.of) else self.of)
+        """Its own name, or that of the schedule: of a file without its ending, unless that is the name of a kind."""
+        if self.name or not is_file(self.of):
+            return self.name or self.of
+        file = PurePosixPath(self.of)
+        return file.name if file.stem in NAMES else file.stem
 
 
 AnyScheme = (
