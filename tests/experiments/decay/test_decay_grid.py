@@ -84,6 +84,15 @@ def test_the_page_is_what_the_documents_say(tmp_path):
     assert list(part.section.pictures) == ["bert-decay.png", "plain-decay.png"]
 
 
+def test_a_factor_that_gets_every_text_wrong_counts_as_tested_though_its_p_is_0(tmp_path):
+    grid = grid_document("steep", grid_spec(rates=(1e-5,), factors=(1.0, 0.5)), lambda _, f, __: 200 * (f < 1))
+    assert grid.pairs[1].difference.p_holm == 0
+    paths = Paths(tmp_path)
+    grid.write(paths.document("decay", "steep"))
+    (line,) = decay_part(paths).in_short
+    assert line.endswith("Of 1 factor tested against no decay, 0 better and 1 worse.")
+
+
 def test_without_a_grid_there_is_no_part(tmp_path):
     assert decay_part(Paths(tmp_path)) is None
 

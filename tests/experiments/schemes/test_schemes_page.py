@@ -37,6 +37,15 @@ def test_a_reason_that_several_combinations_share_is_said_once(tmp_path):
     )
 
 
+def test_a_combination_with_a_p_of_0_counts_as_tested(tmp_path):
+    found = row("head", 0.2, gap=-0.6)
+    certain = found.model_copy(update={"difference": found.difference.model_copy(update={"p_holm": 0.0})})
+    testbed, paths = fake_testbed("sure", "accuracy", [table("films", 0.5, row("fixed"), certain)]), Paths(tmp_path)
+    testbed.write(paths.document("schemes", "sure"))
+    (line,) = schemes_part(paths).in_short
+    assert line.endswith("Of 1 combination tested against `fixed`, 0 better and 1 worse.")
+
+
 def test_without_a_testbed_there_is_no_part(tmp_path):
     assert schemes_part(Paths(tmp_path)) is None
 

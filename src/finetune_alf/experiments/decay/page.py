@@ -88,7 +88,8 @@ def _summary(grid: DecayDocument) -> str:
     if not scored:
         return f"Layer-wise decay `{grid.name}`: every fit diverged."
     accuracy, best = max(scored, key=lambda each: each[0].mean)
-    verdicts = [pair.difference.verdict for pair in grid.pairs if pair.difference and pair.difference.p_holm]
+    differences = [pair.difference for pair in grid.pairs if pair.difference]
+    verdicts = [found.verdict for found in differences if found.p_holm is not None]
     tested = (
         f" Of {counted(len(verdicts), 'factor')} tested against no decay, {verdicts.count('better')} better and "
         f"{verdicts.count('worse')} worse."

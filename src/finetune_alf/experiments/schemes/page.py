@@ -188,7 +188,8 @@ def _summary(testbed: SchemesDocument) -> Iterator[str]:
             yield f"Schemes `{testbed.name}` on `{name}`: every fit diverged."
             continue
         highest, best = max(scored, key=lambda pair: pair[0].mean)
-        verdicts = [row.difference.verdict for row in table.combinations if row.difference and row.difference.p_holm]
+        differences = [row.difference for row in table.combinations if row.difference]
+        verdicts = [found.verdict for found in differences if found.p_holm is not None]
         against_fixed = (
             f" Of {counted(len(verdicts), 'combination')} tested against `fixed`, {verdicts.count('better')} better "
             f"and {verdicts.count('worse')} worse."
