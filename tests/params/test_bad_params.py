@@ -1,5 +1,6 @@
 """The golden table: one wrong thing in the default parameters, and what is said about it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ BOOK = [
         "samples.films.source.domain: must be 'films', 'restaurants', 'gadgets' or 'travel'",
     ),
     ("n_test: 72", "n_tset: 72", "samples.films.n_test: must be given, but is missing"),
+    *(
+        ("n_test: 72", f"n_test: {n}", f"n_test: must be above 1, since transfer is scored on these rows, but got {n}")
+        for n in (0, 1)
+    ),
+    (
+        "n_confirmation: 72",
+        "n_confirmation: 1",
+        "films.n_confirmation: must be above 1, since minilm is confirmed on these rows, but got 1",
+    ),
     ("device: auto", "device: gpu", "compute.device: must match pattern"),
     ("n_fused: 1", "n_fused: 0", "compute.n_fused: must be greater than or equal to 1"),
     (
@@ -120,6 +130,16 @@ def test_a_fault_is_named_with_its_line_and_path(tmp_path: Path, was: str, now: 
     lines = told(tmp_path / "params.yaml", text)
     assert any(message in line for line in lines), lines
     assert all(line.startswith("params.yaml:") for line in lines)
+
+
+def test_a_transfer_takes_validation_texts_unless_all_of_its_schemes_are_linear(tmp_path: Path) -> None:
+    before, travel, after = DEFAULT.partition("  travel:")
+    text = before + travel + after.replace("n_validation: 72", "n_validation: 0", 1)
+    (line,) = told(tmp_path / "params.yaml", text)
+    assert "samples.travel.n_validation: must be above 0, since transfer is scored on these rows, but got 0" in line
+    linear = "  schemes: [tfidf, probe]"
+    (tmp_path / "params.yaml").write_text(re.sub(r"^  schemes: .*\]", linear, text, flags=re.MULTILINE))
+    load_params(tmp_path / "params.yaml")
 
 
 def test_what_the_recipe_of_the_studies_allows_is_accepted(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import TypeAdapter, ValidationError
 
-from finetune_alf.experiments.scheme_spec import AnyScheme, Schemes, encoder_rate
+from finetune_alf.experiments.scheme_spec import AnyScheme, ProbeScheme, Schemes, TfidfScheme, encoder_rate
 from finetune_alf.metric_names import LABELS
 from finetune_alf.params.checks import Disagreement, RawParams
 from finetune_alf.params.document import KeyPath
@@ -33,6 +33,12 @@ def refused_rates(raw: RawParams, schemes: object, study: str) -> Iterator[Disag
     for index, scheme in enumerate(checked_schemes(schemes)):
         if (rate := encoder_rate(scheme)) and recipe.may_forget_at(rate):
             yield ("transfer", "schemes", index), forgetting_message(f"the rate, for study {study},", rate)
+
+
+def all_linear(schemes: object) -> bool:
+    """Return whether all schemes of a list are linear models, which take no validation texts."""
+    found = checked_schemes(schemes)
+    return bool(found) and all(isinstance(scheme, ProbeScheme | TfidfScheme) for scheme in found)
 
 
 def checked_schemes(schemes: object) -> tuple[AnyScheme, ...]:

@@ -66,6 +66,9 @@ class RawParams:
 def check_study(raw: RawParams, name: str, study: dict[str, Any]) -> Iterator[Disagreement]:
     """Yield what in a study does not agree with the encoders and samples."""
     yield from check_fits(raw, ("studies", name), study, metric=metric_of(study))
+    for place, spec in _drawn(raw, study.get("sample")):
+        if spec.get("n_confirmation") == 1:
+            yield (*place, "n_confirmation"), f"must be above 1, since {name} is confirmed on these rows, but got 1"
     if has_tasks(study) and (metric := study.get("metric", "accuracy")) != "accuracy":
         yield ("studies", name, "metric"), f"must be left out where recipe.tasks has each task's, but got {metric}"
 
@@ -146,13 +149,20 @@ def batch_above(path: KeyPath, recipe: object, n_train: object, what: str) -> It
 
 
 def empty_splits(raw: RawParams, what: str, sample: object, splits: Iterable[str]) -> Iterator[Disagreement]:
-    """Yield the numbers of rows that are 0 though the fits of `what` are scored on them."""
+    """Yield numbers of rows that are too few to score the fits of `what`: an interval takes two test texts."""
+    for place, spec in _drawn(raw, sample):
+        for split in dict.fromkeys(splits):
+            n, fewest = spec.get(f"n_{split}"), 1 if split == "test" else 0
+            if n in range(fewest + 1):
+                message = f"must be above {fewest}, since {what} is scored on these rows, but got {n}"
+                yield (*place, f"n_{split}"), message
+
+
+def _drawn(raw: RawParams, sample: object) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Yield the numbers of rows of a sample, or of each task of a mixture, with their place."""
     own, path = _map(raw.samples, str(sample)), ("samples", str(sample))
     each: dict[KeyPath, Any] = {(*path, "tasks", task): spec for task, spec in _map(own, "tasks").items()}
-    for place, spec in (each or {path: own}).items():
-        for key in dict.fromkeys(f"n_{split}" for split in splits):
-            if isinstance(spec, dict) and spec.get(key) == 0:
-                yield (*place, key), f"must be above 0, since {what} is scored on these rows, but got 0"
+    yield from ((place, spec) for place, spec in (each or {path: own}).items() if isinstance(spec, dict))
 
 
 def unsuitable_metric(raw: RawParams, path: KeyPath, metric: object, *samples: object) -> Iterator[Disagreement]:

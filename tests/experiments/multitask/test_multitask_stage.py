@@ -255,7 +255,7 @@ def test_schedules_of_a_mixture_are_searched_confirmed_and_registered(done):
         ("each: {same:", "each: {sme:", r"tasks\.each\.sme.*must be an entry of samples.mix.tasks"),
         ("studies: [tiny]", "studies: [mixed]", "must name studies of one task, but that of mixed is a mixture"),
         ("samples: [films, travel]", "samples: [films, mix]", "must name what has one task, but mix is a mixture"),
-        ("n_test: 20", "n_test: 0", r"samples\.mix\.tasks\.films\.n_test: must be above 0, since multitask\.top"),
+        ("n_test: 20", "n_test: 0", r"samples\.mix\.tasks\.films\.n_test: must be above 1, since multitask\.top"),
         ("n_validation: 16", "n_validation: 0", r"tasks\.films\.n_validation: must be above 0, since studies\.mixed"),
     ],
 )

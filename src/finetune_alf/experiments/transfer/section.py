@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from finetune_alf.experiments.scheme_checks import contrastive_on_scores, refused_rates
+from finetune_alf.experiments.scheme_checks import all_linear, contrastive_on_scores, refused_rates
 from finetune_alf.experiments.transfer.spec import TransferSpec
 from finetune_alf.metric_names import LABELS
-from finetune_alf.params.checks import Disagreement, RawParams, metric_of, names_in, suits, unknown_each
+from finetune_alf.params.checks import Disagreement, RawParams, empty_splits, metric_of, names_in, suits, unknown_each
 from finetune_alf.params.section import Section
 
 
@@ -19,9 +19,11 @@ def _check(raw: RawParams) -> Iterator[Disagreement]:
             yield ("transfer", "studies"), f"must name studies of one task, but that of {name} is a mixture of several"
     for study in named:
         yield from refused_rates(raw, transfer.get("schemes"), study)
+    splits = ("test",) if all_linear(transfer.get("schemes")) else ("validation", "test")
     for index, sample in enumerate(names_in(transfer, "samples")):
         kind = raw.problem_type(sample)
         yield from contrastive_on_scores(raw, ("transfer", "samples", index), transfer.get("schemes"), sample)
+        yield from empty_splits(raw, "transfer", sample, splits if named else ())
         for study in named:
             metric = metric_of(studies.get(study)) or ""
             if not suits(metric, raw.problem_type(raw.sample_of(study))):
