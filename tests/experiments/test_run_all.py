@@ -6,7 +6,7 @@ import pytest
 
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.registry import BUILT_IN, load_params
-from finetune_alf.experiments.run_all import run_all, samples_read
+from finetune_alf.experiments.run_all import run_all, samples_read, stages_of
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Context
 from small_project import RecordingConsole
@@ -58,6 +58,12 @@ def test_a_run_says_at_its_start_which_stages_follow_and_what_predicts_their_tim
     assert time.startswith("Each shows the time that it has left. ")
     assert f"`finetune-alf plan --root {tmp_path}` predicts" in time
     assert busy.startswith("This machine is busy: the load average is 99.0 on ")
+
+
+def test_a_search_of_one_trial_is_said_to_be_of_one(tmp_path: Path) -> None:
+    (tmp_path / "over.yaml").write_text("studies: {minilm: {n_trials: 1}}")
+    params = load_params(DEFAULT, ["default", str(tmp_path / "over.yaml")])
+    assert "study minilm (1 trial), importance, register" in stages_of(params, BUILT_IN)
 
 
 def test_what_is_not_prepared_is_named(root: Path) -> None:

@@ -66,7 +66,7 @@ def test_equal_records_give_equal_pictures_of_a_readable_size(draw):
 def test_a_picture_says_the_numbers_that_matter():
     texts = {name: draw().text for name, draw in DRAWINGS.items()}
     assert "4 trials, 3 with a score. The best is trial 2 with 0.700. Plain fine-tuning scored 0.600" in texts["search"]
-    assert "1 trials, 0 with a score." in texts["no score"]
+    assert "1 trial, 0 with a score." in texts["no score"]
     assert "alf-1: 2 of 13 addresses frozen (embeddings 0, layer.0 2e-10, layer.1 0," in texts["rates"]
     assert "none: 3 of 3 addresses frozen" in texts["all frozen"]
     assert "loss, alf-1, training: from 0.700 at 0 to 0.500 at 1;" in texts["curves"]

@@ -10,6 +10,7 @@ from finetune_alf.data.spec import MixtureSpec
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.experiment import Experiment
 from finetune_alf.experiments.unchanged import is_unchanged, record_run
+from finetune_alf.report.numbers import counted
 from finetune_alf.running.context import Context
 from finetune_alf.running.input_checks import check_encoders, check_stores
 from finetune_alf.running.prepare import prepare_all
@@ -73,7 +74,10 @@ def stages_of(params: "Params", experiments: Sequence[Experiment]) -> list[str]:
     before = [experiment for experiment in experiments if experiment.before_studies]
     after = [experiment for experiment in experiments if not experiment.before_studies]
     samples = ", ".join(samples_read(params, experiments))
-    studies = [f"study {name} ({spec.n_trials} trials), importance, register" for name, spec in params.studies.items()]
+    studies = [
+        f"study {name} ({counted(spec.n_trials, 'trial')}), importance, register"
+        for name, spec in params.studies.items()
+    ]
     return [f"prepare {samples}", *_entries(params, before), *studies, *_entries(params, after), "report"]
 
 

@@ -12,7 +12,7 @@ from finetune_alf.experiments.transfer.family import judged_transfers, scheme_di
 from finetune_alf.paths import Paths
 from finetune_alf.register.lock import ALIASES, LockDocument
 from finetune_alf.register.recommend import BASELINE, UNIFORM
-from finetune_alf.report.numbers import NONE, estimate, score, signed_estimate
+from finetune_alf.report.numbers import NONE, counted, estimate, score, signed_estimate
 from finetune_alf.report.part import documents
 from finetune_alf.report.use import use_in_short
 from finetune_alf.running.context import Context
@@ -157,8 +157,8 @@ def summary_lines(summary: RunSummary) -> list[str]:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines += [
             "",
-            f"{study.study}: {study.n_trials} trials, the best{plain} with {score(study.best_score)} on the validation "
-            "split",
+            f"{study.study}: {counted(study.n_trials, 'trial')}, the best{plain} with {score(study.best_score)} on the "
+            "validation split",
             *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
             *([words] if words else []),
             study.use.replace("**", "").replace("`", ""),

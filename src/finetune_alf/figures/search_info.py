@@ -49,7 +49,7 @@ def search_in_words(info: SearchInfo) -> str:
 
 def _sentences(info: SearchInfo) -> Iterator[str]:
     n_scored = sum(trial.score is not None for trial in info.trials)
-    yield f"{info.metric} of {len(info.trials)} trials, {n_scored} with a score."
+    yield f"{info.metric} of {len(info.trials)} trial{'s' * (len(info.trials) != 1)}, {n_scored} with a score."
     if info.best:
         yield f"The best is trial {info.best.number} with {info.best.score:.3f}."
     if info.baseline is not None:

@@ -78,7 +78,7 @@ def trials_in_words(trials: Sequence[TrialRow], addresses: Sequence[str], metric
         f"{', '.join(f'{a} {rate_text(r)}' for a, r in zip(addresses, trial.rates, strict=True))}."
         for trial in best
     )
-    return f"Learning rates of {len(trials)} trials by address. The best {len(best)}: {rows}"
+    return f"Learning rates of {len(trials)} trial{'s' * (len(trials) != 1)} by address. The best {len(best)}: {rows}"
 
 
 def _rows(alt: Any, n: int) -> Any:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from planted_adaptations import write_adaptations
 
+from finetune_alf.experiments.adapt.document import AdaptDocument
 from finetune_alf.experiments.adapt.figure import loss_info
 from finetune_alf.experiments.adapt.page import adapt_part
 from finetune_alf.experiments.adapt.record import Losses, LossPoint
@@ -19,6 +20,19 @@ def test_the_page_is_what_the_documents_say(tmp_path: Path) -> None:
     assert page == golden(Path(__file__).with_name("adapt_page.md"), page)
     names = ("better", "diverged", "new-head", "worse-loss")
     assert list(part.section.pictures) == [f"{name}-adapt.png" for name in names]
+
+
+def test_a_comparison_of_one_seed_is_said_to_be_of_one(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    write_adaptations(paths)
+    for path in paths.experiment("adapt").glob("*.json"):
+        document = AdaptDocument.read(path)
+        if document.comparison:
+            one = document.comparison.model_copy(update={"n_seeds": 1})
+            document.model_copy(update={"comparison": one}).write(path)
+    page = adapt_part(paths).section.markdown
+    assert "by the same recipe with the same seed, and scored" in page
+    assert "1 seeds" not in page
 
 
 def test_without_an_adaptation_there_is_no_part(tmp_path: Path) -> None:

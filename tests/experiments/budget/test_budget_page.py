@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from planted_budgets import document, lines
+from planted_budgets import SPEC, document, lines
 
 from finetune_alf.experiments.budget.page import budget_part
 from finetune_alf.paths import Paths
@@ -27,6 +27,13 @@ def test_an_incomplete_budget_says_so_first(tmp_path):
     part = part_of(tmp_path, lines()[:1])
     assert "**1 of 6 replicates: estimates so far, no decisions.**" in part.section.markdown
     assert part.in_short[0].startswith("Budget `small`, 1 of 6 replicates")
+
+
+def test_a_single_sample_says_little_of_others(tmp_path):
+    spec = SPEC.model_copy(update={"samples": SPEC.samples[:1]})
+    own = [each for each in lines() if each.sample == spec.samples[0]]
+    document(own, spec).write(Paths(tmp_path).document("budget", "small"))
+    assert "; 1 sample says little of others." in budget_part(Paths(tmp_path)).section.markdown
 
 
 def test_there_is_no_part_where_nothing_has_run(tmp_path):

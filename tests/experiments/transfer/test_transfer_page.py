@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from fake_transfers import DOCUMENTS, RATES, write_transfers
+from fake_transfers import DOCUMENTS, RATES, document, line, write_transfers
 
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.transfer.figure import transfer_info, transfer_plot
 from finetune_alf.experiments.transfer.page import transfer_part
+from finetune_alf.json_files import write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.report.evidence import few_seeds
 from golden import golden
@@ -84,6 +85,17 @@ def test_a_broken_file_is_named(tmp_path, harm, message):
     harm(paths.document("transfer", "bert", "films"))
     with pytest.raises(InputError, match=message):
         transfer_part(paths)
+
+
+@pytest.mark.parametrize(
+    ("n_seeds", "few"), [(1, "1 seed is too few to go by it."), (2, "2 seeds are too few to go by")]
+)
+def test_a_number_of_few_seeds_is_not_the_one_to_go_by(tmp_path, n_seeds, few):
+    paths = Paths(tmp_path)
+    document("bert", "films", n_seeds=n_seeds).write(paths.document("transfer", "bert", "films"))
+    cells = [line("baseline", seed).as_json() for seed in range(n_seeds)]
+    write_jsonl(paths.cells("transfer", "bert", "films"), cells)
+    assert few in transfer_part(paths).in_short[0]
 
 
 def test_fewer_seeds_than_a_verdict_needs_have_a_caution():

@@ -121,7 +121,8 @@ def _comparison_row(name: str, comparison: Comparison) -> tuple[str, ...]:
 
 def _how_compared(comparisons: Sequence[Comparison]) -> Iterator[str | None]:
     n_seeds = sorted({comparison.n_seeds for comparison in comparisons if comparison.n_seeds})
-    seeds = f"the same {' or '.join(map(str, n_seeds))} seeds" if n_seeds else "the same seeds"
+    numbers = " or ".join(map(str, n_seeds))
+    seeds = "the same seed" if n_seeds == [1] else " ".join(filter(None, ("the same", numbers, "seeds")))
     yield f"Both encoders are fine-tuned by the same recipe with {seeds}, and scored on the same test texts."
     yield environment_line([share for comparison in comparisons for share in comparison.environments])
     differences = [comparison.difference for comparison in comparisons if comparison.difference]

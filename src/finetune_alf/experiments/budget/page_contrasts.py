@@ -59,7 +59,7 @@ def _how_to_read(budget: BudgetDocument) -> Iterator[str]:
     )
     yield (
         "Conclusions hold for these samples and their test texts; "
-        f"{counted(len(budget.samples), 'sample')} say little of others."
+        f"{counted(len(budget.samples), 'sample')} {'says' if len(budget.samples) == 1 else 'say'} little of others."
     )
 
 

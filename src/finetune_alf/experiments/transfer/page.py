@@ -54,7 +54,8 @@ def _summary(transfers: StudyTransfers) -> Iterator[str]:
     ]
     if there:
         n_seeds = min(found.n_seeds for (sample, *_), found in differences.items() if sample == searched_on)
-        few = f" {n_seeds} seeds are too few to go by it." if n_seeds < MIN_SEEDS else ""
+        are = "is" if n_seeds == 1 else "are"
+        few = f" {counted(n_seeds, 'seed')} {are} too few to go by it." if n_seeds < MIN_SEEDS else ""
         yield (
             f"`{PRIMARY}` of `{study}` on the test texts of `{searched_on}`, on which it was searched: "
             f"{', '.join(there)} (test {transfers.metric}).{few or ' For that sample this is the number to go by.'}"
