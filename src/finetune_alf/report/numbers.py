@@ -78,6 +78,11 @@ def rate(value: float) -> str:
     return rate_text(value)
 
 
+def percent(part: float) -> str:
+    """Write a part as params.yaml gives it, in percent with all of its digits: 90%, 99.5%."""
+    return f"{100 * part:g}%"
+
+
 def duration(seconds: float) -> str:
     """Write seconds in words: 8.4 s, 2 min 5 s, 3 h 20 min."""
     whole = round(seconds)

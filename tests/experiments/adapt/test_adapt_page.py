@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from planted_adaptations import write_adaptations
+from planted_adaptations import record, write_adaptations
 
 from finetune_alf.experiments.adapt.document import AdaptDocument
 from finetune_alf.experiments.adapt.figure import loss_info
@@ -33,6 +33,16 @@ def test_a_comparison_of_one_seed_is_said_to_be_of_one(tmp_path: Path) -> None:
     page = adapt_part(paths).section.markdown
     assert "by the same recipe with the same seed, and scored" in page
     assert "1 seeds" not in page
+
+
+def test_the_parts_that_params_yaml_gives_are_written_with_all_of_their_digits(tmp_path: Path) -> None:
+    own, training = record("fine"), {"mask_frac": 0.125, "warmup_frac": 0.005}
+    own = own.model_copy(update={"training": {**own.training, **training}})
+    paths = Paths(tmp_path)
+    AdaptDocument(record=own, comparison=None).write(paths.document("adapt", "fine"))
+    page = adapt_part(paths).section.markdown
+    assert "| masked | 12.5% of the tokens |" in page
+    assert "over 0.5% of the steps" in page
 
 
 def test_without_an_adaptation_there_is_no_part(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from planted_sweeps import document, level, point, points, table, write_sweeps
 
 from finetune_alf.experiments.freeze.page import freeze_part
-from finetune_alf.experiments.freeze.page_points import kept_with
+from finetune_alf.experiments.freeze.page_points import kept_with, operating_points
 from finetune_alf.experiments.freeze.page_published import improvement
 from finetune_alf.paths import Paths
 from golden import golden
@@ -51,6 +51,13 @@ def test_the_range_of_layers_is_over_all_samples(of_score, of_gain, kept, gained
     sentence = kept_with(document("sweep", *tables))
     assert kept in sentence
     assert sentence.endswith(gained)
+
+
+def test_the_part_to_keep_is_written_with_all_of_its_digits():
+    one = table("films", [level(None, {"f1": 0.8})], {"f1": points(point(1), point(1))})
+    sweep = document("sweep", one, keep_frac=0.995)
+    assert kept_with(sweep).startswith("99.5% of the full model's score is kept with")
+    assert "layers for 99.5% of the gain" in operating_points(sweep).markdown
 
 
 def test_cola_counts_only_where_there_is_no_other_sample():

@@ -9,7 +9,7 @@ from finetune_alf.experiments.adapt.record import AdaptRecord
 from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line, machine, versions
 from finetune_alf.report.evidence import few_seeds, how_judged, power_line, verdict_cell
-from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, rate, signed_estimate
+from finetune_alf.report.numbers import NONE, counted, duration, estimate, p_value, percent, rate, signed_estimate
 from finetune_alf.report.part import DocumentPart, Part, documents
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, plain
@@ -78,10 +78,13 @@ def _adaptation(record: AdaptRecord) -> Section:
         ("what", "value"),
         [
             ("encoder", f"`{record.encoder['name']}`: `{record.encoder['identity']}`"),
-            ("masked", f"{settings['mask_frac']:.0%} of the {unit}"),
+            ("masked", f"{percent(settings['mask_frac'])} of the {unit}"),
             ("steps", f"{record.n_steps:,} of {settings['batch']} pieces of up to {settings['max_tokens']} tokens"),
             ("epochs", f"{record.n_steps * settings['batch'] / record.texts.n_pieces:.2g}"),
-            ("rate", f"rises to {rate(settings['rate'])} over {settings['warmup_frac']:.0%} of the steps, falls to 0"),
+            (
+                "rate",
+                f"rises to {rate(settings['rate'])} over {percent(settings['warmup_frac'])} of the steps, falls to 0",
+            ),
             ("held out", f"{plain(record.texts.held_out_from)}: {counted(record.texts.n_held_out, 'text')}"),
             ("adapted weights", f"SHA-256 `{record.sha256}`"),
             ("machine", machine(record.environment)),

@@ -6,14 +6,14 @@ from finetune_alf.documents import Estimate
 from finetune_alf.experiments.freeze.document import FreezeDocument, OperatingPoint, OperatingPoints
 from finetune_alf.experiments.freeze.page_published import head_only, improvement, operating_points_of_the_paper
 from finetune_alf.experiments.freeze.published import is_outlier
-from finetune_alf.report.numbers import NONE, estimate, score
+from finetune_alf.report.numbers import NONE, estimate, percent, score
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 
 
 def operating_points(sweep: FreezeDocument) -> Section:
     """Return the table of operating points, how to read it, and the published ones."""
-    section, keep = Section(), f"{sweep.keep_frac:.0%}"
+    section, keep = Section(), percent(sweep.keep_frac)
     section.table(
         (
             "sample",
@@ -52,7 +52,7 @@ def kept_with(sweep: FreezeDocument) -> str:
         gain += "" if all(of_gain) else ", on the samples with a gain"
     left_out = "".join(f", without `{name}`" for name in sweep.samples if name not in names)
     return (
-        f"{sweep.keep_frac:.0%} of the full model's score is kept with {_range(sweep, of_score)} of "
+        f"{percent(sweep.keep_frac)} of the full model's score is kept with {_range(sweep, of_score)} of "
         f"{sweep.encoder.n_layers} layers trained{left_out}; {gain}."
     )
 
@@ -119,14 +119,18 @@ def _not_monotone(sweep: FreezeDocument) -> str | None:
 
 
 def _without_gain(sweep: FreezeDocument) -> str | None:
-    """Name the full models whose gain may be chance, and with it the operating point of the gain."""
-    named = [name for name, points in _by_metric(sweep) if points.gain and points.gain.low <= 0]
-    if not named:
-        return None
-    return (
-        f"The interval of the full model's gain over the majority baseline includes 0, so the gain may be chance: "
-        f"{', '.join(named)}."
+    """Name the full models whose gain may be chance, and with it the operating point of the gain, or that have none."""
+    gains = [(name, points.gain) for name, points in _by_metric(sweep) if points.gain and points.gain.low <= 0]
+    chance = [name for name, gain in gains if gain.high >= 0]
+    below = [name for name, gain in gains if gain.high < 0]
+    found = (
+        (
+            "The interval of the full model's gain over the majority baseline includes 0, so the gain may be chance",
+            chance,
+        ),
+        ("The full model scores below the majority baseline", below),
     )
+    return " ".join(f"{what}: {', '.join(names)}." for what, names in found if names) or None
 
 
 def _capitalized(sentence: str) -> str:

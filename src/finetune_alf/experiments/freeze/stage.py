@@ -19,7 +19,7 @@ from finetune_alf.metrics import sample_metric
 from finetune_alf.params.section import entry
 from finetune_alf.planning.lengths import fit_lengths
 from finetune_alf.planning.probe import engine_of, shape_of
-from finetune_alf.report.numbers import score
+from finetune_alf.report.numbers import percent, score
 from finetune_alf.running.bench import encoder_identity_of, fit_tags, n_outputs
 from finetune_alf.running.context import Context
 from finetune_alf.running.fitter import CellKind, Fitter, LoggedFields, fitting, score_note
@@ -170,7 +170,7 @@ def _rows(tables: Mapping[str, SampleTable]) -> list[ScoreRow]:
 
 def in_short(spec: FreezeSpec, table: SampleTable, n_layers: int) -> str:
     """Return the operating points by the metric that selected the rate, in one line."""
-    points, keep = table.operating_points[table.metric], f"{spec.keep_frac:.0%}"
+    points, keep = table.operating_points[table.metric], percent(spec.keep_frac)
     if points.full_model is None:
         return "all fits of the full model diverged"
     of_score, of_gain = "no score above 0", "no gain over the majority baseline"
