@@ -76,8 +76,15 @@ def test_without_a_transfer_there_is_no_part(tmp_path):
         (lambda path: path.with_suffix(".jsonl").write_text("{}\n"), r"films\.jsonl:1: .*seed"),
         (lambda path: path.with_suffix(".jsonl").unlink(), r"films\.jsonl"),
         (lambda path: path.write_text('{"study": "bert"}'), r"films\.json: .*searched_on"),
+        (lambda path: path.with_suffix(".predictions.json").write_text("{}"), r"films\.predictions\.json: .*truth"),
+        (
+            lambda path: path.with_suffix(".predictions.json").write_text(
+                '{"truth": [0, 1, 1], "predictions": {"baseline": {"1": [0, 1]}}}'
+            ),
+            r"films\.predictions\.json: .*2 predictions of baseline for 3 texts",
+        ),
     ],
-    ids=["another line", "no lines", "another document"],
+    ids=["another line", "no lines", "another document", "no truth", "fewer predictions"],
 )
 def test_a_broken_file_is_named(tmp_path, harm, message):
     paths = Paths(tmp_path)

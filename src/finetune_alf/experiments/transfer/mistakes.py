@@ -24,7 +24,7 @@ def mistakes_of(paths: Paths, document: TransferDocument) -> Mistakes | None:
     if not path.exists() or "classification" not in PROBLEM_TYPES[document.metric]:
         return None
     written = read_json(path)
-    if not all(type(label) is int for label in written["truth"]):
+    if not all(type(label) is int for label in written.get("truth", ())):
         return None
     found = TransferPredictions.parse(written, str(path))
     truth, fits = _classes(found.truth), {scheme: [*own.values()] for scheme, own in found.predictions.items()}

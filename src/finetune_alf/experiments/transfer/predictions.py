@@ -1,5 +1,9 @@
 """The predictions that a transfer keeps beside its document, read again."""
 
+from typing import Self
+
+from pydantic import model_validator
+
 from finetune_alf.data.sample import Sample
 from finetune_alf.documents import Document
 from finetune_alf.errors import InputError
@@ -12,6 +16,13 @@ class TransferPredictions(Document):
 
     truth: tuple[float, ...]
     predictions: dict[str, dict[int, tuple[float, ...]]]
+
+    @model_validator(mode="after")
+    def _of_each_text(self) -> Self:
+        for scheme, by_seed in self.predictions.items():
+            if other := [len(own) for own in by_seed.values() if len(own) != len(self.truth)]:
+                raise ValueError(f"{other[0]} predictions of {scheme} for {len(self.truth)} texts")
+        return self
 
 
 def read_predictions(ctx: Context, study: str, sample: Sample) -> TransferPredictions:
