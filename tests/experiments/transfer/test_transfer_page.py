@@ -105,6 +105,17 @@ def test_a_number_of_few_seeds_is_not_the_one_to_go_by(tmp_path, n_seeds, few):
     assert few in transfer_part(paths).in_short[0]
 
 
+def test_a_scheme_that_diverged_under_some_seeds_takes_none_from_the_others(tmp_path):
+    paths, whole = Paths(tmp_path), document("bert", "films", n_seeds=5)
+    short = document("bert", "films", n_seeds=2).schemes["decayed"]
+    whole.model_copy(update={"schemes": {**whole.schemes, "decayed": short}}).write(
+        paths.document("transfer", "bert", "films")
+    )
+    cells = [line("baseline", seed).as_json() for seed in range(5)]
+    write_jsonl(paths.cells("transfer", "bert", "films"), cells)
+    assert transfer_part(paths).in_short[0].endswith("For that sample this is the number to go by.")
+
+
 def test_fewer_seeds_than_a_verdict_needs_have_a_caution():
     assert [few_seeds(n) is None for n in (1, 2, 4, 5)] == [False, False, False, True]
 

@@ -47,18 +47,19 @@ def _summary(transfers: StudyTransfers) -> Iterator[str]:
     """Yield the differences of the first schedule: where it was searched, then on the samples of its claim."""
     study, differences, searched_on = transfers.study, transfers.differences, transfers.searched_on
     references = _REFERENCES[:1] if transfers.single_rate_is_baseline else _REFERENCES
-    there = [
-        f"**{_signed(found)}** against {described}"
+    there = {
+        described: found
         for reference, described in references
         if (found := differences.get((searched_on, PRIMARY, reference)))
-    ]
+    }
     if there:
-        n_seeds = min(found.n_seeds for (sample, *_), found in differences.items() if sample == searched_on)
+        n_seeds = min(found.n_seeds for found in there.values())
+        against = ", ".join(f"**{_signed(found)}** against {described}" for described, found in there.items())
         are = "is" if n_seeds == 1 else "are"
         few = f" {counted(n_seeds, 'seed')} {are} too few to go by it." if n_seeds < MIN_SEEDS else ""
         yield (
             f"`{PRIMARY}` of `{study}` on the test texts of `{searched_on}`, on which it was searched: "
-            f"{', '.join(there)} (test {transfers.metric}).{few or ' For that sample this is the number to go by.'}"
+            f"{against} (test {transfers.metric}).{few or ' For that sample this is the number to go by.'}"
         )
     for reference, described in references:
         targets = {sample: found for (sample, _, other), found in transfers.declared.items() if other == reference}
