@@ -1,12 +1,7 @@
 """F13: a Ray cluster of two nodes loses machines, and its head, while a study runs on it."""
 
 import importlib.util
-import json
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 from chaos_rows import Row, Run, at_most, none_of
 
@@ -20,7 +15,7 @@ def lost_machines(run: Run) -> list[Row]:
     if importlib.util.find_spec("ray") is None:
         return [Row("not measured: Ray is not installed", "", GOAL, True)]
     from fake_studies import outcome_of, study
-    from ray_studies import N_TRIALS, SPEC
+    from ray_calls import N_TRIALS, SPEC, happened
 
     expected = outcome_of(study(run.root / "serial", SPEC))
     n_lost = min(run.n_kills, MAX_LOST)
@@ -29,7 +24,7 @@ def lost_machines(run: Run) -> list[Row]:
         (f"{n_lost} losses of the machine that has the CPUs", run.root / "machines", [("lose_machines", n_lost)]),
         ("the loss of the head, and a start on a new cluster", run.root / "head", [("lose_head",), ("run_whole",)]),
     ):
-        found = [_call(root, *call) for call in calls]
+        found = [happened(call[0], root, *call[1:]) for call in calls]
         told = Counter(found[-1]["committed"])
         different = sum(one != other for one, other in zip(expected, outcome_of(study(root, SPEC)), strict=True))
         done = f"{done}, in a study of {N_TRIALS} planted fits on Ray, two workers"
@@ -41,13 +36,3 @@ def lost_machines(run: Run) -> list[Row]:
             rows.append(at_most(done, found[0]["seconds"], "s until the run says so", HEAD_S))
         run.advance()
     return rows
-
-
-def _call(root: Path, function: str, *arguments: object) -> dict[str, Any]:
-    import ray_studies
-
-    command = [sys.executable, "-c", f"import ray_studies; ray_studies.{function}()", str(root), *map(str, arguments)]
-    folder = Path(ray_studies.__file__).parent
-    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=folder, check=True).stdout
-    found: dict[str, Any] = json.loads(printed.splitlines()[-1])
-    return found

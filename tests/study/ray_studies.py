@@ -17,14 +17,12 @@ os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
-from fake_studies import FakeFit, study, study_spec
+from fake_studies import FakeFit, study
 from ray.cluster_utils import Cluster
+from ray_calls import SPEC
 
 from finetune_alf.errors import WorkerError
 from finetune_alf.execute.ray import RayCluster, RayExecutor
-
-N_TRIALS = 60
-SPEC = study_spec(n_trials=N_TRIALS, sampler={"kind": "random"})
 
 
 def cluster_of_two() -> Any:
