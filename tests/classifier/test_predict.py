@@ -507,10 +507,3 @@ def test_other_names_are_as_many_as_the_classifier_was_trained_on(saved_with, tm
     saved_with(("one", "other"))
     result = predict(tmp_path, str(tmp_path / "in.csv"), "--text", "review")
     assert "--text: must be given twice for the texts of a pair, but got 1 columns" in result.stderr
-
-
-def test_a_study_without_a_classifier_is_told_to_fit_one(tmp_path):
-    (tmp_path / "in.csv").write_text(table())
-    result = predict(tmp_path, str(tmp_path / "in.csv"))
-    assert result.exit_code == 3
-    assert "Run `finetune-alf fit tiny" in result.stderr

@@ -31,7 +31,7 @@ def test_a_sentence_is_wrapped_with_an_indent() -> None:
 
 
 def test_a_command_stays_whole() -> None:
-    line = "Each shows the time that it has left. `finetune-alf plan --root mine` predicts that of all."
+    line = "Each stage shows the time that it has left; `finetune-alf plan --root mine` predicts that of all."
     assert "`finetune-alf plan --root mine`" in wrapped(line, 50)
 
 

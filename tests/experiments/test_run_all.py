@@ -42,7 +42,8 @@ def test_a_run_says_at_its_start_which_stages_follow_and_what_predicts_their_tim
     def stopped(*given: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("finetune_alf.experiments.run_all.prepare_all", stopped)
+    monkeypatch.setattr("finetune_alf.experiments.run_all.prepare_all", lambda ctx, names: None)
+    monkeypatch.setattr("finetune_alf.experiments.run_all.run_stage", stopped)
     monkeypatch.setattr("finetune_alf.experiments.run_all.load_average", lambda: 99.0)
     console, params = RecordingConsole(), load_params(DEFAULT, ["default"])
     with pytest.raises(KeyboardInterrupt):
@@ -55,8 +56,8 @@ def test_a_run_says_at_its_start_which_stages_follow_and_what_predicts_their_tim
         "  transfer minilm on films, restaurants, gadgets, travel",
         "  report",
     ]
-    assert time.startswith("Each shows the time that it has left. ")
-    assert f"`finetune-alf plan --root {tmp_path}` predicts" in time
+    command = f"`finetune-alf plan --root {tmp_path}`"
+    assert time == f"Each stage shows the time that it has left; {command} predicts that of all."
     assert busy.startswith("This machine is busy: the load average is 99.0 on ")
 
 

@@ -1,11 +1,13 @@
 """The folder of a saved classifier, as commands name it."""
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from finetune_alf.classifier.record import RECORD_FILE
-from finetune_alf.errors import InputError
+from finetune_alf.cli.project import read_params
+from finetune_alf.errors import AlfError, InputError
 from finetune_alf.params.nearest import nearest
 from finetune_alf.paths import NAME_PATTERN, Paths
 
@@ -40,11 +42,19 @@ def is_saved_name(model: str) -> bool:
 
 def _way_out(model: str, paths: Paths, saved: list[str], of_scheme: list[str], command: Sequence[str]) -> str:
     study, _, scheme = model.partition(".")
+    can_be_fitted = is_saved_name(model) and _is_study(study, paths)
     words = (scheme, "--study", study) if scheme else (study,)
-    fit = paths.command("fit", *(words if is_saved_name(model) else ()))
+    fit = paths.command("fit", *(words if can_be_fitted else ()))
     if not saved:
         return f"None is saved. Run `{fit}` first, or name a folder that `fit` wrote."
     one = nearest(model, of_scheme or saved)
     takes = paths.command(*(word.replace("{}", one) for word in command))
-    otherwise = f", or run `{fit}` first" if is_saved_name(model) and not of_scheme else ""
+    otherwise = f", or run `{fit}` first" if can_be_fitted and not of_scheme else ""
     return f"Saved are: {', '.join(saved)}. Take one of them, as in `{takes}`{otherwise}."
+
+
+def _is_study(name: str, paths: Paths) -> bool:
+    """Return whether the folder has params, and a study of this name in them."""
+    with contextlib.suppress(AlfError):
+        return name in read_params(paths.root).studies
+    return False

@@ -35,16 +35,13 @@ def run_all(ctx: Context, experiments: Sequence[Experiment]) -> None:
         ctx.console.log(f"Not prepared, because no study and no experiment reads it: {', '.join(unread)}.")
     for line in ("Stages:", *(f"  {stages}" for stages in stages_of(ctx.params, experiments))):
         ctx.console.log(line)
-    ctx.console.log(
-        f"Each shows the time that it has left. `{ctx.paths.command('plan')}` predicts that of all, once samples are "
-        "prepared."
-    )
-    if note := busy_note(load_average()):
-        ctx.console.log(note)
     prepare_all(ctx, names)
     if is_unchanged(ctx, experiments):
         ctx.console.log("Nothing has changed since the last run: no other stage is run again.")
         return
+    ctx.console.log(f"Each stage shows the time that it has left; `{ctx.paths.command('plan')}` predicts that of all.")
+    if note := busy_note(load_average()):
+        ctx.console.log(note)
     _run(ctx, [experiment for experiment in experiments if experiment.before_studies])
     for name in ctx.params.studies:
         for stage in ("study", "importance", "register"):

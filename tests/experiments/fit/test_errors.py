@@ -213,6 +213,15 @@ def test_a_classifier_that_is_not_there_is_told_with_those_that_are_and_the_comm
         assert f"tiny.probe. Take one of them, as in `finetune-alf errors {command} {at}" in told.stderr
     assert f"or run `finetune-alf fit prob --study tiny {at} first" in errors(project, "tiny", "prob").stderr
     assert "beside tiny.probe" in errors(project, "tiny.probe", "--model", "tiny").stderr
+
+
+def test_a_fit_is_advised_by_name_only_of_a_study_that_there_is(project, tmp_path):
+    (tmp_path / "params.yaml").write_text(PROJECT)
+    for word, advised in (("nobody", "fit"), ("tiny", "fit tiny"), ("tiny.probe", "fit probe --study tiny")):
+        told = CliRunner().invoke(group, ["predict", word, "-", "--root", str(tmp_path)], input="text\ngood\n")
+        assert told.exit_code == 3
+        assert f"None is saved. Run `finetune-alf {advised} --root {tmp_path}` first" in told.stderr
+    assert "or run" not in errors(project, "nobody").stderr
     assert errors(project, "tiny", "probe", "more").exit_code == 2
 
 
