@@ -10,6 +10,8 @@ from finetune_alf import ChoicesSpace, LogSpace, MiniSource, SampleSpec, load_en
 from finetune_alf.data.sample import load_sample
 from finetune_alf.encoder import RandomEncoder
 from finetune_alf.errors import EncoderError, InputError
+from finetune_alf.jobs.job import FitJob
+from finetune_alf.jobs.loader import FitLoader
 from finetune_alf.jobs.splits import task_splits
 from finetune_alf.rates import LayerRates, addresses
 from finetune_alf.recipe import SGD
@@ -61,6 +63,25 @@ def test_the_score_is_that_of_the_fit_itself(folder):
     own = [fit(encoder, splits, recipe.with_rates(rates), child_seed(seed, "fit")).score for seed in range(4)]
     assert len(set(own)) > 1
     assert [objective(folder, encoder, recipe, space=SPACE, seed=seed)(params) for seed in range(4)] == own
+
+
+@pytest.mark.parametrize("given", ["class_weights", "class_sampling"])
+def test_a_fit_from_python_weights_classes_as_a_stage_does(folder, encoder, given):
+    sample = load_sample(folder)
+    weights = dict(zip(sample.card.label_names, (0.5, 4.0), strict=True))
+    recipe = tiny_recipe(**{given: weights if given == "class_weights" else "balanced"})
+    job = FitJob("job", recipe, tiny_spec(), sample.card.digest, 3, "fp32")
+    loaded, theirs = FitLoader({sample.card.digest: folder}, "cpu").load(job)
+    ours = task_splits(encoder, sample, recipe)
+    (one,), (other,) = ours.values(), theirs.values()
+    assert (one.train.class_weights, one.train.class_sampling) == (
+        other.train.class_weights,
+        other.train.class_sampling,
+    )
+    plain = task_splits(encoder, sample, tiny_recipe())
+    fits = [fit(*each, recipe, 3) for each in ((encoder, ours), (loaded, theirs), (encoder, plain))]
+    losses = [[epoch.train_loss for epoch in result.epochs] for result in fits]
+    assert losses[0] == losses[1] != losses[2]
 
 
 def test_any_rates_between_two_are_suggested(folder, encoder):

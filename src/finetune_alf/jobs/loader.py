@@ -16,7 +16,7 @@ from finetune_alf.encoder.spec import AnyEncoder
 from finetune_alf.encoder.text_heads import head_of
 from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.jobs.splits import tokenized_split
+from finetune_alf.jobs.splits import tokenized_split, training_split
 from finetune_alf.recipe import Adapter, ProbeRecipe, Recipe, TfidfRecipe
 from finetune_alf.recipe.task_plans import TaskPlan, task_plans
 from finetune_alf.train.batches import TokenizedSplit
@@ -46,9 +46,7 @@ class FitLoader:
                 self._tokenized(encoder, sample.tasks[task], split, recipe, plan)
                 for split in ("train", "validation", job.score_on)
             )
-            sampling = recipe.class_sampling if isinstance(recipe, Recipe) else "natural"
-            train = train.with_classes(plan.class_weights, sampling)
-            return TaskSplits(train, validation, scored, plan.metric, plan.weight)
+            return TaskSplits(training_split(train, recipe, plan), validation, scored, plan.metric, plan.weight)
 
         return encoder, {task: splits(task, plan) for task, plan in plans.items()}
 

@@ -39,8 +39,14 @@ def task_splits(
             split: tokenized_split(encoder, sample.tasks[task], split, recipe, plan, device)
             for split in dict.fromkeys(("train", "validation", score_on))
         }
-        found[task] = TaskSplits(splits["train"], splits["validation"], splits[score_on], plan.metric, plan.weight)
+        train = training_split(splits["train"], recipe, plan)
+        found[task] = TaskSplits(train, splits["validation"], splits[score_on], plan.metric, plan.weight)
     return found
+
+
+def training_split(split: TokenizedSplit, recipe: Recipe | ProbeRecipe, plan: TaskPlan) -> TokenizedSplit:
+    """Return a split as a fit trains on it: with the weights of its classes, or their balanced sampling."""
+    return split.with_classes(plan.class_weights, recipe.class_sampling if isinstance(recipe, Recipe) else "natural")
 
 
 def tokenized_split(
