@@ -122,6 +122,33 @@ def test_unfreezing_opens_one_more_address_each_epoch(encoder: Any, tmp_path: An
     assert watch.trained[8:] == [{"head", "layer.1", "layer.2"}] * 4
 
 
+def test_epochs_of_the_recipes_own_length_open_addresses_and_bend_curves(encoder: Any, tmp_path: Any) -> None:
+    gradual = {"unfreezing": GradualUnfreezing(start="head"), "curve": ExponentialCurve(decay=0.5)}
+    schedule = tiny_schedule(RATES, epochs=3, steps_per_epoch=3, **gradual)  # an epoch of Trainer's has 4 steps
+    watch, _ = train(encoder, schedule, tmp_path, save_strategy="steps", save_steps=4)
+    assert watch.trained == [{"head"}] * 3 + [{"head", "layer.2"}] * 3 + [{"head", "layer.1", "layer.2"}] * 3
+    assert [rates["head"] for rates in watch.rates] == [4e-5] * 3 + [2e-5] * 3 + [1e-5] * 3
+    rest, _ = train(encoder, schedule, tmp_path, str(tmp_path / "checkpoint-4"))
+    assert rest.trained == watch.trained[4:]
+    assert rest.rates == watch.rates[4:]
+
+
+def test_epochs_of_the_recipes_own_length_are_logged_evaluated_and_stop_a_fit(
+    encoder: Any, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    stopping = EarlyStopping(patience=2, min_delta=10.0)
+    schedule = tiny_schedule(RATES, epochs=6, steps_per_epoch=3, early_stopping=stopping, keep="best")
+    args = schedule.training_arguments(output_dir=str(tmp_path), use_cpu=True)
+    for name in ("logging", "eval", "save"):
+        assert (getattr(args, f"{name}_strategy"), getattr(args, f"{name}_steps")) == ("steps", 3)
+    short = {"eval_strategy": "no", "load_best_model_at_end": False}
+    _, trainer = train(encoder, schedule, tmp_path, **short, logging_steps=3)
+    assert trainer.state.global_step == 3 * 3  # the first epoch counts as a fall, two more do not
+    _, trainer = train(encoder, schedule, tmp_path, **short, logging_steps=1, num_train_epochs=1)
+    assert trainer.state.global_step == 4
+    assert "Set logging_strategy='steps', logging_steps=3 to have it." in caplog.text
+
+
 @pytest.mark.parametrize("step", [1, 3, 4, 6, 7])
 def test_unfreezing_goes_on_where_a_run_is_resumed_also_within_an_epoch(encoder: Any, tmp_path: Any, step: int) -> None:
     schedule = tiny_schedule(RATES, epochs=3, unfreezing=GradualUnfreezing(start="head"))

@@ -15,7 +15,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from finetune_alf.compute.resolved import resolve_device, resolve_precision
 from finetune_alf.errors import ScheduleError
 from finetune_alf.rates import rate_source
-from finetune_alf.recipe import CosineCurve, Curve, LinearCurve
+from finetune_alf.recipe import CosineCurve, Curve, LinearCurve, Recipe
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.train.frozen import frozen_by_user, mark_frozen
 
@@ -35,14 +35,14 @@ def training_arguments(schedule: Schedule, settings: Mapping[str, Any]) -> Train
         "bf16": schedule.provenance.precision == "bf16",
         **_scheduler(recipe.curve),
     }
-    if recipe.steps_per_epoch:
+    if recipe.steps_per_epoch and "num_train_epochs" not in settings:
         own["max_steps"] = recipe.epochs * recipe.steps_per_epoch
     if recipe.early_stopping:
-        own["logging_strategy"] = "epoch"  # its losses are those that are logged
+        own |= _each_epoch("logging", recipe)  # its losses are those that are logged
     if recipe.keep == "best":
         metric = schedule.confirmed.metric if schedule.confirmed else "loss"
-        own |= {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
-        own["metric_for_best_model"] = metric
+        own |= _each_epoch("eval", recipe) | _each_epoch("save", recipe)
+        own |= {"load_best_model_at_end": True, "metric_for_best_model": metric}
     if own["bf16"] and "bf16" not in settings and not _has_bf16(bool(settings.get("use_cpu"))):
         own["bf16"] = False
         message = "schedule %s was found in bf16, which Trainer cannot use on this machine: it computes in fp32"
@@ -83,17 +83,32 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
                 f"schedule {self.schedule.name}: the optimizer has groups without an address. "
                 "Pass Trainer optimizers=(schedule.optimizer(model), None)."
             )
-        if self.recipe.early_stopping and args.logging_strategy != "epoch":
+        if self.recipe.early_stopping and not self._logs_epochs(args):
+            needed = ", ".join(f"{name}={value!r}" for name, value in _each_epoch("logging", self.recipe).items())
             log.warning(
                 "the schedule's early stopping is left out, because it reads the losses of whole epochs. "
-                "Set logging_strategy='epoch' to have it."
+                "Set %s to have it.",
+                needed,
             )
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
     ) -> None:
-        """Open the addresses that learn from this epoch on, but for what the user froze."""
-        model, epoch = objects["model"], int((state.epoch or 0) + 1e-6)  # a run may be resumed within an epoch
+        """Open the addresses that learn from this epoch on, also where a run is resumed within an epoch."""
+        length = self.recipe.steps_per_epoch
+        self._open(state.global_step // length if length else int((state.epoch or 0) + 1e-6), objects)
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
+    ) -> None:
+        """Open them where an epoch of the recipe begins that is none of Trainer's, which is once over the texts."""
+        length = self.recipe.steps_per_epoch
+        if length and state.global_step % length == 0:
+            self._open(state.global_step // length, objects)
+
+    def _open(self, epoch: int, objects: Mapping[str, Any]) -> None:
+        """Open the addresses that learn in this epoch, from 0, but for what the user froze."""
+        model = objects["model"]
         frozen = frozen_by_user(model)
         kept = {id(parameter) for name, parameter in model.named_parameters() if name in frozen}
         for group in objects["optimizer"].param_groups:
@@ -107,7 +122,9 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
     ) -> None:
         """Set the rates of this step."""
-        factor = self.recipe.curve.at(state.global_step, state.max_steps, state.num_train_epochs)
+        length = self.recipe.steps_per_epoch
+        n_epochs = max(round(state.max_steps / length), 1) if length else state.num_train_epochs
+        factor = self.recipe.curve.at(state.global_step, state.max_steps, n_epochs)
         for group in objects["optimizer"].param_groups:
             group["lr"] = self.schedule.rates[group["address"]] * factor
             self._used[group["address"]] = group["lr"]
@@ -127,9 +144,20 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
         logs.update(rates)
         state.log_history[-1].update(rates)
         stopping = self.recipe.early_stopping
-        if stopping and args.logging_strategy == "epoch":
+        if stopping and self._logs_epochs(args):
             losses = [each["loss"] for each in state.log_history if "loss" in each]  # also of before it was resumed
             control.should_training_stop |= stopping.should_stop(losses)
+
+    def _logs_epochs(self, args: TrainingArguments) -> bool:
+        """Return whether a loss that is logged is that of an epoch of the recipe."""
+        return all(getattr(args, name) == value for name, value in _each_epoch("logging", self.recipe).items())
+
+
+def _each_epoch(what: str, recipe: Recipe) -> dict[str, Any]:
+    """Return the arguments with which Trainer does something after each epoch of the recipe."""
+    if recipe.steps_per_epoch is None:
+        return {f"{what}_strategy": "epoch"}
+    return {f"{what}_strategy": "steps", f"{what}_steps": recipe.steps_per_epoch}
 
 
 def _has_bf16(use_cpu: bool) -> bool:
