@@ -8,8 +8,8 @@ from finetune_alf.encoder.heads import with_task_heads
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.encoder.spec import RandomEncoder
 from finetune_alf.metrics import sample_metric
-from finetune_alf.rates import FrozenBelow, UniformRates
-from finetune_alf.recipe import SGD, AdamW, GradualUnfreezing, HeadsSpec, TasksSpec
+from finetune_alf.rates import HEAD, FrozenBelow, UniformRates, task_head
+from finetune_alf.recipe import SGD, AdamW, GradualUnfreezing, HeadsSpec, ImmediateUnfreezing, TasksSpec
 from finetune_alf.recipe.task_plans import HeadShape
 from finetune_alf.recipe.tasks import JointSteps, RoundRobin
 from finetune_alf.seeds import child_seed
@@ -19,7 +19,7 @@ from finetune_alf.train.forward.padded import padded
 from finetune_alf.train.forward.table import TokenTable
 from finetune_alf.train.objective import OBJECTIVES
 from finetune_alf.train.parts import TaskSplits
-from tiny import BAD, GOOD, TINY_BERT, tiny_recipe, tiny_spec
+from tiny import BAD, GOOD, TINY_BERT, save_tiny, tiny_recipe, tiny_spec
 
 PLAIN_HEADS = HeadsSpec(n_common_layers=0, dropout=None)
 TEXTS = tuple(text for pair in zip(GOOD, BAD, strict=True) for text in pair)
@@ -180,3 +180,19 @@ def test_scores_from_frozen_features_are_those_from_the_tokens():
             outputs = encoder.model(**padded(texts.train.table, range(len(texts.train.table)))).logits
         predictions = texts.train.objective.predict(outputs).tolist()
         assert result.tasks[task].predictions == pytest.approx(predictions, abs=1e-5)
+
+
+@pytest.mark.parametrize("unfreezing", [ImmediateUnfreezing(), GradualUnfreezing(start="head")])
+def test_a_frozen_pooler_may_leave_the_common_head_without_weights(tmp_path, unfreezing):
+    heads = TasksSpec(heads=PLAIN_HEADS)
+    encoder = with_task_heads(load_encoder(save_tiny(tmp_path), 1), SHAPES, PLAIN_HEADS)
+    assert encoder.with_pooler("frozen").anatomy.parameters[HEAD] == ()
+    mood, similarity = split(encoder, "cross_entropy", TEXTS), split(encoder, "squared_error", TEXTS)
+    tasks = {
+        "mood": TaskSplits(mood, mood, mood, sample_metric("accuracy", 3)),
+        "similarity": TaskSplits(similarity, similarity, similarity, sample_metric("pearson", 0)),
+    }
+    result = fit(encoder, tasks, tiny_recipe(tasks=heads, pooler="frozen", unfreezing=unfreezing), seed=1)
+    assert result.stopped == "epochs"
+    assert HEAD not in result.movement
+    assert result.movement[task_head("mood")] > 0

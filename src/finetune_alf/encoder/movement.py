@@ -45,12 +45,12 @@ def mean_sizes(encoder: Encoder) -> dict[Address, float]:
 def movement(addresses: Iterable[Address], start: Start, end: Mapping[str, torch.Tensor]) -> dict[Address, float]:
     """Return the relative movement at each address: 0 where nothing was trained.
 
-    `end` may leave out weights that are as at the start. Addresses are left out whose weights were all 0 at the start,
-    or are no longer finite.
+    `end` may leave out weights that are as at the start. Addresses are left out that have no weights, as the common
+    head of several tasks may have none, or whose weights were all 0 at the start, or are no longer finite.
     """
-    both = torch.stack([torch.stack([*_sums(address, own, end)]).sum(0) for address, own in start.items()]).tolist()
-    sums = zip(start, both, strict=True)
-    relative = {address: moved / size for address, (moved, size) in sums if size and math.isfinite(moved)}
+    summed = {address: torch.stack([*_sums(address, own, end)]).sum(0) for address, own in start.items() if own}
+    both = zip(summed, torch.stack([*summed.values()]).tolist(), strict=True)
+    relative = {address: moved / size for address, (moved, size) in both if size and math.isfinite(moved)}
     return {a: relative.get(a, 0.0) for a in addresses if a in relative or a not in start}
 
 
