@@ -158,10 +158,18 @@ class Schedule(Spec):
         return ScheduleCallback(self)
 
     def stretch(self, n_layers: int) -> "Schedule":
-        """Return a schedule for another depth, by `LayerRates.stretch`; its score there is not known."""
+        """Return a schedule for another depth, by `LayerRates.stretch`; its score there is not known.
+
+        Raises ScheduleError where nothing would learn there, since all that learns is between the layers that are left.
+        """
         if n_layers == self.rates.n_layers:
             return self
         rates = self.rates.stretch(n_layers)
+        if not self.recipe.learns(rates):
+            raise ScheduleError(
+                f"schedule {self.name}: must have a rate above 0 that {n_layers} of its {self.rates.n_layers} layers "
+                "keep, but got 0 at all of them. Take another schedule, or list rates of your own."
+            )
         provenance = self.provenance.model_copy(update={"n_layers": n_layers, "movement": None})
         name = f"{self.name[:50]}-stretched-{n_layers}"
         recipe = self.recipe.with_rates(rates)
@@ -176,9 +184,9 @@ class Schedule(Spec):
     def applied_to(self, recipe: Recipe, n_layers: int, *, stretch: bool = False) -> Recipe:
         """Return a recipe with what this schedule was found with: rates, optimizer, curve, unfreezing and adapter.
 
-        Raises ScheduleError for an encoder of another depth, unless the rates are stretched to it.
+        Raises ScheduleError for an encoder of another depth, unless the rates are stretched to it, as `stretch` does.
         """
-        rates = self.rates.stretch(n_layers) if stretch else self.for_depth(n_layers)
+        rates = self.stretch(n_layers).rates if stretch else self.for_depth(n_layers)
         taken = {name: getattr(self.recipe, name) for name in ("optimizer", "curve", "unfreezing", "adapter")}
         allowed = recipe.allow_forgetting or self.recipe.allow_forgetting
         return recipe.with_rates(rates).model_copy(update={**taken, "allow_forgetting": allowed})
