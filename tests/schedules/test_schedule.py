@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from finetune_alf.errors import ScheduleError
 from finetune_alf.rates import LayerRates, ListedRates
@@ -14,6 +15,7 @@ from finetune_alf.recipe import SGD, Recipe
 from finetune_alf.schedules import ConfirmedScore, Provenance, Schedule
 from finetune_alf.schedules.document import MAX_BYTES
 from finetune_alf.schedules.published import published
+from tiny import tiny_schedule
 
 rate = st.floats(0, 1e-4, allow_subnormal=False)
 
@@ -123,6 +125,36 @@ def test_an_edited_schedule_is_refused_until_its_checksum_is_deleted(tmp_path: P
     assert Schedule.load(file).name == "my-own"
 
 
+@pytest.mark.parametrize("version", [(1, 1), (1, 2)])
+def test_readers_of_both_versions_of_yaml_read_names_of_classes_as_text(version: tuple[int, int]) -> None:
+    names = [
+        "yes",
+        "Yes",
+        "NO",
+        "on",
+        "Off",
+        "y",
+        "N",
+        "true",
+        "null",
+        "1:30",
+        "12:30:45.5",
+        "1_000",
+        "0777",
+        "2024-01-01",
+        "x",
+    ]
+    weights = dict.fromkeys(names, 2.0)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = version
+    assert (
+        yaml.load(tiny_schedule(LayerRates.of(0.0, [1e-5], 1e-3), class_weights=weights).to_yaml())["recipe"][
+            "class_weights"
+        ]
+        == weights
+    )
+
+
 @pytest.mark.parametrize("name", ["mine.json", "mine.yaml"])
 def test_the_link_to_the_schema_that_editors_write_is_read_over(tmp_path: Path, name: str) -> None:
     schedule, link = published("distilbert-alf-2"), "urn:finetune-alf:schedule:2"
@@ -220,3 +252,13 @@ def test_rates_are_for_their_own_depth_only() -> None:
         schedule.for_depth(12)
     with pytest.raises(ScheduleError, match=r"layer\.4 is not in the encoder, layer\.5 is not in the encoder\."):
         schedule.for_depth(4)
+
+
+def test_a_schedule_of_which_nothing_learns_at_another_depth_is_not_stretched_to_it() -> None:
+    one_open = tiny_schedule(LayerRates.of(0.0, [0.0, 3e-5, 0.0], 0.0))
+    assert one_open.stretch(1).rates.layers == (3e-5,)
+    for stretched in (one_open.stretch, lambda n: one_open.applied_to(one_open.recipe, n, stretch=True)):
+        with pytest.raises(
+            ScheduleError, match=r"tiny-alf-1: must have a rate above 0 that 2 of its 3 layers keep, but"
+        ):
+            stretched(2)

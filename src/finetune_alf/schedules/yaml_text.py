@@ -2,13 +2,14 @@
 
 import io
 import json
+import re
 from typing import Any
 
 from finetune_alf.errors import InputError, ScheduleError
 from finetune_alf.schedules.document import MAX_BYTES
 
-_TRUE_OR_FALSE = ("on", "off", "yes", "no", "y", "n")
-"""Words that are truth values in YAML 1.1, as PyYAML reads it."""
+_NO_TEXT = re.compile(r"on|off|yes|no|y|n|[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?", re.IGNORECASE)
+"""What YAML 1.1, as PyYAML reads it, takes for a truth value, or for a number to the base 60: 1:30."""
 
 
 def to_yaml(document: dict[str, Any]) -> str:
@@ -25,7 +26,7 @@ def to_yaml(document: dict[str, Any]) -> str:
         return representer.represent_scalar("tag:yaml.org,2002:float", text)
 
     def word(representer: SafeRepresenter, value: str) -> Any:
-        style = '"' if value in _TRUE_OR_FALSE else None
+        style = '"' if _NO_TEXT.fullmatch(value) else None
         return representer.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Representer.add_representer(float, number)
