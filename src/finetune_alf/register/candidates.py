@@ -32,7 +32,7 @@ class Candidate(Estimate):
 def select_trials(
     records: Sequence[TrialRecord], baseline: LayerRates, n_top: int, distance: Distance, min_distance: float
 ) -> list[TrialRecord]:
-    """Return the best `n_top` trials that are at least `min_distance` apart from each other.
+    """Return the best `n_top` trials that differ in their rates, by at least `min_distance` from each other.
 
     TPE samples many near copies of its best trial, and a second schedule that hardly differs from the first adds
     nothing. The baseline is left out, because every schedule is compared with it. Raises InputError when fewer than two
@@ -41,14 +41,15 @@ def select_trials(
     complete = [record for record in records if record.score is not None and record.rates != baseline]
     selected: list[TrialRecord] = []
     for record in sorted(complete, key=lambda record: (-(record.score or 0.0), record.number)):
-        if all(distance(record.rates, other.rates) >= min_distance for other in selected):
+        far = (distance(record.rates, other.rates) >= min_distance for other in selected)
+        if all(far) and all(record.rates != other.rates for other in selected):
             selected.append(record)
         if len(selected) == n_top:
             break
     if len(selected) < 2:
         raise InputError(
             f"register.min_distance: must leave two trials or more, but {min_distance:g} grid steps leave "
-            f"{len(selected)} of {len(complete)}. Lower it, or raise n_trials."
+            f"{len(selected)} of {len(complete)}. {'Lower it, or raise' if min_distance else 'Raise'} n_trials."
         )
     return selected
 
