@@ -6,6 +6,7 @@ import threading
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -287,6 +288,26 @@ def test_an_unknown_setting_is_named_with_the_nearest(make, tmp_path):
         make(tmp_path, epoch=3)
     with pytest.raises(ParamsError, match=r"^studies\.small\.recipe\.epochs: must be greater than or equal to 1"):
         make(tmp_path, epochs=0)
+
+
+def test_numbers_of_numpy_and_pandas_are_settings(make, tmp_path):
+    frequent = FRAME["verdict"].value_counts().max()
+    study = make(
+        tmp_path,
+        n_train=np.int64(16),
+        epochs=frequent - frequent + 2,
+        clip=np.float32(0.5),
+        schemes=np.array(["baseline"]),
+    )
+    assert (study.params.samples["texts"].n_train, study.recipe.epochs, study.recipe.clip) == (16, 2, 0.5)
+    assert study.params.transfer.schemes
+    study._project.set(("studies", study.name, "n_trials"), np.int64(3))
+    assert study._project.spec.n_trials == 3
+
+
+def test_a_value_that_is_no_setting_is_named(make, tmp_path):
+    with pytest.raises(ParamsError, match=r"^schemes: must be a number, a text, a list or a dictionary, but got set: "):
+        make(tmp_path, schemes={"baseline"})
 
 
 def test_other_texts_in_the_same_folder_are_noticed(make, tmp_path):

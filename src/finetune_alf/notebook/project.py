@@ -17,7 +17,7 @@ from finetune_alf.data.readers.format import label_columns
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import InputError, ParamsError
 from finetune_alf.experiments.registry import load_params, model_of
-from finetune_alf.notebook.settings import guesses_replaced, plain, set_settings
+from finetune_alf.notebook.settings import guesses_replaced, plain, set_settings, setting
 from finetune_alf.params.document import Document
 from finetune_alf.params.load import validate
 from finetune_alf.params.model import Params
@@ -69,7 +69,7 @@ class Project:
         section = changed
         for key in path[:-1]:
             section = section.setdefault(key, {})
-        section[path[-1]] = value
+        section[path[-1]] = setting(path[-1], value)
         self.context = Context(validated(changed), self.paths, self._console)
         self._params = changed
 

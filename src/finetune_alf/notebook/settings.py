@@ -1,5 +1,6 @@
 """Settings by their own names: where in params.yaml each of them stands."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ def set_settings(params: dict[str, Any], sample: str, study: str, settings: Mapp
     """Set fields of a project's parameters in place, each wherever there is one of this name.
 
     A field of the study, its recipe, its sample or `compute` is set once, the first that there is; `n_seeds` is that of
-    registration and transfer. Raises ParamsError for a name that none of them has.
+    registration and transfer. Raises ParamsError for a name that none of them has, and as `setting` does.
     """
     known = _places(sample, study)
     for name, value in settings.items():
@@ -48,16 +49,29 @@ def set_settings(params: dict[str, Any], sample: str, study: str, settings: Mapp
             section = params
             for key in path:
                 section = section.setdefault(key, {})
-            section[name] = plain(value)
+            section[name] = setting(name, value)
+
+
+def setting(name: str, value: Any) -> Any:
+    """Return a setting as JSON has it; ParamsError for a value that JSON cannot have, such as a set."""
+    try:
+        return json.loads(json.dumps(plain(value)))
+    except TypeError:
+        raise ParamsError(
+            f"{name}: must be a number, a text, a list or a dictionary, but got {type(value).__name__}: "
+            f"{str(value)[:60]}."
+        ) from None
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it; specs become maps."""
+    """Return a value as JSON has it; specs become maps, numbers and arrays of NumPy, pandas and PyTorch Python's."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
-    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _places(sample: str, study: str) -> dict[str, list[KeyPath]]:
