@@ -2,7 +2,7 @@
 
 import pytest
 
-from finetune_alf.rates import BARELY, largest_movement, movement_word
+from finetune_alf.rates import BARELY, Movement, largest_movement, movement_word
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,11 @@ def test_an_address_is_frozen_at_rate_0_and_barely_moves_below_what_bf16_sees(ra
 def test_the_largest_movement_is_a_rate_a_step_over_the_size_of_a_weight():
     assert largest_movement(5e-9, 32, 0.04) == pytest.approx(4e-6)
     assert movement_word(5e-9, largest_movement(5e-9, 32, 0.04)) == "barely moves"
+
+
+@pytest.mark.parametrize(
+    ("movement", "text"),
+    [(4.2e-5, "4.2e-5"), (0.034, ".034"), (3.21, "3.2"), (12.4, "12"), (250.0, "250"), (1234.5, "1,234")],
+)
+def test_a_movement_is_written_to_two_digits_and_a_large_one_as_a_whole_number(movement, text):
+    assert str(Movement(1e-3, measured=movement)).endswith(f"(measured {text})")

@@ -59,7 +59,9 @@ class Movement:
 
 
 def _short(movement: float) -> str:
-    """Write a relative movement to two digits: .034, 4.2e-5."""
+    """Write a relative movement to two digits: .034, 4.2e-5; a large one as a whole number."""
+    if movement >= 10:
+        return f"{movement:,.0f}"
     if movement >= 0.001:
         return f"{movement:.2g}".replace("0.", ".", 1)
     mantissa, _, exponent = f"{movement:.1e}".partition("e")
