@@ -13,8 +13,8 @@ from finetune_alf.errors import EncoderError, InputError
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.loader import FitLoader
 from finetune_alf.jobs.splits import task_splits
-from finetune_alf.rates import LayerRates, addresses
-from finetune_alf.recipe import SGD
+from finetune_alf.rates import LayerRates, UniformRates, addresses
+from finetune_alf.recipe import SGD, Contrastive
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.fit import fit
 from tiny import N_LAYERS, TINY_BERT, load_tiny, tiny_recipe, tiny_spec
@@ -100,6 +100,21 @@ def test_a_fit_that_diverges_fails_its_trial(folder, encoder):
     recipe = tiny_recipe(optimizer=SGD(weight_decay=1e38))
     score = objective(folder, encoder, recipe, space=SPACE)
     assert math.isnan(score(FixedTrial(dict.fromkeys(PARAMS, 1e-2))))
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        tiny_recipe(rates=UniformRates(rate=2e-3, head=0.0)),
+        tiny_recipe(objective=Contrastive(n_pairs=2), pooling="mean"),
+    ],
+)
+def test_rates_at_which_nothing_learns_fail_their_trial_and_the_study_goes_on(folder, encoder, recipe):
+    study = optuna.create_study(direction="maximize")
+    for rate in (0, 1e-2):
+        study.enqueue_trial(dict.fromkeys(PARAMS, rate))
+    study.optimize(objective(folder, encoder, recipe, space=SPACE), n_trials=2)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE"]
 
 
 def test_a_study_that_minimises_is_refused(folder, encoder):

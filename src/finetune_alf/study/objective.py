@@ -35,8 +35,8 @@ def objective(
 
     `sample` is a sample or its folder. Suggested params have the names of a study's own, such as `rates.layer.3`; the
     recipe's rates are for the head alone. Each epoch's score is reported, and the study's pruner may end the trial. All
-    trials have the fit seed that a study of this `seed` has. A fit that diverges returns NaN, which fails its trial.
-    Raises InputError in a study that minimises.
+    trials have the fit seed that a study of this `seed` has. A fit that diverges returns NaN, which fails its trial,
+    and so do rates at which nothing learns. Raises InputError in a study that minimises.
     """
     drawn = load_any_sample(Path(sample)) if isinstance(sample, str | Path) else sample
     splits = task_splits(encoder, drawn, recipe, metric=metric)
@@ -47,6 +47,8 @@ def objective(
         _check_direction(trial)
         rates = space.layer_rates(_suggested(trial, distributions), encoder.n_layers, head)
         trial.set_user_attr("rates", _named(rates))
+        if not recipe.learns(rates):
+            return float("nan")
 
         def report(epoch: EpochMetrics) -> bool:
             if epoch.validation_score is None:
