@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from finetune_alf.encoder.anatomy import Anatomy
+from finetune_alf.encoder.fp32_types import supported_autocast
 from finetune_alf.encoder.initial_weights import InitialWeights
 from finetune_alf.encoder.locate import locate
 from finetune_alf.encoder.pretrained import load_checkpoint, n_positions, quiet
@@ -83,7 +84,8 @@ class MaskedLanguageModel:
 
         handle = self.model.get_output_embeddings().register_forward_pre_hook(select)
         try:
-            logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=is_token.long()).logits
+            with supported_autocast(self.model):
+                logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=is_token.long()).logits
         finally:
             handle.remove()
         return logits if logits.dim() == 2 else logits.flatten(0, 1)[positions]

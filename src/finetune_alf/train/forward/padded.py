@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from finetune_alf.encoder.fp32_types import supported_autocast
 from finetune_alf.encoder.text_heads import Head, head_of
 from finetune_alf.recipe import Pooling
 from finetune_alf.train.forward.packed import FrozenFeatures
@@ -36,21 +37,27 @@ class PaddedForward:
         """Return the logits of padded inputs, (rows, classes)."""
         if self._head is not None:
             return self._head(self.model, self._mean(inputs))
-        logits: torch.Tensor = self.model(**inputs).logits
+        with supported_autocast(self.model):
+            logits: torch.Tensor = self.model(**inputs).logits
         return logits
 
     def last_hidden_state(self, table: TokenTable) -> torch.Tensor:
         """Return the top layer's output for every token of a table, (T, H), all texts in one batch."""
         inputs = padded(table, range(len(table)))
-        output: torch.Tensor = self.model.base_model(**inputs).last_hidden_state
-        return output[inputs["attention_mask"].bool()]
+        return self._hidden_state(inputs)[inputs["attention_mask"].bool()]
 
     def _mean(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the mean of the top layer over the tokens of each text, (rows, H)."""
-        hidden_state = self.model.base_model(**inputs).last_hidden_state
+        hidden_state = self._hidden_state(inputs)
         mask = inputs["attention_mask"][..., None].to(hidden_state.dtype)
         mean: torch.Tensor = (hidden_state * mask).sum(1) / mask.sum(1)
         return mean
+
+    def _hidden_state(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the top layer's output, padded, (rows, tokens, H)."""
+        with supported_autocast(self.model):
+            output: torch.Tensor = self.model.base_model(**inputs).last_hidden_state
+        return output
 
     def frozen_features(self, table: TokenTable, level: int, batches: Sequence[Sequence[int]]) -> FrozenFeatures | None:
         """Return None: transformers' forward starts from tokens only."""
