@@ -8,11 +8,12 @@ from pydantic import ValidationError
 from sklearn.utils.class_weight import compute_class_weight
 
 from finetune_alf.errors import InputError
-from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, addresses, layer
+from finetune_alf.rates import EMBEDDINGS, HEAD, FrozenBelow, LayerRates, UniformRates, addresses, layer
 from finetune_alf.recipe import (
     SGD,
     AdamW,
     ConstantCurve,
+    Contrastive,
     CosineCurve,
     EarlyStopping,
     ExponentialCurve,
@@ -203,3 +204,15 @@ def test_the_plan_of_a_task_has_the_weights_of_its_classes():
     assert task_plans(recipe(), infos, "accuracy")["reviews"].class_weights is None
     for weighted in (recipe(class_weights="balanced"), TfidfRecipe(class_weights="balanced")):
         assert task_plans(weighted, infos, "accuracy")["reviews"].class_weights == COUNTS.weights("balanced")
+
+
+def test_an_objective_on_adapters_needs_a_layer_that_learns_from_the_first_epoch_on():
+    both = {"objective": Contrastive(), "pooling": "mean", "adapter": HoulsbyAdapter()}
+    assert recipe(**both).learns(LayerRates.of(0.0, [0.0, 1e-3], 0.0))
+    assert not recipe(**both).learns(LayerRates.of(1e-3, [0.0, 0.0], 1e-2))
+    for changes in (
+        {"rates": FrozenBelow(n_frozen="all", rate=0.0, head=1e-2)},
+        {"unfreezing": GradualUnfreezing(start="head")},
+    ):
+        with pytest.raises(ValidationError, match="rates must be above 0 at an address that learns"):
+            recipe(**both, **changes)

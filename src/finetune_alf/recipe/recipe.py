@@ -160,7 +160,7 @@ class Recipe(Spec):
 
         With an adapter the embeddings do not learn, under an objective the head does not.
         """
-        never = {EMBEDDINGS} if self.adapter else {HEAD} if self.objective else set()
+        never = {address for address, spec in ((EMBEDDINGS, self.adapter), (HEAD, self.objective)) if spec}
         first = (address for address in rates if self.unfreezing.is_unfrozen(address, 0, rates.n_layers))
         return any(rates[address] > 0 for address in first if address not in never)
 
