@@ -98,7 +98,7 @@ def test_the_callback_sets_the_rates_of_our_engine_at_every_step(encoder: Any, t
     optimizer, callback = schedule.optimizer(encoder), schedule.callback()
     theirs = []
     for step in range(N_STEPS):
-        state = TrainerState(global_step=step, max_steps=N_STEPS, num_train_epochs=2)
+        state = TrainerState(global_step=step, epoch=2 * step / N_STEPS, max_steps=N_STEPS, num_train_epochs=2)
         callback.on_pre_optimizer_step(args, state, TrainerControl(), optimizer=optimizer)
         theirs.append({group["address"]: group["lr"] for group in optimizer.param_groups})
     assert theirs == engine_rates(encoder, schedule)
@@ -120,6 +120,14 @@ def test_unfreezing_opens_one_more_address_each_epoch(encoder: Any, tmp_path: An
     assert watch.trained[:4] == [{"head"}] * 4
     assert watch.trained[4:8] == [{"head", "layer.2"}] * 4
     assert watch.trained[8:] == [{"head", "layer.1", "layer.2"}] * 4
+
+
+@pytest.mark.parametrize("settings", [{"num_train_epochs": 2.5}, {"max_steps": 10}])
+def test_a_curve_by_epochs_follows_them_where_the_last_one_is_cut_short(
+    encoder: Any, tmp_path: Any, settings: Any
+) -> None:
+    watch, _ = train(encoder, tiny_schedule(RATES, epochs=4, curve=ExponentialCurve(decay=0.5)), tmp_path, **settings)
+    assert [rates["head"] for rates in watch.rates] == [4e-5] * 4 + [2e-5] * 4 + [1e-5] * 2
 
 
 def test_epochs_of_the_recipes_own_length_open_addresses_and_bend_curves(encoder: Any, tmp_path: Any) -> None:

@@ -15,7 +15,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from finetune_alf.compute.resolved import resolve_device, resolve_precision
 from finetune_alf.errors import ScheduleError
 from finetune_alf.rates import rate_source
-from finetune_alf.recipe import CosineCurve, Curve, LinearCurve, Recipe
+from finetune_alf.recipe import CosineCurve, Curve, ExponentialCurve, LinearCurve, Recipe
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.train.frozen import frozen_by_user, mark_frozen
 
@@ -95,8 +95,7 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
     ) -> None:
         """Open the addresses that learn from this epoch on, also where a run is resumed within an epoch."""
-        length = self.recipe.steps_per_epoch
-        self._open(state.global_step // length if length else int((state.epoch or 0) + 1e-6), objects)
+        self._open(self._epoch_of(state), objects)
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
@@ -104,7 +103,12 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
         """Open them where an epoch of the recipe begins that is none of Trainer's, which is once over the texts."""
         length = self.recipe.steps_per_epoch
         if length and state.global_step % length == 0:
-            self._open(state.global_step // length, objects)
+            self._open(self._epoch_of(state), objects)
+
+    def _epoch_of(self, state: TrainerState) -> int:
+        """Return the epoch of the next step, from 0: of the recipe's own length, or once over the texts."""
+        length = self.recipe.steps_per_epoch
+        return state.global_step // length if length else int((state.epoch or 0) + 1e-6)
 
     def _open(self, epoch: int, objects: Mapping[str, Any]) -> None:
         """Open the addresses that learn in this epoch, from 0, but for what the user froze."""
@@ -122,9 +126,11 @@ class ScheduleCallback(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
     ) -> None:
         """Set the rates of this step."""
-        length = self.recipe.steps_per_epoch
-        n_epochs = max(round(state.max_steps / length), 1) if length else state.num_train_epochs
-        factor = self.recipe.curve.at(state.global_step, state.max_steps, n_epochs)
+        curve = self.recipe.curve
+        if isinstance(curve, ExponentialCurve):  # by epochs, of which Trainer's last may be cut short
+            factor = curve.decay ** self._epoch_of(state)
+        else:
+            factor = curve.at(state.global_step, state.max_steps, state.num_train_epochs)
         for group in objects["optimizer"].param_groups:
             group["lr"] = self.schedule.rates[group["address"]] * factor
             self._used[group["address"]] = group["lr"]
