@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from finetune_alf.cli.entry import group
 from finetune_alf.compute.spec import ComputeSpec
 from finetune_alf.doctor.installation import devices
+from finetune_alf.doctor.stages import stale_stages
 from finetune_alf.locks import hold_lock
+from finetune_alf.paths import Paths
 from finetune_alf.running.prepare import prepare
 from finetune_alf.running.study import study
 from finetune_alf.study.store import StudyStore
@@ -198,6 +200,14 @@ def test_params_that_do_not_validate_are_a_fault_beside_the_rest(tmp_path):
     found, code = examined(tmp_path)
     assert (code, faults(found)) == (5, [str(tmp_path / "params.yaml")])
     assert "python" in found
+
+
+def test_without_dvc_the_run_of_this_folder_is_named(tmp_path, monkeypatch):
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (found,) = stale_stages(Paths(tmp_path))
+    assert found.next_step == f"Install DVC, or use `finetune-alf run --root {tmp_path}`."
 
 
 def test_what_dvc_calls_changed_is_stale(tmp_path):

@@ -82,6 +82,9 @@ def test_what_is_not_prepared_is_named(root: Path) -> None:
 def test_a_study_that_cannot_be_confirmed_is_refused_before_its_search(tmp_path: Path) -> None:
     (tmp_path / "over.yaml").write_text("samples: {films: {n_confirmation: 0}}")
     params = load_params(DEFAULT, ["default", str(tmp_path / "over.yaml")])
-    with pytest.raises(InputError, match=r"films\.n_confirmation: must be above 1, since the trials of minilm"):
+    with pytest.raises(
+        InputError, match=r"films\.n_confirmation: must be above 1, since the trials of minilm"
+    ) as refused:
         run_all(Context(params, Paths(tmp_path), RecordingConsole()), BUILT_IN)
+    assert f"search alone with `finetune-alf study minilm --root {tmp_path}`" in str(refused.value)
     assert not (tmp_path / "data").exists()

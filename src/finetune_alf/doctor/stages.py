@@ -19,7 +19,8 @@ def stale_stages(paths: Paths) -> Iterator[Finding]:
         return
     dvc = shutil.which("dvc")
     if dvc is None:
-        yield Finding("stages", "dvc", "is not installed", next_step="Install DVC, or use `finetune-alf run`.")
+        step = f"Install DVC, or use `{paths.command('run')}`."
+        yield Finding("stages", "dvc", "is not installed", next_step=step)
         return
     changed = _status(dvc, paths)
     if isinstance(changed, str):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from finetune_alf.compute.load import busy_note, load_average
 from finetune_alf.compute.spec import check_installed
-from finetune_alf.data.spec import MixtureSpec
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.experiment import Experiment
 from finetune_alf.experiments.unchanged import is_unchanged, record_run
+from finetune_alf.params.checks import RawParams
 from finetune_alf.report.numbers import counted
 from finetune_alf.running.context import Context
 from finetune_alf.running.input_checks import check_encoders, check_stores
@@ -29,7 +29,7 @@ def run_all(ctx: Context, experiments: Sequence[Experiment]) -> None:
     check_installed(ctx.params.compute)
     check_encoders(ctx.params, ctx.paths)
     check_stores(ctx.params, ctx.paths)
-    _check_confirmed(ctx.params)
+    _check_confirmed(ctx)
     names = samples_read(ctx.params, experiments)
     if unread := [name for name in ctx.params.samples if name not in names]:
         ctx.console.log(f"Not prepared, because no study and no experiment reads it: {', '.join(unread)}.")
@@ -51,18 +51,15 @@ def run_all(ctx: Context, experiments: Sequence[Experiment]) -> None:
     record_run(ctx, experiments)
 
 
-def _check_confirmed(params: "Params") -> None:
+def _check_confirmed(ctx: Context) -> None:
     """Raise InputError for a study without texts to confirm its trials on, since a run registers each study."""
-    for study, spec in params.studies.items():
-        sample, key = params.samples[spec.sample], f"samples.{spec.sample}"
-        if isinstance(sample, MixtureSpec):
-            drawn = {f"{key}.tasks.{task}": own for task, own in sample.tasks.items()}
-        else:
-            drawn = {key: sample}
-        if empty := [place for place, own in drawn.items() if own.n_confirmation == 0]:
+    raw = RawParams(ctx.params.model_dump(mode="json", by_alias=True))
+    for study, spec in ctx.params.studies.items():
+        if empty := [place for place, own in raw.drawn(spec.sample) if own["n_confirmation"] == 0]:
             raise InputError(
-                f"{empty[0]}.n_confirmation: must be above 1, since the trials of {study} are confirmed on these rows, "
-                f"but got 0. Raise it, or search alone with `finetune-alf study {study}`."
+                f"{'.'.join(map(str, empty[0]))}.n_confirmation: must be above 1, since the trials of {study} are "
+                "confirmed on these rows, but got 0. Raise it, or search alone with "
+                f"`{ctx.paths.command('study', study)}`."
             )
 
 

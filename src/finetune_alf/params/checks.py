@@ -54,6 +54,12 @@ class RawParams:
         """Return a mixture's tasks; none for a plain sample, or for what is no sample."""
         return _map(_map(self.samples, str(sample)), "tasks")
 
+    def drawn(self, sample: object) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+        """Yield the numbers of rows of a sample, or of each task of a mixture, with their place."""
+        own, path = _map(self.samples, str(sample)), ("samples", str(sample))
+        each: dict[KeyPath, Any] = {(*path, "tasks", task): spec for task, spec in _map(own, "tasks").items()}
+        yield from ((place, spec) for place, spec in (each or {path: own}).items() if isinstance(spec, dict))
+
     def problem_type(self, sample: object) -> ProblemType | None:
         """Return what the labels of a sample are; None for a mixture, and for what is not known."""
         spec = self.samples.get(sample) if isinstance(sample, str) else None
@@ -66,7 +72,7 @@ class RawParams:
 def check_study(raw: RawParams, name: str, study: dict[str, Any]) -> Iterator[Disagreement]:
     """Yield what in a study does not agree with the encoders and samples."""
     yield from check_fits(raw, ("studies", name), study, metric=metric_of(study))
-    for place, spec in _drawn(raw, study.get("sample")):
+    for place, spec in raw.drawn(study.get("sample")):
         if spec.get("n_confirmation") == 1:
             yield (*place, "n_confirmation"), f"must be above 1, since {name} is confirmed on these rows, but got 1"
     if has_tasks(study) and (metric := study.get("metric", "accuracy")) != "accuracy":
@@ -150,19 +156,12 @@ def batch_above(path: KeyPath, recipe: object, n_train: object, what: str) -> It
 
 def empty_splits(raw: RawParams, what: str, sample: object, splits: Iterable[str]) -> Iterator[Disagreement]:
     """Yield numbers of rows that are too few to score the fits of `what`: an interval takes two test texts."""
-    for place, spec in _drawn(raw, sample):
+    for place, spec in raw.drawn(sample):
         for split in dict.fromkeys(splits):
             n, fewest = spec.get(f"n_{split}"), 1 if split == "test" else 0
             if n in range(fewest + 1):
                 message = f"must be above {fewest}, since {what} is scored on these rows, but got {n}"
                 yield (*place, f"n_{split}"), message
-
-
-def _drawn(raw: RawParams, sample: object) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Yield the numbers of rows of a sample, or of each task of a mixture, with their place."""
-    own, path = _map(raw.samples, str(sample)), ("samples", str(sample))
-    each: dict[KeyPath, Any] = {(*path, "tasks", task): spec for task, spec in _map(own, "tasks").items()}
-    yield from ((place, spec) for place, spec in (each or {path: own}).items() if isinstance(spec, dict))
 
 
 def unsuitable_metric(raw: RawParams, path: KeyPath, metric: object, *samples: object) -> Iterator[Disagreement]:

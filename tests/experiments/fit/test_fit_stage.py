@@ -228,9 +228,10 @@ def test_the_scheme_that_the_report_recommends_is_fitted_unless_one_is_named(don
     assert chosen_scheme(ctx, "tiny", FitSpec(scheme="probe")).scheme.pooling == "first"
 
 
-def test_a_scheme_without_a_recipe_is_refused_with_a_way_out():
-    with pytest.raises(InputError, match=r"alf-1 is not registered for tiny.* Take another scheme"):
-        check_can_be_fitted("tiny", "alf-1", None)
+def test_a_scheme_without_a_recipe_is_refused_with_a_way_out(tmp_path):
+    with pytest.raises(InputError, match=r"alf-1 is not registered for tiny.* Take another scheme") as refused:
+        check_can_be_fitted(project(tmp_path), "tiny", "alf-1", None)
+    assert f"`finetune-alf fit baseline --study tiny --root {tmp_path}`" in str(refused.value)
 
 
 SAVED = {

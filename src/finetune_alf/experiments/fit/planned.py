@@ -75,7 +75,7 @@ class _FitPlan:
         lock = read_lock(path) if path.exists() else None
         recipes = planned_recipes(ctx, [scheme], study.recipe, n_layers, searched, lock)
         own = recipes.each.get(scheme.label, ())
-        check_can_be_fitted(self.name, scheme.label, own[0] if own else None)
+        check_can_be_fitted(ctx, self.name, scheme.label, own[0] if own else None)
         return own, next(iter(cells(recipes.known, 1, self.spec.seed)), None)
 
     def _finished(

@@ -67,12 +67,13 @@ def is_scheme(params: Params, name: str) -> bool:
     return name in NAMES or any(each.label == name for each in TRANSFER.of(params).schemes)
 
 
-def check_can_be_fitted(study: str, scheme: str, recipe: AnyRecipe | None) -> None:
+def check_can_be_fitted(ctx: Context, study: str, scheme: str, recipe: AnyRecipe | None) -> None:
     """Raise InputError, with the way out, for a scheme without a recipe."""
     if recipe is None:
+        command = ctx.paths.command("fit", "baseline", "--study", study)
         raise InputError(
             f"{scheme} is not registered for {study}, and cannot be fitted. Take another scheme, baseline, uniform or "
-            f"probe: `finetune-alf fit baseline --study {study}`, or `fit.{study}.scheme` in params.yaml."
+            f"probe: `{command}`, or `fit.{study}.scheme` in params.yaml."
         )
 
 

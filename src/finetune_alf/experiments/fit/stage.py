@@ -216,6 +216,6 @@ class _Run:
         ctx, scheme, uri = self.ctx, self.chosen.scheme, fitter.runs.uri
         inputs = scheme_inputs(ctx, self.study, (scheme,), self.bench.study.recipe, self.bench.encoder.n_layers, uri)
         recipes = scheme_recipes((scheme,), inputs)
-        check_can_be_fitted(self.study, scheme.label, recipes.get(scheme.label))
+        check_can_be_fitted(ctx, self.study, scheme.label, recipes.get(scheme.label))
         (cell,) = cells(recipes, 1, self.spec.seed)
         return cell, used_schedule(ctx, self.study, scheme, inputs, uri)
