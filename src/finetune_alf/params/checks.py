@@ -85,12 +85,13 @@ def check_fits(
     entry: Mapping[str, Any],
     *,
     splits: Iterable[str] = ("validation",),
+    compared_on: str = "test",
     metric: object = None,
 ) -> Iterator[Disagreement]:
     """Yield what does not agree in an entry that names an encoder, a sample or several `samples`, and a recipe.
 
-    Its fits are scored on `splits`, by `metric` where it is one for all samples. Each of several samples must have one
-    task.
+    Its fits are scored on `splits`, and compared on one of them, by `metric` where it is one for all samples. Each of
+    several samples must have one task.
     """
     yield from unknown(raw, (*path, "encoder"), entry.get("encoder"), "encoders")
     if "samples" in entry:
@@ -104,7 +105,7 @@ def check_fits(
     for sample in targets:
         if "n_train" not in entry:  # or it draws its own training texts
             yield from batch_too_large(raw, (*path, "recipe", "batch"), entry, sample)
-        yield from empty_splits(raw, ".".join(map(str, path)), sample, splits)
+        yield from empty_splits(raw, ".".join(map(str, path)), sample, splits, compared_on)
         yield from unsuitable_objective(raw, (*path, "recipe", "objective"), entry, sample)
         yield from unsuitable_classes(raw, (*path, "recipe"), entry, sample)
 
@@ -154,11 +155,13 @@ def batch_above(path: KeyPath, recipe: object, n_train: object, what: str) -> It
         yield path, f"must be at most {what}, {n_train},{times} but got {batch}"
 
 
-def empty_splits(raw: RawParams, what: str, sample: object, splits: Iterable[str]) -> Iterator[Disagreement]:
-    """Yield numbers of rows that are too few to score the fits of `what`: an interval takes two test texts."""
+def empty_splits(
+    raw: RawParams, what: str, sample: object, splits: Iterable[str], compared_on: str = "test"
+) -> Iterator[Disagreement]:
+    """Yield numbers of rows that are too few to score the fits of `what`: where they are compared it takes two."""
     for place, spec in raw.drawn(sample):
         for split in dict.fromkeys(splits):
-            n, fewest = spec.get(f"n_{split}"), 1 if split == "test" else 0
+            n, fewest = spec.get(f"n_{split}"), 1 if split == compared_on else 0
             if n in range(fewest + 1):
                 message = f"must be above {fewest}, since {what} is scored on these rows, but got {n}"
                 yield (*place, f"n_{split}"), message
@@ -213,10 +216,8 @@ def without_classes(raw: RawParams, path: KeyPath, sample: object) -> Iterator[D
 def drawn_by_class(raw: RawParams, path: KeyPath, sample: object) -> Iterator[Disagreement]:
     """Yield a sample whose rows have several classes, where an experiment draws its texts anew by class."""
     if raw.problem_type(sample) == "multi_label":
-        yield (
-            path,
-            f"must have one label a row, since texts are drawn by class, but {sample} has {LABELS['multi_label']}",
-        )
+        several = LABELS["multi_label"]
+        yield path, f"must have one label a row, since texts are drawn by class, but {sample} has {several}"
 
 
 def metric_of(entry: object) -> str | None:

@@ -10,7 +10,7 @@ from finetune_alf.params.section import named_section
 
 def _check(raw: RawParams, name: str, forgetting: dict[str, Any]) -> Iterator[Disagreement]:
     path = ("forgetting", name)
-    yield from check_fits(raw, path, forgetting)
+    yield from check_fits(raw, path, forgetting, compared_on="validation")
     yield from without_classes(raw, (*path, "sample"), forgetting.get("sample"))
 
 

@@ -9,8 +9,9 @@ from finetune_alf.params.section import named_section
 
 
 def _check(raw: RawParams, name: str, experiment: dict[str, Any]) -> Iterator[Disagreement]:
-    splits = ("validation", str(experiment.get("score_on", "test")))
-    yield from check_fits(raw, ("multitask", name), experiment, splits=splits)
+    score_on = str(experiment.get("score_on", "test"))
+    splits = ("validation", score_on)
+    yield from check_fits(raw, ("multitask", name), experiment, splits=splits, compared_on=score_on)
 
 
 SECTION = named_section("multitask", MultitaskSpec, _check)

@@ -9,8 +9,9 @@ from finetune_alf.params.section import named_section
 
 
 def _check(raw: RawParams, name: str, testbed: dict[str, Any]) -> Iterator[Disagreement]:
-    splits = ("validation", str(testbed.get("score_on", "validation")))
-    yield from check_fits(raw, ("schemes", name), testbed, metric=metric_of(testbed), splits=splits)
+    score_on, metric = str(testbed.get("score_on", "validation")), metric_of(testbed)
+    splits = ("validation", score_on)
+    yield from check_fits(raw, ("schemes", name), testbed, metric=metric, splits=splits, compared_on=score_on)
 
 
 SECTION = named_section("schemes", SchemesSpec, _check)
