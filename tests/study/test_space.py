@@ -142,6 +142,7 @@ def test_a_block_beyond_the_encoders_depth_is_refused() -> None:
     [
         ({"kind": "choices", "rates": [0, 1e-5, 1e-6]}, "must rise"),
         ({"kind": "choices", "rates": [1e-5, 1e-5]}, "must rise"),
+        ({"kind": "choices", "rates": [1e-5, 1.0000001e-5]}, "must rise"),  # the fits of both would have one key
         ({"kind": "choices", "rates": [1e-5]}, "at least 2"),
         ({"kind": "choices", "rates": [-1e-5, 1e-5]}, "greater than or equal to 0"),
         ({"kind": "log", "low": 0, "high": 1e-5}, "greater than 0"),

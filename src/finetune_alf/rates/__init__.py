@@ -16,7 +16,7 @@ from finetune_alf.rates.address import (
     rate_source,
     task_head,
 )
-from finetune_alf.rates.layer_rates import LayerRates, rate_text, setting_text
+from finetune_alf.rates.layer_rates import LayerRates, key_text, rate_text, repeated_in_keys, setting_text
 from finetune_alf.rates.movement import BARELY, TYPICAL_SIZE, Movement, MovementWord, largest_movement, movement_word
 from finetune_alf.rates.policies import (
     DecayedRates,
@@ -47,11 +47,13 @@ __all__ = [
     "address_order",
     "addresses",
     "is_adapter",
+    "key_text",
     "largest_movement",
     "layer",
     "movement_word",
     "rate_source",
     "rate_text",
+    "repeated_in_keys",
     "setting_text",
     "task_head",
 ]

@@ -111,6 +111,17 @@ def rate_text(rate: float) -> str:
     return "0" if rate == 0 else f"{float(mantissa):g}e{int(exponent)}"
 
 
+def key_text(value: float) -> str:
+    """Write a rate or a factor as the keys of fits have it: six digits are kept."""
+    return f"{value:g}"
+
+
+def repeated_in_keys(values: Sequence[float]) -> list[float]:
+    """Return the values that keys cannot tell from one before them."""
+    texts = [key_text(value) for value in values]
+    return [value for index, value in enumerate(values) if texts[index] in texts[:index]]
+
+
 def setting_text(value: float) -> str:
     """Write any number of a recipe: a small one as a rate, 1e-4, others as 0.25; six digits are kept."""
     text = rate_text(value)

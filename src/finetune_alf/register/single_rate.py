@@ -7,7 +7,7 @@ from statistics import fmean
 from finetune_alf.documents import Document
 from finetune_alf.errors import PartialError
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.rates import HEAD, LayerRates, setting_text
+from finetune_alf.rates import HEAD, LayerRates, key_text, setting_text
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.result import FitResult
 
@@ -57,7 +57,7 @@ def single_rate_jobs(
 
 def job_key(rate: float, seed_index: int) -> str:
     """Return the key of one fit."""
-    return f"single-rate-{rate:g}/seed-{seed_index}"
+    return f"single-rate-{key_text(rate)}/seed-{seed_index}"
 
 
 def best_single_rate(study: str, grid: Sequence[float], results: Mapping[str, FitResult], n_rounds: int) -> SingleRate:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from finetune_alf.errors import RatesError
-from finetune_alf.rates import HEAD, Address, LayerRates, addresses, setting_text
+from finetune_alf.rates import HEAD, Address, LayerRates, addresses, repeated_in_keys, setting_text
 from finetune_alf.spec import PositiveRate, Rate, Spec
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class ChoicesSpace(_TiedSpace):
     @field_validator("rates")
     @classmethod
     def _check_rates_rise(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
-        if any(low >= high for low, high in pairwise(rates)):
+        if any(low >= high for low, high in pairwise(rates)) or repeated_in_keys(rates):
             raise ValueError(f"must rise from each rate to the next, but got {', '.join(map(setting_text, rates))}")
         return rates
 

@@ -57,8 +57,10 @@ def test_without_a_factor_of_1_nothing_is_compared_and_a_pair_may_diverge():
     ("changes", "message"),
     [
         ({"rates": (2e-5, 2e-5)}, "rates must name each once, but got 2e-5 again"),
+        ({"rates": (2e-5, 2.0000001e-5)}, "rates must name each once, but got 2e-5 again"),
         ({"rates": (4e-4,)}, "rates must be at most 1e-4"),
         ({"factors": (1.0, 1.0)}, "factors must name each once, but got 1 again"),
+        ({"factors": (0.9, 0.90000001)}, "factors must name each once, but got 0.9 again"),
         ({"factors": (1.1,)}, "less than or equal to 1"),
         ({"recipe": {"rates": {"kind": "decayed", "rate": 1e-5}}}, "recipe.rates must be uniform"),
     ],

@@ -74,9 +74,10 @@ def test_a_recipe_that_says_what_the_experiment_says_is_refused(changes, message
         forgetting_spec(recipe=forgetting_spec().recipe.model_dump() | changes)
 
 
-def test_a_rate_twice_is_refused():
+@pytest.mark.parametrize("again", [2e-5, 2.0000001e-5])
+def test_a_rate_twice_is_refused(again):
     with pytest.raises(ValidationError, match="rates must name each rate once, but got 2e-5 again"):
-        forgetting_spec(rates=(2e-5, 1e-4, 2e-5))
+        forgetting_spec(rates=(2e-5, 1e-4, again))
 
 
 def test_the_page_is_what_the_documents_say(tmp_path):

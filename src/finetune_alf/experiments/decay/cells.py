@@ -7,6 +7,7 @@ from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.experiments.cell_line import CellLine, fields_of
 from finetune_alf.experiments.decay.spec import DecaySpec
 from finetune_alf.jobs.job import FitJob
+from finetune_alf.rates import key_text
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.result import RecordedFit
@@ -25,7 +26,7 @@ class Cell:
     @property
     def key(self) -> str:
         """The cell's name."""
-        return f"{self.rate:g}/{self.factor:g}/seed-{self.index}"
+        return f"{key_text(self.rate)}/{key_text(self.factor)}/seed-{self.index}"
 
 
 def cells(spec: DecaySpec) -> list[Cell]:

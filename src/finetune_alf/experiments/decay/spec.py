@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from finetune_alf.paths import Name
-from finetune_alf.rates import DecayedRates, setting_text
+from finetune_alf.rates import DecayedRates, repeated_in_keys, setting_text
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import forgetting_message
 from finetune_alf.seeds import MIN_SEEDS
@@ -55,7 +55,7 @@ class DecaySpec(Spec):
     def _faults(self) -> Iterator[str]:
         recipe = self.recipe
         for what, values in (("rates", self.rates), ("factors", self.factors)):
-            if repeated := [value for index, value in enumerate(values) if value in values[:index]]:
+            if repeated := repeated_in_keys(values):
                 yield f"{what} must name each once, but got {setting_text(repeated[0])} again"
         if recipe.rates.kind != "uniform":
             yield f"recipe.rates must be uniform, since the grid replaces the rate, but got {recipe.rates.kind}"

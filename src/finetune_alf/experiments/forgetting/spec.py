@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from finetune_alf.paths import Name
-from finetune_alf.rates import UniformRates, setting_text
+from finetune_alf.rates import UniformRates, repeated_in_keys, setting_text
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.spec import Count, PositiveRate, Spec
@@ -50,7 +50,7 @@ class ForgettingSpec(Spec):
 
     def _faults(self) -> Iterator[str]:
         recipe = self.recipe
-        if repeated := [rate for index, rate in enumerate(self.rates) if rate in self.rates[:index]]:
+        if repeated := repeated_in_keys(self.rates):
             yield f"rates must name each rate once, but got {setting_text(repeated[0])} again"
         if recipe.rates.kind != "uniform":
             yield f"recipe.rates must be uniform, since `rates` replaces the rate, but got {recipe.rates.kind}"

@@ -11,7 +11,7 @@ from finetune_alf.experiments.freeze.levels import Level
 from finetune_alf.experiments.freeze.line_search import validation_score
 from finetune_alf.experiments.freeze.spec import FreezeSpec
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.rates import UniformRates
+from finetune_alf.rates import UniformRates, key_text
 from finetune_alf.recipe import Recipe
 from finetune_alf.seeds import child_seed
 from finetune_alf.train.result import RecordedFit
@@ -30,7 +30,7 @@ class Cell:
     @property
     def key(self) -> str:
         """The cell's name, the same for a fit of the line search and of the sweep."""
-        return f"{self.sample.name}/{self.level.name}/{self.rate:g}/seed-{self.index}"
+        return f"{self.sample.name}/{self.level.name}/{key_text(self.rate)}/seed-{self.index}"
 
 
 class FreezeLine(CellLine):

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from finetune_alf.metric_names import MetricName
 from finetune_alf.paths import Name
-from finetune_alf.rates import setting_text
+from finetune_alf.rates import repeated_in_keys, setting_text
 from finetune_alf.recipe import ImmediateUnfreezing, Recipe
 from finetune_alf.recipe.recipe import forgetting_message
 from finetune_alf.seeds import MIN_SEEDS
@@ -49,7 +49,7 @@ class FreezeSpec(Spec):
             raise ValueError(f"metrics must be of samples of this sweep, but got {', '.join(unknown)}")
         if repeated := [name for name, metrics in self.metrics.items() if len(set(metrics)) < len(metrics)]:
             raise ValueError(f"metrics must be named once each, but got one twice for {', '.join(repeated)}")
-        if len({f"{rate:g}" for rate in self.rates}) < len(self.rates):  # as the keys of cells have it
+        if repeated_in_keys(self.rates):
             raise ValueError(f"rates must differ, but got {', '.join(map(setting_text, self.rates))}")
         if self.n_search_seeds > self.n_seeds:
             raise ValueError(f"n_search_seeds must be at most n_seeds, {self.n_seeds}, but got {self.n_search_seeds}")
