@@ -17,6 +17,8 @@ import finetune_alf
 from finetune_alf.cli.entry import group
 from finetune_alf.experiments.registry import BUILT_IN, model_of
 from finetune_alf.params.schema import params_schema
+from finetune_alf.report.markdown import table
+from finetune_alf.report.section import code, plain
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -91,6 +93,16 @@ def test_a_link_to_the_repository_leads_to_its_page_or_is_plain_text(link: str, 
     from repository_links import for_site
 
     assert for_site(link, "docs/how-to/data.md", "how-to/data.md") == made
+
+
+def test_a_bar_in_a_table_of_the_report_has_no_backslash_on_the_site() -> None:
+    from repository_links import for_site
+
+    page = table(("command", "note"), [(code("cat a.csv | head"), plain("a|b"))])
+    made = pytest.importorskip("markdown").markdown(
+        for_site(page, "docs/results.md", "results.md"), extensions=["tables"]
+    )
+    assert re.findall("<td.*?>(.*)</td>", made) == ["<code>cat a.csv | head</code>", "a|b"]
 
 
 @pytest.fixture(scope="module")

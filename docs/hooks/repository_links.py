@@ -1,4 +1,8 @@
-"""Links of pages to files of the repository: to the page of the file where the site has one, else their text alone."""
+"""Files of the repository as pages of the site.
+
+A link to a file leads to its page where the site has one, else its text alone stays. GitHub takes a bar in the code of
+a table for the end of a cell unless it has a backslash before it, Python-Markdown shows that backslash: it is left out.
+"""
 
 import os
 import posixpath
@@ -19,6 +23,7 @@ PAGES = {
 """Files of the repository outside of docs/ that are pages of the site too, and the names of these."""
 
 _FENCED = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
+_ROW, _CODE = re.compile(r"^\|.*$", re.MULTILINE), re.compile(r"`[^`]+`")
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
 
 
@@ -32,6 +37,7 @@ def for_site(markdown: str, source: str, page: str) -> str:
 
 
 def _prose(text: str, source: str, page: str) -> str:
+    text = _ROW.sub(lambda row: _CODE.sub(lambda code: code[0].replace("\\|", "|"), row[0]), text)
     return _LINK.sub(lambda link: _link(link[0], link[1], link[2], source, page), text)
 
 

@@ -1,11 +1,14 @@
 """The probe of `plan`: few steps, no more texts than time allows, and how busy the machine was."""
 
+import math
 import time
 
 import pytest
 
 from finetune_alf.cost.speed import TimedWork
 from finetune_alf.cost.work import Work
+from finetune_alf.encoder.initial_weights import InitialWeights
+from finetune_alf.errors import EncoderError
 from finetune_alf.planning.plan import Predictors
 from finetune_alf.planning.probe import LEAST, N_KINDS, STEP_S, Probe, fit, n_texts
 from finetune_alf.planning.study import StudyPlan
@@ -64,6 +67,18 @@ def test_on_a_slow_processor_all_kinds_have_equally_fewer_texts(probe, monkeypat
 def test_a_part_of_a_batch_has_at_least_a_text():
     assert [n_texts(8, part) for part in (1, 0.5, LEAST)] == [8, 4, 2]
     assert n_texts(1, LEAST) == 1
+
+
+def test_an_encoder_whose_fits_diverge_at_once_is_an_error_in_a_sentence(probe, monkeypatch):
+    restore = InitialWeights.restore
+
+    def damaged(weights, model, seed):
+        restore(weights, model, seed)
+        model.get_input_embeddings().weight.data.fill_(math.nan)
+
+    monkeypatch.setattr(InitialWeights, "restore", damaged)
+    with pytest.raises(EncoderError, match=r": must have a finite loss on texts of films to be timed, but got NaN"):
+        probe.speed(Bar())
 
 
 def test_the_processor_time_of_a_probe_is_kept(probe):

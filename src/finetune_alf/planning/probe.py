@@ -16,6 +16,7 @@ from finetune_alf.cost.speed import Speed, TimedWork, estimate_speed
 from finetune_alf.cost.work import Work, fit_work
 from finetune_alf.data.sample import Sample, Split
 from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD, POOLER, LayerRates, adapter
 from finetune_alf.recipe import ImmediateUnfreezing, Recipe
 from finetune_alf.running.context import ProgressBar
@@ -171,7 +172,7 @@ class Probe:
 
         On a CPU the time is the processor time of this thread, which computes in all parts of a step: on a busy machine
         it leaves out the waits for a core, which differ from one second to the next. Of epochs the quickest counts,
-        since other work on the machine makes them slower alone.
+        since other work on the machine makes them slower alone. EncoderError where the fit diverges at once.
         """
         batch, n_evaluated = n_texts(self.recipe.batch, part), n_texts(kind.n_evaluated, part)
         recipe = self._recipe(kind, batch)
@@ -193,6 +194,11 @@ class Probe:
             micro_batch=self.compute.micro_batch,
             report=go_on,
         )
+        if len(ended) < 2:
+            raise EncoderError(
+                f"{self.encoder.identity}: must have a finite loss on texts of {sample.name} to be timed, but got NaN "
+                "or infinity, so that its fits diverge. Check its weights, or compute.precision."
+            )
         self.fits_s.append(result.seconds - sum(record.seconds for record in result.epochs))
         seconds = min(after - before for before, after in pairwise(ended))
         return TimedWork(self._step_work(train, validation, recipe), seconds)
