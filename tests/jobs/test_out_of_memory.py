@@ -14,7 +14,7 @@ from finetune_alf.jobs import runner as runner_module
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.train.fit import fit
-from finetune_alf.train.result import SmallerFit, recorded
+from finetune_alf.train.result import AdjustedFit, recorded
 from tiny import tiny_recipe, tiny_spec
 
 FILMS = {"source": {"kind": "mini", "domain": "films"}, "n_train": 16, "n_validation": 16, "n_confirmation": 0}
@@ -56,7 +56,7 @@ def test_the_second_fit_has_half_the_micro_batch_and_gives_its_bits(sample, erro
         result = FitRunner({digest: folder}, Compute("cpu", "fp32", 1))(job, lambda epoch: True)
     assert short.tried == [None, 2]
     assert "trial 3: out of memory. It begins anew with micro_batch: 2." in caplog.text
-    assert isinstance(result, SmallerFit)
+    assert isinstance(result, AdjustedFit)
     assert (result.loss, result.predictions) == (half.loss, half.predictions)
     assert recorded(result, ENVIRONMENT).environment.micro_batch == 2
     assert recorded(half, ENVIRONMENT).environment == ENVIRONMENT

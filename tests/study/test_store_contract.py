@@ -22,7 +22,7 @@ from finetune_alf.study.databases.database import close_storage
 from finetune_alf.study.server import StudyServer
 from finetune_alf.study.store import PendingTrial, StudyStore, closing_store, open_store
 from finetune_alf.study.trial_attempts import finished_record
-from finetune_alf.train.result import SmallerFit
+from finetune_alf.train.result import AdjustedFit
 
 IDENTITY = {"space": {"low": 1.0}, "seed": 7}
 
@@ -113,7 +113,7 @@ def test_a_finished_trial_is_not_overwritten(store: StudyStore) -> None:
 
 
 def test_a_lost_answer_is_seen_also_where_a_fit_had_to_do_with_a_smaller_micro_batch(store: StudyStore) -> None:
-    smaller = SmallerFit.model_construct(**dict(fit_result(0.5, epochs_up_to(0.5))), micro_batch=4)
+    smaller = AdjustedFit.model_construct(**dict(fit_result(0.5, epochs_up_to(0.5))), micro_batch=4, precision="fp32")
     record = finished_record(replace(create(store), environment=ENVIRONMENT), smaller, 5)
     store.finish_trial(record)
     store.finish_trial(record)

@@ -18,7 +18,7 @@ from finetune_alf.encoder.adapters.inject import merged
 from finetune_alf.encoder.encoder import Encoder
 from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
-from finetune_alf.jobs.linear import fit_linear, token_features
+from finetune_alf.jobs.linear import token_features
 from finetune_alf.jobs.runner import FitRunner
 from finetune_alf.linear import LinearModel, logistic
 from finetune_alf.metrics import ACCURACY, BALANCED_ACCURACY, sample_metric
@@ -67,7 +67,7 @@ class SavingRunner(FitRunner):
             result = super().__call__(job, report)
         else:
             self._set_threads()
-            model, result = fit_linear(job, job.recipe, self.loader, self.batch)
+            model, result = self._fit_linear(job, job.recipe)
         return result if result.stopped == "diverged" else self._saved(job, model, result)
 
     def _saved(self, job: FitJob, model: LinearModel | None, result: FitResult) -> FitResult:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from finetune_alf.compute import Precision
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -18,3 +20,8 @@ def supported_autocast(model: "PreTrainedModel") -> contextlib.AbstractContextMa
     if model.config.model_type not in FP32_TYPES:
         return contextlib.nullcontext()
     return torch.autocast(model.device.type, enabled=False)
+
+
+def computed_precision(model: "PreTrainedModel", precision: Precision) -> Precision:
+    """Return the precision that fits of a model are computed in where they are to be in this one."""
+    return "fp32" if model.config.model_type in FP32_TYPES else precision

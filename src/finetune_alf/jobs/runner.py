@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from finetune_alf.compute import Compute
+from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.encoder.fp32_types import computed_precision
 from finetune_alf.encoder.locate import encoder_files
 from finetune_alf.encoder.spec import AnyEncoder, EncoderCopy
 from finetune_alf.execute.jobs import OnReport, Outcome, attempt
@@ -18,10 +20,12 @@ from finetune_alf.jobs.fused_jobs import fit_group, fusible_groups
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.linear import fit_linear
 from finetune_alf.jobs.loader import FitLoader
+from finetune_alf.linear import LinearModel
 from finetune_alf.recipe import Recipe, TfidfRecipe
+from finetune_alf.recipe.linear import LinearRecipe
 from finetune_alf.train.evaluate import EVALUATION_BATCH
 from finetune_alf.train.fit import ReportEpoch, fit
-from finetune_alf.train.result import FitResult, SmallerFit
+from finetune_alf.train.result import AdjustedFit, FitResult
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +89,7 @@ class FitRunner:
         """
         self._set_threads()
         if not isinstance(job.recipe, Recipe):
-            return fit_linear(job, job.recipe, self.loader, self.batch)[1]
+            return self._fit_linear(job, job.recipe)[1]
         try:
             return self._fit(job, job.recipe, self.compute.micro_batch, report)
         except Exception as error:
@@ -94,12 +98,24 @@ class FitRunner:
                 raise
             logger.warning("%s: out of memory. It begins anew with micro_batch: %d.", job.key, smaller)
         release_memory()  # here no traceback holds tensors any more
-        result = self._fit(job, job.recipe, smaller, report)
-        return SmallerFit(**dict(result), micro_batch=smaller)
+        return self._fit(job, job.recipe, smaller, report)
 
     def _fit(self, job: FitJob, recipe: Recipe, micro_batch: int | None, report: ReportEpoch) -> FitResult:
         encoder, tasks = self.loader.load(job)
-        return fit(encoder, tasks, recipe, job.seed, precision=job.precision, micro_batch=micro_batch, report=report)
+        result = fit(encoder, tasks, recipe, job.seed, precision=job.precision, micro_batch=micro_batch, report=report)
+        return self._as_it_ran(job, result, encoder, micro_batch)
+
+    def _fit_linear(self, job: FitJob, recipe: LinearRecipe) -> tuple[LinearModel, FitResult]:
+        model, result = fit_linear(job, recipe, self.loader, self.batch)
+        if isinstance(recipe, TfidfRecipe):
+            return model, result
+        return model, self._as_it_ran(job, result, self.loader.load(job)[0], self.compute.micro_batch)
+
+    def _as_it_ran(self, job: FitJob, result: FitResult, encoder: Encoder, micro_batch: int | None) -> FitResult:
+        precision = computed_precision(encoder.model, job.precision)
+        if (micro_batch, precision) == (self.compute.micro_batch, job.precision):
+            return result
+        return AdjustedFit(**dict(result), micro_batch=micro_batch, precision=precision)
 
     def room(self) -> int | None:
         """Return how many more workers the GPU has memory for; None on another device."""

@@ -16,6 +16,7 @@ from finetune_alf.cost.speed import Speed, TimedWork, estimate_speed
 from finetune_alf.cost.work import Work, fit_work
 from finetune_alf.data.sample import Sample, Split
 from finetune_alf.encoder.encoder import Encoder
+from finetune_alf.encoder.fp32_types import computed_precision
 from finetune_alf.errors import EncoderError
 from finetune_alf.rates import HEAD, POOLER, LayerRates, adapter
 from finetune_alf.recipe import ImmediateUnfreezing, Recipe
@@ -85,7 +86,7 @@ def shape_of(encoder: Encoder) -> EncoderShape:
 def engine_of(encoder: Encoder, compute: Compute) -> Engine:
     """Return how fits of an encoder are run."""
     packed = is_packed(encoder.model, encoder.identity)
-    n_bytes = 2 if compute.precision == "bf16" else 4
+    n_bytes = 2 if computed_precision(encoder.model, compute.precision) == "bf16" else 4
     keeps_attention = torch.device(compute.device).type not in LIBRARY_ATTENTION
     return Engine(
         packed, EVALUATION_BATCH, MAX_FEATURES_BYTES, n_bytes, compute.micro_batch, keeps_attention=keeps_attention

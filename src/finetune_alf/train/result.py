@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from finetune_alf.compute import Environment
+from finetune_alf.compute import Environment, Precision
 from finetune_alf.rates import Address
 from finetune_alf.spec import Spec
 
@@ -69,16 +69,20 @@ class FitResult(Spec):
     started_ms: int
 
 
-class SmallerFit(FitResult):
-    """A fit that had to do with a smaller `micro_batch` than `compute` says, for lack of memory."""
+class AdjustedFit(FitResult):
+    """A fit that ran otherwise than `compute` says.
 
-    micro_batch: int
+    Its `micro_batch` is smaller for lack of memory, or its `precision` is fp32 as its encoder's is.
+    """
+
+    micro_batch: int | None
+    precision: Precision
 
 
 def ran_in(result: FitResult, environment: Environment) -> Environment:
     """Return the environment that a fit ran in, which began in `environment`."""
-    if isinstance(result, SmallerFit):
-        return environment.model_copy(update={"micro_batch": result.micro_batch})
+    if isinstance(result, AdjustedFit):
+        return environment.model_copy(update={"micro_batch": result.micro_batch, "precision": result.precision})
     return environment
 
 

@@ -10,6 +10,7 @@ from finetune_alf.checksums import digest
 from finetune_alf.clock import Stopwatch
 from finetune_alf.compute import Environment, Precision
 from finetune_alf.encoder.checkpoint import WEIGHTS_FILE
+from finetune_alf.encoder.fp32_types import computed_precision
 from finetune_alf.encoder.masked_lm import MaskedLanguageModel, load_masked_lm
 from finetune_alf.encoder.save import save_body
 from finetune_alf.encoder.spec import ADAPT_RECORD, EncoderSpec
@@ -121,7 +122,9 @@ class FurtherPretraining:
             loss_curve=points,
             seconds=stopwatch.seconds,
             started_ms=stopwatch.started_ms,
-            environment=self._environment,
+            environment=self._environment.model_copy(
+                update={"precision": computed_precision(self._masked_lm.model, self._precision)}
+            ),
             sha256=file_digest(folder / WEIGHTS_FILE),
         )
 
