@@ -15,6 +15,7 @@ from finetune_alf.encoder.adapters.save import (
     save_adapter,
     save_bottlenecks,
 )
+from finetune_alf.encoder.adapters.target_modules import WITHOUT_QUERY_AND_VALUE
 from finetune_alf.encoder.load import load_encoder
 from finetune_alf.errors import EncoderError
 from finetune_alf.json_files import read_json, write_json
@@ -22,7 +23,7 @@ from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, adapter, layer
 from finetune_alf.recipe import HoulsbyAdapter, LoraAdapter
 
 HOULSBY, LORA = HoulsbyAdapter(width=3), LoraAdapter(rank=2)
-FUSED_QUERY = ("deberta", "modernbert")  # query, key and value are one linear layer there
+FUSED_QUERY = WITHOUT_QUERY_AND_VALUE
 IDS = torch.tensor([[1, 5, 9, 33, 2], [1, 7, 7, 80, 2]])
 
 

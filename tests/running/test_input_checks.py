@@ -69,6 +69,54 @@ def test_experiments_are_checked_as_studies_are(root: Path) -> None:
     assert "freeze.tiny.recipe.max_tokens: must be at most 32" in told.stderr
 
 
+MODERN = "encoders: {modern: {kind: random, seed: 1, config: {model_type: modernbert, num_hidden_layers: 2}}}"
+
+
+@pytest.mark.parametrize(
+    ("overlay", "place"),
+    [
+        ("studies: {tiny: {encoder: modern, recipe: {adapter: {kind: lora}}}}", "studies.tiny.recipe.adapter"),
+        (
+            "studies: {tiny: {encoder: modern}}\n"
+            "transfer: {studies: [tiny], samples: [films], schemes: [baseline, lora]}",
+            "transfer.schemes.1",
+        ),
+        (
+            "labels: {one: {encoder: modern, samples: [films], recipe: RECIPE, n_train: [8], n_validation: 8, "
+            "schemes: [baseline, {kind: lora, name: low}]}}",
+            "labels.one.schemes.1",
+        ),
+        (
+            "schemes: {one: {encoder: modern, samples: [films], recipe: RECIPE, adapters: [none, lora]}}",
+            "schemes.one.adapters.1",
+        ),
+        (
+            "schemes: {one: {encoder: modern, samples: [films], recipe: RECIPE, "
+            "cells: [{scheme: fixed, adapter: lora}]}}",
+            "schemes.one.cells.0.adapter",
+        ),
+        (
+            "samples: {two: {tasks: {films: SAMPLE}}}\nmultitask: {one: {encoder: modern, sample: two, baseline: all, "
+            "recipe: {tasks: {}, rates: {kind: uniform, rate: 1e-5}, batch: 8, epochs: 1, max_tokens: 16}, "
+            "vary: {all: {}, low: {adapter: {kind: lora}}}}}",
+            "multitask.one.vary.low.adapter",
+        ),
+    ],
+)
+def test_lora_is_refused_for_an_encoder_that_it_cannot_be_added_to(root: Path, overlay: str, place: str) -> None:
+    recipe = "{rates: {kind: uniform, rate: 1e-5}, batch: 8, epochs: 1, max_tokens: 16}"
+    sample = (
+        "{source: {kind: mini, domain: films}, n_train: 32, n_validation: 32, n_confirmation: 0, n_test: 32, "
+        "max_train_frac: 1}"
+    )
+    filled = overlay.replace("RECIPE", recipe).replace("SAMPLE", sample)
+    told = check(root, f"{MODERN}\n{filled}")
+    assert f" {place}: must not be lora for encoder modern (modernbert), whose query, key and value" in told.stderr
+    assert told.exit_code == 3
+    bert = check(root, f"{MODERN.replace('modernbert', 'bert')}\n{filled}")
+    assert "must not be lora" not in bert.stderr
+
+
 def test_what_samples_and_encoders_lack_is_said_at_once(root: Path) -> None:
     (root / "one.csv").write_text("text,label\n" + "".join(f"text {n},good\n" for n in range(900)))
     (root / "named.csv").write_text("review,label\nfine,good\ndull,bad\n")

@@ -1,7 +1,7 @@
 """The depth of an encoder and the longest text that it takes, by its config alone: no weights, and no download."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,14 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ConfigSizes:
-    """The layers of an encoder, and its positions, which are the most tokens of a text; None where it is not known."""
+    """An encoder's layers, its positions, which are the most tokens of a text, and its model type.
+
+    None where it is not known.
+    """
 
     n_layers: int | None = None
     n_positions: int | None = None
+    model_type: str | None = None
 
 
 def _plain(config: Config) -> ConfigSizes:
@@ -63,8 +67,9 @@ def sizes_of(spec: EncoderSpec, root: Path) -> ConfigSizes:
     Raises EncoderError for a folder or a package that is not there, and for a config that cannot be used.
     """
     config = spec.config if isinstance(spec, RandomEncoder) else _config(_config_file(spec, root))
-    known = SIZES.get(str(config.get("model_type")))
-    return known(config) if known else ConfigSizes()
+    model_type = str(config.get("model_type"))
+    known = SIZES.get(model_type)
+    return replace(known(config), model_type=model_type) if known else ConfigSizes()
 
 
 def _config(file: Path | None) -> Config:

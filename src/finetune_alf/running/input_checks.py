@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from finetune_alf.compute.spec import check_installed
@@ -14,6 +15,7 @@ from finetune_alf.params.document import KeyPath
 from finetune_alf.paths import Paths
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import NOTHING_LEARNS
+from finetune_alf.running.adapter_checks import adapter_disagreements
 from finetune_alf.running.server_checks import check_study_server, check_tracking_server
 from finetune_alf.study.space import AnySpace
 from finetune_alf.tracking.store import named_store, sqlite_path, tracking_uri
@@ -69,12 +71,15 @@ def check_stores(params: Params, paths: Paths) -> None:
 
 
 def recipe_disagreements(params: Params, root: Path) -> Iterator[Disagreement]:
-    """Yield what a recipe asks of an encoder that its config denies: longer texts, rates for another depth."""
-    sizes: dict[str, ConfigSizes] = {}
+    """Yield what is asked of an encoder that its config denies: longer texts, rates for another depth, LoRA."""
+
+    @cache
+    def sizes(encoder: str) -> ConfigSizes:
+        return _known_sizes(params, encoder, root)
+
     for path, encoder, recipe, space in _recipes(params):
-        if encoder not in sizes:
-            sizes[encoder] = _known_sizes(params, encoder, root)
-        yield from _unfit(path, encoder, sizes[encoder], recipe, space)
+        yield from _unfit(path, encoder, sizes(encoder), recipe, space)
+    yield from adapter_disagreements(params, lambda encoder: sizes(encoder).model_type)
 
 
 def _recipes(params: Params) -> Iterator[tuple[KeyPath, str, Recipe, AnySpace | None]]:

@@ -26,6 +26,9 @@ QUERY_AND_VALUE = (
 )
 """Paths in a layer of the query and value projections, where they are separate linear layers."""
 
+WITHOUT_QUERY_AND_VALUE = frozenset({"deberta", "modernbert"})
+"""Model types whose query, key and value are one linear layer."""
+
 
 def find_target_modules(layer: "nn.Module", paths: Sequence[tuple[str, str]], wanted: str) -> tuple[str, str]:
     """Return the first pair of paths that a layer has; raises EncoderError, naming `wanted`, when it has none."""
