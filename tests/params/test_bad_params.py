@@ -132,6 +132,18 @@ def test_a_fault_is_named_with_its_line_and_path(tmp_path: Path, was: str, now: 
     assert all(line.startswith("params.yaml:") for line in lines)
 
 
+@pytest.mark.parametrize(("kind", "index"), [("baseline", 1), ("alf-1", 2), ("uniform", 3)])
+def test_what_a_transfer_compares_by_its_name_must_keep_it(tmp_path: Path, kind: str, index: int) -> None:
+    schemes = "[feature_extraction, baseline, alf-1, uniform, probe]"
+    assert schemes in DEFAULT
+    renamed = f"{{kind: {kind}, name: plain}}"
+    (line,) = told(tmp_path / "params.yaml", DEFAULT.replace(schemes, schemes.replace(kind, renamed)))
+    message = f"transfer.schemes.{index}.name: must be left out, since others are compared with {kind} by its name"
+    assert f"{message}, but got plain" in line
+    (tmp_path / "params.yaml").write_text(DEFAULT.replace(schemes, schemes.replace(kind, f"{kind}, {renamed}")))
+    load_params(tmp_path / "params.yaml")  # beside the one of that name it is one more
+
+
 def test_a_transfer_takes_validation_texts_unless_all_of_its_schemes_are_linear(tmp_path: Path) -> None:
     before, travel, after = DEFAULT.partition("  travel:")
     text = before + travel + after.replace("n_validation: 72", "n_validation: 0", 1)

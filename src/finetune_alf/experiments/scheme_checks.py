@@ -5,12 +5,20 @@ from collections.abc import Iterator
 
 from pydantic import TypeAdapter, ValidationError
 
-from finetune_alf.experiments.scheme_spec import AnyScheme, ProbeScheme, Schemes, TfidfScheme, encoder_rate
+from finetune_alf.experiments.scheme_spec import (
+    AnyScheme,
+    ProbeScheme,
+    Schemes,
+    TfidfScheme,
+    UniformScheme,
+    encoder_rate,
+)
 from finetune_alf.metric_names import LABELS
 from finetune_alf.params.checks import Disagreement, RawParams
 from finetune_alf.params.document import KeyPath
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import forgetting_message
+from finetune_alf.register.recommend import BASELINE, PRIMARY, UNIFORM
 
 _SCHEMES: TypeAdapter[tuple[AnyScheme, ...]] = TypeAdapter(Schemes)
 
@@ -33,6 +41,17 @@ def refused_rates(raw: RawParams, schemes: object, study: str) -> Iterator[Disag
     for index, scheme in enumerate(checked_schemes(schemes)):
         if (rate := encoder_rate(scheme)) and recipe.may_forget_at(rate):
             yield ("transfer", "schemes", index), forgetting_message(f"the rate, for study {study},", rate)
+
+
+def renamed(schemes: object) -> Iterator[Disagreement]:
+    """Yield the schemes of a transfer that are compared with others by their names, and have another one alone."""
+    found = checked_schemes(schemes)
+    labels = {scheme.label for scheme in found}
+    for index, scheme in enumerate(found):
+        has_own_rate = isinstance(scheme, UniformScheme) and scheme.rate is not None
+        if scheme.kind in (BASELINE, PRIMARY, UNIFORM) and scheme.kind not in labels and not has_own_rate:
+            message = f"must be left out, since others are compared with {scheme.kind} by its name, but got"
+            yield ("transfer", "schemes", index, "name"), f"{message} {scheme.label}"
 
 
 def all_linear(schemes: object) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from finetune_alf.experiments.scheme_checks import all_linear, contrastive_on_scores, refused_rates
+from finetune_alf.experiments.scheme_checks import all_linear, contrastive_on_scores, refused_rates, renamed
 from finetune_alf.experiments.transfer.spec import TransferSpec
 from finetune_alf.metric_names import LABELS
 from finetune_alf.params.checks import Disagreement, RawParams, empty_splits, metric_of, names_in, suits, unknown_each
@@ -17,6 +17,7 @@ def _check(raw: RawParams) -> Iterator[Disagreement]:
     for name, spec in raw.entries("studies"):
         if name in named and raw.tasks(spec.get("sample")):
             yield ("transfer", "studies"), f"must name studies of one task, but that of {name} is a mixture of several"
+    yield from renamed(transfer.get("schemes"))
     for study in named:
         yield from refused_rates(raw, transfer.get("schemes"), study)
     splits = ("test",) if all_linear(transfer.get("schemes")) else ("validation", "test")
