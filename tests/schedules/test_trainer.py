@@ -219,6 +219,14 @@ def test_the_arguments_are_those_of_the_recipe_and_settings_win(tmp_path: Any) -
     assert short.max_steps == 21
 
 
+def test_several_processes_find_what_gradual_unfreezing_has_not_opened_yet(tmp_path: Any) -> None:
+    gradual = tiny_schedule(RATES, unfreezing=GradualUnfreezing(every_epochs=1), epochs=5)
+    args = {"output_dir": str(tmp_path), "use_cpu": True}
+    assert gradual.training_arguments(**args).ddp_find_unused_parameters is True
+    assert gradual.training_arguments(**args, ddp_find_unused_parameters=False).ddp_find_unused_parameters is False
+    assert tiny_schedule(RATES).training_arguments(**args).ddp_find_unused_parameters is None
+
+
 @pytest.mark.parametrize(
     ("has_gpu", "has_instructions", "settings", "expected"),
     [

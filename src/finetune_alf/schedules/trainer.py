@@ -15,7 +15,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from finetune_alf.compute.resolved import resolve_device, resolve_precision
 from finetune_alf.errors import ScheduleError
 from finetune_alf.rates import rate_source
-from finetune_alf.recipe import CosineCurve, Curve, ExponentialCurve, LinearCurve, Recipe
+from finetune_alf.recipe import CosineCurve, Curve, ExponentialCurve, ImmediateUnfreezing, LinearCurve, Recipe
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.train.frozen import frozen_by_user, mark_frozen
 
@@ -35,6 +35,8 @@ def training_arguments(schedule: Schedule, settings: Mapping[str, Any]) -> Train
         "bf16": schedule.provenance.precision == "bf16",
         **_scheduler(recipe.curve),
     }
+    if not isinstance(recipe.unfreezing, ImmediateUnfreezing):
+        own["ddp_find_unused_parameters"] = True  # which Trainer leaves out under gradient checkpointing
     if recipe.steps_per_epoch and "num_train_epochs" not in settings:
         own["max_steps"] = recipe.epochs * recipe.steps_per_epoch
     if recipe.early_stopping:
