@@ -7,7 +7,7 @@ One classifier, MiniLM with a head of random weights, saved as `finetune-alf fit
 folder, in one process. The pipeline is given a list of texts and `truncation=True`: a text at a time, as is its
 default, and in batches. Predict reads a CSV file and writes another one. Sides take turns; loading and a first pass
 over a few texts are not timed. The page says how far labels and probabilities agree. The matrix rate is measured
-between the turns: it bounds what exact arithmetic can reach.
+between the turns: it bounds what exact arithmetic can reach. One more turn of each side is profiled at the end.
 """
 
 import argparse
@@ -19,10 +19,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from predict_profile import seconds_by_part
 from predict_table import ARMS, WORKS, Work, table
 
 from finetune_alf.files import write_text
@@ -91,6 +93,8 @@ def _compare(work: Work, texts: Sequence[str], folder: Path, repeats: int) -> It
         yield {"kind": "rate", "work": work.name, "repeat": repeat, "flops_per_s": sides.matrix_rate()}
     for arm, own in scores.items():
         yield {"kind": "agreement", "work": work.name, "arm": arm, **agreement(scores["pipeline"], own)}
+    for arm, run in sides.arms.items():
+        yield {"kind": "profile", "work": work.name, "arm": arm, "cpu_s": seconds_by_part(partial(run, texts))}
 
 
 def agreement(theirs: Scores, ours: Scores) -> Record:

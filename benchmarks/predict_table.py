@@ -53,7 +53,7 @@ def table(records: Sequence[Record]) -> str:
         if record["kind"] != "machine":
             of[record["work"]].append(record)
     of = {work: of[work] for work in WORKS if work in of}
-    return "\n".join([*_head(machine, of), *_speeds(of), *_bounds(of), *_agreement(of)]) + "\n"
+    return "\n".join([*_head(machine, of), *_speeds(of), *_bounds(of), *_profiles(of), *_agreement(of)]) + "\n"
 
 
 def _head(machine: Record, of: Mapping[str, Sequence[Record]]) -> Iterator[str]:
@@ -133,6 +133,25 @@ def _verdict(name: str, own: Sequence[Record]) -> str:
     return (
         f"The goal of {GOAL:.0f}x on {WORKS[name].title}, {verdict}: {ratio:.2f}x, with a bound of {bound(own):.1f}x."
     )
+
+
+def _profiles(of: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    profiles = [(work, one) for work, own in of.items() for one in own if one["kind"] == "profile"]
+    if not profiles:
+        return
+    yield "CPU time of torch's operators, in milliseconds a text, and what part of it each kind takes:"
+    yield ""
+    rows = (
+        [WORKS[work].title, ARMS[one["arm"]][0], *_profile_cells(_one(of[work], "work"), one)] for work, one in profiles
+    )
+    yield from _rows(["work", "side", "all", *profiles[0][1]["cpu_s"]], rows)
+    yield ""
+
+
+def _profile_cells(size: Record, profile: Record) -> Iterator[str]:
+    whole = sum(profile["cpu_s"].values())
+    yield f"{whole / size['n_texts'] * 1000:.1f}"
+    yield from (f"{part / whole:.0%}" for part in profile["cpu_s"].values())
 
 
 def _agreement(of: Mapping[str, Sequence[Record]]) -> Iterator[str]:

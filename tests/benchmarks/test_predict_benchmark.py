@@ -4,10 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from predict import agreement
+from predict_profile import PARTS, seconds_by_part
 from predict_table import ARMS, bound, table
 
 MACHINE = {
@@ -59,6 +61,27 @@ def test_the_bound_is_the_pipelines_time_over_that_of_the_products_that_are_need
 def test_the_last_run_of_a_work_counts():
     both = [*records((1.0, 1.0, 1.0)), *records((2.0, 3.0, 5.0))]
     assert table(both) == table(list(records((2.0, 3.0, 5.0))))
+
+
+def test_each_part_has_its_share_of_the_cpu_time_of_a_side():
+    profile = {
+        "kind": "profile",
+        "work": "imdb-512",
+        "arm": "predict",
+        "cpu_s": {"linear layers": 1.5, "attention": 0.5},
+    }
+    page = table([*records((1.0, 1.0, 1.0)), profile])
+    assert "| work | side | all | linear layers | attention |" in page
+    assert "| IMDb, 512 tokens | predict | 20.0 | 75% | 25% |" in page
+
+
+def test_a_run_is_profiled_by_the_kinds_of_its_operators():
+    x, weight, bias = torch.ones(64, 64), torch.ones(64, 64), torch.ones(64)
+    found = seconds_by_part(lambda: torch.nn.functional.gelu(torch.nn.functional.linear(x, weight, bias)))
+    assert tuple(found) == PARTS
+    assert found["linear layers"] > 0
+    assert found["GELU"] > 0
+    assert found["attention"] == found["layer norm"] == 0
 
 
 def test_agreement_counts_classes_and_takes_the_largest_difference():
