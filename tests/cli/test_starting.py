@@ -47,6 +47,32 @@ def test_listing_schedules_loads_nothing_that_it_does_not_list() -> None:
     assert loaded.isdisjoint({"finetune_alf.params.model", "finetune_alf.encoder.spec", "finetune_alf.data.spec"})
 
 
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (["predict", "nosuch", "texts.csv"], "there is no such classifier"),
+        (["predict", "minilm", "nosuch.csv"], "no such file"),
+    ],
+)
+def test_what_predict_refuses_is_told_before_pytorch_is_loaded(words: list[str], refused: str, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("text\na text\n")
+    code = (
+        "import sys\n"
+        "from finetune_alf.cli.entry import group\n"
+        "try:\n"
+        f"    group({words!r}, standalone_mode=False)\n"
+        "except Exception as error:\n"
+        "    print(error)\n"
+        "print([name for name in ('torch', 'transformers') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, cwd=tmp_path
+    )
+    *told, loaded = done.stdout.splitlines()
+    assert refused in "\n".join([*told, done.stderr])
+    assert loaded == "[]"
+
+
 def test_checking_parameters_loads_no_vendor_of_the_pipeline() -> None:
     assert loaded_by("params", "schema").isdisjoint(HEAVY)
 

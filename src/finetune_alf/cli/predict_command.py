@@ -76,8 +76,7 @@ def predict(
     """
     if wants_json() and out is None:
         raise click.UsageError("--json needs --out: without it the rows go to standard output.")
-    echo_at_once("predict: loading PyTorch")
-    from finetune_alf.classifier.labelling import added_columns, labelled_chunks
+    echo_at_once(f"predict: looking at {'standard input' if file == '-' else file}")
     from finetune_alf.classifier.record import read_record
     from finetune_alf.cli.classifier_folder import classifier_folder
     from finetune_alf.data.readers.format import FileFormat
@@ -95,7 +94,9 @@ def predict(
     form = FileFormat(encoding=encoding, quoting=quoting)
     own = _text_columns(text, read_record(folder).text)
     table = open_table(source, columns_of(own), "Name the column of the text by --text.", form)
-    echo_at_once(f"predict: loading transformers and the classifier {folder}")
+    echo_at_once(f"predict: loading PyTorch, transformers and the classifier {folder}")
+    from finetune_alf.classifier.labelling import added_columns, labelled_chunks  # after what can be refused without it
+
     classifier = _loaded(folder, device)
     columns = (*table.columns, *added_columns(table.columns, classifier.label_names))
     usual = suffix if (suffix := check_suffix(table.source)) in DELIMITERS else ".jsonl"
