@@ -10,7 +10,7 @@ from finetune_alf.params.presets import find_source
 DEFAULT = find_source("default").text
 
 CHANGES = [
-    ("epochs: 4", "epocs: 4", "recipe.epocs: unknown key; did you mean epochs?"),
+    ("epochs: 4", "epocs: 4", "recipe.epocs: unknown key (did you mean epochs?)"),
     ("n_trials: 16", "n_trials: 16\n    n_trials: 17", "n_trials: must be there once, but is on lines"),
     ("n_trials: 16", "n_trials: 0", "n_trials: must be greater than or equal to 1, but got 0"),
     ("rate: 5e-5", "rate: .nan", "must be a finite number, but got .nan"),

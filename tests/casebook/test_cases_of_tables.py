@@ -31,7 +31,7 @@ MANY = b"".join(b'{"text": "a%d", "label": "b"}\n' % number for number in range(
 CASES = {
     "missing": ("t.csv", None, "cannot read t.csv: no such file"),
     "a folder": (".", None, "must have one of the extensions"),
-    "empty": ("t.csv", b"", "t.csv: must have the column 'text', 'label', but got none"),
+    "empty": ("t.csv", b"", "t.csv: must have the column 'text', 'label', but is empty"),
     "header alone": ("t.csv", b"text,label\n", "t.csv: must have rows, but has none"),
     "too few fields": ("t.csv", TABLE + b"one\n", "t.csv:22: must have 2 fields, as the header, but got 1"),
     "too many fields": ("t.csv", TABLE + b"a,b,c\n", "t.csv:22: must have 2 fields, as the header, but got 3"),

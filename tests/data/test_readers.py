@@ -77,7 +77,7 @@ def test_a_row_of_several_lines_has_the_number_of_the_first(tmp_path: Path) -> N
         (b'text,label\na,1\n"b,0\nc,1\n', r"a\.csv:3: must be delimited text"),
         (b"text,label,text\na,1,b\n", r"a\.csv: must have unique column names, but got 'text', 'label', 'text'"),
         (b"words,label\na,1\n", r"a\.csv: must have the column 'text', but got 'words', 'label'"),
-        (b"", r"a\.csv: must have the column 'text', 'label', but got none"),
+        (b"", r"a\.csv: must have the column 'text', 'label', but is empty"),
         ("text,label\nä,1\n".encode("utf-16"), r"a\.csv:1: must be"),
     ],
 )

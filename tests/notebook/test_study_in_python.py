@@ -284,7 +284,7 @@ def test_what_init_says_of_its_options_is_said_of_arguments(make, tmp_path):
 
 
 def test_an_unknown_setting_is_named_with_the_nearest(make, tmp_path):
-    with pytest.raises(ParamsError, match=r"epoch: must be a setting .* but is none; did you mean epochs\?"):
+    with pytest.raises(ParamsError, match=r"epoch: must be a setting .* but is none \(did you mean epochs\?\)"):
         make(tmp_path, epoch=3)
     with pytest.raises(ParamsError, match=r"^studies\.small\.recipe\.epochs: must be greater than or equal to 1"):
         make(tmp_path, epochs=0)

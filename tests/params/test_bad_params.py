@@ -24,7 +24,7 @@ def line_of(text: str, part: str) -> int:
 
 
 BOOK = [
-    ("epochs: 4", "epocs: 4", "studies.minilm.recipe.epocs: unknown key; did you mean epochs?"),
+    ("epochs: 4", "epocs: 4", "studies.minilm.recipe.epocs: unknown key (did you mean epochs?)"),
     ("n_trials: 16", "n_trials: 0", "studies.minilm.n_trials: must be greater than or equal to 1, but got 0"),
     ("n_trials: 16", "n_trials: yes", 'studies.minilm.n_trials: must be a valid integer, but got "yes"'),
     ("n_trials: 16", "n_trials: 4e1", "studies.minilm.n_trials: must be a valid integer, but got 40.0"),
@@ -46,7 +46,11 @@ BOOK = [
         "recipe.rates.kind: must be one of uniform, decayed, spread, frozen_below, listed",
     ),
     ("sampler: {kind: tpe}", "sampler: cmaes", "studies.minilm.sampler: must be tpe or random or qmc, but got cmaes"),
-    ("encoder: minilm", "encoder: minlm", "must be an entry of encoders (minilm), but got minlm; did you mean minilm?"),
+    (
+        "encoder: minilm",
+        "encoder: minlm",
+        "must be an entry of encoders (minilm), but got minlm (did you mean minilm?)",
+    ),
     ("sample: films", "sample: film", "studies.minilm.sample: must be an entry of samples"),
     (
         "studies: [minilm]",
@@ -86,7 +90,7 @@ BOOK = [
     ("  films:", "  ../films:", "samples.../films: must be a name of 1 to 64 lower-case letters"),
     ("  films:", "  🎬:", "samples.🎬: must be a name of 1 to 64 lower-case letters"),
     ("uniform, probe]", "alf-3, probe]", "transfer.schemes.3: must be one of baseline, "),
-    ("uniform, probe]", "decaid, probe]", ", or a schedule, but got decaid; did you mean decayed?"),
+    ("uniform, probe]", "decaid, probe]", ", or a schedule, but got decaid (did you mean decayed?)"),
     (
         "uniform, probe]",
         "{kind: decayed, factor: 1.5}, probe]",
@@ -111,7 +115,7 @@ BOOK = [
         "studies.minilm.recipe.batch: must be at most the n_train of sample films, 64, times n_pairs, 10, but got 641",
     ),
     ("  n_seeds: 5 #", "  decay: 0.9\n  n_seeds: 5 #", "put {kind: decayed, factor: 0.9} into `schemes`"),
-    ("report:", "reprot:", "reprot: unknown key; did you mean report?"),
+    ("report:", "reprot:", "reprot: unknown key (did you mean report?)"),
     (
         "batch: 8",
         "batch: 8\n      micro_batch: 4",
@@ -173,7 +177,7 @@ def test_what_the_recipe_of_the_studies_allows_is_accepted(tmp_path: Path) -> No
 def test_line_and_column_are_the_keys_own(tmp_path: Path) -> None:
     text = DEFAULT.replace("epochs: 4", "epocs: 4")
     number = line_of(text, "epocs")
-    expected = f"params.yaml:{number}:7 studies.minilm.recipe.epocs: unknown key; did you mean epochs?"
+    expected = f"params.yaml:{number}:7 studies.minilm.recipe.epocs: unknown key (did you mean epochs?)"
     assert expected in told(tmp_path / "params.yaml", text)
 
 

@@ -41,7 +41,7 @@ def test_a_fault_from_an_overlay_names_the_overlay(tmp_path: Path) -> None:
         load_params(base, [str(over)])
     assert str(caught.value).splitlines() == [
         f"{over}:3:5 studies.minilm.n_trials: must be greater than or equal to 1, but got 0",
-        f"{over}:4:14 studies.minilm.recipe.epocs: unknown key; did you mean epochs?",
+        f"{over}:4:14 studies.minilm.recipe.epocs: unknown key (did you mean epochs?)",
     ]
 
 

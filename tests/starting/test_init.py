@@ -152,6 +152,7 @@ def test_files_that_are_there_are_kept_unless_forced(tmp_path: Path, tiny: str) 
     assert (told.exit_code, told.stdout) == (3, "")
     assert told.stderr == f"{tmp_path}/params.yaml: there already. Name another folder with --root, or pass --force.\n"
     assert (tmp_path / "params.yaml").read_text() == "project: mine\n"
+    assert "nosuch.csv: no such file" in init(tmp_path, str(tmp_path / "nosuch.csv"), "--encoder", tiny).stderr
     forced = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny, "--force")
     assert forced.exit_code == 0
     assert "\nNext: " in forced.stdout

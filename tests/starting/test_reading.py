@@ -62,6 +62,16 @@ def test_every_form_gives_the_same_rows(
     assert list(found.texts) == [text for text, _ in reviews()]
 
 
+def test_a_stray_quote_in_a_file_that_does_not_read_without_quotes_either_is_to_be_closed(tmp_path: Path) -> None:
+    rows = [f'"{text}, and more",{label}' for text, label in reviews()]
+    rows[20] = rows[20].replace(' more"', " more")
+    (tmp_path / "stray.csv").write_text("\n".join(["text,label", *rows]))
+    with pytest.raises(DataError, match=r"stray\.csv:22: .*Without quotes the file cannot be read either\.$") as raised:
+        find_table(tmp_path / "stray.csv")
+    assert "predict" not in str(raised.value)
+    assert raised.value.faults[0]["line"] == 22
+
+
 @pytest.mark.parametrize("quoted", [{5}, {5, 12}, {5, 6}])
 def test_a_file_that_only_reads_without_quotes_has_none(tmp_path: Path, quoted: set[int]) -> None:
     path = tmp_path / "raw.tsv"

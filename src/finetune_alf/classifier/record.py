@@ -106,12 +106,12 @@ def read_record(folder: Path) -> ClassifierRecord:
             return ClassifierRecord.model_validate_json(json.dumps(parse_checked(opened.read(MAX_RECORD_BYTES))))
     except OSError as error:
         raise EncoderError(
-            f"cannot read {file}: {os_error_reason(error)}. Give a folder that `write_folder` wrote."
+            f"cannot read {file}: {os_error_reason(error)}. Name a folder that `finetune-alf fit` wrote."
         ) from None
     except ValueError as error:
         fault = first_fault(error) if isinstance(error, ValidationError) else error
         raise EncoderError(
-            f"{file}: must be as `write_folder` writes it, but got {fault}. {way_out_of(file)}"
+            f"{file}: must be as `finetune-alf fit` writes it, but got {fault}. {way_out_of(file)}"
         ) from None
 
 

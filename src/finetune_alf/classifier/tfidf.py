@@ -109,4 +109,4 @@ def _read_words(file: Path) -> tuple[str, ...]:
         raise EncoderError(f"cannot read {file}: {os_error_reason(error)}. Fit it again.") from None
     except ValueError as error:
         fault = first_fault(error) if isinstance(error, ValidationError) else error
-        raise EncoderError(f"{file}: must have words as `write_folder` writes them, but got {fault}.") from None
+        raise EncoderError(f"{file}: must have words as `finetune-alf fit` writes them, but got {fault}.") from None

@@ -70,10 +70,10 @@ def init(
     from finetune_alf.starting.init import InitOptions, check_room, guess_start, write_start
     from finetune_alf.starting.labels import labels_of
 
-    check_room(root, force)
     with about("table"):
         check_suffix(table)
         check_is_file(table)
+    check_room(root, force)
     budget_s = None if budget is None else seconds_of(budget)
     from finetune_alf.experiments.registry import model_of
 

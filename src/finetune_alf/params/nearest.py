@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean epochs?` for the nearest known word, or nothing when none is near."""
+    """Return ` (did you mean epochs?)` for the nearest known word, or nothing when none is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -71,7 +71,7 @@ def check_stores(params: Params, paths: Paths) -> None:
 
 
 def recipe_disagreements(params: Params, root: Path) -> Iterator[Disagreement]:
-    """Yield what is asked of an encoder that its config denies: longer texts, rates for another depth, LoRA."""
+    """Yield what recipes need and the config of their encoder denies: longer texts, rates for another depth, LoRA."""
 
     @cache
     def sizes(encoder: str) -> ConfigSizes:

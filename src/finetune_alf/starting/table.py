@@ -8,6 +8,7 @@ from pathlib import Path
 from finetune_alf.data.duplicates import drop_duplicates
 from finetune_alf.data.files_source import FileRows
 from finetune_alf.data.labels import apply_labels
+from finetune_alf.data.readers.delimited import UNQUOTED
 from finetune_alf.data.readers.format import LABEL_SEPARATOR, LabelColumns, label_columns
 from finetune_alf.data.readers.table import read_table
 from finetune_alf.data.rows import Text, flagged
@@ -86,7 +87,8 @@ def find_table(
         try:
             return _found(path, unquoted, text, label, labels or LabelsSpec())
         except InputError:
-            raise error from None
+            message = str(error).replace(UNQUOTED, "Without quotes the file cannot be read either.")
+            raise DataError(message, error.faults) from None  # settings of a source come after `init`
 
 
 def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, labels: LabelsSpec) -> FoundTable:

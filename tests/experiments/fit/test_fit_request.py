@@ -61,6 +61,8 @@ def test_an_unknown_word_is_told_with_the_schemes_and_the_studies(tmp_path):
     assert told.exit_code == 3
     assert "baseline" in told.stderr
     assert told.stderr.endswith("Studies are: tiny.\n")
+    told = CliRunner().invoke(group, ["fit", "tny", "--root", str(tmp_path)])
+    assert told.stderr.endswith("Studies are: tiny (did you mean tiny?).\n")
     told = CliRunner().invoke(group, ["fit", "probe", "--study", "nobody", "--root", str(tmp_path)])
     assert (told.exit_code, "`nobody`, but got tiny" in told.stderr) == (3, True)
 

@@ -18,8 +18,9 @@ from finetune_alf.comparison import SeedsScore
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import EncoderError, InputError, ParamsError
 from finetune_alf.experiments.fit.card import model_card
-from finetune_alf.experiments.fit.document import FitDocument
+from finetune_alf.experiments.fit.document import FitDocument, UsedSchedule
 from finetune_alf.experiments.fit.experiment import FIT
+from finetune_alf.experiments.fit.page import shortfall
 from finetune_alf.experiments.fit.scheme import check_can_be_fitted, chosen_scheme
 from finetune_alf.experiments.fit.spec import FitSpec
 from finetune_alf.experiments.fit.stage import fit
@@ -98,6 +99,26 @@ def test_the_card_names_joined_columns_and_what_is_kept_of_long_texts(done):
     assert 'columns `title` and `body`, joined by `" \\| "`' in card
     assert "at most 16, beginning and end of longer ones" in card
     assert "the same for texts of at most 16 tokens: it cuts longer ones at their end" in card
+
+
+def test_a_score_that_one_prediction_for_all_texts_reaches_is_told(done):
+    document = FitDocument.read(done.paths.document("fit", "tiny"))
+    at = document.model_copy(update={"majority_baseline": document.score.mean})
+    above = document.model_copy(update={"majority_baseline": document.score.mean - 0.001})
+    assert shortfall(at).startswith(", no better than one prediction for all texts, which has ")
+    assert shortfall(above) == ""
+
+
+def test_the_card_says_what_else_the_validation_texts_have_chosen(done):
+    document = FitDocument.read(done.paths.document("fit", "tiny"))
+    pulled = UsedSchedule(name="tiny-alf-1", digest="0" * 64, model="alf-tiny", version=1)
+    searched, published = (
+        model_card(document.model_copy(update={"schedule": schedule}))
+        for schedule in (pulled, pulled.model_copy(update={"model": None, "version": None}))
+    )
+    assert "found on the validation texts, by which the schedule was chosen, too." in searched
+    for card in (published, model_card(document.model_copy(update={"schedule": None}))):
+        assert "The temperature was found on the validation texts. " in card
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def check_columns(place: RowPlace, wanted: Sequence[str], found: Sequence[str], 
 
     `way_out` says where the wanted ones are named. Several columns may have none, as a spreadsheet writes empty ones.
     """
-    listed = ", ".join(repr(name) for name in found) or "none"
+    listed = ", ".join(repr(name) for name in found)
     named = [name for name in found if name]
     if len(named) == 1 and len(found) > 2:
         problem = (
@@ -33,7 +33,8 @@ def check_columns(place: RowPlace, wanted: Sequence[str], found: Sequence[str], 
             f"{place}: {problem}. Rename one of the columns {repeated[0]!r}.", [place.fault(problem, repeated[0])]
         )
     if missing := [name for name in wanted if name not in found]:
-        problem = f"must have the column {', '.join(map(repr, missing))}, but got {listed}"
+        got = f"got {listed}" if found else "is empty"
+        problem = f"must have the column {', '.join(map(repr, missing))}, but {got}"
         raise DataError(f"{place}: {problem}. {way_out}", [place.fault(problem, missing[0])])
 
 

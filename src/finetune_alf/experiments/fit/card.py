@@ -40,7 +40,7 @@ _ARGUMENTS: Mapping[ProblemType, tuple[str, ...]] = {"classification": (), "mult
 
 def _limits(document: FitDocument) -> str:
     source = (
-        "The temperature was found on the validation texts, by which the schedule was chosen, too."
+        f"The temperature was found on the validation texts{_also_chosen(document)}."
         if document.train_on == "train"
         else "It has seen the validation texts, so that its temperature is that of the same fit on the training split "
         "alone, found on them."
@@ -50,6 +50,12 @@ def _limits(document: FitDocument) -> str:
         "The texts that it saw are those of one sample, and its score is that of one fit on test texts from the same "
         f"source: expect less on texts from elsewhere. {source}{cut}"
     )
+
+
+def _also_chosen(document: FitDocument) -> str:
+    """Return what else the validation texts have chosen, beside the epoch."""
+    is_searched = document.schedule is not None and document.schedule.version is not None
+    return ", by which the schedule was chosen, too" if is_searched else ""
 
 
 _KEPT = {"head": "", "tail": ", the end of longer ones", "head_tail": ", beginning and end of longer ones"}

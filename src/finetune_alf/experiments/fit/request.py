@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.fit.scheme import is_scheme, scheme_named
 from finetune_alf.experiments.fit.section import SECTION
+from finetune_alf.params.nearest import did_you_mean
 from finetune_alf.running.context import Context
 
 
@@ -37,8 +38,8 @@ def fit_request(ctx: Context, word: str | None, studies: Sequence[str] = ()) -> 
     try:
         scheme_named(ctx.params, word)
     except InputError as error:
-        there = ", ".join(ctx.params.studies) or "none"
-        raise InputError(f"{error} Studies are: {there}.", option="scheme") from None
+        there, near = ", ".join(ctx.params.studies) or "none", did_you_mean(word, ctx.params.studies)
+        raise InputError(f"{error} Studies are: {there}{near}.", option="scheme") from None
     return FitRequest(tuple(studies) or _only_study(ctx, word), word)
 
 
