@@ -16,11 +16,15 @@ PARTS = (*_PARTS.values(), OTHER)
 
 
 def seconds_by_part(run: Callable[[], object]) -> dict[str, float]:
-    """Return the CPU seconds, over all threads, of torch's operators in a run, in the order of PARTS."""
+    """Return the CPU seconds of torch's operators in a run on one thread, in the order of PARTS."""
+    import torch
     from torch.profiler import ProfilerActivity, profile
 
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the profiler sees the thread that started it
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         run()
+    torch.set_num_threads(n_threads)
     seconds: dict[str, float] = defaultdict(float)
     for operator in profiled.key_averages():
         if operator.key.startswith("aten::"):

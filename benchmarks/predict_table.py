@@ -139,7 +139,7 @@ def _profiles(of: Mapping[str, Sequence[Record]]) -> Iterator[str]:
     profiles = [(work, one) for work, own in of.items() for one in own if one["kind"] == "profile"]
     if not profiles:
         return
-    yield "CPU time of torch's operators, in milliseconds a text, and what part of it each kind takes:"
+    yield "CPU time of torch's operators on one thread, in milliseconds a text, and what part of it each kind takes:"
     yield ""
     rows = (
         [WORKS[work].title, ARMS[one["arm"]][0], *_profile_cells(_one(of[work], "work"), one)] for work, one in profiles
