@@ -116,6 +116,8 @@ def test_why_a_column_of_a_usual_name_or_a_table_of_one_column_has_no_label_is_t
         guess_label(table(text=text, label=lambda row: "good"), "text")
     with pytest.raises(InputError, match=r"'Label ' has a usual name, but 70 different values in 70 rows\."):
         guess_label(table(70, text=text, **{"Label ": lambda row: f"{row} of 70"}), "text")
+    with pytest.raises(InputError, match=r"'quarter' has 1 different value in 60 rows\."):
+        guess_label(table(text=text, quarter=lambda row: "good"), "text")
     with pytest.raises(InputError, match="It is the only column; lines of text need a comma"):
         guess_label(table(**{"neg some words": text}), "neg some words")
 

@@ -146,9 +146,9 @@ def _why_no_label(table: TableProfile, others: Sequence[ColumnProfile]) -> Itera
         yield "It is the only column; lines of text need a comma, semicolon, tab or bar between text and label"
     if commas := [column.name for column in others if column.has_decimal_commas]:
         yield POINT.format(commas[0])
-    elif usual := _named(others, LABEL_NAMES):
-        n = usual.n_different
-        yield f"{usual.name!r} has a usual name, but {n} different value{'s' * (n > 1)} in {usual.n_values} rows"
+    elif column := (usual := _named(others, LABEL_NAMES)) or (others[0] if len(others) == 1 else None):
+        n, usually = column.n_different, "a usual name, but " if usual else ""
+        yield f"{column.name!r} has {usually}{n} different value{'s' * (n > 1)} in {column.n_values} rows"
 
 
 def guess_several(table: TableProfile, text: TextColumns, named: str | None = None) -> SeveralClasses | None:
