@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from finetune_alf import __version__
 from finetune_alf.cli.entry import group
 from finetune_alf.cli.extras import MODULES_OF_PIPELINE, how_to_install, missing_extra
+from finetune_alf.processes import OBJECTS_A_COLLECTION
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "mlflow", "transformers", "datasets", "optuna", "sklearn", "scipy", "altair", "pyarrow", "numpy")
@@ -71,6 +72,18 @@ def test_what_predict_refuses_is_told_before_pytorch_is_loaded(words: list[str],
     *told, loaded = done.stdout.splitlines()
     assert refused in "\n".join([*told, done.stderr])
     assert loaded == "[]"
+
+
+def test_objects_that_stay_are_not_searched_for_garbage_again_and_again_nor_at_the_end() -> None:
+    code = (
+        "import atexit, gc, sys\n"
+        "atexit.register(lambda: print(gc.get_threshold()[0], gc.get_freeze_count() > 0))\n"
+        "from finetune_alf.cli import main\n"
+        "sys.argv[1:] = ['--version']\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == f"{OBJECTS_A_COLLECTION} True"
 
 
 def test_checking_parameters_loads_no_vendor_of_the_pipeline() -> None:

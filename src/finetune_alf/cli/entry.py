@@ -24,6 +24,7 @@ from finetune_alf.cli.ui_command import ui
 from finetune_alf.cli.wrapping import for_stream
 from finetune_alf.errors import AlfError
 from finetune_alf.experiments.registry import registry
+from finetune_alf.processes import collect_rarely
 
 _QUIET = {
     "DO_NOT_TRACK": "1",
@@ -124,6 +125,7 @@ for command in (
 
 def main() -> None:
     """Run the command line."""
+    collect_rarely()
     open_streams()
     try:
         group(prog_name="finetune-alf")

@@ -8,12 +8,13 @@ from typing import Any
 
 from finetune_alf.execute.jobs import MeasuredWork, PlacedWork, Report, Work, attempt, reason
 from finetune_alf.execute.messages import Channel, Done, LoadFailed, Progress, Ready, Started, Task
-from finetune_alf.processes import end_with_parent
+from finetune_alf.processes import collect_rarely, end_with_parent
 
 
 def serve_process(pipe: Connection, parent_pid: int, pickled_work: bytes, number: int) -> None:
     """Be a worker process of a pool, the worker of this number."""
     end_with_parent(parent_pid)
+    collect_rarely()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the coordinator handles it
     serve(pipe, pickled_work, number)
 

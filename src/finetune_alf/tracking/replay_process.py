@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune_alf.errors import TrackingError
-from finetune_alf.processes import end_with_parent
+from finetune_alf.processes import collect_rarely, end_with_parent
 from finetune_alf.tracking.orders import Follow, ReportKind
 from finetune_alf.tracking.replay import NoProgress, Replay, finish_spools
 from finetune_alf.tracking.spool import spools
@@ -91,6 +91,7 @@ def follow(order: Follow, channel: Channel) -> None:
 def main() -> None:
     """Follow one spool after another."""
     end_with_parent(int(sys.argv[1]))
+    collect_rarely()
     os.nice(NICENESS)
     reports = os.dup(1)
     os.dup2(2, 1)  # what libraries print is no report
