@@ -137,7 +137,9 @@ class _Summary:
 
         seconds = time.monotonic() - self.started
         empty = f", {self.n_empty:,} of them without text and left without label" if self.n_empty else ""
-        lines = [f"{counted(self.n_rows, 'row')}{empty}, in {duration(seconds)}; label in {self.column!r}."]
+        lines = [
+            f"{counted(self.n_rows, 'row')}{empty}, labelled in {duration(seconds)} without loading; label in {self.column!r}."
+        ]
         if self.n_full:
             have = "text has" if self.n_full == 1 else "texts have"
             lines.append(f"{self.n_full:,} {have} {self.max_tokens} tokens or more; no more than those are read.")
