@@ -95,7 +95,7 @@ def test_delimited_rows_keep_their_columns_and_order(root, tmp_path, expected, s
     assert list(rows[0]) == ["id", "text", "label", "probability", *(f"probability.{name}" for name in NAMES)]
     assert [row["text"] for row in rows] == list(TEXTS)
     check(rows, expected)
-    assert "8 rows, in" in result.stderr
+    assert "8 rows, labelled in" in result.stderr
 
 
 def test_json_lines_and_parquet_and_standard_input_give_the_same(root, tmp_path, expected):

@@ -135,11 +135,10 @@ class _Summary:
     def __str__(self) -> str:
         from finetune_alf.report.numbers import counted
 
-        seconds = time.monotonic() - self.started
+        seconds = duration(time.monotonic() - self.started)
         empty = f", {self.n_empty:,} of them without text and left without label" if self.n_empty else ""
-        lines = [
-            f"{counted(self.n_rows, 'row')}{empty}, labelled in {duration(seconds)} without loading; label in {self.column!r}."
-        ]
+        rows = f"{counted(self.n_rows, 'row')}{empty}"
+        lines = [f"{rows}, labelled in {seconds} once the classifier was loaded; label in {self.column!r}."]
         if self.n_full:
             have = "text has" if self.n_full == 1 else "texts have"
             lines.append(f"{self.n_full:,} {have} {self.max_tokens} tokens or more; no more than those are read.")
