@@ -392,7 +392,7 @@ def test_a_carriage_return_within_a_text_is_read_again_from_what_was_written(roo
 
 def test_one_long_text_is_told_as_one(root):
     result = predict(root, "-", given="text\n" + "warm fine meal " * 9 + "\n")
-    assert "1 row, in" in result.stderr
+    assert "1 row, labelled in" in result.stderr
     assert "1 text has 12 tokens or more; no more than those are read." in result.stderr
 
 

@@ -4,6 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from finetune_alf.errors import InputError, ScheduleError
+from finetune_alf.experiments.scheme_checks import COMPARED_BY_NAME
 from finetune_alf.experiments.scheme_spec import NAMES, AnyScheme, Schemes, schemes_named
 from finetune_alf.experiments.scheme_table import SCHEME_TABLE, SchemeInputs, scheme_recipes, unregistered
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, UniformRates, layer
@@ -18,6 +19,7 @@ from finetune_alf.recipe import (
     Recipe,
     TfidfRecipe,
 )
+from finetune_alf.register import recommend
 from finetune_alf.schedules.published import published
 
 BASELINE = Recipe(rates=UniformRates(rate=5e-5, head=1e-3), epochs=4, batch=8, max_tokens=48)
@@ -185,3 +187,7 @@ def test_a_scheme_by_which_nothing_learns_is_refused_before_it_is_fitted():
     assert recipe("baseline", baseline).rates.highest == 5e-5
     with pytest.raises(InputError, match="scheme feature_extraction: rates must be above 0 at an address that learns"):
         recipe("feature_extraction", baseline)
+
+
+def test_the_kinds_that_others_are_compared_with_are_those_of_recommendations():
+    assert COMPARED_BY_NAME == (recommend.BASELINE, recommend.PRIMARY, recommend.UNIFORM)

@@ -18,7 +18,9 @@ from finetune_alf.params.checks import Disagreement, RawParams
 from finetune_alf.params.document import KeyPath
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import forgetting_message
-from finetune_alf.register.recommend import BASELINE, PRIMARY, UNIFORM
+
+COMPARED_BY_NAME = ("baseline", "alf-1", "uniform")
+"""Kinds of schemes that others are compared with by these names, as in `register/recommend.py`, which needs NumPy."""
 
 _SCHEMES: TypeAdapter[tuple[AnyScheme, ...]] = TypeAdapter(Schemes)
 
@@ -49,7 +51,7 @@ def renamed(schemes: object) -> Iterator[Disagreement]:
     labels = {scheme.label for scheme in found}
     for index, scheme in enumerate(found):
         has_own_rate = isinstance(scheme, UniformScheme) and scheme.rate is not None
-        if scheme.kind in (BASELINE, PRIMARY, UNIFORM) and scheme.kind not in labels and not has_own_rate:
+        if scheme.kind in COMPARED_BY_NAME and scheme.kind not in labels and not has_own_rate:
             message = f"must be left out, since others are compared with {scheme.kind} by its name, but got"
             yield ("transfer", "schemes", index, "name"), f"{message} {scheme.label}"
 
