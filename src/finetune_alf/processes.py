@@ -14,7 +14,7 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 WATCH_EVERY_S = 0.5
 
 OBJECTS_A_COLLECTION = 50_000
-"""So many new objects, in place of 700, until Python looks for cycles that nothing refers to."""
+"""So many new objects until Python looks for cycles that nothing refers to; by default hundreds, or a few thousand."""
 
 
 def collect_rarely() -> None:

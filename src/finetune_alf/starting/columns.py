@@ -147,8 +147,8 @@ def _why_no_label(table: TableProfile, others: Sequence[ColumnProfile]) -> Itera
     if commas := [column.name for column in others if column.has_decimal_commas]:
         yield POINT.format(commas[0])
     elif column := (usual := _named(others, LABEL_NAMES)) or (others[0] if len(others) == 1 else None):
-        n, usually = column.n_different, "a usual name, but " if usual else ""
-        yield f"{column.name!r} has {usually}{n} different value{'s' * (n > 1)} in {column.n_values} rows"
+        n, named = column.n_different, "a usual name, but " if usual else ""
+        yield f"{column.name!r} has {named}{n} different value{'s' * (n > 1)} in {column.n_values} rows"
 
 
 def guess_several(table: TableProfile, text: TextColumns, named: str | None = None) -> SeveralClasses | None:

@@ -20,7 +20,7 @@ from finetune_alf.errors import EncoderError, InputError, ParamsError
 from finetune_alf.experiments.fit.card import model_card
 from finetune_alf.experiments.fit.document import FitDocument, UsedSchedule
 from finetune_alf.experiments.fit.experiment import FIT
-from finetune_alf.experiments.fit.page import shortfall
+from finetune_alf.experiments.fit.page import majority_note
 from finetune_alf.experiments.fit.scheme import check_can_be_fitted, chosen_scheme
 from finetune_alf.experiments.fit.spec import FitSpec
 from finetune_alf.experiments.fit.stage import fit
@@ -105,8 +105,8 @@ def test_a_score_that_one_prediction_for_all_texts_reaches_is_told(done):
     document = FitDocument.read(done.paths.document("fit", "tiny"))
     at = document.model_copy(update={"majority_baseline": document.score.mean})
     above = document.model_copy(update={"majority_baseline": document.score.mean - 0.001})
-    assert shortfall(at).startswith(", no better than one prediction for all texts, which has ")
-    assert shortfall(above) == ""
+    assert majority_note(at).startswith(", no better than one prediction for all texts, which has ")
+    assert majority_note(above) == ""
 
 
 def test_the_card_says_what_else_the_validation_texts_have_chosen(done):

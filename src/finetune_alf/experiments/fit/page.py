@@ -25,7 +25,7 @@ def fit_part(paths: Paths) -> Part | None:
     return part and replace(part, classifiers=saved)
 
 
-def shortfall(document: FitDocument) -> str:
+def majority_note(document: FitDocument) -> str:
     """Return what to add to a test score that one prediction for all texts reaches, too; empty for a higher one."""
     if document.score.mean > document.majority_baseline:
         return ""
@@ -125,6 +125,6 @@ def _measure(document: FitDocument) -> str:
 def _summary(document: FitDocument) -> str:
     return (
         f"Classifier `{document.name}`, fitted by `{document.scheme}`: {_measure(document)} "
-        f"{estimate(document.score)}{shortfall(document)}, saved in `{document.folder}`"
+        f"{estimate(document.score)}{majority_note(document)}, saved in `{document.folder}`"
         + (f", registered as `{document.model}` version {document.version}." if document.version else ".")
     )

@@ -14,7 +14,7 @@ from finetune_alf.errors import InputError
 from finetune_alf.experiments.fit.all_texts import bench_on_all, recipe_on_all
 from finetune_alf.experiments.fit.card import CARD_FILE, model_card
 from finetune_alf.experiments.fit.document import FitDocument, UsedSchedule
-from finetune_alf.experiments.fit.page import shortfall
+from finetune_alf.experiments.fit.page import majority_note
 from finetune_alf.experiments.fit.registering import register_fit, used_schedule
 from finetune_alf.experiments.fit.scheme import Chosen, check_can_be_fitted, chosen_scheme
 from finetune_alf.experiments.fit.section import SECTION
@@ -84,7 +84,7 @@ def _outcome(document: FitDocument) -> str:
     change = "less" if calibration.temperature >= 1 else "more"
     return (
         f"{document.folder}: {document.scheme}, test {document.metric.replace('_', ' ')} {estimate(document.score)}"
-        f"{shortfall(document)}; a temperature of {calibration.temperature:.2f} makes its probabilities {change} "
+        f"{majority_note(document)}; a temperature of {calibration.temperature:.2f} makes its probabilities {change} "
         f"sure; calibration error, how far they are from the share that is right: {score(calibration.error_before)} "
         f"before, {score(calibration.error_after)} after; registered as {document.registered_as}"
     )
