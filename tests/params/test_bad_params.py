@@ -216,3 +216,26 @@ def test_forgetting_is_refused_unless_it_is_allowed_or_sgd(tmp_path: Path) -> No
     for way_out in ("allow_forgetting: true", "optimizer: {kind: sgd}"):
         path.write_text(high.replace("batch: 8", f"{way_out}\n      batch: 8"))
         assert load_params(path).studies["minilm"].recipe.rates.highest == 5e-3
+
+
+FILES = "{kind: files, train: a.csv, text: text, label: label}"
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "place", "message"),
+    [
+        (": label}", ": text}", "label", "source.label: must be another column than the text, but got 'text' for both"),
+        ("n_train: 64", "n_train: all", "n_train", "n_train: must be a number where balance is even, but got all"),
+        (": text,", ": {join: [a]},", "join", 'source.text.join: must have at least 2 items, but got ["a"]'),
+        ("n_train: 64", "tasks: {}\n    n_train: 64", "source", "source: must be absent beside tasks"),
+    ],
+)
+def test_a_fault_of_a_sample_has_the_place_and_name_of_its_key(
+    tmp_path: Path, was: str, now: str, place: str, message: str
+) -> None:
+    text = DEFAULT.replace("{kind: mini, domain: films}", FILES, 1).replace(was, now, 1)
+    line, *others = told(tmp_path / "params.yaml", text)
+    number = line_of(text, "train: a.csv" if place != "n_train" else "n_train: all")
+    column = text.splitlines()[number - 1].index(f"{place}: ") + 1
+    assert line.startswith(f"params.yaml:{number}:{column} samples.films.{message}")
+    assert not others or "tasks" in now

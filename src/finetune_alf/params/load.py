@@ -14,7 +14,7 @@ from finetune_alf.params.model import Params, disagreements
 from finetune_alf.params.nearest import did_you_mean
 from finetune_alf.params.presets import find_source, preset_names
 from finetune_alf.params.reading import parse_document, read_document
-from finetune_alf.params.schema import known_keys, known_kinds
+from finetune_alf.params.schema import keys_apart, known_keys, known_kinds
 
 
 def load_params(path: Path | str, overlays: Sequence[str] = (), *, model: type[Params]) -> Params:
@@ -90,14 +90,15 @@ def _joined(found: list[tuple[KeyPath, str]]) -> dict[KeyPath, str]:
         elif message not in joined[path]:
             before, _, given = joined[path].partition(", but got ")
             joined[path] = f"{before} or {message.removeprefix('must ')}" if given else f"{before}; {message}"
-    return joined
+    meant = {path[:length] for path in joined for length in range(len(path))}  # the alternative that has the key below
+    return {path: text for path, text in joined.items() if path not in meant or not text.startswith("must be a valid ")}
 
 
 def _messages(error: ValidationError, value: dict[str, Any], model: type[Params]) -> Iterator[tuple[KeyPath, str]]:
     for one in error.errors(include_url=False):
         if one["type"] == "disagreement":  # `disagreements` gives them with their places
             continue
-        path = _yaml_path(one["loc"], value)
+        path = _yaml_path(one["loc"], value, is_missing=one["type"] == "missing")
         context = one.get("ctx", {})
         match one["type"]:
             case "extra_forbidden":
@@ -115,7 +116,8 @@ def _messages(error: ValidationError, value: dict[str, Any], model: type[Params]
                     f"but got {_shown(one['input'])}",
                 )
             case "value_error":
-                yield path, str(context["error"])
+                field, message = _named_field(str(context["error"]))
+                yield (*path, *field), message
             case "string_pattern_mismatch" if one["loc"][-1] == "[key]":
                 yield (
                     path,
@@ -130,6 +132,13 @@ def _must(message: str) -> str:
     return re.sub(r" after validation, not \d+$", "", must)
 
 
+def _named_field(message: str) -> tuple[KeyPath, str]:
+    """Return the field that a message about a whole entry is for, such as `source.label: must be`, and the rest."""
+    field, colon, rest = message.partition(": ")
+    is_field = colon and re.fullmatch(r"[a-z_]+(\.[a-z0-9_-]+)*", field) and rest.startswith("must ")
+    return (tuple(field.split(".")), rest) if is_field else ((), message)
+
+
 def _field_of(message: str) -> KeyPath:
     """Return the field that the message about a whole entry begins with, such as `rates must be`; it has its place."""
     field = re.match(r"([a-z_.]+) must ", message)
@@ -141,8 +150,8 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _yaml_path(loc: tuple[str | int, ...], value: object) -> KeyPath:
-    """Return a location without the tags of unions, which pydantic adds."""
+def _yaml_path(loc: tuple[str | int, ...], value: object, *, is_missing: bool) -> KeyPath:
+    """Return a location without the tags of unions, which pydantic adds; a key that is missing ends it."""
     path: list[str | int] = []
     at_tag = False
     for index, part in enumerate(loc):
@@ -152,7 +161,7 @@ def _yaml_path(loc: tuple[str | int, ...], value: object) -> KeyPath:
             continue
         if _holds(value, part):
             value = value[part]  # type: ignore[index]
-        elif not isinstance(value, dict) or index < len(loc) - 1 or part == "[key]":
+        elif not is_missing or index < len(loc) - 1:
             continue
         path.append(part)
     return tuple(path)
@@ -168,5 +177,7 @@ def _unknown_key(path: KeyPath, value: dict[str, Any], model: type[Params]) -> s
     key, known = str(path[-1]), known_keys(model, path[:-1], value)
     if len(path) > 1 and key in known_keys(model, ("compute",), value):
         return f"unknown key; it says how fits are run: put it into the section `compute`, as compute.{key}"
+    if key in known and (others := keys_apart(model, path[:-1], value, key)):
+        return f"must be absent beside {', '.join(others)}"
     near = did_you_mean(key, known)
     return f"unknown key{near}" if near else f"unknown key; the known ones are {', '.join(known)}"

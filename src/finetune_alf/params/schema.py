@@ -24,6 +24,14 @@ def known_keys(model: type[Params], path: KeyPath, value: object) -> list[str]:
     return [key for option in _options(root, node, value) for key in option.get("properties", {})]
 
 
+def keys_apart(model: type[Params], path: KeyPath, value: object, key: str) -> list[str]:
+    """Return the keys at a path of these parameters that no alternative has beside this key, as `tasks` of a sample."""
+    root = params_schema(model)
+    node, found = _follow(root, path, value)
+    having = [own for option in _options(root, node, found) if key in (own := option.get("properties", {}))]
+    return [other for other in (found if isinstance(found, dict) else ()) if not any(other in own for own in having)]
+
+
 def known_kinds(model: type[Params], path: KeyPath, value: object) -> list[str]:
     """Return the kinds to choose among at a path of these parameters."""
     node, _ = _follow(params_schema(model), path, value)
