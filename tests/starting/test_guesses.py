@@ -7,7 +7,7 @@ from finetune_alf.data.source_spec import FilesSource
 from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import InputError
 from finetune_alf.starting.columns import guess_label, guess_text
-from finetune_alf.starting.profile import MAX_COUNTED, profile_of
+from finetune_alf.starting.profile import BYTES_A_VALUE, MAX_COUNTED_BYTES, profile_of
 from finetune_alf.starting.sizes import guess_balance, guess_max_tokens, guess_metric, guess_sizes, rare_classes
 from finetune_alf.starting.task import guess_task
 
@@ -29,8 +29,9 @@ def test_a_profile_counts_what_a_column_holds() -> None:
     assert (a.n_rows, a.n_empty, a.n_different, a.n_numbers, a.n_whole) == (4, 0, 3, 3, 2)
     assert (b.n_values, b.n_empty, b.mean_words) == (2, 2, 1.5)
     assert a.counts == {"1": 2, "2.5": 1, "True": 1}
-    many = table(MAX_COUNTED + 1, id=str).columns["id"]
-    assert (many.counts, many.n_different) == (None, MAX_COUNTED + 1)
+    n = MAX_COUNTED_BYTES // BYTES_A_VALUE
+    many = table(n, id=str).columns["id"]
+    assert (many.counts, many.n_different) == (None, n)
 
 
 def test_a_usual_column_of_labels_with_empty_cells_is_not_passed_over_in_silence() -> None:
@@ -137,6 +138,16 @@ def test_a_column_with_gaps_is_taken_where_no_other_can_be_the_label() -> None:
     gaps = table(review=text, id=str, verdict=lambda row: "" if row < 7 else "yn"[row % 2])
     guess = guess_label(gaps, "review")
     assert (guess.value, guess.seen) == ("verdict", "2 different values in 60 rows, 7 of them empty")
+
+
+def test_a_score_of_a_usual_name_with_gaps_or_with_spaces_around_its_name_is_the_label() -> None:
+    def score(row: int) -> str:
+        return f"{row / 7:.2f}"
+
+    whole = guess_label(table(text=text, **{" score": score}), "text")
+    assert (whole.value, whole.seen) == (" score", "60 different values in 60 rows")
+    gaps = guess_label(table(text=text, score=lambda row: "" if row < 2 else score(row)), "text")
+    assert (gaps.value, gaps.seen) == ("score", "58 different values in 60 rows, 2 of them empty")
 
 
 def test_a_column_with_gaps_is_no_label_unless_it_is_named() -> None:
@@ -281,3 +292,9 @@ def test_how_many_texts_are_cut_is_told_as_their_share_and_what_more_tokens_cost
         "98% of the texts are longer and are cut there: half have 92 tokens or more; a higher number, up to the "
         "encoder's limit, takes more time",
     )
+
+
+def test_texts_that_are_longer_than_the_encoder_takes_are_counted_as_cut() -> None:
+    found = guess_max_tokens([20, 513, 513, 513], 512, 512)
+    seen = "75% of the texts are longer and are cut there: half have 513 tokens or more; the encoder takes no more"
+    assert (found.value, found.seen) == (512, seen)

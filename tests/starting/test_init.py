@@ -350,6 +350,22 @@ def test_labels_that_no_sample_could_have_are_refused(tmp_path: Path, tiny: str)
         assert fault in told.stderr
 
 
+def test_labels_of_a_table_of_scores_are_refused_with_the_option(tmp_path: Path) -> None:
+    rows = [{"text": f"{row} {GOOD[0]}", "label": str(row % 30 - 1)} for row in range(90)]
+    write_csv(tmp_path / "a.csv", rows)
+    told = init(tmp_path, str(tmp_path / "a.csv"), "--labels", "{drop: [-1]}", "--json")
+    assert json.loads(told.stdout)["error"]["option"] == "--labels"
+    assert "labels: must be left out where labels are scores" in told.stderr
+    assert "column 'label' has 30 different whole numbers, more than 20. Leave it out" in told.stderr
+
+
+def test_too_few_rows_are_told_without_advice_about_their_classes(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [{"text": f"{row} {GOOD[0]}", "label": "abcd"[row % 4]} for row in range(20)])
+    told = init(tmp_path, str(tmp_path / "a.csv"))
+    assert "rows: must be at least 40 different texts with labels, but got 20" in told.stderr
+    assert "--labels" not in told.output
+
+
 def test_uneven_classes_weigh_the_same_in_the_loss(tmp_path: Path, tiny: str) -> None:
     rows = [row for index, row in enumerate(reviews(240)) if index % 2 or index % 6 == 0]
     write_csv(tmp_path / "reviews.csv", rows)

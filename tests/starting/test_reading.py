@@ -5,6 +5,7 @@ import gzip
 import random
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -37,6 +38,18 @@ def written(path: Path, delimiter: str = ",", header: bool = True, encoding: str
         writer = csv.writer(file, delimiter=delimiter)
         writer.writerows([("text", "label")] * header + reviews())
     return path
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_the_numbers_by_which_pandas_calls_columns_without_names_are_no_row(
+    tmp_path: Path, index: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [(text, "01"[row % 2]) for row, (text, _) in enumerate(reviews())]
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=index)
+    found = find_table(tmp_path / "t.csv")
+    assert (found.reading.settings(), found.text.value, found.label.value) == ({}, "0", "1")
+    assert found.counts == {"0": 30, "1": 30}
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(

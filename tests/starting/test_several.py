@@ -37,9 +37,9 @@ def text(row):
     return f"{row} {' '.join(WORDS[row % 5 :])}"
 
 
-def csv_of(path, **columns):
+def csv_of(path, n_rows=N_ROWS, **columns):
     """Write a table of columns that are functions of the row's number."""
-    pd.DataFrame({name: [make(row) for row in range(N_ROWS)] for name, make in columns.items()}).to_csv(
+    pd.DataFrame({name: [make(row) for row in range(n_rows)] for name, make in columns.items()}).to_csv(
         path, index=False
     )
     return path
@@ -92,6 +92,17 @@ def test_a_project_of_several_classes_a_text_is_written_and_can_be_prepared(tmp_
         form, f"have several of 3 names, with '{form}' between them"
     ) in seen
     assert "task: several classes a text (a text can have any number of them)" in console.lines
+
+
+def test_names_in_a_thousand_combinations_are_several_classes(tmp_path):
+    names = [f"genre {number}" for number in range(16)]
+
+    def some(row):
+        return "|".join(name for at, name in enumerate(names) if (row * 2654435761 >> 8) >> at & 1)
+
+    found = find_table(csv_of(tmp_path / "t.csv", n_rows=3000, body=lambda row: f"{row} a film of a kind", genres=some))
+    assert found.profile.columns["genres"].n_different > 1000
+    assert (found.label.value, found.task.value, sorted(found.counts)) == ("genres", "multi_label", sorted(names))
 
 
 def test_columns_of_0_and_1_can_be_named(tmp_path):

@@ -129,11 +129,11 @@ def _order(column: ColumnProfile) -> tuple[bool, int]:
 
 def _with_gaps(table: TableProfile, taken: Collection[str]) -> Guess[str]:
     """Return a column whose rows without a value can be left out; InputError where there is none of labels either."""
-    others = [column for column in table.columns.values() if column.name not in taken]
-    candidates = [column for column in others if column.n_empty and _can_be_classes(column)]
-    best = _named(candidates, LABEL_NAMES) or min(candidates, key=_order, default=None)
+    candidates, scores = _candidates(table, taken, with_gaps=True)
+    best = _named([*candidates, *scores], LABEL_NAMES) or min(candidates, key=_order, default=None)
     if best is not None:
         return Guess(best.name, f"{_described(best)}, {best.n_empty} of them empty{_also(candidates, best.name)}")
+    others = [column for column in table.columns.values() if column.name not in taken]
     why = "".join(f". {sentence}." for sentence in _why_no_label(table, others))
     raise InputError(
         f"label: must be a column with 2 to {MAX_CLASSES} different values, but no other column of {_listed(table)} is "
@@ -181,11 +181,13 @@ def has_usual_label(table: TableProfile, text: TextColumns) -> bool:
     return _named([*candidates, *scores], LABEL_NAMES) is not None
 
 
-def _candidates(table: TableProfile, taken: Collection[str]) -> tuple[list[ColumnProfile], list[ColumnProfile]]:
-    """Return the columns that can be classes, and those that are scores by their name."""
-    others = [column for column in table.columns.values() if column.name not in taken and not column.n_empty]
+def _candidates(
+    table: TableProfile, taken: Collection[str], *, with_gaps: bool = False
+) -> tuple[list[ColumnProfile], list[ColumnProfile]]:
+    """Return the columns that can be classes, and those that are scores by their name, either without gaps or with."""
+    others = [one for one in table.columns.values() if one.name not in taken and bool(one.n_empty) == with_gaps]
     candidates = [column for column in others if _can_be_classes(column)]
-    scores = [column for column in others if column.is_numeric and column.name.lower() in LABEL_NAMES]
+    scores = [column for column in others if column.is_numeric and column.name.strip().lower() in LABEL_NAMES]
     return candidates, scores
 
 

@@ -135,10 +135,10 @@ def _sized(options: InitOptions, table: FoundTable, left_out: tuple[str, ...], l
         log(f"classes: {_counted(table.counts)}")
     if table.task.value == "classification":
         log(f"classes: {_counted(table.counts)}; {balance.value} ({balance.seen})")
+    sizes = guess_sizes({SINGLE_CLASS: len(table.texts)} if has_sets else table.counts, balance.value)
     if table.task.value != "regression":
         for text_of_warning in label_warnings(table.counts, in_init):
             log(f"note: {text_of_warning}")
-    sizes = guess_sizes({SINGLE_CLASS: len(table.texts)} if has_sets else table.counts, balance.value)
     metric = guess_metric(table.task.value, balance.value)
     log(f"metric: {metric.value} ({metric.seen})")
     encoder_name, encoder = find_encoder(options.encoder, options.root)
@@ -177,8 +177,9 @@ def _cut(start: Start, root: Path, model: type[Params], texts: Sequence[Text], l
     log(f"encoder: {start.encoder_name} ({encoder.n_layers} layers, at most {encoder.n_positions} tokens)")
     most = encoder.n_positions if torch.cuda.is_available() else min(encoder.n_positions, MOST_TOKENS_ON_CPU)
     some = texts[:: len(texts) // N_MEASURED or 1]
-    max_tokens = guess_max_tokens([len(ids) for ids in encoder.tokenize(some, encoder.n_positions).input_ids], most)
-    return replace(start, max_tokens=max_tokens)
+    limit = encoder.n_positions
+    tokens = encoder.tokenizer(some, limit + 1, encoder.takes_token_types)  # a longer text has more than the limit
+    return replace(start, max_tokens=guess_max_tokens([len(ids) for ids in tokens.input_ids], most, limit))
 
 
 def _in_budget(start: Start, options: InitOptions, budget_s: float, model: type[Params], console: Console) -> Start:

@@ -12,7 +12,11 @@ MAX_CLASSES = 60
 """More different values are no classes, unless their column is named."""
 
 MAX_COUNTED = 1000
-"""The values of a column are counted up to so many different ones."""
+"""The items of lists are counted up to so many different ones."""
+
+MAX_COUNTED_BYTES, BYTES_A_VALUE = 2 << 20, 100
+"""The values of a column are counted as long as the different ones take no more memory: their characters, and a hundred
+bytes each."""
 
 _DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([ T,].*)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
@@ -26,7 +30,7 @@ class ColumnProfile:
     """One column: its rows, those without a value, and what the others are like.
 
     Of the `n_empty` rows without a value `n_missing` have null or NaN, and no empty string.
-    `counts` has the rows of each value as written, and is None for more than MAX_COUNTED values. `n_numbers` of the
+    `counts` has the rows of each value as written, and is None above MAX_COUNTED_BYTES. `n_numbers` of the
     values are finite numbers, `n_whole` of these are whole; `n_dates` begin with a date, `n_commas` are numbers with a
     decimal comma. `n_lists` are lists or objects; `items` has the rows of each item of
     theirs, and is None for more than MAX_COUNTED items, or where a list has an item twice.
@@ -45,6 +49,7 @@ class ColumnProfile:
     n_lists: int = 0
     counts: Counter[str] | None = field(default_factory=Counter)
     items: Counter[str] | None = field(default_factory=Counter)
+    _n_bytes: int = field(default=0, repr=False)
     _hashes: set[int] = field(default_factory=set, repr=False)
 
     def add(self, value: object) -> None:
@@ -69,8 +74,9 @@ class ColumnProfile:
         if len(self._hashes) < MAX_DIFFERENT:
             self._hashes.add(hash(text))
         if self.counts is not None:
+            self._n_bytes += 0 if text in self.counts else len(text) + BYTES_A_VALUE
             self.counts[text] += 1
-            self.counts = self.counts if len(self.counts) <= MAX_COUNTED else None
+            self.counts = self.counts if self._n_bytes <= MAX_COUNTED_BYTES else None
 
     def _add_list(self, value: list[object]) -> None:
         self.n_lists += 1

@@ -27,6 +27,8 @@ EVEN = 1.5
 """Classes are even where the largest has at most so many times the rows of the smallest."""
 
 TOKENS = (32, 48, 64, 96, 128, 192, 256, 384, 512)
+_MORE_TOKENS = "a higher number, up to the encoder's limit, takes more time"
+
 COVERED = 0.9
 """The fraction of texts that are not cut."""
 
@@ -167,8 +169,11 @@ def guess_metric(task: ProblemType, balance: Balance) -> Guess[MetricName]:
     return Guess("accuracy", "classes are even")
 
 
-def guess_max_tokens(lengths: Sequence[int], most: int) -> Guess[int]:
-    """Return where texts are cut, given the tokens of each: after `most` or earlier, where most texts stay whole."""
+def guess_max_tokens(lengths: Sequence[int], most: int, limit: int | None = None) -> Guess[int]:
+    """Return where texts are cut, given the tokens of each: after `most` or earlier, where most texts stay whole.
+
+    `limit` is the largest number that the encoder takes.
+    """
     ordered = sorted(lengths)
     wanted = ordered[min(int(COVERED * len(ordered)), len(ordered) - 1)]
     chosen = next((tokens for tokens in TOKENS if wanted <= tokens <= most), most)
@@ -176,5 +181,5 @@ def guess_max_tokens(lengths: Sequence[int], most: int) -> Guess[int]:
     longer = f"{n_longer / len(ordered):.0%} of the texts are longer{' and are cut there' if n_longer else ''}"
     if wanted <= most:
         return Guess(chosen, f"{longer}; half have at most {median} tokens")
-    more = "a higher number, up to the encoder's limit, takes more time"
+    more = "the encoder takes no more" if most == limit else _MORE_TOKENS
     return Guess(chosen, f"{longer}: half have {median} tokens or more; {more}")

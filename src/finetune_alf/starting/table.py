@@ -108,6 +108,12 @@ def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, lab
     else:
         one = guess_label(profile, text_guess.value, label if isinstance(label, str) else None)
         label_guess, task = Guess(one.value, one.seen), guess_task(profile.columns[one.value])
+    if task.value == "regression" and labels != LabelsSpec():
+        raise InputError(
+            "labels: must be left out where labels are scores, which have no classes, but column "
+            f"{label_guess.value!r} has {task.seen}. Leave it out, or write names in the place of the numbers.",
+            option="--labels",
+        )
     separator = several.separator if several else LABEL_SEPARATOR
     source = FilesSource(
         train=str(path.absolute()),  # a link may lead to a file without the extension

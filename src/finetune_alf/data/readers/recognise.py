@@ -84,7 +84,7 @@ def _warn_of_row(path: Source, records: Records, texts: Sequence[str]) -> None:
     first, *others = records
     columns = list(zip(*(record for record in others if len(record) == len(first)), strict=True))
     values = [name for name, column in zip(first, columns, strict=False) if name in column and name not in texts]
-    if values and not any(map(is_usual_name, texts)):
+    if values and not any(map(is_usual_name, texts)) and not _are_positions(first):
         logger.warning(
             f"{path}:1: the first line names the columns, but {values[0]!r} is also a value below. If the line is a "
             f"row, set `columns` of the source, such as `columns: [{', '.join(_names(records))}]`, or put a line with "
@@ -103,9 +103,15 @@ def most_regular_delimiter(path: Source, form: FileFormat, usual: str) -> str:
 
 def headerless_names(records: Records) -> list[str] | None:
     """Return names for the columns of a file whose first line is a row; None where it names the columns."""
-    if len(records) < 2 or len(records[0]) < 2 or not _looks_like_row(records[0], records[1:]):
+    if len(records) < 2 or len(records[0]) < 2 or _are_positions(records[0]):
         return None
-    return _names(records)
+    return _names(records) if _looks_like_row(records[0], records[1:]) else None
+
+
+def _are_positions(header: Sequence[str]) -> bool:
+    """Say whether columns are called 0, 1 and so on, as pandas calls those without names, perhaps after an index."""
+    names = list(header[1:] if header[0] == "" else header)
+    return len(names) > 1 and names == [str(at) for at in range(len(names))]
 
 
 def _regularity(records: Records) -> float:
