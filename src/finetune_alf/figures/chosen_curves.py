@@ -10,6 +10,9 @@ from finetune_alf.figures.trial_table import PICKED
 
 Measure = Literal["score", "loss"]
 
+MOST_TICKS = 10
+"""The most epochs of which each has its number on the axis."""
+
 PICKED_COLOR = "#8b95a1"
 
 
@@ -41,7 +44,7 @@ def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, na
         .encode(
             x=alt.X(
                 "epoch:Q",
-                axis=alt.Axis(tickMinStep=1, format="d", grid=False),
+                axis=alt.Axis(format="d", grid=False, **_ticks(n_epochs)),
                 scale=alt.Scale(domain=[1, max(2, n_epochs)], nice=False),
             ),
             y=alt.Y("value:Q", title=title, scale=alt.Scale(domain=[low, high], zero=False)),
@@ -63,6 +66,11 @@ def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, na
         curves_in_words(curves, measure, title),
         {"curves": [_row(curve, measure) for curve in curves]},
     )
+
+
+def _ticks(n_epochs: int) -> dict[str, Any]:
+    """Return where the axis has numbers: at each of a few epochs; of few epochs Vega would show halves."""
+    return {"values": list(range(1, max(2, n_epochs) + 1))} if n_epochs <= MOST_TICKS else {"tickMinStep": 1}
 
 
 def _registered(alt: Any, base: Any, names: Sequence[str]) -> Iterator[Any]:
@@ -96,7 +104,7 @@ def _ends(curves: Sequence[TrialCurve], measure: Measure) -> tuple[float, float]
         return 0.0, 1.0
     cut = len(values) // 200
     low, high = min(values[cut], *named, values[-1]), max(values[-1 - cut], *named, values[0])
-    margin = 0.05 * (high - low) or 0.01
+    margin = max(0.05 * (high - low), 0.001) if high > low else 0.01
     return round(low - margin, 3), round(high + margin, 3)
 
 

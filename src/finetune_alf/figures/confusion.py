@@ -16,6 +16,12 @@ MOST_CONFUSED = 3
 WIDEST_CELL, LABELS = 140, 120
 """The most pixels across of a cell on a page, and what is left for the names of the rows."""
 
+LOWEST_ROW, HIGHEST = 12, 2400
+"""The least height of a row in pixels, so that the names of many classes lie below each other, and the most of all."""
+
+SMALLEST_CELL = 30
+"""The least side in pixels of a cell with its number of texts."""
+
 CONFUSION = "confusion"
 """The name of the view with the matrix."""
 
@@ -44,23 +50,25 @@ def confusion_matrix(matrices: Mapping[str, Counts], classes: Sequence[str]) -> 
         .transform_filter("datum.scheme == scheme")
         .encode(
             x=alt.X("predicted:N", sort=list(classes), title="predicted class", axis=_classes(alt, len(classes))),
-            y=alt.Y("true:N", sort=list(classes), title="true class"),
+            y=alt.Y("true:N", sort=list(classes), title="true class", axis=alt.Axis(labelExpr=_shown("y", 11))),
             tooltip=["scheme:N", "true:N", "predicted:N", "texts:Q", alt.Tooltip("share:Q", format=".1%")],
         )
     )
     is_light = "datum.share < 0.5"
     text = base.encode(
         color=alt.condition(is_light, alt.value(DARK), alt.value(LIGHT)),
-        opacity=alt.value(alt.expr(f"{cell} < 30 ? 0 : 1")),
+        opacity=alt.value(alt.expr(f"{cell} < {SMALLEST_CELL} ? 0 : 1")),
     )
+    widest = max((n for counts in matrices.values() for row in counts for n in row), default=0)
+    size = alt.expr(f"min(14, (bandwidth('{CONFUSION}_x') - 4) / {_ems(f'{widest:,}'):.3g})")
     chart = alt.layer(
         base.mark_rect(stroke="#7a7a7a", strokeWidth=0.5).encode(
             color=alt.Color("share:Q", scale=alt.Scale(domain=[0, 1], scheme="blues"), legend=None)
         ),
-        text.mark_text(dy=-7, fontSize=14, fontWeight=600).encode(text=alt.Text("texts:Q", format=",")),
+        text.mark_text(dy=-7, fontSize=size, fontWeight=600).encode(text=alt.Text("texts:Q", format=",")),
         text.mark_text(dy=9, fontSize=11).encode(text=alt.Text("share:Q", format=".0%")),
     ).add_params(chosen)
-    height = max(120, min(60 * len(classes), 520))
+    height = max(120, min(60 * len(classes), 520), min(LOWEST_ROW * len(classes), HIGHEST))
     rows = [row for scheme, counts in matrices.items() for row in _cells(scheme, counts, classes)]
     words = " ".join(confusion_in_words(scheme, counts, classes) for scheme, counts in matrices.items())
     chart = chart.properties(name=CONFUSION, title=alt.TitleParams(text=alt.expr("scheme")), width=560, height=height)
@@ -141,7 +149,16 @@ def _pairs(agreements: Sequence[Agreement]) -> Iterator[dict[str, Any]]:
             yield {"scheme": scheme, "other": other, "kappa": kappa}
 
 
+def _ems(number: str) -> float:
+    """Return the width of a number with its commas, in sizes of the text."""
+    return 0.556 * len(number) - 0.278 * number.count(",")
+
+
 def _classes(alt: Any, n: int) -> Any:
     """Return the axis of predicted classes; without names where a column is too narrow, since rows have the same."""
-    shown = f"bandwidth('{CONFUSION}_x') < 13 ? '' : datum.label"
-    return alt.Axis(labelAngle=0 if n <= 4 else -45, labelOverlap=False, labelExpr=shown)
+    return alt.Axis(labelAngle=0 if n <= 4 else -45, labelOverlap=False, labelExpr=_shown("x", 13))
+
+
+def _shown(side: str, least: int) -> str:
+    """Return the expression of a class's name, which is left out where there are less than so many pixels for it."""
+    return f"bandwidth('{CONFUSION}_{side}') < {least} ? '' : datum.label"

@@ -52,7 +52,7 @@ def forest(rows: Sequence[ForestRow], reference: str, metric: str) -> Picture:
     zero = alt.Chart(alt.NamedData("line")).mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
     title, axis = (
         f"{metric}: difference from {reference}",
-        alt.Axis(format="+.2f", tickCount=alt.expr("max(3, width / 90)")),
+        alt.Axis(format="+f", tickCount=alt.expr("max(3, width / 90)")),
     )
     chart = alt.layer(
         zero,

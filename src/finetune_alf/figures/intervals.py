@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.layout import ROWS, color, has_panels, in_panels, shape, shown
+from finetune_alf.figures.layout import ROWS, axis_format, color, has_panels, in_panels, shape, shown
 from finetune_alf.figures.palette import GREY
 from finetune_alf.figures.picture import Picture
 
@@ -62,7 +62,7 @@ def intervals(
     layers = [
         *_background(alt, style),
         _marks(alt),
-        *_points(alt, rows, style, series),
+        *_points(alt, rows, style, series, _form(rows, style, marks)),
     ]
     n_in_row = max(Counter((row.panel, row.label) for row in rows).values(), default=1)
     height = len(style.labels) * (8 + ROW * max(1.0, 0.6 * n_in_row))
@@ -83,7 +83,7 @@ def intervals_in_words(rows: Sequence[Interval], style: IntervalsStyle, marks: S
     return " ".join(found) or "Nothing to show."
 
 
-def _points(alt: Any, rows: Sequence[Interval], style: IntervalsStyle, series: Sequence[str]) -> list[Any]:
+def _points(alt: Any, rows: Sequence[Interval], style: IntervalsStyle, series: Sequence[str], form: str) -> list[Any]:
     is_grouped = set(series) != {row.label for row in rows}
     is_side_by_side = len({(row.panel, row.label) for row in rows}) < len(rows)
     own_color, own_shape = (each(alt, "series", series, has_panels=has_panels(rows)) for each in (color, shape))
@@ -103,8 +103,8 @@ def _points(alt: Any, rows: Sequence[Interval], style: IntervalsStyle, series: S
     )
     bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
     return [
-        bars.encode(x=_x(alt, style, "low"), x2="high:Q"),
-        base.mark_point(filled=True, size=70, opacity=1).encode(x=_x(alt, style, "mean"), shape=own_shape),
+        bars.encode(x=_x(alt, style, "low", form), x2="high:Q"),
+        base.mark_point(filled=True, size=70, opacity=1).encode(x=_x(alt, style, "mean", form), shape=own_shape),
     ]
 
 
@@ -162,7 +162,19 @@ def _y(alt: Any, style: IntervalsStyle) -> Any:
     return alt.Y("label:N", title=None, scale=scale, axis=axis)
 
 
-def _x(alt: Any, style: IntervalsStyle, field: str) -> Any:
-    axis = alt.Axis(format="+f" if style.has_zero else "f", tickCount=5)
+def _form(rows: Sequence[Interval], style: IntervalsStyle, marks: Sequence[Mark]) -> str:
+    """Return the format of the numbers on the axis, or on those of all panels."""
+    by_panel: dict[str, set[float | None]] = {}
+    for row in rows:
+        by_panel.setdefault(row.panel if not style.shares_x else "", set()).update((row.mean, row.low, row.high))
+    for mark in marks:
+        by_panel.setdefault(mark.panel if not style.shares_x else "", set()).add(mark.x)
+    ends = {0.0} if style.has_zero else set[float]()
+    ends |= {style.margin, -style.margin} if style.margin else set()
+    return axis_format([own | ends for own in by_panel.values()], "+" if style.has_zero else "")
+
+
+def _x(alt: Any, style: IntervalsStyle, field: str, form: str) -> Any:
+    axis = alt.Axis(format=form, tickCount=5)
     title = [style.x, *style.note]
     return alt.X(f"{field}:Q", title=title, axis=axis, scale=alt.Scale(zero=False, padding=8))

@@ -1,6 +1,6 @@
 """What the kinds of charts share: colour and shape of a series, the legend, panels, and numbers in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from finetune_alf.figures.palette import colors, shapes
@@ -72,6 +72,17 @@ def panels_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def has_panels(rows: Sequence[Any]) -> bool:
     """Return whether records are of several panels."""
     return len({row.panel for row in rows}) > 1
+
+
+def axis_format(panels: Iterable[Iterable[float | None]], sign: str = "") -> str:
+    """Return the format of the numbers on an axis: as many places as its steps need.
+
+    `panels` has the values of each axis. One that has a single value has no steps to round by.
+    """
+    is_level = [len({*values} - {None}) < 2 for values in panels]
+    if all(is_level):
+        return f"{sign}.3f"
+    return f"{sign}~g" if any(is_level) else f"{sign}f"
 
 
 def shown(mean: float, low: float | None = None, high: float | None = None, form: str = ".3f") -> str:

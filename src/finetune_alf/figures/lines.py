@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from finetune_alf.figures.layout import DASHES, ROWS, color, has_panels, in_panels, legend, shape
+from finetune_alf.figures.layout import DASHES, ROWS, axis_format, color, has_panels, in_panels, legend, shape
 from finetune_alf.figures.line_points import MOST_MARKS, Level, LinePoint, LinesStyle, chart_rows, lines_in_words
 from finetune_alf.figures.palette import GREY
 from finetune_alf.figures.picture import Picture
@@ -19,7 +19,9 @@ def lines(
     series = list(dict.fromkeys(point.series for point in points))
     rows = chart_rows(points, style, levels)
     several = has_panels(points)
-    y = alt.Y("y:Q", title=style.y_title, scale=alt.Scale(zero=style.is_zero_in_y), axis=_y_axis(alt, style, points))
+    y = alt.Y(
+        "y:Q", title=style.y_title, scale=alt.Scale(zero=style.is_zero_in_y), axis=_y_axis(alt, style, points, levels)
+    )
     own = alt.Chart().transform_filter("datum.kind == 'point'").encode(x=_x(alt, style, points), y=y)
     own = own.encode(color=color(alt, "series", series, has_panels=several), tooltip=_tooltip(alt, style, points))
     layers = [
@@ -42,10 +44,15 @@ def _diagonal(alt: Any, style: LinesStyle) -> list[Any]:
     return [base.encode(x=_x(alt, style, ()), y=alt.Y("y:Q", title=style.y_title), tooltip="label:N")]
 
 
-def _y_axis(alt: Any, style: LinesStyle, points: Sequence[LinePoint]) -> Any:
-    is_level = style.shares_y and len({point.y for point in points} - {None}) < 2
+def _y_axis(alt: Any, style: LinesStyle, points: Sequence[LinePoint], levels: Sequence[Level]) -> Any:
+    by_panel: dict[str, set[float | None]] = {}
+    for point in points:
+        by_panel.setdefault("" if style.shares_y else point.panel, set()).update((point.y, point.low, point.high))
+    for level in levels:
+        by_panel.setdefault("" if style.shares_y else level.panel, set()).add(level.y)
+    ends = {0.0} if style.is_zero_in_y else set[float]()
     sign = "+" if style.form.startswith("+") else ""
-    return alt.Axis(format=f"{sign}{'.3' if is_level else ''}f")  # without a width there is nothing to round by
+    return alt.Axis(format=axis_format([own | ends for own in by_panel.values()], sign))
 
 
 def _x(alt: Any, style: LinesStyle, points: Sequence[LinePoint]) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.figures.layout import ROWS, color, has_panels, in_panels, shape, shown
+from finetune_alf.figures.layout import ROWS, axis_format, color, has_panels, in_panels, shape, shown
 from finetune_alf.figures.palette import BLUE
 from finetune_alf.figures.picture import Picture
 
@@ -41,11 +41,12 @@ def scatter(spots: Sequence[Spot], style: ScatterStyle, name: str, text: str) ->
     labels = list(dict.fromkeys(spot.label for spot in spots))
     several = has_panels(spots)
     right = 1.12 * max((spot.x for spot in spots), default=1.0)
+    form = axis_format([[end for spot in spots for end in (spot.y, spot.low, spot.high)]], ",")
     base = alt.Chart().encode(
         x=alt.X(
             "x:Q", title=style.x, scale=alt.Scale(domain=[0, right], nice=False), axis=alt.Axis(grid=False, tickCount=6)
         ),
-        y=alt.Y("y:Q", title=style.y, scale=alt.Scale(zero=False, padding=10)),
+        y=alt.Y("y:Q", title=style.y, scale=alt.Scale(zero=False, padding=10), axis=alt.Axis(format=form)),
         tooltip=[
             alt.Tooltip("label:N", title="of"),
             alt.Tooltip("x:Q", title=style.x, format=",.4g"),

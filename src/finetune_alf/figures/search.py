@@ -150,7 +150,7 @@ def _x(alt: Any, info: SearchInfo, field: str) -> Any:
 
 def _score(alt: Any, info: SearchInfo, field: str) -> Any:
     scale = alt.Scale(domain=list(score_ends(info)), zero=False)
-    return alt.Y(f"{field}:Q", title=info.metric, scale=scale, axis=alt.Axis(format=".2f"))
+    return alt.Y(f"{field}:Q", title=info.metric, scale=scale, axis=alt.Axis(format="f"))
 
 
 def _color(alt: Any, info: SearchInfo, field: str) -> Any:

@@ -131,5 +131,6 @@ def score_ends(info: SearchInfo) -> tuple[float, float]:
     for path in info.paths:
         scores += [path.search, *(end for each in (path.confirmed, path.test) if each for end in (each.low, each.high))]
     there = [score for score in scores if score is not None] or [0.0, 1.0]
-    margin = 0.06 * (max(there) - min(there)) or 0.01
+    span = max(there) - min(there)
+    margin = max(0.06 * span, 0.001) if span else 0.01
     return round(min(there) - 1.5 * margin, 3), round(max(there) + margin, 3)  # room for the crosses at the bottom

@@ -137,7 +137,7 @@ def _address(alt: Any, addresses: Sequence[str]) -> Any:
 
 def _share(alt: Any, field: str, end: float) -> Any:
     scale = alt.Scale(domain=[0, round(end, 3)], nice=False)
-    axis = alt.Axis(format=".1f", tickCount=alt.expr("max(3, width / 110)"))
+    axis = alt.Axis(format="f", tickCount=alt.expr("max(3, width / 110)"))
     return alt.X(f"{field}:Q", title="share of the importance", scale=scale, axis=axis)
 
 

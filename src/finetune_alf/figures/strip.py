@@ -11,6 +11,15 @@ from finetune_alf.rates import MovementWord, address_order, rate_text
 
 N_STRIPES = 9
 
+ROW = 34
+"""The height of a strip in pixels."""
+
+SIGN = 0.52
+"""The mean width of a sign of a rate, as a part of the size of the text."""
+
+SMALLEST, LARGEST = 7, 11
+"""The sizes of the rates in pixels."""
+
 
 @dataclass(frozen=True)
 class StripCell:
@@ -51,12 +60,14 @@ def schedule_strip(cells: Sequence[StripCell]) -> Picture:
             alt.Tooltip("does:N", title="the address"),
         ],
     )
-    text_size = alt.expr(f"min(11, max(7, {width} / 2.9))")
+    is_turned, text_size = _fit(width, max(len(rate_text(rate)) for rate in rates))
     chart = alt.layer(
         base.mark_rect(stroke="#7a7a7a", strokeWidth=0.5).encode(color=rate_color(alt, rates)),
         base.transform_filter("datum.does == 'barely moves'").mark_rect(color=_stripes()),
-        base.mark_text(fontSize=text_size, fontWeight=600).encode(text="shown:N", color=text_on(alt, rates)),
-    ).properties(name="strip", width=560, height=34 * len(schedules))
+        base.mark_text(fontSize=alt.expr(text_size), angle=alt.expr(f"{is_turned} ? 270 : 0"), fontWeight=600).encode(
+            text="shown:N", color=text_on(alt, rates)
+        ),
+    ).properties(name="strip", width=560, height=ROW * len(schedules))
     return Picture.of(chart, strip_in_words(cells), {"cells": [_row(cell) for cell in cells]})
 
 
@@ -73,6 +84,13 @@ def _sentence(schedule: str, cells: Sequence[StripCell]) -> str:
     rates = ", ".join(f"{cell.address} {rate_text(cell.rate)}" for cell in sorted(cells, key=_place))
     barely = f", {does['barely moves']} barely moving" if does["barely moves"] else ""
     return f"{schedule}: {does['frozen']} of {len(cells)} addresses frozen{barely} ({rates})."
+
+
+def _fit(width: str, n_signs: int) -> tuple[str, str]:
+    """Return expressions: whether rates of so many signs are too long for a cell and run upward, and their size."""
+    across, along = f"({width} - 1) / {SIGN * n_signs:.3g}", (ROW - 2) / (SIGN * n_signs)
+    is_turned = f"{across} < {SMALLEST}"
+    return is_turned, f"{is_turned} ? min({min(LARGEST, along):.3g}, {width}) : min({LARGEST}, {across})"
 
 
 def _stripes() -> dict[str, Any]:
