@@ -84,8 +84,8 @@ def test_a_task_of_the_hub_has_glues_label_names(name: str, tmp_path: Path, monk
     task = GLUE[name]
     splits = {"train": dataset(name, 60), task.validation: dataset(name, 33), "test": dataset(name, 9, unlabelled=True)}
 
-    def hub_rows(spec: HubSource, problem_type: str) -> HubRows:
-        return HubRows(spec, lambda _: HubData(splits, spec.revision), problem_type)
+    def hub_rows(spec: HubSource, problem_type: str, on_empty: str) -> HubRows:
+        return HubRows(spec, lambda _: HubData(splits, spec.revision), problem_type, on_empty)
 
     monkeypatch.setattr(glue_source, "HubRows", hub_rows)  # the same rows in memory, without a network
     card = prepare_sample(name, SampleSpec(source=GlueSource(task=name), **COUNTS), tmp_path / name)

@@ -1,5 +1,6 @@
 """Data sets of the hub: labels, splits, revisions, and errors of an unreachable hub."""
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from finetune_alf.data.rows import SourceRows
 from finetune_alf.data.source_spec import HubSource
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import DataError
+from finetune_alf.metric_names import ProblemType
 
 COMMIT = "a" * 40
 SPEC = HubSource(name="acme/reviews", revision=COMMIT, text="text", label="label")
@@ -46,6 +48,27 @@ def test_unlabelled_rows_are_left_out_and_the_others_keep_their_numbers() -> Non
     split = rows_of(train=classes([0, -1, None, 1])).splits["train"]
     assert list(split.texts) == ["t0", "t3"]
     assert str(split.place(1)) == "acme/reviews train row 4"
+
+
+@pytest.mark.parametrize(("labels", "kind"), [(["", "a", "b"], "classification"), ([math.nan, 1.0, 2.0], "regression")])
+def test_rows_with_an_empty_label_are_an_error_or_left_out_and_counted(labels: list[Any], kind: ProblemType) -> None:
+    train = datasets.Dataset.from_dict({"text": ["t0", "t1", "t2"], "label": labels})
+    with pytest.raises(
+        DataError, match=r"train row 1: the label must be .*leave out those without one by `on_empty: d"
+    ):
+        HubRows(SPEC, lambda _: HubData({"train": train}, COMMIT), kind).rows()
+    split = HubRows(SPEC, lambda _: HubData({"train": train}, COMMIT), kind, "drop").rows().splits["train"]
+    assert (list(split.texts), list(split.values), split.n_empty) == (["t1", "t2"], labels[1:], 1)
+    assert str(split.place(0)) == "acme/reviews train row 2"
+
+
+@pytest.mark.parametrize("text", ["a", ("b", "a"), JoinedText(join=("b", "a"))])
+@pytest.mark.parametrize("values", [[1, 2], [["a", "film"], ["a", "play"]], [{"en": "a"}, {"en": "b"}]])
+def test_a_column_that_holds_no_texts_is_refused(values: list[Any], text: Any) -> None:
+    train = datasets.Dataset.from_dict({"a": values, "b": ["1", "2"], "label": [0, 1]})
+    spec = SPEC.model_copy(update={"text": text})
+    with pytest.raises(DataError, match=r"acme/reviews train: must have texts in the column 'a', but got "):
+        rows_of(spec, train=train)
 
 
 def test_minus_one_is_a_label_in_an_integer_column() -> None:

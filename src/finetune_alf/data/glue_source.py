@@ -30,7 +30,7 @@ class GlueRows:
         """Return the rows; raises DataError, naming file and line, also for a label that the task does not have."""
         task = GLUE[self.spec.task]
         if self.spec.files is None:
-            return HubRows(hub_spec(self.spec), problem_type=task.problem_type).rows()
+            return HubRows(hub_spec(self.spec), problem_type=task.problem_type, on_empty=self.on_empty).rows()
         rows = FileRows(files_spec(self.spec, self.root), self.root, task.problem_type, self.on_empty).rows()
         return _with_label_names(rows, task) if task.label_names else rows
 

@@ -13,12 +13,14 @@ from finetune_alf.data.rows import (
     SourceRows,
     SplitRows,
     Text,
+    is_empty,
     label_name,
     label_score,
     label_set,
     ordered_names,
 )
 from finetune_alf.data.source_spec import HubSource
+from finetune_alf.data.spec import OnEmpty
 from finetune_alf.data.text_columns import TextColumns, columns_of, text_of
 from finetune_alf.errors import DataError, RowPlace
 from finetune_alf.metric_names import ProblemType
@@ -65,6 +67,7 @@ class HubRows:
     spec: HubSource
     download: Callable[[HubSource], HubData] = download
     problem_type: ProblemType = "classification"
+    on_empty: OnEmpty = "error"
 
     def rows(self) -> SourceRows:
         """Return the rows; texts are read from disk when they are accessed. Raises DataError for missing labels."""
@@ -100,9 +103,12 @@ class HubRows:
         origin = f"{self.spec.name} {own}"
         columns = columns_of(self.spec.text)
         check_columns(RowPlace(origin), (*columns, self.spec.label), rows.column_names)
+        _check_texts(origin, {name: rows.features[name] for name in columns})
         values = list(rows[self.spec.label])
         names = _class_names(rows, self.spec.label)
-        kept = _LABELLED[self.problem_type](values, names is not None)
+        labelled = _LABELLED[self.problem_type](values, names is not None)
+        kept = [index for index in labelled if not (self._leaves_out_empty and is_empty(values[index]))]
+        n_empty = len(labelled) - len(kept)
         if len(kept) < len(values):
             rows = rows.select(kept)
         texts = rows[columns[0]] if len(columns) == 1 else TextRows(self.spec.text, [rows[name] for name in columns])
@@ -110,12 +116,17 @@ class HubRows:
         places = [(values[index], RowPlace(origin, index + 1, has_lines=False)) for index in kept]
         if self.problem_type == "regression":
             scores = [label_score(value, place, field) for value, place in places]
-            return SplitRows(texts, [SINGLE_CLASS] * len(kept), origin, numbers, False, scores)
+            return SplitRows(texts, [SINGLE_CLASS] * len(kept), origin, numbers, False, scores, n_empty)
         if self.problem_type == "multi_label":
             sets = [label_set(_named(value, names), self.spec.label_separator, place, field) for value, place in places]
             return SplitRows(texts, [SINGLE_CLASS] * len(kept), origin, numbers, False, sets=sets)
         labels = [label_name(_named(value, names), place, field) for value, place in places]
-        return SplitRows(texts, labels, origin, numbers, False, label_column=field)
+        return SplitRows(texts, labels, origin, numbers, False, n_empty=n_empty, label_column=field)
+
+    @property
+    def _leaves_out_empty(self) -> bool:
+        """Whether rows with an empty label are left out; an empty one of several classes is a row of no class."""
+        return self.on_empty == "drop" and self.problem_type != "multi_label"
 
     def _label_names(self, train: Any, used: set[str]) -> tuple[str, ...]:
         names = None if self.problem_type == "regression" else _class_names(train, self.spec.label)
@@ -144,6 +155,17 @@ class TextRows(Sequence[Text]):
 
     def __iter__(self) -> Iterator[Text]:
         return (text_of(self.text, parts) for parts in zip(*self.columns, strict=True))
+
+
+def _check_texts(origin: str, features: Mapping[str, Any]) -> None:
+    """Raise DataError for a column of texts that holds something else, such as lists of words."""
+    for name, feature in features.items():
+        kind = getattr(feature, "dtype", None)
+        if kind not in ("string", "large_string", "null"):
+            raise DataError(
+                f"{origin}: must have texts in the column {name!r}, but got {kind or feature}. "
+                "Name another column as `text` of this source, or save the data with texts and use `kind: files`."
+            )
 
 
 def _class_names(rows: Any, label: str) -> list[str] | None:

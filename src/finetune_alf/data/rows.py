@@ -75,20 +75,29 @@ class SourceRows:
         return sum(len(split.labels) for split in self.splits.values())
 
 
+EMPTY_LABEL = "Give every row a label, or leave out those without one by `on_empty: drop` of the sample."
+"""What to do about rows whose label is empty."""
+
+
 def is_empty(value: object) -> bool:
     """Say whether a value of a table is missing: null, NaN, or white space alone."""
     is_nan = isinstance(value, float) and math.isnan(value)
     return value is None or is_nan or (isinstance(value, str) and not value.strip())
 
 
-def label_name(value: object, place: RowPlace, field: str) -> str:
-    """Return the class name of a label that is a string, a boolean or a whole number; raises RowError for others."""
+def label_name(value: object, place: RowPlace, field: str, *, is_item: bool = False) -> str:
+    """Return the class name of a label that is a string, a boolean or a whole number; raises RowError for others.
+
+    It may be an item of a list of labels.
+    """
     if isinstance(value, bool):
         return str(value).lower()
     is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if is_whole or (isinstance(value, str) and value.strip()):
         return str(value)
     way_out = "Give every row a label, or use another column as label."
+    if is_empty(value) and not is_item:
+        way_out = EMPTY_LABEL
     if isinstance(value, float) and not is_empty(value):
         way_out = (
             "Set `problem_type: regression` of the sample where labels are numbers, or use another column as label."
@@ -104,9 +113,11 @@ def label_set(value: object, separator: str, place: RowPlace, field: str) -> tup
     Raises RowError for others, and for a name with the separator in it.
     """
     parts = [part for part in value.split(separator) if part.strip()] if isinstance(value, str) else value
-    if not isinstance(parts, list):
-        parts = [value]
-    names = [label_name(part.strip() if isinstance(part, str) else part, place, field) for part in parts]
+    is_item = isinstance(parts, list)
+    names = [
+        label_name(part.strip() if isinstance(part, str) else part, place, field, is_item=is_item)
+        for part in (parts if isinstance(parts, list) else [value])
+    ]
     for name in names:
         if separator in name:
             raise RowError(
@@ -146,7 +157,9 @@ def label_score(value: object, place: RowPlace, field: str) -> float:
         raise RowError(
             place,
             f"the label must be a finite number, but got {value!r}",
-            "Correct the row, use another column as label, or set `problem_type: classification`.",
+            EMPTY_LABEL
+            if is_empty(value)
+            else "Correct the row, use another column as label, or set `problem_type: classification`.",
             field,
         )
     return number

@@ -26,7 +26,7 @@ def open_source(
 ) -> Source:
     """Return the source that a spec describes; relative paths are relative to `root`."""
     if isinstance(spec, HubSource):
-        return HubRows(spec, problem_type=problem_type)
+        return HubRows(spec, problem_type=problem_type, on_empty=on_empty)
     if isinstance(spec, FilesSource):
         return FileRows(spec, root, problem_type, on_empty)
     if isinstance(spec, GlueSource):
