@@ -187,6 +187,21 @@ def test_the_folder_of_kept_replicates_is_read_and_written(done, project, monkey
     assert budget_part(Paths(project, "docs/results")) is not None
 
 
+def test_kept_replicates_go_by_the_present_name_of_their_sample(project, monkeypatch):
+    """The name changes no replicate, and the document, the page and the plan count them under the new one."""
+    calls = count_fits(monkeypatch)
+    ctx = context(project, **{"\n  films:": "\n  movies:", "[films]": "[movies]"})
+    prepare(ctx, "movies")
+    budget(ctx, "small")
+    assert calls == []
+    document = BudgetDocument.read(ctx.paths.document("budget", "small"))
+    assert document.is_complete
+    assert set(document.compared["per_layer"].by_sample) == {"movies"}
+    assert budget_part(ctx.paths) is not None
+    (stage,) = plan(ctx, BUDGET, "small").stages
+    assert (stage.sample, stage.n_left) == ("movies", 0)
+
+
 @pytest.mark.long
 def test_an_interrupted_replicate_goes_on_with_the_fits_that_it_has(done, project, monkeypatch):
     """Stopped after some fits, the second start does the others, and gives the line of an undisturbed run."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finetune_alf.experiments.budget.line import ReplicateLine
-from finetune_alf.experiments.budget.replicates import KEY
+from finetune_alf.experiments.budget.replicates import KEY, Replicate
 from finetune_alf.experiments.budget.spec import BudgetSpec
 from finetune_alf.json_files import read_jsonl, write_jsonl
 from finetune_alf.paths import Paths
@@ -38,6 +38,10 @@ def keep_replicate(path: Path, line: ReplicateLine) -> None:
     write_jsonl(path, [*before, line.as_json()])
 
 
-def of_identities(found: dict[str, ReplicateLine], identities: Sequence[str]) -> list[ReplicateLine]:
-    """Return the replicates with these identities that there are, in this order."""
-    return [found[identity] for identity in identities if identity in found]
+def lines_of(found: dict[str, ReplicateLine], replicates: Sequence[Replicate]) -> list[ReplicateLine]:
+    """Return the lines of the replicates that are finished, in this order.
+
+    The name of a sample changes no replicate: a line has the present one, whatever it was when the replicate was done.
+    """
+    finished = [each for each in replicates if each.identity in found]
+    return [found[each.identity].model_copy(update={"sample": each.sample.name}) for each in finished]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from finetune_alf.data.sample import Sample
 from finetune_alf.documents import EncoderIdentity
 from finetune_alf.experiments.budget.arms import Arm, arms
-from finetune_alf.experiments.budget.kept import of_identities, read_replicates, store
+from finetune_alf.experiments.budget.kept import lines_of, read_replicates, store
 from finetune_alf.experiments.budget.replicates import drawn_sample, ledger_of, n_fits, replicates, search_sample
 from finetune_alf.experiments.budget.section import SECTION
 from finetune_alf.experiments.budget.spec import BudgetSpec
@@ -37,7 +37,7 @@ def budget_planned(ctx: Context, name: str) -> PlannedFits:
         encoder = EncoderIdentity(name=spec.encoder, identity=predictor.encoder.identity, n_layers=predictor.n_layers)
         present = {each: sample for each, sample in predictor.samples.items() if isinstance(sample, Sample)}
         own = replicates(spec, present, encoder)
-        kept = of_identities(read_replicates(store(ctx.paths, name, spec)), [each.identity for each in own])
+        kept = lines_of(read_replicates(store(ctx.paths, name, spec)), own)
         for sample in spec.samples:
             done = [line for line in kept if line.sample == sample]
             n_kept, n_missing = sum(line.n_fits for line in done), spec.n_replicates - len(done)

@@ -12,7 +12,7 @@ from finetune_alf.documents import EncoderIdentity, Estimate
 from finetune_alf.experiments.budget.analysis import compared, contrast_results, optimism, pilot, tuning_curves
 from finetune_alf.experiments.budget.arms import arms
 from finetune_alf.experiments.budget.document import BudgetDocument, BudgetSample
-from finetune_alf.experiments.budget.kept import keep_replicate, of_identities, read_replicates, store
+from finetune_alf.experiments.budget.kept import keep_replicate, lines_of, read_replicates, store
 from finetune_alf.experiments.budget.line import ReplicateLine, packed
 from finetune_alf.experiments.budget.page import in_short
 from finetune_alf.experiments.budget.procedure import Measured, Procedure, Request, Scored
@@ -87,7 +87,7 @@ class _Run:
     @property
     def lines(self) -> list[ReplicateLine]:
         """The finished replicates of these params, in order."""
-        return of_identities(read_replicates(self.path), [replicate.identity for replicate in self.replicates])
+        return lines_of(read_replicates(self.path), self.replicates)
 
     @property
     def missing(self) -> list[Replicate]:
