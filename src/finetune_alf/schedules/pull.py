@@ -26,7 +26,8 @@ def pull(ref: str, uri: str | None = None, *, allow_forgetting: bool = False) ->
         raise ScheduleError(
             f"{ref}: must have rates of at most {setting_text(FORGETTING_BOUND)} for embeddings and layers, but got "
             f"{setting_text(highest)}, with `allow_forgetting: true` in its recipe. "
-            "Pass allow_forgetting=True, or --allow-forgetting on the command line, to accept it."
+            "To accept it, pass allow_forgetting=True, --allow-forgetting to a command of `schedules`, or set "
+            "`allow_forgetting: true` in the recipe of params.yaml that names it."
         )
     return schedule
 

@@ -3,6 +3,7 @@ from pydantic import ValidationError
 from sweeps import RECIPE, spec
 
 from finetune_alf.errors import RatesError
+from finetune_alf.experiments.freeze.bench import levels_of
 from finetune_alf.experiments.freeze.levels import Level, levels
 from finetune_alf.rates import EMBEDDINGS, HEAD, layer
 
@@ -46,6 +47,20 @@ def test_the_full_model_trains_everything_and_0_frozen_layers_freeze_the_embeddi
     assert Level(None, 3).rates(2e-5, 2e-5).frozen == ()
     assert Level(0, 3).rates(2e-5, 2e-5).frozen == (EMBEDDINGS,)
     assert Level(None, 3).n_trained == Level(0, 3).n_trained == 3
+
+
+CONTRASTIVE = RECIPE | {"objective": {"kind": "contrastive"}, "pooling": "mean"}
+
+
+def test_under_an_objective_a_layer_must_be_left_to_learn():
+    """No head is trained then, so that with all layers frozen nothing learns."""
+    some = spec(recipe=CONTRASTIVE, n_frozen=[2, 6])
+    assert [level.name for level in levels_of("elsa", some, 12)] == ["none", "2", "6"]
+    with pytest.raises(RatesError, match=r"^freeze\.elsa\.n_frozen: must leave one of the 6 layers to learn"):
+        levels_of("elsa", some, 6)
+    for n_frozen, got in (("half-up", "half-up"), ([1, "all"], "1, all")):
+        with pytest.raises(ValidationError, match=f"n_frozen must leave a layer that learns, .*, but got {got}"):
+            spec(recipe=CONTRASTIVE, n_frozen=n_frozen)
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,35 @@ def test_head_is_refused_where_the_head_has_no_rate():
     refused("recipe.rates.head is 0", still, cells=[{"scheme": "head"}])
 
 
+CONTRASTIVE = {"objective": {"kind": "contrastive"}, "pooling": "mean"}
+
+
+@pytest.mark.parametrize("scheme", ["head", "feature_extraction", "gradual_from_head"])
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        ({"rates": {"kind": "uniform", "rate": 0.01, "head": 0}}, "recipe.rates.head is 0"),
+        (CONTRASTIVE, "under recipe.objective it does not learn"),
+    ],
+)
+def test_what_begins_with_the_head_alone_is_left_out_where_the_head_does_not_learn(scheme, recipe, reason):
+    spec = spec_of(recipe, schemes=["fixed", scheme], adapters=["none"], curves=["constant"])
+    assert len(cells(spec, spec.combinations, {}, N_LAYERS)) == spec.n_seeds
+    assert reason in spec.left_out[f"{scheme}/none/constant"]
+    refused(reason, recipe, cells=[{"scheme": scheme}])
+
+
+def test_a_schedule_whose_recipe_cannot_be_fitted_is_refused_by_the_name_of_its_combination():
+    spec = spec_of(cells=[{"scheme": "distilbert-alf-1"}], rescale=True)  # its AdamW at a rate for SGD
+    with pytest.raises(InputError, match=r"^schemes: distilbert-alf-1/none/constant: rates must be at most 1e-4"):
+        recipe_for("distilbert-alf-1", spec)
+    own = published("distilbert-alf-1")
+    head_only = own.model_copy(update={"recipe": own.recipe.with_rates(LayerRates.of(0.0, [0.0] * N_LAYERS, 1e-3))})
+    spec = spec_of(CONTRASTIVE, cells=[{"scheme": "mine.json"}])
+    with pytest.raises(InputError, match=r"^schemes: mine\.json/none/constant: rates must be above 0 at an address"):
+        cells(spec, spec.combinations, {"mine.json": head_only}, N_LAYERS)
+
+
 def test_an_adapter_is_refused_under_a_schedule_that_freezes_every_layer():
     frozen = published("distilbert-alf-1")
     rates = LayerRates.of(1e-5, [0.0] * N_LAYERS, 1e-3)

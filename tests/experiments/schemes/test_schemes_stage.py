@@ -192,12 +192,16 @@ def test_a_finished_testbed_is_planned_with_the_time_that_its_fits_took(done, qu
     assert ADAPTERS_NOTE in planned.notes
 
 
+def planted_predictors(ctx):
+    planted = Speed(Work(1e-9, 1e-3, 1e-4, 1e-9, 1e-9, 1e-4), fit_s=0.1)
+    return Predictors(ctx, speeds=dict.fromkeys(SAMPLES, planted))
+
+
 def test_some_finished_fits_are_compared_with_the_prediction_for_just_these(done, prepared, tmp_path):
     root = tmp_path / "some"
     shutil.copytree(prepared, root)
     ctx = context(root)
-    planted = Speed(Work(1e-9, 1e-3, 1e-4, 1e-9, 1e-9, 1e-4), fit_s=0.1)
-    predictors = Predictors(ctx, speeds=dict.fromkeys(SAMPLES, planted))
+    predictors = planted_predictors(ctx)
     path = ctx.paths.ledger("schemes-bed")
     path.parent.mkdir(exist_ok=True)
     predicted = {}
@@ -225,6 +229,34 @@ def test_a_schedule_in_the_registry_is_planned_as_if_every_layer_learned(done, q
     assert planned.notes[-1].startswith("alf-tiny@alf-1: planned as if every layer learned")
     with pytest.raises(ScheduleError, match=r"no\.json"):
         plan(with_cells(done, {"scheme": "no.json"}), SCHEMES, "bed", predictors)
+
+
+def test_a_recipe_that_allows_high_rates_takes_a_schedule_with_such_rates(prepared, tmp_path, monkeypatch):
+    root = tmp_path / "high"
+    shutil.copytree(prepared, root)
+    rates = ListedRates(embeddings=0.0, layers=(0.0, 4e-4), head=1e-3)
+    high = SCHEDULE.recipe.model_copy(update={"rates": rates, "allow_forgetting": True})
+    (root / "mine.json").write_text(SCHEDULE.model_copy(update={"recipe": high}).to_json())
+    fits = SchemesFitter()
+    monkeypatch.setattr("finetune_alf.running.fitter.Fitter.fit", fits)
+    with pytest.raises(ScheduleError, match="`allow_forgetting: true` in the recipe"):
+        schemes(context(root), "bed")
+    params = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(params.replace("kind: sgd}", "kind: sgd}\n      allow_forgetting: true"))
+    assert len(plan(context(root), SCHEMES, "bed", planted_predictors(context(root))).stages) == len(SAMPLES)
+    with pytest.raises(StopIteration):
+        schemes(context(root), "bed")
+    assert 4e-4 in {cell.recipe.rates.highest for cell in fits.cells}
+
+
+class SchemesFitter:
+    """Keeps the cells that are to be fitted, and fits none."""
+
+    cells = ()
+
+    def __call__(self, cells, kind, path):
+        self.cells = cells
+        raise StopIteration
 
 
 def test_an_adapter_that_cannot_be_inserted_fails_before_any_fit(prepared, tmp_path, monkeypatch):

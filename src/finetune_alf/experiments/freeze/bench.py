@@ -33,13 +33,18 @@ def open_sweep(ctx: Context, name: str, spec: FreezeSpec) -> SweepBench:
     """Load a sweep's encoder and samples.
 
     Raises DataError, naming the stage to run, when a sample is not there or has no validation texts, EncoderError for
-    the encoder, RatesError when it has fewer layers than are to be frozen, and InputError for a metric that does not
-    suit a sample's labels.
+    the encoder, RatesError when it has fewer layers than are to be frozen, or no more and nothing else learns, and
+    InputError for a metric that does not suit a sample's labels.
     """
     bench = open_samples(ctx, spec.encoder, spec.samples)
     samples = {sweep_sample(name, spec, sample): sample for sample in bench.samples.values()}
-    grid = levels(spec.n_frozen, bench.encoder.n_layers, f"freeze.{name}.n_frozen")
+    grid = levels_of(name, spec, bench.encoder.n_layers)
     return SweepBench(samples, grid, bench.encoder_spec, bench.encoder, bench.fit_runner)
+
+
+def levels_of(name: str, spec: FreezeSpec, n_layers: int) -> tuple[Level, ...]:
+    """Return the levels of `freeze.<name>` for an encoder of this depth; raises as `levels` does."""
+    return levels(spec.n_frozen, n_layers, f"freeze.{name}.n_frozen", trains_head=spec.recipe.trains_head)
 
 
 def sweep_sample(name: str, spec: FreezeSpec, sample: Sample) -> SweepSample:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from finetune_alf.cost.contrastive import contrastive_memory, contrastive_work
 from finetune_alf.cost.memory import fit_memory
 from finetune_alf.cost.shape import EncoderShape, Engine, FitLengths
 from finetune_alf.cost.speed import TimedWork, estimate_speed
@@ -25,8 +26,11 @@ class LevelCost:
 
 def level_cost(shape: EncoderShape, lengths: FitLengths, recipe: Recipe, engine: Engine) -> LevelCost:
     """Return the cost of a fit of this recipe on texts of these lengths."""
-    work = fit_work(shape, lengths, recipe, engine)
-    memory = fit_memory(shape, lengths, recipe, engine)
+    if recipe.objective is None:
+        work, memory = fit_work(shape, lengths, recipe, engine), fit_memory(shape, lengths, recipe, engine)
+    else:
+        given = (shape, lengths, recipe, recipe.objective, engine)
+        work, memory = contrastive_work(*given), contrastive_memory(*given)
     return LevelCost(work.flops, work.train_calls + work.evaluation_calls, memory.total)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finetune_alf.errors import RatesError
-from finetune_alf.experiments.freeze.spec import FrozenCount
+from finetune_alf.experiments.freeze.spec import NO_HEAD, FrozenCount
 from finetune_alf.rates import FrozenBelow, LayerRates, UniformRates
 
 FULL_MODEL = "none"
@@ -37,11 +37,16 @@ class Level:
 
 
 def levels(
-    n_frozen: Literal["half-up"] | Sequence[FrozenCount], n_layers: int, key: str = "n_frozen"
+    n_frozen: Literal["half-up"] | Sequence[FrozenCount],
+    n_layers: int,
+    key: str = "n_frozen",
+    *,
+    trains_head: bool = True,
 ) -> tuple[Level, ...]:
     """Return the full model and the levels of `n_frozen`, from the least frozen up, each once.
 
-    Raises RatesError, which names `n_frozen` by its `key`, when more layers are to be frozen than there are.
+    Raises RatesError, which names `n_frozen` by its `key`, when more layers are to be frozen than there are, and when
+    all are where the head does not learn.
     """
     if n_frozen == "half-up":
         counts = set(range((n_layers + 1) // 2, n_layers + 1))
@@ -49,4 +54,6 @@ def levels(
         counts = {n_layers if count == "all" else count for count in n_frozen if count != "none"}
     if counts and max(counts) > n_layers:
         raise RatesError(f"{key}: must be at most the encoder's {n_layers} layers, but got {max(counts)}. Lower it.")
+    if n_layers in counts and not trains_head:
+        raise RatesError(f"{key}: must leave one of the {n_layers} layers to learn, {NO_HEAD}. Lower it.")
     return tuple(Level(count, n_layers) for count in (None, *sorted(counts)))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from finetune_alf.data.sample import Sample
 from finetune_alf.errors import InputError
-from finetune_alf.experiments.freeze.bench import sweep_sample
+from finetune_alf.experiments.freeze.bench import levels_of, sweep_sample
 from finetune_alf.experiments.freeze.cells import Cell, cell_job, cells, level_recipe
-from finetune_alf.experiments.freeze.levels import FULL_MODEL, Level, levels
+from finetune_alf.experiments.freeze.levels import FULL_MODEL, Level
 from finetune_alf.experiments.freeze.line_search import line_search
 from finetune_alf.experiments.freeze.section import SECTION
 from finetune_alf.experiments.freeze.spec import FreezeSpec
@@ -60,7 +60,7 @@ class _SamplePlan:
 
     @property
     def _levels(self) -> tuple[Level, ...]:
-        return levels(self.spec.n_frozen, self.planned.predictor.n_layers, f"freeze.{self.name}.n_frozen")
+        return levels_of(self.name, self.spec, self.planned.predictor.n_layers)
 
     def _job(self, cell: Cell) -> FitJob:
         predictor = self.planned.predictor

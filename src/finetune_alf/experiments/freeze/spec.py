@@ -16,6 +16,8 @@ Rates = Annotated[tuple[PositiveRate, ...], Field(min_length=1)]
 FrozenCount = Literal["none", "all"] | Annotated[int, Field(ge=0)]
 Metrics = Annotated[tuple[MetricName, ...], Field(min_length=1)]
 
+NO_HEAD = "since under recipe.objective no head is trained"
+
 ELSA_RATES = (1e-5, 2e-5, 3e-5, 4e-5, 5e-5)
 """The rates that Lee et al. 2019 search, section 3.2."""
 
@@ -43,6 +45,10 @@ class FreezeSpec(Spec):
     keep_frac: Annotated[float, Field(gt=0, le=1)] = 0.9
     seed: Annotated[int, Field(ge=0)] = 1
 
+    @property
+    def _n_frozen_text(self) -> str:
+        return self.n_frozen if isinstance(self.n_frozen, str) else ", ".join(map(str, self.n_frozen))
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if unknown := [name for name in self.metrics if name not in self.samples]:
@@ -61,6 +67,9 @@ class FreezeSpec(Spec):
             raise ValueError(f"recipe.rates must be uniform in a freeze sweep, but got {self.recipe.rates.kind}")
         if self.recipe.rates.head == 0:
             raise ValueError("recipe.rates.head must be above 0, since with all layers frozen only the head is trained")
+        freezes_all = self.n_frozen == "half-up" or "all" in self.n_frozen
+        if freezes_all and not self.recipe.trains_head:
+            raise ValueError(f"n_frozen must leave a layer that learns, {NO_HEAD}, but got {self._n_frozen_text}")
         if not isinstance(self.recipe.unfreezing, ImmediateUnfreezing):
             raise ValueError(
                 f"recipe.unfreezing must be immediate in a freeze sweep, but got {self.recipe.unfreezing.kind}"

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from finetune_alf.compute import Precision
 from finetune_alf.encoder.spec import EncoderSpec
 from finetune_alf.errors import InputError
@@ -56,7 +58,7 @@ def recipe_of(
     """Return a combination as one recipe: rates, optimizer and unfreezing of its scheme, its adapter and its curve.
 
     Raises ScheduleError for a schedule of another depth than the encoder's, InputError where an adapter has no layer
-    that learns.
+    that learns, and where the rates of a schedule are not allowed or let nothing learn.
     """
     common = spec.recipe
     if combination.adapter is not None and spec.adapter_rate is not None:
@@ -68,13 +70,22 @@ def recipe_of(
         "curve": combination.curve,
         **changes(combination.scheme, common, schedules, n_layers, stretch=spec.stretch, rescale=spec.rescale),
     }
-    recipe = Recipe.model_validate(common.model_copy(update=changed).model_dump())
+    recipe = _checked(common.model_copy(update=changed), combination)
     if recipe.adapter is not None and not any(recipe.rates.at(n_layers).layers):
         raise InputError(
             f"schemes: an adapter must have a layer that learns, but {combination.name} has none: an adapter learns at "
             "the rate of its layer, and the schedule freezes all layers. Leave out the adapter or the schedule."
         )
     return recipe
+
+
+def _checked(recipe: Recipe, combination: Combination) -> Recipe:
+    """Return a recipe whose fields agree; InputError, naming the combination, where they do not."""
+    try:
+        return Recipe.model_validate(recipe.model_dump())
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ").rstrip(".")
+        raise InputError(f"schemes: {combination.name}: {reason}. Or leave the combination out.") from None
 
 
 def cell_job(cell: Cell, spec: SchemesSpec, encoder: EncoderSpec, sample_digest: str, precision: Precision) -> FitJob:

@@ -28,7 +28,8 @@ def schemes_planned(ctx: Context, name: str) -> PlannedFits:
 
     def stages(predictor: Predictor) -> Iterator[StagePlan]:
         at_hand = [reference for reference in spec.schedules if reference not in in_registry]
-        schedules = {reference: pull(from_root(ctx.paths.root, reference)) for reference in at_hand}
+        root, allowed = ctx.paths.root, spec.recipe.allow_forgetting
+        schedules = {each: pull(from_root(root, each), allow_forgetting=allowed) for each in at_hand}
         known = [each for each in spec.combinations if not set(in_registry) & set(parts_of(each.scheme))]
         unknown = [each for each in spec.combinations if each not in known]
         grid = cells(spec, known, schedules, predictor.n_layers)

@@ -19,6 +19,9 @@ FEATURE_EXTRACTION = "feature_extraction"
 HEAD_ALONE = (HEAD_ONLY, FEATURE_EXTRACTION)
 """The schemes that freeze every layer."""
 
+FROM_HEAD = "gradual_from_head"
+"""Gradual unfreezing in whose first epoch the head learns alone."""
+
 DIVISOR = 2.6
 """How much lower each layer's rate is than that of the layer above (ULMFiT: Howard & Ruder 2018, section 3.1)."""
 
@@ -60,7 +63,7 @@ RULES: Mapping[str, Rule] = {
     "differential": Rule("rates", _decayed(1 / DIVISOR)),
     "decayed": Rule("rates", _decayed(DECAY)),
     "gradual": Rule("unfreezing", lambda recipe: GradualUnfreezing()),
-    "gradual_from_head": Rule("unfreezing", lambda recipe: GradualUnfreezing(start="head")),
+    FROM_HEAD: Rule("unfreezing", lambda recipe: GradualUnfreezing(start="head")),
     HEAD_ONLY: Rule("rates", _head_only),
     FEATURE_EXTRACTION: Rule("rates", _head_only, {"pooler": "frozen"}),
 }

@@ -47,7 +47,8 @@ def schemes(ctx: Context, name: str) -> None:
             needs_store=any(map(is_registered, spec.schedules)),
         ) as fitter:
             uri = fitter.runs.uri
-            schedules = {each: pull(from_root(ctx.paths.root, each), uri) for each in spec.schedules}
+            root, allowed = ctx.paths.root, spec.recipe.allow_forgetting
+            schedules = {each: pull(from_root(root, each), uri, allow_forgetting=allowed) for each in spec.schedules}
             grid = cells(spec, spec.combinations, schedules, encoder.n_layers)
             fits = fitter.fit(grid, testbed.kind, ctx.paths.cells("schemes", name))
             document = testbed.document(fits, ctx.params.compute.n_at_once)
