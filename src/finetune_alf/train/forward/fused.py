@@ -35,7 +35,9 @@ class FusedForward(PackedForward):
         """Wrap a model; the seed is for its dropout, `pooling` is what its head reads of a text."""
         super().__init__(model, seed, pooling)
         linear = [path for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
-        self._linear_parameters = {f"{path}.{name}" for path in linear for name in ("weight", "bias")}
+        names = {f"{path}.{name}" for path in linear for name in ("weight", "bias")}
+        self._linear_parameters = {name: p for name, p in model.named_parameters() if name in names}
+        self._shared: dict[str, torch.Tensor] = {}
 
     def fused(
         self, weights: Weights, table: TokenTable, batch: PackedBatch, features: FrozenFeatures | None = None
@@ -43,9 +45,11 @@ class FusedForward(PackedForward):
         """Return each member's logits of a batch, (K, rows, classes); other weights come from the model."""
         stacked = {f"model.{name}": self._cast(name, tensor) for name, tensor in weights.items()}
         module = _ForwardModule(self)
+        shared = self._shared_weights(weights) if torch.is_autocast_enabled(table.device.type) else {}
 
         def member_logits(own: dict[str, torch.Tensor]) -> torch.Tensor:
-            logits: torch.Tensor = functional_call(module, own, (table, batch, features), tie_weights=False)
+            arguments = (table, batch, features)
+            logits: torch.Tensor = functional_call(module, {**shared, **own}, arguments, tie_weights=False)
             return logits
 
         with _shared_dropout(self.model):
@@ -58,6 +62,16 @@ class FusedForward(PackedForward):
         if name not in self._linear_parameters or not torch.is_autocast_enabled(device_type):
             return tensor
         return tensor.to(torch.get_autocast_dtype(device_type))
+
+    def _shared_weights(self, stacked: Weights) -> dict[str, torch.Tensor]:
+        """Return the model's own weights of linear layers as `_cast` has them, cast once: no member trains them.
+
+        A layer that all members freeze may lie above one that they train.
+        """
+        own = {name: weight for name, weight in self._linear_parameters.items() if name not in stacked}
+        with torch.inference_mode(False), torch.no_grad():  # an evaluation may be first, and training takes them too
+            self._shared |= {name: self._cast(name, own[name]) for name in own if name not in self._shared}
+        return {f"model.{name}": self._shared[name] for name in own}
 
 
 class _ForwardModule(torch.nn.Module):
