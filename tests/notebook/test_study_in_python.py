@@ -203,6 +203,16 @@ def test_a_search_that_has_not_run_says_so(make, tmp_path):
         study.register()
 
 
+def test_a_classifier_by_a_scheme_without_a_searched_rate_takes_no_search(make, tmp_path):
+    study = make(tmp_path)
+    assert study.fit("tfidf").predicted(["a text"])[0].shape == (1, 2)
+    for scheme in ("recommended", "uniform", "alf-1"):
+        with pytest.raises(InputError, match="the search with these settings is not finished"):
+            study.fit(scheme)
+    with pytest.raises(ParamsError, match=r"scheme: must be recommended, baseline, .*, or a schedule, but got basline"):
+        study.fit("basline")
+
+
 def test_a_row_without_text_is_an_error_with_its_number_and_a_way_out(make, tmp_path):
     frame = FRAME.copy()
     frame.loc[4, "review"] = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from finetune_alf.experiments.scheme_spec import AnyScheme, RegisteredScheme, ScheduleScheme, UniformScheme
+from finetune_alf.experiments.scheme_spec import AnyScheme, RegisteredScheme, ScheduleScheme, is_from_lock
 from finetune_alf.experiments.scheme_table import SchemeInputs, unregistered
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.lock import pull_locked, read_lock
@@ -23,7 +23,7 @@ def scheme_inputs(
     ScheduleError for a schedule that is not there.
     """
     schedules = dict(_named(ctx, schemes, uri, baseline.allow_forgetting))
-    if not any(map(_is_from_lock, schemes)):
+    if not any(map(is_from_lock, schemes)):
         return SchemeInputs(baseline, n_layers, schedules)
     lock = read_lock(ctx.paths.schedules(study))
     if any(isinstance(scheme, RegisteredScheme) for scheme in schemes):
@@ -49,10 +49,6 @@ def n_fitted(ctx: Context, study: str, schemes: Sequence[AnyScheme]) -> int:
     if not any(isinstance(scheme, RegisteredScheme) for scheme in schemes):
         return len(schemes)
     return len(schemes) - len(unregistered(schemes, read_lock(ctx.paths.schedules(study)).schedules))
-
-
-def _is_from_lock(scheme: AnyScheme) -> bool:
-    return isinstance(scheme, RegisteredScheme) or (isinstance(scheme, UniformScheme) and scheme.rate is None)
 
 
 def _named(

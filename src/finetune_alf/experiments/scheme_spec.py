@@ -165,6 +165,11 @@ KINDS: tuple[str, ...] = tuple(
 NAMES = tuple(kind for kind in KINDS if kind != "schedule")
 
 
+def is_from_lock(scheme: AnyScheme) -> bool:
+    """Return whether a scheme is known by what a study registered alone: a schedule, or the best single rate."""
+    return isinstance(scheme, RegisteredScheme) or (isinstance(scheme, UniformScheme) and scheme.rate is None)
+
+
 LABEL_PATTERN = r"[A-Za-z0-9][\w.@-]{0,99}"
 """Names in results and keys of runs."""
 

@@ -190,15 +190,17 @@ class Study(StudyPlots):
     def fit(self, scheme: str = "recommended", train_on: str = "train") -> "TextClassifier":
         """Fit the classifier for use, save it in `models/<study>`, and return it; its model card lies beside it.
 
-        `scheme` is what the evidence recommends, after a registration, or the name of a scheme, such as baseline or
-        probe. `train_on` is `train`, or `all` for all labelled texts but those of the test.
+        `scheme` is what the evidence recommends, after a registration, or the name of a scheme; baseline, probe and
+        others without a searched rate take no search. `train_on` is `train`, or `all` for all texts but the test's.
         """
         from finetune_alf.classifier.folder import load_classifier
+        from finetune_alf.experiments.fit.scheme import follows_from_registration
         from finetune_alf.experiments.fit.stage import fit
 
-        if scheme not in ("baseline", "probe"):
-            self._register()
+        self._search.check_sample()
         self._project.set(("fit", self.name), {"scheme": scheme, "train_on": train_on})
+        if follows_from_registration(self.params, scheme):
+            self._register()
         self._project.keep_params()
         fit(self._project.context, self.name)
         return load_classifier(self._project.paths.model(self.name), self.compute.device)

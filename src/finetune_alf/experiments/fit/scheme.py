@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.fit.spec import RECOMMENDED, FitSpec
-from finetune_alf.experiments.scheme_spec import NAMES, AnyScheme, schemes_named
+from finetune_alf.experiments.scheme_spec import NAMES, AnyScheme, is_from_lock, schemes_named
 from finetune_alf.experiments.transfer.document import TransferDocument
 from finetune_alf.experiments.transfer.family import scheme_differences
 from finetune_alf.experiments.transfer.section import SECTION as TRANSFER
@@ -60,6 +60,14 @@ def scheme_named(params: Params, name: str) -> AnyScheme:
     except ValidationError as error:
         reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         raise InputError(f"scheme: {reason}.") from None
+
+
+def follows_from_registration(params: Params, name: str) -> bool:
+    """Return whether the recipe of a scheme of this name, or of the recommended one, is known after a registration.
+
+    Raises InputError as `scheme_named` does.
+    """
+    return name == RECOMMENDED or is_from_lock(scheme_named(params, name))
 
 
 def is_scheme(params: Params, name: str) -> bool:
