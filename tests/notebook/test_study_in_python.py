@@ -227,6 +227,14 @@ def test_splits_of_their_own_are_test_texts_as_they_are(make, tmp_path):
     assert set(study.sample.splits["test"].texts) == set(test["review"])
 
 
+def test_a_small_table_of_validation_texts_is_used_as_far_as_it_goes(make, tmp_path):
+    few = FRAME.assign(review="other " + FRAME["review"]).iloc[[row for row in range(17) if row % 8 < 4 or row < 8]]
+    drawn = {"bad": 4, "good": 4}
+    study = make(tmp_path, {"train": FRAME, "validation": few})
+    assert study.sample.card.counts["validation"] == drawn
+    assert study.sample.card.drawn_from["confirmation"] == "train"
+
+
 def test_what_is_not_named_is_guessed_and_says_what_was_seen(make, tmp_path):
     guesses = make(tmp_path, text=None, label=None).guesses
     assert guesses.loc["text", "value"] == "review"

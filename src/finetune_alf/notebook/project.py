@@ -17,6 +17,7 @@ from finetune_alf.data.readers.format import label_columns
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import InputError, ParamsError
 from finetune_alf.experiments.registry import load_params, model_of
+from finetune_alf.notebook.own_splits import sizes_of_own_splits
 from finetune_alf.notebook.settings import guesses_replaced, plain, set_settings, setting
 from finetune_alf.params.document import Document
 from finetune_alf.params.load import validate
@@ -31,7 +32,6 @@ from finetune_alf.starting.encoders import name_of
 from finetune_alf.starting.init import InitOptions, guess_start
 from finetune_alf.starting.labels import labels_of
 from finetune_alf.starting.params_text import Start, start_params
-from finetune_alf.starting.sizes import MOST
 from finetune_alf.study.spec import StudySpec
 
 FOLDER = "finetune-alf"
@@ -113,10 +113,10 @@ def new_project(
     replaced = guesses_replaced(settings)
     start = replace(_guessed(options, console, replaced), project=own)
     params = start_params(start)
+    sample = params["samples"][own]
     for split in tables.keys() - {"train"}:
-        params["samples"][own]["source"][split] = tables[split].path.relative_to(paths.root).as_posix()
-    if "test" in tables:
-        params["samples"][own]["n_test"] = MOST["test"] if tables["test"].n_rows > MOST["test"] else "all"
+        sample["source"][split] = tables[split].path.relative_to(paths.root).as_posix()
+    sample |= sizes_of_own_splits(sample, {split: table.n_rows for split, table in tables.items()}, paths.root)
     others = {name: value for name, value in settings.items() if name != "labels"}
     set_settings(params, own, start.encoder_name, others)
     guesses = {guess: found for guess, found in start.guesses().items() if guess not in replaced}
