@@ -204,6 +204,15 @@ def test_a_job_over_its_time_limit_fails_and_the_next_job_runs(limited: Executor
     assert outcomes[1] == Outcome(1, 1, None)
 
 
+@pytest.mark.parametrize("seconds", [40 * 86_400.0, 1e300])
+@pytest.mark.parametrize("name", EACH)
+def test_a_time_limit_may_be_as_long_as_one_likes(name: str, seconds: float, request: pytest.FixtureRequest) -> None:
+    if name == "ray":
+        request.getfixturevalue("ray_here")
+    (outcome,) = EXECUTORS[name](job_timeout_s=seconds).run(iter([3]), works.square)
+    assert outcome == Outcome(3, 9, None)
+
+
 def test_the_time_of_the_callback_is_not_the_jobs(limited: Executor) -> None:
     def on_report(job: int, content: int) -> bool:
         time.sleep(0.6 if content == 0 else 0.0)

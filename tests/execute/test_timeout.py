@@ -57,6 +57,16 @@ def test_an_alarm_of_the_caller_that_rings_sooner_is_left_alone() -> None:
         signal.setitimer(signal.ITIMER_REAL, delay, interval)
 
 
+@pytest.mark.parametrize("seconds", [40 * 86_400.0, 1e12, 1e300])
+def test_a_time_limit_may_be_as_long_as_one_likes(seconds: float) -> None:
+    delay, interval = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        with JobTimer(seconds).running():
+            pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, delay, interval)
+
+
 def test_the_time_of_a_job_goes_on_where_it_was_paused() -> None:
     timer = JobTimer(0.3)
     with timer.running():

@@ -24,6 +24,9 @@ N_AHEAD = 1
 START_TIMEOUT_S = 600.0
 """How many seconds a worker may take to load its work."""
 
+LONGEST_WAIT_S = 3600.0
+"""After so long messages are waited for anew: the system takes no wait of a month."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -134,7 +137,7 @@ class Dispatch(Generic[J, W]):
 
     def _seconds_to_next_due(self) -> float | None:
         due = min(slot.due for slot in self.slots)
-        return None if due == math.inf else max(due - time.monotonic(), 0.0)
+        return None if due == math.inf else min(max(due - time.monotonic(), 0.0), LONGEST_WAIT_S)
 
     def _kill_overdue(self) -> None:
         """Kill workers that are past their time limit and have sent no message; `_receive` then sees their deaths."""

@@ -21,6 +21,9 @@ AGAIN_S = 1.0
 RETURN_S = 600.0
 """How long after the time limit a call of C code may take to return before the process ends itself."""
 
+LONGEST_S = 1e9
+"""No alarm is set for a longer time, some thirty years: the system takes no number of seconds that is much larger."""
+
 
 class JobTimeout(BaseException):
     """A job has run longer than its time limit."""
@@ -65,7 +68,7 @@ class JobTimer:
                 self._arm()
 
     def _arm(self) -> None:
-        if self._left is None or not _has_alarm():
+        if self._left is None or self._left > LONGEST_S or not _has_alarm():
             return
         delay, interval = signal.getitimer(signal.ITIMER_REAL)
         if 0 < delay <= self._left:
