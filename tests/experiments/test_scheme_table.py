@@ -128,6 +128,11 @@ def test_contrastive_is_setfit_with_its_authors_settings():
         recipe({"kind": "contrastive", "rate": 5e-4})
 
 
+def test_contrastive_goes_through_its_pairs_once_with_all_layers_whatever_the_epochs_of_the_baseline():
+    slow = BASELINE.model_copy(update={"steps_per_epoch": 3, "unfreezing": GradualUnfreezing()})
+    assert recipe("contrastive", slow) == recipe("contrastive")
+
+
 def test_linear_schemes_have_the_baselines_texts():
     assert recipe("probe") == ProbeRecipe(pooling="mean", max_tokens=48)
     assert recipe({"kind": "probe", "pooling": "first", "n_folds": 3}) == ProbeRecipe(

@@ -165,7 +165,7 @@ def test_what_the_recipe_of_the_studies_allows_is_accepted(tmp_path: Path) -> No
     for number, right in enumerate(
         (
             text,
-            DEFAULT.replace("batch: 8", pairs),
+            DEFAULT.replace("batch: 8", pairs).replace("[feature_extraction, ", "["),
             allowed.replace("batch: 8", "batch: 8\n      allow_forgetting: true"),
         )
     ):

@@ -1,12 +1,13 @@
 """What must agree between a list of schemes and other sections of params.yaml."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
 from finetune_alf.experiments.scheme_spec import (
     AnyScheme,
+    FeatureExtractionScheme,
     ProbeScheme,
     Schemes,
     TfidfScheme,
@@ -17,7 +18,7 @@ from finetune_alf.metric_names import LABELS
 from finetune_alf.params.checks import Disagreement, RawParams
 from finetune_alf.params.document import KeyPath
 from finetune_alf.recipe import Recipe
-from finetune_alf.recipe.recipe import forgetting_message
+from finetune_alf.recipe.recipe import forgetting_message, why_head_rests
 
 COMPARED_BY_NAME = ("baseline", "alf-1", "uniform")
 """Kinds of schemes that others are compared with by these names, as in `register/recommend.py`, which needs NumPy."""
@@ -33,16 +34,38 @@ def contrastive_on_scores(raw: RawParams, path: KeyPath, schemes: object, sample
         yield path, f"must have classes for the scheme contrastive, but {sample} has {LABELS[kind]}"
 
 
-def refused_rates(raw: RawParams, schemes: object, study: str) -> Iterator[Disagreement]:
-    """Yield the rates of `transfer.schemes` that the recipe of a study does not allow."""
+def refused_by_recipe(
+    raw: RawParams, schemes: object, study: str, default: Sequence[AnyScheme]
+) -> Iterator[Disagreement]:
+    """Yield what the recipe of a study does not allow of `transfer.schemes`: rates, and a head alone that rests.
+
+    Without `schemes` they are the default ones.
+    """
+    recipe = recipe_of_study(raw, study)
+    if recipe is None:
+        return
+    path: KeyPath = ("transfer", "schemes")
+    for index, scheme in enumerate(default if schemes is None else checked_schemes(schemes)):
+        if (rate := encoder_rate(scheme)) and recipe.may_forget_at(rate):
+            yield (*path, index), forgetting_message(f"the rate, for study {study},", rate)
+        if resting := resting_head(scheme, recipe):
+            yield path if schemes is None else (*path, index), f"must not have {resting} in study {study}"
+
+
+def resting_head(scheme: AnyScheme, recipe: Recipe) -> str | None:
+    """Return the name of a scheme by which the head alone learns, and why it does not by this recipe; else None."""
+    if not isinstance(scheme, FeatureExtractionScheme) or recipe.trains_head:
+        return None
+    return f"{scheme.label}, by which the head alone learns, since {why_head_rests(recipe)}"
+
+
+def recipe_of_study(raw: RawParams, study: str) -> Recipe | None:
+    """Return the recipe of a study; None for one with a fault, which its own check finds."""
     spec = raw.section("studies").get(study)
     try:
-        recipe = Recipe.model_validate_json(_json(spec.get("recipe") if isinstance(spec, dict) else None))
+        return Recipe.model_validate_json(_json(spec.get("recipe") if isinstance(spec, dict) else None))
     except ValidationError:
-        return  # found by its own check
-    for index, scheme in enumerate(checked_schemes(schemes)):
-        if (rate := encoder_rate(scheme)) and recipe.may_forget_at(rate):
-            yield ("transfer", "schemes", index), forgetting_message(f"the rate, for study {study},", rate)
+        return None
 
 
 def renamed(schemes: object) -> Iterator[Disagreement]:

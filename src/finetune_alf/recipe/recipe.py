@@ -181,6 +181,11 @@ class Recipe(Spec):
         return self.model_copy(update={"rates": ListedRates.from_rates(rates)})
 
 
+def why_head_rests(recipe: Recipe) -> str:
+    """Return why the head of a recipe, which `trains_head` denies, does not learn."""
+    return "recipe.rates.head is 0" if recipe.rates.head == 0 else "under recipe.objective it does not learn"
+
+
 def _with_an_open_layer(rates: RatesPolicy) -> LayerRates:
     """Return the rates at a depth at which something learns, if it does at any."""
     if isinstance(rates, FrozenBelow) and rates.n_frozen != "all":

@@ -1,11 +1,11 @@
 """The section `fit` of params.yaml, checked against the other sections."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from finetune_alf.experiments.fit.spec import RECOMMENDED, FitSpec
-from finetune_alf.experiments.scheme_checks import checked_schemes
-from finetune_alf.experiments.scheme_spec import NAMES
+from finetune_alf.experiments.scheme_checks import checked_schemes, recipe_of_study, resting_head
+from finetune_alf.experiments.scheme_spec import NAMES, AnyScheme, schemes_named
 from finetune_alf.metric_names import LABELS
 from finetune_alf.params.checks import Disagreement, RawParams, empty_splits, has_tasks, unknown
 from finetune_alf.params.section import named_section
@@ -21,18 +21,27 @@ def _check(raw: RawParams, name: str, entry: dict[str, Any]) -> Iterator[Disagre
     if raw.problem_type(sample) == "regression":
         yield path, f"must have labels that are classes, but those of {sample} are {LABELS['regression']}"
     yield from empty_splits(raw, f"fit.{name}", str(sample), ("validation", "test"))
-    yield from _no_scheme(raw, entry.get("scheme", RECOMMENDED), name)
+    listed = checked_schemes(raw.section("transfer").get("schemes"))
+    yield from _no_scheme(listed, entry.get("scheme", RECOMMENDED), name)
+    scheme, recipe = scheme_of(listed, entry.get("scheme")), recipe_of_study(raw, name)
+    if scheme and recipe and (resting := resting_head(scheme, recipe)):
+        yield (*path, "scheme"), f"must not be {resting} in study {name}"
 
 
-def _no_scheme(raw: RawParams, scheme: object, name: str) -> Iterator[Disagreement]:
+def _no_scheme(listed: Sequence[AnyScheme], scheme: object, name: str) -> Iterator[Disagreement]:
     """Yield a scheme that is none."""
-    listed = (each.label for each in checked_schemes(raw.section("transfer").get("schemes")))
-    labels = dict.fromkeys((RECOMMENDED, *NAMES, *listed))
+    labels = dict.fromkeys((RECOMMENDED, *NAMES, *(each.label for each in listed)))
     if isinstance(scheme, str) and scheme not in labels and not is_reference(scheme):
         yield (
             ("fit", name, "scheme"),
             f"must be {', '.join(labels)}, or a schedule, but got {scheme}",
         )
+
+
+def scheme_of(listed: Sequence[AnyScheme], name: object) -> AnyScheme | None:
+    """Return the scheme of this name in the transfer, or of its kind; None for another one."""
+    found = next((each for each in listed if each.label == name), None)
+    return found or (schemes_named(name)[0] if isinstance(name, str) and name in NAMES else None)
 
 
 SECTION = named_section("fit", FitSpec, _check)

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from finetune_alf.experiments.scheme_checks import resting_head
 from finetune_alf.experiments.scheme_spec import (
     BaselineScheme,
     RegisteredScheme,
@@ -64,6 +65,8 @@ class LabelsSpec(Spec):
                 )
             if isinstance(scheme, UniformScheme) and scheme.rate is None:
                 yield "schemes must give uniform a rate, since there is no study that searched one"
+            if resting := resting_head(scheme, self.recipe):
+                yield f"schemes must not have {resting}"
             if (rate := encoder_rate(scheme)) and self.recipe.may_forget_at(rate):
                 yield forgetting_message(f"the rate of scheme {scheme.label}", rate)
         if self.recipe.tasks is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from finetune_alf.experiments.schemes.rules import FIXED, FROM_HEAD, HEAD_ALONE, RULES, fields_set, parts_of
 from finetune_alf.recipe import SGD, Adapter, Curve, Recipe
+from finetune_alf.recipe.recipe import why_head_rests
 from finetune_alf.schedules.reference import is_reference
 
 NO_ADAPTER = "none"
@@ -57,7 +58,7 @@ def _reasons_against(combination: Combination, recipe: Recipe, most_epochs: int)
     for head in (part for part in parts if part in (*HEAD_ALONE, FROM_HEAD)):
         if not recipe.trains_head:
             what = "trains only the head" if head in HEAD_ALONE else "trains only the head at first"
-            yield f"{head} {what}, and {_why_head_rests(recipe)}"
+            yield f"{head} {what}, and {why_head_rests(recipe)}"
     for head in (part for part in parts if part in HEAD_ALONE):
         for gradual in (part for part in parts if fields_set(part) == ("unfreezing",)):
             yield f"{head} freezes every layer, and {gradual} has none to unfreeze"
@@ -67,10 +68,6 @@ def _reasons_against(combination: Combination, recipe: Recipe, most_epochs: int)
         yield from _reasons_against_nesterov(recipe)
     if combination.curve.kind == "exponential" and most_epochs == 1:
         yield "the exponential curve falls from epoch to epoch, and there is only one epoch"
-
-
-def _why_head_rests(recipe: Recipe) -> str:
-    return "recipe.rates.head is 0" if recipe.rates.head == 0 else "under recipe.objective it does not learn"
 
 
 def _reasons_against_nesterov(recipe: Recipe) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from finetune_alf.experiments.scheme_checks import all_linear, contrastive_on_scores, refused_rates, renamed
-from finetune_alf.experiments.transfer.spec import TransferSpec
+from finetune_alf.experiments.scheme_checks import all_linear, contrastive_on_scores, refused_by_recipe, renamed
+from finetune_alf.experiments.transfer.spec import DEFAULT_SCHEMES, TransferSpec
 from finetune_alf.metric_names import LABELS
 from finetune_alf.params.checks import Disagreement, RawParams, empty_splits, metric_of, names_in, suits, unknown_each
 from finetune_alf.params.section import Section
@@ -19,7 +19,7 @@ def _check(raw: RawParams) -> Iterator[Disagreement]:
             yield ("transfer", "studies"), f"must name studies of one task, but that of {name} is a mixture of several"
     yield from renamed(transfer.get("schemes"))
     for study in named:
-        yield from refused_rates(raw, transfer.get("schemes"), study)
+        yield from refused_by_recipe(raw, transfer.get("schemes"), study, DEFAULT_SCHEMES)
     splits = ("test",) if all_linear(transfer.get("schemes")) else ("validation", "test")
     for index, sample in enumerate(names_in(transfer, "samples")):
         kind = raw.problem_type(sample)
