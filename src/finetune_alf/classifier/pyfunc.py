@@ -32,9 +32,10 @@ class LoadedClassifier:
         """
         import pandas as pd
 
+        table = model_input.astype(object).where(model_input.notna(), None)  # also pandas.NA
         rows = [
             (RowPlace("the table", at, has_lines=False), row)
-            for at, row in enumerate(model_input.itertuples(index=False, name=None), start=1)
+            for at, row in enumerate(table.itertuples(index=False, name=None), start=1)
         ]
         n = len(columns_of(self.text))
         found = [

@@ -167,10 +167,11 @@ def test_what_a_kill_left_out_is_registered_at_the_next_start_and_once(done, sto
     assert [each.status for each in logged(store, document)] == ["READY"]
 
 
-def test_the_columns_of_pairs_and_joined_texts_have_any_names(tmp_path):
+@pytest.mark.parametrize("kind", [object, "string", "category"])
+def test_the_columns_of_pairs_and_joined_texts_have_any_names(tmp_path, kind):
     names = ("short", "long")
     classifier = Classifier(load_encoder(save_tiny(tmp_path / "encoder"), 2), names, 12, "first", "fp32")
-    table = pd.DataFrame({"a": ["good film", None], "b": ["bad", "good"]}, index=[3, 4])
+    table = pd.DataFrame({"a": ["good film", None], "b": ["bad", "good"]}, index=[3, 4], dtype=kind)
     found = LoadedClassifier(classifier, ("first", "second")).predict(table)
     (expected,) = classifier.probabilities([("good film", "bad")]).tolist()
     assert found.loc[3, ["probability.short", "probability.long"]].tolist() == expected
