@@ -13,7 +13,7 @@ from finetune_alf.report.load import load_results
 from finetune_alf.report.page import page
 from finetune_alf.report.part import DocumentPart, Part
 from finetune_alf.report.section import Section
-from finetune_alf.report.use import use_in_short
+from finetune_alf.report.use import advice, use_in_short
 
 NO = "no evidence of a difference"
 
@@ -119,3 +119,23 @@ def test_it_is_the_first_line_of_the_summary_and_takes_what_an_experiment_tested
     first = written.split("## In short\n\n")[1].splitlines()[0]
     assert first.startswith("- **For `minilm`, use plain fine-tuning**: nothing is shown to be better (`alf-1` .000")
     assert "Go by its test score below." in written
+
+
+def test_p_are_corrected_over_those_schemes_that_have_one(study):
+    tested = {
+        "alf-1": SchemeDifferences(compared(0.0)),
+        "alf-2": SchemeDifferences(compared(0.01)),
+        "uniform": SchemeDifferences(compared(0.01, n_seeds=4)),
+    }
+    assert "corrected over 2 schemes" in use_in_short("minilm", compared_lock(too_few(0.0)), tested, study)
+    assert advice("minilm", compared_lock(too_few(0.0)), tested, study).n_corrected == 2
+    del tested["alf-2"]
+    assert "corrected over" not in use_in_short("minilm", compared_lock(too_few(0.0)), tested, study)
+
+
+def test_the_seeds_that_are_too_few_are_those_of_the_comparison_that_decides(study):
+    tested = {
+        "alf-1": SchemeDifferences(compared(0.0, n_seeds=4)),
+        "uniform": SchemeDifferences(compared(0.01, n_seeds=2)),
+    }
+    assert "`minilm`, 4 seeds are too few" in use_in_short("minilm", compared_lock(too_few(0.0)), tested, study)

@@ -102,9 +102,9 @@ def _choice(found: Mapping[str, ComparedDifference], single: ComparedDifference 
     primary = found.get(PRIMARY)
     if primary is not None and primary.verdict == "worse":
         return BASELINE, f"`{PRIMARY}` is worse"
-    few = [each.n_seeds for each in found.values() if each.verdict == TOO_FEW_SEEDS]
-    if (primary or max(found.values(), key=lambda each: each.mean)).verdict == TOO_FEW_SEEDS:
-        return BASELINE, f"{min(few)} {'seeds are' if min(few) > 1 else 'seed is'} too few"
+    decides = primary or max(found.values(), key=lambda each: each.mean)
+    if decides.verdict == TOO_FEW_SEEDS:
+        return BASELINE, f"{decides.n_seeds} {'seeds are' if decides.n_seeds > 1 else 'seed is'} too few"
     neither = f", neither `{PRIMARY}` nor the best single rate" if {PRIMARY, UNIFORM} <= set(found) else ""
     return BASELINE, f"nothing is shown to be better{neither}"
 

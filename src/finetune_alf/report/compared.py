@@ -122,10 +122,13 @@ def _row(candidate: Candidate) -> list[str]:
 def _optimism_in_words(lock: LockDocument) -> str | None:
     if not lock.optimism:
         return None
+    judged = any(each.from_baseline and each.from_baseline.p_holm is not None for each in lock.candidates)
+    allowed = (
+        "The corrected p allow for that, the intervals do not." if judged else "The intervals do not allow for that."
+    )
     return (
         f"The best of {counted(len(lock.candidates), 'candidate')} was chosen by these same scores, and is expected to "
-        f"be {score(lock.optimism)} too good, by the luck of its seeds and texts. The corrected p allow for that, the "
-        "intervals do not."
+        f"be {score(lock.optimism)} too good, by the luck of its seeds and texts. {allowed}"
     )
 
 

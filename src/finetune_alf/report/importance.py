@@ -7,10 +7,24 @@ from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import NONE, counted, p_value, score, signed
 from finetune_alf.report.section import Section
 from finetune_alf.stats import SIGNIFICANCE_LEVEL
+from finetune_alf.study.decayed_space import DECAY, TOP_RATE
 from finetune_alf.study.documents import ImportanceShare, LayerImportance, RankCorrelation, first_address
 
 METHODS = "Three methods of Optuna, fanova (fANOVA), mdi (mean decrease of impurity) and ped_anova (PED-ANOVA),"
 """What the evaluators are, for readers who meet their names here first."""
+
+ONE_RATE = "One rate was searched, for embeddings and all layers, so that none can matter more than another."
+
+DECAY_PARAMS = (
+    f"The rates of this study follow from two numbers: `{TOP_RATE}`, that of the top layer, and `{DECAY}`, the factor "
+    "from each layer to the one below. The shares are theirs, and not those of layers."
+)
+
+
+def importance_question(name: str, record: LayerImportance) -> str:
+    """Return the question that the shares of a study answer."""
+    which = f"Which of `{TOP_RATE}` and `{DECAY}`" if record.is_of_decay else "Which layer's rate"
+    return f"{which} matters most in `{name}`, as Optuna's methods estimate it:"
 
 
 def importance_section(results: StudyResults, record: LayerImportance) -> Section:
@@ -19,6 +33,24 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
     if record.reason:
         section.finding(f"There is no finding yet: {record.reason}.")
         return section
+    if record.is_of_one:
+        section.finding(ONE_RATE)
+    else:
+        _add_shares(section, record)
+    section.table(
+        ("address", "rate against score (rank correlation)", "corrected p", "direction"),
+        [_direction_row(record, address, direction) for address, direction in record.direction.items()],
+    )
+    section.text(_directions(record))
+    section.text(_basis(results, record))
+    if not (record.is_of_one or record.is_of_decay):
+        section.text(*beside_the_thesis(results.search.settings.encoder.identity if results.search else "", record))
+    return section
+
+
+def _add_shares(section: Section, record: LayerImportance) -> None:
+    """Add the tables of shares, which address is first, and how to read them."""
+    section.finding(DECAY_PARAMS if record.is_of_decay else None)
     for evaluator, by_address in record.evaluators.items():
         section.table(
             (
@@ -36,14 +68,6 @@ def importance_section(results: StudyResults, record: LayerImportance) -> Sectio
     add = section.text if _agree(record) else section.finding
     add(agreement(record))
     section.text(_how_to_read(record))
-    section.table(
-        ("address", "rate against score (rank correlation)", "corrected p", "direction"),
-        [_direction_row(record, address, direction) for address, direction in record.direction.items()],
-    )
-    section.text(_directions(record))
-    section.text(_basis(results, record))
-    section.text(*beside_the_thesis(results.search.settings.encoder.identity if results.search else "", record))
-    return section
 
 
 def first_place(record: LayerImportance, evaluator: str) -> str:
@@ -83,6 +107,11 @@ def direction_in_words(direction: RankCorrelation) -> str:
     return "higher rates score higher" if direction.rho > 0 else "lower rates score higher"
 
 
+def _direction_of(address: str, direction: RankCorrelation) -> str:
+    words = direction_in_words(direction)
+    return words.replace("rates score", "factors score") if address == DECAY else words
+
+
 def _row(record: LayerImportance, address: str, share: ImportanceShare) -> list[str]:
     return [
         _tied(record, address),
@@ -96,11 +125,12 @@ def _row(record: LayerImportance, address: str, share: ImportanceShare) -> list[
 
 def _direction_row(record: LayerImportance, address: str, direction: RankCorrelation) -> list[str]:
     p_holm = NONE if direction.p_holm is None else p_value(direction.p_holm)
-    return [_tied(record, address), signed(direction.rho), p_holm, direction_in_words(direction)]
+    return [_tied(record, address), signed(direction.rho), p_holm, _direction_of(address, direction)]
 
 
 def _tied(record: LayerImportance, address: str) -> str:
-    return f"`{address}`" + "".join(f", `{other}`" for other in record.blocks.get(address, ())[1:])
+    block = record.blocks.get(address, ())
+    return ", ".join(f"`{each}`" for each in (block if address in block else (address,)))
 
 
 def _how_to_read(record: LayerImportance) -> str:
@@ -126,7 +156,7 @@ def _directions(record: LayerImportance) -> str:
             "far, so that its trials crowd where scores are high, and rates without any effect are correlated with the "
             "score as well. A study with `sampler: random` shows directions."
         )
-    words = {address: direction_in_words(direction) for address, direction in record.direction.items()}
+    words = {address: _direction_of(address, direction) for address, direction in record.direction.items()}
     clear = [f"`{address}`: {word}" for address, word in words.items() if word.endswith("score higher")]
     how = "by permutation tests, corrected over the addresses by Holm's method"
     if not clear:

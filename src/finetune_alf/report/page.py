@@ -6,7 +6,7 @@ from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import PLAIN, PRIMARY, SchemeDifferences
 from finetune_alf.report.compared import differences_in_short, optimism_in_short
 from finetune_alf.report.contents import Contents
-from finetune_alf.report.importance import agreement, first_place
+from finetune_alf.report.importance import agreement, first_place, importance_question
 from finetune_alf.report.load import StudyResults
 from finetune_alf.report.numbers import counted, estimate, score
 from finetune_alf.report.provenance import document_provenance
@@ -87,7 +87,7 @@ def _in_short(results: StudyResults, tested: Tested) -> Iterator[str]:
         )
     best = results.search.best if results.search else None
     if results.search and best:
-        again = confirmed(results, best.number)
+        again = confirmed(results, best)
         metric = words(results.search.settings.metric)
         which = f", {PLAIN}," if best.rates == results.search.settings.baseline_rates else ""
         not_again = "not confirmed itself" if results.lock else "not confirmed yet"
@@ -103,7 +103,7 @@ def _in_short(results: StudyResults, tested: Tested) -> Iterator[str]:
 
 
 def _importance_in_short(name: str, record: LayerImportance) -> Iterator[str]:
-    if evaluator := next(iter(record.evaluators), None):
-        question = f"Which layer's rate matters most in `{name}`, as Optuna's methods estimate it:"
-        found = f"{question} {first_place(record, evaluator)}"
+    evaluator = next(iter(record.evaluators), None)
+    if evaluator and not record.is_of_one:
+        found = f"{importance_question(name, record)} {first_place(record, evaluator)}"
         yield " ".join(filter(None, (found, agreement(record))))

@@ -8,6 +8,7 @@ from finetune_alf.report.movement import movement_section, movements_of, schedul
 from finetune_alf.report.numbers import NONE, estimate, listed, rate, score
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
+from finetune_alf.study.space import DecayedSpace, LogSpace
 
 
 def registered_section(results: StudyResults, lock: LockDocument) -> Section:
@@ -20,7 +21,7 @@ def registered_section(results: StudyResults, lock: LockDocument) -> Section:
             f"search {words(lock.metric)}",
             "confirmed",
             "by seed",
-            "distance from `alf-1`, in grid steps",
+            f"distance from `alf-1`, in {_unit(results)}",
             "registered as",
         ),
         [*(_candidate_row(lock, candidate) for candidate in lock.candidates), *reference_rows(lock)],
@@ -46,6 +47,13 @@ def registered_section(results: StudyResults, lock: LockDocument) -> Section:
         )
     section.append(_rates(results, lock))
     return section
+
+
+def _unit(results: StudyResults) -> str:
+    """Return what distances are counted in: steps of a grid, or decades where rates are from a range."""
+    space = results.search.settings.space if results.search else None
+    own = space.rate if isinstance(space, DecayedSpace) else space
+    return "decades" if isinstance(own, LogSpace) else "grid steps"
 
 
 def _candidate_row(lock: LockDocument, candidate: Candidate) -> list[str]:

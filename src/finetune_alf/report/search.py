@@ -4,12 +4,14 @@ from collections import Counter
 
 from finetune_alf.rates import HEAD
 from finetune_alf.register.candidates import Candidate
+from finetune_alf.register.compare import Reference
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.load import Searched, StudyResults
 from finetune_alf.report.numbers import counted, duration, estimate, rate, score, signed
 from finetune_alf.report.recipe_words import classes_in_words, tokens_in_words
 from finetune_alf.report.section import Section, plain
 from finetune_alf.study.documents import StudyDocument
+from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.space import AnySpace, ChoicesSpace, DecayedSpace, LogSpace
 
 
@@ -44,15 +46,18 @@ def history_section(results: StudyResults, search: Searched) -> Section:
             f"**validation {words(metric)} {score(best.score)}**.",
             _baseline_trial(search),
         )
-        section.caution(_caution(results, search, best.number, best.score))
+        section.caution(_caution(results, search, best, best.score))
     section.finding(_failures(search))
     return section
 
 
-def confirmed(results: StudyResults, trial: int) -> Candidate | None:
-    """Return a trial's confirmation, if it was fitted again."""
-    candidates = results.lock.candidates if results.lock else ()
-    return next((candidate for candidate in candidates if candidate.trial == trial), None)
+def confirmed(results: StudyResults, trial: TrialRecord) -> Candidate | Reference | None:
+    """Return a trial's confirmation, if its rates were fitted again: as a candidate's, or the references'."""
+    lock = results.lock
+    if own := next((each for each in (lock.candidates if lock else ()) if each.trial == trial.number), None):
+        return own
+    references = lock.references.there if lock and lock.references else ()
+    return next((each for each in references if each.rates == trial.rates), None)
 
 
 def words(metric: str) -> str:
@@ -60,7 +65,7 @@ def words(metric: str) -> str:
     return metric.replace("_", " ")
 
 
-def _caution(results: StudyResults, search: Searched, number: int, best: float) -> str:
+def _caution(results: StudyResults, search: Searched, trial: TrialRecord, best: float) -> str:
     """Return the caution that the best of many scores is too high, and by how much where that was measured."""
     n_texts = _n_validation(search) if search.settings.metric == "accuracy" and 0 < best < 1 else 0
     error = f" (on {counted(n_texts, 'text')}, about {score((best * (1 - best) / n_texts) ** 0.5)})" if n_texts else ""
@@ -68,11 +73,11 @@ def _caution(results: StudyResults, search: Searched, number: int, best: float) 
         f"**Selection bias.** The highest of {len(search.scored)} scores is high by merit and by luck: each has a "
         f"standard error{error}, and the search keeps the lucky ones."
     )
-    again = confirmed(results, number)
+    again, number = confirmed(results, trial), trial.number
     if again is None and results.lock:
         return (
-            f"{caution} Trial {number} was not confirmed on unseen texts: it has the baseline's rates, with which "
-            "every schedule is compared, or it diverged under a fresh seed. Go by the confirmed scores of the others."
+            f"{caution} Trial {number} was not confirmed on unseen texts: it diverged under a fresh seed, or the "
+            "registration did not fit it. Go by the confirmed scores of the others."
         )
     if again is None:
         return f"{caution} Trial {number} was not fitted again on unseen texts; `finetune-alf register` does that."

@@ -1,6 +1,6 @@
 """The pictures of a search: its trials by score, all rates, and the learning curves of chosen trials."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from finetune_alf.documents import Estimate
 from finetune_alf.figures.chosen_curves import TrialCurve, chosen_curves
@@ -9,12 +9,15 @@ from finetune_alf.figures.search_info import ScorePath, SearchInfo
 from finetune_alf.figures.trial_table import TrialRow
 from finetune_alf.figures.trials import trials_chart
 from finetune_alf.register.lock import LockDocument
-from finetune_alf.register.recommend import BASELINE
+from finetune_alf.register.recommend import BASELINE, PLAIN
 from finetune_alf.report.load import Searched, StudyResults
 from finetune_alf.report.search import words
 from finetune_alf.report.view import View
 from finetune_alf.stats import wilson_ends
 from finetune_alf.study.records import TrialRecord
+
+BEST = "best trial"
+"""The name of the best trial's curve."""
 
 
 def searched_views(results: StudyResults, search: Searched, tested: Mapping[str, Estimate]) -> Iterator[View]:
@@ -23,9 +26,7 @@ def searched_views(results: StudyResults, search: Searched, tested: Mapping[str,
     yield View(
         "search",
         "The search",
-        f"Each point is a trial, crosses have no score. {_noise_in_words(info)}The step line is the best so far. "
-        "Rings are registered trials; arrows lead from a search score to the confirmed one and on to that on test "
-        "texts, with 95 % intervals.",
+        _search_in_words(info),
         search_chart(info),
         "Click a trial to pick it, with the shift key several.",
     )
@@ -37,19 +38,19 @@ def searched_views(results: StudyResults, search: Searched, tested: Mapping[str,
         "Click a row to pick its trial; the list below has other orders.",
     )
     if curves := trial_curves(results, search):
+        whose = _whose({curve.name for curve in curves if curve.name})
         picks = "Trials that are picked above are drawn, too."
         yield View(
             "score_curves",
             "How chosen trials learned",
-            f"The {info.metric} of the registered trials by epoch.",
+            f"The {info.metric} of {whose} by epoch.",
             chosen_curves(curves, "score", info.metric, "score_curves"),
             picks,
         )
         yield View(
             "loss_curves",
             "Their validation loss",
-            "The validation loss of the registered trials by epoch. A loss that rises while the score holds is "
-            "overconfidence.",
+            f"The validation loss of {whose} by epoch. A loss that rises while the score holds is overconfidence.",
             chosen_curves(curves, "loss", "validation loss", "loss_curves"),
             picks,
         )
@@ -88,8 +89,10 @@ def registered_names(same: TrialRecord | None, lock: LockDocument | None) -> dic
 
 
 def trial_curves(results: StudyResults, search: Searched) -> tuple[TrialCurve, ...]:
-    """Return the curves of all trials that were fitted."""
+    """Return the curves of all trials that were fitted; while none of them is registered, the best one is named."""
     names = registered_names(search.baseline_trial, results.lock)
+    if not names and search.best:
+        names = {search.best.number: BEST}
     return tuple(
         TrialCurve(
             trial.number,
@@ -109,6 +112,26 @@ def _paths(lock: LockDocument, same: TrialRecord | None, tested: Mapping[str, Es
     for alias in lock.schedules:
         if found := lock.candidate(alias):
             yield ScorePath(alias, found.trial, found.search_score, found, tested.get(alias))
+
+
+def _search_in_words(info: SearchInfo) -> str:
+    """Return what is to be seen: crosses, a band, rings and arrows only where there are some."""
+    crosses = ", crosses have no score" if any(trial.score is None for trial in info.trials) else ""
+    rings = (
+        " Rings are registered trials; arrows lead from a search score to the confirmed one and on to that on test "
+        "texts, with 95 % intervals."
+    )
+    return (
+        f"Each point is a trial{crosses}. {_noise_in_words(info)}The step line is the best so far."
+        f"{rings if info.paths else ''}"
+    )
+
+
+def _whose(names: Set[str]) -> str:
+    """Return whose curves are shown, by the names of the trials."""
+    return {frozenset({BASELINE}): PLAIN, frozenset({BEST}): "the best trial"}.get(
+        frozenset(names), "the registered trials"
+    )
 
 
 def _noise_in_words(info: SearchInfo) -> str:

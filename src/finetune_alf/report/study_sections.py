@@ -51,8 +51,8 @@ def study_sections(results: StudyResults, views: Sequence[View], server: str | N
     `server` is the address of MLflow's pages, where there is one.
     """
     by_name = {view.name: view for view in views}
-    if results.importance and results.importance.reason:
-        by_name.pop("importance", None)  # the reason stands in words
+    if results.importance and (results.importance.reason or results.importance.is_of_one):
+        by_name.pop("importance", None)  # it stands in words
     return tuple(
         replace(section, views=tuple(by_name[name] for name in SHOWN.get(section.name, ()) if name in by_name))
         for section in _sections(results, by_name, server)

@@ -64,6 +64,8 @@ def advice(
     found = recommend(lock, tested)
     if found.evidence == "none":
         return Advice(PLAIN, _not_compared(name, lock))
+    corrected = [name for name, each in found.differences.items() if name in tested and each.p_holm is not None]
+    n_corrected = max(1, len(corrected)) if found.evidence == "test" else 1
     stage = "transfer" if found.evidence == "test" else "register"
     return Advice(
         named=_named(found.scheme, lock),
@@ -75,10 +77,10 @@ def advice(
         simpler="" if found.settled else _simpler(found),
         compared=found.compared,
         difference=found.difference,
-        where=f"{_place(found, study)}{_p(found, len(tested))}",
+        where=f"{_place(found, study)}{_p(found, n_corrected)}",
         place=_place(found, study),
         differences=_differences(found, lock, tested),
-        n_corrected=max(1, len(tested)) if found.evidence == "test" else 1,
+        n_corrected=n_corrected,
     )
 
 

@@ -89,11 +89,12 @@ def importance_view(record: LayerImportance) -> View:
     directions = [
         Direction(address, _sign(direction), direction.rho) for address, direction in record.direction.items()
     ]
+    whose, values = ("each of the two", "values") if record.is_of_decay else ("each address's rate", "rates")
     return View(
         "importance",
         "Which layers matter",
-        "Share of each address's rate in the score, with the range of 95 % of the draws. The grey marks are what "
-        "chance gives. On the right: whether higher (▲) or lower (▼) rates score higher, by rank correlation. "
+        f"Share of {whose} in the score, with the range of 95 % of the draws. The grey marks are what chance gives. On "
+        f"the right: whether higher (▲) or lower (▼) {values} score higher, by rank correlation. "
         "A question mark: this could not be tested.",
         signed_importance(shares, directions, record.reason or ""),
     )

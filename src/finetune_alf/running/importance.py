@@ -1,6 +1,7 @@
 """Stage `importance`: how much each address's rate matters for the score."""
 
 from finetune_alf.json_files import write_plain_json
+from finetune_alf.report.importance import ONE_RATE, first_place
 from finetune_alf.report.numbers import score
 from finetune_alf.report.views import importance_view
 from finetune_alf.running.context import Context
@@ -44,11 +45,16 @@ def importance(ctx: Context, name: str) -> None:
 def _in_short(document: LayerImportance) -> str:
     if document.reason:
         return f"no importance is estimated, because {document.reason}."
+    if document.is_of_one:
+        return ONE_RATE
     shares = document.evaluators["fanova"]
     address = first_address(shares)
     share = shares[address]
+    if not share.n_first:
+        return first_place(document, "fanova")
+    what = address if document.is_of_decay else f"the rate of {address}"
     return (
-        f"the rate of {address} makes the largest part of the difference between trials, {score(share.mean)}, as "
+        f"{what} makes the largest part of the difference between trials, {score(share.mean)}, as "
         f"Optuna's method fANOVA estimates it; it is first in {share.n_first} of {document.n_resamples} draws from the "
         "trials."
     )

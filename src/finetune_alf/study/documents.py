@@ -8,6 +8,7 @@ from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity, SampleIdentity
 from finetune_alf.rates import Address, LayerRates
 from finetune_alf.recipe import Recipe
+from finetune_alf.study.decayed_space import DECAY, TOP_RATE
 from finetune_alf.study.space import Space
 from finetune_alf.study.spec import Pruner, Sampler
 
@@ -78,6 +79,7 @@ def first_address(shares: Mapping[str, ImportanceShare]) -> str:
 class LayerImportance(Document):
     """The importance of each address, by evaluator. `blocks` maps a block's lowest address to all its addresses.
 
+    In a space of layer-wise decay it is that of the params `rate` and `decay`, in place of addresses.
     A share lies in [0, 1], and those of all addresses add up to 1. `n_per_resample` is the number of trials in a
     subsample; `n_tested` that of the trials that the direction is over. `reason` is why nothing could be estimated.
     """
@@ -93,3 +95,13 @@ class LayerImportance(Document):
     direction: dict[str, RankCorrelation] = Field(default_factory=dict)
     blocks: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     reason: str | None = None
+
+    @property
+    def is_of_decay(self) -> bool:
+        """Whether shares are those of layer-wise decay: of the top layer's rate and the factor."""
+        return any({*shares} == {TOP_RATE, DECAY} for shares in self.evaluators.values())
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether a single rate was searched, whose share is all."""
+        return any(len(shares) == 1 for shares in self.evaluators.values())

@@ -116,7 +116,11 @@ def layer_importance(
         evaluators=_importance(observations, space, names, seed, n_resamples, on_resample),
         n_tested=len(drawn),
         direction={_address(name): direction for name, direction in directions(drawn, names, sampler, seed).items()},
-        blocks={_address(name): tuple(tied) for name, tied in param_addresses.items() if len(tied) > 1},
+        blocks={
+            _address(name): tuple(tied)
+            for name, tied in param_addresses.items()
+            if len(tied) > 1 and _address(name) in tied
+        },
     )
 
 
