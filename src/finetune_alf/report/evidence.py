@@ -58,6 +58,11 @@ def constant_baseline(metric: MetricName) -> str:
     return "the mean-score baseline" if "regression" in PROBLEM_TYPES[metric] else "the majority baseline"
 
 
+def constant_prediction(metric: MetricName) -> str:
+    """Return what that baseline predicts for every text."""
+    return "the mean score" if "regression" in PROBLEM_TYPES[metric] else "one class"
+
+
 def few_seeds(n_seeds: int) -> str | None:
     """Return the caution for fewer seeds than a verdict needs; None for more."""
     if n_seeds >= MIN_SEEDS:

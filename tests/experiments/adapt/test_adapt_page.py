@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from planted_adaptations import record, write_adaptations
 
 from finetune_alf.experiments.adapt.document import AdaptDocument
@@ -54,3 +55,13 @@ def test_a_training_loss_lies_in_the_middle_of_the_steps_that_it_is_the_mean_of(
     info = loss_info(points, Losses(before=7.0, after=4.0))
     assert info.train == ((5.0, 6.0), (12.0, 5.0))
     assert info.held_out == ((0.0, 7.0), (14.0, 4.0))
+
+
+@pytest.mark.parametrize(("n_pieces", "n_steps", "epochs"), [(20, 3, "3"), (20, 300, "300"), (1280, 20, "0.5")])
+def test_epochs_are_how_often_the_pieces_were_gone_through(tmp_path: Path, n_pieces, n_steps, epochs) -> None:
+    """Twenty pieces are one step of a batch of 32: three epochs are three steps."""
+    own = record("few", n_steps=n_steps)
+    own = own.model_copy(update={"texts": own.texts.model_copy(update={"n_pieces": n_pieces})})
+    paths = Paths(tmp_path)
+    AdaptDocument(record=own, comparison=None).write(paths.document("adapt", "few"))
+    assert f"| epochs | {epochs} |" in adapt_part(paths).section.markdown

@@ -38,3 +38,10 @@ def test_a_single_sample_says_little_of_others(tmp_path):
 
 def test_there_is_no_part_where_nothing_has_run(tmp_path):
     assert budget_part(Paths(tmp_path)) is None
+
+
+def test_the_constant_prediction_of_scores_is_their_mean(tmp_path):
+    document(lines(n=1)).model_copy(update={"metric": "pearson"}).write(Paths(tmp_path).document("budget", "small"))
+    page = budget_part(Paths(tmp_path)).section.markdown
+    assert "| the mean score for all texts | – |" in page
+    assert "one class" not in page

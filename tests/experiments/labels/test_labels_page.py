@@ -76,3 +76,16 @@ def test_the_same_document_gives_the_same_picture_and_another_document_another(d
     assert picture.png().startswith(b"\x89PNG")
     assert picture == labels_plot(document)
     assert picture != labels_plot(labels_document("few", labels_spec(), lambda *_: 20))
+
+
+def test_scores_have_no_classes(document, tmp_path):
+    """Where labels are scores, as STS-B's, nothing is said of classes."""
+    scores = document.model_copy(update={"metric": "pearson"})
+    assert "(dashed: the mean score)" in str(labels_plot(scores).spec)
+    assert "(dashed: one class)" in str(labels_plot(document).spec)
+    page = {}
+    for each in (scores, document):
+        each.write(Paths(tmp_path).document("labels", "few"))
+        page[each.metric] = labels_part(Paths(tmp_path)).section.markdown
+    assert "Classes have as many texts each." in page["accuracy"]
+    assert "class" not in page["pearson"].lower()

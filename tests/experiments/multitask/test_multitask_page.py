@@ -9,6 +9,7 @@ from finetune_alf.experiments.multitask.figure import epochs_plot, multitask_inf
 from finetune_alf.experiments.multitask.page import multitask_part
 from finetune_alf.experiments.multitask.page_alone import alone_section
 from finetune_alf.experiments.multitask.page_published import development_score
+from finetune_alf.json_files import write_jsonl
 from finetune_alf.paths import Paths
 from golden import golden
 
@@ -54,3 +55,12 @@ def test_the_same_document_gives_the_same_picture():
         picture = plot(DOCUMENTS[1], LINES)
         assert picture.png().startswith(b"\x89PNG")
         assert picture == plot(DOCUMENTS[1], LINES)
+
+
+def test_cells_that_keep_other_epochs_are_not_said_to_keep_one(tmp_path):
+    paths = Paths(tmp_path)
+    last = DOCUMENTS[1].model_copy(update={"vary": {**DOCUMENTS[1].vary, "top-2": {"keep": "last"}}})
+    for written, title in ((DOCUMENTS[1], "of the best epoch on the"), (last, "of the epoch that `keep` of the cell")):
+        written.write(paths.document("multitask", "shape"))
+        write_jsonl(paths.cells("multitask", "shape"), [each.as_json() for each in LINES])
+        assert f"**Scores on the test split**, {title}" in multitask_part(paths).section.markdown

@@ -1,5 +1,6 @@
 """The part of the report about further pre-training: the losses, and the comparison of fine-tuned scores."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from finetune_alf.experiments.adapt.document import AdaptDocument, Comparison
@@ -80,7 +81,7 @@ def _adaptation(record: AdaptRecord) -> Section:
             ("encoder", f"`{record.encoder['name']}`: `{record.encoder['identity']}`"),
             ("masked", f"{percent(settings['mask_frac'])} of the {unit}"),
             ("steps", f"{record.n_steps:,} of {settings['batch']} pieces of up to {settings['max_tokens']} tokens"),
-            ("epochs", f"{record.n_steps * settings['batch'] / record.texts.n_pieces:.2g}"),
+            ("epochs", _epochs(record)),
             (
                 "rate",
                 f"rises to {rate(settings['rate'])} over {percent(settings['warmup_frac'])} of the steps, falls to 0",
@@ -105,6 +106,12 @@ def _adaptation(record: AdaptRecord) -> Section:
         loss_plot(record.loss_curve, record.losses, f"{record.name}-adapt"),
     )
     return section
+
+
+def _epochs(record: AdaptRecord) -> str:
+    """Write how often the pieces were gone through; the last batch of each time may be a smaller one."""
+    n_epochs = record.n_steps / math.ceil(record.texts.n_pieces / record.training["batch"])
+    return f"{n_epochs:.2g}" if n_epochs < 10 else f"{n_epochs:,.0f}"
 
 
 def _comparison_row(name: str, comparison: Comparison) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from math import sqrt
 from finetune_alf.experiments.budget.document import BudgetDocument, Spread
 from finetune_alf.experiments.budget.figure import optimism_plot, replicates_plot, spread_plot, tuning_plot
 from finetune_alf.experiments.budget.page_names import WHAT, score_cell
+from finetune_alf.report.evidence import constant_prediction
 from finetune_alf.report.numbers import NONE, score
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
@@ -58,7 +59,8 @@ def _score_rows(budget: BudgetDocument) -> Iterator[list[str]]:
             score_cell(compared.pooled),
             *(score_cell(compared.by_sample[sample.name]) for sample in samples),
         ]
-    yield ["one class for all texts", NONE, *(score(sample.majority_baseline) for sample in samples)]
+    constant = f"{constant_prediction(budget.metric)} for all texts"
+    yield [constant, NONE, *(score(sample.majority_baseline) for sample in samples)]
 
 
 def _optimism_rows(budget: BudgetDocument) -> Iterator[list[str]]:

@@ -93,6 +93,8 @@ def _summary(document: ForgettingDocument) -> str:
     )
     failed = [rate(each.rate) for each in document.rates if not beats_one_class(document, each)]
     outcome = (
-        f"{', '.join(failed)} no better than one class for all" if failed else "all rates better than one class for all"
+        f"{', '.join(failed)} not shown to be better than one class for all"
+        if failed
+        else "all rates better than one class for all"
     )
     return f"Forgetting `{document.name}`: {outcome}; error after {document.n_steps:,} steps by rate: {at_end}."

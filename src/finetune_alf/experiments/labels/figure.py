@@ -4,6 +4,7 @@ from finetune_alf.experiments.labels.document import LabelsDocument
 from finetune_alf.figures.line_points import Level, LinePoint, LinesStyle
 from finetune_alf.figures.lines import lines
 from finetune_alf.figures.picture import Picture
+from finetune_alf.report.evidence import constant_prediction
 
 
 def labels_plot(document: LabelsDocument) -> Picture:
@@ -25,7 +26,7 @@ def labels_plot(document: LabelsDocument) -> Picture:
     ]
     style = LinesStyle(
         x="labelled training texts",
-        y=f"test {document.metric.replace('_', ' ')}, 95 % interval (dashed: one class)",
+        y=f"test {document.metric.replace('_', ' ')}, 95 % interval (dashed: {constant_prediction(document.metric)})",
         x_scale="log",
         x_ticks=document.n_train,
         intervals="bars",

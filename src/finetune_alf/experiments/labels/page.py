@@ -6,6 +6,7 @@ from finetune_alf.experiments.labels.compare import PER
 from finetune_alf.experiments.labels.document import EquivalentTexts, LabelsDocument, SampleTable, SizeResult
 from finetune_alf.experiments.labels.family import DESCRIBED
 from finetune_alf.experiments.labels.figure import labels_plot
+from finetune_alf.metric_names import PROBLEM_TYPES
 from finetune_alf.paths import Paths
 from finetune_alf.report.environments import environment_line
 from finetune_alf.report.evidence import constant_baseline, how_to_read, p_cell, verdict_cell
@@ -50,10 +51,11 @@ def _section(document: LabelsDocument) -> Section:
 
 
 def _method(document: LabelsDocument) -> str:
+    evenly = "" if "regression" in PROBLEM_TYPES[document.metric] else " Classes have as many texts each."
     return (
         f"`{document.encoder.name}` and other schemes learn from {', '.join(f'{n:,}' for n in document.n_train)} "
-        f"labelled texts, {counted(document.n_seeds, 'draw')} of each sample, each with a fit seed of its own. Classes "
-        "have as many texts each. Texts of a smaller number are among those of a larger one, and all schemes have the "
+        f"labelled texts, {counted(document.n_seeds, 'draw')} of each sample, each with a fit seed of its own.{evenly} "
+        "Texts of a smaller number are among those of a larger one, and all schemes have the "
         f"same. Recipe of `{document.baseline}`: batch {document.recipe.batch}, "
         f"{counted(document.recipe.epochs, 'epoch')}, {document.recipe.max_tokens} tokens. Intervals are 95 %, over "
         "draws and test texts."

@@ -46,7 +46,7 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
     section.table(
         ("cell", OVERALL, *(f"{task}, {words(metric)}" for task, metric in document.metrics.items()), "validation"),
         [*(_score_row(document, name) for name in document.cells), _majority_row(document)],
-        f"**Scores on the {document.score_on} split**, {KEPT[document.recipe.keep]}",
+        f"**Scores on the {document.score_on} split**, {_kept_epoch(document)}",
     )
     section.figure(
         f"{document.name}-multitask.png",
@@ -77,6 +77,12 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
     section.text(how_to_read(DESCRIBED, differences, document.n_seeds))
     section.append(published_section(document, lines))
     return section
+
+
+def _kept_epoch(document: MultitaskDocument) -> str:
+    """Return the epoch that is scored; cells may differ in it."""
+    kept = {changes.get("keep", document.recipe.keep) for changes in document.vary.values()}
+    return KEPT[kept.pop()] if len(kept) == 1 else "of the epoch that `keep` of the cell says"
 
 
 def _settings_rows(document: MultitaskDocument) -> list[tuple[str, str]]:
