@@ -301,6 +301,15 @@ def test_what_init_says_of_its_options_is_said_of_arguments(make, tmp_path):
         make(tmp_path, FRAME[["review"]], label=None)
 
 
+def test_what_the_encoder_denies_is_told_before_a_search(make, tmp_path):
+    with pytest.raises(ParamsError, match=r"^studies\.\w+\.recipe\.max_tokens: must be at most \d+, the positions of"):
+        make(tmp_path, max_tokens=5000)
+    random = {"kind": "random", "seed": 1, "config": {"model_type": "modernbert", "num_hidden_layers": 2}}
+    opened = make(tmp_path, schemes=["lora", "baseline"])
+    with pytest.raises(ParamsError, match=r"^transfer\.schemes\.0: must not be lora for encoder \w+ \(modernbert\)"):
+        opened._project.set(("encoders", opened._project.spec.encoder), random)
+
+
 def test_an_unknown_setting_is_named_with_the_nearest(make, tmp_path):
     with pytest.raises(ParamsError, match=r"epoch: must be a setting .* but is none \(did you mean epochs\?\)"):
         make(tmp_path, epoch=3)

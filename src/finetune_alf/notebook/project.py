@@ -20,12 +20,13 @@ from finetune_alf.experiments.registry import load_params, model_of
 from finetune_alf.notebook.own_splits import sizes_of_own_splits
 from finetune_alf.notebook.settings import guesses_replaced, plain, set_settings, setting
 from finetune_alf.params.document import Document
-from finetune_alf.params.load import validate
+from finetune_alf.params.load import check_against, validate
 from finetune_alf.params.model import Params
 from finetune_alf.params.section import entry
 from finetune_alf.params.writing import write_params
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Console, Context, ProgressBar
+from finetune_alf.running.input_checks import recipe_disagreements
 from finetune_alf.spec import first_fault
 from finetune_alf.starting.columns import NamedText, named_label
 from finetune_alf.starting.encoders import name_of
@@ -51,7 +52,7 @@ class Project:
     ) -> None:
         self.paths, self.study, self.guesses = paths, study, guesses or {}
         self._params, self._console = params, console
-        self.context = Context(validated(params), paths, console)
+        self.context = Context(validated(params, paths.root), paths, console)
 
     @property
     def sample(self) -> str:
@@ -70,7 +71,7 @@ class Project:
         for key in path[:-1]:
             section = section.setdefault(key, {})
         section[path[-1]] = setting(path[-1], value)
-        self.context = Context(validated(changed), self.paths, self._console)
+        self.context = Context(validated(changed, self.paths.root), self.paths, self._console)
         self._params = changed
 
     def keep_params(self) -> None:
@@ -157,10 +158,13 @@ def open_project(root: Path, study: str | None, console: Console) -> Project:
     return Project(paths, named, params.model_dump(mode="json", by_alias=True), console)
 
 
-def validated(params: dict[str, Any]) -> Params:
-    """Return the record of parameters; ParamsError with every fault."""
+def validated(params: dict[str, Any], root: Path) -> Params:
+    """Return the record of parameters; ParamsError with every fault, by the config of the encoder as well."""
+    document = Document("Study", params)
     try:
-        return validate(Document("Study", params), model_of())
+        found = validate(document, model_of())
+        check_against(document, recipe_disagreements(found, root))
+        return found
     except ParamsError as error:
         raise ParamsError(str(error).replace("Study:1:1 ", "")) from None  # there is no file with lines
 
