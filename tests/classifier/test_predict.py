@@ -359,6 +359,13 @@ def test_nan_within_lists_and_objects_is_null_as_json_has_it(root, tmp_path):
     assert {name: json.loads(cells[name], parse_constant=pytest.fail) for name in lists} == lists
 
 
+def test_a_column_of_texts_beside_empty_ones_is_no_title(root, tmp_path):
+    (tmp_path / "in.csv").write_text("text,,\ngood film,,\n")
+    ended = predict(root, str(tmp_path / "in.csv"))
+    assert ended.exit_code == 0, ended.stderr
+    assert ended.stdout.startswith("text,,,label,probability,")
+
+
 def test_several_columns_without_a_name_are_all_kept_in_objects(root, tmp_path):
     (tmp_path / "in.csv").write_text(",text,id,\n7,warm fine meal,a,note\n")
     assert predict(root, str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.jsonl")).exit_code == 0

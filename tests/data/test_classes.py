@@ -160,6 +160,10 @@ def test_a_class_that_is_not_in_the_source_is_named() -> None:
         apply_labels(rows, LabelsSpec(map={"Pos": "pos"}))
     with pytest.raises(DataError, match=r"labels\.drop: must name labels of the source .* but got 'x'"):
         apply_labels(rows, LabelsSpec(drop=("x",)))
+    with pytest.raises(
+        DataError, match=r"labels\.drop: .* after `map` \('negative', 'pos'\), but got 'neg'\. Write .* `map`"
+    ):
+        apply_labels(rows, LabelsSpec(map={"neg": "negative"}, drop=("neg",)))
     with pytest.raises(DataError, match=r"train: no row is left, since `labels` leaves out 'neg', 'pos'"):
         apply_labels(rows, LabelsSpec(min_rows=11))
 

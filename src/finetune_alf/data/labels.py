@@ -100,9 +100,13 @@ def _selected(split: SplitRows, dropped: set[str]) -> SplitRows:
 
 def _check_known(spec: LabelsSpec, rows: SourceRows) -> None:
     there = set(class_counts(rows))
-    for field, names in (("map", set(spec.map)), ("drop", set(spec.drop) - set(spec.map.values()))):
-        if unknown := names - there:
+    mapped = {spec.map.get(name, name) for name in there}
+    for field, names, known in (("map", spec.map, there), ("drop", spec.drop, mapped)):
+        if unknown := set(names) - known:
+            whose, where = (
+                ("the source", "") if known == there else ("the source after `map`", ", or as `map` names them")
+            )
             raise DataError(
-                f"labels.{field}: must name labels of the source ({listed(there)}), but got {listed(unknown)}. "
-                "Write them as they are in the source."
+                f"labels.{field}: must name labels of {whose} ({listed(known)}), but got {listed(unknown)}. "
+                f"Write them as they are in the source{where}."
             )

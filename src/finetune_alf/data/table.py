@@ -86,7 +86,7 @@ def open_table(given: Source, wanted: Sequence[str], way_out: str, form: FileFor
     source = given if isinstance(given, TextStream) else file_stream(given)
     if suffix in DELIMITERS:
         form = form.model_copy(update={"delimiter": find_delimiter(source, wanted, form, DELIMITERS[suffix])})
-    columns = column_names(source, form)
+    columns = column_names(source, form, wanted)
     check_columns(RowPlace(str(source)), wanted, columns, way_out)
     if form.separator is not None:
         check_header(source, wanted, (), form, form.separator)

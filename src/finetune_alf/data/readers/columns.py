@@ -20,7 +20,7 @@ def check_columns(place: RowPlace, wanted: Sequence[str], found: Sequence[str], 
     """
     listed = ", ".join(repr(name) for name in found)
     named = [name for name in found if name]
-    if len(named) == 1 and len(found) > 2:
+    if len(named) == 1 and len(found) > 2 and named[0] not in wanted:
         problem = (
             f"must begin with the names of the columns, but the first line names one of {len(found)}, {named[0]!r}"
         )

@@ -84,11 +84,11 @@ def _indices(header: Sequence[str], columns: Sequence[str]) -> list[int]:
     return [header.index(column) if column else next(unnamed) for column in columns]
 
 
-def header_of(path: Source, delimiter: str, form: FileFormat = PLAIN) -> tuple[str, ...]:
-    """Return the names in the first line."""
+def header_of(path: Source, delimiter: str, form: FileFormat = PLAIN, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names in the first line; one of the `wanted` ones that stands there alone is no title."""
     first = next(_records(beginning_of(path), delimiter, form, None), None)
     header = first.fields if first else []
-    check_columns(RowPlace(str(path)), (), header)
+    check_columns(RowPlace(str(path)), [name for name in wanted if name in header], header)
     return tuple(header)
 
 
