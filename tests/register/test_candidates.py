@@ -72,7 +72,7 @@ def test_fewer_than_two_different_trials_are_refused():
 def test_without_a_distance_a_trial_with_the_rates_of_a_better_one_is_not_selected():
     records = [trial(0, (1, 1, 1), 0.9), trial(1, (1, 1, 1), 0.9), trial(2, (1, 1, 2), 0.8)]
     assert [record.number for record in select_trials(records, BASELINE, 2, distance, 0.0)] == [0, 2]
-    with pytest.raises(InputError, match=r"but 0 grid steps leave 1 of 2\. Raise n_trials\.$"):
+    with pytest.raises(InputError, match=r"but 0 leaves 1 of 2\. Raise n_trials\.$"):
         select_trials(records[:2], BASELINE, 2, distance, 0.0)
 
 

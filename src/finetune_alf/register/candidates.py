@@ -10,13 +10,13 @@ from finetune_alf.register.confirm import Confirmation, trial_name
 from finetune_alf.study.records import TrialRecord
 
 Distance = Callable[[LayerRates, LayerRates], float]
-"""The distance of two sets of rates, in grid steps per searched rate."""
+"""The distance of two sets of rates, in grid steps per searched rate; in decades where rates are from a range."""
 
 
 class Candidate(Estimate):
     """A trial fitted again with new seeds: its scores on the confirmation split, their mean and 95 % interval.
 
-    `distance` is the mean distance of its rates from those of ALF-1, in grid steps. The differences are those from the
+    `distance` is the mean distance of its rates from those of ALF-1, as `Distance`. The differences are those from the
     references over the same seeds and texts; None where the reference diverged, or was not confirmed.
     """
 
@@ -48,7 +48,7 @@ def select_trials(
             break
     if len(selected) < 2:
         raise InputError(
-            f"register.min_distance: must leave two trials or more, but {min_distance:g} grid steps leave "
+            f"register.min_distance: must leave two trials or more, but {min_distance:g} leaves "
             f"{len(selected)} of {len(complete)}. {'Lower it, or raise' if min_distance else 'Raise'} n_trials."
         )
     return selected

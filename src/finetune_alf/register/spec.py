@@ -16,7 +16,8 @@ class RegisterSpec(Spec):
 
     The `n_top` trials with the best score are fitted again with `n_seeds` new seeds and scored on the confirmation
     split, and so are the baseline and the best single rate. ALF-1 is the best of the trials. ALF-2 is the best whose
-    rates differ from those of ALF-1 by at least `min_distance` grid steps, as a mean over the searched rates.
+    rates differ from those of ALF-1 by at least `min_distance` grid steps, as a mean over the searched rates; where
+    rates are from a range it is decades.
 
     `require` is what a schedule must show against the baseline to be registered: nothing, as in the thesis; a
     difference whose interval lies above -`margin`; or the verdict "better". Both take five seeds.

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from finetune_alf.report.blocks import FIGURES, Block, Caution, Figure, Heading, Items, Links, Paragraph, Table
 
-_WORD = re.compile("[A-Za-z`]{2}")
+_WORD = re.compile(r"[A-Za-z`]{2}|[^\x00-\x7f\W\d_]")
+"""Two letters in a row, since one stands in 43 s and 5e-5; one of another alphabet is enough."""
 
 
 def markdown(blocks: Iterable[Block]) -> str:

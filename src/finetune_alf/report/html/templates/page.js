@@ -162,14 +162,16 @@
     );
   });
 
-  /* Tables: a click on a column's head sorts by it. */
+  /* Tables: a click on a column's head sorts by it; times such as 2 min 37 s by their seconds. */
   const number = (text) => {
+    const [, hours, minutes, seconds] = text.match(/^\s*(?:(\d+) h\b ?)?(?:(\d+) min\b ?)?(?:([\d.]+) s\b)?/);
+    if (hours || minutes || seconds) return 3600 * (hours ?? 0) + 60 * (minutes ?? 0) + Number(seconds ?? 0);
     const found = text.replace(/[\u2212\u2013]/g, "-").match(/^\s*[<>]?\s*([+-]?(?:\d[\d,]*)?\.?\d+(?:e[+-]?\d+)?)/i);
     return found ? Number(found[1].replaceAll(",", "")) : NaN;
   };
   const compare = (a, b) => {
     const [x, y] = [number(a), number(b)];
-    if (!Number.isNaN(x) && !Number.isNaN(y)) return x - y;
+    if (!Number.isNaN(x) && !Number.isNaN(y) && x !== y) return x - y;
     return Number.isNaN(x) - Number.isNaN(y) || a.localeCompare(b, "en", { numeric: true });
   };
   document.querySelectorAll("table.sortable").forEach((table) => {
