@@ -65,7 +65,7 @@ def test_selected_trials_are_far_apart_and_no_better_trial_is_left_out(drawn, n_
 
 def test_fewer_than_two_different_trials_are_refused():
     records = [trial(0, (1, 1, 1), 0.8), trial(1, (1, 1, 1), 0.9)]
-    with pytest.raises(InputError, match=r"register.min_distance: .*leave 1 of 2"):
+    with pytest.raises(InputError, match=r"register.min_distance: .*1 leaves 1 of 2"):
         select_trials(records, BASELINE, 3, distance, 1.0)
 
 

@@ -26,7 +26,9 @@ COLUMNS = {
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node to run the page's script")
 @pytest.mark.parametrize("cells", COLUMNS.values(), ids=COLUMNS)
 def test_a_column_is_sorted_by_what_its_cells_say(cells: list[str]) -> None:
-    functions = SCRIPT[SCRIPT.index("  const number = ") : SCRIPT.index('  document.querySelectorAll("table.sortable")')]
+    functions = SCRIPT[
+        SCRIPT.index("  const number = ") : SCRIPT.index('  document.querySelectorAll("table.sortable")')
+    ]
     program = f"{functions}; console.log(JSON.stringify({json.dumps(cells[::-1])}.sort(compare)))"
     found = subprocess.run(["node", "-e", program], capture_output=True, text=True, check=True).stdout
     assert json.loads(found) == cells
