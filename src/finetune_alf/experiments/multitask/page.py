@@ -81,7 +81,7 @@ def _experiment_section(document: MultitaskDocument, lines: Sequence[MultitaskLi
 
 def _kept_epoch(document: MultitaskDocument) -> str:
     """Return the epoch that is scored; cells may differ in it."""
-    kept = {changes.get("keep", document.recipe.keep) for changes in document.vary.values()}
+    kept = {str(changes.get("keep", document.recipe.keep)) for changes in document.vary.values()}
     return KEPT[kept.pop()] if len(kept) == 1 else "of the epoch that `keep` of the cell says"
 
 
