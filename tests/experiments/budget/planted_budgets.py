@@ -5,7 +5,14 @@ import numpy as np
 from fake_results import ENVIRONMENT
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import EncoderIdentity
-from finetune_alf.experiments.budget.analysis import compared, contrast_results, optimism, pilot, tuning_curves
+from finetune_alf.experiments.budget.analysis import (
+    compared,
+    contrast_results,
+    diverged,
+    optimism,
+    pilot,
+    tuning_curves,
+)
 from finetune_alf.experiments.budget.arms import arms
 from finetune_alf.experiments.budget.document import BudgetDocument, BudgetSample
 from finetune_alf.experiments.budget.line import ReplicateLine, packed
@@ -97,6 +104,7 @@ def document(own, spec=SPEC):
         "seconds": sum(each.seconds for each in own),
         "environments": own[0].environments,
         "compared": compared(own),
+        "diverged": diverged(own),
         "contrasts": contrast_results(own, spec.margin, is_complete=is_complete),
         "curves": tuning_curves(own),
         "optimism": optimism(own),

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from planted_budgets import SPEC, document, lines
+from planted_budgets import SPEC, Response, document, line, lines
 
 from finetune_alf.experiments.budget.page import budget_part
+from finetune_alf.experiments.budget.procedure import Scored
 from finetune_alf.paths import Paths
 from golden import golden
 
@@ -45,3 +46,22 @@ def test_the_constant_prediction_of_scores_is_their_mean(tmp_path):
     page = budget_part(Paths(tmp_path)).section.markdown
     assert "| the mean score for all texts | – |" in page
     assert "one class" not in page
+    assert "| ridge regression on frozen features |" in page
+    assert "logistic" not in page
+
+
+class Diverging(Response):
+    """The probe and one of the other orders diverge."""
+
+    def scored(self, request):
+        return Scored(None, None) if request.key in ("probe", "permuted/0") else super().scored(request)
+
+
+def test_what_diverged_is_counted_and_named(tmp_path):
+    own = [line(sample, 0, Diverging()) for sample in SPEC.samples]
+    page = part_of(tmp_path, own).section.markdown
+    assert (
+        "Diverged, and counted with a score of 0: winner over layers, in other orders, 2 fits; logistic regression on "
+        "frozen features, 2 fits." in page
+    )
+    assert "Diverged" not in part_of(tmp_path, lines(n=1)).section.markdown

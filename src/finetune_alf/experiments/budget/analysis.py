@@ -63,6 +63,14 @@ def compared(lines: Lines) -> dict[str, Compared]:
     return {name: _compared(by_sample(lines, partial(score_of, name=name))) for name in COMPARED}
 
 
+def diverged(lines: Lines) -> dict[str, int]:
+    """Return how many tests of an arm or a control diverged, of those of which any did."""
+    scores = {
+        name: [score for line in lines for test in tests_of(line, name) for score in test.scores] for name in COMPARED
+    }
+    return {name: own.count(None) for name, own in scores.items() if None in own}
+
+
 def contrast_results(lines: Lines, margin: float, *, is_complete: bool) -> dict[str, ContrastResult]:
     """Return the tested contrasts of the family; decisions only when all replicates are there."""
     family = {name: differences(lines, name) for name in CONTRASTS}

@@ -1,5 +1,7 @@
 """results/budget/<name>.json: what follows from the finished replicates of a budget."""
 
+from pydantic import Field
+
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity
 from finetune_alf.metric_names import MetricName
@@ -98,7 +100,10 @@ class Pilot(Document):
 
 
 class BudgetDocument(Document):
-    """A budget; `n_replicates` is how many of each sample it is to have, `seconds` what the fits took in all."""
+    """A budget; `n_replicates` is how many of each sample it is to have, `seconds` what the fits took in all.
+
+    `diverged` has the tests that diverged, by arm or control: their score is 0. Earlier documents do not count them.
+    """
 
     name: str
     encoder: EncoderIdentity
@@ -124,6 +129,7 @@ class BudgetDocument(Document):
     seconds: float
     environments: tuple[EnvironmentShare, ...]
     compared: dict[str, Compared]
+    diverged: dict[str, int] = Field(default_factory=dict)
     contrasts: dict[str, ContrastResult]
     curves: dict[str, tuple[CurvePoint, ...]]
     optimism: dict[str, Optimism]

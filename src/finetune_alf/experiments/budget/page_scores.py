@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from math import sqrt
 
 from finetune_alf.experiments.budget.document import BudgetDocument, Spread
+from finetune_alf.experiments.budget.family import PROBE
 from finetune_alf.experiments.budget.figure import optimism_plot, replicates_plot, spread_plot, tuning_plot
 from finetune_alf.experiments.budget.page_names import WHAT, score_cell
+from finetune_alf.metric_names import PROBLEM_TYPES
 from finetune_alf.report.evidence import constant_prediction
-from finetune_alf.report.numbers import NONE, score
+from finetune_alf.report.numbers import NONE, counted, score
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section
 
@@ -19,6 +21,7 @@ def scores_section(budget: BudgetDocument) -> Section:
         f"{name}-replicates.png", f"Test {words(budget.metric)} of every replicate of {name}", replicates_plot(budget)
     )
     section.table(_score_header(budget), list(_score_rows(budget)))
+    section.text(_diverged(budget))
     section.figure(
         f"{name}-curves.png",
         f"Test {words(budget.metric)} of what the searches of {name} would have selected, against their fits",
@@ -55,12 +58,23 @@ def _score_rows(budget: BudgetDocument) -> Iterator[list[str]]:
     samples = [sample for sample in budget.samples if sample.n_replicates]
     for name, compared in budget.compared.items():
         yield [
-            WHAT[name],
+            _what(budget, name),
             score_cell(compared.pooled),
             *(score_cell(compared.by_sample[sample.name]) for sample in samples),
         ]
     constant = f"{constant_prediction(budget.metric)} for all texts"
     yield [constant, NONE, *(score(sample.majority_baseline) for sample in samples)]
+
+
+def _what(budget: BudgetDocument, name: str) -> str:
+    """Return an arm or a control in words; the probe of scores is no logistic regression."""
+    is_of_scores = name == PROBE and "regression" in PROBLEM_TYPES[budget.metric]
+    return "ridge regression on frozen features" if is_of_scores else WHAT[name]
+
+
+def _diverged(budget: BudgetDocument) -> str | None:
+    found = [f"{_what(budget, name)}, {counted(n, 'fit')}" for name, n in budget.diverged.items()]
+    return f"Diverged, and counted with a score of 0: {'; '.join(found)}." if found else None
 
 
 def _optimism_rows(budget: BudgetDocument) -> Iterator[list[str]]:

@@ -9,7 +9,7 @@ import numpy as np
 from finetune_alf.compute.environment import merged, shares
 from finetune_alf.data.redraw import POOL
 from finetune_alf.documents import EncoderIdentity, Estimate
-from finetune_alf.experiments.budget.analysis import compared, contrast_results, optimism, pilot, tuning_curves
+from finetune_alf.experiments.budget import analysis
 from finetune_alf.experiments.budget.arms import arms
 from finetune_alf.experiments.budget.document import BudgetDocument, BudgetSample
 from finetune_alf.experiments.budget.kept import keep_replicate, lines_of, read_replicates, store
@@ -133,12 +133,13 @@ class _Run:
                 "n_fits_done": sum(line.n_fits for line in lines),
                 "seconds": sum(line.seconds for line in lines),
                 "environments": merged(line.environments for line in lines),
-                "compared": compared(lines),
-                "contrasts": contrast_results(lines, self.spec.margin, is_complete=is_complete),
-                "curves": tuning_curves(lines),
-                "optimism": optimism(lines),
+                "compared": analysis.compared(lines),
+                "diverged": analysis.diverged(lines),
+                "contrasts": analysis.contrast_results(lines, self.spec.margin, is_complete=is_complete),
+                "curves": analysis.tuning_curves(lines),
+                "optimism": analysis.optimism(lines),
                 "spreads": spreads(lines),
-                "pilot": pilot(lines, self.spec.n_pilot, self.spec.samples, self.spec.margin),
+                "pilot": analysis.pilot(lines, self.spec.n_pilot, self.spec.samples, self.spec.margin),
             }
         )
 
