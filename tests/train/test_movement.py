@@ -1,12 +1,13 @@
 """The relative movement of the weights at each address."""
 
 import copy
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from finetune_alf.encoder.adapters.inject import with_adapter
-from finetune_alf.encoder.movement import mean_sizes, movement, weights_at_start
+from finetune_alf.encoder.movement import mean_sizes, movement, total, weights_at_start
 from finetune_alf.rates import EMBEDDINGS, HEAD, LayerRates, addresses, layer
 from finetune_alf.recipe import SGD, AdamW, HoulsbyAdapter
 from finetune_alf.seeds import child_seed
@@ -94,3 +95,10 @@ def test_mean_sizes_are_those_of_all_weights_of_an_address(loaded):
     assert tuple(found) == ALL
     own = [loaded.model.get_parameter(name).detach().abs().flatten() for name in loaded.anatomy.parameters[layer(1)]]
     assert found[layer(1)] == pytest.approx(torch.cat(own).mean().item())
+
+
+@pytest.mark.parametrize(("device", "dtype"), [("mps", torch.float32), ("cpu", torch.float64), ("cuda", torch.float64)])
+def test_sums_are_in_fp64_where_the_device_has_it(device, dtype):
+    values = Mock(device=torch.device(device))
+    total(values)
+    values.sum.assert_called_once_with(dtype=dtype)

@@ -35,7 +35,7 @@ def mean_sizes(encoder: Encoder) -> dict[Address, float]:
         for address, names in encoder.anatomy.parameters.items()
     }
     return {
-        address: sum(float(each.abs().sum(dtype=torch.float64)) for each in own) / sum(each.numel() for each in own)
+        address: sum(float(total(each.abs())) for each in own) / sum(each.numel() for each in own)
         for address, own in weights.items()
         if own
     }
@@ -62,4 +62,9 @@ def _sums(
         moved, size = (end.get(name, before) - before).abs(), before.abs()
         if address == EMBEDDINGS and before.ndim == 2:
             size = size * (moved > 0).any(1, keepdim=True)
-        yield torch.stack([moved.sum(dtype=torch.float64), size.sum(dtype=torch.float64)])
+        yield torch.stack([total(moved), total(size)])
+
+
+def total(values: torch.Tensor) -> torch.Tensor:
+    """Return the sum of values in fp64; in fp32 on a GPU of Apple's, which has no fp64."""
+    return values.sum(dtype=torch.float32 if values.device.type == "mps" else torch.float64)
