@@ -1,5 +1,6 @@
 """Stage `importance` on the trials of a study that was not fitted."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -11,6 +12,7 @@ from finetune_alf.rates import LayerRates
 from finetune_alf.running.context import Context
 from finetune_alf.running.importance import importance
 from finetune_alf.study.documents import LayerImportance
+from finetune_alf.study.spec import ImportanceSpec
 from small_project import small_context
 
 GRID = [0.0, 1e-4, 1e-3, 1e-2]
@@ -76,3 +78,23 @@ def test_a_study_of_few_trials_has_a_reason_and_the_run_goes_on(tmp_path) -> Non
         "tiny: no importance is estimated, because it takes 8 complete and different trials within the space, and "
         "there are 4."
     )
+
+
+def test_what_was_estimated_is_estimated_again_only_where_something_has_changed(tmp_path) -> None:
+    ctx = with_trials(small_context(tmp_path / "p"), 20)
+
+    def n_estimates(ctx: Context = ctx, **options: bool) -> int:
+        before = len(ctx.console.notes)
+        importance(ctx, "tiny", **options)
+        assert ctx.console.lines[-1].startswith("tiny: the rate of ")
+        return len(ctx.console.notes) - before
+
+    assert [n_estimates(again=False), n_estimates(again=False), n_estimates(), n_estimates(again=False)] == [3, 0, 3, 0]
+    ctx.paths.importance("tiny").with_suffix(".png").unlink()
+    assert [n_estimates(again=False), n_estimates(again=False)] == [3, 0]
+    (ctx.paths.studies / "importance-tiny.json").write_text("{")
+    assert [n_estimates(again=False), n_estimates(again=False)] == [3, 0]
+    with_trials(ctx, 21)
+    assert [n_estimates(again=False), n_estimates(again=False)] == [3, 0]
+    changed = replace(ctx, params=ctx.params.model_copy(update={"importance": ImportanceSpec(n_resamples=4)}))
+    assert [n_estimates(changed, again=False), n_estimates(changed, again=False)] == [4, 0]

@@ -44,8 +44,9 @@ def run_all(ctx: Context, experiments: Sequence[Experiment]) -> None:
         ctx.console.log(note)
     _run(ctx, [experiment for experiment in experiments if experiment.before_studies])
     for name in ctx.params.studies:
-        for stage in ("study", "importance", "register"):
-            run_stage(ctx, stage, name)
+        run_stage(ctx, "study", name)
+        run_stage(ctx, "importance", name, again=False)
+        run_stage(ctx, "register", name)
     _run(ctx, [experiment for experiment in experiments if not experiment.before_studies])
     run_stage(ctx, "report", parts=[experiment.part for experiment in experiments])
     record_run(ctx, experiments)

@@ -86,7 +86,7 @@ class Study(StudyPlots):
         self._project.keep_params()
         self._search.check_sample()
         study(self._project.context, self.name)
-        importance(self._project.context, self.name)
+        importance(self._project.context, self.name, again=False)
         return self
 
     @property

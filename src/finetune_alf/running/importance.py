@@ -1,6 +1,12 @@
 """Stage `importance`: how much each address's rate matters for the score."""
 
-from finetune_alf.json_files import write_plain_json
+from pathlib import Path
+
+from finetune_alf.checksums import digest
+from finetune_alf.compute.environment import package_versions
+from finetune_alf.errors import InputError
+from finetune_alf.files import file_digest
+from finetune_alf.json_files import read_json, write_json, write_plain_json
 from finetune_alf.report.importance import ONE_RATE, first_place
 from finetune_alf.report.numbers import score
 from finetune_alf.report.views import importance_view
@@ -8,23 +14,32 @@ from finetune_alf.running.context import Context
 from finetune_alf.running.dvc_files import importance_rows
 from finetune_alf.study.documents import LayerImportance, first_address
 from finetune_alf.study.importance import layer_importance
-from finetune_alf.study.records import read_study, read_trials
+from finetune_alf.study.records import STUDY_FILE, read_study, read_trials
 
 
-def importance(ctx: Context, name: str) -> None:
+def importance(ctx: Context, name: str, *, again: bool = True) -> None:
     """Estimate the importance of each address in a finished study; writes a document and a figure.
 
     Where there is nothing to estimate from, the document says why, and the figure is empty: the stages that follow do
-    not need it. Space and sampler are those that the study was run with.
+    not need it. Space and sampler are those that the study was run with. Unless it is to be done `again`, nothing is
+    estimated where what is there was estimated from the same trials, by the same settings and versions.
     """
-    spec = ctx.params.importance
     ctx.study(name)  # names the studies that there are, where this is none
-    folder = ctx.paths.study_results(name)
+    with ctx.lock(f"importance-{name}"):
+        record = ctx.paths.studies / f"importance-{name}.json"
+        if again or not _is_done(ctx, name, record):
+            document = _estimate(ctx, name)
+            write_json(record, {"digest": _digest(ctx, name)})
+        else:
+            document = LayerImportance.read(ctx.paths.importance(name))
+    ctx.console.log(f"{name}: {_in_short(document)}")
+
+
+def _estimate(ctx: Context, name: str) -> LayerImportance:
+    """Write the document, the figure and the rows of the plot, and return the document."""
+    spec, folder = ctx.params.importance, ctx.paths.study_results(name)
     records, study = read_trials(folder / "trials.jsonl"), read_study(folder)
-    with (
-        ctx.lock(f"importance-{name}"),
-        ctx.console.progress(f"importance {name}", spec.n_resamples) as bar,
-    ):
+    with ctx.console.progress(f"importance {name}", spec.n_resamples) as bar:
         document = layer_importance(
             name,
             records,
@@ -39,7 +54,24 @@ def importance(ctx: Context, name: str) -> None:
         importance_view(document).picture.save(path.with_suffix(".png"))
         write_plain_json(ctx.paths.plot("importance", name), list(importance_rows(document)))
         document.write(path)
-    ctx.console.log(f"{name}: {_in_short(document)}")
+    return document
+
+
+def _is_done(ctx: Context, name: str, record: Path) -> bool:
+    """Return whether all is as the last estimate left it."""
+    try:
+        return record.exists() and read_json(record).get("digest") == _digest(ctx, name)
+    except InputError:  # it is damaged
+        return False
+
+
+def _digest(ctx: Context, name: str) -> str:
+    """Return the digest of all that an estimate reads and writes."""
+    folder, document = ctx.paths.study_results(name), ctx.paths.importance(name)
+    files = [folder / "trials.jsonl", folder / STUDY_FILE]
+    files += [document, document.with_suffix(".png"), ctx.paths.plot("importance", name)]
+    found = {path.relative_to(ctx.paths.root).as_posix(): file_digest(path) for path in files if path.exists()}
+    return digest([ctx.params.importance.model_dump(mode="json"), package_versions(), found])
 
 
 def _in_short(document: LayerImportance) -> str:
