@@ -267,6 +267,24 @@ def test_columns_of_a_frame_are_joined_and_settings_of_uneven_and_long_texts_are
         make(tmp_path, frame, {"join": ["title"]})
 
 
+def test_columns_may_be_numbers_and_come_in_an_index(make, tmp_path):
+    frame = pd.DataFrame(list(FRAME.itertuples(index=False)))
+    source = make(tmp_path / "numbers", frame, 0, 1).params.samples["texts"].source
+    assert (source.text, source.label) == ("0", "1")
+    again = make(tmp_path / "index", FRAME, FRAME.columns[:1], FRAME.columns[1:]).params.samples["texts"].source
+    assert (again.text, again.label) == ("review", "verdict")
+
+
+def test_more_columns_of_text_than_a_pair_has_are_joined_or_refused(make, tmp_path):
+    frame = FRAME.assign(title="a", id=range(len(FRAME)))
+    with pytest.raises(
+        InputError, match=r"text: must be a column, two for pairs.*: of 3 columns a text is made by \{'jo"
+    ):
+        make(tmp_path, frame, ["title", "review", "id"])
+    with pytest.raises(DataError, match=r"but got builtins\.str\. Of several files, read each first, as with pandas"):
+        make(tmp_path, {"train": "a.csv", "test": "b.csv"})
+
+
 def test_labels_apply_before_sizes_and_balance_are_guessed(make, tmp_path):
     frame = pd.DataFrame({"review": [f"{GOOD[row % 4]} {row}" for row in range(300)]})
     labels = {"-1": [row % 3 - 1 for row in range(300)], "POS": [("pos", "POS", "neg")[row % 3] for row in range(300)]}

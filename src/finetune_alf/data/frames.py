@@ -67,6 +67,8 @@ def _arrow_table(frame: Any) -> "pa.Table":
     if _is_a(frame, "datasets", "Dataset"):
         return _with_class_names(frame.with_format("arrow")[:], frame.features)
     way_out = next((way_out for module, name, way_out in _NO_TABLES if _is_a(frame, module, name)), None)
+    if isinstance(frame, str | Path):
+        way_out = "Of several files, read each first, as with pandas.read_csv."
     if way_out is None and hasattr(frame, "__arrow_c_stream__"):  # polars, pyarrow and whatever else speaks Arrow
         return _with_plain_strings(pa.table(frame))
     raise DataError(

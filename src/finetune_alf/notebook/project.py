@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from finetune_alf.data.frames import splits_of, write_frame
 from finetune_alf.data.readers.format import label_columns
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import InputError, ParamsError
 from finetune_alf.experiments.registry import load_params, model_of
+from finetune_alf.notebook.columns import Columns, column_names, named_text
 from finetune_alf.notebook.own_splits import sizes_of_own_splits
 from finetune_alf.notebook.settings import guesses_replaced, plain, set_settings, setting
 from finetune_alf.params.document import Document
@@ -27,8 +26,7 @@ from finetune_alf.params.writing import write_params
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Console, Context, ProgressBar
 from finetune_alf.running.input_checks import recipe_disagreements
-from finetune_alf.spec import first_fault
-from finetune_alf.starting.columns import NamedText, named_label
+from finetune_alf.starting.columns import named_label
 from finetune_alf.starting.encoders import name_of
 from finetune_alf.starting.init import InitOptions, guess_start
 from finetune_alf.starting.labels import labels_of
@@ -82,8 +80,8 @@ class Project:
 
 def new_project(
     data: object,
-    text: str | Sequence[str] | Mapping[str, Any] | None,
-    label: str | Sequence[str] | None,
+    text: Columns | Mapping[str, Any] | None,
+    label: Columns | None,
     encoder: str,
     name: str | None,
     root: Path | None,
@@ -102,9 +100,9 @@ def new_project(
             f"{paths.params}: there already, with parameters of its own. Name another folder, as in root=…, or open "
             f"this one: Study.open({str(paths.root)!r})."
         )
-    named = _named(text)
+    named = named_text(text)
     texts = named.join if isinstance(named, JoinedText) else named
-    own_label = named_label(label)
+    own_label = named_label(column_names(label))
     columns = (*texts, *label_columns(own_label)) if texts and own_label else ()
     tables = {} if is_file else _written(data, paths, own, columns)
     train = Path(str(data)) if is_file else tables["train"].path
@@ -122,19 +120,6 @@ def new_project(
     set_settings(params, own, start.encoder_name, others)
     guesses = {guess: found for guess, found in start.guesses().items() if guess not in replaced}
     return Project(paths, start.encoder_name, params, console, guesses)
-
-
-def _named(text: str | Sequence[str] | Mapping[str, Any] | None) -> NamedText:
-    """Return the columns of the text that are named; InputError for a map that does not join columns."""
-    if not isinstance(text, Mapping):
-        return (text,) if isinstance(text, str) else tuple(text or ())
-    try:
-        return JoinedText.model_validate(text)
-    except ValidationError as error:
-        raise InputError(
-            f"text: must be a column, two for pairs, or as in {{'join': ['title', 'body'], 'by': ' '}}, but got "
-            f"{dict(text)!r}: {first_fault(error)}."
-        ) from None
 
 
 def open_project(root: Path, study: str | None, console: Console) -> Project:

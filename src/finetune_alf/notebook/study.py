@@ -1,10 +1,11 @@
 """Study: a search from Python, with its results as DataFrames and figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from finetune_alf.notebook.columns import Columns
 from finetune_alf.notebook.console import console_of
 from finetune_alf.notebook.plots import StudyPlots
 from finetune_alf.notebook.project import in_python, new_project, open_project
@@ -51,8 +52,8 @@ class Study(StudyPlots):
     def __init__(
         self,
         data: object,
-        text: str | Sequence[str] | Mapping[str, Any] | None = None,
-        label: str | Sequence[str] | None = None,
+        text: Columns | Mapping[str, Any] | None = None,
+        label: Columns | None = None,
         encoder: str | Path = "minilm",
         *,
         name: str | None = None,
