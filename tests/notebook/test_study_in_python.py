@@ -268,7 +268,7 @@ def test_columns_of_a_frame_are_joined_and_settings_of_uneven_and_long_texts_are
 
 
 def test_columns_may_be_numbers_and_come_in_an_index(make, tmp_path):
-    frame = pd.DataFrame(list(FRAME.itertuples(index=False)))
+    frame = pd.DataFrame(FRAME.to_numpy())
     source = make(tmp_path / "numbers", frame, 0, 1).params.samples["texts"].source
     assert (source.text, source.label) == ("0", "1")
     again = make(tmp_path / "index", FRAME, FRAME.columns[:1], FRAME.columns[1:]).params.samples["texts"].source
