@@ -38,9 +38,9 @@ def fake_result(**given: Any) -> RecordedFit:
 
 
 def fake_fit(truth: Sequence[int], n_wrong: int | None, **given: Any) -> RecordedFit:
-    """Return a fit whose first `n_wrong` predictions, of two classes, are wrong; None is one that diverged."""
+    """Return a fit whose first `n_wrong` predictions, of two classes, are wrong; None is one that diverged, early."""
     if n_wrong is None:
-        return fake_result(stopped="diverged", seconds=62.0, **given)
+        return fake_result(stopped="diverged", seconds=3.0, **given)
     predictions = (*(1 - label for label in truth[:n_wrong]), *truth[n_wrong:])
     return fake_result(predictions=predictions, seconds=62.0, **given)
 

@@ -1,9 +1,23 @@
 """Cell lines: a fit of an experiment as one line of its JSONL file, as far as all experiments have it alike."""
 
-from finetune_alf.running.cell_runs import FitLine, fields_of
+from collections.abc import Iterable
+from statistics import fmean
 
-__all__ = ["CellLine", "fields_of"]
+from finetune_alf.running.cell_runs import FitLine, fields_of
+from finetune_alf.train.result import FitResult
+
+__all__ = ["CellLine", "fields_of", "time_of_a_fit"]
 
 
 class CellLine(FitLine):
     """A cell's line; each experiment adds what its cells differ in."""
+
+
+def time_of_a_fit(fits: Iterable[FitLine | FitResult]) -> float | None:
+    """Return the mean seconds of fits; those that diverged, which stops them early, count where all did.
+
+    None without a fit.
+    """
+    every = list(fits)
+    counted = [fit for fit in every if fit.stopped != "diverged"] or every
+    return fmean(fit.seconds for fit in counted) if counted else None

@@ -1,9 +1,9 @@
 """Comparison of the factors: accuracies, and differences from no decay at the same rate."""
 
 from collections.abc import Sequence
-from statistics import fmean
 
 from finetune_alf.comparison import differences_from, judged, mean_score, seeds_scores
+from finetune_alf.experiments.cell_line import time_of_a_fit
 from finetune_alf.experiments.decay.cells import Cell
 from finetune_alf.experiments.decay.document import PairResult
 from finetune_alf.experiments.decay.family import Pair, decay_family
@@ -42,7 +42,7 @@ def compare(sample: str, truth: Sequence[Label], fits: Fits) -> tuple[PairResult
             accuracy=mean_score(scores[pair]) if pair in scores else None,
             difference=verdicts.get(pair),
             published_error=published_error(sample, *pair),
-            seconds=fmean(fit.seconds for fit in by_seed.values()),
+            seconds=time_of_a_fit(by_seed.values()) or 0.0,
         )
         for pair, by_seed in results.items()
     )

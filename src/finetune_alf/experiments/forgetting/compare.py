@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from finetune_alf.comparison import differences_from, judged, mean_score, seeds_scores
+from finetune_alf.experiments.cell_line import time_of_a_fit
 from finetune_alf.experiments.forgetting.cells import Cell
 from finetune_alf.experiments.forgetting.document import ErrorAt, RateResult
 from finetune_alf.experiments.forgetting.family import forgetting_family
@@ -33,7 +34,7 @@ def compare(truth: Sequence[Label], fits: Fits, every_steps: int) -> tuple[RateR
             errors=errors_by_step([fit.epochs for fit in by_seed.values()], every_steps),
             accuracy=mean_score(scores[rate]) if rate in scores else None,
             difference=differences.get(rate),
-            seconds=fmean(fit.seconds for fit in by_seed.values()),
+            seconds=time_of_a_fit(by_seed.values()) or 0.0,
         )
         for rate, by_seed in results.items()
     )

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from statistics import fmean
 
 from finetune_alf.comparison import ComparedDifference, differences_from, judged, mean_score, seeds_scores
 from finetune_alf.documents import Estimate
+from finetune_alf.experiments.cell_line import time_of_a_fit
 from finetune_alf.experiments.labels.cells import Cell
 from finetune_alf.experiments.labels.document import EquivalentTexts, SizeResult
 from finetune_alf.experiments.labels.family import Key, labels_family
@@ -50,7 +50,7 @@ def compare(
             gain=_gain(spec, scores, key),
             difference=differences.get(key),
             equivalent=_equivalent(spec, scores, key),
-            seconds=fmean(fit.seconds for fit in by_seed.values()),
+            seconds=time_of_a_fit(by_seed.values()) or 0.0,
         )
 
     return {

@@ -5,6 +5,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from finetune_alf.comparison import differences_from, judged, mean_score, seeds_scores
+from finetune_alf.experiments.cell_line import time_of_a_fit
 from finetune_alf.experiments.schemes.cells import Cell
 from finetune_alf.experiments.schemes.combination import BASELINE
 from finetune_alf.experiments.schemes.document import CombinationResult, MeanLoss
@@ -65,11 +66,10 @@ def compare(
 
 def _means(fits: Sequence[RecordedFit]) -> dict[str, Any]:
     losses = [fit.loss for fit in fits if fit.loss is not None]
-    timed = [fit for fit in fits if fit.loss is not None] or fits  # a fit that diverges stops early
     return {
         "n_seeds": len(losses),
         "n_diverged": len(fits) - len(losses),
         "loss": MeanLoss(mean=fmean(losses), sd_seeds=stdev(losses) if len(losses) > 1 else None) if losses else None,
-        "seconds": fmean(fit.seconds for fit in timed),
+        "seconds": time_of_a_fit(fits),
         "n_trainable_parameters": fits[0].n_trainable_parameters,
     }

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from finetune_alf.comparison import ComparedDifference
+from finetune_alf.experiments.cell_line import time_of_a_fit
 from finetune_alf.experiments.transfer.cells import TransferLine
 from finetune_alf.experiments.transfer.document import SchemeResult, TransferDocument
 from finetune_alf.experiments.transfer.family import Contrast, judged_transfers, scheme_differences
@@ -99,8 +100,7 @@ class StudyTransfers:
 
     def fit_seconds(self, scheme: str) -> float | None:
         """Return the mean seconds of a scheme's fits; None where it has none."""
-        seconds = [cell.seconds for cell in self.cells if cell.scheme == scheme]
-        return sum(seconds) / len(seconds) if seconds else None
+        return time_of_a_fit(cell for cell in self.cells if cell.scheme == scheme)
 
 
 def read_transfers(paths: Paths) -> Iterator[StudyTransfers]:
