@@ -125,3 +125,32 @@ def test_captions_name_what_there_is(paths: Paths) -> None:
 def test_the_luck_of_the_best_is_allowed_for_by_p_that_are_there(paths: Paths, difference, words: str) -> None:
     compared_lock(difference).write(paths.schedules("minilm"))
     assert words in text(paths)
+
+
+def test_a_recipe_has_all_that_is_not_usual(paths: Paths) -> None:
+    write_lock(paths)
+    recipe = read_json(paths.study_results("minilm") / "study.json")["recipe"]
+    recipe |= {
+        "rates": {"kind": "uniform", "rate": 1e-3, "head": 1e-3},
+        "optimizer": {"kind": "adamw", "weight_decay": 0.01},
+        "curve": {"kind": "linear", "warmup_frac": 0.1},
+        "unfreezing": {"kind": "gradual", "every_epochs": 2},
+        "early_stopping": {"patience": 1},
+        "adapter": {"kind": "lora", "rank": 4},
+        "keep": "best",
+        "clip": None,
+        "frozen_dropout": "off",
+        "steps_per_epoch": 10,
+    }
+    change(paths.study_results("minilm") / "study.json", recipe=recipe)
+    found = text(paths)
+    shared = "48 tokens, lora adapters (rank 4) in a frozen encoder, gradients not clipped, no dropout in frozen layers"
+    assert (
+        "Its recipe: rate 1e-3 for the adapters, 1e-3 for the head, adamw (weight_decay 0.01), batch 8, 4 epochs of 10 "
+        f"steps, linear curve (warmup_frac 0.1), {shared}, gradual unfreezing (every_epochs 2), early stopping after 1 "
+        "epoch, best epoch kept." in found
+    )
+    assert (
+        f"batch 8, at most 4 epochs of 10 steps, {shared}, adamw (weight_decay 0.01), linear curve (warmup_frac 0.1), "
+        "gradual unfreezing (every_epochs 2), best epoch kept, early stopping after 1 epoch |" in found
+    )

@@ -8,7 +8,13 @@ from finetune_alf.register.compare import Reference
 from finetune_alf.report.environments import environment_rows
 from finetune_alf.report.load import Searched, StudyResults
 from finetune_alf.report.numbers import counted, duration, estimate, rate, score, signed
-from finetune_alf.report.recipe_words import classes_in_words, tokens_in_words
+from finetune_alf.report.recipe_words import (
+    classes_in_words,
+    epochs_in_words,
+    kind_in_words,
+    rest_in_words,
+    tokens_in_words,
+)
 from finetune_alf.report.section import Section, plain
 from finetune_alf.study.documents import StudyDocument
 from finetune_alf.study.records import TrialRecord
@@ -139,14 +145,13 @@ def _recipe(settings: StudyDocument) -> str:
     parts = [
         f"baseline rate {rate(recipe.rates.highest)} ({recipe.rates.kind})",
         f"batch {recipe.batch}",
-        f"at most {counted(recipe.epochs, 'epoch')}"
-        + (f" of {counted(recipe.steps_per_epoch, 'step')}" if recipe.steps_per_epoch else ""),
+        f"at most {epochs_in_words(recipe)}",
         tokens_in_words(recipe),
-        *(["their mean to the head"] if recipe.pooling == "mean" else []),
-        *([f"contrastive on {counted(recipe.objective.n_pairs, 'pair')} for each text"] if recipe.objective else []),
+        *rest_in_words(recipe),
         *classes_in_words(recipe),
-        *(["the pre-trained pooler frozen"] if recipe.pooler == "frozen" else []),
-        f"{recipe.optimizer.kind}, {recipe.curve.kind} curve, {recipe.unfreezing.kind} unfreezing",
+        kind_in_words(recipe.optimizer, recipe.optimizer.kind),
+        kind_in_words(recipe.curve, f"{recipe.curve.kind} curve"),
+        kind_in_words(recipe.unfreezing, f"{recipe.unfreezing.kind} unfreezing"),
         f"{recipe.keep} epoch kept",
         f"early stopping after {counted(stopping.patience, 'epoch')}" if stopping else "no early stopping",
     ]

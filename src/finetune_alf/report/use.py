@@ -17,7 +17,14 @@ from finetune_alf.register.recommend import (
     recommend,
 )
 from finetune_alf.report.numbers import counted, p_in_words, rate, signed_estimate
-from finetune_alf.report.recipe_words import classes_in_words, tokens_in_words
+from finetune_alf.report.recipe_words import (
+    classes_in_words,
+    course_in_words,
+    epochs_in_words,
+    kind_in_words,
+    rest_in_words,
+    tokens_in_words,
+)
 from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.study.documents import StudyDocument
 
@@ -190,11 +197,14 @@ def recipe_in_words(study: StudyDocument, single_rate: float | None = None) -> s
     """Return the baseline's recipe as a reader types it; `single_rate` replaces the rates of embeddings and layers."""
     recipe, rates = study.recipe, study.baseline_rates
     body = {own for address, own in rates.items() if address != HEAD} if single_rate is None else {single_rate}
-    first = f"rate {rate(body.pop())} for embeddings and layers" if len(body) == 1 else "the rates of `baseline` below"
+    where = "the adapters" if recipe.adapter else "embeddings and layers"
+    first = f"rate {rate(body.pop())} for {where}" if len(body) == 1 else "the rates of `baseline` below"
     parts = (
-        f"{first}, {rate(rates[HEAD])} for the head, {recipe.optimizer.kind}, batch {recipe.batch}, "
-        f"{counted(recipe.epochs, 'epoch')}, {recipe.curve.kind} curve",
+        f"{first}, {rate(rates[HEAD])} for the head, {kind_in_words(recipe.optimizer, recipe.optimizer.kind)}, "
+        f"batch {recipe.batch}, {epochs_in_words(recipe)}, {kind_in_words(recipe.curve, f'{recipe.curve.kind} curve')}",
         tokens_in_words(recipe),
+        *rest_in_words(recipe),
         *classes_in_words(recipe),
+        *course_in_words(recipe),
     )
     return ", ".join(parts)
