@@ -139,3 +139,13 @@ def test_the_seeds_that_are_too_few_are_those_of_the_comparison_that_decides(stu
         "uniform": SchemeDifferences(compared(0.01, n_seeds=2)),
     }
     assert "`minilm`, 4 seeds are too few" in use_in_short("minilm", compared_lock(too_few(0.0)), tested, study)
+
+
+@pytest.mark.parametrize(
+    ("metric", "is_saved"), [("accuracy", True), ("micro_f1", True), ("pearson", False), ("overall", False)]
+)
+def test_lines_to_copy_fit_a_classifier_only_where_one_can_be_saved(study, metric, is_saved):
+    lock = compared_lock(compared(0.0, verdict=NO)).model_copy(update={"metric": metric})
+    found = advice("minilm", lock, {}, study)
+    assert found.snippet.startswith("finetune-alf fit --study minilm\n") == is_saved
+    assert bool(found.snippet) == is_saved

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from finetune_alf.comparison import ComparedDifference
+from finetune_alf.metric_names import PROBLEM_TYPES, ProblemType
 from finetune_alf.rates import HEAD
 from finetune_alf.register.lock import LockDocument
 from finetune_alf.register.recommend import (
@@ -27,6 +28,9 @@ from finetune_alf.report.recipe_words import (
 )
 from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.study.documents import StudyDocument
+
+CAN_BE_SAVED: frozenset[ProblemType] = frozenset({"classification", "multi_label"})
+"""What `finetune-alf fit` makes a classifier of; a study of several tasks has no metric of these."""
 
 
 @dataclass(frozen=True)
@@ -167,13 +171,18 @@ def _differences(
 
 
 def _snippet(name: str, found: Recommendation, lock: LockDocument, saved: str | None) -> str:
-    """Return lines to copy: a schedule in one's own training loop, else a classifier by the recommended scheme."""
+    """Return lines to copy: a schedule in one's own training loop, else a classifier by the recommended scheme.
+
+    None where `fit` saves nothing: where labels are scores, and of several tasks.
+    """
     if found.scheme in lock.schedules:
         return (
             "from finetune_alf import Schedule\n\n"
             f'schedule = Schedule.pull("{lock.model}@{found.scheme}", "sqlite:///mlruns/mlflow.db")\n'
             "optimizer = schedule.optimizer(model)"
         )
+    if not CAN_BE_SAVED & {*PROBLEM_TYPES.get(lock.metric, ())}:
+        return ""
     fit = "" if saved == found.scheme else f"finetune-alf fit --study {name}\n"
     return f"{fit}finetune-alf predict {name} texts.csv --out labelled.csv"
 
