@@ -101,6 +101,11 @@ BOOK = [
         "{kind: schedule, of: bert-alf-3}, probe]",
         "transfer.schemes.3.of: must be a schedule (distilbert-alf-1",
     ),
+    (
+        "uniform, probe]",
+        "{kind: uniform, rate: 1e-5}, probe]",
+        "transfer.schemes.3.name: must be given, since uniform is the best single rate that registration found",
+    ),
     *(
         (
             "uniform, probe]",
@@ -159,9 +164,9 @@ def test_a_transfer_takes_validation_texts_unless_all_of_its_schemes_are_linear(
 
 
 def test_what_the_recipe_of_the_studies_allows_is_accepted(tmp_path: Path) -> None:
-    text = DEFAULT.replace("uniform, probe]", "{kind: lora, rate: 1e-3}, {kind: uniform, rate: 1e-4}]")
+    text = DEFAULT.replace("uniform, probe]", "{kind: lora, rate: 1e-3}, {kind: uniform, rate: 1e-4, name: low}]")
     pairs = "batch: 640\n      pooling: mean\n      objective: {kind: contrastive, n_pairs: 10}"
-    allowed = DEFAULT.replace("uniform, probe]", "{kind: uniform, rate: 1e-3}]")
+    allowed = DEFAULT.replace("uniform, probe]", "{kind: uniform, rate: 1e-3, name: high}]")
     for number, right in enumerate(
         (
             text,

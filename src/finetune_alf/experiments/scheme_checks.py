@@ -69,11 +69,17 @@ def recipe_of_study(raw: RawParams, study: str) -> Recipe | None:
 
 
 def renamed(schemes: object) -> Iterator[Disagreement]:
-    """Yield the schemes of a transfer that are compared with others by their names, and have another one alone."""
+    """Yield the schemes of a transfer that are compared with others by their names, and have another one alone.
+
+    And the reverse: a single rate that nothing searched, by the name of the best one.
+    """
     found = checked_schemes(schemes)
     labels = {scheme.label for scheme in found}
     for index, scheme in enumerate(found):
         has_own_rate = isinstance(scheme, UniformScheme) and scheme.rate is not None
+        if has_own_rate and scheme.label == scheme.kind:
+            message = f"must be given, since {scheme.kind} is the best single rate that registration found, but is"
+            yield ("transfer", "schemes", index, "name"), f"{message} missing where the scheme has a rate of its own"
         if scheme.kind in COMPARED_BY_NAME and scheme.kind not in labels and not has_own_rate:
             message = f"must be left out, since others are compared with {scheme.kind} by its name, but got"
             yield ("transfer", "schemes", index, "name"), f"{message} {scheme.label}"
