@@ -95,6 +95,13 @@ def test_a_factor_that_gets_every_text_wrong_counts_as_tested_though_its_p_is_0(
     assert line.endswith("Of 1 factor tested against no decay, 0 better and 1 worse.")
 
 
+@pytest.mark.parametrize("factors", [(1.0, 0.9), (0.95, 0.9)])
+def test_differences_from_no_decay_are_named_where_there_are_some(tmp_path, factors):
+    grid_document("some", grid_spec(factors=factors), lambda *_: 10).write(Paths(tmp_path).document("decay", "some"))
+    page = decay_part(Paths(tmp_path)).section.markdown
+    assert ("Differences are from a factor of 1" in page) is (1.0 in factors)
+
+
 def test_without_a_grid_there_is_no_part(tmp_path):
     assert decay_part(Paths(tmp_path)) is None
 

@@ -46,6 +46,14 @@ def test_a_combination_with_a_p_of_0_counts_as_tested(tmp_path):
     assert line.endswith("Of 1 combination tested against `fixed`, 0 better and 1 worse.")
 
 
+def test_a_schedule_has_rates_of_its_own_unless_it_is_rescaled(tmp_path):
+    rows, paths = (row("fixed"), row("bert-alf-1+gradual", gap=0.01)), Paths(tmp_path)
+    for rescale, which in ((False, "All schemes but schedules"), (True, "All schemes")):
+        testbed = fake_testbed("own", "accuracy", [table("films", 0.5, *rows)], rescale=rescale)
+        testbed.write(paths.document("schemes", "own"))
+        assert f"{which} have the rate of the testbed" in schemes_part(paths).section.markdown
+
+
 def test_without_a_testbed_there_is_no_part(tmp_path):
     assert schemes_part(Paths(tmp_path)) is None
 

@@ -25,12 +25,14 @@ def _document_part(grid: DecayDocument) -> DocumentPart:
 
 def _section(grid: DecayDocument) -> Section:
     section, sample, recipe = Section(), grid.sample, grid.recipe
+    has_no_decay = any(pair.factor == 1 for pair in grid.pairs)
+    differences = " Differences are from a factor of 1 at the same rate." if has_no_decay else ""
     section.text(
         f"`{grid.encoder.name}` is fine-tuned on {sample.n_train:,} texts of `{sample.name}` for "
         f"{counted(recipe.epochs, 'epoch')} with batches of {recipe.batch}, under {counted(grid.n_seeds, 'seed')} for "
         "each rate and factor. The top layer has the rate, each layer below the factor times the rate above it. "
         f"Errors are on {sample.n_test:,} test texts; predicting the most frequent class for all has "
-        f"{score(sample.majority_error)}. Differences are from a factor of 1 at the same rate."
+        f"{score(sample.majority_error)}.{differences}"
     )
     section.text(environment_line(grid.environments))
     section.table(_header(grid), [_row(grid, pair) for pair in grid.pairs])

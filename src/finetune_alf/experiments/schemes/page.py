@@ -6,6 +6,7 @@ from finetune_alf.experiments.schemes.document import CombinationResult, SampleT
 from finetune_alf.experiments.schemes.family import DESCRIBED
 from finetune_alf.experiments.schemes.figure import schemes_plot
 from finetune_alf.experiments.schemes.page_thesis import thesis_section
+from finetune_alf.experiments.schemes.rules import parts_of
 from finetune_alf.paths import Paths
 from finetune_alf.rates import HEAD, setting_text
 from finetune_alf.recipe import Adapter, Curve
@@ -15,6 +16,7 @@ from finetune_alf.report.numbers import NONE, counted, duration, estimate, rate,
 from finetune_alf.report.part import DocumentPart, Part, part_of_each
 from finetune_alf.report.search import words
 from finetune_alf.report.section import Section, code
+from finetune_alf.schedules.reference import is_reference
 
 
 def schemes_part(paths: Paths) -> Part | None:
@@ -155,8 +157,9 @@ def _notes(testbed: SchemesDocument) -> Iterator[str | None]:
         yield "The best epoch of each fit was chosen on the split that scores it, so all scores are optimistic."
     differences = [row.difference for row in _rows(testbed) if row.difference]
     yield how_to_read(DESCRIBED, differences, testbed.n_seeds) if differences else few_seeds(testbed.n_seeds)
+    own = " but schedules" if _has_schedule(testbed) and not testbed.rescale else ""
     yield (
-        "All schemes have the rate of the testbed, which need not be the best rate of each: their order may be "
+        f"All schemes{own} have the rate of the testbed, which need not be the best rate of each: their order may be "
         "different at another rate."
     )
     if any(map(_has_published, testbed.samples.values())):
@@ -165,6 +168,10 @@ def _notes(testbed: SchemesDocument) -> Iterator[str | None]:
             "the size of its BERT nor its optimizer. On GLUE's validation splits its accuracies have a standard error "
             "of about .010 on SST-2 and .012 on CoLA."
         )
+
+
+def _has_schedule(testbed: SchemesDocument) -> bool:
+    return any(is_reference(part) for row in _rows(testbed) for part in parts_of(row.scheme))
 
 
 def _not_above_baseline(name: str, table: SampleTable) -> str | None:
