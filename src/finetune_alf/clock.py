@@ -20,3 +20,8 @@ class Stopwatch:
     def seconds(self) -> float:
         """Return the seconds since the start."""
         return time.monotonic() - self._started
+
+    @property
+    def ended_ms(self) -> int:
+        """Return when it ends, if that is now: so many seconds after the start, whatever the system's clock says."""
+        return self.started_ms + round(self.seconds * 1000)

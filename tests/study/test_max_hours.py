@@ -1,5 +1,8 @@
 """A study with `max_hours` ends in good order, and goes on where the limit is raised."""
 
+import itertools
+import time
+
 import pytest
 from fake_studies import FakeFit, LightPool, outcome_of, study, study_spec
 
@@ -12,8 +15,17 @@ S = 1 / 3600
 def minutes(monkeypatch):
     """Each look at the clock is a minute later: a trial takes one minute, from its begin to its end."""
     now = iter(range(0, 60_000 * 1000, 60_000))
+
+    class Watch:
+        def __init__(self):
+            self.started_ms = next(now)
+
+        @property
+        def ended_ms(self):
+            return next(now)
+
     for module in ("trial_attempts", "trial_jobs"):
-        monkeypatch.setattr(f"finetune_alf.study.{module}.now_ms", lambda: next(now))
+        monkeypatch.setattr(f"finetune_alf.study.{module}.Stopwatch", Watch)
 
 
 def test_no_trial_begins_after_the_limit(tmp_path, minutes):
@@ -38,6 +50,21 @@ def test_a_second_start_fits_nothing_and_a_raised_limit_goes_on(tmp_path, minute
     assert len(study(tmp_path, study_spec(n_trials=6, max_hours=120 * S), work=refuse).records) == n
     raised = study(tmp_path, study_spec(n_trials=6))
     assert outcome_of(raised) == outcome_of(study(tmp_path / "whole", study_spec(n_trials=6)))
+
+
+@pytest.mark.parametrize("hours", [10, -10])
+def test_a_clock_that_is_set_during_a_trial_takes_no_time_from_the_search(tmp_path, monkeypatch, hours):
+    """So the hours that a laptop sleeps are not those of a search."""
+    fit, real, shift = FakeFit(), time.time_ns, itertools.count(1)
+
+    def set_clock(job, report):
+        shifted = next(shift) * hours * 3600 * 10**9
+        monkeypatch.setattr(time, "time_ns", lambda: real() + shifted)
+        return fit(job, report)
+
+    records = study(tmp_path, study_spec(n_trials=4, max_hours=1), work=set_clock).records
+    assert len(records) == 4
+    assert all(0 <= record.ended_ms - record.started_ms < 60_000 for record in records)
 
 
 def test_pauses_and_overlaps_do_not_count():

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy
 from fake_studies import ENVIRONMENT, N_LAYERS, epochs_up_to, fit_result, outcome_of, study, study_spec
 
+from finetune_alf.clock import Stopwatch
 from finetune_alf.errors import LockedError, StudyError
 from finetune_alf.paths import Paths
 from finetune_alf.rates import LayerRates
@@ -67,7 +68,9 @@ def create(store: StudyStore, number: int = 0) -> PendingTrial:
 
 
 def finished(trial: PendingTrial, score: float = 0.1 + 0.2) -> Any:
-    return finished_record(replace(trial, environment=ENVIRONMENT), fit_result(score, epochs_up_to(score)), 5)
+    return finished_record(
+        replace(trial, environment=ENVIRONMENT), fit_result(score, epochs_up_to(score)), Stopwatch(5)
+    )
 
 
 def test_a_study_that_goes_on_ends_as_one_that_was_not_interrupted(place: Place, tmp_path: Path) -> None:
@@ -114,7 +117,7 @@ def test_a_finished_trial_is_not_overwritten(store: StudyStore) -> None:
 
 def test_a_lost_answer_is_seen_also_where_a_fit_had_to_do_with_a_smaller_micro_batch(store: StudyStore) -> None:
     smaller = AdjustedFit.model_construct(**dict(fit_result(0.5, epochs_up_to(0.5))), micro_batch=4, precision="fp32")
-    record = finished_record(replace(create(store), environment=ENVIRONMENT), smaller, 5)
+    record = finished_record(replace(create(store), environment=ENVIRONMENT), smaller, Stopwatch(5))
     store.finish_trial(record)
     store.finish_trial(record)
     (found,) = store.finished_trials()

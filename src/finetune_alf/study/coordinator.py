@@ -203,14 +203,14 @@ class _Coordinator:
         """Finish the trial of an attempt, or leave it pending."""
         job = outcome.job
         if outcome.result is not None:
-            self._finish(finished_record(self.attempts.trial(job), outcome.result, self.attempts.started_ms(job)))
+            self._finish(finished_record(self.attempts.trial(job), outcome.result, self.attempts.watch(job)))
             self.attempts.forget(job)
             return
         self.attempts.fail(job, outcome.failure or "no result")
         trial = self.attempts.trial(job)
         self.history.leave_pending(trial.number)
         if trial.n_attempts >= MAX_ATTEMPTS:
-            self._finish(given_up_record(trial, self.attempts.started_ms(job)))
+            self._finish(given_up_record(trial, self.attempts.watch(job)))
         else:
             logger.warning("studies.%s: trial %d is pending: %s.", self.name, trial.number, trial.failure)
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from finetune_alf.clock import now_ms
+from finetune_alf.clock import Stopwatch
 from finetune_alf.compute import Environment
 from finetune_alf.execute import MAX_ATTEMPTS
 from finetune_alf.jobs.job import FitJob
@@ -19,7 +19,7 @@ class TrialAttempts:
     def __init__(self, store: StudyStore, environment: Environment) -> None:
         self._store, self._environment = store, environment
         self._trials: dict[str, PendingTrial] = {}
-        self._started_ms: dict[str, int] = {}
+        self._watches: dict[str, Stopwatch] = {}
 
     def add(self, job: FitJob, trial: PendingTrial) -> None:
         """Add the job of a trial."""
@@ -29,9 +29,9 @@ class TrialAttempts:
         """Return the trial of a job."""
         return self._trials[job.key]
 
-    def started_ms(self, job: FitJob) -> int:
-        """Return when the last attempt at a job began."""
-        return self._started_ms[job.key]
+    def watch(self, job: FitJob) -> Stopwatch:
+        """Return the stopwatch that began with the last attempt at a job."""
+        return self._watches[job.key]
 
     def n_attempts(self, job: FitJob) -> int:
         """Return how many attempts at a trial have begun."""
@@ -39,7 +39,7 @@ class TrialAttempts:
 
     def begin(self, job: FitJob) -> None:
         """Commit that an attempt begins."""
-        self._started_ms[job.key] = now_ms()
+        self._watches[job.key] = Stopwatch()
         self._commit(job, n_attempts=self.n_attempts(job) + 1, failure=None, environment=self._environment)
 
     def withdraw(self, job: FitJob) -> None:
@@ -52,15 +52,18 @@ class TrialAttempts:
 
     def forget(self, job: FitJob) -> None:
         """Remove a job whose trial is finished."""
-        del self._trials[job.key], self._started_ms[job.key]
+        del self._trials[job.key], self._watches[job.key]
 
     def _commit(self, job: FitJob, **changes: object) -> None:
         self._trials[job.key] = replace(self._trials[job.key], **changes)  # type: ignore[arg-type]
         self._store.write_attempts(self._trials[job.key])
 
 
-def finished_record(trial: PendingTrial, result: FitResult, started_ms: int) -> TrialRecord:
-    """Return the finished trial. One without a finite score has failed: Optuna would take an infinite score as best."""
+def finished_record(trial: PendingTrial, result: FitResult, watch: Stopwatch) -> TrialRecord:
+    """Return the trial that finishes now; one without a finite score has failed.
+
+    Optuna would take an infinite score as the best.
+    """
     assert trial.environment is not None  # noqa: S101 - an attempt has begun
     state: TrialState = "pruned" if result.stopped == "pruned" else "complete"
     reason = None
@@ -73,8 +76,8 @@ def finished_record(trial: PendingTrial, result: FitResult, started_ms: int) -> 
         rates=trial.rates,
         score=result.score if state == "complete" else None,
         reason=reason,
-        started_ms=started_ms,
-        ended_ms=now_ms(),
+        started_ms=watch.started_ms,
+        ended_ms=watch.ended_ms,
         environment=ran_in(result, trial.environment),
         result=None if reason and result.score is not None else result,  # JSON has no NaN
     )
@@ -88,7 +91,7 @@ def _without_score(result: FitResult) -> str:
     return f"the score after {epochs} is {'not a number' if math.isnan(result.score) else 'infinite'}"
 
 
-def given_up_record(trial: PendingTrial, started_ms: int) -> TrialRecord:
+def given_up_record(trial: PendingTrial, watch: Stopwatch) -> TrialRecord:
     """Return the failed trial that has no attempts left."""
     assert trial.environment is not None  # noqa: S101 - an attempt has begun
     return TrialRecord(
@@ -97,8 +100,8 @@ def given_up_record(trial: PendingTrial, started_ms: int) -> TrialRecord:
         rates=trial.rates,
         score=None,
         reason=f"{trial.failure or 'its process died'}, in the last of {trial.n_attempts} attempts",
-        started_ms=started_ms,
-        ended_ms=now_ms(),
+        started_ms=watch.started_ms,
+        ended_ms=watch.ended_ms,
         environment=trial.environment,
         result=None,
     )

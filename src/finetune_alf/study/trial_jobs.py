@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from finetune_alf.clock import now_ms
+from finetune_alf.clock import Stopwatch
 from finetune_alf.compute import Environment
 from finetune_alf.execute import MAX_ATTEMPTS, NOT_READY, Jobs
 from finetune_alf.jobs.job import FitJob
@@ -55,14 +55,15 @@ class TrialJobs:
     def _jobs_of(self, trial: PendingTrial) -> Jobs[FitJob]:
         while self._may_not_begin(trial):
             yield NOT_READY
-        equal, now = self._equal_trial(trial), now_ms()
+        equal, watch = self._equal_trial(trial), Stopwatch()
+        now = watch.started_ms
         if equal is not None:
             update = {"number": trial.number, "repeats": equal.number, "started_ms": now, "ended_ms": now}
             self._finish(equal.model_copy(update=update))
         elif not self._spec.recipe.learns(trial.rates):
             self._finish(untrained_record(trial, self._environment, now))
         elif trial.n_attempts >= MAX_ATTEMPTS:
-            self._finish(given_up_record(trial, now))
+            self._finish(given_up_record(trial, watch))
         else:
             yield self._job_of(trial)
 
