@@ -20,6 +20,7 @@ from finetune_alf.experiments.freeze.published import POINTS
 from finetune_alf.experiments.multitask.published import PUBLISHED
 from finetune_alf.experiments.registry import BUILT_IN, load_params
 from finetune_alf.experiments.schemes.published import TABLES
+from finetune_alf.figures.rate_scale import SCHEME
 from finetune_alf.params.presets import preset_names
 from finetune_alf.report.numbers import as_printed, score
 from finetune_alf.schedules.published import published, published_accuracies
@@ -196,6 +197,14 @@ def test_pictures_are_small_pngs() -> None:
     for picture in (DOCS / "pictures").glob("*.png"):
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert picture.stat().st_size < 200 * 1024
+
+
+def test_the_picture_of_the_thesiss_rates_is_what_its_script_draws_and_the_readme_names_its_colours() -> None:
+    pytest.importorskip("altair")
+    draw = runpy.run_path(str(DOCS / "pictures" / "draw_thesis_rates.py"))["thesis_rates"]
+    assert draw().png() == (DOCS / "pictures" / "thesis-rates.png").read_bytes()
+    assert SCHEME == "viridis"  # from dark to yellow
+    assert "Yellow cells learn fast, dark ones slowly" in README.read_text("utf-8")
 
 
 @pytest.mark.parametrize(("path", "block"), blocks_of_all("yaml"))

@@ -13,16 +13,16 @@ N_STEPS = 35 * 63
 WIDTH = 900
 
 
-def main() -> None:
-    """Write the picture beside this file."""
+def thesis_rates() -> Picture:
+    """Return the picture."""
     cells = [
         StripCell(name, str(address), movement.rate, movement.word)
         for name in PUBLISHED_NAMES
         for address, movement in movements(published(name).recipe, published(name).rates, N_STEPS).items()
     ]
-    strip = schedule_strip(cells, "thesis")
-    Picture({**strip.spec, "width": WIDTH}, strip.text).save(Path(__file__).with_name("thesis-rates.png"))
+    strip = schedule_strip(cells)
+    return Picture({**strip.spec, "width": WIDTH}, strip.text)
 
 
 if __name__ == "__main__":
-    main()
+    thesis_rates().save(Path(__file__).with_name("thesis-rates.png"))
