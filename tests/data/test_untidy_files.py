@@ -135,7 +135,9 @@ def test_columns_of_a_file_with_a_header_are_refused(tmp_path: Path) -> None:
         rows_of(tmp_path / "a.csv", "", columns=["text", "text"])
 
 
-@pytest.mark.parametrize(("encoding", "name"), [("latin-1", "a.csv"), ("cp1252", "a.jsonl"), ("utf-16", "a.csv")])
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("latin-1", "a.csv"), ("cp1252", "a.jsonl"), ("utf-16", "a.csv"), ("UTF16", "a.csv")]
+)
 def test_an_encoding_can_be_named(tmp_path: Path, encoding: str, name: str) -> None:
     row = '{"text": "café", "label": "très bon"}\n' if name.endswith("l") else "text,label\ncafé,très bon\n"
     assert rows_of(tmp_path / name, row.encode(encoding), encoding=encoding) == [("café", "très bon")]

@@ -86,6 +86,21 @@ def test_an_invalid_outcome_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_run_kept_is_merged_into_where_there_is_no_file_and_only_then_becomes_one(tmp_path: Path) -> None:
+    path, kept = tmp_path / "params.yaml", tmp_path / "kept.yaml"
+    kept.write_text(DEFAULT.replace("n_trials: 16", "n_trials: 17"))
+    with pytest.raises(ParamsError, match="real-smal: must be a file or one of the presets"):
+        use_presets(path, ["real-smal"], model=model_of(), kept=kept)
+    more = tmp_path / "more.yaml"
+    more.write_text("report: {title: 3}\n")
+    with pytest.raises(ParamsError, match="the parameters would not be valid"):
+        use_presets(path, [str(more)], model=model_of(), kept=kept)
+    assert not path.exists()
+    more.write_text("report: {title: mine}\n")
+    use_presets(path, [str(more)], model=model_of(), kept=kept)
+    assert (load_params(path).studies["minilm"].n_trials, load_params(path).report.title) == (17, "mine")
+
+
 def test_a_file_with_aliases_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(DEFAULT.replace("n_top: 3", "n_top: &three 3").replace("seed: 1", "seed: *three"))

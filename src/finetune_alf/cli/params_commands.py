@@ -9,6 +9,7 @@ from finetune_alf.cli.error_record import about
 from finetune_alf.cli.output import echo, json_option, print_json, wants_json
 from finetune_alf.cli.project import (
     check_overlays,
+    kept_params_path,
     overlays_option,
     params_in_force,
     params_path,
@@ -113,15 +114,11 @@ class _NamesPresets(click.Command):
 def use(presets: tuple[str, ...], anew: bool, root: Path) -> None:
     """Merge presets into params.yaml, its comments kept."""
     from finetune_alf.experiments.registry import model_of
-    from finetune_alf.files import write_text
-    from finetune_alf.params.reading import read_source
     from finetune_alf.params.writing import use_presets
 
-    path, kept = params_path(root), params_in_force(root)
-    if path != kept and not anew:
-        write_text(path, read_source(kept))
+    path = params_path(root)
     with about("presets"):
-        use_presets(path, presets, model=model_of(), anew=anew)
+        use_presets(path, presets, model=model_of(), anew=anew, kept=kept_params_path(root))
     echo(f"{path}: now with {', '.join(presets)}")
     if wants_json():
         print_json({"path": str(path), "presets": list(presets)})

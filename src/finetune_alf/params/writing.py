@@ -16,14 +16,17 @@ from finetune_alf.params.presets import find_source
 from finetune_alf.params.reading import parse_document, read_source
 
 
-def use_presets(path: Path, presets: Sequence[str], *, model: type[Params], anew: bool = False) -> Params:
+def use_presets(
+    path: Path, presets: Sequence[str], *, model: type[Params], anew: bool = False, kept: Path | None = None
+) -> Params:
     """Merge presets, or files, into a params file with its comments kept.
 
-    With `anew`, or where there is no file, they go over the default. Raises ParamsError, the file untouched, when the
-    outcome would not be valid.
+    Where there is none, `kept` takes its place, what the last run ran with; with `anew`, or without either, presets go
+    over the default. Raises ParamsError, the file untouched, when the outcome would not be valid.
     """
-    text = find_source("default").text if anew or not path.exists() else read_source(path)
-    document = parse_document(text, str(path))
+    before = None if anew else next((file for file in (path, kept) if file is not None and file.exists()), None)
+    text = find_source("default").text if before is None else read_source(before)
+    document = parse_document(text, str(before or path))
     over = [find_source(name) for name in presets]
     for source in over:
         document = overlay(document, parse_document(source.text, source.shown))

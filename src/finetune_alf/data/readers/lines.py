@@ -37,7 +37,7 @@ def numbered_lines(path: Source, encoding: str = "utf-8", faults: Faults | None 
 def _numbered_lines(path: Source, encoding: str, faults: Faults | None) -> Iterator[tuple[int, str]]:
     with _opened(path) as file:
         start = file.peek(N_SEEN)[:N_SEEN]
-        if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
+        if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):  # also utf16, say
             yield from _wide_lines(path, file, encoding)
             return
         if start.startswith(_UTF_16_MARKS):
