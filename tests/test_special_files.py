@@ -79,3 +79,11 @@ def test_it_is_refused_by_name_wherever_a_file_is_read_or_written(what: str, spe
         read(path)
     assert str(refused.value) == f"{path}: must be a regular file, but is {kind}. Name a file."
     assert not path.is_file()
+
+
+@pytest.mark.parametrize("folder", ["a\0b", "half of a \ud83d"])
+@pytest.mark.parametrize("name", READERS)
+def test_a_text_that_is_no_path_is_refused_by_name(tmp_path: Path, name: str, folder: str) -> None:
+    file, read = READERS[name]
+    with pytest.raises(InputError, match=r"must be a path|must be the folder of an encoder"):
+        read(tmp_path / folder / file)

@@ -29,12 +29,15 @@ _SPECIAL = (
 def check_regular(path: Path, error: type[InputError] = InputError) -> None:
     """Raise an error that names the path of a pipe, a socket or a device: to open one can wait for ever.
 
-    Nothing is raised where there is no file; who opens it says so.
+    So it does for a text that no system takes as a path, with a NUL or half a character. Nothing is raised where there
+    is no file; who opens it says so.
     """
     try:
         mode = path.stat().st_mode
     except OSError:
         return
+    except ValueError as reason:
+        raise error(f"{str(path)!r}: must be a path, but got {reason}. Name a file.") from None
     for is_special, name in _SPECIAL:
         if is_special(mode):
             raise error(f"{path}: must be a regular file, but is {name}. Name a file.")
