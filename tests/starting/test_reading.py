@@ -3,6 +3,7 @@
 import csv
 import gzip
 import random
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -145,3 +146,22 @@ def test_a_table_without_rows_is_named_whatever_its_format(
         with pytest.raises(InputError) as refused:
             find_table(path, named)
         assert str(path) in str(refused.value)
+
+
+def test_columns_of_parquet_that_are_not_read_are_named_with_their_types(tmp_path: Path) -> None:
+    texts, labels = zip(*reviews(), strict=True)
+    scores = pa.array([Decimal(row) / 10 for row in range(60)])
+    pq.write_table(pa.table({"text": texts, "score": scores}), tmp_path / "t.parquet")
+    kind = r"\('score' is decimal128\(\d, 1\), which is not read: convert what you need\)"
+    for label, message in (
+        (None, rf"no other column of 'text' {kind} is one"),
+        ("score", rf"There are: 'text' {kind}\."),
+    ):
+        with pytest.raises(InputError, match=message) as refused:
+            find_table(tmp_path / "t.parquet", label=label)
+        assert "the only column" not in str(refused.value)
+    pq.write_table(pa.table({"text": [text.encode() for text in texts], "label": labels}), tmp_path / "t.parquet")
+    with pytest.raises(
+        InputError, match=r"none of 'label' \('text' is binary, which is not read: convert what you need\)"
+    ):
+        find_table(tmp_path / "t.parquet")

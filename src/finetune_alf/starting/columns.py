@@ -63,7 +63,10 @@ NamedLabel = str | tuple[str, ...] | None
 def check_rows(path: Path, table: TableProfile) -> None:
     """Raise InputError, naming the file, for a table without rows."""
     if not table.columns:
-        raise InputError(f"{path}: must have rows, but is empty. Add rows.")
+        fault = (
+            f"must have columns of texts and labels, but {table.unread_in_words}: convert them" if table.unread else ""
+        )
+        raise InputError(f"{path}: {fault or 'must have rows, but is empty. Add rows'}.")
     if not table.n_rows:
         raise InputError(f"{path}: must have rows below the names of its columns, {_listed(table)}. Add rows.")
 
@@ -142,7 +145,7 @@ def _with_gaps(table: TableProfile, taken: Collection[str]) -> Guess[str]:
 
 
 def _why_no_label(table: TableProfile, others: Sequence[ColumnProfile]) -> Iterator[str]:
-    if len(table.columns) == 1:
+    if len(table.columns) == 1 and not table.unread:
         yield "It is the only column; lines of text need a comma, semicolon, tab or bar between text and label"
     if commas := [column.name for column in others if column.has_decimal_commas]:
         yield POINT.format(commas[0])
@@ -239,4 +242,5 @@ def _described(column: ColumnProfile) -> str:
 
 
 def _listed(table: TableProfile) -> str:
-    return ", ".join(repr(name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}…") for name in table.columns)
+    names = ", ".join(repr(name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}…") for name in table.columns)
+    return f"{names} ({table.unread_in_words}: convert what you need)" if table.unread else names

@@ -108,7 +108,8 @@ def _log_table(options: InitOptions, table: FoundTable, log: Log) -> None:
     named = [name for name in table.reading.columns if name]
     n_unnamed = len(table.reading.columns) - len(named)
     unnamed = f", and {n_unnamed} without a name, not used" if n_unnamed else ""
-    log(f"{options.table}: {table.profile.n_rows} rows; columns {', '.join(named)}{unnamed}")
+    unread = f"; {table.profile.unread_in_words}" if table.profile.unread else ""
+    log(f"{options.table}: {table.profile.n_rows} rows; columns {', '.join(named)}{unnamed}{unread}")
     for setting, value in table.reading.settings().items():
         shown = ", ".join(value) if isinstance(value, list) else value
         log(f"{setting}: {shown} ({table.reading.seen[setting]})")

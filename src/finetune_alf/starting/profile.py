@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from finetune_alf.data.readers.numbers import number_of
@@ -131,17 +131,26 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class TableProfile:
-    """A table: the number of its rows, and its columns by name, in order."""
+    """A table: the number of its rows, its columns by name, in order, and the types of those that cannot be read."""
 
     n_rows: int
     columns: dict[str, ColumnProfile]
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unread_in_words(self) -> str:
+        """The columns that cannot be read, with their types."""
+        kinds = ", ".join(f"{name!r} is {kind[:30]}" for name, kind in self.unread.items())
+        return f"{kinds}, which {'is' if len(self.unread) == 1 else 'are'} not read"
 
 
-def profile_of(names: Sequence[str], rows: Iterable[Sequence[object]]) -> TableProfile:
+def profile_of(
+    names: Sequence[str], rows: Iterable[Sequence[object]], unread: Mapping[str, str] | None = None
+) -> TableProfile:
     """Count what the columns of these names hold."""
     columns = [ColumnProfile(name) for name in names]
     n_rows = 0
     for n_rows, row in enumerate(rows, start=1):  # noqa: B007 - the last number is that of all rows
         for column, value in zip(columns, row, strict=True):
             column.add(value)
-    return TableProfile(n_rows, {column.name: column for column in columns})
+    return TableProfile(n_rows, {column.name: column for column in columns}, unread or {})

@@ -10,7 +10,8 @@ from finetune_alf.data.files_source import FileRows
 from finetune_alf.data.labels import apply_labels
 from finetune_alf.data.readers.delimited import UNQUOTED
 from finetune_alf.data.readers.format import LABEL_SEPARATOR, LabelColumns, label_columns
-from finetune_alf.data.readers.table import read_table
+from finetune_alf.data.readers.parquet import unread_columns
+from finetune_alf.data.readers.table import check_suffix, read_table
 from finetune_alf.data.rows import Text, flagged
 from finetune_alf.data.source_spec import FilesSource
 from finetune_alf.data.spec import LabelsSpec
@@ -94,7 +95,8 @@ def find_table(
 def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, labels: LabelsSpec) -> FoundTable:
     names = tuple(filter(None, reading.columns))  # a column without a name is the index of a data frame, or empty
     rows = read_table(path, names, names, form=reading.form, labels=None)
-    profile = profile_of(names, (values for number, values in rows))
+    unread = unread_columns(path) if check_suffix(path) == ".parquet" else None
+    profile = profile_of(names, (values for number, values in rows), unread)
     check_rows(path, profile)
     text_guess = guess_text(profile, text, label)
     several: SeveralClasses | None

@@ -40,11 +40,24 @@ def shape_of(path: Path) -> tuple[tuple[str, ...], int]:
 
 def readable_columns(path: Path) -> tuple[str, ...]:
     """Return the names of the columns of strings, numbers, booleans or lists of these; DataError as `read_parquet`."""
+    return tuple(name for name, _, is_read in _columns(path) if is_read)
+
+
+def unread_columns(path: Path) -> dict[str, str]:
+    """Return the types of the other columns by their names; DataError as `read_parquet`."""
+    return {name: kind for name, kind, is_read in _columns(path) if not is_read}
+
+
+def _columns(path: Path) -> list[tuple[str, str, bool]]:
+    """Return the name and the type of each column, and whether `init` reads it."""
     import pyarrow.parquet as pq
 
     with _named_errors(path), pq.ParquetFile(path) as file:
         check_columns(RowPlace(str(path)), (), file.schema_arrow.names)
-        return tuple(field.name for field in file.schema_arrow if _is_readable(_items(field.type), can_be_float=True))
+        return [
+            (field.name, str(field.type), _is_readable(_items(field.type), can_be_float=True))
+            for field in file.schema_arrow
+        ]
 
 
 @contextmanager
