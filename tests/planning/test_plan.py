@@ -239,10 +239,22 @@ def test_a_scheme_that_is_recommended_already_is_said(shared, ready):
 def test_finished_fits_of_linear_models_are_counted_with_their_seconds(tmp_path):
     tuned = {"scheme": "baseline", "seconds": 4.0, "epochs": [{"ended_ms": 3000, "seconds": 2.0}]}
     write_jsonl(tmp_path / "cells.jsonl", [tuned, {"scheme": "probe", "seconds": 1.5, "epochs": []}])
-    found = elapsed_of(finished_cells(tmp_path / "cells.jsonl", lambda cell: cell["scheme"]))
+    found = elapsed_of(finished_cells(tmp_path / "cells.jsonl", lambda cell: cell["scheme"], ()))
     assert (found.n_fits, found.kinds, found.seconds) == (2, {"baseline": 1, "probe": 1}, pytest.approx(5.5))
-    alone = elapsed_of(finished_cells(tmp_path / "cells.jsonl", lambda cell: "probe" if not cell["epochs"] else None))
+    alone = elapsed_of(
+        finished_cells(tmp_path / "cells.jsonl", lambda cell: "probe" if not cell["epochs"] else None, ())
+    )
     assert (alone.n_fits, alone.seconds) == (1, pytest.approx(1.5))
+
+
+def test_cells_on_another_draw_of_a_sample_are_not_finished(tmp_path):
+    rows = [
+        {"scheme": "probe", "seconds": 1.5, "epochs": [], "run": {"tags": {"alf.sample.digest": drawn}}}
+        for drawn in ("now", "before", "now")
+    ]
+    write_jsonl(tmp_path / "cells.jsonl", rows)
+    found = finished_cells(tmp_path / "cells.jsonl", lambda cell: cell["scheme"], {"now"})
+    assert elapsed_of(found).n_fits == 2
 
 
 def test_the_cost_of_equal_fits_is_computed_once(ready, monkeypatch):

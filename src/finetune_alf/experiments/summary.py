@@ -13,7 +13,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.register.lock import ALIASES, LockDocument
 from finetune_alf.register.recommend import BASELINE, UNIFORM
 from finetune_alf.report.numbers import NONE, counted, estimate, score, signed_estimate
-from finetune_alf.report.part import documents
+from finetune_alf.report.part import document_files, documents
 from finetune_alf.report.use import use_in_short
 from finetune_alf.running.context import Context
 from finetune_alf.study.records import best_trial, read_study, read_trials
@@ -81,7 +81,7 @@ def study_summary(ctx: Context, name: str) -> StudySummary:
     folder, paths = ctx.paths.study_results(name), ctx.paths
     records, study = read_trials(folder / "trials.jsonl"), read_study(folder)
     best, lock = best_trial(records), LockDocument.read(paths.schedules(name))
-    found = sorted(paths.experiment("transfer").glob(f"{name}/*.json"))
+    found = document_files(paths.experiment("transfer") / name)
     transfers = [TransferDocument.read(path) for path in found if not path.stem.endswith(".predictions")]
     tested = {
         key: each

@@ -1,7 +1,7 @@
 """The time that finished fits took, read from the files of their stage."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from finetune_alf.json_files import read_jsonl
+from finetune_alf.running.cell_runs import RUN
 from finetune_alf.spec import Spec
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.train.result import RecordedFit
@@ -51,9 +52,16 @@ def trials_elapsed(trials: Sequence[TrialRecord]) -> ElapsedTime | None:
     return ElapsedTime(n_fits=len(trials), fit_s=fmean(seconds or [0.0]), seconds=busy_seconds(spans))
 
 
-def finished_cells(path: Path, kind_of: Callable[[Mapping[str, Any]], str | None]) -> list[FinishedFit]:
-    """Return the fits of a file of cells, one a line; cells without a kind are left out."""
-    cells = [(kind_of(cell), cell) for cell in read_jsonl(path, is_whole=False)] if path.exists() else []
+def finished_cells(
+    path: Path, kind_of: Callable[[Mapping[str, Any]], str | None], digests: Container[str]
+) -> list[FinishedFit]:
+    """Return the fits of a file of cells on samples with these digests, one a line; cells without a kind are left out.
+
+    Files of earlier versions do not say on which rows a cell was fitted.
+    """
+    rows = read_jsonl(path, is_whole=False) if path.exists() else []
+    drawn = [row.get(RUN, {}).get("tags", {}).get("alf.sample.digest") for row in rows]
+    cells = [(kind_of(row), row) for row, own in zip(rows, drawn, strict=True) if own is None or own in digests]
     return [_finished(kind, cell) for kind, cell in cells if kind is not None]
 
 

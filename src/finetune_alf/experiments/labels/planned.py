@@ -53,6 +53,7 @@ def _stage(ctx: Context, name: str, spec: LabelsSpec, planned: StageJobs, sample
             if cell["sample"] == sample and cell["scheme"] in recipes.unknown
             else None
         ),
+        {draw.digest for draw in drawn},
     )
     first = {draw.n_train: draw.drawn for draw in reversed(drawn)}
     costs = {

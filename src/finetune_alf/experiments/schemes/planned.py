@@ -49,7 +49,8 @@ def schemes_planned(ctx: Context, name: str) -> PlannedFits:
                 continue
             jobs = [(cell.combination.name, job(cell)) for cell in grid if cell.sample == sample]
             others = [fits_of(each, sample) for each in unknown]
-            finished = finished_cells(ctx.paths.cells("schemes", name), _one_of(unknown, sample))
+            digests = {predictor.samples[sample].card.digest}
+            finished = finished_cells(ctx.paths.cells("schemes", name), _one_of(unknown, sample), digests)
             yield from planned.stage(sample, sample, jobs, others, finished)
 
     notes = [ADAPTERS_NOTE] if has_adapters else []

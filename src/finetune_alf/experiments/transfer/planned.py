@@ -33,7 +33,7 @@ def transfer_planned(ctx: Context, name: str) -> PlannedFits:
             digest, path = drawn.card.digest, ctx.paths.cells("transfer", name, sample)
             jobs = [(each.scheme, cell_job(each, predictor.spec, digest, precision, spec.metric)) for each in grid]
             finished = finished_cells(
-                path, lambda cell: next((one for one in recipes.unknown if one == cell["scheme"]), None)
+                path, lambda cell: next((one for one in recipes.unknown if one == cell["scheme"]), None), {digest}
             )
             planned = StageJobs.of(ctx, predictor, f"transfer-{name}-{sample}")
             yield from planned.stage(sample, sample, jobs, others, finished)
