@@ -154,3 +154,28 @@ def test_a_recipe_has_all_that_is_not_usual(paths: Paths) -> None:
         f"batch 8, at most 4 epochs of 10 steps, {shared}, adamw (weight_decay 0.01), linear curve (warmup_frac 0.1), "
         "gradual unfreezing (every_epochs 2), best epoch kept, early stopping after 1 epoch |" in found
     )
+
+
+def test_a_study_without_a_score_is_in_the_summary(paths: Paths) -> None:
+    trials = paths.study_results("minilm") / "trials.jsonl"
+    write_jsonl(trials, [trial(number, None) for number in range(3)])
+    found = text(paths)
+    assert "- `minilm`: 3 trials, none with a score." in found
+    assert "*Each cross is a trial, which has no score.*" in found
+    write_jsonl(trials, [])
+    found = text(paths)
+    assert "- `minilm`: 0 trials, none with a score." in found
+    assert "| trials | 0 |" in found
+
+
+def test_the_best_of_equal_scores_and_a_single_one_are_no_best_of_many(paths: Paths) -> None:
+    trials = paths.study_results("minilm") / "trials.jsonl"
+    write_jsonl(trials, [trial(number, 0.5) for number in range(3)])
+    assert "**validation accuracy .500**. Of equal scores the earliest counts: 2 other trials scored the same." in text(
+        paths
+    )
+    write_jsonl(trials, [trial(0, 0.5)])
+    alone = text(paths)
+    assert "The best of 1 scored trial is trial 0: **validation accuracy .500**." in alone
+    assert "Selection bias" not in alone
+    assert "scored the same" not in alone

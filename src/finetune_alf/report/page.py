@@ -96,6 +96,8 @@ def _in_short(results: StudyResults, tested: Tested) -> Iterator[str]:
             f"`{results.name}`: {counted(len(results.search.trials), 'trial')}; "
             f"the best{which} reached a validation {metric} of {score(best.score)}, {kept}."
         )
+    elif results.search:
+        yield f"`{results.name}`: {counted(len(results.search.trials), 'trial')}, none with a score."
     if results.importance:
         yield from _importance_in_short(results.name, results.importance)
     if not (results.search or results.lock or results.importance):

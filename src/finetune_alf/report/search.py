@@ -26,13 +26,14 @@ def settings_section(search: Searched) -> Section:
     settings, section = search.settings, Section()
     states = Counter(trial.state for trial in search.trials)
     encoder, sample = settings.encoder, settings.sample
+    by_state = ", ".join(f"{n} {state}" for state, n in states.items())
     rows = [
         ("encoder", f"`{encoder.name}`: `{encoder.identity}`, {encoder.n_layers} layers"),
         ("sample", f"`{sample.name}`, {_sizes(search)}, digest `{sample.digest[:12]}`"),
         ("space", f"{space_in_words(settings.space)}; head {rate(settings.baseline_rates[HEAD])}"),
         ("sampler", f"{settings.sampler.kind}, {_pruner(settings)}, seed {settings.seed}"),
         ("recipe", _recipe(settings)),
-        ("trials", f"{len(search.trials)}: {', '.join(f'{n} {state}' for state, n in states.items())}"),
+        ("trials", ": ".join(filter(None, (str(len(search.trials)), by_state)))),
         ("time in fits", f"{duration(search.fit_seconds)}, {counted(settings.n_workers, 'worker')}"),
         *environment_rows(settings.environments, "trial"),
     ]
@@ -50,11 +51,18 @@ def history_section(results: StudyResults, search: Searched) -> Section:
         section.finding(
             f"The best of {counted(len(search.scored), 'scored trial')} is trial {best.number}: "
             f"**validation {words(metric)} {score(best.score)}**.",
+            _ties(search, best),
             _baseline_trial(search),
         )
-        section.caution(_caution(results, search, best, best.score))
+        section.caution(_caution(results, search, best, best.score) if len(search.scored) > 1 else None)
     section.finding(_failures(search))
     return section
+
+
+def _ties(search: Searched, best: TrialRecord) -> str | None:
+    """Return how many other trials have the best score, which the earliest of them stands for."""
+    n = sum(trial.score == best.score for trial in search.scored) - 1
+    return f"Of equal scores the earliest counts: {counted(n, 'other trial')} scored the same." if n else None
 
 
 def confirmed(results: StudyResults, trial: TrialRecord) -> Candidate | Reference | None:

@@ -116,6 +116,8 @@ def _paths(lock: LockDocument, same: TrialRecord | None, tested: Mapping[str, Es
 
 def _search_in_words(info: SearchInfo) -> str:
     """Return what is to be seen: crosses, a band, rings and arrows only where there are some."""
+    if info.best is None:
+        return "Each cross is a trial, which has no score." if info.trials else "There is no trial."
     crosses = ", crosses have no score" if any(trial.score is None for trial in info.trials) else ""
     rings = (
         " Rings are registered trials; arrows lead from a search score to the confirmed one and on to that on test "
