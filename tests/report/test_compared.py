@@ -67,6 +67,8 @@ def test_a_page_without_a_registered_schedule_can_be_written(tmp_path: Path) -> 
     write_lock(paths, schedules={}, require="not_worse")
     page = write_report(paths).read_text("utf-8")
     assert "`alf-1` is not registered: it must be no worse than plain fine-tuning by more than .010" in page
+    assert "Without that luck its difference from plain fine-tuning is -.002." in page
+    assert "Go by a test score" not in page  # a transfer leaves it out
 
 
 def test_a_lock_file_of_an_earlier_version_names_the_command_that_compares(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from importlib.resources import files
 
 import pytest
 
+from finetune_alf.report.html.inline import inline
 from finetune_alf.report.markdown import has_words, table
 from finetune_alf.report.numbers import duration
+from finetune_alf.report.section import plain
 
 SCRIPT = (files("finetune_alf.report.html") / "templates" / "page.js").read_text("utf-8")
 COLUMNS = {
@@ -43,3 +45,8 @@ def test_names_of_classes_in_any_script_are_words(name: str) -> None:
 @pytest.mark.parametrize("number", [".812 [.771, .851]", "5e-5", "+.012", "–", "43 s", "12 %"])
 def test_numbers_are_none(number: str) -> None:
     assert not has_words([number])
+
+
+def test_amounts_of_money_in_names_are_no_formula() -> None:
+    assert plain("$5 or $10") == r"\$5 or \$10"
+    assert inline(plain("$5 or $10")) == "$5 or $10"

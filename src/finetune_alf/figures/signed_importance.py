@@ -94,7 +94,7 @@ def signed_importance(shares: Sequence[Share], directions: Sequence[Direction], 
 
 def importance_in_words(shares: Sequence[Share], directions: Sequence[Direction]) -> str:
     """Return each address's shares, whether they lie above chance, and its direction."""
-    return "Importance of each address's rate. " + " ".join(_sentences(shares, directions))
+    return "Importance, as shares in the score. " + " ".join(_sentences(shares, directions))
 
 
 def _sentences(shares: Sequence[Share], directions: Sequence[Direction]) -> Iterator[str]:

@@ -36,22 +36,23 @@ def differences_in_short(name: str, lock: LockDocument) -> Iterator[str]:
 def optimism_in_short(name: str, lock: LockDocument, sample: str, *, is_tested: bool) -> Iterator[str]:
     """Yield how far the luck of the best candidate carries its difference, and where a number without it is.
 
-    `is_tested` says that a transfer has the score of `alf-1` on the test texts of `sample`, the one of the study.
+    `is_tested` says that a transfer has the score of `alf-1` on the test texts of `sample`, the one of the study. A
+    transfer leaves out what is not registered.
     """
     best = lock.candidate(PRIMARY)
     if best is None or best.from_baseline is None:
         return
     optimism = lock.optimism or 0.0
     where = (
-        "Go by its test score below."
+        " Go by its test score below."
         if is_tested
-        else f"Go by a test score, once there is one: `finetune-alf transfer {name} {sample}` fits `{PRIMARY}` on that "
-        "sample, where `transfer.schemes` and `transfer.samples` name them."
+        else f" Go by a test score, once there is one: `finetune-alf transfer {name} {sample}` fits `{PRIMARY}` on "
+        "that sample, where `transfer.schemes` and `transfer.samples` name them."
     )
     yield (
         f"`{name}`: `{PRIMARY}` is the best of {counted(len(lock.candidates), 'candidate')}, and for that about "
         f"{score(optimism)} too good in its confirmation. Without that luck its difference from {PLAIN} is "
-        f"{signed(best.from_baseline.mean - optimism)}. {where}"
+        f"{signed(best.from_baseline.mean - optimism)}.{where if PRIMARY in lock.schedules else ''}"
     )
 
 

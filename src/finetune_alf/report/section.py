@@ -77,7 +77,7 @@ class Section:
 
 def plain(text: str) -> str:
     """Return a text from outside on one line, with nothing that Markdown or HTML would act on."""
-    for sign in "\\`*_{}[]<>#|&~":
+    for sign in "\\`*_{}[]<>#|&~$":
         text = text.replace(sign, f"\\{sign}")
     return " ".join(text.split())
 
