@@ -42,7 +42,7 @@ def is_saved_name(model: str) -> bool:
 
 def _way_out(model: str, paths: Paths, saved: list[str], of_scheme: list[str], command: Sequence[str]) -> str:
     study, _, scheme = model.partition(".")
-    can_be_fitted = is_saved_name(model) and _is_study(study, paths)
+    can_be_fitted = is_saved_name(model) and _can_be_fitted(study, scheme, paths)
     words = (scheme, "--study", study) if scheme else (study,)
     fit = paths.command("fit", *(words if can_be_fitted else ()))
     if not saved:
@@ -53,8 +53,13 @@ def _way_out(model: str, paths: Paths, saved: list[str], of_scheme: list[str], c
     return f"Saved are: {', '.join(saved)}. Take one of them, as in `{takes}`{otherwise}."
 
 
-def _is_study(name: str, paths: Paths) -> bool:
-    """Return whether the folder has params, and a study of this name in them."""
+def _can_be_fitted(study: str, scheme: str, paths: Paths) -> bool:
+    """Return whether the folder has params, a study of this name in them, and a scheme where one is named."""
     with contextlib.suppress(AlfError):
-        return name in read_params(paths.root).studies
+        params = read_params(paths.root)
+        if study in params.studies and scheme:
+            from finetune_alf.experiments.fit.scheme import scheme_named
+
+            scheme_named(params, scheme)
+        return study in params.studies
     return False

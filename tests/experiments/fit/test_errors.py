@@ -211,7 +211,8 @@ def test_a_classifier_that_is_not_there_is_told_with_those_that_are_and_the_comm
         assert told.exit_code == 3
         assert "Saved are: tiny, " in told.stderr
         assert f"tiny.probe. Take one of them, as in `finetune-alf errors {command} {at}" in told.stderr
-    assert f"or run `finetune-alf fit prob --study tiny {at} first" in errors(project, "tiny", "prob").stderr
+    assert f"or run `finetune-alf fit tfidf --study tiny {at} first" in errors(project, "tiny", "tfidf").stderr
+    assert "or run" not in errors(project, "tiny", "prob").stderr  # no scheme has that name
     assert "beside tiny.probe" in errors(project, "tiny.probe", "--model", "tiny").stderr
 
 
