@@ -10,6 +10,7 @@ import finetune_alf
 from finetune_alf.errors import ScheduleError
 from finetune_alf.recipe import FORGETTING_BOUND, AdamW, Recipe
 from finetune_alf.schedules.published import PUBLISHED_NAMES, PublishedAccuracy, published, published_accuracies
+from finetune_alf.schedules.pull import pull
 
 GRID = {0, 2e-10, 2e-9, 2e-8, 2e-7, 2e-6, 2e-5}
 
@@ -38,6 +39,8 @@ def test_each_published_schedule_has_the_thesis_recipe_and_rates_on_its_grid(nam
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ScheduleError, match=r"must be one of distilbert-alf-1, .*roberta-alf-2, but got 'alf-3'"):
         published("alf-3")
+    with pytest.raises(ScheduleError, match=r"but got 'distilbert-alf1' \(did you mean distilbert-alf-1\?\)\."):
+        pull("distilbert-alf1")
 
 
 def test_every_accuracy_of_the_thesis_is_included_once() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from finetune_alf.classifier.record import RECORD_FILE
 from finetune_alf.cli.project import read_params
 from finetune_alf.errors import AlfError, InputError
-from finetune_alf.params.nearest import nearest
+from finetune_alf.nearest import nearest
 from finetune_alf.paths import NAME_PATTERN, Paths
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
-from finetune_alf.params.nearest import did_you_mean
+from finetune_alf.nearest import did_you_mean
 from finetune_alf.paths import Name
 from finetune_alf.recipe import Contrastive, HoulsbyAdapter, LoraAdapter
 from finetune_alf.recipe.linear import Folds

@@ -10,7 +10,7 @@ from finetune_alf.compute import ComputeSpec
 from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import ParamsError
 from finetune_alf.experiments.transfer.spec import TransferSpec
-from finetune_alf.params.nearest import did_you_mean
+from finetune_alf.nearest import did_you_mean
 from finetune_alf.recipe import Recipe
 from finetune_alf.register.spec import RegisterSpec
 from finetune_alf.study.spec import ImportanceSpec, StudySpec

@@ -9,8 +9,8 @@ from typing import Any
 
 from finetune_alf.data.source_spec import glue_problem_type
 from finetune_alf.metric_names import LABELS, PROBLEM_TYPES, ProblemType, metrics_for
+from finetune_alf.nearest import did_you_mean
 from finetune_alf.params.document import KeyPath
-from finetune_alf.params.nearest import did_you_mean
 from finetune_alf.recipe import Contrastive
 
 Disagreement = tuple[KeyPath, str]

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from finetune_alf.errors import ParamsError
+from finetune_alf.nearest import did_you_mean
 from finetune_alf.params.document import Document, Fault, KeyPath, overlay
 from finetune_alf.params.model import Params, disagreements
-from finetune_alf.params.nearest import did_you_mean
 from finetune_alf.params.presets import find_source, preset_names
 from finetune_alf.params.reading import parse_document, read_document
 from finetune_alf.params.schema import keys_apart, known_keys, known_kinds

@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from finetune_alf.errors import ParamsError
-from finetune_alf.params.nearest import did_you_mean
+from finetune_alf.nearest import did_you_mean
 from finetune_alf.params.reading import read_source
 
 _FOLDER = files("finetune_alf") / "presets"

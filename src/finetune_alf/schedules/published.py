@@ -10,6 +10,7 @@ from math import sqrt
 from pydantic import TypeAdapter
 
 from finetune_alf.errors import ScheduleError
+from finetune_alf.nearest import did_you_mean
 from finetune_alf.rates import LayerRates
 from finetune_alf.schedules.schedule import Schedule
 from finetune_alf.spec import Count, Spec
@@ -68,7 +69,8 @@ _THESIS = files("finetune_alf.schedules").joinpath("thesis")
 def published(name: str) -> Schedule:
     """Return a schedule of the thesis. Raises ScheduleError for a name that is not in PUBLISHED_NAMES."""
     if name not in PUBLISHED_NAMES:
-        raise ScheduleError(f"schedule: must be one of {', '.join(PUBLISHED_NAMES)}, but got {name[:80]!r}.")
+        near = did_you_mean(name, PUBLISHED_NAMES)
+        raise ScheduleError(f"schedule: must be one of {', '.join(PUBLISHED_NAMES)}, but got {name[:80]!r}{near}.")
     return Schedule.from_json(_THESIS.joinpath(f"{name}.json").read_bytes(), name)
 
 

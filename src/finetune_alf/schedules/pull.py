@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from finetune_alf.errors import ScheduleError
+from finetune_alf.nearest import did_you_mean
 from finetune_alf.os_errors import check_regular
 from finetune_alf.rates import setting_text
 from finetune_alf.recipe import FORGETTING_BOUND
@@ -57,5 +58,5 @@ def _load(ref: str, uri: str | None) -> Schedule:
         return Registry(store).pull(ref).schedule
     raise ScheduleError(
         f"schedule: must be one of {', '.join(PUBLISHED_NAMES)}, a path that ends in .json or .yaml, or model@alias, "
-        f"but got {ref[:80]!r}."
+        f"but got {ref[:80]!r}{did_you_mean(ref, PUBLISHED_NAMES)}."
     )

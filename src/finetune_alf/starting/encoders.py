@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from finetune_alf.errors import InputError
+from finetune_alf.nearest import did_you_mean
 from finetune_alf.params.load import read_overlay
-from finetune_alf.params.nearest import did_you_mean
 from finetune_alf.params.presets import preset_names
 
 

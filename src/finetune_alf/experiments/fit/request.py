@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.fit.scheme import is_scheme, scheme_named
 from finetune_alf.experiments.fit.section import SECTION
-from finetune_alf.params.nearest import did_you_mean
+from finetune_alf.nearest import did_you_mean
 from finetune_alf.running.context import Context
 
 
