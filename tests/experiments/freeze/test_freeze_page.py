@@ -81,3 +81,10 @@ def test_the_papers_improvement_on_sst2_stands_beside_levels_that_freeze_as_larg
     assert "1 of 3" not in told[1]
     assert "3 of 3" not in told[1]
     assert list(improvement(document("without", table("cola", levels, {"accuracy": points(None, None)})))) == []
+
+
+def test_full_models_that_diverged_are_not_said_to_score_0(tmp_path):
+    none = points(None, None).model_copy(update={"full_model": None, "gain": None, "head_only": None})
+    lost = [level(n, {"accuracy": None}, n_seeds=0, n_diverged=2, seconds=None) for n in (None, 1)]
+    document("lost", table("sst2", lost, {"accuracy": none})).write(Paths(tmp_path).document("freeze", "lost"))
+    assert freeze_part(Paths(tmp_path)).in_short == ("Freeze sweep **`lost`**: every fit of the full model diverged.",)

@@ -44,6 +44,8 @@ def kept_with(sweep: FreezeDocument) -> str:
     names = _without_outlier(sweep)
     points = [sweep.samples[name].operating_points[sweep.samples[name].metric] for name in names]
     of_score, of_gain = ([point.of_score for point in points], [point.of_gain for point in points])
+    if not any(point.full_model for point in points):
+        return "every fit of the full model diverged."
     if not any(of_score):
         return "no full model scores above 0."
     gain = "no full model is above the majority baseline"
