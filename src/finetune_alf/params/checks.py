@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finetune_alf.data.source_spec import glue_problem_type
-from finetune_alf.metric_names import LABELS, PROBLEM_TYPES, ProblemType, metrics_for
+from finetune_alf.metric_names import LABELS, ProblemType, metrics_for
 from finetune_alf.nearest import did_you_mean
 from finetune_alf.params.document import KeyPath
+from finetune_alf.params.label_kinds import kind_of, suits, unsuitable_settings
 from finetune_alf.recipe import Contrastive
 
 Disagreement = tuple[KeyPath, str]
@@ -62,11 +62,7 @@ class RawParams:
 
     def problem_type(self, sample: object) -> ProblemType | None:
         """Return what the labels of a sample are; None for a mixture, and for what is not known."""
-        spec = self.samples.get(sample) if isinstance(sample, str) else None
-        if not isinstance(spec, dict) or "source" not in spec:
-            return None
-        kind = spec.get("problem_type") or glue_problem_type(spec["source"]) or "classification"
-        return kind if kind in LABELS else None
+        return kind_of(self.samples.get(sample) if isinstance(sample, str) else None)
 
 
 def check_study(raw: RawParams, name: str, study: dict[str, Any]) -> Iterator[Disagreement]:
@@ -127,7 +123,7 @@ def unknown_each(raw: RawParams, path: KeyPath, names: object, key: str) -> Iter
 
 
 def unsuitable_tasks(raw: RawParams, path: KeyPath, entry: Mapping[str, Any]) -> Iterator[Disagreement]:
-    """Yield tasks that a recipe names and its sample does not have, or that it must name and does not."""
+    """Yield tasks that a recipe names and its sample does not have, or must name and does not, and what suits none."""
     name = str(entry.get("sample"))
     there, given = raw.tasks(name), _map(entry, "recipe").get("tasks")
     if there and given is None:
@@ -135,6 +131,7 @@ def unsuitable_tasks(raw: RawParams, path: KeyPath, entry: Mapping[str, Any]) ->
     for task in _map(given, "each") if name in raw.samples and isinstance(given, dict) else ():
         where = f"samples.{name}.tasks" if there else f"the tasks of sample {name}"
         yield from _not_among((*path, "each", task), task, f"an entry of {where}", there or {name: None})
+    yield from unsuitable_settings(path, there or {name: raw.samples.get(name)}, given)
 
 
 def batch_too_large(raw: RawParams, path: KeyPath, entry: Mapping[str, Any], sample: object) -> Iterator[Disagreement]:
@@ -175,11 +172,6 @@ def unsuitable_metric(raw: RawParams, path: KeyPath, metric: object, *samples: o
             suited = " or ".join(metrics_for(kind))
             yield path, f"must be {suited}, as the labels of sample {sample} are {LABELS[kind]}, but got {metric}"
             return
-
-
-def suits(metric: object, kind: ProblemType | None) -> bool:
-    """Return whether a metric is for labels of a kind; whether there is such a metric is checked elsewhere."""
-    return kind is None or not isinstance(metric, str) or kind in PROBLEM_TYPES.get(metric, (kind,))
 
 
 def unsuitable_objective(

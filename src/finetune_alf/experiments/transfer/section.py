@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from finetune_alf.experiments.scheme_checks import all_linear, contrastive_on_scores, refused_by_recipe, renamed
 from finetune_alf.experiments.transfer.spec import DEFAULT_SCHEMES, TransferSpec
 from finetune_alf.metric_names import LABELS
-from finetune_alf.params.checks import Disagreement, RawParams, empty_splits, metric_of, names_in, suits, unknown_each
+from finetune_alf.params.checks import Disagreement, RawParams, empty_splits, metric_of, names_in, unknown_each
+from finetune_alf.params.label_kinds import suits
 from finetune_alf.params.section import Section
 
 
