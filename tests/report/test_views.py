@@ -84,6 +84,19 @@ def test_the_forest_has_each_difference_with_what_it_is_over(views) -> None:
     assert "gadgets: alf-1 +0.021 [-0.010, +0.052], better." in views["forest"].picture.text
 
 
+@pytest.mark.parametrize(
+    ("samples", "title"),
+    [
+        (("gadgets",), "Does it hold elsewhere?"),
+        (("films", "gadgets"), "Does it hold elsewhere?"),
+        (("films",), "Does it hold on the test texts?"),  # where it was searched
+    ],
+)
+def test_the_forest_asks_of_the_samples_that_there_are(paths, samples: tuple[str, ...], title: str) -> None:
+    findings = TransferFindings(tuple(replace(ROW, sample=sample) for sample in samples))
+    assert by_name(study_views(load_results(paths)[0], findings))["forest"].title == title
+
+
 def test_the_search_has_trials_band_and_the_way_of_each_registered_schedule(views) -> None:
     trials = rows_with(views["search"], "rates")
     assert trials[0] == {"trial": 0, "rates": "5e-5 5e-5 5e-5 5e-5 1e-3", "score": 0.72, "name": "baseline"}

@@ -112,10 +112,12 @@ def _sign(direction: RankCorrelation) -> Sign:
 
 def _forest(results: StudyResults, transfers: TransferFindings) -> View:
     metric = words(results.search.settings.metric) if results.search else "score"
-    searched = f" The schedules were searched on {results.search.settings.sample.name}." if results.search else ""
+    sample = results.search.settings.sample.name if results.search else None
+    searched = f" The schedules were searched on {sample}." if sample else ""
+    is_elsewhere = {row.sample for row in transfers.differences} != {sample}
     return View(
         "forest",
-        "Does it hold elsewhere?",
+        "Does it hold elsewhere?" if is_elsewhere else "Does it hold on the test texts?",
         f"Difference from {PLAIN} on the test texts of each sample, with 95 % intervals, on the same seeds and texts. "
         "An interval that crosses the line at zero shows no "
         f"difference.{searched}",
