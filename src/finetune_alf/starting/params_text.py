@@ -9,19 +9,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.representer import RoundTripRepresenter
 
 from finetune_alf.data.readers.format import LabelColumns
 from finetune_alf.data.spec import LabelsSpec
 from finetune_alf.data.text_columns import JoinedText, TextColumns
 from finetune_alf.metric_names import MetricName, ProblemType
 from finetune_alf.params.load import read_overlay
-from finetune_alf.rates import setting_text
 from finetune_alf.seeds import MIN_SEEDS
 from finetune_alf.starting.columns import Guess
 from finetune_alf.starting.sizes import Sizes
+from finetune_alf.starting.yaml_writer import params_writer
 
 _LINE = 90
 """Maps that are longer as JSON, or have maps of their own, are written over several lines."""
@@ -206,7 +204,7 @@ def params_text(start: Start) -> str:
         for key, text in comments.items():
             _comment(node, key, text)
     written = io.StringIO()
-    _yaml().dump(tree, written)
+    params_writer().dump(tree, written)
     return _HEAD + re.sub(r"\n(?=[a-z])", "\n\n", written.getvalue().rstrip("\n")) + "\n"
 
 
@@ -229,22 +227,3 @@ def _on_one_line(node: Any) -> Any:
 def _comment(node: CommentedMap, key: str, text: str) -> None:
     if key in node:
         node.yaml_add_eol_comment(text, key, column=_COLUMN)
-
-
-class _Representer(RoundTripRepresenter):
-    """Writes rates as people do: 5e-9, not 5e-09, and 1e-4, not 0.0001."""
-
-
-def _float(representer: RoundTripRepresenter, number: float) -> Any:
-    return representer.represent_scalar("tag:yaml.org,2002:float", setting_text(number))
-
-
-_Representer.add_representer(float, _float)
-
-
-def _yaml() -> YAML:
-    yaml = YAML()
-    yaml.Representer = _Representer
-    yaml.allow_unicode = True
-    yaml.width = 1 << 20
-    return yaml
