@@ -48,7 +48,7 @@ def check(root: Path, overlay: str = "{}") -> Result:
     ],
 )
 def test_a_recipe_that_does_not_fit_its_encoder_has_its_place(root: Path, recipe: str, message: str) -> None:
-    told = check(root, f"studies:\n  tiny:\n    recipe:\n      {recipe}\n")
+    told = check(root, f"studies:\n  tiny:\n    recipe:\n      {recipe}\ntransfer: {{schemes: [baseline, alf-1]}}\n")
     assert told.exit_code == 3
     assert told.stderr.startswith(f"{root}/over.yaml:4:")
     assert f" studies.tiny.{message}" in told.stderr

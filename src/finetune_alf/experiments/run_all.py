@@ -12,7 +12,7 @@ from finetune_alf.experiments.unchanged import is_unchanged, record_run
 from finetune_alf.params.checks import RawParams
 from finetune_alf.report.numbers import counted
 from finetune_alf.running.context import Context
-from finetune_alf.running.input_checks import check_encoders, check_stores
+from finetune_alf.running.input_checks import check_encoders, check_schedules, check_stores
 from finetune_alf.running.prepare import prepare_all
 from finetune_alf.running.stages import run_stage
 
@@ -28,6 +28,7 @@ def run_all(ctx: Context, experiments: Sequence[Experiment]) -> None:
     """
     check_installed(ctx.params.compute)
     check_encoders(ctx.params, ctx.paths)
+    check_schedules(ctx.params, ctx.paths)
     check_stores(ctx.params, ctx.paths)
     _check_confirmed(ctx)
     names = samples_read(ctx.params, experiments)

@@ -14,14 +14,14 @@ def adapter_disagreements(params: Params, model_type: Callable[[str], str | None
 
     `model_type` has that of a named encoder; None where it is not known.
     """
-    for path, encoder, value in _trained(params):
+    for path, encoder, value in trained(params):
         if model_type(encoder) in WITHOUT_QUERY_AND_VALUE:
             for place in _places_of_lora(value, path):
                 message = f"must not be lora for encoder {encoder} ({model_type(encoder)}), whose query, key and value "
                 yield place, f"{message}are one linear layer; houlsby adapters fit"
 
 
-def _trained(params: Params) -> Iterator[tuple[KeyPath, str, Any]]:
+def trained(params: Params) -> Iterator[tuple[KeyPath, str, Any]]:
     """Yield what is trained, as plain values with their place, and the name of its encoder."""
     for key, section in params.model_dump(mode="json", by_alias=True).items():
         if not isinstance(section, dict):

@@ -8,7 +8,7 @@ from pathlib import Path
 from finetune_alf.compute.spec import check_installed
 from finetune_alf.data.check import check_samples
 from finetune_alf.encoder.config_sizes import ConfigSizes, sizes_of
-from finetune_alf.errors import AlfError, EncoderError, InputError, RatesError, StorageError, faults_of
+from finetune_alf.errors import AlfError, EncoderError, InputError, RatesError, ScheduleError, StorageError, faults_of
 from finetune_alf.params import Params
 from finetune_alf.params.checks import Disagreement
 from finetune_alf.params.document import KeyPath
@@ -16,6 +16,7 @@ from finetune_alf.paths import Paths
 from finetune_alf.recipe import Recipe
 from finetune_alf.recipe.recipe import NOTHING_LEARNS
 from finetune_alf.running.adapter_checks import adapter_disagreements
+from finetune_alf.running.schedule_checks import schedule_faults
 from finetune_alf.running.server_checks import check_study_server, check_tracking_server
 from finetune_alf.study.space import AnySpace
 from finetune_alf.tracking.store import named_store, sqlite_path, tracking_uri
@@ -57,6 +58,13 @@ def check_encoders(params: Params, paths: Paths) -> None:
             faults.append(f"encoders.{name}: {error}")
     if faults:
         raise EncoderError("\n".join(faults))
+
+
+def check_schedules(params: Params, paths: Paths) -> None:
+    """Raise ScheduleError for schedules of schemes that cannot be read, or are for another depth than the encoder's."""
+    faults = schedule_faults(params, paths, lambda encoder: _known_sizes(params, encoder, paths.root).n_layers)
+    if found := list(dict.fromkeys(faults)):
+        raise ScheduleError("\n".join(found))
 
 
 def check_stores(params: Params, paths: Paths) -> None:
@@ -135,6 +143,7 @@ _CHECKS = (
     _check_executor,
     check_encoders,
     _check_all_samples,
+    check_schedules,
     check_stores,
     check_study_server,
     check_tracking_server,
