@@ -150,7 +150,7 @@ def test_the_same_files_are_uploaded_once(new_root: Callable[[], Path], monkeypa
     assert {each.path for each in tracker.client.list_artifacts(run)} == {"page.html", "figures"}
 
 
-@pytest.mark.parametrize("name", ["a folder", "großes Haus", "50%", "a#b", "a+b&c"])
+@pytest.mark.parametrize("name", ["a folder", "großes Haus", "50%", "a%20b", "why?", "a#b", "a+b&c"])
 def test_a_store_works_in_a_folder_of_any_name(new_root: Callable[[], Path], tmp_path: Path, name: str) -> None:
     root = new_root().rename(tmp_path / name)
     tracker = MlflowTracker(root)

@@ -6,6 +6,7 @@ So there is a lock, and the file is created under a temporary name.
 
 import contextlib
 import os
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -44,6 +45,18 @@ def database_lock(path: Path, create: bool) -> Iterator[None]:
                     raise
                 time.sleep(0.05)
         yield
+
+
+def sqlite_uri(path: Path) -> str:
+    """Return the URI by which MLflow opens a SQLite file: the plain one unless SQLAlchemy reads %20 or ? in it.
+
+    Of a URI that names the driver as well, MLflow makes no folders, which it would call as the URI does.
+    """
+    from sqlalchemy import URL, make_url
+
+    plain = f"sqlite:///{path}"
+    is_read_so = make_url(plain).database == str(path)
+    return plain if is_read_so else URL.create("sqlite+pysqlite", database=str(path)).render_as_string()
 
 
 def prepare_database(path: Path, mlflow: Any, create: bool) -> None:
@@ -89,7 +102,7 @@ def _newest_revision(mlflow: Any) -> str | None:
 def _create(path: Path, mlflow: Any) -> None:
     """Create a database under a temporary name first, because one whose creation was interrupted is unusable."""
     temporary = path.with_name(f".{path.name}.new-{os.getpid()}-{time.time_ns()}")
-    uri = f"sqlite:///{temporary}"
+    uri = sqlite_uri(temporary)
     try:
         mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
         os.replace(temporary, path)
@@ -104,7 +117,7 @@ def _migrate(path: Path, mlflow: Any, create: bool) -> None:
     if not create:
         raise TrackingError(
             f"{path}: must have the schema of MLflow {mlflow.__version__} to be read. "
-            f"Run `mlflow db upgrade sqlite:///{path}`."
+            f"Run `mlflow db upgrade {shlex.quote(sqlite_uri(path))}`."
         )
     backup = path.with_name(f"{path.name}.before-{mlflow.__version__}")
     if not backup.exists():  # an existing one is from before an interrupted migration
@@ -115,7 +128,7 @@ def _migrate(path: Path, mlflow: Any, create: bool) -> None:
         ):
             source.backup(target)
         os.replace(partial, backup)
-    command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{path}"]
+    command = [sys.executable, "-m", "mlflow", "db", "upgrade", sqlite_uri(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]

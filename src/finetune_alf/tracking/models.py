@@ -13,7 +13,7 @@ from typing import Any
 
 from finetune_alf.tracking.mlflow import MlflowTracker
 from finetune_alf.tracking.registered import all_pages, create_registered_model, versions_of
-from finetune_alf.tracking.store import tracking_errors
+from finetune_alf.tracking.store import mlflow_uri, tracking_errors
 
 MODEL_DIGEST_TAG = "alf.model"
 """The tag with a model's digest, on the model and on its versions; those of schedules have another one."""
@@ -118,7 +118,7 @@ def _find_logged(tracker: MlflowTracker, digest: str) -> Any:
 def _has_files(tracker: MlflowTracker, source: str) -> bool:
     from mlflow.artifacts import list_artifacts
 
-    names = {Path(item.path).name for item in list_artifacts(source, tracking_uri=tracker.uri)}
+    names = {Path(item.path).name for item in list_artifacts(source, tracking_uri=mlflow_uri(tracker.uri))}
     return _MODEL_FILE in names
 
 

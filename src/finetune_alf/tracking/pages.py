@@ -14,7 +14,7 @@ from typing import IO
 
 from finetune_alf.errors import InputError, TrackingError
 from finetune_alf.tracking.locations import artifacts_uri
-from finetune_alf.tracking.store import QUIET, redacted_uri, sqlite_path
+from finetune_alf.tracking.store import QUIET, mlflow_uri, redacted_uri, sqlite_path
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 120.0
@@ -37,7 +37,7 @@ def page_server(uri: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     path = sqlite_path(uri)
     assert path is not None  # noqa: S101
     _check_port(port)
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", HOST]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", mlflow_uri(uri), "--host", HOST]
     command += ["--port", str(port), "--workers", "1", "--artifacts-destination", artifacts_uri(path)]
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(  # noqa: S603 - our own arguments

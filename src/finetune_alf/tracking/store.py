@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from finetune_alf.errors import AlfError, TrackingError
 from finetune_alf.paths import Paths
 from finetune_alf.processes import let_interrupts_end_waits
-from finetune_alf.tracking.database import PROBE_TIMEOUT_S, database_lock, prepare_database
+from finetune_alf.tracking.database import PROBE_TIMEOUT_S, database_lock, prepare_database, sqlite_uri
 from finetune_alf.tracking.locations import artifacts_uri, follow_store
 
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
@@ -61,6 +61,12 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
+def mlflow_uri(uri: str) -> str:
+    """Return the URI of a store as MLflow takes it."""
+    path = sqlite_path(uri)
+    return uri if path is None else sqlite_uri(path)
+
+
 def artifact_location(uri: str) -> str | None:
     """Return the artifact folder of a SQLite store as a file URI; None for a server, which has its own."""
     path = sqlite_path(uri)
@@ -90,7 +96,7 @@ def open_store(uri: str, *, create: bool = True, follow: bool = True) -> Any:
             _forget_locations()
         else:
             _probe_server(uri)
-        client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client = mlflow.MlflowClient(tracking_uri=mlflow_uri(uri), registry_uri=mlflow_uri(uri))
         client.search_experiments(max_results=1)
         return client
 

@@ -4,6 +4,7 @@ import importlib.util
 from typing import Any
 
 from finetune_alf.errors import TrackingError
+from finetune_alf.tracking.store import mlflow_uri
 
 
 def check_system_metrics() -> None:
@@ -16,6 +17,6 @@ def start_monitor(uri: str, run_id: str) -> Any:
     """Log the metrics of the system to a run until the monitor's `finish` is called."""
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-    monitor = SystemMetricsMonitor(run_id, resume_logging=True, tracking_uri=uri)
+    monitor = SystemMetricsMonitor(run_id, resume_logging=True, tracking_uri=mlflow_uri(uri))
     monitor.start()
     return monitor
