@@ -10,6 +10,7 @@ from fake_comparisons import compared
 from finetune_alf.json_files import read_json, read_jsonl, write_json, write_jsonl
 from finetune_alf.paths import Paths
 from finetune_alf.report.contents import contents_of
+from finetune_alf.report.evidence import how_judged
 from finetune_alf.report.load import load_results
 from finetune_alf.report.page import page
 
@@ -179,3 +180,14 @@ def test_the_best_of_equal_scores_and_a_single_one_are_no_best_of_many(paths: Pa
     assert "The best of 1 scored trial is trial 0: **validation accuracy .500**." in alone
     assert "Selection bias" not in alone
     assert "scored the same" not in alone
+
+
+def test_comparisons_of_too_few_seeds_are_not_said_to_be_corrected() -> None:
+    few = ["too few seeds for a verdict"] * 2
+    assert how_judged("each trial against the baseline", few) == (
+        "Verdicts: each trial against the baseline, declared beforehand. There is none: no comparison has the seeds "
+        "that one needs. With several seeds, interval and p come from the same t over seeds and texts."
+    )
+    alone = how_judged("each trial against the baseline", [*few, "better"])
+    assert 'These comparisons were declared beforehand. "Better" and "worse" need a p below .05.' in alone
+    assert "need a corrected p below .05" in how_judged("each trial against the baseline", ["worse", "better"])

@@ -30,10 +30,16 @@ def how_to_read(described: str, differences: Sequence[ComparedDifference], n_see
 def how_judged(described: str, verdicts: Sequence[str | None]) -> str:
     """Return how to read the verdicts of a family, given in words; a comparison without a verdict is exploratory."""
     n_declared = len(verdicts) - verdicts.count(None)
+    n_tested = n_declared - verdicts.count(TOO_FEW_SEEDS)
     sentences = [f"No verdicts: the declared family ({described}) has no comparison here."]
-    if n_declared:
-        corrected = "corrected p" if n_declared > 1 else "p"
-        declared = "These comparisons were declared beforehand, and their p are corrected together by Holm's method."
+    if n_declared and not n_tested:
+        sentences = [
+            f"Verdicts: {described}, declared beforehand. There is none: no comparison has the seeds that one needs."
+        ]
+    elif n_declared:
+        corrected = "corrected p" if n_tested > 1 else "p"
+        together = ", and their p are corrected together by Holm's method" if n_tested > 1 else ""
+        declared = f"These comparisons were declared beforehand{together}."
         sentences = [
             f"Verdicts: {described}.",
             declared if n_declared > 1 else "This comparison was declared beforehand.",
