@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import webbrowser
@@ -10,6 +11,7 @@ from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import make_url
 
 from finetune_alf.cli.entry import group
 from finetune_alf.experiments.registry import load_params
@@ -401,3 +403,14 @@ def test_json_is_one_document_on_failure_too(root: Path, words: list[str], kind:
     assert (error["kind"], error["exit_code"], told.exit_code) == (kind, code, code)
     assert error["message"]
     assert error["message"].splitlines()[0] in told.stderr
+
+
+@pytest.mark.parametrize("name", ["plain", "My reviews", "a%20b"])
+def test_the_command_for_optunas_pages_can_be_pasted_into_a_shell(root: Path, name: str) -> None:
+    study = root / name / "studies" / "minilm-00e94711.db"
+    study.parent.mkdir(parents=True)
+    study.touch()
+    told = run(root / name, "ui", "--no-open")
+    (line,) = (line for line in told.stdout.splitlines() if "Optuna" in line)
+    program, uri = shlex.split(line.partition(": ")[2])
+    assert (program, make_url(uri).database) == ("optuna-dashboard", str(study))

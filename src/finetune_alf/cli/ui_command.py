@@ -1,6 +1,7 @@
 """`finetune-alf ui`: MLflow's pages over the folder's own store."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ def ui(port: int, no_open: bool, root: Path) -> None:
     """
     echo_at_once("ui: loading MLflow, to find the runs")
     from finetune_alf.paths import Paths
+    from finetune_alf.tracking.database import sqlite_uri
     from finetune_alf.tracking.links import runs_link
     from finetune_alf.tracking.pages import HOST, page_server
     from finetune_alf.tracking.store import open_store, redacted_uri, sqlite_path
@@ -34,7 +36,7 @@ def ui(port: int, no_open: bool, root: Path) -> None:
     uri, paths = store_uri(root), Paths(root)
     path = sqlite_path(uri)
     for study in sorted(paths.studies.glob("*.db")):
-        echo(f"The study in Optuna's pages: optuna-dashboard sqlite:///{study}")
+        echo(f"The study in Optuna's pages: {shlex.join(['optuna-dashboard', sqlite_uri(study)])}")
     if path is None:
         server = redacted_uri(uri)
         link = _link_there(uri, server, root, paths)
