@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from finetune_alf.cli.entry import group
+from finetune_alf.cli.predict_command import _source
 from finetune_alf.data.sample import load_sample
 from finetune_alf.errors import DataError, InputError
 from finetune_alf.paths import Paths
@@ -113,6 +114,17 @@ def test_an_encoding_is_that_of_the_whole_file(tmp_path: Path, chunked: int) -> 
     for last, encoding in ((b"caf\xe9", "cp1252"), (b"caf\x81", "latin-1"), ("café".encode(), "utf-8")):
         path.write_bytes(body + b"n," + last)
         assert guess_reading(path).form.encoding == encoding
+
+
+def test_a_file_that_is_utf_8_but_for_a_line_is_told_with_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv")
+    lines = path.read_bytes().split(b"\n")
+    lines[6] = b"un caf\xe9 de plus,n\r"
+    path.write_bytes(b"\n".join(lines))
+    seen = "line 7 is not UTF-8, but most others are, and are read wrong: correct it, and run this again"
+    assert guess_reading(path).seen == {"encoding": seen}
+    with pytest.raises(InputError, match=r"cannot read .*t\.csv as UTF-8: line 7 is not, though most others are"):
+        _source(str(path), "utf-8")
 
 
 def test_what_is_written_is_what_prepare_reads(tmp_path: Path, tiny: str) -> None:

@@ -154,7 +154,7 @@ def _progress(table: "Table", out: Path | None) -> AbstractContextManager[Callab
 
 def _source(file: str, encoding: str) -> "Source":
     """Return what is read; a file of another encoding is an error before any row is labelled."""
-    from finetune_alf.data.readers.lines import find_encoding
+    from finetune_alf.data.readers.lines import find_encoding, line_not_utf_8
     from finetune_alf.data.readers.stream import standard_input
     from finetune_alf.data.readers.table import check_is_file, check_suffix
 
@@ -165,9 +165,11 @@ def _source(file: str, encoding: str) -> "Source":
         suffix = check_suffix(path)
         check_is_file(path)
     if encoding == "utf-8" and suffix != ".parquet" and (found := find_encoding(path)) != encoding:
-        raise InputError(
-            f"cannot read {path} as UTF-8: it looks like {found}. Give --encoding {found}.", option="--encoding"
-        )
+        line = line_not_utf_8(path)
+        looks = f"it looks like {found}. Give --encoding {found}."
+        if line is not None:
+            looks = f"line {line} is not, though most others are. Correct it."
+        raise InputError(f"cannot read {path} as UTF-8: {looks}", option="--encoding" if line is None else "file")
     return path
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from finetune_alf.data.readers.fasttext import is_fasttext
 from finetune_alf.data.readers.format import PLAIN, FileFormat
-from finetune_alf.data.readers.lines import find_encoding, numbered_lines
+from finetune_alf.data.readers.lines import find_encoding, line_not_utf_8, numbered_lines
 from finetune_alf.data.readers.names import column_names
 from finetune_alf.data.readers.recognise import first_records, headerless_names, most_regular_delimiter
 from finetune_alf.data.readers.table import DELIMITERS, check_is_file, check_suffix
@@ -66,6 +66,8 @@ def _with_delimiter(path: Path, form: FileFormat, usual: str, seen: dict[str, st
 def _seen_of_encoding(path: Path, encoding: str) -> str:
     if encoding == "utf-16":
         return "the file begins as UTF-16 does"
+    if (fault := line_not_utf_8(path)) is not None:
+        return f"line {fault} is not UTF-8, but most others are, and are read wrong: correct it, and run this again"
     for number, line in numbered_lines(path, encoding):
         word = next((word for word in line.split() if not word.isascii()), None)
         if word is not None:

@@ -74,6 +74,19 @@ def find_encoding(path: Source) -> str:
     return next(iter(decoders), "latin-1")
 
 
+def line_not_utf_8(path: Source) -> int | None:
+    """Return the first line that is not UTF-8 of a file that is by most of its lines beyond ASCII; None for others."""
+    first, n_utf_8, n_others = None, 0, 0
+    with _opened(path) as file:
+        for number, line in enumerate(_raw_lines(file, end_at_returns=False), 1):
+            try:
+                line.decode()
+                n_utf_8 += not line.isascii()
+            except UnicodeDecodeError:
+                first, n_others = first or number, n_others + 1
+    return first if n_utf_8 > n_others else None
+
+
 @contextmanager
 def _opened(path: Source) -> Iterator[Any]:
     try:
