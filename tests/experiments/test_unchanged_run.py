@@ -12,6 +12,7 @@ from finetune_alf.experiments.registry import BUILT_IN
 from finetune_alf.experiments.run_all import run_all
 from finetune_alf.experiments.unchanged import RECORD, is_unchanged, record_run
 from finetune_alf.running.prepare import prepare_all
+from finetune_alf.schedules.published import published
 from small_project import PARAMS, changed_params, context_of
 
 FILES = (
@@ -50,6 +51,7 @@ def project(tmp_path: Path) -> Path:
     for name in FILES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
+    (tmp_path / "schedule.json").write_text(published("distilbert-alf-1").stretch(2).to_json())
     assert run(tmp_path) == ["study", "importance", "register", "report"]
     return tmp_path
 
@@ -84,9 +86,9 @@ print(json.dumps(sorted(heavy & sys.modules.keys())))
 @pytest.mark.parametrize("change", ["edited", "removed"])
 def test_any_file_that_has_changed_runs_all_stages_again(project: Path, name: str, change: str) -> None:
     if change == "edited":
-        (project / name).write_text("{} ")
+        (project / name).write_text(f"{(project / name).read_text()} ")
     elif name == "schedule.json":
-        pytest.skip("params.yaml names it: the stage says that it is missing")
+        pytest.skip("params.yaml names it: the run says that it is missing")
     else:
         (project / name).unlink()
     assert run(project) == ["study", "importance", "register", "report"]
