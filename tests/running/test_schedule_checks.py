@@ -50,6 +50,7 @@ def bed(schemes: str, stretch: str = "false") -> str:
         ("transfer: {schemes: [baseline, distilbert-alf-1]}", f"transfer.schemes.1: {DEEP}"),
         ("transfer: {schemes: [baseline, gone.json]}", "transfer.schemes.1: "),
         ("transfer: {schemes: [baseline, damaged.json]}", "transfer.schemes.1: "),
+        ("fit: {tiny: {scheme: distilbert-alf-1}}", f"fit.tiny.scheme: {DEEP}"),
         (FEW.format(scheme="distilbert-alf-1", recipe=RECIPE), f"labels.few.schemes.1: {DEEP}"),
         (bed("[fixed, distilbert-alf-1+gradual, gone.json]"), "schemes.bed.schemes.2: "),
         (bed("[fixed, distilbert-alf-1]"), f"schemes.bed.schemes.1: {DEEP}"),
@@ -63,6 +64,8 @@ def test_a_schedule_that_cannot_be_taken_has_its_place(root: Path, overlay: str,
     "overlay",
     [
         "transfer: {schemes: [baseline, small.json, {kind: schedule, of: distilbert-alf-1, stretch: true}]}",
+        "fit: {tiny: {scheme: long}}\n"
+        "transfer: {schemes: [baseline, {kind: schedule, of: distilbert-alf-1, stretch: true, name: long}]}",
         "transfer: {schemes: [baseline, results/artifacts/tiny/alf-1.json, alf-tiny@alf-1]}",  # these come later
         bed("[fixed, distilbert-alf-1, small.json]", "true"),
     ],

@@ -20,12 +20,21 @@ def schedule_faults(params: Params, paths: Paths, n_layers: Callable[[str], int 
 
     `n_layers` has the depth of a named encoder; None where it is not known. A file in results/ may be made later.
     """
-    for path, encoder, value in trained(params):
-        for place, reference, stretches in _named(value, path):
-            if is_registered(reference) or not is_reference(reference) or _comes_later(paths, reference):
-                continue
-            if fault := _fault(paths, reference, n_layers(encoder), stretches):
-                yield f"{'.'.join(map(str, place))}: {fault}"
+    named = [(encoder, each) for path, encoder, value in trained(params) for each in _named(value, path)]
+    for encoder, (place, reference, stretches) in (*named, *_of_classifiers(params)):
+        if is_registered(reference) or not is_reference(reference) or _comes_later(paths, reference):
+            continue
+        if fault := _fault(paths, reference, n_layers(encoder), stretches):
+            yield f"{'.'.join(map(str, place))}: {fault}"
+
+
+def _of_classifiers(params: Params) -> Iterator[tuple[str, Named]]:
+    """Yield the encoders and the schedules of the section `fit`; one of the transfer has its settings there."""
+    written = params.model_dump(mode="json", by_alias=True)
+    listed = {each.get("name") or each.get("of") for each in (written.get("transfer") or {}).get("schemes", ())}
+    for study, entry in (written.get("fit") or {}).items():
+        if study in params.studies and entry["scheme"] not in listed:
+            yield params.studies[study].encoder, (("fit", study, "scheme"), entry["scheme"], False)
 
 
 def _comes_later(paths: Paths, reference: str) -> bool:
@@ -45,7 +54,7 @@ def _fault(paths: Paths, reference: str, n_layers: int | None, stretches: bool) 
         return None
     return (
         f"must be a schedule for the {n_layers} layers of the encoder, but {reference} has {own}. "
-        "Take another one, or set `stretch: true`."
+        "Take another one, or stretch it, by `stretch: true` of its scheme or testbed."
     )
 
 
