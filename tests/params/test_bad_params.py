@@ -199,6 +199,12 @@ def test_all_faults_are_told_at_once_in_the_files_order(tmp_path: Path) -> None:
     ]
 
 
+def test_what_several_sections_ask_of_a_number_is_all_told(tmp_path: Path) -> None:
+    (line,) = told(tmp_path / "params.yaml", DEFAULT.replace("n_validation: 72", "n_validation: 0", 1))
+    asked = [f"since {what} is scored on these rows, but got 0" for what in ("studies.minilm", "transfer")]
+    assert line.partition("n_validation: ")[2].startswith("; ".join(f"must be above 0, {each}" for each in asked))
+
+
 def test_each_alternative_of_a_union_is_named_once(tmp_path: Path) -> None:
     text = DEFAULT.replace(
         "{kind: uniform, rate: 5e-5, head: 1e-3}", "{kind: frozen_below, n_frozen: some, rate: 1e-5}"

@@ -50,15 +50,18 @@ def validate(document: Document, model: type[Params]) -> Params:
     """Turn a document into Params; ParamsError with every fault."""
     faults = list(document.faults)
     unread = {fault.path for fault in faults}
-    found: list[tuple[KeyPath, str]] = []
+    found: dict[KeyPath, str] = {}
     params = None
     try:
         params = model.model_validate_json(json.dumps(document.value))
     except ValidationError as error:
-        found = [*_messages(error, document.value, model), *disagreements(document.value, model.sections)]
+        found = _joined(list(_messages(error, document.value, model)))
+        for path, message in disagreements(document.value, model.sections):
+            if message not in found.get(path, ""):
+                found[path] = f"{found[path]}; {message}" if path in found else message
     faults += [
         Fault(document.place((*path, *_field_of(message))), path, message)
-        for path, message in _joined(found).items()
+        for path, message in found.items()
         if not any(path[: len(bad)] == bad for bad in unread if bad)
     ]
     if params is None or faults:
