@@ -285,6 +285,16 @@ def test_more_columns_of_text_than_a_pair_has_are_joined_or_refused(make, tmp_pa
         make(tmp_path, {"train": "a.csv", "test": "b.csv"})
 
 
+def test_the_metric_follows_the_task_that_is_named(make, tmp_path):
+    frame = FRAME.assign(verdict=[row % 25 for row in range(len(FRAME))])
+    settings = {"n_train": 25, "n_validation": 25, "n_confirmation": 25, "n_test": 25}
+    study = make(tmp_path / "classes", frame, problem_type="classification", **settings)
+    assert (study.params.studies[study.name].metric, study.sample.card.n_classes) == ("accuracy", 25)
+    assert study.guesses.loc["metric", "value"] == "accuracy"
+    scores = make(tmp_path / "scores", FRAME.assign(verdict=[row % 2 for row in range(100)]), problem_type="regression")
+    assert scores.params.studies[scores.name].metric == "pearson"
+
+
 def test_labels_apply_before_sizes_and_balance_are_guessed(make, tmp_path):
     frame = pd.DataFrame({"review": [f"{GOOD[row % 4]} {row}" for row in range(300)]})
     labels = {"-1": [row % 3 - 1 for row in range(300)], "POS": [("pos", "POS", "neg")[row % 3] for row in range(300)]}

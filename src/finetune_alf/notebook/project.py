@@ -15,6 +15,7 @@ from finetune_alf.data.readers.format import label_columns
 from finetune_alf.data.text_columns import JoinedText
 from finetune_alf.errors import InputError, ParamsError
 from finetune_alf.experiments.registry import load_params, model_of
+from finetune_alf.metric_names import LABELS
 from finetune_alf.notebook.columns import Columns, column_names, named_text
 from finetune_alf.notebook.own_splits import sizes_of_own_splits
 from finetune_alf.notebook.settings import guesses_replaced, plain, set_settings, setting
@@ -26,11 +27,12 @@ from finetune_alf.params.writing import write_params
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Console, Context, ProgressBar
 from finetune_alf.running.input_checks import recipe_disagreements
-from finetune_alf.starting.columns import named_label
+from finetune_alf.starting.columns import Guess, named_label
 from finetune_alf.starting.encoders import name_of
 from finetune_alf.starting.init import InitOptions, guess_start
 from finetune_alf.starting.labels import labels_of
 from finetune_alf.starting.params_text import Start, start_params
+from finetune_alf.starting.sizes import guess_metric
 from finetune_alf.study.spec import StudySpec
 
 FOLDER = "finetune-alf"
@@ -111,6 +113,7 @@ def new_project(
     options = InitOptions(train, paths.root, named, own_label, str(encoder), on_empty=on_empty, labels=labels)
     replaced = guesses_replaced(settings)
     start = replace(_guessed(options, console, replaced), project=own)
+    start = _of_task(start, settings.get("problem_type"), console, is_told="metric" not in replaced)
     params = start_params(start)
     sample = params["samples"][own]
     for split in tables.keys() - {"train"}:
@@ -189,6 +192,18 @@ class _InPython:
     def progress(self, label: str, total: int) -> AbstractContextManager[ProgressBar]:
         """Show progress towards a total."""
         return self.console.progress(label, total)
+
+
+def _of_task(start: Start, named: object, console: Console, *, is_told: bool) -> Start:
+    """Return the start with the metric of labels that are named to be something else than they were taken for."""
+    task = next((kind for kind in LABELS if kind == named), start.task.value)
+    if task == start.task.value:
+        return start
+    metric = guess_metric(task, start.sizes.value.balance)
+    if is_told:
+        console.log(f"metric: {metric.value}, as problem_type is {task}")
+    left_out = () if task == "regression" else start.left_out
+    return replace(start, task=Guess(task, "named by problem_type"), metric=metric, left_out=left_out)
 
 
 def _guessed(options: InitOptions, console: Console, replaced: Collection[str]) -> Start:
