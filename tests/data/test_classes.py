@@ -11,6 +11,7 @@ from memory_rows import MemoryRows
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from finetune_alf.data.description import uneven_classes
 from finetune_alf.data.label_warnings import label_warnings
 from finetune_alf.data.labels import apply_labels, class_counts
 from finetune_alf.data.prepare import draw_sample, prepare_sample
@@ -219,10 +220,10 @@ def test_preparing_prints_classes_with_their_counts_and_texts_under_two_labels(t
 def test_uneven_classes_name_what_makes_up_for_them(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", ["so, so" if number % 3 else "très bon" for number in range(60)])
     sizes = {"n_train": 24, "n_test": 9, "max_train_frac": 1.0}
-    hint = "own: classes are uneven, 16 training texts of 'so, so' and 8 of 'très bon'."
     path.write_text(path.read_text().replace(",so, so", ',"so, so"'))
-    assert hint not in prepared(path, **sizes).name
-    assert hint in prepared(path, balance="natural", **sizes).name
+    assert uneven_classes(prepared(path, **sizes).card) is None
+    hint = uneven_classes(prepared(path, balance="natural", **sizes).card) or ""
+    assert hint.startswith("own: classes are uneven, 16 training texts of 'so, so' and 8 of 'très bon'.")
 
 
 def test_empty_rows_are_refused_together_or_left_out_and_counted(tmp_path: Path) -> None:

@@ -376,6 +376,14 @@ def test_uneven_classes_weigh_the_same_in_the_loss(tmp_path: Path, tiny: str) ->
     assert (study.metric, study.recipe.class_weights) == ("balanced_accuracy", "balanced")
     assert params.samples["reviews"].balance == "natural"
 
+    def prepared() -> str:
+        return CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)]).stdout
+
+    assert "uneven" not in prepared()  # nothing is left to set
+    written = (tmp_path / "params.yaml").read_text().replace("class_weights: balanced", "class_weights: null")
+    (tmp_path / "params.yaml").write_text(written)
+    assert "set `class_weights: balanced` of the recipe" in prepared()
+
 
 @pytest.mark.usefixtures("quick_probes")
 def test_what_a_budget_cuts_is_told_once_with_what_the_whole_takes(tmp_path: Path, tiny: str) -> None:

@@ -21,7 +21,6 @@ def describe(card: Card, labelled: LabelledRows, unique: UniqueRows) -> Iterator
     yield from _left_out(card.name, labelled, unique)
     if card.label_names:
         yield from _table(card, class_counts(labelled.rows))
-        yield from _uneven(card.name, card.counts["train"])
 
 
 def _left_out(name: str, labelled: LabelledRows, unique: UniqueRows) -> Iterator[str]:
@@ -38,14 +37,17 @@ def _left_out(name: str, labelled: LabelledRows, unique: UniqueRows) -> Iterator
         yield f"{name}: {texts} more than one label; the first one counts, such as at {unique.conflicts[0]}."
 
 
-def _uneven(name: str, counts: Mapping[str, int]) -> Iterator[str]:
+def uneven_classes(card: Card) -> str | None:
+    """Return what makes up for classes with unequal numbers of training texts; None where they are about even."""
+    counts = card.counts["train"]
     rare, frequent = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
-    if counts[frequent] >= UNEVEN * counts[rare]:
-        yield (
-            f"{name}: classes are uneven, {counts[frequent]} training texts of {frequent!r} and {counts[rare]} of "
-            f"{rare!r}. So that each counts the same, set `class_weights: balanced` of the recipe, and `metric` to "
-            "balanced_accuracy or macro_f1."
-        )
+    if not card.label_names or counts[frequent] < UNEVEN * counts[rare]:
+        return None
+    return (
+        f"{card.name}: classes are uneven, {counts[frequent]} training texts of {frequent!r} and {counts[rare]} of "
+        f"{rare!r}. So that each counts the same, set `class_weights: balanced` of the recipe, and `metric` to "
+        "balanced_accuracy or macro_f1."
+    )
 
 
 def _table(card: Card, in_source: Mapping[str, int]) -> Iterator[str]:

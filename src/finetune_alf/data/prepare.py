@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from finetune_alf.data.description import describe
+from finetune_alf.data.description import describe, uneven_classes
 from finetune_alf.data.draw import DrawnSplit, draw_splits
 from finetune_alf.data.duplicates import UniqueRows, drop_duplicates
 from finetune_alf.data.few_rows import why_few
@@ -65,6 +65,8 @@ def prepare_mixture(
             task: prepare_sample(task, one, temporary / task, root, mixture=name, log=log)
             for task, one in spec.tasks.items()
         }
+        for hint in filter(None, map(uneven_classes, cards.values())):
+            log(hint)
         card = card_of(name, cards)
         write_json(temporary / "card.json", card.model_dump(mode="json"))
     return card

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from finetune_alf.data.check import check_samples
+from finetune_alf.data.description import uneven_classes
 from finetune_alf.data.prepare import prepare_mixture, prepare_sample
 from finetune_alf.data.spec import MixtureSpec
 from finetune_alf.running.context import Context
+from finetune_alf.study.spec import StudySpec
 
 
 def prepare_all(ctx: Context, names: Sequence[str]) -> None:
@@ -25,4 +27,13 @@ def prepare(ctx: Context, name: str) -> None:
             sizes = ", ".join(f"{split} {sum(rows.values())}" for split, rows in mixed.counts.items())
             ctx.console.log(f"{name}, of {', '.join(mixed.tasks)}: {sizes}.")
         else:
-            prepare_sample(name, spec, folder, root, log=ctx.console.log)
+            card = prepare_sample(name, spec, folder, root, log=ctx.console.log)
+            studies = [study for study in ctx.params.studies.values() if study.sample == name]
+            hint = uneven_classes(card)
+            if hint and not (studies and all(map(_makes_up_for_uneven_classes, studies))):
+                ctx.console.log(hint)
+
+
+def _makes_up_for_uneven_classes(study: StudySpec) -> bool:
+    """Return whether each class counts the same in the loss, and the score is not the share of all texts."""
+    return study.recipe.linear_class_weights == "balanced" and study.metric != "accuracy"
