@@ -1057,7 +1057,7 @@ MUTATIONS = [
     ),
     Mutation(
         "starting/columns.py",
-        "and not column.n_empty]",
+        " and bool(one.n_empty) == with_gaps]",
         "]",
         ("starting/test_guesses.py",),
         "a column with gaps is guessed to be the label",

@@ -272,12 +272,12 @@ def test_a_recipe_that_does_not_suit_its_tasks_is_refused_before_anything_is_fit
         (
             "metric: f1",
             "metric: pearson",
-            r"cell dropout-0.3: .*same\.metric: must be one for classification, but got pearson",
+            r"same\.metric: must be accuracy or .*, as the labels of same are classes, but got pearson",
         ),
         (
             "{same: {pairs: apart, loss: binary_cross_entropy,",
             "{same: {loss: squared_error,",
-            r"each\.same\.loss: must suit labels",
+            r"each\.same\.loss: must be cross_entropy or .*, as the labels of same are classes",
         ),
         ("{like: {pairs: apart, n_layers: 2}}", "{films: {pairs: apart}}", "cell like-apart: .*must be together"),
         ("n_frozen: all", "n_frozen: 3", "^multitask.shape, cell head: rates.n_frozen: must be at most .* 2 layers"),
