@@ -38,6 +38,15 @@ def test_the_unit_of_a_feature_does_not_matter():
     assert set(one) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("weights", [None, (0.5, 0.5, 30.0)])
+def test_a_class_with_a_single_row_is_learned_and_the_others_choose_the_strength(weights):
+    labels = (SIGNAL[:, 0] > 0).astype(int).tolist()
+    inputs, labels[7] = np.vstack([SIGNAL[:7], [[50.0]], SIGNAL[8:]]), 2
+    model = cross_validated(inputs, labels, 3, 5, seed=1, class_weights=weights)
+    assert strength(model) > 1
+    assert model.predict([[50.0], [-2.0], [0.9]]) == [2, 0, 1]
+
+
 def test_equal_seeds_give_equal_models():
     labels = (SIGNAL[:, 0] + NOISE[:, 0] > 0).astype(int).tolist()
     one, other = (cross_validated(NOISE, labels, 2, 3, seed=4) for _ in range(2))

@@ -101,7 +101,8 @@ def cross_validated(
     """Return a linear model fitted to all rows, of the strength with the best mean loss over the folds.
 
     Dense inputs, (n, features), are standardised. The seed is for the folds, which are fewer than `n_folds` where a
-    class has fewer rows; every class needs two. With class weights both the models and their losses are weighted.
+    class has fewer rows. A row that is alone in its class is in no fold: all models are fitted to it. One class at
+    least needs two rows. With class weights both the models and their losses are weighted.
     """
     from scipy.sparse import issparse
     from sklearn.linear_model import LogisticRegression, Ridge
@@ -113,6 +114,8 @@ def cross_validated(
     if n_classes:
         by_class = None if class_weights is None else dict(enumerate(class_weights))
         linear = LogisticRegression(max_iter=MAX_ITERATIONS, class_weight=by_class)
+        if class_weights is None and smallest_class(labels, n_classes) < 2:
+            class_weights = (1.0,) * n_classes  # scikit-learn's own loss refuses folds that lack a class
         loss = "neg_log_loss" if class_weights is None else _weighted_log_loss(class_weights)
         grid = {"linear__C": INVERSE_STRENGTHS}
     else:
@@ -147,8 +150,17 @@ def _folds(labels: Sequence[float], n_classes: int, n_folds: int, seed: int) -> 
     """Return the folds of all cross-validations, drawn in each class where labels are classes."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    folds = StratifiedKFold if n_classes else KFold
-    return folds(min(n_folds, smallest_class(labels, n_classes)), shuffle=True, random_state=seed)
+    if not n_classes:
+        return KFold(min(n_folds, len(labels)), shuffle=True, random_state=seed)
+    counts = Counter(labels)
+    n_rarest = min(n for n in counts.values() if n > 1)
+    folds = StratifiedKFold(min(n_folds, n_rarest), shuffle=True, random_state=seed)
+    alone = [row for row, label in enumerate(labels) if counts[label] == 1]
+    if not alone:
+        return folds
+    others = np.delete(np.arange(len(labels)), alone)
+    split = folds.split(others, np.asarray(labels)[others])
+    return [(np.append(others[fitted], alone), others[left_out]) for fitted, left_out in split]
 
 
 def _weighted_log_loss(class_weights: Sequence[float]) -> Callable[..., float]:

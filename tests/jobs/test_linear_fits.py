@@ -138,10 +138,15 @@ def test_tfidf_needs_no_encoder(runner_of):
     assert run(runner_of(sample), sample, TFIDF, encoder=FolderEncoder(kind="folder", path="nowhere")).score == 1
 
 
-def test_a_class_with_a_single_text_is_refused(runner_of):
-    sample = sample_of(CLASSES[0][:5], CLASSES[1][:5], CLASSES[2])
-    with pytest.raises(DataError, match="single training text"):
-        run(runner_of(sample), sample, TFIDF)
+def test_a_class_may_have_a_single_text_but_not_each_of_them(runner_of):
+    texts, labels, names = CLASSES
+    only = labels.index(1)
+    rows = [*[row for row, label in enumerate(labels) if label == 0][:5], only]
+    sample = sample_of([texts[row] for row in rows], [labels[row] for row in rows], names)
+    assert {*run(runner_of(sample), sample, TFIDF).predictions} <= {0, 1}
+    alone = sample_of([texts[row] for row in rows[-2:]], [0, 1], names)
+    with pytest.raises(DataError, match="needs two training texts of one class, but each class has a single one"):
+        run(runner_of(alone), alone, TFIDF)
 
 
 def test_jobs_of_all_kinds_run_side_by_side_and_have_lines_of_their_own(runner_of, tmp_path):

@@ -18,7 +18,7 @@ from finetune_alf.encoder.tokens import Texts
 from finetune_alf.errors import DataError
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.jobs.loader import FitLoader
-from finetune_alf.linear import LinearModel, cross_validated, cross_validated_sets, smallest_class, tfidf
+from finetune_alf.linear import LinearModel, cross_validated, cross_validated_sets, tfidf
 from finetune_alf.metrics import ACCURACY, BALANCED_ACCURACY
 from finetune_alf.recipe.linear import LinearRecipe, TfidfRecipe
 from finetune_alf.recipe.task_plans import task_plans
@@ -32,7 +32,7 @@ from finetune_alf.train.result import FitResult
 def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int) -> tuple[LinearModel, FitResult]:
     """Fit a linear model on the training split and score it; `batch` is the number of texts in a forward pass.
 
-    The seed determines the folds of the cross-validation. Raises what `FitLoader.load` does, and DataError where a
+    The seed determines the folds of the cross-validation. Raises what `FitLoader.load` does, and DataError where each
     class has a single text.
     """
     stopwatch = Stopwatch()
@@ -73,7 +73,7 @@ def fit_linear(job: FitJob, recipe: LinearRecipe, loader: FitLoader, batch: int)
 
 
 def _check_classes(sample: Sample) -> None:
-    """Raise DataError where the regression of a class has a single text, or only texts, of that class to learn from."""
+    """Raise DataError where each class has a single text; of label sets, where one has no two texts with or without."""
     labels, names = sample.splits["train"].labels, sample.card.label_names
     way_out = "Raise n_train, then run the prepare stage again."
     if sample.card.problem_type == "multi_label":
@@ -83,10 +83,10 @@ def _check_classes(sample: Sample) -> None:
                 f"sample {sample.name}: a linear model needs two training texts with each class and two without it, "
                 f"and {', '.join(map(repr, rare))} {'has' if len(rare) == 1 else 'have'} fewer. {way_out}"
             )
-    elif smallest_class(labels, len(names)) < 2:
-        raise DataError(
-            f"sample {sample.name}: a class has a single training text, which cannot be cross-validated. {way_out}"
-        )
+    elif len(set(labels)) == len(labels) if names else len(labels) < 2:
+        of_class, each = (" of one class", "each class has") if names else ("", "there is")
+        needed = f"a linear model needs two training texts{of_class}, but {each} a single one"
+        raise DataError(f"sample {sample.name}: {needed}. {way_out}")
 
 
 def _features(job: FitJob, loader: FitLoader, pooling: str, batch: int) -> Iterator[NDArray[np.float32]]:

@@ -56,8 +56,9 @@ def run_jobs(
     callbacks = Callbacks(on_report=report, may_stop=False)
     failures = _run_missing(missing, executor, work, ledger, environment, finish, callbacks)
     if failures:
+        reasons = "; ".join(failure.removesuffix(".") for failure in failures)
         raise PartialError(
-            f"{len(failures)} of {len(equal)} fits failed, the other results are saved: {'; '.join(failures)}. "
+            f"{len(failures)} of {len(equal)} fits failed, the other results are saved: {reasons}. "
             "Run the same command again to run the failed ones."
         )
     return results
