@@ -222,3 +222,22 @@ def test_any_locale_can_be_told_of_any_character(environment: dict[str, str]) ->
     assert b"must be a file or one of the presets" in done.stderr
     assert b"\x1b" not in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_a_signal_that_comes_within_a_finalizer_ends_the_command_as_any_other() -> None:
+    """Python drops what is raised there, and would drop the signal with it."""
+    code = (
+        "import signal, time\n"
+        "from finetune_alf.cli.stops import Stopped, listening\n"
+        "class Finalized:\n"
+        "    def __del__(self):\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
+        "with listening():\n"
+        "    try:\n"
+        "        Finalized()\n"
+        "        time.sleep(60)\n"
+        "    except Stopped as stop:\n"
+        "        print('stopped by', stop.name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], timeout=30, check=False, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("stopped by SIGTERM\n", "")

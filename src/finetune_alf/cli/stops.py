@@ -3,11 +3,16 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+AGAIN_S = 0.05
+"""So long after a signal was lost it is sent again."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -29,9 +34,24 @@ def listening() -> Iterator[None]:
     caught = [number for number, handler in kept.items() if handler is not signal.SIG_IGN]
     for number in caught:
         signal.signal(number, _stop)
+    hook = sys.unraisablehook
+
+    def again(unraisable: "sys.UnraisableHookArgs") -> None:
+        """Send a signal again that came within a finalizer or a callback of C, where Python drops all exceptions."""
+        if not isinstance(lost := unraisable.exc_value, Stopped):
+            hook(unraisable)
+            return
+        for each in caught:
+            signal.signal(each, _stop)
+        timer = threading.Timer(AGAIN_S, os.kill, (os.getpid(), lost.exit_code - 128))
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number in caught:
             signal.signal(number, kept[number])
 
