@@ -26,7 +26,10 @@ class Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def listening() -> Iterator[None]:
-    """Raise Stopped in this block on SIGINT, SIGTERM and SIGHUP; what the caller ignores stays ignored (nohup)."""
+    """Raise Stopped in this block on SIGINT, SIGTERM and SIGHUP; what the caller ignores stays ignored (nohup).
+
+    Where Python drops the exception, within a finalizer or a callback of C, the signal is sent again.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -37,7 +40,6 @@ def listening() -> Iterator[None]:
     hook = sys.unraisablehook
 
     def again(unraisable: "sys.UnraisableHookArgs") -> None:
-        """Send a signal again that came within a finalizer or a callback of C, where Python drops all exceptions."""
         if not isinstance(lost := unraisable.exc_value, Stopped):
             hook(unraisable)
             return

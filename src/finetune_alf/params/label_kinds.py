@@ -6,13 +6,7 @@ from typing import Any
 from finetune_alf.data.source_spec import glue_problem_type
 from finetune_alf.metric_names import LABELS, PROBLEM_TYPES, ProblemType, metrics_for
 from finetune_alf.params.document import KeyPath
-
-LOSSES: Mapping[str, ProblemType] = {
-    "cross_entropy": "classification",
-    "binary_cross_entropy": "classification",
-    "squared_error": "regression",
-}
-"""The losses of a task, and the labels that each is for."""
+from finetune_alf.recipe.tasks import LOSSES
 
 
 def kind_of(sample: object) -> ProblemType | None:

@@ -9,7 +9,7 @@ from finetune_alf.metrics import Metric, sample_metric
 from finetune_alf.recipe.classes import Classes
 from finetune_alf.recipe.linear import AnyRecipe
 from finetune_alf.recipe.recipe import Recipe
-from finetune_alf.recipe.tasks import TasksSpec
+from finetune_alf.recipe.tasks import LOSSES, TasksSpec
 
 DEFAULT_LOSS: Mapping[ProblemType, str] = {
     "classification": "cross_entropy",
@@ -134,12 +134,7 @@ def _plan(field: str, tasks: TasksSpec, task: str, info: TaskInfo) -> TaskPlan:
             f"recipe.tasks: must be absent where labels are {LABELS[kind]}, but got a recipe with tasks. Leave it out."
         )
     loss, metric = spec.loss or DEFAULT_LOSS[kind], spec.metric or DEFAULT_METRIC[kind]
-    suitable = {
-        "cross_entropy": info.n_classes > 0,
-        "binary_cross_entropy": info.n_classes == 2,
-        "squared_error": info.n_classes == 0,
-    }
-    if not suitable[loss]:
+    if LOSSES[loss] != kind or (loss == "binary_cross_entropy" and info.n_classes != 2):
         labels = f"{info.n_classes} classes" if info.n_classes else "scores"
         raise InputError(f"{field}.loss: must suit labels that are {labels}, but got {loss}. Leave it out.")
     if kind not in PROBLEM_TYPES[metric]:

@@ -10,9 +10,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from finetune_alf.metric_names import MetricName
+from finetune_alf.metric_names import MetricName, ProblemType
 from finetune_alf.paths import Name
 from finetune_alf.spec import Count, Spec
+
+LOSSES: Mapping[str, ProblemType] = {
+    "cross_entropy": "classification",
+    "binary_cross_entropy": "classification",
+    "squared_error": "regression",
+}
+"""The losses of a task, and the labels that each is for."""
 
 CORRELATIONS = frozenset({"pearson", "spearman", "matthews"})
 """Correlation coefficients, which range from -1 to 1; the other metrics range from 0 to 1."""

@@ -27,8 +27,6 @@ EVEN = 1.5
 """Classes are even where the largest has at most so many times the rows of the smallest."""
 
 TOKENS = (32, 48, 64, 96, 128, 192, 256, 384, 512)
-_MORE_TOKENS = "a higher number, up to the encoder's limit, takes more time"
-
 COVERED = 0.9
 """The fraction of texts that are not cut."""
 
@@ -181,5 +179,7 @@ def guess_max_tokens(lengths: Sequence[int], most: int, limit: int | None = None
     longer = f"{n_longer / len(ordered):.0%} of the texts are longer{' and are cut there' if n_longer else ''}"
     if wanted <= most:
         return Guess(chosen, f"{longer}; half have at most {median} tokens")
-    more = "the encoder takes no more" if most == limit else _MORE_TOKENS
+    more = (
+        "the encoder takes no more" if most == limit else "a higher number, up to the encoder's limit, takes more time"
+    )
     return Guess(chosen, f"{longer}: half have {median} tokens or more; {more}")
