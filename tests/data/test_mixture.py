@@ -65,6 +65,19 @@ def test_reserved_names_of_tasks_are_refused(name: str) -> None:
         MixtureSpec(tasks={"films": FILMS, name: TRAVEL})
 
 
+def test_uneven_classes_of_a_task_name_its_metric_alone(tmp_path: Path) -> None:
+    """A recipe of several tasks can weight no classes."""
+    rows = [f"text {number},{'ab'[number % 4 == 0]}\n" for number in range(80)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
+    files = FilesSource(train=str(tmp_path / "a.csv"), text="text", label="label")
+    uneven = SampleSpec(source=files, balance="natural", **COUNTS)
+    lines: list[str] = []
+    prepare_mixture("both", MixtureSpec(tasks={"films": FILMS, "uneven": uneven}), tmp_path / "both", log=lines.append)
+    (hint,) = (line for line in lines if "classes are uneven" in line)
+    assert hint.startswith("uneven: ")
+    assert hint.endswith("set `metric` of the task to balanced_accuracy or macro_f1.")
+
+
 def test_a_split_without_rows_is_named(tmp_path: Path) -> None:
     spec = FILMS.model_copy(update={"n_test": 0})
     prepare_mixture("both", MixtureSpec(tasks={"films": spec}), tmp_path / "both")

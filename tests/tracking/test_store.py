@@ -328,6 +328,8 @@ def test_reading_a_missing_store_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match="no such file"):
         open_store(tracking_uri(tmp_path), create=False)
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TrackingError, match=r"/why\?/mlruns/mlflow\.db: no such file"):
+        open_store(tracking_uri(tmp_path / "why?"), create=False)
 
 
 def test_credentials_are_removed_from_uris_and_messages() -> None:

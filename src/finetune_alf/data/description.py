@@ -37,16 +37,19 @@ def _left_out(name: str, labelled: LabelledRows, unique: UniqueRows) -> Iterator
         yield f"{name}: {texts} more than one label; the first one counts, such as at {unique.conflicts[0]}."
 
 
-def uneven_classes(card: Card) -> str | None:
-    """Return what makes up for classes with unequal numbers of training texts; None where they are about even."""
+def uneven_classes(card: Card, *, is_task: bool = False) -> str | None:
+    """Return what makes up for classes with unequal numbers of training texts; None where they are about even.
+
+    A recipe of several tasks can weight no classes: for a task there is the metric alone.
+    """
     counts = card.counts["train"]
     rare, frequent = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
     if not card.label_names or counts[frequent] < UNEVEN * counts[rare]:
         return None
+    settings = "`metric` of the task" if is_task else "`class_weights: balanced` of the recipe, and `metric`"
     return (
         f"{card.name}: classes are uneven, {counts[frequent]} training texts of {frequent!r} and {counts[rare]} of "
-        f"{rare!r}. So that each counts the same, set `class_weights: balanced` of the recipe, and `metric` to "
-        "balanced_accuracy or macro_f1."
+        f"{rare!r}. So that each counts the same, set {settings} to balanced_accuracy or macro_f1."
     )
 
 

@@ -65,7 +65,7 @@ def prepare_mixture(
             task: prepare_sample(task, one, temporary / task, root, mixture=name, log=log)
             for task, one in spec.tasks.items()
         }
-        for hint in filter(None, map(uneven_classes, cards.values())):
+        for hint in filter(None, (uneven_classes(card, is_task=True) for card in cards.values())):
             log(hint)
         card = card_of(name, cards)
         write_json(temporary / "card.json", card.model_dump(mode="json"))

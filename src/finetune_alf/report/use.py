@@ -173,7 +173,7 @@ def _differences(
 def _snippet(name: str, found: Recommendation, lock: LockDocument, saved: str | None) -> str:
     """Return lines to copy: a schedule in one's own training loop, else a classifier by the recommended scheme.
 
-    None where `fit` saves nothing: where labels are scores, and of several tasks.
+    Empty where `fit` saves nothing: where labels are scores, and of several tasks.
     """
     if found.scheme in lock.schedules:
         return (

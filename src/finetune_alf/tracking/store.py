@@ -156,7 +156,9 @@ def tracking_errors(uri: str) -> Iterator[None]:
 
 
 def redacted_uri(uri: str) -> str:
-    """Return a URI without user, password and query, for messages."""
+    """Return a URI without user, password and query, for messages; a file's path may have a question mark."""
+    if sqlite_path(uri) is not None:
+        return uri
     return re.sub(r"(?<=//)[^/@]*@", "", uri.split("?")[0])
 
 
