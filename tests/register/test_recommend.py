@@ -1,5 +1,7 @@
 """What the evidence about a study recommends: planted differences, each with one answer."""
 
+from dataclasses import replace
+
 import pytest
 
 from fake_comparisons import compared
@@ -10,6 +12,7 @@ from finetune_alf.register.recommend import SchemeDifferences, recommend
 
 NO = "no evidence of a difference"
 RATES = LayerRates.of(0, [0, 1e-5], 1e-3)
+OTHER_RATES = LayerRates.of(0, [1e-5, 1e-5], 1e-3)
 
 
 def lock(from_baseline=None, from_single_rate=None, optimism=0.01, **given):
@@ -64,6 +67,29 @@ def test_the_test_texts_outweigh_the_confirmation():
 def test_a_schedule_that_was_not_tested_has_its_confirmation():
     found = recommend(lock(compared(0.1, verdict="better"), 0.1), on_test_texts(probe=(-0.1, 0.001)))
     assert (found.scheme, found.evidence) == ("alf-1", "confirmation")
+
+
+def fitted_by(rates, scheme="alf-1", **means_and_p):
+    tested = on_test_texts(**means_and_p)
+    return tested | {scheme: replace(tested[scheme], rates=rates)}
+
+
+@pytest.mark.parametrize(("tested_rates", "evidence"), [(RATES, "test"), (OTHER_RATES, "confirmation")])
+def test_scores_of_a_schedule_that_is_no_longer_the_registered_one_do_not_count(tested_rates, evidence):
+    found = recommend(lock(compared(0.1, verdict="better"), 0.1), fitted_by(tested_rates, alf_1=(-0.2, 0.001)))
+    assert (found.evidence, found.scheme) == (evidence, {"test": "baseline", "confirmation": "alf-1"}[evidence])
+
+
+def test_a_schedule_that_is_not_registered_any_more_is_not_recommended():
+    found = recommend(lock(refused=["alf-1"]), fitted_by(RATES, alf_1=(0.2, 0.001)))
+    assert found.scheme == "baseline"
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(5e-6, "uniform"), (5e-5, "alf-1")])  # 5e-6 is the one of the lock file
+def test_a_single_rate_that_is_no_longer_the_best_one_is_not_recommended(rate, expected):
+    tested = fitted_by(LayerRates.of(rate, [rate, rate], 1e-3), "uniform", alf_1=(0.03, 0.001), uniform=(0.04, 0.001))
+    found = recommend(lock(), tested)
+    assert (found.scheme, found.evidence) == (expected, "test")
 
 
 @pytest.mark.parametrize(

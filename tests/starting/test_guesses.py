@@ -8,7 +8,14 @@ from finetune_alf.data.spec import SampleSpec
 from finetune_alf.errors import InputError
 from finetune_alf.starting.columns import guess_label, guess_text
 from finetune_alf.starting.profile import BYTES_A_VALUE, MAX_COUNTED_BYTES, profile_of
-from finetune_alf.starting.sizes import guess_balance, guess_max_tokens, guess_metric, guess_sizes, rare_classes
+from finetune_alf.starting.sizes import (
+    coarse_note,
+    guess_balance,
+    guess_max_tokens,
+    guess_metric,
+    guess_sizes,
+    rare_classes,
+)
 from finetune_alf.starting.task import guess_task
 
 WORDS = ["warm", "soup", "and", "a", "kind", "waiter", "but", "nobody", "seemed", "to", "notice"]
@@ -271,6 +278,25 @@ def test_uneven_classes_keep_their_proportions_and_count_the_same() -> None:
     assert guess_metric("classification", "natural").value == "balanced_accuracy"
     assert guess_metric("classification", "even").value == "accuracy"
     assert guess_metric("regression", "even").value == "pearson"
+
+
+@pytest.mark.parametrize(
+    ("counts", "note"),
+    [
+        (
+            {"a": 120, "b": 90, "rare, or so": 7},
+            "1 of the 43 texts to choose by is of class 'rare, or so': each is worth 33%",
+        ),
+        ({"a": 120, "b": 40}, "8 of the 32 texts to choose by are of class 'b': each is worth 6% of a score"),
+        ({"a": 120, "b": 60}, ""),  # 12 of 36: 4%
+        ({"a": 60, "b": 60}, ""),
+    ],
+)
+def test_a_text_that_is_worth_much_of_a_score_is_told(counts: dict[str, int], note: str) -> None:
+    balance = guess_balance(counts).value
+    found = coarse_note(guess_sizes(counts, balance).value, counts)
+    assert found.startswith(note)
+    assert bool(found) == bool(note)
 
 
 def test_texts_are_cut_where_nine_in_ten_are_whole() -> None:

@@ -371,6 +371,7 @@ def test_uneven_classes_weigh_the_same_in_the_loss(tmp_path: Path, tiny: str) ->
     write_csv(tmp_path / "reviews.csv", rows)
     told = init(tmp_path, str(tmp_path / "reviews.csv"), "--encoder", tiny)
     assert told.exit_code == 0, told.stderr
+    assert "note: 8 of the 32 texts to choose by are of class" in told.output
     params = load_params(tmp_path / "params.yaml")
     (study,) = params.studies.values()
     assert (study.metric, study.recipe.class_weights) == ("balanced_accuracy", "balanced")

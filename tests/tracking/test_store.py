@@ -335,6 +335,7 @@ def test_reading_a_missing_store_creates_nothing(tmp_path: Path) -> None:
 def test_credentials_are_removed_from_uris_and_messages() -> None:
     uri = "https://someone:secret@host:5000/x?token=key"
     assert redacted_uri(uri) == "https://host:5000/x"
+    assert redacted_uri("sqlite:////why?/a@b/mlflow.db") == "sqlite:////why?/a@b/mlflow.db"
     text = f"401 for {uri}: user someone, password secret, http://other:word@elsewhere/"
     assert not {"someone", "secret", "key", "word"} & set(redact(text, uri).replace("/", " ").replace(":", " ").split())
 

@@ -1,14 +1,15 @@
 """What to use now: the scheme that the evidence about one study recommends, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import Field
 
 from finetune_alf.comparison import ComparedDifference, Family, judged
 from finetune_alf.documents import Document
-from finetune_alf.register.lock import LockDocument
+from finetune_alf.rates import LayerRates
+from finetune_alf.register.lock import ALIASES, LockDocument
 from finetune_alf.stats import SIGNIFICANCE_LEVEL, TOO_FEW_SEEDS
 
 BASELINE, PRIMARY, UNIFORM = "baseline", "alf-1", "uniform"
@@ -26,10 +27,14 @@ Evidence = Literal["test", "confirmation", "none"]
 
 @dataclass(frozen=True)
 class SchemeDifferences:
-    """A scheme on the test texts of the searched sample: its differences from the baseline and the best single rate."""
+    """A scheme on the test texts of the searched sample: its differences from the baseline and the best single rate.
+
+    `rates` are those that it was fitted by; None where they are not known.
+    """
 
     from_baseline: ComparedDifference
     from_single_rate: ComparedDifference | None = None
+    rates: LayerRates | None = None
 
 
 class Recommendation(Document):
@@ -58,7 +63,7 @@ def recommend(lock: LockDocument, tested: Mapping[str, SchemeDifferences] | None
     Plain fine-tuning is recommended unless another scheme is better by its verdict, with two exceptions in favour of
     what is simpler: a linear model that scores no lower, and the best single rate where `alf-1` does not beat it.
     """
-    tested = tested or {}
+    tested = still_registered(lock, tested or {})
     found, single = _differences(lock, tested)
     if not found:
         return Recommendation(scheme=BASELINE, why="nothing is compared with it yet", evidence="none", settled=False)
@@ -73,6 +78,25 @@ def recommend(lock: LockDocument, tested: Mapping[str, SchemeDifferences] | None
         difference=found[compared],
         differences=found,
     )
+
+
+def still_registered(lock: LockDocument, tested: Mapping[str, SchemeDifferences]) -> dict[str, SchemeDifferences]:
+    """Return the schemes without those for which a later registration chose other rates: they are not tested yet."""
+    kept = {scheme: each for scheme, each in tested.items() if _has_rates_of(lock, scheme, each.rates)}
+    if UNIFORM in tested and UNIFORM not in kept and PRIMARY in kept:
+        kept[PRIMARY] = replace(kept[PRIMARY], from_single_rate=None)
+    return kept
+
+
+def _has_rates_of(lock: LockDocument, scheme: str, rates: LayerRates | None) -> bool:
+    """Return whether these are the registered rates of a scheme, as far as is known."""
+    if rates is None:
+        return True
+    if scheme in ALIASES:
+        return scheme in lock.schedules and lock.schedules[scheme].schedule.rates == rates
+    if scheme == UNIFORM and lock.single_rate:
+        return set(rates.layers) == {lock.single_rate.rate}
+    return True
 
 
 def _differences(

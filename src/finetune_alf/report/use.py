@@ -16,6 +16,7 @@ from finetune_alf.register.recommend import (
     Recommendation,
     SchemeDifferences,
     recommend,
+    still_registered,
 )
 from finetune_alf.report.numbers import counted, p_in_words, rate, signed_estimate
 from finetune_alf.report.recipe_words import (
@@ -72,6 +73,7 @@ def advice(
     `study` has the recipe of plain fine-tuning; None where the study itself is not at hand. `saved` is the scheme of
     the classifier that is saved already: it is not fitted again.
     """
+    tested = still_registered(lock, tested)
     found = recommend(lock, tested)
     if found.evidence == "none":
         return Advice(PLAIN, _not_compared(name, lock))

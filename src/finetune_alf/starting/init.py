@@ -26,6 +26,7 @@ from finetune_alf.starting.encoders import find_encoder, name_of, path_from
 from finetune_alf.starting.labels import in_init
 from finetune_alf.starting.params_text import Start, params_text
 from finetune_alf.starting.sizes import (
+    coarse_note,
     guess_balance,
     guess_max_tokens,
     guess_metric,
@@ -78,12 +79,15 @@ def guess_start(options: InitOptions, model: type[Params], console: Console) -> 
         log(
             f"left out: {_counted({name: table.counts[name] for name in left_out})} (too few rows to learn and to test)"
         )
-    start = _sized(options, table.without(left_out), left_out, log)
+    table = table.without(left_out)
+    start = _sized(options, table, left_out, log)
     console.doing(f"loading PyTorch and the encoder {start.encoder_name}, to count the tokens of texts")
     start = _cut(start, options.root, model, table.texts, log)
     if options.budget_s is not None:
         start = _in_budget(start, options, options.budget_s, model, console)
     log(f"sizes: {start.sizes.value.described()} ({start.sizes.seen})")
+    if start.metric.value == "balanced_accuracy" and (note := coarse_note(start.sizes.value, table.counts)):
+        log(f"note: {note}")
     if start.sizes.value.n_unused:
         log(f"in no split: {'; '.join(start.sizes.value.reasons_unused())}")
     log(f"max_tokens: {start.max_tokens.value} ({start.max_tokens.seen})")

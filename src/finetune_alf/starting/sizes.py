@@ -26,6 +26,9 @@ MIN_TRAIN_ROWS = 8
 EVEN = 1.5
 """Classes are even where the largest has at most so many times the rows of the smallest."""
 
+COARSE = 0.05
+"""A single text that is worth more of a score than this is told."""
+
 TOKENS = (32, 48, 64, 96, 128, 192, 256, 384, 512)
 COVERED = 0.9
 """The fraction of texts that are not cut."""
@@ -165,6 +168,20 @@ def guess_metric(task: ProblemType, balance: Balance) -> Guess[MetricName]:
     if balance == "natural":
         return Guess("balanced_accuracy", "classes are uneven: each counts the same")
     return Guess("accuracy", "classes are even")
+
+
+def coarse_note(sizes: Sizes, counts: Mapping[str, int]) -> str:
+    """Return how much of the balanced accuracy a text of the smallest class is, where it is much; else nothing."""
+    quotas = dict(zip(counts, proportional_quotas(sizes.n_validation, list(counts.values())), strict=True))
+    smallest = min(quotas, key=lambda name: quotas[name])
+    n = quotas[smallest]
+    worth = 1 / (len(counts) * n) if n else 0.0
+    if sizes.balance == "even" or worth <= COARSE:
+        return ""
+    return (
+        f"{n} of the {sizes.n_validation} texts to choose by {'is' if n == 1 else 'are'} of class {smallest!r}: each is "
+        f"worth {worth:.0%} of a score, in which all classes count the same. More rows of that class make scores finer."
+    )
 
 
 def guess_max_tokens(lengths: Sequence[int], most: int, limit: int | None = None) -> Guess[int]:

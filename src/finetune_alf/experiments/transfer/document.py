@@ -4,6 +4,7 @@ from finetune_alf.comparison import ComparedDifference, SeedsScore
 from finetune_alf.compute import EnvironmentShare
 from finetune_alf.documents import Document, EncoderIdentity
 from finetune_alf.metric_names import MetricName
+from finetune_alf.rates import LayerRates
 
 
 class TransferSample(Document):
@@ -23,7 +24,8 @@ class SchemeResult(Document):
     """A scheme's test scores on one sample: by the metric, and accuracies where labels are classes.
 
     `difference` is from the baseline, which has none itself. `from_single_rate` is that of `alf-1` from `uniform`,
-    where both were fitted.
+    where both were fitted. `rates` are those it was fitted by: a registration may choose others later. Linear models
+    have none, and documents of earlier versions neither.
     """
 
     n_seeds: int
@@ -32,6 +34,7 @@ class SchemeResult(Document):
     balanced_accuracy: SeedsScore | None
     difference: ComparedDifference | None
     from_single_rate: ComparedDifference | None = None
+    rates: LayerRates | None = None
 
 
 class TransferDocument(Document):

@@ -32,7 +32,7 @@ def judged_transfers(documents: Sequence[TransferDocument]) -> dict[Contrast, Co
 def scheme_differences(document: TransferDocument) -> dict[str, SchemeDifferences]:
     """Return the differences that a recommendation takes, of all schemes of the transfer to the searched sample."""
     return {
-        scheme: SchemeDifferences(result.difference, result.from_single_rate)
+        scheme: SchemeDifferences(result.difference, result.from_single_rate, result.rates)
         for scheme, result in document.schemes.items()
         if result.difference is not None
     }

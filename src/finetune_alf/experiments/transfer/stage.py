@@ -20,6 +20,7 @@ from finetune_alf.experiments.transfer.section import SECTION
 from finetune_alf.jobs.job import FitJob
 from finetune_alf.json_files import write_json
 from finetune_alf.metrics import majority_baseline, sample_metric
+from finetune_alf.rates import LayerRates
 from finetune_alf.recipe import AnyRecipe, Recipe
 from finetune_alf.report.numbers import score
 from finetune_alf.running.bench import Bench, open_bench
@@ -113,9 +114,15 @@ def _write(ctx: Context, study: str, bench: Bench, fits: Fits) -> TransferDocume
             label_names=sample.card.label_names,
         ),
         environments=shares(result.environment for _, result in fits),
-        schemes=compare(truth, predictions, metric),
+        schemes=compare(truth, predictions, metric, _rates(fits, bench.encoder.n_layers)),
     )
     write_json(path.with_suffix(".predictions.json"), {"truth": truth, "predictions": predictions})
     write_transfer_files(ctx.paths, document)
     document.write(path)
     return document
+
+
+def _rates(fits: Fits, n_layers: int) -> dict[str, LayerRates]:
+    """Return the rates of each scheme that has some."""
+    recipes = {cell.scheme: cell.recipe for cell, _ in fits}
+    return {scheme: each.rates.at(n_layers) for scheme, each in recipes.items() if isinstance(each, Recipe)}
