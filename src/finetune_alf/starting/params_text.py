@@ -61,7 +61,7 @@ _RECIPE_COMMENTS = {
     "epochs": "passes over the training rows",
     "class_weights": "classes are uneven: each counts the same in the loss, too",
 }
-_REGISTER_COMMENTS = {"n_top": "so many trials", "n_seeds": "so many fits of each"}
+_REGISTER_COMMENTS = {"n_top": "so many trials, two at least", "n_seeds": "so many fits of each"}
 _TRANSFER_COMMENTS = {
     "schemes": "frozen encoder, plain, searched rates, best single rate, linear model",
     "n_seeds": f"fits of each; {MIN_SEEDS} and more have a verdict",
