@@ -57,7 +57,7 @@ def _can_be_fitted(study: str, scheme: str, paths: Paths) -> bool:
     """Return whether the folder has params, a study of this name in them, and a scheme where one is named."""
     with contextlib.suppress(AlfError):
         params = read_params(paths.root)
-        if study in params.studies and scheme:
+        if scheme:
             from finetune_alf.experiments.fit.scheme import scheme_named
 
             scheme_named(params, scheme)

@@ -165,11 +165,10 @@ def _source(file: str, encoding: str) -> "Source":
         suffix = check_suffix(path)
         check_is_file(path)
     if encoding == "utf-8" and suffix != ".parquet" and (found := find_encoding(path)) != encoding:
-        line = line_not_utf_8(path)
-        looks = f"it looks like {found}. Give --encoding {found}."
-        if line is not None:
-            looks = f"line {line} is not, though most others are. Correct it."
-        raise InputError(f"cannot read {path} as UTF-8: {looks}", option="--encoding" if line is None else "file")
+        cannot = f"cannot read {path} as UTF-8:"
+        if (line := line_not_utf_8(path)) is not None:
+            raise InputError(f"{cannot} line {line} is not, though most others are. Correct it.", option="file")
+        raise InputError(f"{cannot} it looks like {found}. Give --encoding {found}.", option="--encoding")
     return path
 
 

@@ -27,7 +27,7 @@ def dots(values: Sequence[Dot], labels: Sequence[str], x: str, name: str, text: 
 
     scale = alt.Scale(domain=list(labels))
     base = alt.Chart().encode(y=alt.Y("label:N", title=None, scale=scale, axis=alt.Axis(grid=False)))
-    axis = alt.Axis(tickCount=5, format=axis_format([[value.value for value in values]], ","))
+    axis = alt.Axis(tickCount=5, format=axis_format([("", [value.value for value in values])], ","))
     own = alt.X("value:Q", title=x, scale=alt.Scale(zero=False, padding=8), axis=axis)
     tooltip = [alt.Tooltip("label:N", title="of"), alt.Tooltip("value:Q", title=x, format=".3f")]
     layers = [

@@ -164,14 +164,12 @@ def _y(alt: Any, style: IntervalsStyle) -> Any:
 
 def _form(rows: Sequence[Interval], style: IntervalsStyle, marks: Sequence[Mark]) -> str:
     """Return the format of the numbers on the axis, or on those of all panels."""
-    by_panel: dict[str, set[float | None]] = {}
-    for row in rows:
-        by_panel.setdefault(row.panel if not style.shares_x else "", set()).update((row.mean, row.low, row.high))
-    for mark in marks:
-        by_panel.setdefault(mark.panel if not style.shares_x else "", set()).add(mark.x)
-    ends = {0.0} if style.has_zero else set[float]()
-    ends |= {style.margin, -style.margin} if style.margin else set()
-    return axis_format([own | ends for own in by_panel.values()], "+" if style.has_zero else "")
+    drawn = [
+        *((row.panel, (row.mean, row.low, row.high)) for row in rows),
+        *((mark.panel, (mark.x,)) for mark in marks),
+    ]
+    ends = [*([0.0] if style.has_zero else []), *([style.margin, -style.margin] if style.margin else [])]
+    return axis_format(drawn, "+" if style.has_zero else "", is_shared=style.shares_x, ends=ends)
 
 
 def _x(alt: Any, style: IntervalsStyle, field: str, form: str) -> Any:

@@ -74,12 +74,22 @@ def has_panels(rows: Sequence[Any]) -> bool:
     return len({row.panel for row in rows}) > 1
 
 
-def axis_format(panels: Iterable[Iterable[float | None]], sign: str = "") -> str:
+def axis_format(
+    drawn: Iterable[tuple[str, Iterable[float | None]]],
+    sign: str = "",
+    *,
+    is_shared: bool = True,
+    ends: Iterable[float] = (),
+) -> str:
     """Return the format of the numbers on an axis: as many places as its steps need.
 
-    `panels` has the values of each axis. One that has a single value has no steps to round by.
+    `drawn` are values with their panel, which has an axis of its own unless all share one; `ends` are on each axis. One
+    that has a single value has no steps to round by.
     """
-    is_level = [len({*values} - {None}) < 2 for values in panels]
+    axes: dict[str, set[float | None]] = {}
+    for panel, values in drawn:
+        axes.setdefault("" if is_shared else panel, set(ends)).update(values)
+    is_level = [len(values - {None}) < 2 for values in axes.values()]
     if all(is_level):
         return f"{sign}.3f"
     return f"{sign}~g" if any(is_level) else f"{sign}f"

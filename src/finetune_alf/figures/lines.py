@@ -45,14 +45,12 @@ def _diagonal(alt: Any, style: LinesStyle) -> list[Any]:
 
 
 def _y_axis(alt: Any, style: LinesStyle, points: Sequence[LinePoint], levels: Sequence[Level]) -> Any:
-    by_panel: dict[str, set[float | None]] = {}
-    for point in points:
-        by_panel.setdefault("" if style.shares_y else point.panel, set()).update((point.y, point.low, point.high))
-    for level in levels:
-        by_panel.setdefault("" if style.shares_y else level.panel, set()).add(level.y)
-    ends = {0.0} if style.is_zero_in_y else set[float]()
-    sign = "+" if style.form.startswith("+") else ""
-    return alt.Axis(format=axis_format([own | ends for own in by_panel.values()], sign))
+    drawn = [
+        *((point.panel, (point.y, point.low, point.high)) for point in points),
+        *((level.panel, (level.y,)) for level in levels),
+    ]
+    sign, ends = "+" if style.form.startswith("+") else "", [0.0] if style.is_zero_in_y else []
+    return alt.Axis(format=axis_format(drawn, sign, is_shared=style.shares_y, ends=ends))
 
 
 def _x(alt: Any, style: LinesStyle, points: Sequence[LinePoint]) -> Any:

@@ -41,7 +41,7 @@ def scatter(spots: Sequence[Spot], style: ScatterStyle, name: str, text: str) ->
     labels = list(dict.fromkeys(spot.label for spot in spots))
     several = has_panels(spots)
     right = 1.12 * max((spot.x for spot in spots), default=1.0)
-    form = axis_format([[end for spot in spots for end in (spot.y, spot.low, spot.high)]], ",")
+    form = axis_format([("", (spot.y, spot.low, spot.high)) for spot in spots], ",")
     base = alt.Chart().encode(
         x=alt.X(
             "x:Q", title=style.x, scale=alt.Scale(domain=[0, right], nice=False), axis=alt.Axis(grid=False, tickCount=6)

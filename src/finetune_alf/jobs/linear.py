@@ -83,10 +83,11 @@ def _check_classes(sample: Sample) -> None:
                 f"sample {sample.name}: a linear model needs two training texts with each class and two without it, "
                 f"and {', '.join(map(repr, rare))} {'has' if len(rare) == 1 else 'have'} fewer. {way_out}"
             )
-    elif len(set(labels)) == len(labels) if names else len(labels) < 2:
-        of_class, each = (" of one class", "each class has") if names else ("", "there is")
-        needed = f"a linear model needs two training texts{of_class}, but {each} a single one"
+    elif names and len(set(labels)) == len(labels):
+        needed = "a linear model needs two training texts of one class, but each class has a single one"
         raise DataError(f"sample {sample.name}: {needed}. {way_out}")
+    elif len(labels) < 2:
+        raise DataError(f"sample {sample.name}: a linear model needs two training texts, but there is one. {way_out}")
 
 
 def _features(job: FitJob, loader: FitLoader, pooling: str, batch: int) -> Iterator[NDArray[np.float32]]:

@@ -131,9 +131,9 @@ def _search_in_words(info: SearchInfo) -> str:
 
 def _whose(names: Set[str]) -> str:
     """Return whose curves are shown, by the names of the trials."""
-    return {frozenset({BASELINE}): PLAIN, frozenset({BEST}): "the best trial"}.get(
-        frozenset(names), "the registered trials"
-    )
+    if names == {BASELINE}:
+        return PLAIN
+    return "the best trial" if names == {BEST} else "the registered trials"
 
 
 def _noise_in_words(info: SearchInfo) -> str:

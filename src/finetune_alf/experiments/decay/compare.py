@@ -42,7 +42,7 @@ def compare(sample: str, truth: Sequence[Label], fits: Fits) -> tuple[PairResult
             accuracy=mean_score(scores[pair]) if pair in scores else None,
             difference=verdicts.get(pair),
             published_error=published_error(sample, *pair),
-            seconds=time_of_a_fit(by_seed.values()) or 0.0,
+            seconds=time_of_a_fit(by_seed.values()),
         )
         for pair, by_seed in results.items()
     )

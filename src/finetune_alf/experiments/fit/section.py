@@ -23,7 +23,8 @@ def _check(raw: RawParams, name: str, entry: dict[str, Any]) -> Iterator[Disagre
     yield from empty_splits(raw, f"fit.{name}", str(sample), ("validation", "test"))
     listed = checked_schemes(raw.section("transfer").get("schemes"))
     yield from _no_scheme(listed, entry.get("scheme", RECOMMENDED), name)
-    scheme, recipe = scheme_of(listed, entry.get("scheme")), recipe_of_study(raw, name)
+    kinds, recipe = schemes_named(*NAMES), recipe_of_study(raw, name)
+    scheme = next((each for each in (*listed, *kinds) if each.label == entry.get("scheme")), None)
     if scheme and recipe and (resting := resting_head(scheme, recipe)):
         yield (*path, "scheme"), f"must not be {resting} in study {name}"
 
@@ -36,12 +37,6 @@ def _no_scheme(listed: Sequence[AnyScheme], scheme: object, name: str) -> Iterat
             ("fit", name, "scheme"),
             f"must be {', '.join(labels)}, or a schedule, but got {scheme}",
         )
-
-
-def scheme_of(listed: Sequence[AnyScheme], name: object) -> AnyScheme | None:
-    """Return the scheme of this name in the transfer, or of its kind; None for another one."""
-    found = next((each for each in listed if each.label == name), None)
-    return found or (schemes_named(name)[0] if isinstance(name, str) and name in NAMES else None)
 
 
 SECTION = named_section("fit", FitSpec, _check)

@@ -34,7 +34,7 @@ def compare(truth: Sequence[Label], fits: Fits, every_steps: int) -> tuple[RateR
             errors=errors_by_step([fit.epochs for fit in by_seed.values()], every_steps),
             accuracy=mean_score(scores[rate]) if rate in scores else None,
             difference=differences.get(rate),
-            seconds=time_of_a_fit(by_seed.values()) or 0.0,
+            seconds=time_of_a_fit(by_seed.values()),
         )
         for rate, by_seed in results.items()
     )

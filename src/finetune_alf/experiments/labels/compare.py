@@ -50,7 +50,7 @@ def compare(
             gain=_gain(spec, scores, key),
             difference=differences.get(key),
             equivalent=_equivalent(spec, scores, key),
-            seconds=time_of_a_fit(by_seed.values()) or 0.0,
+            seconds=time_of_a_fit(by_seed.values()),
         )
 
     return {

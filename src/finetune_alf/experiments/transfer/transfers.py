@@ -100,7 +100,8 @@ class StudyTransfers:
 
     def fit_seconds(self, scheme: str) -> float | None:
         """Return the mean seconds of a scheme's fits; None where it has none."""
-        return time_of_a_fit(cell for cell in self.cells if cell.scheme == scheme)
+        fits = [cell for cell in self.cells if cell.scheme == scheme]
+        return time_of_a_fit(fits) if fits else None
 
 
 def read_transfers(paths: Paths) -> Iterator[StudyTransfers]:
