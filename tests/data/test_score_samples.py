@@ -103,6 +103,29 @@ def test_a_score_that_is_no_finite_number_is_named_by_file_and_line(tmp_path: Pa
         prepare_sample("own", files(path), tmp_path / "own")
 
 
+def with_commas(path: Path, values: list[str], **settings: object) -> SampleSpec:
+    path.write_text("\n".join(["text;score", *(f"text {index};{value}" for index, value in enumerate(values))]))
+    return spec_of(FilesSource(train=str(path), text="text", label="score", **settings))
+
+
+def test_scores_with_a_decimal_comma_are_read_where_the_source_says_so(tmp_path: Path) -> None:
+    values = [str(number / 4).replace(".", ",") for number in range(49)] + ["-7", " 0,5 "]
+    prepare_sample("own", with_commas(tmp_path / "a.csv", values, decimal=","), tmp_path / "own")
+    train = load_sample(tmp_path / "own").splits["train"]
+    expected = [*(number / 4 for number in range(49)), -7.0, 0.5]
+    assert all(
+        label == expected[int(str(text).removeprefix("text "))]
+        for text, label in zip(train.texts, train.labels, strict=True)
+    )
+
+
+def test_the_other_decimal_mark_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.csv:3: .* finite number, but got '3,5'\. Set `decimal: ','`"):
+        prepare_sample("own", with_commas(tmp_path / "a.csv", ["1", "3,5"]), tmp_path / "own")
+    with pytest.raises(DataError, match=r"a\.csv:3: .* finite number with a decimal comma, but got '3\.5'\. Correct"):
+        prepare_sample("own", with_commas(tmp_path / "a.csv", ["1,5", "3.5"], decimal=","), tmp_path / "own")
+
+
 def test_booleans_and_null_are_no_scores(tmp_path: Path) -> None:
     for value in (True, None, [1]):
         path = written(tmp_path / "a.jsonl", [1.5, value])

@@ -1,5 +1,7 @@
 """Guesses about a table, on planted tables."""
 
+from collections.abc import Callable
+
 import pytest
 
 from finetune_alf.data.draw import draw_splits
@@ -110,13 +112,16 @@ def test_other_columns_of_texts_are_named_with_the_words_that_join_them() -> Non
     )
 
 
-def test_numbers_with_a_decimal_comma_are_told_where_they_would_be_classes_or_nothing() -> None:
-    few = table(label=lambda row: f"{row % 5},5").columns["label"]
-    task = guess_task(few)
-    assert task.value == "classification"
-    assert "'label' has numbers with a decimal comma" in task.seen
-    with pytest.raises(InputError, match=r"'score' has numbers with a decimal comma.* write them with a point\."):
-        guess_label(table(80, review=text, score=lambda row: f"{row},25"), "review")
+def test_numbers_with_a_decimal_comma_are_scores() -> None:
+    task = guess_task(table(score=lambda row: f"{row % 5},5").columns["score"])
+    assert (task.value, task.seen) == ("regression", "numbers with fractions and a decimal comma, 5 different ones")
+    assert guess_task(table(stars=lambda row: f"{row % 5},0").columns["stars"]).value == "classification"
+    assert guess_label(table(80, review=text, score=lambda row: f"{row},25"), "review").value == "score"
+
+
+@pytest.mark.parametrize("write", [lambda row: f"{row + 1},250", lambda row: f"{row % 5},5.0", lambda row: f"v{row},5"])
+def test_thousands_and_versions_are_no_numbers_with_a_decimal_comma(write: Callable[[int], str]) -> None:
+    assert guess_task(table(label=write).columns["label"]).value == "classification"
 
 
 def test_why_a_column_of_a_usual_name_or_a_table_of_one_column_has_no_label_is_told() -> None:

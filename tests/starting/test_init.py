@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from finetune_alf.cli.entry import group
 from finetune_alf.cost.speed import Speed
+from finetune_alf.data.sample import load_sample
 from finetune_alf.errors import InputError
 from finetune_alf.experiments.registry import load_params
 from finetune_alf.jobs import loader
@@ -167,6 +168,19 @@ def test_scores_become_a_regression(tmp_path: Path, tiny: str) -> None:
     assert params.samples["graded"].problem_type == "regression"
     assert "finetune-alf fit" not in (tmp_path / "dvc.yaml").read_text()
     assert next(iter(params.studies.values())).metric == "pearson"
+
+
+def test_scores_with_a_decimal_comma_are_read_by_the_stages_too(tmp_path: Path, tiny: str) -> None:
+    rows = [f'{row["Révision"]};"{index % 9},5"' for index, row in enumerate(reviews())]
+    (tmp_path / "graded.csv").write_text("\n".join(["text;Note", *rows]), encoding="utf-8")
+    told = init(tmp_path, str(tmp_path / "graded.csv"), "--encoder", tiny)
+    assert told.exit_code == 0, told.stderr
+    assert "task: a score (numbers with fractions and a decimal comma, 9 different ones)" in told.output
+    assert load_params(tmp_path / "params.yaml").samples["graded"].source.decimal == ","
+    prepared = CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)])
+    assert prepared.exit_code == 0, prepared.stderr
+    train = load_sample(Paths(tmp_path).sample("graded")).splits["train"]
+    assert set(train.labels) <= {number + 0.5 for number in range(9)}
 
 
 @pytest.mark.parametrize("words", [[], ["--budget", "1d"]])

@@ -122,7 +122,6 @@ ORDINARY = {
     "people": lambda row: (
         f"{['Ann', 'Bob', 'Cy', 'Dee', 'Eve', 'Flo'][row % 6]}, {['Xu', 'Yi', 'Zed', 'Wu', 'Vu'][row // 6 % 5]}"
     ),
-    "numbers": lambda row: f"{row % 5},{row % 2 * 5}",
     "fractions": lambda row: f"{row % 3}/{row % 5}",
     "one class": lambda row: ["yes", "no"][row % 2],
     "a single joined cell": lambda row: "yes;no" if row == 7 else ["yes", "no"][row % 2],
@@ -133,6 +132,11 @@ ORDINARY = {
 def test_what_could_as_well_be_one_class_is_one(tmp_path, kind):
     found = find_table(csv_of(tmp_path / "t.csv", body=text, category=ORDINARY[kind]))
     assert (found.label.value, found.task.value) == ("category", "classification")
+
+
+def test_numbers_with_a_decimal_comma_are_no_lists_of_numbers(tmp_path):
+    found = find_table(csv_of(tmp_path / "t.csv", body=text, category=lambda row: f"{row % 5},{row % 2 * 5}"))
+    assert (found.label.value, found.task.value) == ("category", "regression")
 
 
 def test_a_column_with_the_usual_name_of_a_label_comes_before_tags_and_flags(tmp_path):

@@ -49,6 +49,7 @@ class FileRows:
                     faults=faults,
                     form=self.spec,
                     label_separator=self.spec.label_separator,
+                    decimal=self.spec.decimal,
                 )
         faults.check()
         return splits

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from finetune_alf.data.missing_names import MINUS_ONE, drop_setting, is_missing_name
+from finetune_alf.data.readers.numbers import DecimalMark, number_of, with_decimal_point
 from finetune_alf.errors import DataError, RowError, RowPlace
 
 Text = str | tuple[str, str]
@@ -147,22 +148,37 @@ def flagged(names: Sequence[str], values: Sequence[object], place: RowPlace) -> 
     return tuple(name for name, flag in zip(names, flags, strict=True) if flag)
 
 
-def label_score(value: object, place: RowPlace, field: str) -> float:
-    """Return a label as a finite number; raises RowError for others."""
-    try:
-        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number) or "_" in str(value):  # Python reads 1_0 as ten
+def label_score(value: object, place: RowPlace, field: str, decimal: DecimalMark = ".") -> float:
+    """Return a label as a finite number; raises RowError for others. `decimal` is the mark in strings."""
+    number = _finite(value, decimal)
+    if number is None:
+        has_comma = decimal == "." and isinstance(value, str) and with_decimal_point(value.strip()) is not None
+        way_out = (
+            "Set `decimal: ','` of a source of files where numbers have a decimal comma, or correct the row."
+            if has_comma
+            else "Correct the row, use another column as label, or set `problem_type: classification`."
+        )
         raise RowError(
             place,
-            f"the label must be a finite number, but got {value!r}",
-            EMPTY_LABEL
-            if is_empty(value)
-            else "Correct the row, use another column as label, or set `problem_type: classification`.",
+            f"the label must be a finite number{' with a decimal comma' if decimal == ',' else ''}, but got {value!r}",
+            EMPTY_LABEL if is_empty(value) else way_out,
             field,
         )
     return number
+
+
+def _finite(value: object, decimal: DecimalMark) -> float | None:
+    """Return a finite number; None for all else, and for a string with another decimal mark."""
+    if isinstance(value, str):
+        has_other_mark = decimal == "," and "." in value
+        return None if has_other_mark else number_of(value.replace(decimal, "."))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def ordered_names(labels: Sequence[str]) -> tuple[str, ...]:

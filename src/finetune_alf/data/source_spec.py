@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from finetune_alf.data.glue import GLUE, REVISION, GlueName
 from finetune_alf.data.readers.format import LABEL_SEPARATOR, Column, FileFormat, LabelColumns, label_columns
+from finetune_alf.data.readers.numbers import DecimalMark
 from finetune_alf.data.text_columns import TextColumns, columns_of
 from finetune_alf.metric_names import ProblemType
 from finetune_alf.spec import ADDED_LATER, Spec
@@ -53,6 +54,8 @@ class FilesSource(FileFormat):
     label: LabelColumns
     """The column of the label, or one of 0 and 1 for each class."""
     label_separator: Annotated[str, Field(min_length=1), ADDED_LATER] = LABEL_SEPARATOR
+    decimal: Annotated[DecimalMark, ADDED_LATER] = "."
+    """The decimal mark of labels that are scores."""
 
 
 class MiniSource(Spec):

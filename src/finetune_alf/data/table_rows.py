@@ -1,11 +1,13 @@
 """Texts and labels from the rows of a table file."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from finetune_alf.data.faults import Faults
 from finetune_alf.data.readers.format import LABEL_SEPARATOR, PLAIN, FileFormat, label_columns
+from finetune_alf.data.readers.numbers import DecimalMark
 from finetune_alf.data.readers.table import has_lines, read_table
 from finetune_alf.data.rows import SINGLE_CLASS, SplitRows, Text, flagged, is_empty, label_name, label_score, label_set
 from finetune_alf.data.spec import OnEmpty
@@ -26,16 +28,17 @@ def read_split(
     faults: Faults | None = None,
     form: FileFormat = PLAIN,
     label_separator: str = LABEL_SEPARATOR,
+    decimal: DecimalMark = ".",
 ) -> SplitRows:
     """Read one split from one file; bad rows go to `faults`, without which they are a DataError.
 
     `label_separator` stands between the classes of a row that can have several, where these are one string. Several
-    columns of labels are a class each, with 0 or 1.
+    columns of labels are a class each, with 0 or 1. `decimal` is the decimal mark of scores.
 
     Raises DataError for a file that cannot be read.
     """
     columns, of_label, can_have_several = columns_of(text), label_columns(label), problem_type == "multi_label"
-    read_label, with_lines, file = _READ_LABEL[problem_type], has_lines(path), str(path)
+    read_label, with_lines, file = _label_reader(problem_type, label_separator, decimal), has_lines(path), str(path)
     found = faults or Faults()
     texts: list[Text] = []
     labels: list[Any] = []
@@ -59,9 +62,7 @@ def read_split(
         with found.collecting():
             whole = read_text(text, of_text, place)
             labels.append(
-                read_label(own[0], label_separator, place, of_label[0])
-                if len(own) == 1
-                else flagged(of_label, own, place)
+                read_label(own[0], place=place, field=of_label[0]) if len(own) == 1 else flagged(of_label, own, place)
             )
             texts.append(whole)
             numbers.append(number)
@@ -81,11 +82,16 @@ def read_split(
     )
 
 
-_READ_LABEL: Mapping[ProblemType, Callable[[object, str, RowPlace, str], Any]] = {
-    "classification": lambda value, _, place, field: label_name(value, place, field),
-    "multi_label": label_set,
-    "regression": lambda value, _, place, field: label_score(value, place, field),
-}
+def _label_reader(problem_type: ProblemType, separator: str, decimal: DecimalMark) -> Callable[..., Any]:
+    """Return what reads one label, given its value, its place and its field."""
+    readers: Mapping[ProblemType, Callable[..., Any]] = {
+        "classification": label_name,
+        "multi_label": partial(label_set, separator=separator),
+        "regression": partial(label_score, decimal=decimal),
+    }
+    return readers[problem_type]
+
+
 _FIELD: Mapping[ProblemType, str] = {"classification": "labels", "multi_label": "sets", "regression": "scores"}
 
 

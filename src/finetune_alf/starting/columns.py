@@ -41,8 +41,7 @@ LONG_NAME = 40
 
 
 _ID = re.compile(r"(?:^|[\W_])(?:id|nr|no|number)$|[a-z]I[dD]$", re.ASCII)
-POINT = "{!r} has numbers with a decimal comma, which are read as names: if they are scores, write them with a point"
-"""What a message says about a column, whose name is put into it."""
+"""The names of columns that number rows."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +146,7 @@ def _with_gaps(table: TableProfile, taken: Collection[str]) -> Guess[str]:
 def _why_no_label(table: TableProfile, others: Sequence[ColumnProfile]) -> Iterator[str]:
     if len(table.columns) == 1 and not table.unread:
         yield "It is the only column; lines of text need a comma, semicolon, tab or bar between text and label"
-    if commas := [column.name for column in others if column.has_decimal_commas]:
-        yield POINT.format(commas[0])
-    elif column := (usual := _named(others, LABEL_NAMES)) or (others[0] if len(others) == 1 else None):
+    if column := (usual := _named(others, LABEL_NAMES)) or (others[0] if len(others) == 1 else None):
         n, named = column.n_different, "a usual name, but " if usual else ""
         yield f"{column.name!r} has {named}{n} different value{'s' * (n > 1)} in {column.n_values} rows"
 

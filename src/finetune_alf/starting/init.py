@@ -150,7 +150,7 @@ def _sized(options: InitOptions, table: FoundTable, left_out: tuple[str, ...], l
     return Start(
         project=name_of(options.table.name.partition(".")[0]),
         table=str(path_from(options.root, options.table)),
-        reading={**table.reading.settings(), **_separator(table)},
+        reading={**table.reading.settings(), **_label_marks(table)},
         encoder_name=encoder_name,
         encoder=encoder,
         text=table.text,
@@ -165,9 +165,10 @@ def _sized(options: InitOptions, table: FoundTable, left_out: tuple[str, ...], l
     )
 
 
-def _separator(table: FoundTable) -> dict[str, str]:
-    is_usual = table.label_separator == LABEL_SEPARATOR
-    return {} if is_usual else {"label_separator": table.label_separator}
+def _label_marks(table: FoundTable) -> dict[str, str]:
+    """Return what stands between classes and in scores, where it is not the usual."""
+    found = {"label_separator": (table.label_separator, LABEL_SEPARATOR), "decimal": (table.decimal, ".")}
+    return {name: mark for name, (mark, usual) in found.items() if mark != usual}
 
 
 def _cut(start: Start, root: Path, model: type[Params], texts: Sequence[Text], log: Log) -> Start:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from finetune_alf.data.readers.numbers import number_of
+from finetune_alf.data.readers.numbers import may_be_thousands, number_of, with_decimal_point
 from finetune_alf.data.rows import FLAGS, is_empty
 
 MAX_CLASSES = 60
@@ -19,7 +19,6 @@ MAX_COUNTED_BYTES, BYTES_A_VALUE = 2 << 20, 100
 bytes each."""
 
 _DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([ T,].*)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 MAX_DIFFERENT = 100_000
 """Different values are counted up to so many; a column of more has at least these."""
@@ -31,9 +30,9 @@ class ColumnProfile:
 
     Of the `n_empty` rows without a value `n_missing` have null or NaN, and no empty string.
     `counts` has the rows of each value as written, and is None above MAX_COUNTED_BYTES. `n_numbers` of the
-    values are finite numbers, `n_whole` of these are whole; `n_dates` begin with a date, `n_commas` are numbers with a
-    decimal comma. `n_lists` are lists or objects; `items` has the rows of each item of
-    theirs, and is None for more than MAX_COUNTED items, or where a list has an item twice.
+    values are finite numbers, `n_commas` are numbers with a decimal comma, `n_thousands` of which may be whole ones;
+    `n_whole` of both are whole; `n_dates` begin with a date. `n_lists` are lists or objects; `items` has the rows of
+    each item of theirs, and is None for more than MAX_COUNTED items, or where a list has an item twice.
     """
 
     name: str
@@ -44,6 +43,7 @@ class ColumnProfile:
     n_whole: int = 0
     n_dates: int = 0
     n_commas: int = 0
+    n_thousands: int = 0
     n_words: int = 0
     n_characters: int = 0
     n_lists: int = 0
@@ -64,11 +64,13 @@ class ColumnProfile:
             self._add_list(value)
         elif isinstance(value, dict):
             self.n_lists, self.items = self.n_lists + 1, None
-        number = number_of(text)
-        self.n_numbers += number is not None
+        pointed = with_decimal_point(text)
+        number = number_of(pointed or text)
+        self.n_numbers += number is not None and pointed is None
         self.n_whole += number is not None and number.is_integer()
         self.n_dates += _DATE.fullmatch(text) is not None
-        self.n_commas += _DECIMAL_COMMA.fullmatch(text) is not None
+        self.n_commas += pointed is not None
+        self.n_thousands += may_be_thousands(text)
         self.n_words += len(text.split())
         self.n_characters += len(text)
         if len(self._hashes) < MAX_DIFFERENT:
@@ -105,13 +107,13 @@ class ColumnProfile:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether all values are numbers."""
-        return 0 < self.n_values == self.n_numbers
+        """Whether all values are numbers, all with a decimal point or with a decimal comma."""
+        return 0 < self.n_values == self.n_numbers or self.has_decimal_commas
 
     @property
     def has_decimal_commas(self) -> bool:
-        """Whether all values are numbers or have a decimal comma, and some have one."""
-        return self.n_commas > 0 and self.n_numbers + self.n_commas == self.n_values
+        """Whether all values are numbers, some have a decimal comma, and not all of these may be thousands."""
+        return self.n_thousands < self.n_commas and self.n_numbers + self.n_commas == self.n_values
 
     @property
     def are_dates(self) -> bool:

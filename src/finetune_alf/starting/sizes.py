@@ -179,8 +179,8 @@ def coarse_note(sizes: Sizes, counts: Mapping[str, int]) -> str:
     if sizes.balance == "even" or worth <= COARSE:
         return ""
     return (
-        f"{n} of the {sizes.n_validation} texts to choose by {'is' if n == 1 else 'are'} of class {smallest!r}: each is "
-        f"worth {worth:.0%} of a score, in which all classes count the same. More rows of that class make scores finer."
+        f"{n} of the {sizes.n_validation} texts to choose by {'is' if n == 1 else 'are'} of class {smallest!r}: each "
+        f"is worth {worth:.0%} of a score, in which all classes count the same. More rows of it make scores finer."
     )
 
 

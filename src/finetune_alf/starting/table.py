@@ -10,6 +10,7 @@ from finetune_alf.data.files_source import FileRows
 from finetune_alf.data.labels import apply_labels
 from finetune_alf.data.readers.delimited import UNQUOTED
 from finetune_alf.data.readers.format import LABEL_SEPARATOR, LabelColumns, label_columns
+from finetune_alf.data.readers.numbers import DecimalMark
 from finetune_alf.data.readers.parquet import unread_columns
 from finetune_alf.data.readers.table import check_suffix, read_table
 from finetune_alf.data.rows import Text, flagged
@@ -53,6 +54,7 @@ class FoundTable:
     n_repeated: int
     n_left_out: int
     label_separator: str = LABEL_SEPARATOR
+    decimal: DecimalMark = "."
 
     @property
     def n_empty(self) -> dict[str, int]:
@@ -117,15 +119,20 @@ def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, lab
             option="--labels",
         )
     separator = several.separator if several else LABEL_SEPARATOR
+    has_commas = task.value == "regression" and profile.columns[str(label_guess.value)].has_decimal_commas
+    decimal: DecimalMark = "," if has_commas else "."
     source = FilesSource(
         train=str(path.absolute()),  # a link may lead to a file without the extension
         text=text_guess.value,
         label=label_guess.value,
         label_separator=separator,
+        decimal=decimal,
         **reading.settings(),
     )
     texts, counts, n_repeated, n_left_out = _unique_rows(source, path.parent, task.value, labels)
-    return FoundTable(reading, profile, text_guess, label_guess, task, texts, counts, n_repeated, n_left_out, separator)
+    return FoundTable(
+        reading, profile, text_guess, label_guess, task, texts, counts, n_repeated, n_left_out, separator, decimal
+    )
 
 
 def _flags(

@@ -4,7 +4,7 @@ import re
 
 from finetune_alf.errors import InputError
 from finetune_alf.metric_names import ProblemType
-from finetune_alf.starting.columns import POINT, Guess
+from finetune_alf.starting.columns import Guess
 from finetune_alf.starting.profile import ColumnProfile
 
 MAX_WHOLE_CLASSES = 20
@@ -23,10 +23,10 @@ def guess_task(label: ColumnProfile) -> Guess[ProblemType]:
             "the table as JSON Lines."
         )
     if label.is_numeric and label.n_whole < label.n_values:
-        return Guess("regression", f"numbers with fractions, {n} different ones")
+        commas = " and a decimal comma" if label.has_decimal_commas else ""
+        return Guess("regression", f"numbers with fractions{commas}, {n} different ones")
     if label.is_numeric and n > MAX_WHOLE_CLASSES:
         return Guess("regression", f"{n} different whole numbers, more than {MAX_WHOLE_CLASSES}")
     if label.is_numeric:
         return Guess("classification", f"{n} different whole numbers")
-    commas = f"; {POINT.format(label.name)}" if label.has_decimal_commas else ""
-    return Guess("classification", f"{n} different names{commas}")
+    return Guess("classification", f"{n} different names")
