@@ -331,6 +331,14 @@ def test_classes_of_a_few_rows_are_left_out_and_likely_mistakes_named(tmp_path: 
     assert sorted(card["label_names"]) == ["Höflich", "höflich", "no: bad"]
 
 
+def test_classes_that_are_numbers_or_have_commas_are_told_from_their_counts(tmp_path: Path, tiny: str) -> None:
+    grades = ("1", "2", "so, so", "good")
+    rows = [{"text": f"{row['Révision']} {index}", "grade": grades[index % 4]} for index, row in enumerate(reviews())]
+    write_csv(tmp_path / "grades.csv", rows)
+    told = init(tmp_path, str(tmp_path / "grades.csv"), "--encoder", tiny)
+    assert "classes: '1' 30, '2' 30, good 30, 'so, so' 30;" in told.output
+
+
 @pytest.mark.parametrize(
     ("labels", "kept", "balance"),
     [(("-1", "0", "1"), {"0", "1"}, "even"), (("pos", "POS", "neg"), {"POS", "neg"}, "natural")],

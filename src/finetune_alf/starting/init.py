@@ -237,4 +237,9 @@ def _shown(text: TextColumns) -> str:
 def _counted(counts: Mapping[str, int]) -> str:
     ordered = sorted(counts, key=lambda name: -counts[name])
     more = f" and {len(ordered) - 10} more" if len(ordered) > 10 else ""
-    return ", ".join(f"{name} {counts[name]}" for name in ordered[:10]) + more
+    return ", ".join(f"{_quoted(name)} {counts[name]}" for name in ordered[:10]) + more
+
+
+def _quoted(name: str) -> str:
+    """Return a name as it stands before its count: in quotes where it could be taken for a part of that, or for two."""
+    return repr(name) if "," in name or name[-1:].isdigit() else name
