@@ -62,6 +62,10 @@ BOOK = [
         "domain: film",
         "samples.films.source.domain: must be 'films', 'restaurants', 'gadgets' or 'travel'",
     ),
+    *(
+        ("n_test: 72", f"n_test: 72\n    problem_type: {kind}", "samples.films.problem_type: must be 'classification'")
+        for kind in ("regresion", "[regression]", "{kind: regression}")
+    ),
     ("n_test: 72", "n_tset: 72", "samples.films.n_test: must be given, but is missing"),
     *(
         ("n_test: 72", f"n_test: {n}", f"n_test: must be above 1, since transfer is scored on these rows, but got {n}")

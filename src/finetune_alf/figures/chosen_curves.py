@@ -18,7 +18,7 @@ PICKED_COLOR = "#8b95a1"
 
 @dataclass(frozen=True)
 class TrialCurve:
-    """The epochs of a trial, None where a value was not measured; `name` is the schedule that has its rates, if any."""
+    """The epochs of a trial, None where a value was not measured; one with a `name` is drawn without being picked."""
 
     number: int
     scores: tuple[float | None, ...]
@@ -27,7 +27,7 @@ class TrialCurve:
 
 
 def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, name: str) -> Picture:
-    """Draw a measure by epoch for the registered trials, and for those in the parameter `pick`.
+    """Draw a measure by epoch for the trials with a name, and for those in the parameter `pick`.
 
     `pick` is `{"trial": [numbers]}`; `title` is that of the measure and `name` that of the view.
     """
@@ -53,7 +53,7 @@ def chosen_curves(curves: Sequence[TrialCurve], measure: Measure, title: str, na
     )
     picked = base.transform_filter(f"!isValid(datum.name) && {PICKED}").encode(detail="trial:N")
     chart = alt.layer(
-        *_registered(alt, base, names),
+        *_named(alt, base, names),
         picked.mark_line(
             strokeWidth=1.5, strokeDash=[4, 2], color=PICKED_COLOR, clip=True, point={"color": PICKED_COLOR}
         ),
@@ -73,8 +73,8 @@ def _ticks(n_epochs: int) -> dict[str, Any]:
     return {"values": list(range(1, max(2, n_epochs) + 1))} if n_epochs <= MOST_TICKS else {"tickMinStep": 1}
 
 
-def _registered(alt: Any, base: Any, names: Sequence[str]) -> Iterator[Any]:
-    """Yield the layers of the registered trials; none without any, since an empty legend spoils the chart."""
+def _named(alt: Any, base: Any, names: Sequence[str]) -> Iterator[Any]:
+    """Yield the layers of the trials with a name; none without any, since an empty legend spoils the chart."""
     if not names:
         return
     legend = alt.Legend(title=None)
@@ -87,7 +87,7 @@ def _registered(alt: Any, base: Any, names: Sequence[str]) -> Iterator[Any]:
 
 
 def curves_in_words(curves: Sequence[TrialCurve], measure: Measure, title: str) -> str:
-    """Return the values of each registered trial by epoch."""
+    """Return the values of each trial with a name by epoch."""
     shown = " ".join(
         f"{curve.name} (trial {curve.number}): {', '.join(_written(value) for value in _values(curve, measure))}."
         for curve in curves
@@ -97,7 +97,7 @@ def curves_in_words(curves: Sequence[TrialCurve], measure: Measure, title: str) 
 
 
 def _ends(curves: Sequence[TrialCurve], measure: Measure) -> tuple[float, float]:
-    """Return the ends of the axis: all values of the registered trials, and 99.5 % of the others'."""
+    """Return the ends of the axis: all values of the trials with a name, and 99.5 % of the others'."""
     values = sorted(value for curve in curves for value in _values(curve, measure) if value is not None)
     named = [value for curve in curves if curve.name for value in _values(curve, measure) if value is not None]
     if not values:

@@ -14,7 +14,7 @@ def kind_of(sample: object) -> ProblemType | None:
     if not isinstance(sample, Mapping) or "source" not in sample:
         return None
     kind = sample.get("problem_type") or glue_problem_type(sample["source"]) or "classification"
-    return kind if kind in LABELS else None
+    return next((each for each in LABELS if each == kind), None)
 
 
 def suits(metric: object, kind: ProblemType | None) -> bool:
