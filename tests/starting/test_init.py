@@ -458,6 +458,7 @@ def test_where_no_search_fits_the_budget_the_last_lines_say_what_the_smallest_ta
 ) -> None:
     load = 0.0
     monkeypatch.setattr("finetune_alf.starting.init.load_average", lambda: load)
+    monkeypatch.setattr("finetune_alf.compute.load.STARVED", 0.0)  # whatever else this machine does
     write_csv(tmp_path / "reviews.csv", reviews(400))
     words = (str(tmp_path / "reviews.csv"), "--encoder", tiny, "--budget", "1s")
     told = init(tmp_path, *words)
@@ -471,6 +472,9 @@ def test_where_no_search_fits_the_budget_the_last_lines_say_what_the_smallest_ta
     busy = init(tmp_path, *words, "--force")
     assert "The machine is busy" not in told.stdout
     assert busy.stdout.splitlines()[-1].startswith("The machine is busy: when it is not")
+    note = busy.stdout.partition("\nnote: This machine is busy: the load average is 99.0")[2]
+    assert "Fits take longer than predicted for free cores" in note.partition("\n")[0]  # processor time is predicted
+    assert "\nsearch: " not in note
     document = json.loads(init(tmp_path, *words, "--force", "--json").stdout)
     assert not document["fits_budget"]
     assert document["predicted_seconds"] > 1

@@ -90,6 +90,12 @@ class Predictors:
             self._predictors[key] = self._load(planned, list(self._samples.get(key, planned.samples)))
         return self._predictors[key]
 
+    @property
+    def cpu_share(self) -> float | None:
+        """The seconds of processor time for each second of the first probe; None without one, or on a GPU."""
+        shares = (predictor.cpu_share for predictor in self._predictors.values())
+        return next((share for share in shares if share is not None), None)
+
     def _load(self, planned: PlannedFits, names: Sequence[str]) -> Predictor:
         ctx = self.ctx
         ctx.console.doing(f"plan: loading the encoder {planned.encoder}, and the texts of {', '.join(names)}")

@@ -122,6 +122,11 @@ class Prediction:
         planned = named(ctx.params, plannables(), None)
         return sum(plan(ctx, each, name, self._predictors[n_train]).seconds for each, name in planned)
 
+    @property
+    def cpu_share(self) -> float | None:
+        """The seconds of processor time for each second of the probe; None where a GPU computes, or before a call."""
+        return next((each.cpu_share for each in self._predictors.values() if each.cpu_share is not None), None)
+
     def _params(self, start: Start) -> Params:
         """Return the start's parameters, with whole paths: the probe has a folder of its own."""
         encoder = dict(start.encoder)

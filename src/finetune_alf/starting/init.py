@@ -192,15 +192,14 @@ def _in_budget(start: Start, options: InitOptions, budget_s: float, model: type[
     """Return the start with the largest search that fits the budget; log its predicted time, and what was cut."""
     from finetune_alf.starting.budget import Prediction, described_cuts, sized
 
-    note = busy_note(load_average())  # before the probe, which is work, too
-    if note:
-        console.log(f"note: {note}")
+    load = load_average()  # before the probe, which is work, too
     console.log("budget: timing steps and evaluations of this encoder, to predict how long a run takes")
     with tempfile.TemporaryDirectory(prefix="finetune-alf-") as folder:
         predicted_s = Prediction(options.table, options.root, model, Path(folder), console)
         found = sized(start, budget_s, predicted_s)
         cuts = described_cuts(start, found.start)
         whole_s = predicted_s(start) if cuts else 0.0
+        note = busy_note(load, predicted_s.cpu_share)
     if cuts:
         console.log(f"cut: {cuts}; the run without a budget is predicted to take {duration(whole_s)}")
     chosen = found.start
@@ -208,6 +207,8 @@ def _in_budget(start: Start, options: InitOptions, budget_s: float, model: type[
     verdict = "" if chosen.n_seeds >= MIN_SEEDS else f" (too few for a verdict, which takes {MIN_SEEDS})"
     searched = f"{chosen.n_trials} trials, {chosen.n_seeds} seeds{verdict}"
     console.log(f"search: {searched}; predicted: {duration(found.seconds)}{fits}")
+    if note:
+        console.log(f"note: {note}")
     return replace(chosen, predicted_s=found.seconds, was_busy=note is not None)
 
 
