@@ -207,7 +207,8 @@ def test_preparing_prints_classes_with_their_counts_and_texts_under_two_labels(t
         "text,label\none,tr\u00e8s bon\ntwo,bad\none,bad\nthree,bad\nfour,tr\u00e8s bon\nfour,tr\u00e8s bon\n"
     )
     lines = prepared(tmp_path / "a.csv").name.splitlines()
-    assert lines[0] == "own: train 4, validation 0, confirmation 0, test 0; 2 of 6 rows dropped as repeated texts."
+    drawable = "Of 6 rows 4 can be drawn: 2 repeat the text of another row."
+    assert lines[0] == f"own: train 4, validation 0, confirmation 0, test 0. {drawable}"
     assert lines[1] == f"own: 1 text has more than one label; the first one counts, such as at {tmp_path / 'a.csv'}:2."
     assert [line.split()[-5:] for line in lines[2:]] == [
         ["source", "train", "validation", "confirmation", "test"],
@@ -233,10 +234,8 @@ def test_empty_rows_are_refused_together_or_left_out_and_counted(tmp_path: Path)
     assert "2 faults" in str(error.value)
     assert "a.csv:3: must have a text" in str(error.value)
     assert "a.csv:4: the label must be" in str(error.value)
-    assert (
-        "own: 2 rows left out, since their text or label is empty."
-        in prepared(tmp_path / "a.csv", on_empty="drop").name.splitlines()
-    )
+    first = prepared(tmp_path / "a.csv", on_empty="drop").name.splitlines()[0]
+    assert first.endswith("Of 6 rows 4 can be drawn: 2 have no text or label.")
 
 
 def test_empty_texts_of_any_source_are_left_out_and_counted() -> None:

@@ -153,7 +153,7 @@ def test_only_rows_without_text_or_label_are_left_out_as_empty(tmp_path: Path) -
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     sample, lines = prepared(path, on_empty="drop", n_train=23, n_test=3)
     assert by_text(sample)["v"] == ()
-    assert "own: 2 rows left out, since their text or label is empty." in lines
+    assert lines[0].endswith("can be drawn: 2 have no text or label.")
 
 
 def test_classes_are_joined_and_left_out_and_their_rows_stay(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_classes_are_joined_and_left_out_and_their_rows_stay(tmp_path: Path) -> 
     labels = {"map": {"quick": "fast"}, "drop": ["rare"]}
     sample, lines = prepared(path, labels=labels)
     assert [by_text(sample)[f"text {n}"] for n in range(4)] == [("fast",), ("fast", "loud"), (), ("loud",)]
-    assert "own: left out by `labels`: rare 10." in lines
+    assert "own: left out by `labels`: 'rare' 10." in lines
     with pytest.raises(DataError, match=r"labels\.drop: must name labels of the source"):
         prepared(path, labels={"drop": ["slow"]})
 
@@ -223,7 +223,7 @@ def test_the_same_text_under_the_same_classes_in_another_order_is_no_conflict(tm
     assert sets_of(41)[3] == ("fast", "good value")
     path.write_text(path.read_text() + '{"text": "text 3", "label": ["good value", "fast", "fast"]}\n')
     _, lines = prepared(path)
-    assert any("1 of 42 rows dropped as repeated texts" in line for line in lines)
+    assert any("Of 42 rows 41 can be drawn: 1 repeats the text of another row." in line for line in lines)
     assert not any("more than one label" in line for line in lines)
 
 

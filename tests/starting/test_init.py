@@ -313,7 +313,7 @@ def test_an_empty_cell_of_classes_is_no_empty_row_but_a_missing_one_is(tmp_path:
     assert "empty rows: left out (25 without tags)" in told.stdout.splitlines()
     prepared = CliRunner().invoke(group, ["prepare", "--root", str(tmp_path)])
     assert prepared.exit_code == 0, prepared.stderr
-    assert "25 rows left out, since their text or label is empty" in prepared.stdout
+    assert "25 have no text or label" in prepared.stdout
 
 
 def test_classes_of_a_few_rows_are_left_out_and_likely_mistakes_named(tmp_path: Path, tiny: str) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from finetune_alf.data.description import why_few
 from finetune_alf.data.draw import draw_splits
 from finetune_alf.data.duplicates import drop_duplicates
-from finetune_alf.data.few_rows import why_few
 from finetune_alf.data.files_source import source_paths
 from finetune_alf.data.glue_source import files_spec
 from finetune_alf.data.labels import apply_labels

@@ -16,20 +16,42 @@ UNEVEN = 2
 def describe(card: Card, labelled: LabelledRows, unique: UniqueRows) -> Iterator[str]:
     """Yield what was left out of a source, and the rows of each class in the source and in each split."""
     sizes = ", ".join(f"{split} {sum(rows.values())}" for split, rows in card.counts.items())
-    dropped = sum(card.duplicates_dropped.values())
-    yield f"{card.name}: {sizes}; {dropped} of {card.n_source_rows} rows dropped as repeated texts."
-    yield from _left_out(card.name, labelled, unique)
+    yield f"{card.name}: {sizes}. {why_few(labelled, unique) or f'All {labelled.rows.n_rows} rows can be drawn.'}"
+    yield from _about_labels(card.name, labelled, unique)
     if card.label_names:
         yield from _table(card, class_counts(labelled.rows))
 
 
-def _left_out(name: str, labelled: LabelledRows, unique: UniqueRows) -> Iterator[str]:
-    n_empty = sum(unique.n_empty.values()) + sum(split.n_empty for split in labelled.rows.splits.values())
-    if n_empty:
-        yield f"{name}: {n_empty} {'row' if n_empty == 1 else 'rows'} left out, since their text or label is empty."
-    if labelled.n_left_out:
-        classes = ", ".join(f"{label} {n}" for label, n in labelled.n_left_out.items())
-        yield f"{name}: left out by `labels`: {classes}."
+def why_few(labelled: LabelledRows, unique: UniqueRows) -> str:
+    """Return how many rows of a source can be drawn, and what leaves out the others; nothing where all can be."""
+    reasons = list(_left_out(labelled, unique))
+    n_kept = sum(map(len, unique.kept.values()))
+    n_rows = n_kept + sum(n for _, n in reasons)
+    return f"Of {n_rows} rows {n_kept} can be drawn: {', '.join(words for words, _ in reasons)}." if reasons else ""
+
+
+def _left_out(labelled: LabelledRows, unique: UniqueRows) -> Iterator[tuple[str, int]]:
+    if labelled.n_left_out and not _have_sets(labelled):
+        n = sum(labelled.n_left_out.values())
+        yield f"`labels` leaves out {n} ({_with_counts(labelled)})", n
+    if n := sum(unique.n_dropped.values()):
+        yield f"{n} {'repeats' if n == 1 else 'repeat'} the text of another row", n
+    if n := sum(unique.n_empty.values()) + sum(split.n_empty for split in labelled.rows.splits.values()):
+        yield f"{n} {'has' if n == 1 else 'have'} no text or label", n
+
+
+def _have_sets(labelled: LabelledRows) -> bool:
+    """Return whether rows can have several classes: where `labels` leaves one out they keep the others."""
+    return labelled.rows.splits["train"].sets is not None
+
+
+def _with_counts(labelled: LabelledRows) -> str:
+    return ", ".join(f"{name!r} {n}" for name, n in labelled.n_left_out.items())
+
+
+def _about_labels(name: str, labelled: LabelledRows, unique: UniqueRows) -> Iterator[str]:
+    if labelled.n_left_out and _have_sets(labelled):
+        yield f"{name}: left out by `labels`: {_with_counts(labelled)}."
     if n_without := sum(not names for split in labelled.rows.splits.values() for names in split.sets or ()):
         yield f"{name}: {n_without} of {labelled.rows.n_rows} rows have no class."
     if unique.conflicts:

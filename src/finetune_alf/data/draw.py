@@ -60,12 +60,13 @@ def check_train_size(n_rows: int, n_classes: int, spec: SampleSpec, why: str = "
         return
     largest = int(spec.max_train_frac * n_rows + 1e-9)
     if spec.n_train > largest:
-        raise DataError(
-            f"n_train: must be at most {largest}, max_train_frac ({spec.max_train_frac:g}), the "
-            f"largest part that may be trained on, of the {n_rows} rows, "
-            f"but got {spec.n_train}. {why}Set it to {largest}, or max_train_frac to "
-            f"{_least_frac(spec.n_train, n_rows)}."
+        sentences = (
+            f"n_train: must be at most {largest}, max_train_frac ({spec.max_train_frac:g}), the largest part that may "
+            f"be trained on, of the {n_rows} rows, but got {spec.n_train}.",
+            why,
+            f"Set it to {largest}, or max_train_frac to {_least_frac(spec.n_train, n_rows)}.",
         )
+        raise DataError(" ".join(filter(None, sentences)))
     if spec.n_train < n_classes:
         raise DataError(
             f"n_train: must be at least {n_classes}, one row a class, but got {spec.n_train}. "

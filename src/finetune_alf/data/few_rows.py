@@ -1,10 +1,8 @@
 """The message for a sample that asks for more rows than there are: why, how many there are, and sizes that fit."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from finetune_alf.data.duplicates import UniqueRows
-from finetune_alf.data.labels import LabelledRows
 from finetune_alf.data.quotas import Counts, has_rows, quotas_of_splits, split_quotas
 from finetune_alf.data.sample import SPLITS
 from finetune_alf.data.spec import SampleSpec
@@ -21,31 +19,15 @@ def too_few(error: TooFewRowsError, counts: Mapping[str, Counts], spec: SampleSp
     best = max(remaining, key=lambda source: largest[source])
     rest = "; ".join(f"{source}: {_described(own)}" for source, own in remaining.items())
     sizes = _sizes_that_fit(split, counts, spec)
-    together = f"Sizes that fit together: {', '.join(f'n_{name}: {size}' for name, size in sizes.items())}. "
-    return DataError(
-        f"n_{split}: must be at most {largest[best]}, by the remaining texts ({rest}), but got {n}. {why}"
-        f"{together if len(sizes) > 1 else ''}Lower {'them' if len(sizes) > 1 else 'it'}, or add rows to the source."
-        f"{_about_rare(split, n, remaining[best], counts[best], spec)}"
+    listed = ", ".join(f"n_{name}: {size}" for name, size in sizes.items())
+    sentences = (
+        f"n_{split}: must be at most {largest[best]}, by the remaining texts ({rest}), but got {n}.",
+        why,
+        f"Sizes that fit together: {listed}." if len(sizes) > 1 else "",
+        f"Lower {'them' if len(sizes) > 1 else 'it'}, or add rows to the source.",
+        _about_rare(split, n, remaining[best], counts[best], spec),
     )
-
-
-def why_few(labelled: LabelledRows, unique: UniqueRows) -> str:
-    """Return how many rows of a source can be drawn, and what leaves out the others; nothing where all can be."""
-    reasons = list(_left_out(labelled, unique))
-    n_kept = sum(map(len, unique.kept.values()))
-    n_rows = n_kept + sum(n for _, n in reasons)
-    return f"Of {n_rows} rows {n_kept} can be drawn: {', '.join(words for words, _ in reasons)}. " if reasons else ""
-
-
-def _left_out(labelled: LabelledRows, unique: UniqueRows) -> Iterator[tuple[str, int]]:
-    if labelled.n_left_out and labelled.rows.splits["train"].sets is None:  # rows of several classes keep the others
-        n = sum(labelled.n_left_out.values())
-        classes = ", ".join(f"{name!r} {n}" for name, n in labelled.n_left_out.items())
-        yield f"`labels` leaves out {n} ({classes})", n
-    if n := sum(unique.n_dropped.values()):
-        yield f"{n} {'repeats' if n == 1 else 'repeat'} the text of another row", n
-    if n := sum(unique.n_empty.values()) + sum(split.n_empty for split in labelled.rows.splits.values()):
-        yield f"{n} {'has' if n == 1 else 'have'} no text or label", n
+    return DataError(" ".join(filter(None, sentences)))
 
 
 def _sizes_that_fit(failed: str, counts: Mapping[str, Counts], spec: SampleSpec) -> dict[str, int]:
@@ -82,7 +64,7 @@ def _about_rare(split: str, n: int, remaining: Counts, sizes: Counts, spec: Samp
     more = f" and {len(rare) - 5} more" if len(rare) > 5 else ""
     dropped = json.dumps(rare[:5], ensure_ascii=False)
     return (
-        f" An even draw needs as many rows of each class, and there are too few of {names}{more}: "
+        f"An even draw needs as many rows of each class, and there are too few of {names}{more}: "
         f"set `balance: natural`, or leave them out with `labels: {{drop: {dropped}}}`."
     )
 

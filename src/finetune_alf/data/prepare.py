@@ -7,10 +7,9 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from finetune_alf.data.description import describe, uneven_classes
+from finetune_alf.data.description import describe, uneven_classes, why_few
 from finetune_alf.data.draw import DrawnSplit, draw_splits
 from finetune_alf.data.duplicates import UniqueRows, drop_duplicates
-from finetune_alf.data.few_rows import why_few
 from finetune_alf.data.label_warnings import label_warnings, unlearnable_classes
 from finetune_alf.data.labels import apply_labels, class_counts
 from finetune_alf.data.mixture import MixtureCard, card_of
