@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from finetune_alf.checksums import digest
+from finetune_alf.data.mixture import AnySample
+from finetune_alf.data.sample import Sample
 from finetune_alf.encoder.movement import mean_sizes
+from finetune_alf.metrics import majority_baseline, sample_metric
 from finetune_alf.rates import LayerRates
 from finetune_alf.report.numbers import score
 from finetune_alf.running.bench import Bench, open_bench
@@ -83,7 +86,9 @@ def _study(ctx: Context, name: str) -> None:
         write_study_files(ctx.paths, name, result.records, baseline)
         runs.show(study_summary(spec.score_name, result.records, baseline))
     ended = f" max_hours are over: {spec.n_trials} trials were wanted." if len(result.records) < spec.n_trials else ""
-    ctx.console.log(f"{name}: {_found(spec.score_name, result.records, baseline)}{ended} Database: {result.database}")
+    found = _found(spec.score_name, result.records, baseline)
+    constant = constant_note(best, spec.score_name, bench.sample)
+    ctx.console.log(f"{name}: {found}{constant}{ended} Database: {result.database}")
 
 
 def run_of_trial(key: str, name: str, bench: Bench, record: TrialRecord) -> RunRecord:
@@ -99,6 +104,19 @@ def _found(measure: str, records: Sequence[TrialRecord], baseline: LayerRates) -
     plain = ", plain fine-tuning," if best.rates == baseline else ""
     found = f"the best is trial {best.number}{plain} with {measure} {score(best.score)} on the validation split"
     return f"{len(records)} trials, {found}."
+
+
+def constant_note(best: float | None, metric: str, sample: AnySample) -> str:
+    """Return a sentence where no score is above that of one prediction for all texts; empty for several tasks."""
+    if best is None or not isinstance(sample, Sample):
+        return ""
+    constant = majority_baseline(sample_metric(metric, sample.card.n_classes), sample.splits["validation"].labels)
+    if best > constant:
+        return ""
+    return (
+        f" No trial is better than one prediction for all texts, which has {score(constant)}: more training texts, more "
+        "epochs or higher rates may be needed."
+    )
 
 
 def study_summary(measure: str, records: Sequence[TrialRecord], baseline: LayerRates) -> Summary:
