@@ -114,8 +114,8 @@ def constant_note(best: float | None, metric: str, sample: AnySample) -> str:
     if best > constant:
         return ""
     return (
-        f" No trial is better than one prediction for all texts, which has {score(constant)}: more training texts, more "
-        "epochs or higher rates may be needed."
+        f" No trial is better than one prediction for all texts, which has {score(constant)}: more training texts, "
+        "more epochs or higher rates may be needed."
     )
 
 
