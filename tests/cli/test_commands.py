@@ -111,6 +111,16 @@ def test_diff_alone_compares_with_the_default(root: Path) -> None:
     assert run(root, "params", "diff").stdout == "studies.minilm.n_trials: 16 -> 60\n"
 
 
+def test_diff_names_an_entry_without_settings_of_its_own(root: Path) -> None:
+    (root / "mine.yaml").write_text("fit: {minilm: {}}\nadapt: {}\n")  # a classifier; no section of its own is none
+    assert run(root, "params", "diff", "--params", str(root / "mine.yaml")).stdout == "fit.minilm: - -> {}\n"
+    path = root / "params.yaml"
+    path.write_text(path.read_text().replace("\nfit: {}\n", "\nfit: {minilm: {}}\n").replace("\nadapt: {}\n", "\n"))
+    assert run(root, "params", "diff").stdout == "fit.minilm: - -> {}\n"
+    (root / "mine.yaml").write_text("fit: {minilm: ~}\n")
+    assert run(root, "params", "diff", "--params", str(root / "mine.yaml")).stdout == "fit.minilm: {} -> -\n"
+
+
 def test_use_makes_the_file_where_there_is_none(tmp_path: Path) -> None:
     assert run(tmp_path, "params", "use", "thesis-distilbert").exit_code == 0
     assert list(load_params(tmp_path / "params.yaml").studies) == ["distilbert"]

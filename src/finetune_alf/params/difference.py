@@ -47,7 +47,7 @@ class OneSided:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], path: KeyPath = ()) -> Iterator[Difference]:
-    """Yield each value that differs."""
+    """Yield each value that differs; an entry without values, as in `fit: {minilm: {}}`, is one, a section is not."""
     for key in dict.fromkeys([*before, *after]):
         old, new = before.get(key, _ABSENT), after.get(key, _ABSENT)
         here = (*path, key)
@@ -55,6 +55,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], path: KeyPa
             inner = (old if isinstance(old, dict) else {}, new if isinstance(new, dict) else {})
             if not isinstance(old, dict) and old is not _ABSENT:
                 yield Difference(here, old, _ABSENT)
+            if path and not any(inner) and (old is _ABSENT or new is _ABSENT):
+                yield Difference(here, old, new)
             yield from differences(*inner, here)
             if not isinstance(new, dict) and new is not _ABSENT:
                 yield Difference(here, _ABSENT, new)
