@@ -13,6 +13,10 @@ NAMES = (
     "?x",
     "? x",
     "??",
+    "?\x85x",
+    ":)",
+    ": x",
+    ":1",
     "-x",
     "a: b",
     "#x",
@@ -28,7 +32,7 @@ NAMES = (
     "a\nb",
     "…\x85",
 )
-"""Those that begin with ? are keys in a list of YAML, and a line end of Latin-1 is a space."""
+"""Those that begin with ? are keys in a list of YAML, with : a value in a map; a line end of Latin-1 is a space."""
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,8 +17,8 @@ def _float(representer: RoundTripRepresenter, number: float) -> Any:
 
 
 def _text(representer: RoundTripRepresenter, text: str) -> Any:
-    """Quote what ruamel leaves plain and would read as something else: ?x in a list, and unseen characters."""
-    style = "'" if text.startswith("?") else '"' if not text.isprintable() else None
+    """Quote what ruamel leaves plain and would read as something else: ?x in a list, :) in a map, unseen characters."""
+    style = '"' if not text.isprintable() else "'" if text.startswith(("?", ":")) else None
     return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
