@@ -233,6 +233,8 @@ def test_a_small_table_of_validation_texts_is_used_as_far_as_it_goes(make, tmp_p
     study = make(tmp_path, {"train": FRAME, "validation": few})
     assert study.sample.card.counts["validation"] == drawn
     assert study.sample.card.drawn_from["confirmation"] == "train"
+    with pytest.raises(DataError, match=r"n_validation: must be at most 0, .*: 100 repeat the text of another row"):
+        make(tmp_path / "repeated", {"train": FRAME, "validation": FRAME.iloc[::-1]})._search.check_sample()
 
 
 def test_what_is_not_named_is_guessed_and_says_what_was_seen(make, tmp_path):

@@ -16,13 +16,15 @@ from finetune_alf.starting.sizes import MOST
 def sizes_of_own_splits(sample: Mapping[str, Any], n_rows: Mapping[str, int], root: Path) -> dict[str, Any]:
     """Return the fields of a sample that follow from the tables of its splits, whose numbers of rows are `n_rows`.
 
-    All rows of a table of test texts are used, up to a limit, and no more validation rows than that table has.
+    All rows of a table of test texts are used, up to a limit, and no more validation rows than that table has. Where it
+    has none that can be drawn, `prepare` says why.
     """
     found: dict[str, Any] = {}
     if "test" in n_rows:
         found["n_test"] = MOST["test"] if n_rows["test"] > MOST["test"] else "all"
     if "validation" in n_rows:
-        found["n_validation"] = min(sample["n_validation"], _n_that_can_be_drawn(sample, "validation", root))
+        n = _n_that_can_be_drawn(sample, "validation", root)
+        found["n_validation"] = min(sample["n_validation"], n) or sample["n_validation"]
     return found
 
 
