@@ -150,6 +150,8 @@ def test_every_line_of_another_encoding_is_named_with_a_way_out(tmp_path: Path) 
     assert "a.csv:2: must be UTF-8, but got byte 0xe9 at byte 4" in text
     assert "a.csv:4: must be UTF-8" in text
     assert text.count("`encoding: latin-1`") == 1
+    with pytest.raises(DataError, match=r"a\.csv:4: must be UTF-8, .*\. Correct the line, since most others are UTF-8"):
+        rows_of(tmp_path / "a.csv", "text,label\ncafé,a\nvoilà,b\n".encode() + "naïf,b\n".encode("latin-1"))
     with pytest.raises(DataError, match="Set `encoding: utf-16`"):
         rows_of(tmp_path / "a.csv", lines(",").encode("utf-16"))
     with pytest.raises(ValidationError, match="encoding: must be a text encoding"):

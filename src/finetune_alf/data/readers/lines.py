@@ -5,8 +5,10 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import IO, Any
 
 from finetune_alf.data.faults import Faults, report
@@ -43,10 +45,15 @@ def _numbered_lines(path: Source, encoding: str, faults: Faults | None) -> Itera
         if start.startswith(_UTF_16_MARKS):
             problem = f"must be {encoding}, but begins as UTF-16 does"
             raise RowError(RowPlace(str(path), 1), problem, f"Set {_named('utf-16')}.")
+
+        @cache
+        def is_mostly_utf_8() -> bool:
+            return isinstance(path, Path) and line_not_utf_8(path) is not None
+
         for number, line in enumerate(_raw_lines(file, b"\r" in start and b"\n" not in start), 1):
             try:
                 whole = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-                text = _decoded(whole, RowPlace(str(path), number), encoding)
+                text = _decoded(whole, RowPlace(str(path), number), encoding, is_mostly_utf_8)
             except RowError as error:
                 report(error, faults)
             else:
@@ -126,7 +133,7 @@ def _wide_lines(path: Source, file: IO[bytes], encoding: str) -> Iterator[tuple[
         raise DataError(f"{path}: must be {encoding}, but got: {error}. {_OTHER}") from None
 
 
-def _decoded(line: bytes, place: RowPlace, encoding: str) -> str:
+def _decoded(line: bytes, place: RowPlace, encoding: str, is_mostly_utf_8: Callable[[], bool]) -> str:
     if len(line) > MAX_LINE_BYTES:
         raise RowError(place, f"must have at most {MAX_LINE_BYTES} bytes, but has more", "Split the row.")
     if b"\0" in line:
@@ -138,11 +145,11 @@ def _decoded(line: bytes, place: RowPlace, encoding: str) -> str:
         byte = line[error.start]
         name = "UTF-8" if encoding == "utf-8" else encoding
         guess = "cp1252" if any(0x80 <= one <= 0x9F for one in line) else "latin-1"
-        raise RowError(
-            place,
-            f"must be {name}, but got byte 0x{byte:02x} at byte {error.start + 1} of the line",
-            f"Save the file as UTF-8, or set {_named(guess)}.",
-        ) from None
+        way_out = f"Save the file as UTF-8, or set {_named(guess)}."
+        if encoding == "utf-8" and is_mostly_utf_8():
+            way_out = "Correct the line, since most others are UTF-8."
+        problem = f"must be {name}, but got byte 0x{byte:02x} at byte {error.start + 1} of the line"
+        raise RowError(place, problem, way_out) from None
 
 
 def _named(encoding: str) -> str:
