@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import finetune_alf
 from finetune_alf import Study
 from finetune_alf.cli.entry import group
-from finetune_alf.errors import DataError, InputError, ParamsError
+from finetune_alf.errors import DataError, InputError, ParamsError, ScheduleError
 from finetune_alf.json_files import read_json, read_jsonl
 from finetune_alf.notebook.console import NotebookConsole
 from finetune_alf.notebook.project import in_python
@@ -338,6 +338,10 @@ def test_what_the_encoder_denies_is_told_before_a_search(make, tmp_path):
     opened = make(tmp_path, schemes=["lora", "baseline"])
     with pytest.raises(ParamsError, match=r"^transfer\.schemes\.0: must not be lora for encoder \w+ \(modernbert\)"):
         opened._project.set(("encoders", opened._project.spec.encoder), random)
+    with pytest.raises(
+        ScheduleError, match=r"^transfer\.schemes\.1: must be a schedule for the 3 layers of the encoder"
+    ):
+        make(tmp_path / "other", schemes=["baseline", "distilbert-alf-1"])
 
 
 def test_an_unknown_setting_is_named_with_the_nearest(make, tmp_path):

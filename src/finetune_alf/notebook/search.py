@@ -10,6 +10,7 @@ from finetune_alf.errors import InputError
 from finetune_alf.notebook.project import Project
 from finetune_alf.report.numbers import score
 from finetune_alf.running.bench import encoder_spec_of
+from finetune_alf.running.input_checks import check_schedules
 from finetune_alf.study.identity import study_identity
 
 if TYPE_CHECKING:
@@ -82,9 +83,13 @@ class Search:
 
 
 def drawn_search(project: Project) -> Search:
-    """Draw a project's sample, and return its search; DataError names every row that cannot be used."""
+    """Draw a project's sample, and return its search; DataError names every row that cannot be used.
+
+    ScheduleError names every schedule of a scheme that cannot be.
+    """
     from finetune_alf.running.prepare import prepare
 
+    check_schedules(project.context.params, project.paths)
     prepare(project.context, project.sample)
     return Search(project, sample_digest(project))
 
