@@ -288,11 +288,11 @@ def test_more_columns_of_text_than_a_pair_has_are_joined_or_refused(make, tmp_pa
 
 
 def test_the_metric_follows_the_task_that_is_named(make, tmp_path):
-    frame = FRAME.assign(verdict=[row % 25 for row in range(len(FRAME))])
-    settings = {"n_train": 25, "n_validation": 25, "n_confirmation": 25, "n_test": 25}
-    study = make(tmp_path / "classes", frame, problem_type="classification", **settings)
-    assert (study.params.studies[study.name].metric, study.sample.card.n_classes) == ("accuracy", 25)
-    assert study.guesses.loc["metric", "value"] == "accuracy"
+    rows = [(f"{GOOD[row % 4]} {row}", row % 25 if row < 400 else 0) for row in range(430)]
+    frame = pd.DataFrame(rows, columns=["review", "verdict"])
+    study = make(tmp_path / "classes", frame, problem_type="classification", labels={"drop": [24]})
+    assert (study.params.studies[study.name].metric, study.sample.card.n_classes) == ("balanced_accuracy", 24)
+    assert study.guesses.loc["metric", "seen"] == "classes are uneven: each counts the same"
     scores = make(tmp_path / "scores", FRAME.assign(verdict=[row % 2 for row in range(100)]), problem_type="regression")
     assert scores.params.studies[scores.name].metric == "pearson"
 

@@ -27,12 +27,11 @@ from finetune_alf.params.writing import write_params
 from finetune_alf.paths import Paths
 from finetune_alf.running.context import Console, Context, ProgressBar
 from finetune_alf.running.input_checks import recipe_disagreements
-from finetune_alf.starting.columns import Guess, named_label
+from finetune_alf.starting.columns import named_label
 from finetune_alf.starting.encoders import name_of
 from finetune_alf.starting.init import InitOptions, guess_start
 from finetune_alf.starting.labels import labels_of
 from finetune_alf.starting.params_text import Start, start_params
-from finetune_alf.starting.sizes import guess_metric
 from finetune_alf.study.spec import StudySpec
 
 FOLDER = "finetune-alf"
@@ -110,10 +109,12 @@ def new_project(
     train = Path(str(data)) if is_file else tables["train"].path
     on_empty = settings.get("on_empty", "error")
     labels = labels_of(plain(settings.get("labels", {})))
-    options = InitOptions(train, paths.root, named, own_label, str(encoder), on_empty=on_empty, labels=labels)
+    task = next((kind for kind in LABELS if kind == settings.get("problem_type")), None)
+    options = InitOptions(
+        train, paths.root, named, own_label, str(encoder), on_empty=on_empty, labels=labels, task=task
+    )
     replaced = guesses_replaced(settings)
     start = replace(_guessed(options, console, replaced), project=own)
-    start = _of_task(start, settings.get("problem_type"), console, is_told="metric" not in replaced)
     params = start_params(start)
     sample = params["samples"][own]
     for split in tables.keys() - {"train"}:
@@ -192,18 +193,6 @@ class _InPython:
     def progress(self, label: str, total: int) -> AbstractContextManager[ProgressBar]:
         """Show progress towards a total."""
         return self.console.progress(label, total)
-
-
-def _of_task(start: Start, named: object, console: Console, *, is_told: bool) -> Start:
-    """Return the start with the metric of labels that are named to be something else than they were taken for."""
-    task = next((kind for kind in LABELS if kind == named), start.task.value)
-    if task == start.task.value:
-        return start
-    metric = guess_metric(task, start.sizes.value.balance)
-    if is_told:
-        console.log(f"metric: {metric.value}, as problem_type is {task}")
-    left_out = () if task == "regression" else start.left_out
-    return replace(start, task=Guess(task, "named by problem_type"), metric=metric, left_out=left_out)
 
 
 def _guessed(options: InitOptions, console: Console, replaced: Collection[str]) -> Start:

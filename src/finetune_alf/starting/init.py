@@ -57,6 +57,7 @@ class InitOptions:
     budget_s: float | None = None
     on_empty: OnEmpty = "drop"
     labels: LabelsSpec = field(default_factory=LabelsSpec)
+    task: ProblemType | None = None
 
 
 def check_room(root: Path, force: bool) -> None:
@@ -72,7 +73,7 @@ def guess_start(options: InitOptions, model: type[Params], console: Console) -> 
     Raises DataError for a table that cannot be read, and InputError where there is nothing to guess from.
     """
     log = console.log
-    table = find_table(options.table, options.text, options.label, options.labels)
+    table = find_table(options.table, options.text, options.label, options.labels, options.task)
     _log_table(options, table, log)
     left_out = _left_out(table)
     if left_out:

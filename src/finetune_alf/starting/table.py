@@ -72,39 +72,45 @@ class FoundTable:
 
 
 def find_table(
-    path: Path, text: NamedText = (), label: NamedLabel = None, labels: LabelsSpec | None = None
+    path: Path,
+    text: NamedText = (),
+    label: NamedLabel = None,
+    labels: LabelsSpec | None = None,
+    task: ProblemType | None = None,
 ) -> FoundTable:
     """Look at a table; `text` and `label` are the user's own columns. A file that only reads without quotes has none.
 
-    Classes are counted as `labels` join and leave them out.
+    `task` is what labels are, where the user names it. Classes are counted as `labels` join and leave them out.
 
     Raises DataError for a table that cannot be read, and InputError where there is nothing to guess from.
     """
     reading = guess_reading(path)
     try:
-        return _found(path, reading, text, label, labels or LabelsSpec())
+        return _found(path, reading, text, label, labels or LabelsSpec(), task)
     except DataError as error:
         unquoted = reading.without_quotes(path, _first_fault(error))
         if unquoted is None:
             raise
         try:
-            return _found(path, unquoted, text, label, labels or LabelsSpec())
+            return _found(path, unquoted, text, label, labels or LabelsSpec(), task)
         except InputError:
             message = str(error).replace(UNQUOTED, "Without quotes the file cannot be read either.")
             raise DataError(message, error.faults) from None  # settings of a source come after `init`
 
 
-def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, labels: LabelsSpec) -> FoundTable:
+def _found(
+    path: Path, reading: Reading, text: NamedText, label: NamedLabel, labels: LabelsSpec, named: ProblemType | None
+) -> FoundTable:
     names = tuple(filter(None, reading.columns))  # a column without a name is the index of a data frame, or empty
     rows = read_table(path, names, names, form=reading.form, labels=None)
     unread = unread_columns(path) if check_suffix(path) == ".parquet" else None
     profile = profile_of(names, (values for number, values in rows), unread)
     check_rows(path, profile)
     text_guess = guess_text(profile, text, label)
-    several: SeveralClasses | None
+    several: SeveralClasses | None = None
     if isinstance(label, tuple):
         several = named_flags(profile, text_guess.value, label)
-    else:
+    elif named in (None, "multi_label"):
         several = guess_several(profile, text_guess.value, label) or _flags(path, reading, profile, text_guess, label)
     if several:
         label_guess: Guess[LabelColumns] = Guess(several.label, several.seen)
@@ -112,6 +118,7 @@ def _found(path: Path, reading: Reading, text: NamedText, label: NamedLabel, lab
     else:
         one = guess_label(profile, text_guess.value, label if isinstance(label, str) else None)
         label_guess, task = Guess(one.value, one.seen), guess_task(profile.columns[one.value])
+        task = task if named is None else Guess(named, "named by problem_type")
     if task.value == "regression" and labels != LabelsSpec():
         raise InputError(
             "labels: must be left out where labels are scores, which have no classes, but column "
