@@ -68,9 +68,14 @@ class LockDocument(Document):
     @property
     def n_fits(self) -> int:
         """The number of fits of the registration; those with equal rates are done once."""
+        return self.n_confirmations + (self.single_rate.n_fits if self.single_rate else 0)
+
+    @property
+    def n_confirmations(self) -> int:
+        """The number of fits that were scored on the confirmation split; those with equal rates are done once."""
         n_seeds = {each.rates: len(each.scores) for each in self.candidates}
         n_seeds |= {each.rates: len(each.scores) for each in (self.references.there if self.references else ())}
-        return sum(n_seeds.values()) + (self.single_rate.n_fits if self.single_rate else 0)
+        return sum(n_seeds.values())
 
 
 def locked_schedules(

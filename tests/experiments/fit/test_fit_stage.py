@@ -142,6 +142,18 @@ def test_the_code_of_a_card_has_texts_as_the_classifier_takes_them(done, text, o
     assert f"({pipeline}, truncation=True))\n" in card
 
 
+def test_the_recipe_of_a_card_says_what_is_not_usual(done):
+    document = FitDocument.read(done.paths.document("fit", "tiny"))
+    changed = {"class_weights": "balanced", "keep": "best", "pooler": "frozen"}
+    recipe = document.recipe.model_copy(update=changed)
+    (row,) = (
+        line
+        for line in model_card(document.model_copy(update={"recipe": recipe})).splitlines()
+        if line.startswith("| recipe |")
+    )
+    assert row.endswith(" curve, the pre-trained pooler frozen, classes weighted in the loss, best epoch kept |")
+
+
 def test_card_and_help_say_what_transformers_does_not_compute(done):
     document = FitDocument.read(done.paths.document("fit", "tiny"))
     card = model_card(document.model_copy(update={"is_pipeline": False}))

@@ -8,7 +8,14 @@ from finetune_alf.experiments.fit.document import FitDocument
 from finetune_alf.metric_names import ProblemType
 from finetune_alf.recipe import LoraAdapter, Recipe, TfidfRecipe
 from finetune_alf.report.markdown import table
-from finetune_alf.report.numbers import counted, estimate, rate, score
+from finetune_alf.report.numbers import estimate, rate, score
+from finetune_alf.report.recipe_words import (
+    classes_in_words,
+    course_in_words,
+    epochs_in_words,
+    kind_in_words,
+    rest_in_words,
+)
 from finetune_alf.report.section import code
 
 CARD_FILE = "README.md"
@@ -82,10 +89,16 @@ def _facts(document: FitDocument) -> Iterator[str]:
         where = f", version {schedule.version} of `{schedule.model}`" if schedule.version else ""
         rows["schedule"] = f"`{schedule.name}` ({schedule.digest[:12]}){where}"
     if isinstance(recipe, Recipe):
-        steps = f"{counted(recipe.epochs, 'epoch')}, batch {recipe.batch}"
-        rows["recipe"] = f"{steps}, {recipe.optimizer.kind}, {recipe.curve.kind} curve"
+        rows["recipe"] = ", ".join(_recipe(recipe))
         rows["learning rates"] = ", ".join(f"{address} {rate(each)}" for address, each in document.rates.items())
     yield table(("", ""), list(rows.items()))
+
+
+def _recipe(recipe: Recipe) -> Iterator[str]:
+    yield f"{epochs_in_words(recipe)}, batch {recipe.batch}"
+    yield kind_in_words(recipe.optimizer, recipe.optimizer.kind)
+    yield kind_in_words(recipe.curve, f"{recipe.curve.kind} curve")
+    yield from (*rest_in_words(recipe), *classes_in_words(recipe), *course_in_words(recipe))
 
 
 def _model(document: FitDocument) -> Iterator[tuple[str, str]]:

@@ -127,4 +127,4 @@ def _facts(
     if results.search:
         yield Fact("Searched", counted(len(results.search.trials), "trial"))
         yield Fact("Time in fits", duration(results.search.fit_seconds))
-    yield Fact("Confirmed by", counted(lock.n_fits, "fit"))
+    yield Fact("Confirmed by", counted(lock.n_confirmations, "fit"))
