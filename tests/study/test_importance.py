@@ -12,7 +12,7 @@ from finetune_alf.study.documents import LayerImportance
 from finetune_alf.study.importance import EVALUATORS, PlacedTrials, _summaries, layer_importance
 from finetune_alf.study.records import TrialRecord
 from finetune_alf.study.space import AnySpace, ChoicesSpace, LogSpace
-from finetune_alf.study.spec import RandomSampler
+from finetune_alf.study.spec import RandomSampler, TpeSampler
 
 N_LAYERS = 3
 GRID = ChoicesSpace(rates=(0.0, 1e-7, 1e-6, 1e-5, 1e-4))
@@ -150,6 +150,13 @@ def test_direction_is_over_the_trials_that_the_sampler_drew() -> None:
     shown = layer_importance("small", all_trials, GRID, RandomSampler(), seed=1, n_enqueued=2, n_resamples=2)
     assert (shown.n_trials, shown.n_tested) == (20, 18)
     assert shown.direction["layer.1"].rho == importance(all_trials[2:], GRID).direction["layer.1"].rho
+
+
+@pytest.mark.parametrize(("n_trials", "is_tested"), [(10, True), (11, False)])
+def test_directions_are_tested_while_tpe_still_draws_at_random(n_trials: int, is_tested: bool) -> None:
+    records = trials(GRID, n_trials)
+    found = layer_importance("small", records, GRID, TpeSampler(), seed=1, n_enqueued=1, n_resamples=2)
+    assert all((each.p_holm is not None) == is_tested for each in found.direction.values() if each.rho is not None)
 
 
 def test_a_constant_rate_has_no_rank_correlation() -> None:

@@ -9,6 +9,7 @@ from finetune_alf.report.section import Section
 from finetune_alf.stats import SIGNIFICANCE_LEVEL
 from finetune_alf.study.decayed_space import DECAY, TOP_RATE
 from finetune_alf.study.documents import ImportanceShare, LayerImportance, RankCorrelation, first_address
+from finetune_alf.study.spec import ignores_scores
 
 METHODS = "Three methods of Optuna, fanova (fANOVA), mdi (mean decrease of impurity) and ped_anova (PED-ANOVA),"
 """What the evaluators are, for readers who meet their names here first."""
@@ -177,5 +178,5 @@ def _basis_sentences(results: StudyResults, record: LayerImportance) -> Iterator
     yield f"{basis}."
     if record.n_tested != record.n_trials:
         yield f"Correlations are over the {record.n_tested} that the sampler drew."
-    if search and search.settings.sampler.kind == "tpe":
+    if search and not ignores_scores(search.settings.sampler, len(search.trials)):
         yield "TPE samples mostly near good scores, so shares are less certain than with `sampler: random`."

@@ -2,7 +2,8 @@
 
 Importance has no sign. Spearman's rho has one, and a permutation test over the trials separates it from chance where
 the sampler draws rates without regard to scores. TPE does not: its trials crowd where scores are high, which correlates
-rates that have no effect with the score. So under TPE there is a rho and no test.
+rates that have no effect with the score. So under TPE there is a rho and no test, but for a study of no more trials
+than TPE draws at random first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +16,7 @@ from finetune_alf.seeds import child_seed
 from finetune_alf.stats import holm
 from finetune_alf.study.documents import RankCorrelation
 from finetune_alf.study.sampler import Observation
-from finetune_alf.study.spec import AnySampler, QmcSampler, RandomSampler
-
-INDEPENDENT_SAMPLERS = (RandomSampler, QmcSampler)
-"""Samplers that draw rates without regard to scores."""
+from finetune_alf.study.spec import AnySampler, ignores_scores
 
 N_PERMUTATIONS = 9_999
 """With up to seven trials all permutations are counted; with more, as many as this are drawn."""
@@ -29,16 +27,23 @@ Array = NDArray[np.float64]
 
 
 def directions(
-    observations: Sequence[Observation], names: Sequence[str], sampler: AnySampler, seed: int
+    observations: Sequence[Observation],
+    names: Sequence[str],
+    sampler: AnySampler,
+    seed: int,
+    n_trials: int | None = None,
 ) -> dict[str, RankCorrelation]:
-    """Return the rank correlation of each param with the score, with corrected p values where the sampler allows it."""
+    """Return the rank correlation of each param with the score, with corrected p values where the sampler allows it.
+
+    `n_trials` is the number of all trials of the study; None where it is not known, and TPE's may not all be random.
+    """
     scores = _standard_ranks([observed.score for observed in observations])
     if scores is None:
         return {name: RankCorrelation(rho=None, p_holm=None) for name in names}
     rates = {name: _standard_ranks([observed.params[name] for observed in observations]) for name in names}
     varied = {name: ranks for name, ranks in rates.items() if ranks is not None}
     corrected: Mapping[str, float] = {}
-    if isinstance(sampler, INDEPENDENT_SAMPLERS):
+    if ignores_scores(sampler, n_trials):
         p_values = [
             _permutation_p(ranks, scores, child_seed(seed, "permutations", name)) for name, ranks in varied.items()
         ]

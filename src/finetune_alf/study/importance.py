@@ -115,7 +115,10 @@ def layer_importance(
         max_depth=MAX_DEPTH,
         evaluators=_importance(observations, space, names, seed, n_resamples, on_resample),
         n_tested=len(drawn),
-        direction={_address(name): direction for name, direction in directions(drawn, names, sampler, seed).items()},
+        direction={
+            _address(name): direction
+            for name, direction in directions(drawn, names, sampler, seed, len(records)).items()
+        },
         blocks={
             _address(name): tuple(tied)
             for name, tied in param_addresses.items()

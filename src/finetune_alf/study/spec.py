@@ -124,6 +124,13 @@ Pruner = Annotated[AnyPruner, Field(discriminator="kind"), _kind_or_mapping(AnyP
 Enqueued = Literal["baseline", "decayed"]
 
 
+def ignores_scores(sampler: AnySampler, n_trials: int | None) -> bool:
+    """Return whether a sampler drew all of a study's trials without regard to scores; TPE's first ones are random."""
+    return isinstance(sampler, RandomSampler | QmcSampler) or (
+        isinstance(sampler, TpeSampler) and n_trials is not None and n_trials <= sampler.n_startup_trials
+    )
+
+
 class StudySpec(Spec):
     """A search for the learning rates with the best score on the validation split.
 
