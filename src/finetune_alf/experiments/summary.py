@@ -1,6 +1,7 @@
 """The summary of a run: what each study scored and what to use now, read from the documents that its stages wrote."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from finetune_alf.comparison import ComparedDifference
 from finetune_alf.data.spec import TrainOn
@@ -173,7 +174,8 @@ def classifier_line(found: ClassifierSummary) -> str:
     more = "; `train_on: all` of its entry under `fit` adds all labelled ones but those of the test"
     return (
         f"Classifier {found.folder}: one fit of {found.scheme} on {found.n_train:,} texts{registered}"
-        f"{more if found.train_on == 'train' else ''}."
+        f"{more if found.train_on == 'train' else ''}. To label a table with it: "
+        f"`finetune-alf predict {Path(found.folder).name} TABLE`."
     )
 
 

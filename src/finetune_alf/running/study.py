@@ -101,8 +101,8 @@ def _found(measure: str, records: Sequence[TrialRecord], baseline: LayerRates) -
     best = best_trial(records)
     if best is None:
         return f"{len(records)} trials."
-    plain = ", plain fine-tuning," if best.rates == baseline else ""
-    found = f"the best is trial {best.number}{plain} with {measure} {score(best.score)} on the validation split"
+    plain, shown = ", plain fine-tuning," if best.rates == baseline else "", measure.replace("_", " ")
+    found = f"the best is trial {best.number}{plain} with {shown} {score(best.score)} on the validation split"
     return f"{len(records)} trials, {found}."
 
 

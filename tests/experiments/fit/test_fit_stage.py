@@ -172,6 +172,7 @@ def test_its_part_of_the_report_shows_the_calibration(done):
     assert f"registered as `clf-small.tiny` version {version}." in part.in_short[0]
     (line, *_) = map(classifier_line, classifiers_of(done.paths, "tiny"))
     assert line.startswith("Classifier models/tiny: one fit of baseline on 32 texts, registered as ")
+    assert line.endswith(". To label a table with it: `finetune-alf predict tiny TABLE`.")
     assert f"clf-small.tiny version {version}; `train_on: all` of " in line
     assert part.classifiers["tiny"].scheme == "baseline"
     assert set(part.classifiers) == {"tiny"}  # that of a scheme of its own stands beside it
