@@ -438,9 +438,9 @@ MUTATIONS = [
         "directions of importance are not corrected over the layers",
     ),
     Mutation(
-        "study/direction.py",
-        "(RandomSampler, QmcSampler)",
-        "(RandomSampler, QmcSampler, object)",
+        "study/spec.py",
+        "isinstance(sampler, RandomSampler | QmcSampler)",
+        "isinstance(sampler, RandomSampler | QmcSampler | TpeSampler)",
         ("study/test_direction.py::test_rates_that_depend_on_scores_are_not_tested",),
         "a direction of importance is tested under TPE",
     ),
