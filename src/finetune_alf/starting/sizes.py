@@ -176,7 +176,7 @@ def coarse_note(sizes: Sizes, counts: Mapping[str, int]) -> str:
     smallest = min(quotas, key=lambda name: quotas[name])
     n = quotas[smallest]
     worth = 1 / (len(counts) * n) if n else 0.0
-    if sizes.balance == "even" or worth <= COARSE:
+    if worth <= COARSE:
         return ""
     return (
         f"{n} of the {sizes.n_validation} texts to choose by {'is' if n == 1 else 'are'} of class {smallest!r}: each "

@@ -138,7 +138,17 @@ def _found(
     )
     texts, counts, n_repeated, n_left_out = _unique_rows(source, path.parent, task.value, labels)
     return FoundTable(
-        reading, profile, text_guess, label_guess, task, texts, counts, n_repeated, n_left_out, separator, decimal
+        reading=reading,
+        profile=profile,
+        text=text_guess,
+        label=label_guess,
+        task=task,
+        texts=texts,
+        counts=counts,
+        n_repeated=n_repeated,
+        n_left_out=n_left_out,
+        label_separator=separator,
+        decimal=decimal,
     )
 
 
